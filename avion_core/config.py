@@ -1,0 +1,224 @@
+"""Every setting of a run: one frozen model per stage, and the presets.
+
+Each field's description is the one-line help that the studio and the command line show. Defaults follow
+the paper (AVION, arXiv 2603.12659) unless the description says otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from avion_core.errors import ConfigError
+
+DEFAULT_TEMPLATE = "a satellite photo of {}."
+
+
+class Stage(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class DataConfig(Stage):
+    shots: int = Field(16, ge=1, le=1024)
+    """Labelled training images per class; the 1-shot set is inside the 2-shot set, and so on."""
+    seed: int = Field(1, ge=1, le=1000)
+    """Which of the frozen draws of training images to use (1, 2 and 3 are reported)."""
+
+
+class DescriptionsConfig(Stage):
+    rule_set: Literal["paper", "extended"] = "extended"
+    """RS-Flag word lists: `paper` is the exact published list, `extended` knows inflections and the modality."""
+    modality: Literal["optical", "sar", "multispectral"] = "optical"
+    """What the sensor is; `extended` counts only words that fit it."""
+
+
+class PrototypesConfig(Stage):
+    source: Literal["descriptions", "template"] = "descriptions"
+    """Text prototypes from the curated descriptions, or from the class-name template alone (an ablation)."""
+    selective: bool = True
+    """Cut outliers and weigh by similarity and flag; off gives every description the same weight (an ablation)."""
+    z_mode: Literal["paper", "scaled", "low_side"] = "low_side"
+    """Robust z-score: `paper` cuts both sides, `scaled` in normal sigmas, `low_side` only texts below the median."""
+    zeta: float = Field(3.0, gt=0, le=100)
+    """Texts whose robust z-score is above this are cut."""
+    flag_mode: Literal["soft", "hard"] = "soft"
+    """RS-Flag as a bonus in the weight (`soft`, paper) or as a filter (`hard`)."""
+    beta: float = Field(10.0, ge=0, le=1000)
+    """How strongly the weight follows the similarity to the visual prototype."""
+    gamma: float = Field(2.0, ge=0, le=100)
+    """Bonus of a flagged (or accepted) text in the weight."""
+    template_fallback: bool = False
+    """Let a class without any usable description fall back to the template, on purpose."""
+
+
+class StudentConfig(Stage):
+    visual_prompts: int = Field(8, ge=0, le=256)
+    """Prompt tokens in every layer of the image encoder."""
+    text_prompts: int = Field(4, ge=0, le=64)
+    """Prompt tokens in every layer of the text encoder."""
+    depth: Literal["deep", "shallow"] = "deep"
+    """Prompts in every layer, or in the first layer alone (an ablation)."""
+    init_std: float = Field(0.02, gt=0, le=1)
+    """Standard deviation of the prompts at the start."""
+    template: str = DEFAULT_TEMPLATE
+    """The sentence around a class name, `{}` once; `bare` names are given as "{}"."""
+
+
+class DistillationConfig(Stage):
+    projection: Literal["procrustes", "linear", "gram", "none"] = "procrustes"
+    """How teacher embeddings meet the student's dimension: a closed-form map, a trained one, relations only, or none."""
+    image_weight: float = Field(0.5, ge=0, le=100)
+    """Weight of the visual alignment loss."""
+    text_weight: float = Field(0.5, ge=0, le=100)
+    """Weight of the textual alignment loss."""
+    logit_weight: float = Field(1.0, ge=0, le=100)
+    """Weight of the similarity (logit) alignment loss, once warmed up."""
+    temperature: float = Field(2.0, gt=0, le=100)
+    """Softening of both distributions in the similarity alignment."""
+    warmup: float = Field(0.3, ge=0, le=1)
+    """Share of the steps over which the similarity alignment rises from 0 to its weight."""
+    epochs: int = Field(100, ge=1, le=10000)
+    """Passes over the training images."""
+    batch_size: int = Field(4, ge=1, le=4096)
+    """Images per step."""
+    learning_rate: float = Field(5e-4, gt=0, le=1)
+    """AdamW's rate."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """The rate over time."""
+    weight_decay: float = Field(0.01, ge=0, le=1)
+    """AdamW's decay on prompts (none on the logit scale)."""
+    augment: bool = False
+    """Random flips and quarter turns of the student's view; the teacher's cached view stays as it is."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of the towers; norms, softmaxes and losses are float32 always."""
+    validate_every: int = Field(5, ge=1, le=10000)
+    """Epochs between looks at the validation images."""
+    checkpoint_seconds: float = Field(20.0, ge=0)
+    """Save the training state at the first step after this many seconds (0: every step)."""
+
+
+class ProtocolConfig(Stage):
+    name: Literal["few-shot", "base-to-novel"] = "few-shot"
+    """`few-shot`: all classes; `base-to-novel`: train on half of the classes, test on both halves."""
+    novel_policy: Literal["first_half", "seeded_random"] = "first_half"
+    """Which classes are base: the first half by name (the literature's habit), or a seeded draw."""
+
+
+class RunConfig(Stage):
+    """One run from images to report."""
+
+    teacher: str = "georsclip-vit-h-14"
+    """The frozen teacher: a name in the weight catalog."""
+    student: str = "georsclip-vit-b-32"
+    """The student's frozen backbone: a name in the weight catalog."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute; `auto` takes a GPU where there is one."""
+    data: DataConfig = DataConfig()
+    descriptions: DescriptionsConfig = DescriptionsConfig()
+    prototypes: PrototypesConfig = PrototypesConfig()
+    model: StudentConfig = StudentConfig()
+    distillation: DistillationConfig = DistillationConfig()
+    protocol: ProtocolConfig = ProtocolConfig()
+
+
+_PAPER: dict[str, Any] = {
+    "descriptions": {"rule_set": "paper"},
+    "prototypes": {"z_mode": "paper"},
+}
+_NO_ALIGNMENT = {"image_weight": 0.0, "text_weight": 0.0, "logit_weight": 0.0}
+
+# Ablation rows are cumulative; B3, B4 and B6 are this project's reading (METHOD.md, section 7).
+PRESETS: dict[str, dict[str, Any]] = {
+    "recommended": {},
+    "paper": _PAPER,
+    "demo": {
+        "teacher": "demo-teacher",
+        "student": "demo-student",
+        "distillation": {"epochs": 40, "batch_size": 32, "learning_rate": 5e-3, "schedule": "cosine"},
+    },
+    "B0": _PAPER | {"model": {"visual_prompts": 0, "depth": "shallow"}, "distillation": _NO_ALIGNMENT},
+    "B1": _PAPER | {"distillation": _NO_ALIGNMENT},
+    "B2": _PAPER | {"distillation": _NO_ALIGNMENT | {"image_weight": 0.5}},
+    "B3": _PAPER
+    | {"prototypes": {"source": "template"}, "distillation": {"logit_weight": 0.0}},
+    "B4": _PAPER
+    | {"prototypes": {"z_mode": "paper", "selective": False}, "distillation": {"logit_weight": 0.0}},
+    "B5": _PAPER | {"distillation": {"logit_weight": 0.0}},
+    "B6": _PAPER | {"distillation": {"warmup": 0.0}},
+    "B7": _PAPER,
+}
+
+
+def make_config(preset: str = "recommended", overrides: dict[str, Any] | None = None, base: dict[str, Any] | None = None) -> RunConfig:
+    """A run's settings: project defaults (`base`), then a preset, then overrides with dotted keys.
+
+    Args:
+        preset: a name in PRESETS.
+        overrides: for example {"distillation.epochs": 5, "data.shots": 1}; text values are parsed as JSON where they can be.
+        base: nested settings under the preset (a demo project names its own teacher, student and schedule here).
+
+    Raises:
+        ConfigError: unknown preset or key, or a value out of its range.
+    """
+    if preset not in PRESETS:
+        raise ConfigError("there is no such preset", f"Choose one of: {', '.join(PRESETS)}.", value=preset)
+    settings = _merge(_merge({}, base or {}), PRESETS[preset])
+    for key, value in (overrides or {}).items():
+        branch: dict[str, Any] = {}
+        leaf = branch
+        *outer, last = key.split(".")
+        for part in outer:
+            leaf[part] = {}
+            leaf = leaf[part]
+        leaf[last] = _parse(value)
+        settings = _merge(settings, branch)
+    return parse_config(settings)
+
+
+def parse_config(settings: dict[str, Any]) -> RunConfig:
+    """Check nested settings; the first problem is named with its key, its value and the way out."""
+    try:
+        config = RunConfig.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            way_out = f"Settings here are: {', '.join(_names_beside(first['loc']))}."
+        else:
+            way_out = f"{first['msg'].removesuffix('.')}."
+        raise ConfigError(f"the setting {key} cannot be used", way_out, value=first["input"]) from None
+    if config.model.template.count("{}") != 1:
+        raise ConfigError(
+            "the setting model.template cannot be used",
+            "Write {} once, where the class name goes.",
+            value=config.model.template,
+        )
+    return config
+
+
+def _names_beside(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = RunConfig
+    for part in location[:-1]:
+        annotation = model.model_fields[str(part)].annotation
+        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        model = annotation
+    return list(model.model_fields)
+
+
+def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _parse(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value

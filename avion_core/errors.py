@@ -1,0 +1,79 @@
+"""What may go wrong, said so that a person can mend it.
+
+Every message names what was wrong, the value that was met, and the way out. `cause` is one word for
+tables and badges.
+"""
+
+from __future__ import annotations
+
+_NO_VALUE = object()
+
+
+class AvionError(Exception):
+    """Base of every error a caller may meet.
+
+    Args:
+        what: the thing that is wrong, as a short clause ("the image folder does not exist").
+        way_out: what the person can do about it, as a sentence.
+        value: the value that was met; shown as it is, shortened past 200 characters.
+    """
+
+    cause = "error"
+
+    def __init__(self, what: str, way_out: str, *, value: object = _NO_VALUE) -> None:
+        self.what, self.way_out = what, way_out
+        shown = "" if value is _NO_VALUE else f": {_short(value)}"
+        super().__init__(f"{what[:1].upper()}{what[1:]}{shown}. {way_out}")
+
+
+class ConfigError(AvionError):
+    """A setting is unknown, out of its range, or at odds with another."""
+
+    cause = "config"
+
+
+class DataError(AvionError):
+    """Images, labels, captions or splits that cannot be used."""
+
+    cause = "data"
+
+
+class CheckpointError(AvionError):
+    """A weights file that is not what it should be."""
+
+    cause = "weights"
+
+
+class DescriptionError(AvionError):
+    """Class descriptions that cannot be read or used."""
+
+    cause = "descriptions"
+
+
+class PrototypeError(AvionError):
+    """A class left without text, or scores that are not numbers."""
+
+    cause = "prototypes"
+
+
+class TrainingError(AvionError):
+    """Training that cannot start or cannot go on."""
+
+    cause = "training"
+
+
+class NotFoundError(AvionError):
+    """A project, run, class or description that the store does not hold."""
+
+    cause = "missing"
+
+
+class StoreError(AvionError):
+    """The database or its folder cannot be used."""
+
+    cause = "store"
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 200 else f"{text[:197]}..."

