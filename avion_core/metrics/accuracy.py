@@ -1,0 +1,102 @@
+"""Accuracy of predictions: micro, macro, F1, per class, and the harmonic mean of base and novel."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from avion_core.errors import DataError
+
+NORMAL_95 = 1.959963984540054
+
+
+def confusion(predictions: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """(C, C) counts: row = true class, column = predicted class.
+
+    Args:
+        predictions, labels: (N,) integers in [0, classes).
+    """
+    predictions, labels = torch.as_tensor(predictions).long(), torch.as_tensor(labels).long()
+    if predictions.shape != labels.shape or predictions.ndim != 1 or len(labels) == 0:
+        raise DataError(
+            "predictions and labels do not fit together",
+            "Give one prediction for each of at least one label.",
+            value=f"{tuple(predictions.shape)} and {tuple(labels.shape)}",
+        )
+    low, high = min(predictions.min(), labels.min()), max(predictions.max(), labels.max())
+    if low < 0 or high >= classes:
+        raise DataError(
+            "a class position is out of range",
+            f"Positions go from 0 to {classes - 1}.",
+            value=int(low if low < 0 else high),
+        )
+    return torch.bincount(labels * classes + predictions, minlength=classes * classes).reshape(classes, classes)
+
+
+def accuracy(matrix: Tensor) -> float:
+    """Micro accuracy in percent: correct images / images. `matrix` (C, C) is a confusion matrix."""
+    return 100.0 * (matrix.trace() / matrix.sum()).item()
+
+
+def macro_accuracy(matrix: Tensor) -> float:
+    """Mean over classes of the share found, in percent; classes without images do not count."""
+    present = matrix.sum(1) > 0
+    return 100.0 * (matrix.diagonal()[present].double() / matrix.sum(1)[present]).mean().item()
+
+
+def macro_f1(matrix: Tensor) -> float:
+    """Mean over classes of F1 = 2 TP / (2 TP + FP + FN), in percent.
+
+    Classes neither present nor predicted do not count.
+    """
+    hits = matrix.diagonal().double()
+    size = (matrix.sum(0) + matrix.sum(1)).double()
+    return 100.0 * (2 * hits / size)[size > 0].mean().item()
+
+
+def per_class(matrix: Tensor, class_keys: Sequence[str]) -> pd.DataFrame:
+    """One row per class: class_key, images, correct, accuracy with its 95 % Wilson interval (low, high), precision, f1.
+
+    All in percent; a figure that would divide by zero is NaN.
+    """
+    rows = []
+    for index, key in enumerate(class_keys):
+        images, correct = int(matrix[index].sum()), int(matrix[index, index])
+        predicted = int(matrix[:, index].sum())
+        low, high = wilson_interval(correct, images)
+        rows.append(
+            {
+                "class_key": key,
+                "images": images,
+                "correct": correct,
+                "accuracy": _percent(correct, images),
+                "low": low,
+                "high": high,
+                "precision": _percent(correct, predicted),
+                "f1": _percent(2 * correct, images + predicted),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def wilson_interval(correct: int, images: int) -> tuple[float, float]:
+    """95 % Wilson score interval of a share, in percent; NaN without images."""
+    if images == 0:
+        return math.nan, math.nan
+    share, z2 = correct / images, NORMAL_95**2
+    centre = (share + z2 / (2 * images)) / (1 + z2 / images)
+    half = NORMAL_95 * math.sqrt(share * (1 - share) / images + z2 / (4 * images**2)) / (1 + z2 / images)
+    return 100.0 * max(0.0, centre - half), 100.0 * min(1.0, centre + half)
+
+
+def harmonic_mean(base: float, novel: float) -> float:
+    """HM = 2 B N / (B + N); 0 if either is 0 (METHOD.md, section 7)."""
+    return 2 * base * novel / (base + novel) if base > 0 and novel > 0 else 0.0
+
+
+def _percent(part: int, whole: int) -> float:
+    return 100.0 * part / whole if whole else math.nan

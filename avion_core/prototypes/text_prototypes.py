@@ -1,0 +1,269 @@
+"""From candidate descriptions to one text prototype per class (METHOD.md, section 3).
+
+v_c = normalize(mean_i normalize(f_T(x_i)))        visual prototype of the labelled training shots
+s_j = v_c . g_T(d_j)                               similarity
+w_j = softmax(beta * s_j + gamma * flag_j)         over the kept descriptions
+p_c = normalize(sum_j w_j g_T(d_j))                text prototype
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from avion_core.config import PrototypesConfig
+from avion_core.descriptions.rs_flag import RuleSet
+from avion_core.errors import PrototypeError
+from avion_core.prototypes.selection import Selection, select, template_only
+
+VERDICTS = ("accepted", "rejected", "undecided")
+
+
+@dataclass(frozen=True)
+class TextPrototypes:
+    """Text prototypes and every figure behind them. C classes, D dimensions.
+
+    table: one row per candidate, in the order given: description_id, class_key, text, verdict, flag (RS-Flag's own),
+        reasons and hits (JSON), words, similarity, median, mad, z, cut (the similarity under which a text is cut, NaN
+        where none can be), kept, why (a sentence), weight (sums to 1 over a class).
+    vectors: (C, D) float32, unit norm; a blocked class has a row of zeros.
+    visual: (C, D) the visual prototypes they were judged by.
+    n_eff: class -> 1 / sum(w_j^2), the effective number of texts; 0 where none is used.
+    blocked: classes left without a usable description. template: classes whose prototype is the template's.
+    """
+
+    table: pd.DataFrame
+    vectors: Tensor
+    class_keys: tuple[str, ...]
+    visual: Tensor
+    n_eff: dict[str, float]
+    blocked: list[str]
+    template: list[str]
+
+
+def visual_prototypes(features: Tensor, labels: Tensor, classes: Sequence[str]) -> Tensor:
+    """v_c = normalize(mean_i normalize(f_T(x_i))) over the labelled TRAINING shots of each class.
+
+    Args:
+        features: (N, D) teacher image embeddings.
+        labels: (N,) integer positions in `classes`.
+        classes: the C class keys.
+
+    Returns:
+        (C, D) float32, unit norm.
+
+    Raises:
+        PrototypeError: a class without an image, or whose embeddings are not numbers or cancel out.
+    """
+    labels = torch.as_tensor(labels, dtype=torch.long, device=features.device)
+    counts = torch.bincount(labels, minlength=len(classes)).tolist()
+    without = [key for key, count in zip(classes, counts, strict=True) if count == 0]
+    if without:
+        raise PrototypeError(
+            "these classes have no labelled training image",
+            "Label an image of each, or leave the class out.",
+            value=", ".join(without),
+        )
+    sums = torch.zeros(len(classes), features.shape[1], dtype=torch.float64, device=features.device)
+    sums.index_add_(0, labels, normalize(features.double(), dim=1))
+    usable = (sums.norm(dim=1) > 1e-9).tolist()  # False for NaN too
+    if not all(usable):
+        raise PrototypeError(
+            "the image embeddings of these classes are not numbers or cancel out",
+            "Compute the embeddings again; a damaged image or weights file can do this.",
+            value=", ".join(key for key, good in zip(classes, usable, strict=True) if not good),
+        )
+    return normalize(sums, dim=1).float()
+
+
+def text_prototypes(
+    candidates: pd.DataFrame,
+    embeddings: Tensor,
+    visual: Tensor,
+    class_keys: Sequence[str],
+    rule_set: RuleSet,
+    config: PrototypesConfig,
+    template_embeddings: Tensor | None = None,
+    *,
+    allow_blocked: bool = False,
+) -> TextPrototypes:
+    """Judge, select and combine the candidate descriptions of each class.
+
+    Args:
+        candidates: M rows with description_id, class_key, text (edited texts as they now read) and verdict
+            ("accepted", "rejected" or "undecided").
+        embeddings: (M, D) teacher text embeddings of the candidates, unit norm.
+        visual: (C, D) visual prototypes in the order of class_keys.
+        class_keys: the C classes; every candidate belongs to one of them.
+        template_embeddings: (C, D) teacher text embeddings of the template, needed when `config.source` is
+            "template" or `config.template_fallback` is on.
+        allow_blocked: return with the blocked classes listed instead of raising (for a page that shows them).
+
+    Raises:
+        PrototypeError: embeddings that are not numbers, rows that do not fit together, a class without a usable
+            description, or a template that is needed and not given.
+    """
+    class_keys = tuple(class_keys)
+    _check(candidates, embeddings, visual, class_keys, config, template_embeddings)
+    owner = pd.Index(class_keys).get_indexer(candidates["class_key"])  # (M,)
+    g = embeddings.detach().cpu().double()  # (M, D)
+    similarity = (g * visual.detach().cpu().double()[owner]).sum(1).numpy()  # (M,)
+    table = _judged(candidates, rule_set).assign(similarity=similarity)
+    flag, verdict = table["flag"].to_numpy(dtype=bool), table["verdict"].to_numpy(dtype=str)
+
+    vectors = torch.zeros(visual.shape, dtype=torch.float64)  # (C, D)
+    selections: list[tuple[np.ndarray, Selection]] = []
+    n_eff: dict[str, float] = {}
+    blocked, template = [], []
+    for index, key in enumerate(class_keys):
+        rows = np.flatnonzero(owner == index)
+        if config.source == "template":
+            selection = template_only(len(rows))
+        else:
+            selection = select(similarity[rows], flag[rows], verdict[rows], config)
+        selections.append((rows, selection))
+        n_eff[key] = selection.n_eff
+        if selection.kept.any():
+            vectors[index] = torch.from_numpy(selection.weights) @ g[rows]
+        elif template_embeddings is not None and (config.source == "template" or config.template_fallback):
+            vectors[index] = template_embeddings[index].detach().cpu().double()
+            template.append(key)
+        else:
+            blocked.append(key)
+
+    if blocked and not allow_blocked:
+        raise PrototypeError(
+            "no usable description is left for these classes",
+            "Accept or add a description of each, or turn on template_fallback.",
+            value=", ".join(blocked),
+        )
+    return TextPrototypes(
+        table=table.assign(**_columns(selections, len(table))),
+        vectors=normalize(vectors, dim=1).float(),
+        class_keys=class_keys,
+        visual=visual,
+        n_eff=n_eff,
+        blocked=blocked,
+        template=template,
+    )
+
+
+def _judged(candidates: pd.DataFrame, rule_set: RuleSet) -> pd.DataFrame:
+    flags = [rule_set.judge(text) for text in candidates["text"]]
+    return candidates[["description_id", "class_key", "text", "verdict"]].assign(
+        flag=np.array([flag.flag for flag in flags], dtype=bool),
+        reasons=[flag.reasons_json for flag in flags],
+        hits=[flag.hits_json for flag in flags],
+        words=np.array([flag.words for flag in flags], dtype=np.int64),
+    )
+
+
+def _columns(selections: list[tuple[np.ndarray, Selection]], count: int) -> dict[str, np.ndarray]:
+    columns = {name: np.full(count, np.nan) for name in ("median", "mad", "z", "cut")}
+    columns |= {"kept": np.zeros(count, dtype=bool), "why": np.full(count, "", dtype=object), "weight": np.zeros(count)}
+    for rows, selection in selections:
+        if selection.z is not None:
+            columns["median"][rows] = selection.z.median
+            columns["mad"][rows] = selection.z.mad
+            columns["z"][rows] = selection.z.z
+            columns["cut"][rows] = selection.z.low_cut
+        columns["kept"][rows] = selection.kept
+        columns["why"][rows] = selection.why
+        columns["weight"][rows] = selection.weights
+    return columns
+
+
+def _check(
+    candidates: pd.DataFrame,
+    embeddings: Tensor,
+    visual: Tensor,
+    class_keys: tuple[str, ...],
+    config: PrototypesConfig,
+    template_embeddings: Tensor | None,
+) -> None:
+    if embeddings.shape != (len(candidates), visual.shape[1]) or len(visual) != len(class_keys):
+        raise PrototypeError(
+            "descriptions, embeddings and visual prototypes do not fit together",
+            "Give one embedding per description and one visual prototype per class, of the same dimension.",
+            value=f"{len(candidates)} descriptions, embeddings {tuple(embeddings.shape)}, "
+            f"visual prototypes {tuple(visual.shape)}, {len(class_keys)} classes",
+        )
+    finite = torch.isfinite(embeddings).all(dim=1)
+    if not finite.all():
+        raise PrototypeError(
+            "the embedding of a description is not a number",
+            "Compute the embeddings again, or reject the description.",
+            value=candidates["description_id"].iloc[int((~finite).nonzero()[0])],
+        )
+    if not torch.isfinite(visual).all():
+        raise PrototypeError(
+            "the visual prototype of a class is not a number",
+            "Compute the embeddings of its training images again.",
+            value=class_keys[int((~torch.isfinite(visual).all(dim=1)).nonzero()[0])],
+        )
+    strangers = set(candidates["class_key"]) - set(class_keys)
+    if strangers:
+        raise PrototypeError(
+            "descriptions belong to classes that are not asked for",
+            "Pass only the descriptions of the classes at hand.",
+            value=", ".join(sorted(map(str, strangers))),
+        )
+    unknown = set(candidates["verdict"]) - set(VERDICTS)
+    if unknown:
+        raise PrototypeError(
+            "a verdict is unknown", f"Use one of: {', '.join(VERDICTS)}.", value=", ".join(sorted(map(str, unknown)))
+        )
+    if template_embeddings is None and (config.source == "template" or config.template_fallback):
+        raise PrototypeError(
+            "the template's embeddings are needed and were not given",
+            "Pass template_embeddings, or take descriptions alone (source = descriptions, no template_fallback).",
+        )
+
+
+def prototype_accuracy(vectors: Tensor, features: Tensor, labels: Tensor) -> float:
+    """Share of images, in percent, whose nearest text prototype is that of their class.
+
+    Args:
+        vectors: (C, D) text prototypes; a blocked class (a row of zeros) is never predicted.
+        features: (N, D) image embeddings in the same space. labels: (N,) integer positions in `vectors`.
+    """
+    if len(features) == 0:
+        raise PrototypeError("there is no image to measure on", "Label images that are not training shots.")
+    scores = (features.float() @ vectors.float().T).masked_fill(vectors.norm(dim=1) == 0, float("-inf"))  # (N, C)
+    hits = scores.argmax(dim=1) == torch.as_tensor(labels, device=scores.device)
+    return 100.0 * hits.double().mean().item()
+
+
+def leave_one_out_influence(prototypes: TextPrototypes, embeddings: Tensor) -> np.ndarray:
+    """How far each description pulls its class prototype: the angle, in degrees, if it alone were left out.
+
+    Selection and the other texts' relative weights stay as they are, so that with S = sum_j w_j g_j the prototype
+    without text j points along S - w_j g_j, and in closed form, with c_j = g_j . p_c,
+
+        angle_j = atan2(w_j sqrt(1 - c_j^2), |S| - w_j c_j)
+
+    A text that is not used has 0; the only text of a class has 180, for nothing is left without it.
+
+    Args:
+        embeddings: (M, D) teacher text embeddings, unit norm, in the rows' order of `prototypes.table`.
+
+    Returns:
+        (M,) degrees.
+    """
+    owner = pd.Index(prototypes.class_keys).get_indexer(prototypes.table["class_key"])
+    weight = prototypes.table["weight"].to_numpy()
+    g = embeddings.detach().cpu().double().numpy()
+    sums = np.zeros((len(prototypes.class_keys), g.shape[1]))
+    np.add.at(sums, owner, weight[:, None] * g)
+    length = np.linalg.norm(sums, axis=1)[owner]
+    along = (g * sums[owner]).sum(1) / np.maximum(length, 1e-12)  # c_j
+    angle = np.degrees(np.arctan2(weight * np.sqrt(np.clip(1.0 - along**2, 0.0, None)), length - weight * along))
+    angle[weight == 0] = 0.0
+    angle[weight == 1] = 180.0
+    return angle
