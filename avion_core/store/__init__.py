@@ -1,0 +1,1 @@
+"""What people and runs did: projects, descriptions, verdicts, runs and looks, kept in SQL."""

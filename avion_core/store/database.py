@@ -1,0 +1,127 @@
+"""Opening the database: SQLite in the home folder, or whatever AVION_DATABASE_URL names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.orm import Session
+
+from avion_core.errors import StoreError
+
+SCHEMA = "0001"
+"""The newest migration; a test holds it to the files in migrations/versions."""
+
+BUSY_SECONDS = 30.0
+
+
+def database_url(folder: Path) -> str:
+    """AVION_DATABASE_URL where it is set, else a SQLite file in the home folder."""
+    return os.environ.get("AVION_DATABASE_URL") or f"sqlite:///{folder / 'avion.sqlite3'}"
+
+
+def open_database(folder: Path) -> Engine:
+    """Connect, and bring the schema up to date.
+
+    Raises:
+        StoreError: the folder cannot be written, the address cannot be used, the file is no database, or a
+            newer AVION Studio wrote it.
+    """
+    url = database_url(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(13, "Permission denied")
+    except OSError as error:
+        way_out = "Choose a folder you may write to with --home or AVION_HOME."
+        raise StoreError(f"the home folder cannot be written ({error.strerror})", way_out, value=str(folder)) from error
+    try:
+        engine = _sqlite(url) if url.startswith("sqlite") else create_engine(url, pool_pre_ping=True)
+        _bring_up_to_date(engine)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        way_out = "Give an SQLAlchemy address such as postgresql+psycopg://user@host/avion, with its driver installed."
+        raise StoreError(
+            f"AVION_DATABASE_URL cannot be used ({error})", way_out, value=_without_password(url)
+        ) from error
+    except OperationalError as error:
+        way_out = "See that the database is reachable, that you may write to it, and that its disk has room."
+        what = f"the database cannot be opened ({error.orig})"
+        raise StoreError(what, way_out, value=_without_password(url)) from error
+    except Exception as error:
+        # sqlite3 says "file is not a database" in its own broad class.
+        if "not a database" not in str(error):
+            raise
+        way_out = "Move that file away and restore a backup, or choose another folder with --home."
+        raise StoreError("the database file is damaged or is something else", way_out, value=url) from error
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """A short look at the database."""
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Session]:
+    """A short transaction that changes something; all of it is kept, or nothing.
+
+    SQLite takes its write lock at BEGIN: a transaction that first reads and then writes would otherwise be
+    refused with "database is locked" as soon as another writer slips in between, busy timeout or not.
+    """
+    with Session(engine.execution_options(writes=True), expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection, _record) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.isolation_level = None  # the driver shall not begin transactions: `_begin` does
+        connection.execute("PRAGMA journal_mode = WAL")  # readers and the one writer do not wait for each other
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _bring_up_to_date(engine: Engine) -> None:
+    with engine.connect() as connection:
+        found = _schema_of(connection)
+    if found == SCHEMA:
+        return
+    # Alembic is imported only when there is something to migrate: it costs as much as all the rest of a command.
+    from avion_core.store.migrations.run import known_schemas, migrate
+
+    if found is not None and found not in known_schemas():
+        way_out = "Update AVION Studio (pip install --upgrade avion-studio), or choose another folder with --home."
+        what = f"the database was written by a newer AVION Studio (this one knows schemas up to {SCHEMA}), schema"
+        raise StoreError(what, way_out, value=found)
+    with engine.execution_options(writes=True).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            # Two programs that open a new database at once: the second waits here, then finds nothing to do.
+            connection.execute(text("SELECT pg_advisory_xact_lock(2603126590)"))
+        migrate(connection)
+
+
+def _schema_of(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _without_password(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url

@@ -1,0 +1,103 @@
+"""Projects, their classes and candidate descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from avion_core.errors import DataError, NotFoundError
+from avion_core.store.tables import Description, Project, ProjectClass, RuleVersion
+
+
+def find_project(session: Session, name_or_id: str) -> Project:
+    """A project by its name or its id.
+
+    Raises:
+        NotFoundError: with the names there are.
+    """
+    by_either = select(Project).where(or_(Project.name == name_or_id, Project.id == name_or_id))
+    project = session.scalars(by_either).first()
+    if project is None:
+        names = session.scalars(select(Project.name).order_by(Project.created_at)).all()
+        way_out = f"Projects here: {', '.join(names)}." if names else "Make one with `avion projects create`."
+        raise NotFoundError("there is no such project", way_out, value=name_or_id)
+    return project
+
+
+def list_projects(session: Session) -> list[Project]:
+    """All projects, the oldest first."""
+    return list(session.scalars(select(Project).order_by(Project.created_at)))
+
+
+def refuse_taken_name(session: Session, name: str) -> None:
+    """Raise a DataError when a project goes by this name already, or the name is none."""
+    if not name.strip():
+        raise DataError("a project needs a name", "Give it a few letters.", value=name)
+    if session.scalar(select(Project.id).where(Project.name == name)) is not None:
+        way_out = "Choose another name, or go on with that project."
+        raise DataError("there is a project of this name already", way_out, value=name)
+
+
+def add_project(session: Session, project: Project, prompt_names: dict[str, str]) -> None:
+    """Write a project and its classes (class key -> prompt name)."""
+    refuse_taken_name(session, project.name)
+    session.add(project)
+    session.flush()
+    session.add_all(
+        ProjectClass(project_id=project.id, class_key=key, prompt_name=name) for key, name in prompt_names.items()
+    )
+
+
+def prompt_names(session: Session, project_id: str) -> dict[str, str]:
+    """Class key -> prompt name, by class key."""
+    rows = session.scalars(
+        select(ProjectClass).where(ProjectClass.project_id == project_id).order_by(ProjectClass.class_key)
+    )
+    return {row.class_key: row.prompt_name for row in rows}
+
+
+def add_descriptions(session: Session, project_id: str, rows: Iterable[dict[str, Any]]) -> int:
+    """Write the descriptions that the project does not hold yet; returns how many those were."""
+    known = set(session.scalars(select(Description.description_id).where(Description.project_id == project_id)).all())
+    fresh = {row["description_id"]: row for row in rows if row["description_id"] not in known}
+    session.add_all(Description(project_id=project_id, **row) for row in fresh.values())
+    return len(fresh)
+
+
+def descriptions_of(session: Session, project_id: str) -> list[Description]:
+    """All candidates of a project, by class, each class in the order of import."""
+    query = select(Description).where(Description.project_id == project_id)
+    return list(
+        session.scalars(query.order_by(Description.class_key, Description.created_at, Description.description_id))
+    )
+
+
+def count_descriptions(session: Session, project_id: str) -> int:
+    """How many candidates a project holds."""
+    query = select(func.count()).select_from(Description).where(Description.project_id == project_id)
+    return session.scalar(query) or 0
+
+
+def newest_rules(session: Session, project_id: str) -> RuleVersion | None:
+    """The rules in force, None when nobody saved any."""
+    query = select(RuleVersion).where(RuleVersion.project_id == project_id)
+    return session.scalars(query.order_by(RuleVersion.number.desc()).limit(1)).first()
+
+
+def add_rules(
+    session: Session, project_id: str, prototypes: dict[str, Any], descriptions: dict[str, Any], reviewer: str
+) -> int:
+    """Save rules as the next version; returns its number. The same rules again are no new version."""
+    newest = newest_rules(session, project_id)
+    if newest is not None and (newest.prototypes, newest.descriptions) == (prototypes, descriptions):
+        return newest.number
+    number = 1 if newest is None else newest.number + 1
+    session.add(
+        RuleVersion(
+            project_id=project_id, number=number, prototypes=prototypes, descriptions=descriptions, reviewer=reviewer
+        )
+    )
+    return number

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import importlib
+import io
+import multiprocessing
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from sqlalchemy.exc import DatabaseError
+
+from avion_core.errors import StoreError
+from avion_core.store.database import SCHEMA, open_database, reading, writing
+from avion_core.store.migrations.run import settings
+from avion_core.store.projects import list_projects
+from avion_core.store.tables import Project, Table
+from avion_core.store.verdicts import add_verdict
+
+
+def test_migrations_end_at_the_tables(engine):
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
+    assert ScriptDirectory.from_config(settings()).get_current_head() == SCHEMA
+
+
+def test_wal_with_foreign_keys(engine):
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
+
+
+def test_migrations_are_valid_for_postgresql():
+    sql = io.StringIO()
+    context = MigrationContext.configure(dialect_name="postgresql", opts={"as_sql": True, "output_buffer": sql})
+    first = importlib.import_module("avion_core.store.migrations.versions.0001_first_tables")
+    with Operations.context(context):
+        first.upgrade()
+    assert sql.getvalue().count("CREATE TABLE") == len(Table.metadata.tables)
+    assert "EXECUTE FUNCTION verdicts_append_only()" in sql.getvalue()
+    assert "TIMESTAMP WITH TIME ZONE" in sql.getvalue()
+
+
+def test_opening_twice_keeps_what_is_there(engine, project, tmp_path):
+    with reading(open_database(tmp_path / "home")) as session:
+        assert [row.name for row in list_projects(session)] == ["harbours"]
+
+
+def test_the_database_address_is_honoured(tmp_path, monkeypatch):
+    monkeypatch.setenv("AVION_DATABASE_URL", f"sqlite:///{tmp_path}/elsewhere.sqlite3")
+    open_database(tmp_path / "home")
+    assert (tmp_path / "elsewhere.sqlite3").exists()
+    assert not (tmp_path / "home" / "avion.sqlite3").exists()
+
+
+@pytest.mark.parametrize("change", ["UPDATE verdicts SET verdict = 'reject'", "DELETE FROM verdicts"])
+def test_the_database_itself_keeps_verdicts(engine, project, change):
+    with writing(engine) as session:
+        add_verdict(session, project, "d1", "accept", reviewer="me")
+    with pytest.raises(DatabaseError, match="verdicts are append-only"), writing(engine) as session:
+        session.execute(text(change))
+
+
+def _open_and_write(folder, name):
+    engine = open_database(folder)
+    for number in range(10):
+        row = Project(
+            name=f"{name}-{number}", image_root="", modality="", teacher="", student="", recipe={}, defaults={}
+        )
+        with writing(engine) as session:
+            list_projects(session)  # reads first, then writes: the order that meets "database is locked"
+            session.add(row)
+
+
+def test_several_processes_open_a_new_database_and_write_at_once(tmp_path):
+    fresh = multiprocessing.get_context("spawn")
+    writers = [fresh.Process(target=_open_and_write, args=(tmp_path / "home", f"writer-{i}")) for i in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert [writer.exitcode for writer in writers] == [0, 0, 0, 0]
+    with reading(open_database(tmp_path / "home")) as session:
+        assert len(list_projects(session)) == 40
+
+
+def test_a_newer_schema_is_refused(engine, tmp_path):
+    with writing(engine) as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match=r"written by a newer AVION Studio .*: 9999\. Update AVION Studio"):
+        open_database(tmp_path / "home")
+
+
+def test_a_home_below_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"home folder cannot be written .*/file/home\. .*--home or AVION_HOME"):
+        open_database(tmp_path / "file" / "home")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /sys, which even root cannot write")
+def test_a_read_only_folder_is_refused():
+    with pytest.raises(StoreError, match=r"home folder cannot be written .*: /sys/avion\. .*--home or AVION_HOME"):
+        open_database(Path("/sys/avion"))
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    (tmp_path / "avion.sqlite3").write_bytes(b"these are somebody's notes" * 100)
+    with pytest.raises(StoreError, match=r"damaged or is something else.*avion\.sqlite3\. Move that file away"):
+        open_database(tmp_path)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "oracle7://x", "mysql+nodriver://x"])
+def test_an_address_that_cannot_be_used_is_refused(tmp_path, monkeypatch, url):
+    monkeypatch.setenv("AVION_DATABASE_URL", url)
+    with pytest.raises(StoreError, match=r"AVION_DATABASE_URL cannot be used .*postgresql\+psycopg"):
+        open_database(tmp_path)
+
+
+def test_a_password_is_not_shown(tmp_path, monkeypatch):
+    monkeypatch.setenv("AVION_DATABASE_URL", "nosuchdialect://me:secret@host/db")
+    with pytest.raises(StoreError) as raised:
+        open_database(tmp_path)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_database_that_cannot_be_opened_says_so(tmp_path, monkeypatch):
+    (tmp_path / "folder.sqlite3").mkdir()
+    monkeypatch.setenv("AVION_DATABASE_URL", f"sqlite:///{tmp_path}/folder.sqlite3")
+    with pytest.raises(StoreError, match=r"database cannot be opened .*See that the database is reachable"):
+        open_database(tmp_path / "home")

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import pytest
+
+from avion_core.errors import DescriptionError, NotFoundError, StoreError
+from avion_core.store.database import writing
+from avion_core.store.verdicts import add_verdict, count_decisions, current_verdicts, history, undo
+
+
+@pytest.fixture
+def session(engine):
+    with writing(engine) as session:
+        yield session
+
+
+@pytest.fixture
+def decide(session, project):
+    return lambda description_id, verdict, reviewer="me", **details: add_verdict(
+        session, project, description_id, verdict, reviewer=reviewer, **details
+    )
+
+
+@pytest.fixture
+def standing(session, project):
+    """What holds now: {"d1": "accepted", ...}."""
+    return lambda: {key: current.verdict for key, current in current_verdicts(session, project).items()}
+
+
+def test_the_newest_decision_holds(decide, standing):
+    decide("d1", "accept")
+    decide("d1", "reject")
+    decide("d2", "accept")
+    assert standing() == {"d1": "rejected", "d2": "accepted"}
+
+
+def test_undecide_takes_back_any_earlier_item(decide, standing):
+    decide("d1", "accept")
+    decide("d2", "accept")
+    decide("d1", "undecide")
+    assert standing() == {"d1": "undecided", "d2": "accepted"}
+
+
+def test_skip_leaves_a_decision_as_it_is(decide, standing):
+    decide("d1", "accept")
+    decide("d1", "skip")
+    assert standing() == {"d1": "accepted"}
+
+
+def test_undo_walks_back_one_decision_at_a_time(session, project, decide, standing):
+    decide("d1", "accept")
+    decide("d2", "reject")
+    decide("d1", "reject")
+    assert undo(session, project, "me") == "d1"
+    assert standing() == {"d1": "accepted", "d2": "rejected"}
+    assert undo(session, project, "me") == "d2"
+    assert undo(session, project, "me") == "d1"
+    assert standing() == {}
+    assert undo(session, project, "me") is None
+
+
+def test_undo_of_an_undecide_brings_the_decision_back(session, project, decide, standing):
+    decide("d1", "accept")
+    decide("d1", "undecide")
+    undo(session, project, "me")
+    assert standing() == {"d1": "accepted"}
+
+
+def test_after_an_undo_one_decides_anew(session, project, decide, standing):
+    decide("d1", "accept")
+    undo(session, project, "me")
+    decide("d1", "reject")
+    assert undo(session, project, "me") == "d1"
+    assert standing() == {}
+
+
+def test_undo_leaves_other_reviewers_alone(session, project, decide, standing):
+    decide("d1", "accept", reviewer="ann")
+    decide("d2", "accept", reviewer="bob")
+    assert undo(session, project, "ann") == "d1"
+    assert standing() == {"d2": "accepted"}
+
+
+def test_every_row_stays_in_the_history(session, project, decide):
+    decide("d1", "accept", reason="clear roof lines")
+    decide("d1", "skip")
+    undo(session, project, "me")
+    undo(session, project, "me")
+    rows = history(session, project, "d1")
+    assert [row.verdict for row in rows] == ["accept", "skip", "undo", "undo"]
+    assert [row.undoes for row in rows] == [None, None, rows[1].id, rows[0].id]
+    assert rows[0].reason == "clear roof lines"
+
+
+def test_an_edit_replaces_the_text_and_opens_the_question(session, project, decide):
+    decide("d1", "accept")
+    decide("d1", "edit", text="an overhead view\n of docks ")
+    current = current_verdicts(session, project)["d1"]
+    assert (current.verdict, current.text) == ("undecided", "an overhead view of docks")
+    decide("d1", "accept")
+    current = current_verdicts(session, project)["d1"]
+    assert (current.verdict, current.text) == ("accepted", "an overhead view of docks")
+    decide("d1", "undecide")
+    assert current_verdicts(session, project)["d1"].text == "text 1"
+
+
+def test_the_same_token_is_one_decision(session, project, decide):
+    first = decide("d1", "accept", token="key-1")
+    assert decide("d1", "accept", token="key-1").id == first.id
+    assert len(history(session, project, "d1")) == 1
+    assert undo(session, project, "me", token="key-2") == "d1"
+    assert undo(session, project, "me", token="key-2") == "d1"
+    assert len(history(session, project, "d1")) == 2
+
+
+def test_a_token_used_for_another_decision_is_refused(decide):
+    decide("d1", "accept", token="key-1")
+    with pytest.raises(StoreError, match=r"used for another decision: key-1\. Send every decision with a token"):
+        decide("d2", "accept", token="key-1")
+
+
+def test_the_majority_decides_and_a_tie_is_a_conflict(session, project, decide):
+    decide("d1", "accept", reviewer="ann")
+    decide("d1", "reject", reviewer="bob")
+    current = current_verdicts(session, project)["d1"]
+    assert (current.verdict, current.conflict) == ("undecided", True)
+    decide("d1", "reject", reviewer="cyd")
+    current = current_verdicts(session, project)["d1"]
+    assert (current.verdict, current.conflict, current.reviewer) == ("rejected", False, "cyd")
+
+
+def test_a_vote_counts_for_the_text_it_was_given_to(session, project, decide):
+    decide("d1", "reject", reviewer="ann")
+    decide("d1", "edit", reviewer="bob", text="rows of boats seen from above")
+    decide("d1", "accept", reviewer="cyd")
+    current = current_verdicts(session, project)["d1"]
+    assert (current.verdict, current.text) == ("accepted", "rows of boats seen from above")
+
+
+def test_counts_of_what_stands(session, project, decide):
+    decide("d1", "accept")
+    decide("d2", "accept")
+    decide("d3", "reject")
+    decide("d2", "undecide")
+    assert count_decisions(session, project) == {"accepted": 1, "rejected": 1}
+
+
+def test_a_description_that_is_not_there(decide):
+    with pytest.raises(NotFoundError, match=r"no such description: d9\. Import it first"):
+        decide("d9", "accept")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "text", "message"),
+    [
+        ("maybe", None, "no such verdict: maybe. Choose one of: accept, reject, edit, undecide, skip."),
+        ("edit", "  ", "An edit comes with its new text, and no other verdict does: edit."),
+        ("accept", "other words", "An edit comes with its new text, and no other verdict does: accept."),
+    ],
+)
+def test_decisions_that_make_no_sense(decide, verdict, text, message):
+    with pytest.raises(DescriptionError) as raised:
+        decide("d1", verdict, text=text)
+    assert message in str(raised.value)
