@@ -111,7 +111,7 @@ def text_prototypes(
     """
     class_keys = tuple(class_keys)
     _check(candidates, embeddings, visual, class_keys, config, template_embeddings)
-    owner = pd.Index(class_keys).get_indexer(candidates["class_key"])  # (M,)
+    owner = pd.Index(class_keys).get_indexer(candidates["class_key"].to_numpy())  # (M,)
     g = embeddings.detach().cpu().double()  # (M, D)
     similarity = (g * visual.detach().cpu().double()[owner]).sum(1).numpy()  # (M,)
     table = _judged(candidates, rule_set).assign(similarity=similarity)
@@ -256,7 +256,7 @@ def leave_one_out_influence(prototypes: TextPrototypes, embeddings: Tensor) -> n
     Returns:
         (M,) degrees.
     """
-    owner = pd.Index(prototypes.class_keys).get_indexer(prototypes.table["class_key"])
+    owner = pd.Index(prototypes.class_keys).get_indexer(prototypes.table["class_key"].to_numpy())
     weight = prototypes.table["weight"].to_numpy()
     g = embeddings.detach().cpu().double().numpy()
     sums = np.zeros((len(prototypes.class_keys), g.shape[1]))

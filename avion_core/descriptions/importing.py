@@ -1,0 +1,272 @@
+"""Descriptions from a file: JSON lines, CSV, or one JSON object of lists (METHOD.md, section 1).
+
+What makes a file unreadable raises; what concerns one text is reported and the rest is kept.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from avion_core.descriptions.schema import Description, description_id, folded
+from avion_core.descriptions.sentences import sentences
+from avion_core.errors import DescriptionError
+
+MOST_CHARACTERS = 4000
+CLASS_FIELDS = ("class_key", "class", "label")
+TEXT_FIELDS = ("model", "prompt_version", "viewpoint", "visual_cues", "spatial_cues", "raw_reply", "created_at")
+COUNT_FIELDS = ("tokens_in", "tokens_out")
+
+Row = tuple[str, dict[str, Any]]  # where it stands in the file, for messages; and its fields
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """What a file held.
+
+    descriptions: in file order, each text of a class once. duplicates: those dropped for saying the same (case,
+    punctuation and white space aside). unknown_classes: class as written -> number of texts left out.
+    problems: one sentence for each text that could not be used.
+    """
+
+    descriptions: list[Description]
+    duplicates: list[Description]
+    unknown_classes: dict[str, int]
+    problems: list[str]
+
+
+def read_descriptions(
+    path: Path, class_names: dict[str, str], *, split_sentences: bool = False, writer: str | None = None
+) -> ImportResult:
+    """Read class descriptions from a file.
+
+    Args:
+        path: JSON lines or CSV with a class (`class_key`, `class` or `label`), a `text` and, as wanted, the other
+            fields of Description; or a JSON object {"class": [text, ...]}. UTF-8.
+        class_names: class key -> prompt name; a class is found by either, spelling folded.
+        split_sentences: make one description of each sentence and keep the long text as its parent.
+        writer: who wrote them, where the file does not say.
+
+    Raises:
+        DescriptionError: a file that cannot be read as what it claims to be, or that holds no usable description.
+    """
+    find = _class_finder(class_names)
+    kept: dict[str, Description] = {}
+    duplicates: list[Description] = []
+    unknown: Counter[str] = Counter()
+    problems: list[str] = []
+    for where, row in _rows(path):
+        label = str(next(row[name] for name in CLASS_FIELDS if name in row))
+        class_key, problem = find(label), _problem(row)
+        if class_key is None:
+            unknown[label] += 1
+        elif problem:
+            problems.append(f"{where}: {problem}")
+        else:
+            for description in _described(class_key, row, split_sentences, writer):
+                if description.description_id in kept:
+                    duplicates.append(description)
+                else:
+                    kept[description.description_id] = description
+    if not kept:
+        raise _nothing_usable(path, unknown, problems, class_names)
+    return ImportResult(list(kept.values()), duplicates, dict(unknown), problems)
+
+
+def _class_finder(class_names: dict[str, str]) -> Callable[[str], str | None]:
+    """Class as written -> class key: by key, by prompt name, or by either with spelling folded where only one fits."""
+    by_name: dict[str, set[str]] = {}
+    for key, name in class_names.items():
+        for spelling in (name, _squeezed(key), _squeezed(name)):
+            by_name.setdefault(spelling, set()).add(key)
+
+    def find(label: str) -> str | None:
+        if label in class_names:
+            return label
+        candidates = by_name.get(label) or by_name.get(_squeezed(label)) or set()
+        return next(iter(candidates)) if len(candidates) == 1 else None
+
+    return find
+
+
+def _squeezed(name: str) -> str:
+    return folded(name).replace(" ", "")
+
+
+def _problem(row: dict[str, Any]) -> str | None:
+    """Why a text cannot be used, or None."""
+    text = row["text"]
+    if not isinstance(text, str):
+        return f"the text is {_kind(text)}, not a string."
+    if any(unicodedata.category(character) in ("Cc", "Cs") and not character.isspace() for character in text):
+        return "the text holds control characters or broken Unicode."
+    if not folded(text):
+        return "the text is empty."
+    if len(text) > MOST_CHARACTERS:
+        return f"the text is too long: {len(text)} characters, where {MOST_CHARACTERS} are allowed."
+    for name in COUNT_FIELDS:
+        if not str(row.get(name) or 0).isdecimal():
+            return f"{name} is not a whole number: {row[name]!r}."
+    return None
+
+
+def _described(class_key: str, row: dict[str, Any], split: bool, writer: str | None) -> Iterator[Description]:
+    whole = row["text"].strip()
+    texts = sentences(whole) if split else [" ".join(whole.split())]
+    shared: dict[str, Any] = {name: _as_text(row.get(name)) for name in TEXT_FIELDS}
+    shared |= {name: int(row.get(name) or 0) for name in COUNT_FIELDS}
+    shared["writer"] = _as_text(row.get("writer")) or writer or ""
+    shared["parent"] = whole if len(texts) > 1 else _as_text(row.get("parent"))
+    for text in texts:
+        yield Description(description_id(class_key, text), class_key, text, **shared)
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, list):  # language models like to give cues as lists
+        return "; ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    readers = {".jsonl": _json_lines, ".csv": _csv, ".json": _json_object}
+    if path.suffix.lower() not in readers:
+        raise DescriptionError(
+            "descriptions cannot be read from this kind of file",
+            f"Give a file that ends in {', '.join(readers)}.",
+            value=path.name,
+        )
+    text = _read(path)
+    if not text.strip():
+        raise DescriptionError(
+            "the file of descriptions is empty", "Give a file with a text per class.", value=path.name
+        )
+    return readers[path.suffix.lower()](text, path.name)
+
+
+def _read(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DescriptionError(
+            f"the file of descriptions cannot be read ({error.strerror})",
+            "Check the path and its rights.",
+            value=str(path),
+        ) from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise DescriptionError(
+            f"{path.name} is not UTF-8 (line {line})",
+            "Save it again with the encoding UTF-8.",
+            value=f"byte 0x{content[error.start]:02x}",
+        ) from None
+    if "\0" in text:
+        raise DescriptionError(
+            f"{path.name} holds NUL bytes, so it is no text file",
+            "Save it again as text with the encoding UTF-8.",
+            value=f"line {text[: text.index(chr(0))].count(chr(10)) + 1}",
+        )
+    return text
+
+
+def _json_lines(text: str, name: str) -> Iterator[Row]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DescriptionError(
+                f"line {number} of {name} is not JSON ({error.msg}, column {error.colno})",
+                "Each line is one JSON object.",
+                value=line,
+            ) from None
+        if not isinstance(row, dict):
+            raise DescriptionError(
+                f"line {number} of {name} is {_kind(row)}",
+                'Each line is an object like {"class": ..., "text": ...}.',
+                value=line,
+            )
+        _check_fields(row, f"line {number} of {name}")
+        yield f"line {number}", row
+
+
+def _csv(text: str, name: str) -> Iterator[Row]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = [column.strip() for column in reader.fieldnames or []]
+        reader.fieldnames = header
+        _check_fields(dict.fromkeys(header), f"the header of {name}")
+        for row in reader:
+            if None in row or None in row.values():
+                raise DescriptionError(
+                    f"line {reader.line_num} of {name} does not have {len(header)} fields as the header does",
+                    'Put texts that hold commas or line breaks in "quotes".',
+                    value=", ".join(str(value) for value in row.values() if value is not None),
+                )
+            yield f"line {reader.line_num}", row
+    except csv.Error as error:
+        raise DescriptionError(
+            f"line {reader.line_num} of {name} is not CSV", "Check its quotes.", value=str(error)
+        ) from None
+
+
+def _json_object(text: str, name: str) -> Iterator[Row]:
+    shape = 'The file is one object like {"class": ["text", "text"]}.'
+    try:
+        classes = json.loads(text, object_pairs_hook=_each_key_once)
+    except json.JSONDecodeError as error:
+        raise DescriptionError(f"line {error.lineno} of {name} is not JSON ({error.msg})", shape) from None
+    if not isinstance(classes, dict):
+        raise DescriptionError(f"{name} holds {_kind(classes)}", shape)
+    for label, texts in classes.items():
+        if not isinstance(texts, list):
+            raise DescriptionError(f"the class {label} in {name} has {_kind(texts)} for its texts", shape, value=texts)
+        for number, value in enumerate(texts, start=1):
+            yield f"{label}, text {number}", {"class": label, "text": value}
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = Counter(key for key, _ in pairs)
+    twice = [key for key, count in keys.items() if count > 1]
+    if twice:  # json would silently keep the last
+        raise DescriptionError("a name stands twice in one JSON object", "Put its texts into one list.", value=twice[0])
+    return dict(pairs)
+
+
+def _check_fields(row: dict[str, Any], where: str) -> None:
+    if "text" not in row or not any(name in row for name in CLASS_FIELDS):
+        raise DescriptionError(
+            f"{where} lacks a class or a text",
+            f"Name the class {', '.join(CLASS_FIELDS[:-1])} or {CLASS_FIELDS[-1]}, and the text text.",
+            value=", ".join(map(str, row)),
+        )
+
+
+def _kind(value: Any) -> str:
+    """What a JSON value is, in words."""
+    kinds = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")
+
+
+def _nothing_usable(
+    path: Path, unknown: Counter[str], problems: list[str], class_names: dict[str, str]
+) -> DescriptionError:
+    what = f"no usable description was found in {path.name}"
+    if unknown:
+        return DescriptionError(
+            f"{what}: its classes are not in this project",
+            f"The project's classes are: {', '.join(class_names)}.",
+            value=", ".join(unknown),
+        )
+    return DescriptionError(
+        what, "Give at least one class a text.", value=problems[0] if problems else "no text at all"
+    )
