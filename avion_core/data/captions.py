@@ -1,0 +1,79 @@
+"""Caption files in the Karpathy form, as RSITMD, RSICD and UCM captions use it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from avion_core.data.problems import Problem
+from avion_core.errors import DataError
+
+_SPLITS = {"train": "train", "restval": "train", "val": "validation", "validation": "validation", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Captions:
+    """A caption file: one row per image with columns path, split, captions (a tuple of texts), in file order."""
+
+    table: pd.DataFrame
+    problems: list[Problem]
+
+
+def read_captions(path: Path) -> Captions:
+    """Read {"images": [{"filename", "split", "sentences": [{"raw"}, ...]}, ...]}.
+
+    An image's path is its `path` where the file gives one, else its `filename`. Empty captions, images without
+    any caption, and a second entry of the same image are left out and reported.
+
+    Raises:
+        DataError: no such file, not JSON, or an entry without file name, known split or sentences.
+    """
+    path = Path(path)
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError("the caption file cannot be opened", "Check its path.", value=path) from error
+    except ValueError as error:
+        raise DataError("the caption file is not JSON in UTF-8", f"Mend it: {error}.", value=path) from error
+    images = raw.get("images") if isinstance(raw, dict) else None
+    if not isinstance(images, list) or not images:
+        raise DataError(
+            "the caption file lists no images",
+            'It should be {"images": [{"filename": ..., "split": ..., "sentences": [{"raw": ...}]}]}.',
+            value=path,
+        )
+    rows: dict[str, tuple[str, str, tuple[str, ...]]] = {}
+    problems = []
+    for number, entry in enumerate(images):
+        name, split, captions = _entry(entry, number)
+        texts = tuple(text for text in captions if text)
+        if empty := len(captions) - len(texts):
+            problems.append(Problem("empty_caption", name, f"{empty} of its {len(captions)} captions are empty."))
+        if not texts:
+            problems.append(Problem("no_caption", name, "It has no caption and was left out."))
+        elif name in rows:
+            problems.append(Problem("duplicate", name, "It is listed more than once; the first entry was kept."))
+        else:
+            rows[name] = (name, split, texts)
+    return Captions(pd.DataFrame(list(rows.values()), columns=["path", "split", "captions"]), problems)
+
+
+def _entry(entry: Any, number: int) -> tuple[str, str, list[str]]:
+    where = f"image {number} of the caption file"
+    if not isinstance(entry, dict) or not isinstance(entry.get("filename"), str) or not entry["filename"].strip():
+        raise DataError(f"{where} has no file name", 'Give each image a "filename".', value=entry)
+    split = entry.get("split")
+    if split not in _SPLITS:
+        raise DataError(f"{where} has an unknown split", "Use train, val or test.", value=split)
+    sentences = entry.get("sentences")
+    try:
+        captions = [" ".join(sentence["raw"].split()) for sentence in sentences]  # type: ignore[union-attr]
+    except (TypeError, KeyError, AttributeError) as error:
+        raise DataError(
+            f"{where} has no readable sentences", 'Give each image "sentences": [{"raw": "text"}].', value=sentences
+        ) from error
+    return entry.get("path") or entry["filename"], _SPLITS[split], captions

@@ -1,0 +1,84 @@
+"""Rasters through GDAL, kept to local files of known formats."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+
+from avion_core.data.problems import ImageError
+
+PIXEL_LIMIT = 2**26
+"""Largest picture that is decoded, in pixels (8192 x 8192): a small file can claim to be a huge one."""
+
+_TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF, either byte order
+_PNG_MARK = b"\x89PNG\r\n\x1a\n"
+
+# Scene tiles often carry no coordinates, and nothing here needs them.
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
+
+
+def raster_driver(path: Path) -> str | None:
+    """Which GDAL driver should read the file, by its first bytes; None leaves it to pillow.
+
+    PNG of 16 bits is a raster here, since pillow would cut its colours to 8.
+    """
+    with path.open("rb") as file:
+        head = file.read(25)
+    if head[:4] in _TIFF_MARKS:
+        return "GTiff"
+    return "PNG" if head[:8] == _PNG_MARK and head[24:25] == b"\x10" else None
+
+
+@contextmanager
+def open_raster(path: Path) -> Iterator[DatasetReader]:
+    """The raster, opened; failures while it is read inside the block are told as ImageErrors too.
+
+    Side-car files (.aux.xml, .ovr, .tfw) are not looked at: the content hash would not cover them, and
+    listing a folder of 30,000 tiles for each tile is slow. The named driver keeps out formats that lead
+    elsewhere, such as a VRT in disguise.
+
+    Raises:
+        ImageError: corrupt, oversize, or not real numbers.
+    """
+    try:
+        with (
+            rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
+            rasterio.open(path.absolute(), driver=raster_driver(path)) as raster,
+        ):
+            check_size(path, raster.width, raster.height)
+            if any(dtype.startswith("complex") for dtype in raster.dtypes):
+                raise ImageError(
+                    "needs_recipe",
+                    "the raster holds complex numbers",
+                    "Export its amplitude as a real raster first.",
+                    value=path.name,
+                )
+            yield raster
+    except RasterioError as error:
+        raise corrupt(path) from error
+
+
+def check_size(path: Path, width: int, height: int) -> None:
+    """Refuse a picture above PIXEL_LIMIT before any of it is decoded."""
+    if width * height > PIXEL_LIMIT:
+        raise ImageError(
+            "oversize",
+            f"the picture claims {width} x {height} pixels, more than {PIXEL_LIMIT:,} in all",
+            "Cut it into tiles; each scene image should show one scene.",
+            value=path.name,
+        )
+
+
+def corrupt(path: Path) -> ImageError:
+    return ImageError(
+        "corrupt",
+        "the picture cannot be decoded",
+        "It is cut off, damaged, or not a PNG, JPEG or TIFF in truth; fetch it again or remove it.",
+        value=path.name,
+    )

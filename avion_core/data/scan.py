@@ -1,0 +1,223 @@
+"""From a folder of images to a manifest: one row per content, and a list of everything that is wrong.
+
+Files that cannot be used are reported, never fatal. The manifest's order and content depend on what the
+files are, not on the order in which the file system lists them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from avion_core.data.class_names import name_collisions
+from avion_core.data.images import content_id, decode_image
+from avion_core.data.labels import Label, read_labels
+from avion_core.data.problems import ImageError, Problem
+from avion_core.data.progress import Progress
+from avion_core.data.recipe import RenderingRecipe
+from avion_core.errors import DataError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+MANIFEST_COLUMNS = {
+    "image_id": str, "path": str, "label": str, "group": str, "split": str,
+    "width": "int64", "height": "int64", "bands": "int64", "bytes": "int64",
+}  # fmt: skip
+
+_SPLIT_FOLDERS = {"train", "test", "val", "valid", "validation"}
+_SAFEST_SPLIT = ("test", "validation", "train", "")  # of copies marked differently, none may leak into training
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a folder holds.
+
+    Attributes:
+        manifest: columns MANIFEST_COLUMNS, one row per content, sorted by path. `path` is relative to the folder,
+            with "/"; `label` is the class key or "" (unlabelled); `group` or "" (unknown); `split` is "" or the
+            fixed one; width and height as displayed, `bands` as stored, `bytes` of the file.
+        problems: sorted by path and kind.
+    """
+
+    manifest: pd.DataFrame
+    problems: list[Problem]
+
+
+@dataclass(frozen=True)
+class _Found:
+    image_id: str
+    path: str
+    label: str
+    group: str
+    split: str
+    width: int
+    height: int
+    bands: int
+    bytes: int
+
+
+def scan_folder(
+    root: Path,
+    *,
+    recipe: RenderingRecipe = RenderingRecipe(),  # noqa: B008 - frozen
+    labels: Path | None = None,
+    progress: Progress | None = None,
+) -> Scan:
+    """Read every picture below `root` once: hash it, decode it by the recipe, and report what cannot be used.
+
+    Without a label file, a picture's class is the first folder on its way (none directly in `root`: unlabelled),
+    and folders inside a class folder are groups. With one (CSV or Parquet: path, label and, if wanted, group and
+    split), it alone gives labels, and pictures that it does not list are unlabelled.
+
+    Copies of one content become one row: the first labelled path. Copies whose labels differ become one unlabelled
+    row, and copies whose fixed splits differ go to the test set, so that no doubt leaks into training.
+
+    Raises:
+        DataError: no such folder, no picture in it, or a label file that cannot be used as a whole.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise DataError("the image folder does not exist", "Check the path.", value=root)
+    paths, problems = _list_pictures(root)
+    if not paths:
+        raise DataError("the folder holds no picture", f"Pictures end in {', '.join(SUFFIXES)}.", value=root)
+    if labels is None:
+        known = {path: _label_from_folders(path) for path in paths}
+        problems += _layout_problems(known)
+    else:
+        known, label_problems = read_labels(Path(labels), root, set(paths))
+        problems += label_problems
+
+    found: list[_Found] = []
+
+    def read(path: str) -> _Found | Problem:
+        return _read(root, path, known.get(path, Label()), recipe)
+
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        for done, result in enumerate(pool.map(read, paths), start=1):
+            (found if isinstance(result, _Found) else problems).append(result)  # type: ignore[arg-type]
+            if progress is not None:
+                progress(done, len(paths), "reading images")
+
+    rows, copy_problems = _one_row_per_content(found)
+    problems += copy_problems + name_collisions({row.label for row in rows if row.label})
+    manifest = pd.DataFrame([asdict(row) for row in rows], columns=list(MANIFEST_COLUMNS)).astype(MANIFEST_COLUMNS)
+    return Scan(manifest, sorted(problems, key=lambda problem: (problem.path, problem.kind)))
+
+
+def _list_pictures(root: Path) -> tuple[list[str], list[Problem]]:
+    pictures: list[str] = []
+    problems: list[Problem] = []
+    others: dict[str, list[str]] = defaultdict(list)
+    for file in _walk(root):
+        path = file.relative_to(root).as_posix()
+        if not path.isprintable():
+            shown = path.encode("utf-8", "backslashreplace").decode()
+            problems.append(Problem("unreadable_name", shown, "Its name cannot be stored; rename the file."))
+        elif file.suffix.lower() not in SUFFIXES:
+            others[file.suffix.lower()].append(path)
+        elif not file.is_file():
+            problems.append(Problem("unreadable", path, "It is not a regular file, or a link that leads nowhere."))
+        else:
+            pictures.append(path)
+    for suffix, files in others.items():
+        problems.append(
+            Problem(
+                "unsupported",
+                min(files),
+                f"{len(files)} files ending in “{suffix}” were left out; pictures end in {', '.join(SUFFIXES)}.",
+            )
+        )
+    return sorted(pictures), problems
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    """All files below root without hidden ones; linked folders are followed, each once."""
+    seen: set[str] = set()
+    for folder, subfolders, files in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            subfolders.clear()
+            continue
+        seen.add(real)
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith((".", "__MACOSX")))
+        yield from (Path(folder, name) for name in files if not name.startswith("."))
+
+
+def _label_from_folders(path: str) -> Label:
+    folders = PurePosixPath(path).parts[:-1]
+    return Label(folders[0], "/".join(folders[1:])) if folders else Label()
+
+
+def _layout_problems(known: dict[str, Label]) -> list[Problem]:
+    """Two layouts that make folders into the wrong classes, told before anybody trains on them."""
+    classes = {label.label for label in known.values() if label.label}
+    groups = {label.group for label in known.values() if label.group}
+    if classes and {key.lower() for key in classes} <= _SPLIT_FOLDERS:
+        return [
+            Problem(
+                "layout",
+                min(classes),
+                f"The folders {', '.join(sorted(classes))} look like splits, not classes. "
+                "Give a label file with the columns path, label and split.",
+            )
+        ]
+    if len(classes) == 1 and len(groups) > 1:
+        (only,) = classes
+        return [
+            Problem(
+                "layout",
+                only,
+                f"All labelled images are in the one folder {only}. If its subfolders are the classes, "
+                f"choose {only} as the image folder.",
+            )
+        ]
+    return []
+
+
+def _read(root: Path, path: str, label: Label, recipe: RenderingRecipe) -> _Found | Problem:
+    file = root / path
+    try:
+        picture, bands = decode_image(file, recipe)
+        size = file.stat().st_size
+        return _Found(content_id(file), path, label.label, label.group, label.split, *picture.size, bands, size)
+    except ImageError as error:
+        return Problem(error.kind, path, str(error))
+    except OSError as error:
+        return Problem("unreadable", path, f"It cannot be read: {error.strerror}.")
+
+
+def _one_row_per_content(found: list[_Found]) -> tuple[list[_Found], list[Problem]]:
+    by_content: dict[str, list[_Found]] = defaultdict(list)
+    for row in sorted(found, key=lambda row: row.path):
+        by_content[row.image_id].append(row)
+    rows, problems = [], []
+    for copies in by_content.values():
+        row, problem = _merge(copies)
+        rows.append(row)
+        problems += problem
+    return sorted(rows, key=lambda row: row.path), problems
+
+
+def _merge(copies: list[_Found]) -> tuple[_Found, list[Problem]]:
+    labels = Counter(row.label for row in copies if row.label)
+    first = next((row for row in copies if row.label), copies[0])
+    if len(copies) == 1:
+        return first, []
+    group = min((row.group for row in copies if row.group), default="")
+    split = min((row.split for row in copies), key=_SAFEST_SPLIT.index)
+    label = first.label if len(labels) < 2 else ""
+    merged = replace(first, label=label, group=group, split=split)
+    others = ", ".join(f"{row.path} ({row.label or 'unlabelled'})" for row in copies if row is not first)
+    if len(labels) > 1:
+        message = f"The same picture as {others}, under another label. It was kept once, without a label."
+        return merged, [Problem("conflict", first.path, message)]
+    if len({row.split for row in copies if row.split}) > 1:
+        message = f"The same picture as {others}, in another split. It was kept once, in {split}."
+        return merged, [Problem("conflict", first.path, message)]
+    return merged, [Problem("duplicate", first.path, f"The same picture as {others}. It was kept once.")]
