@@ -73,7 +73,7 @@ class Terms:
         ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one object per name and modality: told apart by identity, which hashes fast
 class RuleSet:
     """A named, versioned set of RS-Flag rules for one modality."""
 
@@ -84,6 +84,7 @@ class RuleSet:
     most_words: int
     positive: Terms = field(repr=False)
     negative: Terms = field(repr=False)
+    ignored: Terms | None = field(repr=False)
 
     def judge(self, text: str) -> RSFlag:
         """RS-Flag of a text, with every reason; the same text is judged once (sliders ask again and again)."""
@@ -92,7 +93,15 @@ class RuleSet:
 
 @lru_cache(maxsize=100_000)
 def _judge(rules: RuleSet, text: str) -> RSFlag:
-    positive, negative = rules.positive.find(text, "positive"), rules.negative.find(text, "negative")
+    ignored = list(rules.ignored.expression.finditer(text)) if rules.ignored else []
+    hits = [
+        hit
+        for hit in rules.positive.find(text, "positive") + rules.negative.find(text, "negative")
+        if not any(phrase.start() <= hit.start and hit.end <= phrase.end() for phrase in ignored)
+    ]
+    hits.sort(key=lambda hit: hit.start)
+    positive = [hit for hit in hits if hit.kind == "positive"]
+    negative = [hit for hit in hits if hit.kind == "negative"]
     words = len(text.split())
     reasons = (
         Reason(
@@ -111,8 +120,7 @@ def _judge(rules: RuleSet, text: str) -> RSFlag:
         ),
         _length_reason(words, rules.least_words, rules.most_words),
     )
-    hits = tuple(sorted(positive + negative, key=lambda hit: hit.start))
-    return RSFlag(all(reason.passed for reason in reasons), reasons, hits, words)
+    return RSFlag(all(reason.passed for reason in reasons), reasons, tuple(hits), words)
 
 
 def _length_reason(words: int, least: int, most: int) -> Reason:
@@ -138,15 +146,17 @@ def load_rule_set(name: Literal["paper", "extended"], modality: str = "optical")
         modality: "optical", "multispectral" or "sar".
     """
     data = yaml.safe_load(files("avion_core.descriptions").joinpath(f"rules/{name}.yaml").read_text(encoding="utf-8"))
-    vocabulary = data.get("vocabulary", {})
+    vocabulary, exact = data.get("vocabulary", {}), data["exact"]
+    positive = data["positive"]["any"] + data["positive"].get(modality, [])
     return RuleSet(
         name=data["name"],
         version=data["version"],
         modality=modality,
         least_words=data["words"]["least"],
         most_words=data["words"]["most"],
-        positive=_compile(data["positive"]["any"] + data["positive"].get(modality, []), vocabulary, data["exact"]),
-        negative=_compile(data["negative"], vocabulary, data["exact"]),
+        positive=_compile(positive, vocabulary, exact),
+        negative=_compile(data["negative"], vocabulary, exact),
+        ignored=_compile(data["ignored"], vocabulary, exact) if "ignored" in data else None,
     )
 
 

@@ -256,14 +256,12 @@ def leave_one_out_influence(prototypes: TextPrototypes, embeddings: Tensor) -> n
     Returns:
         (M,) degrees.
     """
-    owner = pd.Index(prototypes.class_keys).get_indexer(prototypes.table["class_key"].to_numpy())
-    weight = prototypes.table["weight"].to_numpy()
-    g = embeddings.detach().cpu().double().numpy()
-    sums = np.zeros((len(prototypes.class_keys), g.shape[1]))
-    np.add.at(sums, owner, weight[:, None] * g)
-    length = np.linalg.norm(sums, axis=1)[owner]
-    along = (g * sums[owner]).sum(1) / np.maximum(length, 1e-12)  # c_j
-    angle = np.degrees(np.arctan2(weight * np.sqrt(np.clip(1.0 - along**2, 0.0, None)), length - weight * along))
-    angle[weight == 0] = 0.0
-    angle[weight == 1] = 180.0
-    return angle
+    owner = torch.from_numpy(pd.Index(prototypes.class_keys).get_indexer(prototypes.table["class_key"].to_numpy()))
+    weight = torch.from_numpy(prototypes.table["weight"].to_numpy(copy=True))  # (M,)
+    g = embeddings.detach().cpu().double()  # (M, D)
+    sums = torch.zeros(prototypes.vectors.shape, dtype=torch.float64).index_add_(0, owner, weight[:, None] * g)  # (C, D)
+    length = sums.norm(dim=1)[owner]  # (M,)
+    along = (g * normalize(sums, dim=1)[owner]).sum(1)  # c_j
+    across = (1 - along.square()).clamp(min=0).sqrt()
+    angle = torch.atan2(weight * across, length - weight * along).rad2deg()
+    return angle.masked_fill(weight == 0, 0.0).masked_fill(weight == 1, 180.0).numpy()
