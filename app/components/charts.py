@@ -1,0 +1,238 @@
+"""Every Plotly figure of the studio: same palette, same calm layout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from app.palette import CATEGORICAL, CUT, FOCUS, KEPT, NEUTRAL, colours, symbols
+
+QUIET = {"displayModeBar": False}
+LASSO = {
+    "displaylogo": False,
+    "scrollZoom": True,
+    "modeBarButtonsToRemove": ["select2d", "autoScale2d", "toImage", "zoom2d"],
+}
+
+# Loss parts keep their colour whether or not the others are shown.
+_LOSS_COLOURS = {"loss": CATEGORICAL[7], "task": CATEGORICAL[0], "image": CATEGORICAL[1], "text": CATEGORICAL[2]}
+
+
+def _layout(figure: go.Figure, height: int, **settings: object) -> go.Figure:
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 28, "b": 8},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title_text": ""},
+        colorway=list(CATEGORICAL),
+        **settings,
+    )
+    return figure
+
+
+def score_strip(scores: pd.DataFrame, focus: str) -> go.Figure:
+    """Where one text stands among the similarities of its class: dots for texts, a ring for the one in focus.
+
+    Args:
+        scores: the class's rows: description_id, similarity, kept, median, cut, text.
+        focus: description_id to mark.
+    """
+    # A fixed scatter over the height keeps equal scores apart; it carries no meaning.
+    height = np.abs(np.sin(np.arange(len(scores)) * 12.9898)) * 0.8 + 0.1
+    figure = go.Figure()
+    for kept, name, colour in ((True, "kept", KEPT), (False, "out", CUT)):
+        part = (scores["kept"] == kept).to_numpy()
+        figure.add_scatter(
+            x=scores["similarity"][part],
+            y=height[part],
+            mode="markers",
+            name=name,
+            marker={"color": colour, "size": 8, "opacity": 0.6, "symbol": "circle" if kept else "x"},
+            text=scores["text"][part],
+            hovertemplate="%{x:.3f}<br>%{text}<extra></extra>",
+        )
+    here = (scores["description_id"] == focus).to_numpy()
+    figure.add_scatter(
+        x=scores["similarity"][here],
+        y=height[here],
+        mode="markers",
+        name="this text",
+        marker={"size": 17, "color": "rgba(0,0,0,0)", "line": {"color": FOCUS, "width": 3}},
+        hoverinfo="skip",
+    )
+    _lines(figure, float(scores["median"].iloc[0]), float(scores["cut"].iloc[0]))
+    figure.update_yaxes(visible=False, range=[-0.05, 1.05])
+    figure.update_xaxes(title_text="similarity to the class's training images")
+    return _layout(figure, 190)
+
+
+def histogram(scores: pd.DataFrame, zeta_band: tuple[float, float]) -> go.Figure:
+    """Distribution of s_j in one class, kept and cut apart, with median, MAD band and cut.
+
+    Args:
+        scores: the class's rows: similarity, kept, median, mad, cut.
+        zeta_band: the similarities between which a text is inside the limit (either may be infinite).
+    """
+    values = scores["similarity"]
+    width = max(float(values.max() - values.min()) / 24, 1e-3)
+    bins = {"start": float(values.min()) - width / 2, "end": float(values.max()) + width, "size": width}
+    figure = go.Figure()
+    for kept, name, colour in ((True, "kept", KEPT), (False, "out", CUT)):
+        figure.add_histogram(
+            x=values[scores["kept"] == kept],
+            xbins=bins,
+            name=name,
+            marker={"color": colour, "pattern": {"shape": "" if kept else "/"}},
+            hovertemplate="%{y} texts at %{x}<extra></extra>",
+        )
+    median, mad = float(scores["median"].iloc[0]), float(scores["mad"].iloc[0])
+    if np.isfinite(median):
+        figure.add_vrect(
+            x0=median - mad,
+            x1=median + mad,
+            fillcolor=NEUTRAL,
+            opacity=0.18,
+            line_width=0,
+            annotation_text="± MAD",
+            annotation_position="bottom left",
+        )
+    _lines(figure, median, zeta_band[0])
+    if np.isfinite(zeta_band[1]):
+        figure.add_vline(x=zeta_band[1], line={"color": CUT, "dash": "dash", "width": 2})
+    figure.update_xaxes(title_text="similarity s to the visual prototype")
+    figure.update_yaxes(title_text="texts")
+    return _layout(figure, 340, barmode="stack", bargap=0.06)
+
+
+def _lines(figure: go.Figure, median: float, cut: float) -> None:
+    if np.isfinite(median):
+        figure.add_vline(
+            x=median, line={"color": NEUTRAL, "dash": "dot"}, annotation_text="median", annotation_position="top"
+        )
+    if np.isfinite(cut):
+        figure.add_vline(
+            x=cut, line={"color": CUT, "dash": "dash", "width": 2}, annotation_text="cut", annotation_position="top"
+        )
+
+
+def curves(table: pd.DataFrame, columns: Sequence[str], *, title: str, percent: bool = False) -> go.Figure:
+    """Lines over training steps; points that were not measured are bridged.
+
+    Args:
+        table: column `step` and the `columns`, NaN where nothing was measured.
+    """
+    figure = go.Figure()
+    for place, column in enumerate(columns):
+        part = table[["step", column]].dropna()
+        colour = _LOSS_COLOURS.get(column, CATEGORICAL[(place + 3) % len(CATEGORICAL)])
+        figure.add_scatter(
+            x=part["step"],
+            y=part[column],
+            mode="lines+markers" if len(part) < 40 else "lines",
+            name=column.replace("_", " "),
+            line={"width": 2.2, "color": colour},
+            marker={"size": 5},
+        )
+    figure.update_xaxes(title_text="step")
+    figure.update_yaxes(title_text="percent" if percent else "loss", rangemode="normal" if percent else "tozero")
+    # The same revision keeps a reader's zoom while new points arrive.
+    return _layout(figure, 320, title={"text": title, "x": 0, "y": 0.98}, uirevision="keep", hovermode="x unified")
+
+
+def map_view(points: pd.DataFrame, colour_by: str, picked: set[str], *, title: str) -> go.Figure:
+    """One view of an alignment map as linked WebGL points.
+
+    Args:
+        points: row (its number in the whole table), id, kind, x, y, and the column `colour_by`.
+        picked: ids marked on every view.
+    """
+    names = sorted(points[colour_by].astype(str).unique())
+    colour, shape = colours(names), symbols(names)
+    figure = go.Figure()
+    sizes = {"image": 7, "description": 7, "prototype": 15}
+    marks = {"description": "x-thin-open", "prototype": "star"}
+    for kind in ("image", "description", "prototype"):
+        of_kind = points[points["kind"] == kind]
+        for name in names:
+            part = of_kind[of_kind[colour_by].astype(str) == name]
+            if part.empty:
+                continue
+            chosen = np.flatnonzero(part["id"].isin(picked).to_numpy()).tolist() if picked else None
+            figure.add_trace(
+                go.Scattergl(
+                    x=part["x"],
+                    y=part["y"],
+                    mode="markers",
+                    name=name,
+                    legendgroup=name,
+                    showlegend=kind == "image" or name not in set(points[colour_by][points["kind"] == "image"]),
+                    # The row number alone: captions and links would weigh ten times as much.
+                    customdata=part["row"],
+                    hovertemplate=f"{name} · {kind}<extra></extra>",
+                    selectedpoints=chosen,
+                    marker={
+                        "size": sizes[kind],
+                        "symbol": marks.get(kind, shape[name]),
+                        "color": colour[name],
+                        "line": {"width": 2 if kind == "description" else 1, "color": colour[name]},
+                        "opacity": 0.8,
+                    },
+                    unselected={"marker": {"opacity": 0.12}},
+                )
+            )
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, scaleanchor="x")
+    return _layout(
+        figure, 460, title={"text": title, "x": 0.5, "xanchor": "center"}, dragmode="lasso", showlegend=False
+    )
+
+
+def bars(table: pd.DataFrame, *, label: str, value: str, low: str | None = None, high: str | None = None) -> go.Figure:
+    """Horizontal bars in the order given, with an interval where there is one."""
+    error = None
+    if low and high:
+        error = {
+            "type": "data",
+            "symmetric": False,
+            "array": table[high] - table[value],
+            "arrayminus": table[value] - table[low],
+            "color": NEUTRAL,
+            "thickness": 1.2,
+        }
+    figure = go.Figure(
+        go.Bar(
+            y=table[label],
+            x=table[value],
+            orientation="h",
+            error_x=error,
+            marker_color=KEPT,
+            hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(range=[0, 100], title_text="percent")
+    return _layout(figure, max(180, 28 * len(table) + 70))
+
+
+def confusion(table: pd.DataFrame) -> go.Figure:
+    """Row-wise shares of a confusion matrix; rows are true classes, columns what was said."""
+    counts = table.to_numpy(dtype=float)
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = go.Figure(
+        go.Heatmap(
+            z=shares,
+            x=list(table.columns),
+            y=list(table.index),
+            customdata=counts,
+            colorscale="Cividis",
+            zmin=0,
+            zmax=100,
+            colorbar={"title": "%", "thickness": 12},
+            hovertemplate="%{y} taken for %{x}: %{customdata:.0f} images (%{z:.0f} %)<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(side="top", tickangle=-45)
+    return _layout(figure, max(360, 24 * len(table) + 150))

@@ -1,0 +1,79 @@
+"""One figure and one sentence why: the scores of a description in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A score with its name, its value as shown, and what it means here."""
+
+    name: str
+    value: str
+    sentence: str
+
+
+def figures(row: Mapping[str, Any], class_similarities: Sequence[float], n_eff: float, zeta: float) -> list[Figure]:
+    """The scores of one row of the curation table, each explained.
+
+    Args:
+        row: similarity, z, cut, median, kept, verdict, weight, influence (degrees).
+        class_similarities: the similarities of every text of the class, this one among them.
+        n_eff: effective number of texts of the class.
+        zeta: the robust z-score above which texts are cut.
+    """
+    return [
+        similarity_figure(row["similarity"], class_similarities),
+        z_figure(row, zeta),
+        weight_figure(row["weight"], n_eff),
+        influence_figure(row["influence"], row["weight"]),
+    ]
+
+
+def similarity_figure(similarity: float, class_similarities: Sequence[float]) -> Figure:
+    others = max(1, len(class_similarities) - 1)
+    below = sum(other < similarity for other in class_similarities)
+    return Figure(
+        "Similarity",
+        f"{similarity:.3f}",
+        f"Closer to the class's training images than {below} of the {others} other texts.",
+    )
+
+
+def z_figure(row: Mapping[str, Any], zeta: float) -> Figure:
+    """Robust z with its distance from the cut, and on which side of the median the text stands."""
+    z = row["z"]
+    if z is None or math.isnan(z):
+        return Figure("Robust z", "–", "Not scored: no text of the class is in play.")
+    shown = f"{z:.2f}" if z < 1000 else "≫ 1000"
+    side = "below" if row["similarity"] < row["median"] else "above"
+    if row["kept"] and z > zeta:
+        reason = "accepted by a person" if row["verdict"] == "accepted" else f"{side} the median, where nothing is cut"
+        sentence = f"Past the limit of {zeta:g}, but kept: {reason}."
+    elif z > zeta:
+        sentence = f"{z - zeta:.2f} past the limit of {zeta:g}: an outlier {side} the median."
+    else:
+        sentence = f"{zeta - z:.2f} inside the limit of {zeta:g}, {side} the median."
+    return Figure("Robust z", shown, sentence)
+
+
+def weight_figure(weight: float, n_eff: float) -> Figure:
+    if weight == 0:
+        return Figure("Weight", "0 %", "Has no part in the class's prototype.")
+    even = 1 / n_eff
+    compared = "about" if abs(weight - even) < 0.1 * even else "more than" if weight > even else "less than"
+    return Figure(
+        "Weight",
+        f"{100 * weight:.1f} %",
+        f"Its share of the prototype, {compared} an even share of {100 * even:.1f} % (n_eff = {n_eff:.1f} texts).",
+    )
+
+
+def influence_figure(degrees: float, weight: float) -> Figure:
+    if weight == 0 or degrees is None or math.isnan(degrees):
+        return Figure("Influence", "0°", "Leaving it out changes nothing.")
+    return Figure("Influence", f"{degrees:.2f}°", f"Leaving it out would turn the class's prototype by {degrees:.2f}°.")

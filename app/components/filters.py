@@ -1,0 +1,66 @@
+"""Filters and orders of the review; they live in the address, so a link opens the same view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import session
+from avion_core.studio.projects import ProjectSummary
+
+ALL = "all"
+
+_ORDERS: dict[str, Callable[[pd.DataFrame, float], pd.Series]] = {
+    "least certain first": lambda table, zeta: uncertainty(table, zeta),
+    "most influence first": lambda table, zeta: -table["influence"].fillna(0),
+    "best match first": lambda table, zeta: -table["similarity"],
+    "by class": lambda table, zeta: table["class_key"].rank(method="dense"),
+}
+
+
+def uncertainty(table: pd.DataFrame, zeta: float) -> pd.Series:
+    """How far a text is from being a toss-up, smallest first: its z from the limit; less where flag and z disagree."""
+    from_cut = (table["z"].fillna(0) - zeta).abs()
+    disagree = table["flag"] != (table["z"].fillna(0) <= zeta)
+    return from_cut - disagree
+
+
+def review_filters(project: ProjectSummary, table: pd.DataFrame, zeta: float) -> tuple[pd.DataFrame, tuple[Any, ...]]:
+    """Draw the filters.
+
+    Returns:
+        The rows that fit, in the chosen order; and what was chosen, to tell whether it changed.
+    """
+    names = {entry.key: entry.prompt_name for entry in project.classes}
+    writers = sorted(table["writer"].unique())
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = {
+            "class_key": _choice("Class", [ALL, *names], lambda key: names.get(key, key), 210),
+            "verdict": _choice("Verdict", [ALL, "undecided", "accepted", "rejected"], str, 140),
+            "flag": _choice("RS-Flag", [ALL, "flagged", "not flagged"], str, 140),
+            "kept": _choice("Fate", [ALL, "kept", "out"], str, 110),
+            "writer": _choice("Writer", [ALL, *writers], str, 170),
+        }
+        order = _choice("Order", list(_ORDERS), str, 200)
+        words = st.text_input(
+            "Text contains", key=session.WORDS, bind="query-params", width=190, icon=":material/search:"
+        )
+    view = table
+    for column, value in chosen.items():
+        if value != ALL:
+            view = view[
+                view[column] == {"flagged": True, "not flagged": False, "kept": True, "out": False}.get(value, value)
+            ]
+    if words:
+        view = view[view["text"].str.contains(words, case=False, regex=False)]
+    ranks = _ORDERS[order](view, zeta)
+    return view.loc[ranks.sort_values(kind="stable").index], (*chosen.values(), order, words)
+
+
+def _choice(name: str, options: list[str], shown: Callable[[str], str], width: int) -> str:
+    key = session.FILTERS[name]
+    session.settle(key, options)
+    return st.selectbox(name, options, format_func=shown, key=key, bind="query-params", width=width)

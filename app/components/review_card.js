@@ -1,0 +1,173 @@
+// The review card: shows one description and takes verdicts by key or button.
+//
+// Fast keys must neither be lost nor judge a text that nobody saw. So the card knows the next texts, moves on by
+// itself, and keeps every decision in a queue with rising numbers until the server has acknowledged it. The server is
+// sent the whole queue each time (a state, not an event: the latest one wins and nothing falls between two runs).
+
+const CARDS = new WeakMap()
+const KEYS = {
+  a: "accept", x: "reject", e: "edit", s: "skip", u: "undo", h: "legend",
+  arrowleft: "back", arrowright: "forward", arrowup: "back", arrowdown: "forward",
+}
+const CURRENT = { accept: "accepted", reject: "rejected", edit: "undecided" }
+const BADGES = { accepted: "✓ Accepted", rejected: "✕ Rejected", undecided: "Undecided" }
+
+class Card {
+  constructor(root) {
+    this.root = root
+    this.tab = Math.random().toString(36).slice(2, 10)
+    this.sequence = Date.now()
+    this.queue = []
+    this.judged = []
+    this.cursor = null
+    this.editing = false
+    this.awaitingUndo = false
+    for (const button of root.querySelectorAll("button[data-action]")) {
+      button.onclick = () => this.act(button.dataset.action)
+    }
+    this.find("textarea").onkeydown = (event) => {
+      event.stopPropagation()
+      if (event.key === "Escape") this.closeEditor()
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.act("save")
+    }
+  }
+
+  find(selector) {
+    return this.root.querySelector(selector)
+  }
+
+  receive(data, send) {
+    this.data = data
+    this.send = send
+    this.queue = this.queue.filter((decision) => decision.seq > data.taken)
+    if (this.queue.length === 0) {
+      this.awaitingUndo = false
+      if (!this.editing) this.cursor = data.cursor
+    }
+    this.paint()
+  }
+
+  get place() {
+    const place = this.data.items.findIndex((item) => item.id === this.cursor)
+    return place < 0 ? this.data.items.length : place
+  }
+
+  press(event) {
+    const target = event.composedPath()[0]
+    const typing = target.isContentEditable || /^(input|textarea|select)$/i.test(target.tagName || "")
+    if (typing || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return
+    const action = KEYS[event.key.toLowerCase()]
+    if (!action || this.editing) return
+    event.preventDefault()
+    event.stopPropagation()
+    this.act(action)
+  }
+
+  act(action) {
+    const place = this.place
+    const item = this.data.items[place]
+    if (action === "legend") this.find(".legend").hidden = !this.find(".legend").hidden
+    else if (action === "cancel") this.closeEditor()
+    else if (this.awaitingUndo) return
+    else if (action === "undo") this.undo()
+    else if (action === "back" || action === "forward") {
+      const next = this.data.items[place + (action === "back" ? -1 : 1)]
+      if (next) this.enqueue({ id: next.id, action: "go" }, next.id)
+    } else if (!item) return
+    else if (action === "edit") this.openEditor(item)
+    else if (action === "save") {
+      const text = this.find("textarea").value.trim()
+      this.editing = false
+      if (text && text !== item.text) this.judge(item, "edit", text)
+      else this.paint()
+    } else this.judge(item, action)
+  }
+
+  judge(item, action, text) {
+    item.verdict = CURRENT[action] || item.verdict
+    if (text) Object.assign(item, { text, hits: [] })
+    this.judged.push(item.id)
+    const next = action === "edit" ? item : this.data.items[this.place + 1] // an edit is scored anew, then judged
+    this.enqueue({ id: item.id, action, text }, next ? next.id : "")
+  }
+
+  undo() {
+    const last = this.judged.pop()
+    this.awaitingUndo = last === undefined
+    this.enqueue({ id: "", action: "undo" }, last === undefined ? this.cursor : last)
+  }
+
+  enqueue(decision, cursor) {
+    this.sequence = Math.max(this.sequence + 1, Date.now())
+    this.queue.push({ seq: this.sequence, token: `${this.tab}-${this.sequence}`, ...decision })
+    this.cursor = cursor
+    this.send(this.queue)
+    this.paint()
+  }
+
+  openEditor(item) {
+    this.editing = true
+    this.find("textarea").value = item.text
+    this.paint()
+    this.find("textarea").focus()
+  }
+
+  closeEditor() {
+    this.editing = false
+    this.paint()
+  }
+
+  paint() {
+    const item = this.data.items[this.place]
+    this.find(".card").dataset.verdict = item ? item.verdict : "none"
+    this.find(".card").dataset.item = item ? item.id : ""
+    this.find(".card").dataset.pending = this.queue.length
+    this.find(".where").textContent = item ? `${item.class_name} · ${item.writer}` : ""
+    this.find(".badge").textContent = item ? BADGES[item.verdict] : ""
+    this.find(".count").textContent = item
+      ? `${(item.place + 1).toLocaleString()} of ${this.data.total.toLocaleString()}`
+      : `${this.data.total.toLocaleString()} seen`
+    this.find(".text").hidden = this.editing
+    this.find(".editor").hidden = !this.editing
+    this.find(".actions").hidden = this.editing
+    this.paintText(item)
+    const original = item && item.original
+    this.find(".original").hidden = !original || this.editing
+    this.find(".original").textContent = original ? `Written as: ${original}` : ""
+    for (const button of this.root.querySelectorAll("[data-needs-item]")) button.disabled = !item
+  }
+
+  // Text goes in as text nodes only: whatever a description holds, it is never read as HTML.
+  paintText(item) {
+    const box = this.find(".text")
+    if (!item) {
+      box.replaceChildren("You have seen every description of this view. Change the filters above, or press U to undo.")
+      return
+    }
+    const letters = Array.from(item.text) // by code point, as the server counts
+    const slice = (start, end) => letters.slice(start, end).join("")
+    const parts = []
+    let at = 0
+    for (const [start, end, kind] of item.hits) {
+      const mark = document.createElement("mark")
+      mark.className = kind
+      mark.title = kind === "positive" ? "Speaks of an overhead view" : "Speaks of a view from the ground"
+      mark.textContent = slice(start, end)
+      parts.push(slice(at, start), mark)
+      at = end
+    }
+    parts.push(slice(at))
+    box.replaceChildren(...parts)
+  }
+}
+
+export default function ({ data, parentElement, setStateValue }) {
+  const card = CARDS.get(parentElement) || new Card(parentElement)
+  CARDS.set(parentElement, card)
+  card.receive(data, (queue) => setStateValue("queue", queue))
+  // One handler for the page, replaced and never stacked; in the capture phase, ahead of the app's own shortcuts.
+  document.removeEventListener("keydown", window.avionReviewKeys, true)
+  window.avionReviewKeys = (event) => card.press(event)
+  document.addEventListener("keydown", window.avionReviewKeys, true)
+  return () => document.removeEventListener("keydown", window.avionReviewKeys, true)
+}

@@ -1,0 +1,52 @@
+"""The review card: one description, its flag terms, and the keys that judge it (the browser's half is the .js file)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app import session
+
+_HERE = Path(__file__)
+
+# Texts sent ahead, so that fast keys never wait for the server; and behind, for the arrow keys.
+AHEAD, BEHIND = 80, 20
+
+_component = st.components.v2.component(
+    "avion_review_card",
+    html=_HERE.with_suffix(".html").read_text(encoding="utf-8"),
+    css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
+    js=_HERE.with_suffix(".js").read_text(encoding="utf-8"),
+)
+
+
+def card_item(row: dict[str, Any], *, place: int, class_name: str) -> dict[str, Any]:
+    """What the card shows of one row of the curation table. `hits` are [start, end, kind], without overlaps."""
+    hits, end = [], 0
+    for hit in sorted(row["hits"], key=lambda hit: hit["start"]):
+        if hit["start"] >= end:
+            hits.append([hit["start"], hit["end"], hit["kind"]])
+            end = hit["end"]
+    original = row["original"] if row["original"] != row["text"] else ""
+    return {
+        "id": row["description_id"],
+        "text": row["text"],
+        "original": original,
+        "hits": hits,
+        "verdict": row["verdict"],
+        "class_name": class_name,
+        "writer": row["writer"],
+        "place": place,
+    }
+
+
+def review_card(desk: session.ReviewDesk, items: Sequence[dict[str, Any]]) -> None:
+    """Draw the card at the desk's cursor. Decisions made in it wait in `desk.waiting()` at the next run."""
+    _component(
+        key=session.REVIEW_CARD,
+        data={"items": list(items), "cursor": desk.cursor, "taken": desk.taken, "total": len(desk.order)},
+        on_queue_change=lambda: None,
+    )

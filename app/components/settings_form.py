@@ -1,0 +1,101 @@
+"""Widgets made from the settings models themselves: their types, limits and one-line helps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin
+
+import streamlit as st
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from avion_core.config import RunConfig
+
+BASIC = ("data.shots", "data.seed", "distillation.epochs", "protocol.name", "device")
+
+_STAGES = {
+    "": "Models and device",
+    "data": "Data",
+    "descriptions": "Descriptions",
+    "prototypes": "Prototypes",
+    "model": "Student",
+    "distillation": "Distillation",
+    "protocol": "Protocol",
+}
+
+
+def settings_form(config: RunConfig, key: str) -> dict[str, Any]:
+    """Draw every setting of a run, the common ones first.
+
+    Args:
+        config: the values to start from.
+        key: prefix of the widgets' keys; another prefix starts afresh.
+
+    Returns:
+        What differs from `config`, with dotted keys.
+    """
+    fields = {dotted: (stage, field, value) for dotted, stage, field, value in _fields(config)}
+    chosen: dict[str, Any] = {}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for dotted in BASIC:
+            chosen[dotted] = _widget(dotted, *fields[dotted][1:], key=key, width=190)
+    with st.expander("Advanced settings", icon=":material/tune:"):
+        for stage, title in _STAGES.items():
+            rest = [dotted for dotted, (owner, *_) in fields.items() if owner == stage and dotted not in BASIC]
+            if not rest:
+                continue
+            st.markdown(f"**{title}**")
+            with st.grid(4, min_column_width=200, vertical_alignment="bottom"):
+                for dotted in rest:
+                    chosen[dotted] = _widget(dotted, *fields[dotted][1:], key=key, width="stretch")
+    return {dotted: value for dotted, value in chosen.items() if value != fields[dotted][2]}
+
+
+def label(dotted: str) -> str:
+    """ "distillation.learning_rate" -> "Learning rate"."""
+    words = dotted.rsplit(".", 1)[-1].replace("_", " ")
+    return {"name": "Protocol", "zeta": "Zeta (ζ)", "beta": "Beta (β)", "gamma": "Gamma (γ)"}.get(
+        words, words[:1].upper() + words[1:]
+    )
+
+
+def _fields(config: BaseModel, stage: str = "") -> Iterator[tuple[str, str, FieldInfo, Any]]:
+    for name, field in type(config).model_fields.items():
+        value = getattr(config, name)
+        if isinstance(value, BaseModel):
+            yield from _fields(value, name)
+        else:
+            yield (f"{stage}.{name}" if stage else name), stage, field, value
+
+
+def _widget(dotted: str, field: FieldInfo, value: Any, *, key: str, width: int | Literal["stretch"]) -> Any:
+    shared: dict[str, Any] = {"help": field.description, "key": f"{key}:{dotted}", "width": width}
+    if get_origin(field.annotation) is Literal:
+        options = list(get_args(field.annotation))
+        return st.selectbox(label(dotted), options, index=options.index(value), **shared)
+    if field.annotation is bool:
+        return st.toggle(label(dotted), value=value, **shared)
+    if field.annotation in (int, float):
+        low, high = limits(field)
+        kind = field.annotation
+        return st.number_input(
+            label(dotted),
+            min_value=None if low is None else kind(low),
+            max_value=None if high is None else kind(high),
+            value=kind(value),
+            step=1 if kind is int else None,
+            format="%d" if kind is int else "%g",
+            **shared,
+        )
+    return st.text_input(label(dotted), value=value, **shared)
+
+
+def limits(field: FieldInfo) -> tuple[float | None, float | None]:
+    """Smallest and largest value that a field's constraints allow; a strict bound is moved in by a hair."""
+    low = high = None
+    for rule in field.metadata:
+        low = getattr(rule, "ge", low)
+        high = getattr(rule, "le", high)
+        if (above := getattr(rule, "gt", None)) is not None:
+            low = above + 1e-6
+    return low, high

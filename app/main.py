@@ -1,0 +1,79 @@
+"""AVION Studio: navigation, the project's choice, and the one place where errors become sentences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from app import session
+from app.components.guard import guard
+from avion_core.studio.projects import list_projects
+
+_LOGO = Path(__file__).with_name("logo.svg")
+
+_PAGES = {
+    "Data": [
+        (
+            "projects",
+            "Projects",
+            "folder_open",
+            "Open the demo or your own folder of images; classes, counts, problems.",
+        ),
+    ],
+    "Descriptions": [
+        ("review", "Review", "rate_review", "Judge one description at a time with the evidence beside it."),
+        ("decisions", "Decisions", "tune", "See and move the cut that keeps or drops descriptions."),
+    ],
+    "Training": [
+        ("launch", "Launch", "rocket_launch", "Choose settings, check them, and start a student's training."),
+        ("runs", "Runs", "monitoring", "Watch, stop and resume trainings."),
+    ],
+    "Insight": [
+        ("alignment", "Alignment", "scatter_plot", "Maps of images, descriptions and prototypes before and after."),
+        ("evaluation", "Evaluation", "fact_check", "What the student gained, and what would have done as well."),
+        ("predict", "Predict", "image_search", "Classify images with a trained student."),
+    ],
+}
+
+
+def main() -> None:
+    st.set_page_config(page_title="AVION Studio", page_icon=":material/satellite_alt:", layout="wide")
+    st.logo(str(_LOGO), size="large")
+    page = st.navigation(
+        {
+            group: [
+                st.Page(
+                    f"../pages/{name}.py",
+                    title=title,
+                    icon=f":material/{icon}:",
+                    help=help_text,
+                    default=name == "projects",
+                )
+                for name, title, icon, help_text in pages
+            ]
+            for group, pages in _PAGES.items()
+        }
+    )
+    with guard():
+        _project_selector()
+        session.show_notice()
+        st.title(page.title)
+        page.run()
+
+
+def _project_selector() -> None:
+    projects = {project.id: project.name for project in list_projects(session.home())}
+    session.settle(session.PROJECT, list(projects))
+    if projects:
+        st.sidebar.selectbox(
+            "Project",
+            list(projects),
+            format_func=projects.__getitem__,
+            key=session.PROJECT,
+            bind="query-params",
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Colours and marks, the same on every page and in every plot.
+
+The colours are Okabe and Ito's set that keeps apart for every kind of colour vision (grey for their black, so that
+dark mode works too). Past eight classes a second sign joins the colour: the marker's shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+CATEGORICAL = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8A63B0", "#7F8790")
+SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "triangle-down", "hexagon")
+
+KEPT, CUT, NEUTRAL, FOCUS = CATEGORICAL[0], CATEGORICAL[5], CATEGORICAL[7], CATEGORICAL[1]
+
+VERDICT_COLOURS = {"accepted": "blue", "rejected": "orange", "undecided": "gray"}
+VERDICT_ICONS = {
+    "accepted": ":material/check_circle:",
+    "rejected": ":material/cancel:",
+    "undecided": ":material/radio_button_unchecked:",
+}
+
+
+def colours(names: Sequence[str]) -> dict[str, str]:
+    """A colour for each name, by its place in the sorted list: a class keeps its colour from page to page."""
+    return {name: CATEGORICAL[place % len(CATEGORICAL)] for place, name in enumerate(sorted(set(names)))}
+
+
+def symbols(names: Sequence[str]) -> dict[str, str]:
+    """A marker shape for each name; it changes when the colours start again."""
+    return {name: SYMBOLS[place // len(CATEGORICAL) % len(SYMBOLS)] for place, name in enumerate(sorted(set(names)))}

@@ -1,0 +1,103 @@
+"""What pages need before they can begin: a project, descriptions, a run; where one lacks, the button that helps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import session
+from app.components.background import computed
+from app.components.guard import empty_state
+from avion_core.studio.curation import Curation, curation_table
+from avion_core.studio.projects import ProjectSummary, get_project, open_demo
+from avion_core.studio.training import RunView, list_runs
+
+
+def page_path(name: str) -> str:
+    """A page's file as st.switch_page and st.page_link want it: seen from app/main.py."""
+    return f"../pages/{name}.py"
+
+
+def go_button(label: str, page: str, icon: str, *, primary: bool = True) -> None:
+    """A button that leads to another page."""
+    kind = "primary" if primary else "secondary"
+    if st.button(label, icon=f":material/{icon}:", type=kind, key=f"go_{page}_{label}"):
+        st.switch_page(page_path(page))
+
+
+def need_project() -> ProjectSummary:
+    """The current project; without one, an empty state that opens the demo, and the page ends."""
+    chosen = session.project_id()
+    if chosen is None:
+        actions = empty_state(
+            "satellite_alt",
+            "No project yet",
+            "A project is a folder of images with a few labels per class. The bundled demo has 21 classes of real "
+            "aerial images with descriptions, and works offline.",
+        )
+        with actions:
+            demo_button("Open the demo")
+            go_button("Use my own images", "projects", "create_new_folder", primary=False)
+        st.stop()
+    return get_project(session.home(), chosen)
+
+
+def demo_button(label: str, which: str = "ucmerced", *, primary: bool = True) -> None:
+    """Open a bundled demo project (made at the first press) and go to it."""
+    kind = "primary" if primary else "secondary"
+    if st.button(label, icon=":material/play_circle:", type=kind, key=f"open_demo_{which}"):
+        with st.spinner("Opening the demo: reading images and descriptions"):
+            project = open_demo(session.home(), which)
+        session.choose(session.PROJECT, project.id)
+        session.say_after_rerun(f"{project.name} is open")
+        st.rerun()
+
+
+def need_run(project: ProjectSummary, states: Sequence[str], purpose: str) -> RunView:
+    """The run chosen above the page (kept in the address); without one, an empty state that leads to the launch."""
+    runs = [run for run in list_runs(session.home(), project.id) if run.state in states]
+    if not runs:
+        with empty_state("rocket_launch", "No finished training yet", purpose):
+            go_button("Train a student", "launch", "rocket_launch")
+            go_button("Look at the runs", "runs", "monitoring", primary=False)
+        st.stop()
+    return run_selector(runs)
+
+
+def run_selector(runs: Sequence[RunView]) -> RunView:
+    """Choose one of the runs; the address keeps the choice."""
+    by_id = {run.id: run for run in runs}
+    session.settle(session.RUN, list(by_id))
+    chosen = st.selectbox(
+        "Run",
+        list(by_id),
+        format_func=lambda run: f"{by_id[run].name} · {run[:8]} · {by_id[run].state}",
+        key=session.RUN,
+        bind="query-params",
+        width=420,
+    )
+    return by_id[chosen]
+
+
+def need_curation(project: ProjectSummary) -> Curation:
+    """Every description with every figure behind its fate; without descriptions, an empty state, and the page ends.
+
+    The first look computes features (minutes for a large teacher), so it runs beside the page; later looks find them
+    cached and take milliseconds.
+    """
+    if not project.descriptions:
+        with empty_state(
+            "description",
+            "No descriptions yet",
+            "Import a file of class descriptions (JSONL, CSV, or one JSON object of class and texts).",
+        ):
+            go_button("Import descriptions", "projects", "upload_file")
+        st.stop()
+    home = session.home()
+    computed(
+        f"features:{project.id}:{project.descriptions}",
+        "Computing the teacher's features",
+        lambda progress: curation_table(home, project.id, progress=progress),
+    )
+    return curation_table(home, project.id)

@@ -1,0 +1,170 @@
+"""Projects: open the demo or a folder, see what is in it, mend class names, and what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from app import session, shell
+from app.components.background import Progress, computed
+from app.components.guard import empty_state
+from avion_core.studio.curation import import_descriptions
+from avion_core.studio.projects import ProjectSummary, create_project, get_project, list_projects, rename_prompt
+from avion_core.studio.training import list_runs
+
+
+def page() -> None:
+    home = session.home()
+    projects = list_projects(home)
+    if not projects:
+        welcome()
+        new_project(expanded=False)
+        return
+    chosen = session.project_id()
+    project = get_project(home, chosen or projects[0].id)
+    figures(project)
+    next_step(project)
+    classes, problems, other = st.tabs(["Classes", f"Problems found ({len(project.problems)})", "All projects"])
+    with classes:
+        class_table(project)
+    with problems:
+        problem_table(project)
+    with other:
+        all_projects(projects)
+    add_descriptions(project)
+    new_project(expanded=False)
+
+
+def welcome() -> None:
+    actions = empty_state(
+        "satellite_alt",
+        "See the whole job in a few minutes",
+        "The bundled demo has real aerial images, descriptions by two writers and a small pair of models. Review "
+        "descriptions, train a student, and look at its map. Nothing leaves this computer, and no network is needed.",
+    )
+    with actions:
+        shell.demo_button("Open the demo")
+        shell.demo_button("EuroSAT demo", "eurosat", primary=False)
+
+
+def figures(project: ProjectSummary) -> None:
+    judged = sum(project.verdicts.values())
+    with st.container(horizontal=True):
+        st.metric("Images", f"{project.images:,}", border=True)
+        st.metric("Labelled", f"{project.labelled:,}", border=True)
+        st.metric("Classes", f"{len(project.classes):,}", border=True)
+        st.metric("Descriptions", f"{project.descriptions:,}", border=True)
+        st.metric("Judged by people", f"{judged:,}", border=True)
+    st.caption(
+        f":material/folder: {project.image_root} · teacher **{project.teacher}** · student **{project.student}**"
+    )
+
+
+def next_step(project: ProjectSummary) -> None:
+    """The one thing to do next, with its button."""
+    runs = list_runs(session.home(), project.id)
+    judged = sum(project.verdicts.values())
+    if not project.descriptions:
+        text, button = "Descriptions are missing: import a file below, then review them.", None
+    elif any(run.state == "finished" for run in runs):
+        text, button = "A student is trained. See what it gained.", ("Look at its map", "alignment", "scatter_plot")
+    elif any(run.state in ("queued", "running") for run in runs):
+        text, button = "A student is being trained.", ("Watch it", "runs", "monitoring")
+    elif judged == 0:
+        text, button = "Descriptions wait for your eyes.", ("Review descriptions", "review", "rate_review")
+    else:
+        text = f"{judged:,} descriptions are judged. Train a student, or go on reviewing."
+        button = ("Train a student", "launch", "rocket_launch")
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(f":material/arrow_forward: **Next:** {text}", width="stretch")
+        if button:
+            shell.go_button(*button)
+
+
+def class_table(project: ProjectSummary) -> None:
+    """Class keys with counts; the prompt name is edited in place."""
+    table = pd.DataFrame(
+        {"class": entry.key, "prompt name": entry.prompt_name, "images": entry.count} for entry in project.classes
+    ).set_index("class")
+    edited = st.data_editor(
+        table,
+        disabled=["images"],
+        key=f"classes_{project.id}",
+        column_config={
+            "prompt name": st.column_config.TextColumn(
+                help="The words that stand for the class in every prompt.", required=True, max_chars=80
+            ),
+            "images": st.column_config.ProgressColumn(
+                "labelled images", format="%d", min_value=0, max_value=int(table["images"].max())
+            ),
+        },
+        alt="Classes with their prompt names and numbers of labelled images",
+    )
+    changed = edited["prompt name"][edited["prompt name"] != table["prompt name"]]
+    for class_key, name in changed.items():
+        rename_prompt(session.home(), project.id, str(class_key), name)
+    if len(changed):
+        session.say_after_rerun("Prompt name saved")
+        st.rerun()
+
+
+def problem_table(project: ProjectSummary) -> None:
+    if not project.problems:
+        st.markdown(":material/check_circle: Every file could be read, and no class names collide.")
+        return
+    st.dataframe(
+        pd.DataFrame({"kind": p.kind, "file": p.path, "what to do": p.message} for p in project.problems),
+        hide_index=True,
+        alt="Problems found in the image folder",
+    )
+
+
+def all_projects(projects: list[ProjectSummary]) -> None:
+    for project in projects:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f"**{project.name}** · {project.images:,} images · {len(project.classes):,} classes · "
+                f"{project.descriptions:,} descriptions",
+                width="stretch",
+            )
+            if st.button("Open", key=f"open_{project.id}"):
+                session.choose(session.PROJECT, project.id)
+                st.rerun()
+    with st.container(horizontal=True):
+        shell.demo_button("Open the demo", primary=False)
+        shell.demo_button("EuroSAT demo", "eurosat", primary=False)
+
+
+def add_descriptions(project: ProjectSummary) -> None:
+    with st.expander("Import descriptions", icon=":material/upload_file:", expanded=not project.descriptions):
+        with st.form("import_descriptions", border=False):
+            path = st.text_input("File", placeholder="/data/descriptions.jsonl", help="JSONL, CSV, or one JSON object")
+            split = st.toggle("Split long texts into sentences", help="The long text is kept beside its sentences.")
+            if st.form_submit_button("Import", icon=":material/upload_file:"):
+                report = import_descriptions(session.home(), project.id, Path(path), split_sentences=split)
+                st.success(report.sentence)
+
+
+def new_project(*, expanded: bool) -> None:
+    with st.expander("Create a project from a folder", icon=":material/create_new_folder:", expanded=expanded):
+        with st.form("new_project", border=False):
+            name = st.text_input("Name", placeholder="Harbours 2026")
+            folder = st.text_input("Image folder", placeholder="/data/scenes", help="One folder per class, or flat.")
+            labels = st.text_input("Label table (optional)", placeholder="/data/labels.csv: path, label, group")
+            submitted = st.form_submit_button("Create the project", icon=":material/add:", type="primary")
+        if not submitted:
+            return
+
+        def create(progress: Progress) -> ProjectSummary:
+            table = Path(labels) if labels else None
+            return create_project(session.home(), name, Path(folder), labels=table, progress=progress)
+
+        project = computed(f"create:{name}:{folder}:{labels}", f"Reading {folder}", create)
+        session.choose(session.PROJECT, project.id)
+        session.say_after_rerun(f"{project.name} is open")
+        st.rerun()
+
+
+page()

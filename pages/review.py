@@ -1,0 +1,94 @@
+"""Review: one description at a time, with every figure behind its fate and the pictures it speaks of."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import session, shell
+from app.components import charts
+from app.components.evidence import evidence_panel, history_panel, rules_panel, scores_panel
+from app.components.filters import review_filters
+from app.components.guard import empty_state
+from app.components.progress import class_progress, progress_line
+from app.components.review_card import AHEAD, BEHIND, card_item, review_card
+from avion_core.studio.curation import Curation, record_verdict, undo
+from avion_core.studio.projects import ProjectSummary
+
+
+def page() -> None:
+    project = shell.need_project()
+    take_waiting(project)
+    curation = shell.need_curation(project)
+    table = curation.table
+    progress_line(table)
+    view, signature = review_filters(project, table, curation.zeta)
+    if view.empty:
+        with empty_state("filter_alt_off", "No description fits these filters", "Loosen them to go on."):
+            st.button("Clear the filters", type="primary", on_click=session.clear_filters)
+        return
+    desk = session.review_desk((project.id, *signature), view["description_id"], start=first_to_judge(view))
+    by_id = table.set_index("description_id", drop=False)
+    names = {entry.key: entry.prompt_name for entry in project.classes}
+    judging, evidence = st.columns([11, 9], gap="large")
+    with judging:
+        first = max(0, desk.place - BEHIND)
+        items = [
+            card_item(by_id.loc[item].to_dict(), place=first + place, class_name=names[by_id.at[item, "class_key"]])
+            for place, item in enumerate(desk.order[first : desk.place + AHEAD])
+        ]
+        review_card(desk, items)
+        if desk.cursor:
+            explain(curation, by_id.loc[desk.cursor])
+    with evidence:
+        if desk.cursor:
+            evidence_panel(project, desk.cursor)
+            history_panel(project, desk.cursor)
+    class_progress(table, names)
+
+
+def take_waiting(project: ProjectSummary) -> None:
+    """Write down what the browser's queue holds, in order, each decision once."""
+    desk = session.current_desk()
+    for decision in desk.waiting() if desk else ():
+        action, item = decision["action"], decision["id"]
+        if action == "go":
+            desk.cursor = item
+        elif action == "undo":
+            undone = undo(session.home(), project.id, session.reviewer(), token=decision["token"])
+            desk.cursor = undone if undone in desk.places else desk.cursor
+        else:
+            record_verdict(
+                session.home(),
+                project.id,
+                item,
+                action,
+                reviewer=session.reviewer(),
+                text=decision.get("text"),
+                token=decision["token"],
+            )
+            desk.cursor = item if action == "edit" else desk.after(item)
+        desk.taken = decision["seq"]
+
+
+def first_to_judge(view: pd.DataFrame) -> str:
+    """The first undecided text of the view, else the first of all."""
+    undecided = view[view["verdict"] == "undecided"]
+    return (view if undecided.empty else undecided)["description_id"].iloc[0]
+
+
+def explain(curation: Curation, row: pd.Series) -> None:
+    """Why the description counts as it does."""
+    of_class = curation.table[curation.table["class_key"] == row["class_key"]]
+    st.markdown(f":material/{'check' if row['kept'] else 'block'}: **{row['why']}**")
+    rules_panel(row)
+    scores_panel(row, list(of_class["similarity"]), curation.n_eff[row["class_key"]], curation.zeta)
+    st.plotly_chart(
+        charts.score_strip(of_class, row["description_id"]),
+        config=charts.QUIET,
+        key="score_strip",
+        alt="This text among the similarities of its class",
+    )
+
+
+page()
