@@ -1,0 +1,256 @@
+"""From a name in the catalog to towers that compute: finding, fetching and opening weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import tokenizers
+import torch
+from huggingface_hub import hf_hub_download
+from huggingface_hub.utils import tqdm as hub_bar
+from torch import Tensor, nn
+
+from avion_core.backbones.catalog import CatalogEntry, find_entry
+from avion_core.backbones.checkpoint import load_strict, read_checkpoint
+from avion_core.backbones.demo_teacher import DemoTeacher
+from avion_core.backbones.towers import DemoTeacherTowers, OpenClipTowers, Towers
+from avion_core.errors import CheckpointError, NotFoundError
+
+Progress = Callable[[int, int, str], None]
+_RECORD = "weights.json"
+_DEMO_FILES = {"demo-teacher": "demo-teacher-image.safetensors", "demo-student": "demo-student.safetensors"}
+
+
+@dataclass(frozen=True)
+class InstalledWeights:
+    """A weights file in the store, and where it came from."""
+
+    name: str
+    file: str
+    size_bytes: int
+    sha256: str
+    source: str
+    licence: str
+
+
+class WeightStore:
+    """A folder with one sub-folder per name in the catalog: the weights file and a record of it.
+
+    Args:
+        endpoint: the hub's address, where it is not the usual one (a mirror).
+    """
+
+    def __init__(self, folder: Path, *, endpoint: str | None = None) -> None:
+        self.folder = Path(folder)
+        self.endpoint = endpoint
+
+    def installed(self) -> list[InstalledWeights]:
+        """What was downloaded or added, by name; the bundled demo pair is not listed."""
+        records = sorted(self.folder.glob(f"*/{_RECORD}"))
+        return [InstalledWeights(**json.loads(record.read_text())) for record in records]
+
+    def path(self, name: str) -> Path | None:
+        """The weights file, or None where there is none yet. The demo pair's come with the package.
+
+        Raises:
+            NotFoundError: the catalog has no such name.
+            CheckpointError: the file is not as long as when it was installed.
+        """
+        find_entry(name)
+        if name in _DEMO_FILES:
+            path = demo_folder() / "weights" / _DEMO_FILES[name]
+            return path if path.exists() else None
+        record = self.folder / name / _RECORD
+        if not record.exists():
+            return None
+        installed = InstalledWeights(**json.loads(record.read_text()))
+        path = record.parent / installed.file
+        size = path.stat().st_size if path.exists() else 0
+        if size != installed.size_bytes:
+            raise CheckpointError(
+                f"the installed weights have {size} bytes, not the {installed.size_bytes} they had",
+                f"Delete {record.parent} and install them again.",
+                value=path,
+            )
+        return path
+
+    def download(self, name: str, progress: Progress | None = None) -> Path:
+        """Fetch from the hub, check by loading, and install.
+
+        The hub's client takes up a broken connection where it stopped; a download that was given up starts anew.
+
+        Raises:
+            NotFoundError: nothing to download under that name.
+            CheckpointError: the hub cannot be reached or does not hand the file out, or the file is not what it
+                should be; nothing is installed then.
+        """
+        entry = find_entry(name)
+        if entry.hub_repo is None or entry.hub_file is None:
+            raise NotFoundError("these weights come with the package", "There is nothing to download.", value=name)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".download-", dir=self.folder) as scratch:
+            try:
+                fetched = hf_hub_download(
+                    entry.hub_repo,
+                    entry.hub_file,
+                    local_dir=scratch,
+                    endpoint=self.endpoint,
+                    tqdm_class=_reporting_bar(entry.title, progress),
+                )
+            except Exception as error:  # the hub's client, its HTTP library and the disk have no common base
+                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+                raise CheckpointError(
+                    f"the weights could not be downloaded ({reason})",
+                    f"Check the connection and try again, or fetch {entry.hub_file} of {entry.hub_repo} by other "
+                    "means and add it as a local file.",
+                    value=name,
+                ) from error
+            build_towers(entry, Path(fetched))
+            return self._install(entry, Path(fetched), f"hub: {entry.hub_repo}/{entry.hub_file}")
+
+    def add_local(self, name: str, path: Path) -> Path:
+        """Check a file by loading it, and install a copy.
+
+        Raises:
+            NotFoundError: the catalog has no such name, or it is the demo pair's.
+            CheckpointError: the file is not what it should be; nothing is installed then.
+        """
+        entry = find_entry(name)
+        if entry.hub_repo is None:
+            raise NotFoundError("these weights come with the package", "There is nothing to add.", value=name)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = Path(path)
+        build_towers(entry, path)  # before a copy of some gigabytes
+        with tempfile.TemporaryDirectory(prefix=".copy-", dir=self.folder) as scratch:
+            return self._install(entry, Path(shutil.copyfile(path, Path(scratch) / path.name)), f"local: {path.name}")
+
+    def _install(self, entry: CatalogEntry, path: Path, source: str) -> Path:
+        digest = _sha256(path)
+        # The digest is in the name, so that the record below changes from one whole file to the next at once.
+        installed = InstalledWeights(
+            name=entry.name,
+            file=f"{digest[:16]}{path.suffix}",
+            size_bytes=path.stat().st_size,
+            sha256=digest,
+            source=source,
+            licence=entry.licence,
+        )
+        folder = self.folder / entry.name
+        folder.mkdir(exist_ok=True)
+        os.replace(path, folder / installed.file)
+        record = path.with_name(_RECORD)
+        record.write_text(json.dumps(asdict(installed), indent=2) + "\n")
+        os.replace(record, folder / _RECORD)
+        for old in folder.iterdir():
+            if old.name not in (installed.file, _RECORD):
+                old.unlink()  # whoever has it mapped keeps it until done
+        return folder / installed.file
+
+
+def load_towers(
+    name: str, weights: WeightStore, *, device: str | torch.device = "cpu", checkpoint: Path | None = None
+) -> Towers:
+    """The towers of that name, frozen, from the store or from a file of one's own.
+
+    Raises:
+        NotFoundError: no such name, or its weights are not installed.
+        CheckpointError: a file that is not what it should be.
+    """
+    entry = find_entry(name)
+    path = checkpoint or weights.path(name)
+    if path is None:
+        raise NotFoundError(
+            f"the weights of {entry.title} are not installed",
+            f"Download them (about {entry.size_bytes / 1e9:.1f} GB, {entry.hub_repo}/{entry.hub_file}) or add a "
+            "local file."
+            if entry.hub_repo
+            else "Make them with tools/pretrain_demo.py, or use a checkout that has demo/weights.",
+            value=name,
+        )
+    return build_towers(entry, Path(path), device=device)
+
+
+def build_towers(entry: CatalogEntry, path: Path, *, device: str | torch.device = "cpu") -> Towers:
+    """Towers from one weights file.
+
+    They are laid out on the meta device and take the file's tensors as they are, so the peak of memory is
+    the weights once, and a float32 file stays memory-mapped.
+
+    Raises:
+        CheckpointError: a file that is not what it should be.
+    """
+    if entry.kind == "demo_teacher":
+        return _build_demo_teacher(entry, path, device)
+    weights = read_checkpoint(path)
+    with torch.device("meta"):
+        clip = open_clip.CLIP(**_architecture(entry, path))
+    load_strict(clip, weights, path=path)
+    # The causal mask is no weight, so the meta model has none yet.
+    length = clip.context_length
+    clip.register_buffer("attn_mask", torch.full((length, length), float("-inf")).triu_(1), persistent=False)
+    return OpenClipTowers(entry.name, clip, quick_gelu=entry.quick_gelu, device=device)
+
+
+def demo_folder() -> Path:
+    """The bundled demo: in a checkout beside the package, or where `pip install .` put it.
+
+    Raises:
+        NotFoundError: in neither place.
+    """
+    places = (Path(__file__).parents[2] / "demo", Path(sys.prefix) / "share" / "avion" / "demo")
+    found = next((place for place in places if place.is_dir()), None)
+    if found is None:
+        raise NotFoundError("the bundled demo is not there", "Install the package from its checkout.", value=places[0])
+    return found
+
+
+def _architecture(entry: CatalogEntry, path: Path) -> dict[str, Any]:
+    if entry.name in _DEMO_FILES:
+        return json.loads(path.with_suffix(".json").read_text())
+    config = open_clip.get_model_config(entry.architecture)
+    assert config is not None, entry.architecture
+    return config
+
+
+def _build_demo_teacher(entry: CatalogEntry, path: Path, device: str | torch.device) -> Towers:
+    halves = [path, path.with_name("demo-teacher-text.safetensors")]
+    weights: dict[str, Tensor] = {}
+    for half in halves:
+        weights |= read_checkpoint(half)
+    with torch.device("meta"):
+        model: nn.Module = DemoTeacher()
+    load_strict(model, weights, path=path)
+    tokenizer = tokenizers.Tokenizer.from_file(str(path.with_name("demo-teacher-tokenizer.json")))
+    assert isinstance(model, DemoTeacher)
+    return DemoTeacherTowers(entry.name, model, tokenizer, device=device)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _reporting_bar(title: str, progress: Progress | None) -> type[hub_bar]:
+    """A bar for the hub's client that draws nothing and tells `progress` how many bytes are there."""
+
+    class ReportingBar(hub_bar):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs | {"disable": True})
+            self.bytes, self.whole = kwargs.get("initial") or 0, kwargs.get("total") or 0
+
+        def update(self, n: float | None = 1) -> None:
+            self.bytes += int(n or 0)
+            if progress is not None:
+                progress(self.bytes, self.whole, title)
+
+    return ReportingBar

@@ -1,0 +1,94 @@
+"""Embeddings kept on disk by what made them and whose they are.
+
+One folder per way of making features (its `space`), in it any number of safetensors shards, each naming its
+own rows: there is no index file that could disagree. A shard appears whole (temporary file + rename) under a
+name of its own, so that processes writing at once cannot meet; at worst they store a row twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+_ROWS = "features"
+
+
+class FeatureStore:
+    """A folder of spaces."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+
+    def space(self, dim: int, **facts: str) -> Space:
+        """The rows of width `dim` that these facts decide (weights, view, recipe, precision)."""
+        return Space(self.folder / content_key(json.dumps(facts, sort_keys=True)), dim, facts)
+
+
+class Space:
+    """Rows (D,) of float32 by key, all made in one way."""
+
+    def __init__(self, folder: Path, dim: int, facts: dict[str, str]) -> None:
+        self.folder, self.dim, self.facts = folder, dim, facts
+        self._where: dict[str, tuple[Path, int]] = {}
+        self._seen: set[Path] = set()
+        self._look()
+
+    def missing(self, keys: Iterable[str]) -> list[str]:
+        """Keys without a row, each once, in the order given."""
+        return [key for key in dict.fromkeys(keys) if key not in self._where]
+
+    def write(self, keys: Sequence[str], rows: Tensor) -> None:
+        """Add rows (N, D) as one shard."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        shard = self.folder / f"{uuid.uuid4().hex}.safetensors"
+        temporary = shard.with_suffix(".tmp")
+        metadata = {"keys": json.dumps(list(keys)), "facts": json.dumps(self.facts)}
+        save_file({_ROWS: rows.float().contiguous().cpu()}, temporary, metadata)
+        os.replace(temporary, shard)
+        self._take(shard)
+
+    def read(self, keys: Sequence[str]) -> Tensor:
+        """Rows (N, D) in the order of the keys; KeyError for one that is missing."""
+        rows = torch.empty(len(keys), self.dim)
+        by_shard: dict[Path, list[tuple[int, int]]] = defaultdict(list)
+        for place, key in enumerate(keys):
+            shard, row = self._where[key]
+            by_shard[shard].append((place, row))
+        for shard, pairs in by_shard.items():
+            places, picked = zip(*pairs, strict=True)
+            with safe_open(shard, "pt") as file:
+                rows[list(places)] = file.get_tensor(_ROWS)[list(picked)]
+        return rows
+
+    def _look(self) -> None:
+        for shard in sorted(self.folder.glob("*.safetensors")):
+            self._take(shard)
+
+    def _take(self, shard: Path) -> None:
+        """Note a shard's rows. One that is cut short or not of this form is removed: its rows are made again."""
+        try:
+            with safe_open(shard, "pt") as file:
+                keys = json.loads(file.metadata()["keys"])
+                whole = file.get_slice(_ROWS).get_shape() == [len(keys), self.dim]
+        except (SafetensorError, KeyError, TypeError, ValueError):
+            whole = False
+        if not whole:
+            shard.unlink(missing_ok=True)
+            return
+        for row, key in enumerate(keys):
+            self._where.setdefault(key, (shard, row))
+
+
+def content_key(text: str) -> str:
+    """32 hex characters of a text's sha256: the key of a text, or of the facts that make a space."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

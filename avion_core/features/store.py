@@ -1,0 +1,182 @@
+"""Embeddings computed once: decoding runs beside the towers, and what is known already is not computed again."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from avion_core.backbones.towers import Towers, resolve_precision
+from avion_core.data.images import open_image
+from avion_core.data.progress import Progress
+from avion_core.data.recipe import RenderingRecipe
+from avion_core.errors import AvionError, CheckpointError, DataError
+from avion_core.features.shards import FeatureStore, Space, content_key
+
+__all__ = ["FeatureStore", "image_features", "prepare_images", "text_features"]
+
+_SHARD_SECONDS = 20.0
+_TEXTS_A_STEP = 256
+_AHEAD = 2  # batches decoded ahead of the towers
+
+
+def image_features(
+    towers: Towers,
+    images: Sequence[tuple[str, Path]],
+    store: FeatureStore,
+    *,
+    recipe: RenderingRecipe,
+    batch_size: int = 64,
+    precision: str = "auto",
+    progress: Progress | None = None,
+) -> Tensor:
+    """Embeddings of images given as (image_id, path): float32 (N, D) of unit norm, in the order given.
+
+    Only what the store lacks is computed. It is written every 20 seconds and on the way out, whatever the
+    reason, so that a run that was stopped goes on where it was.
+
+    Raises:
+        DataError: an image that cannot be decoded; names the file.
+        CheckpointError: the towers give numbers that are not finite.
+    """
+    precision = resolve_precision(precision, towers.device)
+    space = store.space(
+        towers.dim,
+        kind="image",
+        weights=towers.weights_hash,
+        view=towers.view,
+        recipe=recipe.model_dump_json(),
+        precision=precision,
+    )
+    paths: dict[str, Path] = {}
+    for image_id, path in images:
+        paths.setdefault(image_id, path)
+    missing = space.missing(paths)
+    with _Writer(space, len(paths), len(paths) - len(missing), "image embeddings", progress) as writer:
+        views = _decoded(towers, [paths[key] for key in missing], recipe, ahead=_AHEAD * batch_size)
+        for keys in _batches(missing, batch_size):
+            pixels = torch.stack(list(islice(views, len(keys))))  # (B, 3, S, S)
+            writer.add(keys, towers.encode_image(pixels, precision))
+    return space.read([image_id for image_id, _ in images])
+
+
+def text_features(
+    towers: Towers, texts: Sequence[str], store: FeatureStore, progress: Progress | None = None
+) -> Tensor:
+    """Embeddings of texts: float32 (N, D) of unit norm, in the order given; computed in float32, kept by content.
+
+    A text longer than the towers' context is embedded by its beginning; progress says how many are.
+
+    Raises:
+        CheckpointError: the towers give numbers that are not finite.
+    """
+    space = store.space(towers.dim, kind="text", weights=towers.weights_hash)
+    by_key = {content_key(text): text for text in texts}
+    missing = space.missing(by_key)
+    cut = len(towers.too_long([by_key[key] for key in missing]))
+    what = f"text embeddings ({cut} longer than the model reads, cut)" if cut else "text embeddings"
+    with _Writer(space, len(by_key), len(by_key) - len(missing), what, progress) as writer:
+        for keys in _batches(missing, _TEXTS_A_STEP):
+            writer.add(keys, towers.encode_text([by_key[key] for key in keys]))
+    return space.read([content_key(text) for text in texts])
+
+
+def prepare_images(
+    towers: Towers,
+    images: Sequence[tuple[str, Path]],
+    *,
+    recipe: RenderingRecipe,
+    progress: Progress | None = None,
+) -> Tensor:
+    """The towers' views of images, for training on them again and again: uint8 (N, 3, S, S), in the order given.
+
+    Raises:
+        DataError: an image that cannot be decoded; names the file.
+    """
+    pixels = torch.empty(len(images), 3, towers.image_size, towers.image_size, dtype=torch.uint8)
+    views = _decoded(towers, [path for _, path in images], recipe, ahead=64)
+    for place, view in enumerate(views):
+        pixels[place] = view
+        if progress is not None:
+            progress(place + 1, len(images), "decoded images")
+    return pixels
+
+
+class _Writer:
+    """Gathers rows, writes a shard every 20 seconds and at the end, and tells how far it is."""
+
+    def __init__(self, space: Space, total: int, done: int, what: str, progress: Progress | None) -> None:
+        self.space, self.total, self.done, self.what, self.progress = space, total, done, what, progress
+        self.keys: list[str] = []
+        self.rows: list[Tensor] = []
+        self.since = time.monotonic()
+
+    def __enter__(self) -> _Writer:
+        self._tell()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._write()
+
+    def add(self, keys: Sequence[str], rows: Tensor) -> None:
+        if not rows.isfinite().all():
+            raise CheckpointError(
+                "the towers give numbers that are not finite",
+                "Compute in float32, or check the weights.",
+                value=self.space.facts["weights"],
+            )
+        self.keys += keys
+        self.rows.append(rows.cpu())
+        self.done += len(keys)
+        if time.monotonic() - self.since > _SHARD_SECONDS:
+            self._write()
+        self._tell()
+
+    def _write(self) -> None:
+        if self.keys:
+            self.space.write(self.keys, torch.cat(self.rows))
+        self.keys, self.rows, self.since = [], [], time.monotonic()
+
+    def _tell(self) -> None:
+        if self.progress is not None:
+            self.progress(self.done, self.total, self.what)
+
+
+def _decoded(towers: Towers, paths: Iterable[Path], recipe: RenderingRecipe, *, ahead: int) -> Iterator[Tensor]:
+    """Views in order, decoded by threads up to `ahead` images before they are asked for."""
+    workers = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
+    waiting: deque[Future[Tensor]] = deque()
+    coming = iter(paths)
+    try:
+        for path in islice(coming, ahead):
+            waiting.append(workers.submit(_decode, towers, path, recipe))
+        while waiting:
+            view = waiting.popleft().result()
+            for path in islice(coming, 1):
+                waiting.append(workers.submit(_decode, towers, path, recipe))
+            yield view
+    finally:
+        workers.shutdown(cancel_futures=True)
+
+
+def _decode(towers: Towers, path: Path, recipe: RenderingRecipe) -> Tensor:
+    try:
+        return towers.prepare(open_image(path, recipe))
+    except AvionError as error:
+        raise DataError(error.what, error.way_out, value=path) from error
+    except Exception as error:  # a decoder may trip over damage in any way
+        raise DataError(
+            f"the image cannot be decoded ({error})", "Replace the file or take it out of the folder.", value=path
+        ) from error
+
+
+def _batches(keys: list[str], size: int) -> Iterator[list[str]]:
+    for start in range(0, len(keys), size):
+        yield keys[start : start + size]
