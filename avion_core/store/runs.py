@@ -105,7 +105,9 @@ def beat(session: Session, run_id: str, lease: str, progress: dict[str, Any]) ->
         Whether to go on: False when somebody asked for a stop, or the run is no longer this process's.
     """
     mine = update(Run).where(Run.id == run_id, Run.lease == lease, Run.state.in_(("running", "lost")))
-    if not _moved(session, mine, state="running", ended_at=None, error=None, heartbeat_at=now(), **progress):
+    if not _moved(
+        session, mine, state="running", ended_at=None, cause=None, error=None, heartbeat_at=now(), **progress
+    ):
         return False
     return not session.scalar(select(Run.stop_requested).where(Run.id == run_id))
 
@@ -129,15 +131,15 @@ def request_stop(session: Session, run_id: str) -> bool:
     return _moved(session, running, stop_requested=True)
 
 
-def mark_lost(session: Session, run: Run, why: str) -> bool:
-    """Say that a run's process is gone, unless the row has moved on since `run` was read."""
+def end_unheard(session: Session, run: Run, state: str, *, cause: str, error: str) -> bool:
+    """End a run whose process can no longer say so itself, unless the row has moved on since `run` was read."""
     as_read = update(Run).where(
         Run.id == run.id,
         Run.state == run.state,
         Run.lease.is_not_distinct_from(run.lease),
         Run.heartbeat_at.is_not_distinct_from(run.heartbeat_at),
     )
-    return _moved(session, as_read, state="lost", cause="lost", error=why, ended_at=now())
+    return _moved(session, as_read, state=state, cause=cause, error=error, ended_at=now())
 
 
 def silent_since(run: Run) -> timedelta:

@@ -88,16 +88,19 @@ class Description(Table):
     description_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     class_key: Mapped[str] = mapped_column(String(200))
     text: Mapped[str]
-    writer: Mapped[str | None]
-    model: Mapped[str | None]
-    prompt_version: Mapped[str | None]
-    viewpoint: Mapped[str | None]
-    visual_cues: Mapped[str | None]
-    spatial_cues: Mapped[str | None]
-    raw_reply: Mapped[str | None]
-    tokens_in: Mapped[int | None]
-    tokens_out: Mapped[int | None]
-    parent: Mapped[str | None]
+    writer: Mapped[str] = mapped_column(default="")
+    model: Mapped[str] = mapped_column(default="")
+    prompt_version: Mapped[str] = mapped_column(default="")
+    viewpoint: Mapped[str] = mapped_column(default="")
+    visual_cues: Mapped[str] = mapped_column(default="")
+    spatial_cues: Mapped[str] = mapped_column(default="")
+    raw_reply: Mapped[str] = mapped_column(default="")
+    tokens_in: Mapped[int] = mapped_column(default=0)
+    tokens_out: Mapped[int] = mapped_column(default=0)
+    parent: Mapped[str] = mapped_column(default="")
+    """The long text that this one is a sentence of, or empty."""
+    written_at: Mapped[str] = mapped_column(default="")
+    """As the writer's file says, ISO 8601, or empty."""
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -175,8 +178,8 @@ class Run(Table):
     epoch: Mapped[int] = mapped_column(default=0)
     accuracy: Mapped[float | None] = mapped_column(Float)
     """The latest validation accuracy, in percent."""
-    resumed_from: Mapped[int] = mapped_column(default=0)
-    """The step at which the present process took over; the time left is reckoned from here."""
+    expected_end: Mapped[datetime | None]
+    """When the last step will be done at the pace of the present process."""
     cause: Mapped[str | None]
     error: Mapped[str | None]
     summary: Mapped[dict[str, Any] | None]

@@ -9,15 +9,16 @@ from avion_core.store.database import reading, writing
 from avion_core.store.runs import (
     beat,
     end_run,
+    end_unheard,
     find_run,
     lease_run,
     list_runs,
-    mark_lost,
     queue_again,
     request_stop,
 )
 from avion_core.store.tables import Run
 
+SILENT = {"cause": "lost", "error": "Silent."}
 ME = {"host": "here", "pid": 1, "process_started": 2.0}
 
 
@@ -111,7 +112,7 @@ def test_an_ended_run_cannot_be_stopped(do, run_id):
 
 def test_a_lost_process_that_is_heard_from_again_runs_on(do, run_id, state):
     lease = do(lease_run, run_id, **ME)
-    assert do(mark_lost, do(find_run, run_id), "Silent.")
+    assert do(end_unheard, do(find_run, run_id), "lost", **SILENT)
     assert state() == "lost"
     assert do(beat, run_id, lease, {"step": 3})
     assert state() == "running"
@@ -119,7 +120,7 @@ def test_a_lost_process_that_is_heard_from_again_runs_on(do, run_id, state):
 
 def test_a_process_that_was_replaced_writes_no_more(do, run_id, state):
     old = do(lease_run, run_id, **ME)
-    do(mark_lost, do(find_run, run_id), "Silent.")
+    do(end_unheard, do(find_run, run_id), "lost", **SILENT)
     do(queue_again, run_id)
     new = do(lease_run, run_id, **ME)
     assert not do(beat, run_id, old, {"step": 99})
@@ -132,7 +133,7 @@ def test_a_run_that_moved_on_is_not_marked_lost(do, run_id, state):
     lease = do(lease_run, run_id, **ME)
     as_read = do(find_run, run_id)
     do(beat, run_id, lease, {})
-    assert not do(mark_lost, as_read, "Silent.")
+    assert not do(end_unheard, as_read, "lost", **SILENT)
     assert state() == "running"
 
 
