@@ -97,7 +97,7 @@ def _judge(rules: RuleSet, text: str) -> RSFlag:
     hits = [
         hit
         for hit in rules.positive.find(text, "positive") + rules.negative.find(text, "negative")
-        if not any(phrase.start() <= hit.start and hit.end <= phrase.end() for phrase in ignored)
+        if not any(phrase.start() <= hit.start < phrase.end() for phrase in ignored)
     ]
     hits.sort(key=lambda hit: hit.start)
     positive = [hit for hit in hits if hit.kind == "positive"]

@@ -111,18 +111,16 @@ def text_prototypes(
     """
     class_keys = tuple(class_keys)
     _check(candidates, embeddings, visual, class_keys, config, template_embeddings)
-    owner = pd.Index(class_keys).get_indexer(candidates["class_key"].to_numpy())  # (M,)
-    g = embeddings.detach().cpu().double()  # (M, D)
-    similarity = (g * visual.detach().cpu().double()[owner]).sum(1).numpy()  # (M,)
-    table = _judged(candidates, rule_set).assign(similarity=similarity)
+    table = _judged(candidates, rule_set)
     flag, verdict = table["flag"].to_numpy(dtype=bool), table["verdict"].to_numpy(dtype=str)
-
+    similarity = np.zeros(len(table))
     vectors = torch.zeros(visual.shape, dtype=torch.float64)  # (C, D)
     selections: list[tuple[np.ndarray, Selection]] = []
     n_eff: dict[str, float] = {}
     blocked, template = [], []
-    for index, key in enumerate(class_keys):
-        rows = np.flatnonzero(owner == index)
+    for index, (key, rows) in enumerate(_rows_of(table, class_keys)):
+        g = embeddings[rows].cpu().double()  # (K, D)
+        similarity[rows] = (g @ visual[index].cpu().double()).numpy()
         if config.source == "template":
             selection = template_only(len(rows))
         else:
@@ -130,9 +128,9 @@ def text_prototypes(
         selections.append((rows, selection))
         n_eff[key] = selection.n_eff
         if selection.kept.any():
-            vectors[index] = torch.from_numpy(selection.weights) @ g[rows]
+            vectors[index] = torch.from_numpy(selection.weights) @ g
         elif template_embeddings is not None and (config.source == "template" or config.template_fallback):
-            vectors[index] = template_embeddings[index].detach().cpu().double()
+            vectors[index] = template_embeddings[index].cpu().double()
             template.append(key)
         else:
             blocked.append(key)
@@ -144,7 +142,7 @@ def text_prototypes(
             value=", ".join(blocked),
         )
     return TextPrototypes(
-        table=table.assign(**_columns(selections, len(table))),
+        table=table.assign(similarity=similarity, **_columns(selections, len(table))),
         vectors=normalize(vectors, dim=1).float(),
         class_keys=class_keys,
         visual=visual,
@@ -152,6 +150,12 @@ def text_prototypes(
         blocked=blocked,
         template=template,
     )
+
+
+def _rows_of(table: pd.DataFrame, class_keys: tuple[str, ...]) -> list[tuple[str, np.ndarray]]:
+    """The positions of each class's descriptions in the table, in the order of class_keys."""
+    owner = pd.Index(class_keys).get_indexer(table["class_key"].to_numpy())
+    return [(key, np.flatnonzero(owner == index)) for index, key in enumerate(class_keys)]
 
 
 def _judged(candidates: pd.DataFrame, rule_set: RuleSet) -> pd.DataFrame:
@@ -256,12 +260,16 @@ def leave_one_out_influence(prototypes: TextPrototypes, embeddings: Tensor) -> n
     Returns:
         (M,) degrees.
     """
-    owner = torch.from_numpy(pd.Index(prototypes.class_keys).get_indexer(prototypes.table["class_key"].to_numpy()))
-    weight = torch.from_numpy(prototypes.table["weight"].to_numpy(copy=True))  # (M,)
-    g = embeddings.detach().cpu().double()  # (M, D)
-    sums = torch.zeros(prototypes.vectors.shape, dtype=torch.float64).index_add_(0, owner, weight[:, None] * g)  # (C, D)
-    length = sums.norm(dim=1)[owner]  # (M,)
-    along = (g * normalize(sums, dim=1)[owner]).sum(1)  # c_j
-    across = (1 - along.square()).clamp(min=0).sqrt()
-    angle = torch.atan2(weight * across, length - weight * along).rad2deg()
-    return angle.masked_fill(weight == 0, 0.0).masked_fill(weight == 1, 180.0).numpy()
+    degrees = np.zeros(len(prototypes.table))
+    all_weights = prototypes.table["weight"].to_numpy()
+    for _, rows in _rows_of(prototypes.table, prototypes.class_keys):
+        used = rows[all_weights[rows] > 0]
+        weights = torch.from_numpy(all_weights[used])  # (K,)
+        g = embeddings[used].cpu().double()  # (K, D)
+        total = weights @ g  # S
+        along = g @ normalize(total, dim=0)  # c_j
+        across = (1 - along.square()).clamp(min=0).sqrt()
+        degrees[used] = torch.atan2(weights * across, total.norm() - weights * along).rad2deg().numpy()
+        if len(used) == 1:
+            degrees[used] = 180.0
+    return degrees
