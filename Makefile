@@ -1,0 +1,46 @@
+# Two commands for a fresh machine: `make app` serves the studio with its demo, `make test` runs the suite.
+# Needs python3 (3.11 or newer) and nothing else but pip's package index. No AVION_HOME: everything goes to ~/.avion.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: app test lint bench lock
+
+app: .venv/installed
+	$(BIN)/avion app
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: .venv/installed
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+# The pinned lists, resolved anew for every platform and Python from the ranges in pyproject.toml.
+lock: .venv/installed-dev
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 \
+		--generate-hashes pyproject.toml -o requirements.txt
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 \
+		--generate-hashes --group dev -c requirements.txt -o requirements-dev.txt
+
+# Each stamp is newer than what it was made from, so a second call installs nothing.
+.venv/created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "AVION Studio needs Python 3.11 or newer, as in: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/installed: requirements.txt pyproject.toml .venv/created
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	@touch $@
