@@ -10,42 +10,24 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 
+from avion_core.data.catalog import DATA_SETS
 from avion_core.data.problems import Problem
-
-# Words that no rule can find in a glued key. Names of two or more words from the eight catalog data sets
-# (catalog.py), in the form that a prompt should use; keys are matched with case and separators left out.
-_GLUED = """
-    bare land, baseball diamond, baseball field, basketball court, chaparral, christmas tree farm, circular farmland,
-    closed road, coastal mansion, commercial area, crosswalk, dense residential, ferry terminal, football field,
-    golf course, ground track field, industrial area, medium residential, mobile home park, nursing home,
-    oil gas field, oil well, parking lot, parking space, railway station, rectangular farmland, runway marking,
-    sea ice, shipping yard, solar panel, sparse residential, storage tank, storage tanks, swimming pool, tennis court,
-    thermal power station, transformer station, wastewater treatment plant, annual crop, herbaceous vegetation,
-    permanent crop
-"""
 
 
 def fold(name: str) -> str:
-    """A name without case, accents' encoding, spaces and punctuation: equal folds are one name to a reader."""
+    """A name without case, spaces, punctuation and ways to encode an accent: equal folds are one name to a reader."""
     return "".join(letter for letter in unicodedata.normalize("NFKC", name).casefold() if letter.isalnum())
-
-
-_TABLE = {fold(name): " ".join(name.split()) for name in _GLUED.split(",")} | {"sealake": "sea or lake"}
 
 
 def prompt_name(class_key: str) -> str:
     """Readable words for a class key: `mobilehomepark` -> "mobile home park", `StorageTanks` -> "storage tanks".
 
-    Known glued names come from a table. Otherwise words are split at `_`, `-`, `.`, spaces, a capital inside a
-    word, and digits after a word; a leading number ("01_forest") is dropped, codes ("T62", "2S1") stay whole.
+    Glued names of the catalog's data sets are known. Otherwise words are split at `_`, `-`, `.`, spaces, a capital
+    inside a word, and digits after a word; a leading number ("01_forest") is dropped, codes ("T62", "2S1") stay whole.
     """
     key = unicodedata.normalize("NFC", class_key).strip()
     key = re.sub(r"^\d+[\s._-]+(?=.*[^\W\d_])", "", key)
-    if known := _TABLE.get(fold(key)):
-        return known
-    words = re.split(r"[\s._-]+", key)
-    name = " ".join(part.lower() for word in words for part in _split_case(word) if part)
-    return name or class_key
+    return _KNOWN.get(fold(key)) or _words(key) or class_key
 
 
 def prompt_names(keys: Iterable[str]) -> dict[str, str]:
@@ -70,6 +52,15 @@ def name_collisions(keys: Iterable[str]) -> list[Problem]:
     ]
 
 
+def is_readable(name: str) -> bool:
+    """Whether a name can be stored and shown: no control character, no bytes that are not text, no U+FFFD."""
+    return "\ufffd" not in name and not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name)
+
+
+def _words(key: str) -> str:
+    return " ".join(part.lower() for word in re.split(r"[\s._-]+", key) for part in _split_case(word) if part)
+
+
 def _split_case(word: str) -> list[str]:
     """Split at lower-to-upper ("bareLand"), before the last capital of a run ("SARImage"), and at "area2"."""
     cuts = [0]
@@ -82,3 +73,9 @@ def _split_case(word: str) -> list[str]:
         ):
             cuts.append(i)
     return [word[start:end] for start, end in zip(cuts, [*cuts[1:], len(word)], strict=True)]
+
+
+# Where words meet in "mobilehomepark" no rule can tell, but some data set of the catalog writes it with capitals
+# or underscores. SeaLake is the one name whose words alone would mislead: it means either.
+_KNOWN = {fold(key): _words(key) for entry in DATA_SETS.values() for key in entry.classes if " " in _words(key)}
+_KNOWN["sealake"] = "sea or lake"

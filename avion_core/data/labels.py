@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from avion_core.data.class_names import is_readable
 from avion_core.data.problems import Problem
 from avion_core.errors import DataError
 
@@ -45,17 +47,25 @@ def read_labels(file: Path, root: Path, pictures: set[str]) -> tuple[dict[str, L
         )
     rows: dict[str, set[Label]] = defaultdict(set)
     problems = []
+    by_name = {unicodedata.normalize("NFC", path): path for path in pictures}  # disks and tables write é in two ways
     for raw_path, label, group, split in zip(table["path"].tolist(), *columns.values(), strict=True):
-        path = _relative(_text(raw_path), root)
-        if path not in pictures:
-            problems.append(Problem("missing", path, "The label file lists it, but the folder has no such picture."))
-        elif not _readable(label):
+        listed = _relative(_text(raw_path), root)
+        path = by_name.get(unicodedata.normalize("NFC", listed))
+        if path is None:
+            problems.append(Problem("missing", listed, "The label file lists it, but the folder has no such picture."))
+        elif not pd.api.types.is_scalar(label) or isinstance(label, bytes) or not is_readable(_text(label)):
             problems.append(
-                Problem("unreadable_label", path, f"Its label {label!r} is no readable name; it was ignored.")
+                Problem("unreadable_label", path, f"Its label {label!r} is no name; it was left unlabelled.")
             )
             rows[path].add(Label())
         else:
             rows[path].add(Label(_text(label), _text(group), _text(split)))
+    if not rows:
+        raise DataError(
+            "no row of the label file fits a picture in the folder",
+            f"Paths are relative to the image folder, as in {min(pictures)}.",
+            value=file,
+        )
     known = {}
     for path, labels in rows.items():
         if len(labels) == 1:
@@ -90,12 +100,6 @@ def _text(value: object) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and value != value):
         return ""
     return str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
-
-
-def _readable(label: object) -> bool:
-    """A name of printable characters on one line; U+FFFD is left where a wrong encoding was decoded."""
-    text = _text(label)
-    return not isinstance(label, bytes | list | dict) and text.isprintable() and "\ufffd" not in text
 
 
 def _relative(path: str, root: Path) -> str:

@@ -51,7 +51,8 @@ def open_raster(path: Path) -> Iterator[DatasetReader]:
             rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
             rasterio.open(path.absolute(), driver=raster_driver(path)) as raster,
         ):
-            check_size(path, raster.width, raster.height)
+            for height, width in (raster.shape, *raster.block_shapes):  # a block is decoded whole, however small a part
+                check_size(path, width, height)
             if any(dtype.startswith("complex") for dtype in raster.dtypes):
                 raise ImageError(
                     "needs_recipe",

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from avion_core.data.class_names import name_collisions
+from avion_core.data.class_names import is_readable, name_collisions
 from avion_core.data.images import content_id, decode_image
 from avion_core.data.labels import Label, read_labels
 from avion_core.data.problems import ImageError, Problem
@@ -116,7 +116,7 @@ def _list_pictures(root: Path) -> tuple[list[str], list[Problem]]:
     others: dict[str, list[str]] = defaultdict(list)
     for file in _walk(root):
         path = file.relative_to(root).as_posix()
-        if not path.isprintable():
+        if not is_readable(path):
             shown = path.encode("utf-8", "backslashreplace").decode()
             problems.append(Problem("unreadable_name", shown, "Its name cannot be stored; rename the file."))
         elif file.suffix.lower() not in SUFFIXES:

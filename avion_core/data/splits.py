@@ -17,6 +17,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from math import fsum
 from typing import Literal
 
 import pandas as pd
@@ -272,9 +273,9 @@ def _draw_test(units: list[_Unit], totals: Counter[str], dataset: str, share: fl
         return unit.name not in taken and all(left[key] > 1 for key in unit.images)
 
     for unit in candidates:
-        gain = sum(
-            (have[key] - share * totals[key]) ** 2 - (have[key] + len(images) - share * totals[key]) ** 2
-            for key, images in unit.images.items()
+        # What the squared distances to the shares would fall by; fsum, since its result knows no order of classes.
+        gain = fsum(
+            len(images) * (2 * (share * totals[key] - have[key]) - len(images)) for key, images in unit.images.items()
         )
         if gain > 0 and spare(unit):
             take(unit)
