@@ -164,13 +164,13 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise DescriptionError(
-            f"{path.name} is not UTF-8 (line {line})",
+            f"the file {path.name} is not UTF-8 (line {line})",
             "Save it again with the encoding UTF-8.",
             value=f"byte 0x{content[error.start]:02x}",
         ) from None
     if "\0" in text:
         raise DescriptionError(
-            f"{path.name} holds NUL bytes, so it is no text file",
+            f"the file {path.name} holds NUL bytes, so it is no text file",
             "Save it again as text with the encoding UTF-8.",
             value=f"line {text[: text.index(chr(0))].count(chr(10)) + 1}",
         )
@@ -215,7 +215,7 @@ def _csv(text: str, name: str) -> Iterator[Row]:
             yield f"line {reader.line_num}", row
     except csv.Error as error:
         raise DescriptionError(
-            f"line {reader.line_num} of {name} is not CSV", "Check its quotes.", value=str(error)
+            f"line {reader.reader.line_num} of {name} is not CSV", "Check its quotes.", value=str(error)
         ) from None
 
 
@@ -226,10 +226,10 @@ def _json_object(text: str, name: str) -> Iterator[Row]:
     except json.JSONDecodeError as error:
         raise DescriptionError(f"line {error.lineno} of {name} is not JSON ({error.msg})", shape) from None
     if not isinstance(classes, dict):
-        raise DescriptionError(f"{name} holds {_kind(classes)}", shape)
+        raise DescriptionError(f"the file {name} holds {_kind(classes)}", shape)
     for label, texts in classes.items():
         if not isinstance(texts, list):
-            raise DescriptionError(f"the class {label} in {name} has {_kind(texts)} for its texts", shape, value=texts)
+            raise DescriptionError(f"the class {label} in {name} has {_kind(texts)} for its texts", shape)
         for number, value in enumerate(texts, start=1):
             yield f"{label}, text {number}", {"class": label, "text": value}
 
@@ -268,5 +268,5 @@ def _nothing_usable(
             value=", ".join(unknown),
         )
     return DescriptionError(
-        what, "Give at least one class a text.", value=problems[0] if problems else "no text at all"
+        what, "Give at least one class a text.", value=problems[0].removesuffix(".") if problems else "no text at all"
     )
