@@ -99,20 +99,18 @@ def _decode_raster(path: Path, recipe: RenderingRecipe) -> tuple[Image.Image, in
         indexes = _bands_to_read(raster, recipe, path)
         nodata = recipe.nodata if recipe.nodata is not None else raster.nodata
         palette = _palette(raster) if recipe.bands is None else None
-        alpha = raster.count if recipe.bands is None and raster.colorinterp[-1] == ColorInterp.alpha else None
+        flags = raster.mask_flag_enums[0]
+        masked = MaskFlags.per_dataset in flags and (recipe.bands is None or MaskFlags.alpha not in flags)
         canvas = np.empty((raster.height, raster.width, 3), dtype=np.uint8)
         half_transparent = 0
         for top in range(0, raster.height, _STRIP_ROWS):
             window = Window(0, top, raster.width, min(_STRIP_ROWS, raster.height - top))  # type: ignore[call-arg]
             values = raster.read(indexes, window=window)
             visible = _measured(values, nodata).astype(np.float32)
-            if alpha is not None:
-                band = raster.read(alpha, window=window)
-                opacity = band / np.float32(np.iinfo(band.dtype).max)
+            if masked:
+                opacity = raster.read_masks(indexes[0], window=window) / np.float32(255)
                 half_transparent += int(((opacity > 0) & (opacity < 1)).sum())
                 visible *= opacity
-            elif MaskFlags.per_dataset in raster.mask_flag_enums[0]:
-                visible *= raster.read_masks(indexes[0], window=window) / np.float32(255)
             if palette is not None:
                 values = palette[values[0]].transpose(2, 0, 1)
             canvas[top : top + _STRIP_ROWS] = _paint(values, visible, recipe, path)

@@ -77,6 +77,7 @@ def check_size(path: Path, width: int, height: int) -> None:
 
 
 def corrupt(path: Path) -> ImageError:
+    """The error of a file that no decoder understands, or not to its end."""
     return ImageError(
         "corrupt",
         "the picture cannot be decoded",

@@ -89,7 +89,7 @@ def suggest_recipe(path: Path) -> RenderingRecipe:
     the measured pixels of each band; 8-bit files keep their values.
 
     Raises:
-        ImageError: the raster cannot be read, is too large, or holds no measured pixel.
+        DataError: the raster cannot be read, is too large, or holds no measured pixel.
     """
     path = Path(path)
     if raster_driver(path) is None:
