@@ -61,7 +61,8 @@ class Preview:
     """What rules decide.
 
     table: one row per description with every figure (see `TextPrototypes.table`; reasons and hits as lists).
-    would_change: class, text, "now" and "then" in words, of each description whose fate differs from the rules in force.
+    would_change: class, text, "now" and "then" in words, of each description whose fate differs from that under the
+    rules in force.
     n_eff: class -> effective number of texts. blocked: classes left without a text.
     vectors: (C, D) text prototypes. teacher_accuracy: "train" and "validation" -> percent of these images whose nearest
     text prototype is their class's (NaN without images).
@@ -131,7 +132,7 @@ def curation_table(
     manifest, splits = read_manifest(home, summary.id), read_splits(home, summary.id)
     shots = splits.shots(config.data.seed, config.data.shots)
     class_keys = tuple(sorted(key for key, images in shots.items() if images))
-    paths = {row.image_id: summary.image_root / str(row.path) for row in manifest.itertuples()}
+    paths = dict(zip(manifest["image_id"], manifest["path"], strict=True))
 
     images: dict[str, tuple[Tensor, Tensor]] = {}
     for part, ids_by_class in (
@@ -141,15 +142,14 @@ def curation_table(
         labelled = [(image, place) for place, key in enumerate(class_keys) for image in ids_by_class.get(key, [])]
         features = image_features(
             towers,
-            [(image, paths[image]) for image, _ in labelled],
+            [(image, summary.image_root / paths[image]) for image, _ in labelled],
             home.features,
             recipe=summary.recipe,
             progress=progress,
         )
         images[part] = features.cpu(), torch.tensor([place for _, place in labelled], dtype=torch.long)
 
-    candidates = read_candidates(home, summary.id)
-    candidates = candidates[candidates["class_key"].isin(class_keys)].reset_index(drop=True)
+    candidates = read_candidates(home, summary.id).query("class_key in @class_keys").reset_index(drop=True)
     names = {entry.key: entry.prompt_name for entry in summary.classes}
     embeddings = text_features(towers, list(candidates["text"]), home.features, progress=progress).cpu()
     template_texts = [config.model.template.format(names[key]) for key in class_keys]
@@ -169,7 +169,7 @@ def curation_table(
         zeta=config.prototypes.zeta,
         class_keys=class_keys,
         template_accuracy=_accuracy(template, images),
-        candidates=candidates.assign(class_name=candidates["class_key"].map(names)),
+        candidates=candidates.assign(class_name=[names[key] for key in candidates["class_key"]]),
         embeddings=embeddings,
         visual=visual,
         template=template,
