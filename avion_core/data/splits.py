@@ -253,10 +253,14 @@ def _image_ids(units: Iterable[_Unit]) -> Iterable[str]:
     return (image for unit in units for images in unit.images.values() for image in images)
 
 
+def _size(unit: _Unit) -> int:
+    return sum(map(len, unit.images.values()))
+
+
 def _draw_test(units: list[_Unit], totals: Counter[str], dataset: str, share: float) -> list[_Unit]:
     """Units in rank order, each taken if it brings its classes nearer to their share of test images.
 
-    A class keeps at least one unit outside, and a class that none of its units suited gets its smallest.
+    A class keeps at least one unit outside; while one has no test image yet, the smallest unit that helps is taken.
     """
     candidates = sorted((unit for unit in units if not unit.split), key=lambda u: _rank(dataset, "test", u.name))
     left = Counter(key for unit in units for key in unit.images)  # units outside the test set, per class
@@ -279,10 +283,11 @@ def _draw_test(units: list[_Unit], totals: Counter[str], dataset: str, share: fl
         )
         if gain > 0 and spare(unit):
             take(unit)
-    for key in sorted(totals.keys() - have.keys()):
-        suited = [unit for unit in candidates if key in unit.images and spare(unit)]
-        if suited and not have[key]:
-            take(min(suited, key=lambda unit: len(unit.images[key])))
+    while lacking := {key for key in totals if not have[key]}:
+        suited = [unit for unit in candidates if lacking & unit.images.keys() and spare(unit)]
+        if not suited:
+            break
+        take(min(suited, key=_size))
     return list(taken.values())
 
 
@@ -294,7 +299,7 @@ def _draw_validation(pool: list[_Unit], dataset: str, seed: int) -> list[_Unit]:
         totals.update({key: len(images) for key, images in unit.images.items()})
     missing = Counter({key: min(VALIDATION_IMAGES, max(n // 5, n >= 2)) for key, n in totals.items()})
     taken = []
-    order = sorted(pool, key=lambda u: (sum(map(len, u.images.values())), _rank(dataset, "validation", seed, u.name)))
+    order = sorted(pool, key=lambda unit: (_size(unit), _rank(dataset, "validation", seed, unit.name)))
     for unit in order:
         if any(missing[key] > 0 for key in unit.images) and all(left[key] > 1 for key in unit.images):
             taken.append(unit)

@@ -1,0 +1,90 @@
+"""Prompt names, and classes that would share one."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from avion_core.data import DATA_SETS, name_collisions, prompt_name, prompt_names
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("mobilehomepark", "mobile home park"),
+        ("MobileHomePark", "mobile home park"),
+        ("baseballdiamond", "baseball diamond"),
+        ("StorageTanks", "storage tanks"),
+        ("storage_tanks", "storage tanks"),
+        ("storagetanks", "storage tanks"),
+        ("footballField", "football field"),
+        ("thermal_power_station", "thermal power station"),
+        ("AnnualCrop", "annual crop"),
+        ("SeaLake", "sea or lake"),
+        ("mobile-home.park", "mobile home park"),
+        ("  Bare  Land ", "bare land"),
+        ("FOREST", "forest"),
+        ("SARImage", "sar image"),
+        ("industrial2", "industrial 2"),
+        ("01_forest", "forest"),
+        ("3. Urban Fabric", "urban fabric"),
+        ("T62", "t62"),
+        ("2S1", "2s1"),
+        ("2021", "2021"),
+        ("森林", "森林"),
+        ("GroßeStraße", "große straße"),
+        ("Forêt_dense", "forêt dense"),
+        ("___", "___"),
+    ],
+)
+def test_prompt_name(key, name):
+    assert prompt_name(key) == name
+
+
+@pytest.mark.parametrize("entry", DATA_SETS.values(), ids=lambda entry: entry.name)
+def test_every_catalog_class_reads_well_and_stands_alone(entry):
+    names = prompt_names(entry.classes)
+    assert list(names) == list(entry.classes)
+    assert all(name == name.lower() and name.replace(" ", "").isalpha() for name in names.values())
+    assert name_collisions(entry.classes) == []
+
+
+def test_ucmerced_has_no_glued_word_left():
+    single = {name for name in prompt_names(DATA_SETS["ucmerced"].classes).values() if " " not in name}
+    plain = "agricultural airplane beach buildings chaparral forest freeway harbor intersection overpass river runway"
+    assert single == set(plain.split())
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sampled_from(sorted({key for entry in DATA_SETS.values() for key in entry.classes})), st.data())
+def test_names_of_several_words_are_known_however_they_are_glued(key, data):
+    name = prompt_name(key)
+    if " " in name and key != "SeaLake":
+        separator = data.draw(st.sampled_from(["", "_", "-", " ", "__", "."]))
+        words = [data.draw(st.sampled_from([word, word.upper(), word.title()])) for word in name.split()]
+        assert prompt_name(separator.join(words)) == name
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(min_size=1))
+def test_any_key_gets_a_name(key):
+    assert prompt_name(key)
+
+
+def test_keys_that_would_share_a_name_are_reported_once():
+    keys = ["StorageTanks", "storage_tanks", "storage tanks", "Forest", "River"]
+    (problem,) = name_collisions(keys)
+    assert problem.kind == "name_collision"
+    assert problem.path == "StorageTanks"
+    assert "StorageTanks, storage tanks, storage_tanks would all be called “storage tanks”" in problem.message
+    assert "Merge them, or give each a prompt name of its own" in problem.message
+    assert name_collisions(reversed(keys)) == [problem]
+
+
+def test_two_encodings_of_one_accent_collide():
+    composed, decomposed = (unicodedata.normalize(form, "Forêt") for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    assert len(name_collisions([composed, decomposed])) == 1
