@@ -200,22 +200,21 @@ def _json_lines(text: str, name: str) -> Iterator[Row]:
 
 
 def _csv(text: str, name: str) -> Iterator[Row]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header = [column.strip() for column in reader.fieldnames or []]
-        reader.fieldnames = header
+        header = [column.strip() for column in next(reader)]
         _check_fields(dict.fromkeys(header), f"the header of {name}")
-        for row in reader:
-            if None in row or None in row.values():
+        for cells in filter(None, reader):
+            if len(cells) != len(header):
                 raise DescriptionError(
                     f"line {reader.line_num} of {name} does not have {len(header)} fields as the header does",
                     'Put texts that hold commas or line breaks in "quotes".',
-                    value=", ".join(str(value) for value in row.values() if value is not None),
+                    value=",".join(cells),
                 )
-            yield f"line {reader.line_num}", row
+            yield f"line {reader.line_num}", dict(zip(header, cells, strict=True))
     except csv.Error as error:
         raise DescriptionError(
-            f"line {reader.reader.line_num} of {name} is not CSV", "Check its quotes.", value=str(error)
+            f"line {reader.line_num} of {name} is not CSV", "Check its quotes.", value=str(error)
         ) from None
 
 

@@ -47,12 +47,13 @@ def select(similarity: np.ndarray, flag: np.ndarray, verdict: np.ndarray, config
     z = robust_z(similarity, config.z_mode, config.zeta, in_play)
     kept = z.kept | accepted if config.selective else in_play
     weights = np.zeros(len(similarity))
-    weights[kept] = _weights(similarity[kept], (flag | accepted)[kept], config)
+    if kept.any():  # z <= 1 holds for half of the texts, but a smaller zeta can cut them all
+        weights[kept] = _weights(similarity[kept], (flag | accepted)[kept], config)
     few = int(in_play.sum())
     why = [
-        _why_out(bool(rejected[j]))
-        if not in_play[j]
-        else _why_in_play(float(similarity[j]), float(z.z[j]), bool(kept[j]), bool(accepted[j]), z, few, config)
+        _why_in_play(float(similarity[j]), float(z.z[j]), bool(kept[j]), bool(accepted[j]), z, few, config)
+        if in_play[j]
+        else _why_out(bool(rejected[j]))
         for j in range(len(similarity))
     ]
     return Selection(z, kept, weights, why)
@@ -92,16 +93,14 @@ def _why_in_play(
         limit = f"cut at {config.zeta:.1f}"
     else:
         gap = abs(similarity - z.median)
-        place = (
-            f"similarity {similarity:.3f} is {gap:.4f} {side} the class median {z.median:.3f}, where the others agree"
-        )
+        place = f"similarity {similarity:.3f} is {gap:.4f} {side} the median {z.median:.3f} that the other texts share"
         limit = f"cut at {NO_SPREAD_REACH}"
     if accepted:
         return f"Kept: a reviewer accepted it ({place})."
     if not config.selective:
         return f"Kept: nothing is cut here ({place})."
     if in_play <= 2:
-        return f"Kept: {in_play} text{'s' if in_play > 1 else ''} in play, too few to tell an outlier ({place})."
+        return f"Kept: similarity {similarity:.3f}; with {in_play} in play there is no telling an outlier."
     if not kept:
         return f"Cut: {place} ({limit})."
     if distance > config.zeta:

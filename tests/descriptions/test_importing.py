@@ -187,7 +187,7 @@ def test_long_texts_are_split_and_keep_their_parent(tmp_path: Path) -> None:
         (
             "a.csv",
             "class,text\nriver,Blue, thin line\n",
-            "Line 2 of a.csv does not have 2 fields as the header does: river, Blue, [' thin line']. "
+            "Line 2 of a.csv does not have 2 fields as the header does: river,Blue, thin line. "
             'Put texts that hold commas or line breaks in "quotes".',
         ),
         ("a.csv", 'class,text\nriver,"Blue', "Line 2 of a.csv is not CSV: unexpected end of data. Check its quotes."),
