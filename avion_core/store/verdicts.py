@@ -132,14 +132,11 @@ def current_verdicts(session: Session, project_id: str, description_id: str | No
     holding = _holding(project_id).where(Verdict.verdict != "skip")
     if description_id is not None:
         holding = holding.where(Verdict.description_id == description_id)
-    newest_first = func.row_number().over(
-        partition_by=(Verdict.description_id, Verdict.reviewer), order_by=Verdict.id.desc()
-    )
-    ranked = holding.add_columns(newest_first.label("place")).subquery()
-    newest = aliased(Verdict, ranked)
-    rows = session.scalars(select(newest).where(ranked.c.place == 1).order_by(newest.id)).all()
+    newest: dict[tuple[str, str], Verdict] = {}
+    for row in session.scalars(holding.order_by(Verdict.id)):
+        newest[row.description_id, row.reviewer] = row
     of_description: dict[str, list[Verdict]] = {}
-    for row in rows:
+    for row in sorted(newest.values(), key=lambda row: row.id):
         of_description.setdefault(row.description_id, []).append(row)
     return {key: _together(decisions) for key, decisions in of_description.items()}
 
@@ -164,10 +161,9 @@ def rules_in_force(session: Session, project_id: str) -> int:
 
 
 def _holding(project_id: str) -> Select[Verdict]:
-    taken_back = select(Verdict.undoes).where(Verdict.project_id == project_id, Verdict.undoes.is_not(None))
-    return select(Verdict).where(
-        Verdict.project_id == project_id, Verdict.verdict != "undo", Verdict.id.not_in(taken_back)
-    )
+    taking_back = aliased(Verdict)
+    taken_back = select(taking_back.id).where(taking_back.undoes == Verdict.id).exists()
+    return select(Verdict).where(Verdict.project_id == project_id, Verdict.verdict != "undo", ~taken_back)
 
 
 def _together(decisions: list[Verdict]) -> CurrentVerdict:

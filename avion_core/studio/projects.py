@@ -7,12 +7,12 @@ import os
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import pandas as pd
 from sqlalchemy.orm import Session
 
-from avion_core.config import make_config
+from avion_core.config import PRESETS, make_config
 from avion_core.data.class_names import prompt_names
 from avion_core.data.problems import Problem
 from avion_core.data.progress import Progress
@@ -24,7 +24,10 @@ from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Project, ProjectClass
-from avion_core.store.verdicts import count_decisions
+from avion_core.store.verdicts import add_verdict, count_decisions
+from avion_core.studio.descriptions import import_descriptions
+
+Demo = Literal["ucmerced", "eurosat"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ def create_project(
     *,
     labels: Path | None = None,
     recipe: RenderingRecipe | None = None,
+    class_names: dict[str, str] | None = None,
     teacher: str = "georsclip-vit-h-14",
     student: str = "georsclip-vit-b-32",
     defaults: dict[str, Any] | None = None,
@@ -80,6 +84,7 @@ def create_project(
     Args:
         labels: a table of path, label, group and split instead of class folders (see `data.scan`).
         recipe: how rasters become pictures; None takes 8-bit grey and RGB files as they are.
+        class_names: class key -> prompt name, where the words made from the keys will not do.
         defaults: nested settings that every run of the project starts from (see `config.make_config`).
 
     Raises:
@@ -107,10 +112,49 @@ def create_project(
     )
     class_keys = sorted(set(scan.manifest["label"]) - {""})
     with writing(home.engine) as session:
-        rows.add_project(session, project, prompt_names(class_keys))
+        rows.add_project(session, project, prompt_names(class_keys) | (class_names or {}))
         # Inside the transaction: a project that is in the database has its files.
         _write_files(home.project_folder(project.id), scan.manifest, splits, scan.problems)
     return get_project(home, project.id)
+
+
+def open_demo(home: Home, which: Demo = "ucmerced", *, curated: bool = False) -> ProjectSummary:
+    """Open a bundled demo project, made at the first call. It needs no network and may be called as often as one likes.
+
+    Args:
+        curated: add the verdicts that ship with it (by the reviewer "reference"); else its descriptions are yours to
+            judge.
+
+    Raises:
+        NotFoundError: no such demo, or the package came without its demo folder.
+    """
+    from avion_core.backbones.load import demo_folder  # brings torch along, which nothing else here needs
+
+    if which not in get_args(Demo):
+        raise NotFoundError("there is no such demo", f"Choose one of: {', '.join(get_args(Demo))}.", value=which)
+    folder = demo_folder() / which
+    about = json.loads((folder / "project.json").read_text(encoding="utf-8"))
+    images = folder / about["image_root"]
+    with writing(home.engine) as session:
+        made = next((row for row in rows.list_projects(session) if row.name == about["name"]), None)
+        if made is not None:
+            made.image_root = str(images)  # the package may have moved since
+    if made is None:
+        create_project(
+            home,
+            about["name"],
+            images,
+            labels=folder / about["labels"],
+            class_names=about["classes"],
+            teacher=about["teacher"],
+            student=about["student"],
+            modality=about["modality"],
+            defaults=PRESETS[about["defaults"]["preset"]],
+        )
+    import_descriptions(home, about["name"], folder / "descriptions.jsonl")
+    if curated:
+        _take_reference_verdicts(home, about["name"], folder / "verdicts.jsonl")
+    return get_project(home, about["name"])
 
 
 def list_projects(home: Home) -> list[ProjectSummary]:
@@ -192,6 +236,23 @@ def _summary(home: Home, session: Session, project: Project) -> ProjectSummary:
         descriptions=rows.count_descriptions(session, project.id),
         verdicts=dict(count_decisions(session, project.id)),
     )
+
+
+def _take_reference_verdicts(home: Home, name: str, path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    with writing(home.engine) as session:
+        project_id = rows.find_project(session, name).id
+        for verdict in map(json.loads, lines):
+            add_verdict(
+                session,
+                project_id,
+                verdict["description_id"],
+                verdict["verdict"],
+                reviewer=verdict["reviewer"],
+                text=verdict.get("text_after"),
+                reason=verdict["reason"],
+                token=f"reference-{project_id}-{verdict['description_id']}",
+            )
 
 
 def _write_files(folder: Path, manifest: pd.DataFrame, splits: Splits, problems: list[Problem]) -> None:
