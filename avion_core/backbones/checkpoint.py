@@ -56,7 +56,7 @@ def load_strict(model: nn.Module, weights: Mapping[str, Tensor], *, path: Path) 
         raise CheckpointError(
             f"the weights file {' and '.join(parts)}",
             "Check that it belongs to the towers it is loaded for.",
-            value=path,
+            value=str(path),
         )
     shapes = [
         f"{name} is {tuple(weights[name].shape)}, not {tuple(tensor.shape)}"
@@ -67,14 +67,14 @@ def load_strict(model: nn.Module, weights: Mapping[str, Tensor], *, path: Path) 
         raise CheckpointError(
             f"the weights file has other dimensions ({_few(shapes)})",
             "Check that it belongs to the towers it is loaded for.",
-            value=path,
+            value=str(path),
         )
     broken = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
     if broken:
         raise CheckpointError(
             f"the weights file holds numbers that are not finite in {_few(broken)}",
             f"The training that wrote it diverged or the file is damaged. {_FETCH_AGAIN}",
-            value=path,
+            value=str(path),
         )
     model.load_state_dict(dict(weights), strict=True, assign=True)
 
@@ -86,20 +86,20 @@ def _kind_of(path: Path) -> str:
             head = file.read(512)
     except OSError as error:
         raise CheckpointError(
-            f"the weights file cannot be read ({error.strerror})", "Check the path and its rights.", value=path
+            f"the weights file cannot be read ({error.strerror})", "Check the path and its rights.", value=str(path)
         ) from error
     text = head.lstrip().lower()
     if not head:
-        raise CheckpointError("the weights file is empty", _FETCH_AGAIN, value=path)
+        raise CheckpointError("the weights file is empty", _FETCH_AGAIN, value=str(path))
     if head.startswith(b"version https://git-lfs"):
         raise CheckpointError(
-            "the weights file is only a git-lfs pointer", "Run `git lfs pull` where it came from.", value=path
+            "the weights file is only a git-lfs pointer", "Run `git lfs pull` where it came from.", value=str(path)
         )
     if text.startswith((b"<!doctype", b"<html", b"<?xml")):
         raise CheckpointError(
             "the weights file is a web page, such as a sign-in or an error page",
             "Download the file itself (on the hub, the address with `resolve`).",
-            value=path,
+            value=str(path),
         )
     if head.startswith(b"PK\x03\x04"):
         return "zip"
@@ -108,7 +108,7 @@ def _kind_of(path: Path) -> str:
     if head[:1] == b"\x80":
         return "legacy"
     raise CheckpointError(
-        "the weights file is neither safetensors nor a torch file", "Give one of these two kinds.", value=path
+        "the weights file is neither safetensors nor a torch file", "Give one of these two kinds.", value=str(path)
     )
 
 
@@ -117,7 +117,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except SafetensorError as error:
         raise CheckpointError(
-            f"the safetensors file is cut short or damaged ({error})", _FETCH_AGAIN, value=path
+            f"the safetensors file is cut short or damaged ({error})", _FETCH_AGAIN, value=str(path)
         ) from error
 
 
@@ -126,12 +126,12 @@ def _read_torch(path: Path, *, zipped: bool) -> Any:
         try:
             names = zipfile.ZipFile(path).namelist()
         except zipfile.BadZipFile as error:
-            raise CheckpointError("the torch file is cut short or damaged", _FETCH_AGAIN, value=path) from error
+            raise CheckpointError("the torch file is cut short or damaged", _FETCH_AGAIN, value=str(path)) from error
         if any(name.endswith("constants.pkl") for name in names):
             raise CheckpointError(
                 "the weights file is a TorchScript program, not tensors alone",
                 "Use the towers' state dict (for OpenAI's towers, the hub's open_clip_model.safetensors).",
-                value=path,
+                value=str(path),
             )
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
@@ -143,9 +143,9 @@ def _read_torch(path: Path, *, zipped: bool) -> Any:
             raise CheckpointError(
                 f"the weights file holds pickled code{code}, which could run anything when it is opened",
                 "Save the tensors alone: torch.save(model.state_dict(), ...) or safetensors.",
-                value=path,
+                value=str(path),
             ) from error
-        raise CheckpointError("the torch file is cut short or damaged", _FETCH_AGAIN, value=path) from error
+        raise CheckpointError("the torch file is cut short or damaged", _FETCH_AGAIN, value=str(path)) from error
 
 
 def _unwrap(loaded: Any, path: Path) -> dict[str, Tensor]:
@@ -155,14 +155,14 @@ def _unwrap(loaded: Any, path: Path) -> dict[str, Tensor]:
         raise CheckpointError(
             "the weights file holds no tensors by name",
             "Give a state dict, bare or under `state_dict` or `model`.",
-            value=path,
+            value=str(path),
         )
     others = [str(name) for name, value in loaded.items() if not isinstance(value, Tensor)]
     if others:
         raise CheckpointError(
             f"the weights file holds entries that are not tensors: {_few(others)}",
             "Give a state dict, bare or under `state_dict` or `model`.",
-            value=path,
+            value=str(path),
         )
     return dict(loaded)
 
@@ -181,7 +181,7 @@ def _rename(weights: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
         old = next((old for old in _RENAMED if name.startswith(old)), "")
         new = _RENAMED.get(old, "") + name.removeprefix(old)
         if new in renamed:
-            raise CheckpointError(f"the weights file holds {new} twice", "Keep one of the two.", value=path)
+            raise CheckpointError(f"the weights file holds {new} twice", "Keep one of the two.", value=str(path))
         renamed[new] = value
     return renamed
 

@@ -18,7 +18,6 @@ import tokenizers
 import torch
 from huggingface_hub import hf_hub_download
 from huggingface_hub.utils import tqdm as hub_bar
-from torch import Tensor, nn
 
 from avion_core.backbones.catalog import CatalogEntry, find_entry
 from avion_core.backbones.checkpoint import load_strict, read_checkpoint
@@ -80,7 +79,7 @@ class WeightStore:
             raise CheckpointError(
                 f"the installed weights have {size} bytes, not the {installed.size_bytes} they had",
                 f"Delete {record.parent} and install them again.",
-                value=path,
+                value=str(path),
             )
         return path
 
@@ -216,23 +215,29 @@ def demo_folder() -> Path:
 
 def _architecture(entry: CatalogEntry, path: Path) -> dict[str, Any]:
     if entry.name in _DEMO_FILES:
-        return json.loads(path.with_suffix(".json").read_text())
+        return json.loads(_beside(path, f"{entry.name}.json").read_text())
     config = open_clip.get_model_config(entry.architecture)
     assert config is not None, entry.architecture
     return config
 
 
 def _build_demo_teacher(entry: CatalogEntry, path: Path, device: str | torch.device) -> Towers:
-    halves = [path, path.with_name("demo-teacher-text.safetensors")]
-    weights: dict[str, Tensor] = {}
-    for half in halves:
-        weights |= read_checkpoint(half)
+    text, tokenizer_file = _beside(path, "demo-teacher-text.safetensors"), _beside(path, "demo-teacher-tokenizer.json")
     with torch.device("meta"):
-        model: nn.Module = DemoTeacher()
-    load_strict(model, weights, path=path)
-    tokenizer = tokenizers.Tokenizer.from_file(str(path.with_name("demo-teacher-tokenizer.json")))
-    assert isinstance(model, DemoTeacher)
+        model = DemoTeacher()
+    load_strict(model, read_checkpoint(path) | read_checkpoint(text), path=path)
+    tokenizer = tokenizers.Tokenizer.from_file(str(tokenizer_file))
     return DemoTeacherTowers(entry.name, model, tokenizer, device=device)
+
+
+def _beside(path: Path, name: str) -> Path:
+    """A companion of a demo weights file."""
+    companion = path.with_name(name)
+    if not companion.exists():
+        raise CheckpointError(
+            f"the weights file lacks its companion {name}", "Put the two into one folder.", value=str(path)
+        )
+    return companion
 
 
 def _sha256(path: Path) -> str:

@@ -163,7 +163,9 @@ class DemoTeacherTowers:
         self.name = name
         self.weights_hash = hash_weights(model, "demo teacher")
         self.device = torch.device(device)
-        self.model = model.to(self.device).eval().requires_grad_(False)
+        # Pixels beside pixels (channels last): the depthwise convolutions run about twice as fast on a CPU.
+        model.to(device=self.device).to(memory_format=torch.channels_last)
+        self.model = model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
         self.tokenizer.enable_padding()
         self.tokenizer.enable_truncation(CONTEXT_LENGTH)
@@ -180,7 +182,8 @@ class DemoTeacherTowers:
     def encode_image(self, pixels: Tensor, precision: str = "float32") -> Tensor:
         _check_pixels(pixels, self.image_size)
         with torch.inference_mode(), autocast(precision, self.device):
-            x = self.model.encode_image(pixels.to(self.device) / 127.5 - 1)
+            x = pixels.to(self.device).contiguous(memory_format=torch.channels_last)
+            x = self.model.encode_image(x / 127.5 - 1)
         return _unit(x)
 
     def encode_text(self, texts: Sequence[str], precision: str = "float32") -> Tensor:
@@ -188,8 +191,9 @@ class DemoTeacherTowers:
         codes = self.tokenizer.encode_batch(list(texts))
         tokens = torch.tensor([code.ids for code in codes], device=self.device)  # (N, L)
         mask = torch.tensor([code.attention_mask for code in codes], device=self.device).bool()
-        for rows in _in_length_order(mask.sum(-1)):
-            length = int(mask[rows].sum(1).max())
+        lengths = torch.tensor([sum(code.attention_mask) for code in codes], dtype=torch.long)
+        for rows in _in_length_order(lengths):
+            length = int(lengths[rows].max())
             with torch.inference_mode(), autocast(precision, self.device):
                 x = self.model.encode_text(tokens[rows, :length], mask[rows, :length])
             features[rows] = _unit(x)

@@ -13,12 +13,15 @@ import os
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from avion_core.errors import StoreError
 
 _ROWS = "features"
 
@@ -48,13 +51,26 @@ class Space:
         return [key for key in dict.fromkeys(keys) if key not in self._where]
 
     def write(self, keys: Sequence[str], rows: Tensor) -> None:
-        """Add rows (N, D) as one shard."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Add rows (N, D) as one shard.
+
+        Raises:
+            StoreError: the folder cannot be written.
+        """
         shard = self.folder / f"{uuid.uuid4().hex}.safetensors"
         temporary = shard.with_suffix(".tmp")
         metadata = {"keys": json.dumps(list(keys)), "facts": json.dumps(self.facts)}
-        save_file({_ROWS: rows.float().contiguous().cpu()}, temporary, metadata)
-        os.replace(temporary, shard)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_file({_ROWS: rows.float().contiguous().cpu()}, temporary, metadata)
+            os.replace(temporary, shard)
+        except (OSError, SafetensorError) as error:
+            with suppress(OSError):
+                temporary.unlink()
+            raise StoreError(
+                f"the embeddings cannot be kept ({error})",
+                "Free space there, or check its rights.",
+                value=str(self.folder),
+            ) from error
         self._take(shard)
 
     def read(self, keys: Sequence[str]) -> Tensor:
