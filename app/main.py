@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 
 import streamlit as st
 
@@ -55,6 +57,7 @@ def main() -> None:
             for group, pages in _PAGES.items()
         }
     )
+    warm_up()
     with guard():
         _project_selector()
         session.show_notice()
@@ -62,16 +65,22 @@ def main() -> None:
         page.run()
 
 
+@st.cache_resource(show_spinner=False)
+def warm_up() -> None:
+    """Import the models' library beside the first page, so that the pages that need it do not wait for it."""
+    Thread(target=import_module, args=("avion_core.studio.curation",), daemon=True).start()
+
+
 def _project_selector() -> None:
     projects = {project.id: project.name for project in list_projects(session.home())}
-    session.settle(session.PROJECT, list(projects))
     if projects:
         st.sidebar.selectbox(
             "Project",
             list(projects),
             format_func=projects.__getitem__,
-            key=session.PROJECT,
-            bind="query-params",
+            key=session.selector(session.PROJECT, list(projects)),
+            on_change=session.take_selected,
+            args=(session.PROJECT,),
         )
 
 

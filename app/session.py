@@ -14,8 +14,10 @@ import streamlit as st
 
 from avion_core.studio.home import Home
 
+# Names in the address.
 PROJECT = "project"
 RUN = "run"
+
 REVIEW_CARD = "review_card"
 FILTERS = {
     "Class": "class",
@@ -24,12 +26,13 @@ FILTERS = {
     "Fate": "fate",
     "Writer": "writer",
     "Order": "order",
+    "Words": "words",
 }
-WORDS = "words"
 
 _DESK = "_review_desk"
 _PICKED = "_picked_points"
 _NOTICE = "_notice"
+_ASKED_PROJECT = "_asked_project"
 
 
 @st.cache_resource(show_spinner=False)
@@ -43,23 +46,42 @@ def project_id() -> str | None:
     return st.session_state.get(PROJECT)
 
 
-def run_id() -> str | None:
-    """The run chosen last, or None."""
-    return st.session_state.get(RUN)
-
-
 def choose(key: str, value: str) -> None:
-    """Let `value` be what the selector `key` (PROJECT or RUN) shows from the next drawing on."""
-    st.session_state[f"_next_{key}"] = value
+    """Make `value` the choice of PROJECT or RUN, in this tab and in its address."""
+    st.session_state[key] = value
+    st.query_params[key] = value
 
 
-def settle(key: str, known: Sequence[str]) -> None:
-    """Prepare the selector `key` just before it is drawn: a fresh choice wins, and one that is gone is forgotten."""
-    chosen = st.session_state.pop(f"_next_{key}", None)
-    if chosen in known:
-        st.session_state[key] = chosen
-    elif key in st.session_state and st.session_state[key] not in known:
+def selector(key: str, known: Sequence[str]) -> str:
+    """Prepare the selector of PROJECT or RUN just before it is drawn; returns its widget key.
+
+    It shows the last choice of this tab, else the one in the address, else the first.
+    """
+    wanted = [value for value in (st.session_state.get(key), st.query_params.get(key)) if value in known]
+    choose(key, [*wanted, *known][0])
+    widget = f"{key}_selector"
+    st.session_state[widget] = st.session_state[key]
+    return widget
+
+
+def take_selected(key: str) -> None:
+    """Callback of a selector: what it shows becomes the choice."""
+    choose(key, st.session_state[f"{key}_selector"])
+
+
+def forget_unknown(key: str, known: Sequence[str]) -> None:
+    """Drop a filter's value that is no option any more, just before the filter is drawn."""
+    if key in st.session_state and st.session_state[key] not in known:
         del st.session_state[key]
+
+
+def asked_project() -> tuple[str, str, str] | None:
+    """Name, folder and label table of the project that is being created, while that goes on."""
+    return st.session_state.get(_ASKED_PROJECT)
+
+
+def ask_project(asked: tuple[str, str, str] | None) -> None:
+    st.session_state[_ASKED_PROJECT] = asked
 
 
 def say_after_rerun(message: str, icon: str = ":material/check:") -> None:
@@ -126,8 +148,12 @@ def review_desk(signature: tuple[Any, ...], order: Iterable[str], start: str) ->
     return desk
 
 
+def filter_value(name: str, default: str) -> str:
+    return st.session_state.get(FILTERS[name], default)
+
+
 def clear_filters() -> None:
-    for key in (*FILTERS.values(), WORDS):
+    for key in FILTERS.values():
         st.session_state.pop(key, None)
 
 
@@ -153,8 +179,10 @@ def chart_selection(key: str) -> list[int]:
     return [int(_row_number(point.get("customdata"))) for point in points]
 
 
-def widget_value(key: str, default: Any = None) -> Any:
-    return st.session_state.get(key, default)
+def selected_rows(key: str) -> list[int]:
+    """Row numbers chosen in the table `key`."""
+    event = st.session_state.get(key) or {}
+    return list((event.get("selection") or {}).get("rows") or [])
 
 
 def _row_number(custom: Any) -> Any:

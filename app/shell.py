@@ -7,9 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import session
-from app.components.background import computed
 from app.components.guard import empty_state
-from avion_core.studio.curation import Curation, curation_table
 from avion_core.studio.projects import ProjectSummary, get_project, open_demo
 from avion_core.studio.training import RunView, list_runs
 
@@ -68,36 +66,13 @@ def need_run(project: ProjectSummary, states: Sequence[str], purpose: str) -> Ru
 def run_selector(runs: Sequence[RunView]) -> RunView:
     """Choose one of the runs; the address keeps the choice."""
     by_id = {run.id: run for run in runs}
-    session.settle(session.RUN, list(by_id))
     chosen = st.selectbox(
         "Run",
         list(by_id),
         format_func=lambda run: f"{by_id[run].name} · {run[:8]} · {by_id[run].state}",
-        key=session.RUN,
-        bind="query-params",
+        key=session.selector(session.RUN, list(by_id)),
+        on_change=session.take_selected,
+        args=(session.RUN,),
         width=420,
     )
     return by_id[chosen]
-
-
-def need_curation(project: ProjectSummary) -> Curation:
-    """Every description with every figure behind its fate; without descriptions, an empty state, and the page ends.
-
-    The first look computes features (minutes for a large teacher), so it runs beside the page; later looks find them
-    cached and take milliseconds.
-    """
-    if not project.descriptions:
-        with empty_state(
-            "description",
-            "No descriptions yet",
-            "Import a file of class descriptions (JSONL, CSV, or one JSON object of class and texts).",
-        ):
-            go_button("Import descriptions", "projects", "upload_file")
-        st.stop()
-    home = session.home()
-    computed(
-        f"features:{project.id}:{project.descriptions}",
-        "Computing the teacher's features",
-        lambda progress: curation_table(home, project.id, progress=progress),
-    )
-    return curation_table(home, project.id)

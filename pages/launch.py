@@ -6,8 +6,9 @@ import streamlit as st
 
 from app import session, shell
 from app.components.settings_form import settings_form
-from avion_core.config import PRESETS, make_config
+from avion_core.config import PRESETS
 from avion_core.studio.projects import ProjectSummary
+from avion_core.studio.rules import run_config
 from avion_core.studio.training import Check, cli_command, launch, preflight
 
 _PRESETS = {
@@ -33,8 +34,8 @@ _SIGNS = {
 def page() -> None:
     project = shell.need_project()
     preset = choose_preset(project)
-    form = settings_form(make_config(preset, base=project.defaults), key=f"launch_{project.id}_{preset}")
-    config = make_config(preset, form, base=project.defaults)
+    form = settings_form(run_config(session.home(), project.id, preset), key=f"launch_{project.id}_{preset}")
+    config = run_config(session.home(), project.id, preset, form)
     checks = preflight(session.home(), project.id, config)
     show_checks(checks)
     st.markdown("**The same from the command line**")
@@ -49,7 +50,11 @@ def page() -> None:
 
 def choose_preset(project: ProjectSummary) -> str:
     preset = st.segmented_control(
-        "Preset", list(PRESETS), default="demo" if project.is_demo else "recommended", required=True, key="preset"
+        "Preset",
+        list(PRESETS),
+        default="demo" if project.student == "demo-student" else "recommended",
+        required=True,
+        key="preset",
     )
     st.caption(_PRESETS[preset])
     return preset

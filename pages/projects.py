@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
 from app import session, shell
-from app.components.background import Progress, computed
 from app.components.guard import empty_state
-from avion_core.studio.curation import import_descriptions
-from avion_core.studio.projects import ProjectSummary, create_project, get_project, list_projects, rename_prompt
+from app.components.project_forms import import_form, project_form
+from avion_core.studio.projects import ProjectSummary, get_project, list_projects, rename_prompt
 from avion_core.studio.training import list_runs
 
 
@@ -20,7 +17,7 @@ def page() -> None:
     projects = list_projects(home)
     if not projects:
         welcome()
-        new_project(expanded=False)
+        project_form()
         return
     chosen = session.project_id()
     project = get_project(home, chosen or projects[0].id)
@@ -33,8 +30,8 @@ def page() -> None:
         problem_table(project)
     with other:
         all_projects(projects)
-    add_descriptions(project)
-    new_project(expanded=False)
+    import_form(project)
+    project_form()
 
 
 def welcome() -> None:
@@ -135,36 +132,6 @@ def all_projects(projects: list[ProjectSummary]) -> None:
     with st.container(horizontal=True):
         shell.demo_button("Open the demo", primary=False)
         shell.demo_button("EuroSAT demo", "eurosat", primary=False)
-
-
-def add_descriptions(project: ProjectSummary) -> None:
-    with st.expander("Import descriptions", icon=":material/upload_file:", expanded=not project.descriptions):
-        with st.form("import_descriptions", border=False):
-            path = st.text_input("File", placeholder="/data/descriptions.jsonl", help="JSONL, CSV, or one JSON object")
-            split = st.toggle("Split long texts into sentences", help="The long text is kept beside its sentences.")
-            if st.form_submit_button("Import", icon=":material/upload_file:"):
-                report = import_descriptions(session.home(), project.id, Path(path), split_sentences=split)
-                st.success(report.sentence)
-
-
-def new_project(*, expanded: bool) -> None:
-    with st.expander("Create a project from a folder", icon=":material/create_new_folder:", expanded=expanded):
-        with st.form("new_project", border=False):
-            name = st.text_input("Name", placeholder="Harbours 2026")
-            folder = st.text_input("Image folder", placeholder="/data/scenes", help="One folder per class, or flat.")
-            labels = st.text_input("Label table (optional)", placeholder="/data/labels.csv: path, label, group")
-            submitted = st.form_submit_button("Create the project", icon=":material/add:", type="primary")
-        if not submitted:
-            return
-
-        def create(progress: Progress) -> ProjectSummary:
-            table = Path(labels) if labels else None
-            return create_project(session.home(), name, Path(folder), labels=table, progress=progress)
-
-        project = computed(f"create:{name}:{folder}:{labels}", f"Reading {folder}", create)
-        session.choose(session.PROJECT, project.id)
-        session.say_after_rerun(f"{project.name} is open")
-        st.rerun()
 
 
 page()

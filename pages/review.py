@@ -12,6 +12,7 @@ from app.components.filters import review_filters
 from app.components.guard import empty_state
 from app.components.progress import class_progress, progress_line
 from app.components.review_card import AHEAD, BEHIND, card_item, review_card
+from app.curated import need_curation
 from avion_core.studio.curation import Curation, record_verdict, undo
 from avion_core.studio.projects import ProjectSummary
 
@@ -19,7 +20,7 @@ from avion_core.studio.projects import ProjectSummary
 def page() -> None:
     project = shell.need_project()
     take_waiting(project)
-    curation = shell.need_curation(project)
+    curation = need_curation(project)
     table = curation.table
     progress_line(table)
     view, signature = review_filters(project, table, curation.zeta)
@@ -42,7 +43,14 @@ def page() -> None:
             explain(curation, by_id.loc[desk.cursor])
     with evidence:
         if desk.cursor:
-            evidence_panel(project, desk.cursor)
+            evidence_panel(project, desk.cursor, by_id.at[desk.cursor, "text"])
+            of_class = table[table["class_key"] == by_id.at[desk.cursor, "class_key"]]
+            st.plotly_chart(
+                charts.score_strip(of_class, desk.cursor),
+                config=charts.QUIET,
+                key="score_strip",
+                alt="This text among the similarities of its class",
+            )
             history_panel(project, desk.cursor)
     class_progress(table, names)
 
@@ -83,12 +91,6 @@ def explain(curation: Curation, row: pd.Series) -> None:
     st.markdown(f":material/{'check' if row['kept'] else 'block'}: **{row['why']}**")
     rules_panel(row)
     scores_panel(row, list(of_class["similarity"]), curation.n_eff[row["class_key"]], curation.zeta)
-    st.plotly_chart(
-        charts.score_strip(of_class, row["description_id"]),
-        config=charts.QUIET,
-        key="score_strip",
-        alt="This text among the similarities of its class",
-    )
 
 
 page()

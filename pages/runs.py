@@ -7,7 +7,7 @@ import streamlit as st
 from app import session, shell
 from app.components.guard import empty_state, guard
 from app.components.run_monitor import run_controls, run_curves, run_figures, run_log, run_settings, run_table
-from avion_core.studio.training import list_runs
+from avion_core.studio.training import get_run, list_runs
 
 
 def page() -> None:
@@ -20,15 +20,15 @@ def page() -> None:
         return
     run_table(project)
     chosen = shell.run_selector(list_runs(session.home(), project.id))
-    monitor(project.id, chosen.id)
+    monitor(chosen.id)
     run_settings(chosen)
 
 
 @st.fragment(run_every="2s")
 @guard()
-def monitor(project_id: str, run_id: str) -> None:
+def monitor(run_id: str) -> None:
     """What moves while a training goes on; drawn anew every two seconds, without the rest of the page."""
-    run = next(run for run in list_runs(session.home(), project_id) if run.id == run_id)
+    run = get_run(session.home(), run_id)
     run_figures(run)
     run_controls(run)
     run_curves(run)

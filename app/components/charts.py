@@ -18,7 +18,13 @@ LASSO = {
 }
 
 # Loss parts keep their colour whether or not the others are shown.
-_LOSS_COLOURS = {"loss": CATEGORICAL[7], "task": CATEGORICAL[0], "image": CATEGORICAL[1], "text": CATEGORICAL[2]}
+LOSSES = {
+    "loss": CATEGORICAL[7],
+    "task": CATEGORICAL[0],
+    "image": CATEGORICAL[1],
+    "text": CATEGORICAL[2],
+    "logit": CATEGORICAL[3],
+}
 
 
 def _layout(figure: go.Figure, height: int, **settings: object) -> go.Figure:
@@ -95,8 +101,13 @@ def histogram(scores: pd.DataFrame, zeta_band: tuple[float, float]) -> go.Figure
             fillcolor=NEUTRAL,
             opacity=0.18,
             line_width=0,
-            annotation_text="± MAD",
-            annotation_position="bottom left",
+        )
+        figure.add_scatter(
+            x=[None],
+            y=[None],
+            mode="markers",
+            name="median ± MAD",
+            marker={"color": NEUTRAL, "opacity": 0.4, "symbol": "square", "size": 12},
         )
     _lines(figure, median, zeta_band[0])
     if np.isfinite(zeta_band[1]):
@@ -117,7 +128,7 @@ def _lines(figure: go.Figure, median: float, cut: float) -> None:
         )
 
 
-def curves(table: pd.DataFrame, columns: Sequence[str], *, title: str, percent: bool = False) -> go.Figure:
+def curves(table: pd.DataFrame, columns: Sequence[str], *, percent: bool = False) -> go.Figure:
     """Lines over training steps; points that were not measured are bridged.
 
     Args:
@@ -126,7 +137,7 @@ def curves(table: pd.DataFrame, columns: Sequence[str], *, title: str, percent: 
     figure = go.Figure()
     for place, column in enumerate(columns):
         part = table[["step", column]].dropna()
-        colour = _LOSS_COLOURS.get(column, CATEGORICAL[(place + 3) % len(CATEGORICAL)])
+        colour = LOSSES.get(column, CATEGORICAL[(place + 3) % len(CATEGORICAL)])
         figure.add_scatter(
             x=part["step"],
             y=part[column],
@@ -138,17 +149,20 @@ def curves(table: pd.DataFrame, columns: Sequence[str], *, title: str, percent: 
     figure.update_xaxes(title_text="step")
     figure.update_yaxes(title_text="percent" if percent else "loss", rangemode="normal" if percent else "tozero")
     # The same revision keeps a reader's zoom while new points arrive.
-    return _layout(figure, 320, title={"text": title, "x": 0, "y": 0.98}, uirevision="keep", hovermode="x unified")
+    return _layout(figure, 320, uirevision="keep", hovermode="x unified", showlegend=len(columns) > 1)
 
 
-def map_view(points: pd.DataFrame, colour_by: str, picked: set[str], *, title: str) -> go.Figure:
+def map_view(
+    points: pd.DataFrame, colour_by: str, names: Sequence[str], picked: set[str], extent: pd.DataFrame
+) -> go.Figure:
     """One view of an alignment map as linked WebGL points.
 
     Args:
         points: row (its number in the whole table), id, kind, x, y, and the column `colour_by`.
+        names: every value of that column, so that colours are the same in each view.
         picked: ids marked on every view.
+        extent: x and y of all points that share this view's layout, so that their axes are the same too.
     """
-    names = sorted(points[colour_by].astype(str).unique())
     colour, shape = colours(names), symbols(names)
     figure = go.Figure()
     sizes = {"image": 7, "description": 7, "prototype": 15}
@@ -182,22 +196,30 @@ def map_view(points: pd.DataFrame, colour_by: str, picked: set[str], *, title: s
                     unselected={"marker": {"opacity": 0.12}},
                 )
             )
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False, scaleanchor="x")
-    return _layout(
-        figure, 460, title={"text": title, "x": 0.5, "xanchor": "center"}, dragmode="lasso", showlegend=False
-    )
+    figure.update_xaxes(visible=False, range=_span(extent["x"]))
+    figure.update_yaxes(visible=False, range=_span(extent["y"]))
+    return _layout(figure, 400, dragmode="lasso", showlegend=False)
 
 
-def bars(table: pd.DataFrame, *, label: str, value: str, low: str | None = None, high: str | None = None) -> go.Figure:
-    """Horizontal bars in the order given, with an interval where there is one."""
+def _span(values: pd.Series) -> list[float]:
+    low, high = float(values.min()), float(values.max())
+    room = 0.05 * (high - low) or 1.0
+    return [low - room, high + room]
+
+
+def bars(table: pd.DataFrame, *, label: str, value: str, focus: str | None = None) -> go.Figure:
+    """Horizontal bars in the order given; `low` and `high` columns, where there are, draw intervals.
+
+    Args:
+        focus: the label to set off from the others; None colours all alike.
+    """
     error = None
-    if low and high:
+    if {"low", "high"} <= set(table.columns):
         error = {
             "type": "data",
             "symmetric": False,
-            "array": table[high] - table[value],
-            "arrayminus": table[value] - table[low],
+            "array": table["high"] - table[value],
+            "arrayminus": table[value] - table["low"],
             "color": NEUTRAL,
             "thickness": 1.2,
         }
@@ -207,13 +229,14 @@ def bars(table: pd.DataFrame, *, label: str, value: str, low: str | None = None,
             x=table[value],
             orientation="h",
             error_x=error,
-            marker_color=KEPT,
+            marker_color=[KEPT if focus in (None, name) else NEUTRAL for name in table[label]],
+            text=None if error else table[value].map("{:.1f}".format),
             hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
         )
     )
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(range=[0, 100], title_text="percent")
-    return _layout(figure, max(180, 28 * len(table) + 70))
+    return _layout(figure, max(180, 26 * len(table) + 70))
 
 
 def confusion(table: pd.DataFrame) -> go.Figure:
@@ -226,13 +249,16 @@ def confusion(table: pd.DataFrame) -> go.Figure:
             x=list(table.columns),
             y=list(table.index),
             customdata=counts,
-            colorscale="Cividis",
+            # From nothing to full: right on a light and on a dark page.
+            colorscale=[[0, "rgba(0,114,178,0)"], [1, "rgba(0,114,178,1)"]],
             zmin=0,
             zmax=100,
-            colorbar={"title": "%", "thickness": 12},
+            showscale=False,
+            xgap=1,
+            ygap=1,
             hovertemplate="%{y} taken for %{x}: %{customdata:.0f} images (%{z:.0f} %)<extra></extra>",
         )
     )
-    figure.update_yaxes(autorange="reversed")
-    figure.update_xaxes(side="top", tickangle=-45)
-    return _layout(figure, max(360, 24 * len(table) + 150))
+    figure.update_yaxes(autorange="reversed", showgrid=False, dtick=1)
+    figure.update_xaxes(side="top", tickangle=-60, showgrid=False, dtick=1)
+    return _layout(figure, max(360, 22 * len(table) + 150))

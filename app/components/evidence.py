@@ -10,7 +10,7 @@ import streamlit as st
 from app import session
 from app.components.explain import figures
 from app.components.gallery import gallery
-from avion_core.studio.curation import evidence, history
+from avion_core.studio.curation import Evidence, evidence, history
 from avion_core.studio.projects import ProjectSummary
 
 _ACTIONS = {
@@ -35,20 +35,26 @@ def rules_panel(row: pd.Series) -> None:
 
 def scores_panel(row: pd.Series, class_similarities: Sequence[float], n_eff: float, zeta: float) -> None:
     """Similarity, robust z, weight and influence: a figure and a sentence each."""
-    with st.grid(2, gap="small") as grid:
+    with st.grid(2, gap="small", border=True) as grid:
         for figure in figures(row.to_dict(), class_similarities, n_eff, zeta):
-            with grid.cell(), st.container(border=True, gap="xxsmall"):
+            with grid.cell(), st.container(gap="xxsmall"):
                 st.markdown(f"{figure.name} &ensp;**{figure.value}**")
                 st.caption(figure.sentence)
 
 
-def evidence_panel(project: ProjectSummary, description_id: str) -> None:
+def evidence_panel(project: ProjectSummary, description_id: str, text: str) -> None:
     """The class's TRAINING images that the text matches best and worst (never validation or test images)."""
-    found = evidence(session.home(), project.id, description_id)
+    found = _evidence(project.id, description_id, text)
     for title, images in (("Training images it matches best", found.best), ("and worst", found.worst)):
         st.markdown(f"**{title}**")
         captions = [f"{image.similarity:.3f}" for image in images]
-        gallery([image.path for image in images], captions, project.recipe, columns=4)
+        gallery([image.path for image in images], captions, project.recipe, columns=4, side=64)
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _evidence(project: str, description_id: str, text: str) -> Evidence:
+    """`text` as it reads now is part of the key: an edited one is matched anew."""
+    return evidence(session.home(), project, description_id)
 
 
 def history_panel(project: ProjectSummary, description_id: str) -> None:

@@ -13,6 +13,8 @@ from avion_core.studio.projects import ProjectSummary
 
 ALL = "all"
 
+_MEANS = {"flagged": True, "not flagged": False, "kept": True, "out": False}
+
 _ORDERS: dict[str, Callable[[pd.DataFrame, float], pd.Series]] = {
     "least certain first": lambda table, zeta: uncertainty(table, zeta),
     "most influence first": lambda table, zeta: -table["influence"].fillna(0),
@@ -39,15 +41,16 @@ def review_filters(project: ProjectSummary, table: pd.DataFrame, zeta: float) ->
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = {
             "class_key": _choice("Class", [ALL, *names], lambda key: names.get(key, key), 210),
-            "verdict": _choice("Verdict", [ALL, "undecided", "accepted", "rejected"], str, 140),
-            "flag": _choice("RS-Flag", [ALL, "flagged", "not flagged"], str, 140),
-            "kept": _choice("Fate", [ALL, "kept", "out"], str, 110),
-            "writer": _choice("Writer", [ALL, *writers], str, 170),
+            "verdict": _choice("Verdict", [ALL, "undecided", "accepted", "rejected"], str, 150),
         }
-        order = _choice("Order", list(_ORDERS), str, 200)
-        words = st.text_input(
-            "Text contains", key=session.WORDS, bind="query-params", width=190, icon=":material/search:"
-        )
+        order = _choice("Order", list(_ORDERS), str, 210)
+        narrowed = sum(session.filter_value(name, ALL) != ALL for name in ("RS-Flag", "Fate", "Writer"))
+        narrowed += bool(session.filter_value("Words", ""))
+        with st.popover(f"More filters ({narrowed})" if narrowed else "More filters", icon=":material/filter_list:"):
+            chosen["flag"] = _choice("RS-Flag", [ALL, "flagged", "not flagged"], str, 240)
+            chosen["kept"] = _choice("Fate", [ALL, "kept", "out"], str, 240)
+            chosen["writer"] = _choice("Writer", [ALL, *writers], str, 240)
+            words = st.text_input("Text contains", key=session.FILTERS["Words"], bind="query-params", width=240)
     view = table
     for column, value in chosen.items():
         if value != ALL:
@@ -62,5 +65,5 @@ def review_filters(project: ProjectSummary, table: pd.DataFrame, zeta: float) ->
 
 def _choice(name: str, options: list[str], shown: Callable[[str], str], width: int) -> str:
     key = session.FILTERS[name]
-    session.settle(key, options)
+    session.forget_unknown(key, options)
     return st.selectbox(name, options, format_func=shown, key=key, bind="query-params", width=width)

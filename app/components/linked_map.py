@@ -13,6 +13,9 @@ from app.components.gallery import paged_gallery
 from app.palette import colours, symbols
 from avion_core.studio.projects import ProjectSummary
 
+# Views that share a layout are drawn with the same axes: only there can a point's way be followed.
+_SPACES = {"teacher": ("teacher",), "before": ("before", "after"), "after": ("before", "after")}
+
 _COLOUR_BY = {"class": "class", "split": "split", "correct": "student says", "kept": "description kept", "kind": "kind"}
 
 
@@ -46,6 +49,7 @@ def linked_views(points: pd.DataFrame, views: Mapping[str, str], names: Mapping[
         )
     shown = points[points["kind"].isin(kinds)]
     picked = set(session.picked_points(key))
+    values = sorted(shown[colour_by].astype(str).unique())
     # One table row per point and view; the charts send back row numbers, ids are looked up here.
     ids = points["id"].to_numpy()
     columns = st.columns(len(views))
@@ -58,15 +62,16 @@ def linked_views(points: pd.DataFrame, views: Mapping[str, str], names: Mapping[
             session.pick_points(key, [ids[row] for row in rows])
 
         with column:
+            st.markdown(f"**{title}**", text_alignment="center")
             st.plotly_chart(
-                charts.map_view(part, colour_by, picked, title=title),
+                charts.map_view(part, colour_by, values, picked, shown[shown["view"].isin(_SPACES[view])]),
                 key=chart,
                 on_select=pick,
                 selection_mode=("points", "lasso", "box"),
                 config=charts.LASSO,
                 alt=f"{title}: {len(part)} points coloured by {_COLOUR_BY[colour_by]}",
             )
-    _legend(shown, colour_by)
+    _legend(values)
     return picked
 
 
@@ -116,14 +121,13 @@ def _labels(points: pd.DataFrame, names: Mapping[str, str]) -> dict[str, pd.Seri
 _SIGNS = {"circle": "●", "diamond": "◆", "square": "■", "triangle-up": "▲", "cross": "✚", "star": "★"}
 
 
-def _legend(points: pd.DataFrame, colour_by: str) -> None:
+def _legend(values: list[str]) -> None:
     """One legend for all views: sign, colour and name; what lies behind the shapes of texts and prototypes."""
-    classes = sorted(points[colour_by].astype(str).unique())
-    colour, shape = colours(classes), symbols(classes)
+    colour, shape = colours(values), symbols(values)
     entries = "".join(
         f'<span style="white-space:nowrap;margin-right:1em"><span style="color:{colour[name]}">'
         f"{_SIGNS.get(shape[name], '●')}</span> {_escaped(name)}</span>"
-        for name in classes
+        for name in values
     )
     st.html(
         f'<div style="font-size:0.85rem;line-height:1.7">{entries}<span style="opacity:0.7">✕ description &ensp; '

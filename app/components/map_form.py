@@ -6,31 +6,26 @@ from typing import Any
 
 import streamlit as st
 
+_NAMES = {"umap": "UMAP", "tsne": "t-SNE"}
+_NEIGHBOURS = {
+    "umap": (15, "Neighbours", "How many neighbours each point stays close to: few show fine structure."),
+    "tsne": (30, "Perplexity", "Roughly how many neighbours each point attends to: few show fine structure."),
+}
+
 
 def map_form() -> tuple[str, dict[str, Any]]:
     """Returns the method ("umap" or "tsne") and its settings."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         method = st.segmented_control(
             "Method",
-            ["umap", "tsne"],
+            list(_NAMES),
             default="umap",
             required=True,
-            format_func={"umap": "UMAP", "tsne": "t-SNE"}.__getitem__,
+            format_func=_NAMES.__getitem__,
             key="map_method",
             bind="query-params",
         )
-        if method == "umap":
-            settings: dict[str, Any] = {
-                "n_neighbors": st.slider(
-                    "Neighbours", 2, 100, 15, help="Few show fine structure, many the overall shape.", width=260
-                ),
-                "min_dist": st.slider("Least distance", 0.0, 1.0, 0.1, help="How tightly points may pack.", width=260),
-            }
-        else:
-            settings = {
-                "perplexity": st.slider(
-                    "Perplexity", 5, 100, 30, help="Roughly, how many neighbours each point attends to.", width=260
-                ),
-            }
-        settings["seed"] = st.number_input("Seed", 1, 1000, 1, help="The same seed gives the same map.", width=110)
-    return method, settings
+        default, label, help_text = _NEIGHBOURS[method]
+        neighbours = st.slider(label, 2, 100, default, help=help_text, width=260, key=f"map_{method}_neighbours")
+        seed = st.number_input("Seed", 0, 1000, 0, help="The same seed gives the same map.", width=120, key="map_seed")
+    return method, {"neighbours": neighbours, "seed": seed}

@@ -102,27 +102,29 @@ def run_curves(run: RunView) -> None:
     if table.empty:
         st.caption("Curves appear with the first steps.")
         return
-    measured = [column for column in table.columns if column not in ("step", "epoch") and table[column].notna().any()]
-    losses = [column for column in measured if (column not in _PERCENT and "loss" in column) or column in charts.LOSSES]
+    measured = [column for column in table.columns if table[column].notna().any()]
+    losses = [column for column in measured if column in charts.LOSSES]
     percent = [column for column in measured if column in _PERCENT]
     left, right = st.columns(2)
     with left:
+        st.markdown("**Loss and its parts**")
         st.plotly_chart(
-            charts.curves(table, losses, title="Loss and its parts"),
+            charts.curves(table, losses),
             key="loss_curves",
             config=charts.QUIET,
             alt="Loss and its parts over the training steps",
         )
     with right:
+        st.markdown("**Validation accuracy**")
         if percent:
             st.plotly_chart(
-                charts.curves(table, percent, title="Validation accuracy", percent=True),
+                charts.curves(table, percent, percent=True),
                 key="accuracy_curve",
                 config=charts.QUIET,
                 alt="Validation accuracy over the training steps",
             )
         else:
-            st.caption("Validation accuracy appears after the first look at the validation images.")
+            st.caption("It appears after the first look at the validation images.")
 
 
 def run_log(run: RunView) -> None:
@@ -132,4 +134,4 @@ def run_log(run: RunView) -> None:
 
 def run_settings(run: RunView) -> None:
     with st.expander("Settings of this run", icon=":material/settings:"):
-        st.json(run.config, expanded=1)
+        st.json(run.config.model_dump(), expanded=1)

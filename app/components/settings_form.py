@@ -38,7 +38,7 @@ def settings_form(config: RunConfig, key: str) -> dict[str, Any]:
     chosen: dict[str, Any] = {}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for dotted in BASIC:
-            chosen[dotted] = _widget(dotted, *fields[dotted][1:], key=key, width=190)
+            chosen[dotted] = _widget(dotted, *fields[dotted][1:], key=key, width=150)
     with st.expander("Advanced settings", icon=":material/tune:"):
         for stage, title in _STAGES.items():
             rest = [dotted for dotted, (owner, *_) in fields.items() if owner == stage and dotted not in BASIC]
