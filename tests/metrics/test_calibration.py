@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avion_core.errors import DataError
+from avion_core.metrics.calibration import expected_calibration_error
+
+
+def test_by_hand() -> None:
+    # Two in the bin (0.6, 0.8], mean confidence 0.7, one right; two in (0.8, 1.0], mean confidence 0.95, both right.
+    probabilities = torch.tensor([[0.65, 0.35], [0.75, 0.25], [0.9, 0.1], [0.0, 1.0]])
+    found = expected_calibration_error(probabilities, torch.tensor([0, 1, 0, 1]), bins=5)
+    assert found == pytest.approx(100 * (0.5 * 0.2 + 0.5 * 0.05), abs=1e-4)
+
+
+@given(st.integers(0, 1000), st.integers(1, 20))
+def test_equal_to_going_bin_by_bin(seed: int, bins: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    probabilities = (3 * torch.randn(50, 4, generator=generator, dtype=torch.float64)).softmax(1)
+    labels = torch.randint(0, 4, (50,), generator=generator)
+    confidence, prediction = probabilities.max(1)
+    total = 0.0
+    for index in range(bins):
+        inside = (confidence > index / bins) & (confidence <= (index + 1) / bins)
+        if inside.any():
+            right = (prediction == labels)[inside].double().mean()
+            total += inside.double().mean().item() * abs(right - confidence[inside].mean()).item()
+    assert expected_calibration_error(probabilities, labels, bins) == pytest.approx(100 * total, abs=1e-9)
+
+
+def test_certain_and_right_or_wrong() -> None:
+    certain = torch.eye(3)
+    assert expected_calibration_error(certain, torch.tensor([0, 1, 2])) == 0.0
+    assert expected_calibration_error(certain, torch.tensor([1, 2, 0])) == 100.0
+
+
+@pytest.mark.parametrize("rows", [torch.zeros(0, 3), torch.tensor([[2.0, 1.0]]), torch.tensor([[float("nan"), 1.0]])])
+def test_logits_are_refused(rows: torch.Tensor) -> None:
+    with pytest.raises(DataError, match=r"^These are not probabilities\. Give at least one row, each summing to 1"):
+        expected_calibration_error(rows, torch.zeros(len(rows)))
