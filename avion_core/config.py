@@ -40,7 +40,7 @@ class PrototypesConfig(Stage):
     selective: bool = True
     """Cut outliers and weigh by similarity and flag; off gives every description the same weight (an ablation)."""
     z_mode: Literal["paper", "scaled", "low_side"] = "low_side"
-    """Robust z-score: `paper` cuts both sides, `scaled` in normal sigmas, `low_side` only texts below the median."""
+    """Robust z-score: `paper` cuts both sides, `scaled` in sigmas of a normal, `low_side` only below the median."""
     zeta: float = Field(3.0, gt=0, le=100)
     """Texts whose robust z-score is above this are cut."""
     flag_mode: Literal["soft", "hard"] = "soft"
@@ -68,7 +68,7 @@ class StudentConfig(Stage):
 
 class DistillationConfig(Stage):
     projection: Literal["procrustes", "linear", "gram", "none"] = "procrustes"
-    """How teacher embeddings meet the student's dimension: a closed-form map, a trained one, relations only, or none."""
+    """How the teacher meets the student's dimension: a closed-form map, a trained one, relations only, or none."""
     image_weight: float = Field(0.5, ge=0, le=100)
     """Weight of the visual alignment loss."""
     text_weight: float = Field(0.5, ge=0, le=100)
@@ -141,22 +141,22 @@ PRESETS: dict[str, dict[str, Any]] = {
     "B0": _PAPER | {"model": {"visual_prompts": 0, "depth": "shallow"}, "distillation": _NO_ALIGNMENT},
     "B1": _PAPER | {"distillation": _NO_ALIGNMENT},
     "B2": _PAPER | {"distillation": _NO_ALIGNMENT | {"image_weight": 0.5}},
-    "B3": _PAPER
-    | {"prototypes": {"source": "template"}, "distillation": {"logit_weight": 0.0}},
-    "B4": _PAPER
-    | {"prototypes": {"z_mode": "paper", "selective": False}, "distillation": {"logit_weight": 0.0}},
+    "B3": _PAPER | {"prototypes": {"source": "template"}, "distillation": {"logit_weight": 0.0}},
+    "B4": _PAPER | {"prototypes": {"z_mode": "paper", "selective": False}, "distillation": {"logit_weight": 0.0}},
     "B5": _PAPER | {"distillation": {"logit_weight": 0.0}},
     "B6": _PAPER | {"distillation": {"warmup": 0.0}},
     "B7": _PAPER,
 }
 
 
-def make_config(preset: str = "recommended", overrides: dict[str, Any] | None = None, base: dict[str, Any] | None = None) -> RunConfig:
+def make_config(
+    preset: str = "recommended", overrides: dict[str, Any] | None = None, base: dict[str, Any] | None = None
+) -> RunConfig:
     """A run's settings: project defaults (`base`), then a preset, then overrides with dotted keys.
 
     Args:
         preset: a name in PRESETS.
-        overrides: for example {"distillation.epochs": 5, "data.shots": 1}; text values are parsed as JSON where they can be.
+        overrides: for example {"distillation.epochs": 5, "data.shots": 1}; texts are parsed as JSON where they can be.
         base: nested settings under the preset (a demo project names its own teacher, student and schedule here).
 
     Raises:
@@ -202,7 +202,8 @@ def _names_beside(location: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = RunConfig
     for part in location[:-1]:
         annotation = model.model_fields[str(part)].annotation
-        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        assert isinstance(annotation, type)
+        assert issubclass(annotation, BaseModel)
         model = annotation
     return list(model.model_fields)
 

@@ -35,6 +35,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from avion_core.backbones.demo_teacher import CONTEXT_LENGTH, EMBED_DIM, TRUNK_DIM, DemoTeacher, minilm_from_bert
+from avion_core.backbones.towers import cut_context, transformer_block
 
 VIEWS, STORED_SIZE, TEACHER_SIZE = 3, 144, 224
 STUDENT_CONFIG = {
@@ -75,6 +76,7 @@ MPVR_EUROSAT = {
     "SeaLake": "Sea or Lake",
 }
 DEMO_EUROSAT_PER_CLASS = 60
+LONGEST_TEXT = 28
 
 
 def words(name: str) -> str:
@@ -167,7 +169,7 @@ def load_trunks(teacher: DemoTeacher) -> Path:
     wanted = teacher.image_trunk.state_dict()
     # The published file uses its own names in timm's order; shapes prove the pairing.
     values = [v for k, v in weights.items() if not k.startswith(("classifier", "fc", "_fc"))]
-    names = [k for k in wanted]
+    names = list(wanted)
     assert len(names) == len(values), (len(names), len(values))
     for name, value in zip(names, values, strict=True):
         assert wanted[name].shape == value.shape, (name, wanted[name].shape, value.shape)
@@ -210,7 +212,10 @@ def stage_trunks(rows: list[dict], work: Path, data: Path) -> None:
     )
     features = torch.empty(int(offsets[-1]), TRUNK_DIM)
     loader = torch.utils.data.DataLoader(
-        ViewSet(rows), batch_size=16, num_workers=1, collate_fn=lambda items: [np.concatenate(x) for x in zip(*items, strict=True)]
+        ViewSet(rows),
+        batch_size=16,
+        num_workers=1,
+        collate_fn=lambda items: [np.concatenate(x) for x in zip(*items, strict=True)],
     )
     done, start = 0, time.time()
     with torch.inference_mode():
@@ -225,7 +230,10 @@ def stage_trunks(rows: list[dict], work: Path, data: Path) -> None:
                 print(f"trunks {done}/{offsets[-1]} {done / (time.time() - start):.0f}/s", flush=True)
     texts = sorted({t for r in rows for t in r["captions"]} | set(extra_texts(data)))
     text_features = text_trunk_features(teacher, tokenizer, texts)
-    torch.save({"offsets": torch.from_numpy(offsets), "images": features, "texts": texts, "text_features": text_features}, work / "trunks.tmp")
+    torch.save(
+        {"offsets": torch.from_numpy(offsets), "images": features, "texts": texts, "text_features": text_features},
+        work / "trunks.tmp",
+    )
     (work / "trunks.tmp").rename(work / "trunks.pt")
 
 
@@ -288,7 +296,10 @@ def stage_teacher(rows: list[dict], work: Path, epochs: int) -> DemoTeacher:
                 teacher.logit_scale.clamp_(0, math.log(100))
         figures = teacher_figures(teacher, tokenizer, rows, cache, "val")
         mean = sum(figures.values()) / len(figures)
-        print(f"teacher epoch {epoch} loss {loss.item():.3f} scale {teacher.logit_scale.exp().item():.1f} val {figures}", flush=True)
+        print(
+            f"teacher epoch {epoch} loss {loss.item():.3f} scale {teacher.logit_scale.exp().item():.1f} val {figures}",
+            flush=True,
+        )
         if mean > best[0]:
             best = (mean, {n: v.clone() for n, v in teacher.state_dict().items() if "head" in n or n == "logit_scale"})
     torch.save(best[1], work / "heads.pt")
@@ -297,12 +308,16 @@ def stage_teacher(rows: list[dict], work: Path, epochs: int) -> DemoTeacher:
 
 
 @torch.inference_mode()
-def teacher_figures(teacher: DemoTeacher, tokenizer: Tokenizer, rows: list[dict], cache: dict, split: str) -> dict[str, float]:
+def teacher_figures(
+    teacher: DemoTeacher, tokenizer: Tokenizer, rows: list[dict], cache: dict, split: str
+) -> dict[str, float]:
     """Zero-shot accuracy in percent, per image set."""
     out = {}
     for name in ("ucmerced", "aid", "eurosat"):
         names = sorted({r["class"] for r in rows if r["set"] == name})
-        g = F.normalize(teacher.text_head(text_trunk_features(teacher, tokenizer, [TEMPLATE.format(n) for n in names])), dim=-1)
+        g = F.normalize(
+            teacher.text_head(text_trunk_features(teacher, tokenizer, [TEMPLATE.format(n) for n in names])), dim=-1
+        )
         index = [i for i, r in enumerate(rows) if r["set"] == name and r["split"] == split]
         f = F.normalize(teacher.image_head(cache["images"][cache["offsets"][index]]), dim=-1)
         truth = torch.tensor([names.index(rows[i]["class"]) for i in index])
@@ -318,7 +333,9 @@ def pixels_to_input(pixels: np.ndarray, rng: np.random.Generator | None) -> Tens
     """(B, 144, 144, 3) uint8 -> (B, 3, 128, 128) in CLIP's normalization; random crop and turn when training."""
     batch = torch.from_numpy(pixels)
     if rng is None:
-        x = F.interpolate(batch.permute(0, 3, 1, 2).float(), size=(128, 128), mode="bicubic", antialias=True).clamp_(0, 255)
+        x = F.interpolate(batch.permute(0, 3, 1, 2).float(), size=(128, 128), mode="bicubic", antialias=True).clamp_(
+            0, 255
+        )
     else:
         # One turn per block of eight images: every turn is met often, at the price of one copy each.
         out = []
@@ -333,21 +350,25 @@ def pixels_to_input(pixels: np.ndarray, rng: np.random.Generator | None) -> Tens
     return (x - mean) / std
 
 
-def cut(tokens: Tensor) -> Tensor:
-    """Drop the columns after the batch's last end-of-text token: the causal mask hides them anyway."""
-    return tokens[:, : int(tokens.argmax(1).max()) + 1]
+def image_forward(model: open_clip.CLIP, pixels: Tensor) -> Tensor:
+    """open_clip's image tower, through the blocks that are quick under autocast."""
+    x = model.visual._embeds(pixels)
+    for block in model.visual.transformer.resblocks:
+        x = transformer_block(block, x)
+    return model.visual.ln_post(x[:, 0]) @ model.visual.proj
 
 
 def text_forward(model: open_clip.CLIP, tokens: Tensor) -> Tensor:
     """open_clip's text tower at a shorter context."""
-    length = tokens.shape[1]
-    x = model.token_embedding(tokens) + model.positional_embedding[:length]
-    x = model.transformer(x, attn_mask=model.attn_mask[:length, :length])
-    x = model.ln_final(x)
-    return x[torch.arange(len(x)), tokens.argmax(1)] @ model.text_projection
+    x = model.token_embedding(tokens) + model.positional_embedding[: tokens.shape[1]]
+    for block in model.transformer.resblocks:
+        x = transformer_block(block, x, causal=True)
+    return model.ln_final(x[torch.arange(len(x)), tokens.argmax(1)]) @ model.text_projection
 
 
-def stage_student(rows: list[dict], work: Path, teacher: DemoTeacher, minutes: float, batch: int, peak: float) -> open_clip.CLIP:
+def stage_student(
+    rows: list[dict], work: Path, teacher: DemoTeacher, minutes: float, batch: int, peak: float
+) -> open_clip.CLIP:
     """Distil for a number of minutes; the rate and the patch dropout follow the share of them that is spent."""
     torch.manual_seed(0)
     cache = torch.load(work / "trunks.pt", weights_only=True)
@@ -360,6 +381,11 @@ def stage_student(rows: list[dict], work: Path, teacher: DemoTeacher, minutes: f
     pixels = np.load(work / "pixels.npy", mmap_mode="r")[:]
     tokenizer = open_clip.get_tokenizer("ViT-B-32")
     tokens = tokenizer(cache["texts"])
+    # A batch costs as much as its longest text; nearly all captions are far shorter than this.
+    short = (tokens.argmax(1) < LONGEST_TEXT).tolist()
+    for row in rows:
+        row["captions"] = [t for t in row["captions"] if short[column[t]]] or row["captions"][:1]
+    unlabelled = [i for i, fits in enumerate(short) if fits]
     train = [i for i, r in enumerate(rows) if r["split"] == "train"]
     model = make_student()
     image_map, text_map = nn.Linear(256, EMBED_DIM, bias=False), nn.Linear(256, EMBED_DIM, bias=False)
@@ -395,10 +421,10 @@ def stage_student(rows: list[dict], work: Path, teacher: DemoTeacher, minutes: f
             captions = [rng.choice(rows[i]["captions"]) for i in index]
             view = np.array([int(cache["offsets"][i]) + rng.randrange(VIEWS) for i in index])
             text = torch.tensor([column[t] for t in captions])
-            wider = torch.tensor(rng.sample(range(len(tokens)), batch // 2))
+            wider = torch.tensor(rng.sample(unlabelled, batch // 4))
             with torch.autocast("cpu", torch.bfloat16):
-                f = model.visual(pixels_to_input(pixels[view], noise)).float()
-                g = text_forward(model, cut(tokens[torch.cat([text, wider])])).float()
+                f = image_forward(model, pixels_to_input(pixels[view], noise)).float()
+                g = text_forward(model, cut_context(tokens[torch.cat([text, wider])])[:, :LONGEST_TEXT]).float()
             f_t, g_t = image_target[view], text_target[text]
             image_loss = (1 - F.cosine_similarity(image_map(f), f_t)).mean()
             text_loss = (1 - F.cosine_similarity(text_map(g), text_target[torch.cat([text, wider])])).mean()
@@ -419,10 +445,15 @@ def stage_student(rows: list[dict], work: Path, teacher: DemoTeacher, minutes: f
             step += 1
             now = time.time()
             spent, since = spent + now - since, now
+            if step % 20 == 0:
+                print(f"student step {step} {spent / 60:.1f} min", flush=True)
         epoch += 1
         parts = " ".join(f"{v:.3f}" for v in totals / (len(train) // batch))
         figures = student_figures(model, rows, cache, pixels, "val") if epoch % 3 == 0 or spent > 55 * minutes else {}
-        print(f"student epoch {epoch} {spent / 60:.1f} min rate {rate:.1e} img/txt/kl/task {parts} val {figures}", flush=True)
+        print(
+            f"student epoch {epoch} {spent / 60:.1f} min rate {rate:.1e} img/txt/kl/task {parts} val {figures}",
+            flush=True,
+        )
         kept = {"model": model.state_dict(), "image_map": image_map.state_dict(), "text_map": text_map.state_dict()}
         kept |= {"optimizer": optimizer.state_dict(), "spent": spent, "step": step, "epoch": epoch}
         torch.save(kept, state.with_suffix(".tmp"))
@@ -432,19 +463,21 @@ def stage_student(rows: list[dict], work: Path, teacher: DemoTeacher, minutes: f
 
 
 @torch.inference_mode()
-def student_figures(model: open_clip.CLIP, rows: list[dict], cache: dict, pixels: np.ndarray, split: str) -> dict[str, float]:
+def student_figures(
+    model: open_clip.CLIP, rows: list[dict], cache: dict, pixels: np.ndarray, split: str
+) -> dict[str, float]:
     """Zero-shot accuracy in percent, per image set."""
     model.eval()
     tokenizer = open_clip.get_tokenizer("ViT-B-32")
     out = {}
     for name in ("ucmerced", "aid", "eurosat"):
         names = sorted({r["class"] for r in rows if r["set"] == name})
-        g = F.normalize(text_forward(model, cut(tokenizer([TEMPLATE.format(n) for n in names]))), dim=-1)
+        g = F.normalize(text_forward(model, cut_context(tokenizer([TEMPLATE.format(n) for n in names]))), dim=-1)
         index = [i for i, r in enumerate(rows) if r["set"] == name and r["split"] == split]
         parts = []
         for start in range(0, len(index), 256):
             rows_ = cache["offsets"][index[start : start + 256]].numpy()
-            parts.append(model.visual(pixels_to_input(pixels[rows_], None)))
+            parts.append(image_forward(model, pixels_to_input(pixels[rows_], None)))
         truth = torch.tensor([names.index(rows[i]["class"]) for i in index])
         out[name] = round(100 * ((torch.cat(parts) @ g.T).argmax(1) == truth).float().mean().item(), 1)
     return out

@@ -1,0 +1,122 @@
+"""What a run needs to know of a project: images, splits, class names and curated descriptions, as values."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from avion_core.config import ProtocolConfig, RunConfig
+from avion_core.data.recipe import RenderingRecipe
+from avion_core.data.splits import Splits, base_and_novel
+from avion_core.errors import DataError
+
+
+@dataclass(frozen=True)
+class ProjectData:
+    """A project frozen at one moment; saved into the run's folder, so that later edits do not change a run.
+
+    manifest: image_id, path (relative to image_root), label, group, ... one row per image (data/scan.py).
+    class_names: class key -> prompt name, in class order.
+    descriptions: description_id, class_key, text (as it reads now), verdict, writer.
+    """
+
+    name: str
+    image_root: Path
+    manifest: pd.DataFrame
+    splits: Splits
+    recipe: RenderingRecipe
+    class_names: dict[str, str]
+    descriptions: pd.DataFrame
+
+    def images(self, image_ids: list[str]) -> list[tuple[str, Path]]:
+        """(image_id, file) in the order given.
+
+        Raises:
+            DataError: an id that the manifest does not hold.
+        """
+        paths = dict(zip(self.manifest["image_id"], self.manifest["path"], strict=True))
+        missing = [i for i in image_ids if i not in paths]
+        if missing:
+            raise DataError(
+                "images of the split are not in the project any more", "Scan the folder again.", value=missing[0]
+            )
+        return [(i, self.image_root / paths[i]) for i in image_ids]
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.manifest.to_parquet(folder / "manifest.parquet")
+        self.descriptions.to_parquet(folder / "descriptions.parquet")
+        facts = {
+            "name": self.name,
+            "image_root": str(self.image_root),
+            "recipe": self.recipe.model_dump(mode="json"),
+            "class_names": self.class_names,
+        }
+        (folder / "splits.json").write_text(self.splits.to_json())
+        # Written last and at once: where it stands, the whole snapshot does.
+        temporary = folder / "project.tmp"
+        temporary.write_text(json.dumps(facts, indent=1))
+        os.replace(temporary, folder / "project.json")
+
+    @classmethod
+    def load(cls, folder: Path) -> ProjectData:
+        if not (folder / "project.json").is_file():
+            raise DataError("the run's inputs are not there", "Start a new run.", value=str(folder))
+        facts = json.loads((folder / "project.json").read_text())
+        return cls(
+            name=facts["name"],
+            image_root=Path(facts["image_root"]),
+            manifest=pd.read_parquet(folder / "manifest.parquet"),
+            splits=Splits.from_json((folder / "splits.json").read_text()),
+            recipe=RenderingRecipe.model_validate(facts["recipe"]),
+            class_names=facts["class_names"],
+            descriptions=pd.read_parquet(folder / "descriptions.parquet"),
+        )
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Image ids of some classes with their class indices, in a fixed order."""
+
+    image_ids: list[str]
+    labels: list[int]
+
+    @classmethod
+    def of(cls, by_class: dict[str, list[str]], class_keys: list[str]) -> LabelledImages:
+        pairs = [(image, index) for index, key in enumerate(class_keys) for image in by_class.get(key, [])]
+        return cls([image for image, _ in pairs], [index for _, index in pairs])
+
+
+def class_sets(class_names: dict[str, str], protocol: ProtocolConfig, seed: int) -> dict[str, list[str]]:
+    """Class keys of each part of a protocol: {"all": ...} or {"base": ..., "novel": ...}; training sees the first."""
+    if protocol.name == "few-shot":
+        return {"all": list(class_names)}
+    base, novel = base_and_novel(class_names, protocol.novel_policy, seed)
+    return {"base": base, "novel": novel}
+
+
+def training_images(project: ProjectData, config: RunConfig, class_keys: list[str]) -> LabelledImages:
+    """The labelled training shots of some classes."""
+    return LabelledImages.of(project.splits.shots(config.data.seed, config.data.shots), class_keys)
+
+
+def held_out_images(project: ProjectData, config: RunConfig, class_keys: list[str], split: str) -> LabelledImages:
+    """Validation images (min(K, 4) a class) or the sealed test images of some classes."""
+    if split == "validation":
+        return LabelledImages.of(project.splits.validation_images(config.data.seed, config.data.shots), class_keys)
+    if split != "test":
+        raise DataError("there is no such split", "Choose validation or test.", value=split)
+    label_of = dict(zip(project.manifest["image_id"], project.manifest["label"], strict=True))
+    by_class: dict[str, list[str]] = {}
+    for image in project.splits.test:
+        by_class.setdefault(label_of[image], []).append(image)
+    return LabelledImages.of(by_class, class_keys)
+
+
+def class_texts(class_names: dict[str, str], class_keys: list[str], template: str) -> list[str]:
+    """The sentence that stands for each class."""
+    return [template.format(class_names[key]) for key in class_keys]
