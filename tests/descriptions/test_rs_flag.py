@@ -92,6 +92,8 @@ def test_extended_knows_the_ways_to_say_overhead(phrase: str) -> None:
         "ground-level view",
         "ground level photograph",
         "seen from the street",
+        "photographed from ground level",
+        "view from street level",
         "pedestrian's perspective",
     ],
 )
@@ -110,6 +112,8 @@ def test_extended_refuses_the_ground_level_view(phrase: str) -> None:
         "ground track field",
         "portraiture academy",
         "patterns not easily visible from ground level",
+        "patterns that may not be as easily observable from ground level",
+        "an overpass raised from the ground level",
         "unlike a street view it is flat",
     ],
 )
