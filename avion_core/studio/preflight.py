@@ -1,0 +1,193 @@
+"""Checks before a training starts, and the command that would start the same one."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from avion_core.backbones.catalog import CATALOG
+from avion_core.config import RunConfig
+from avion_core.errors import CheckpointError
+from avion_core.store import projects as rows
+from avion_core.store.database import reading
+from avion_core.store.home import Home
+from avion_core.store.runs import list_runs
+from avion_core.studio.candidates import read_candidates
+from avion_core.studio.projects import ProjectSummary, get_project, read_splits
+from avion_core.studio.rules import run_config
+
+_LARGE_PARAMETERS = 300_000_000
+_ROOM_BYTES = 1_000_000_000
+_OPTIONS = {
+    "protocol.name": "--protocol",
+    "data.shots": "--shots",
+    "data.seed": "--seed",
+    "distillation.epochs": "--epochs",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at before the start; an error keeps the run from starting."""
+
+    title: str
+    message: str
+    severity: Literal["ok", "warning", "error"]
+    mend: str = ""
+
+
+def preflight(home: Home, project: str, config: RunConfig) -> list[Check]:
+    """Everything that can be told before a run starts, without computing.
+
+    Raises:
+        NotFoundError: no such project.
+    """
+    summary = get_project(home, project)
+    return [
+        *_models(home, config),
+        *_images(home, summary, config),
+        *_descriptions(home, summary, config),
+        *_machine(home, config),
+    ]
+
+
+def cli_command(home: Home, project: str, config: RunConfig) -> str:
+    """The command line that trains a project with these settings."""
+    with reading(home.engine) as session:
+        name = rows.find_project(session, project).name
+    usual = _leaves(run_config(home, project).model_dump())
+    words = ["avion", "train", shlex.quote(name)]
+    for key, value in _leaves(config.model_dump()).items():
+        if value == usual[key]:
+            continue
+        if key in _OPTIONS:
+            words += [_OPTIONS[key], str(value)]
+        else:
+            shown = str(value).lower() if isinstance(value, bool) else str(value)
+            words += ["--set", shlex.quote(f"{key}={shown}")]
+    return " ".join(words)
+
+
+def _models(home: Home, config: RunConfig) -> Iterator[Check]:
+    for role, name in (("Teacher", config.teacher), ("Student", config.student)):
+        entry = CATALOG.get(name)
+        if entry is None:
+            yield Check(role, f"The catalog has no {name}.", "error", f"Choose one of: {', '.join(CATALOG)}.")
+            continue
+        try:
+            installed = home.weights.path(name) is not None
+        except CheckpointError as error:
+            yield Check(role, str(error), "error", error.way_out)
+            continue
+        if installed:
+            yield Check(role, f"{entry.title} is installed.", "ok")
+        else:
+            mend = f"Run `avion models download {name}`, or `avion models add {name} FILE` for a file of your own."
+            yield Check(role, f"The weights of {entry.title} are not installed.", "error", mend)
+        if role == "Student" and entry.kind != "open_clip":
+            yield Check(role, f"{entry.title} cannot take prompts.", "error", "Choose a CLIP of the open_clip kind.")
+    teacher, student = CATALOG.get(config.teacher), CATALOG.get(config.student)
+    if config.distillation.projection == "none" and teacher and student and teacher.dim != student.dim:
+        yield Check(
+            "Map",
+            f"Teacher and student differ in dimension ({teacher.dim} and {student.dim}).",
+            "error",
+            "Set distillation.projection to procrustes, linear or gram.",
+        )
+
+
+def _images(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[Check]:
+    if not summary.image_root.is_dir():
+        yield Check("Images", f"{summary.image_root} is not there.", "error", "Connect the drive, or move it back.")
+    splits = read_splits(home, summary.id)
+    if config.data.seed not in splits.train or config.data.shots > splits.max_shots:
+        seeds = ", ".join(map(str, splits.train))
+        yield Check(
+            "Shots",
+            f"The project has no draw of {config.data.shots} shots with seed {config.data.seed}.",
+            "error",
+            f"Choose up to {splits.max_shots} shots and one of the seeds {seeds}.",
+        )
+        return
+    shots = splits.shots(config.data.seed, config.data.shots)
+    fewer = [key for key, images in shots.items() if len(images) < config.data.shots]
+    if fewer:
+        yield Check(
+            "Shots",
+            f"{len(fewer)} classes have fewer than {config.data.shots} training images: {_some(fewer)}.",
+            "warning",
+            "They train with what they have; label more of their images, or choose fewer shots.",
+        )
+    else:
+        yield Check("Shots", f"{config.data.shots} training images in each of {len(shots)} classes.", "ok")
+
+
+def _descriptions(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[Check]:
+    if config.prototypes.source == "template":
+        yield Check("Descriptions", "Not used: prototypes come from the class-name template.", "ok")
+        return
+    candidates = read_candidates(home, summary.id)
+    usable = set(candidates.loc[candidates["verdict"] != "rejected", "class_key"])
+    without = [entry.key for entry in summary.classes if entry.key not in usable]
+    if without:
+        fallback = config.prototypes.template_fallback
+        yield Check(
+            "Descriptions",
+            f"{len(without)} classes have no usable description: {_some(without)}.",
+            "warning" if fallback else "error",
+            "They use the template."
+            if fallback
+            else "Import or accept one of each, or set prototypes.template_fallback.",
+        )
+    conflicts = sum(candidates["conflict"])
+    if conflicts:
+        yield Check(
+            "Verdicts",
+            f"Reviewers disagree on {conflicts} descriptions.",
+            "warning",
+            "Settle them in the review; until then the rules decide.",
+        )
+    judged = sum(candidates["verdict"] != "undecided")
+    yield Check("Descriptions", f"{judged:,} of {len(candidates):,} are judged; the rules decide on the others.", "ok")
+
+
+def _machine(home: Home, config: RunConfig) -> Iterator[Check]:
+    import torch
+
+    teacher = CATALOG.get(config.teacher)
+    if torch.cuda.is_available() and config.device != "cpu":
+        yield Check("Device", torch.cuda.get_device_name(), "ok")
+    elif config.device == "cuda":
+        yield Check("Device", "No CUDA device was found.", "error", "Set device to auto or cpu, or check the driver.")
+    elif teacher and teacher.parameters > _LARGE_PARAMETERS:
+        mend = "Let it run once: the teacher's embeddings are kept, later runs reuse them."
+        yield Check("Device", f"{teacher.title} on a processor takes seconds an image.", "warning", mend)
+    else:
+        yield Check("Device", "The processor.", "ok")
+    room = shutil.disk_usage(home.path).free
+    if room < _ROOM_BYTES:
+        mend = "Make room, or choose another folder with AVION_HOME."
+        yield Check("Disk", f"Only {room / 1e9:.1f} GB are free in {home.path}.", "warning", mend)
+    with reading(home.engine) as session:
+        at_work = sum(run.state == "running" for run in list_runs(session))
+    if at_work:
+        mend = "Wait for it if this machine is small."
+        yield Check("Other runs", f"{at_work} running already; they share the machine.", "warning", mend)
+
+
+def _leaves(settings: dict[str, Any], outer: str = "") -> dict[str, Any]:
+    """Nested settings by dotted keys."""
+    leaves: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            leaves |= _leaves(value, f"{outer}{key}.")
+        else:
+            leaves[outer + key] = value
+    return leaves
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
