@@ -49,9 +49,9 @@ def select(similarity: np.ndarray, flag: np.ndarray, verdict: np.ndarray, config
     weights = np.zeros(len(similarity))
     if kept.any():  # z <= 1 holds for half of the texts, but a smaller zeta can cut them all
         weights[kept] = _weights(similarity[kept], (flag | accepted)[kept], config)
-    few = int(in_play.sum())
+    count = int(in_play.sum())
     why = [
-        _why_in_play(float(similarity[j]), float(z.z[j]), bool(kept[j]), bool(accepted[j]), z, few, config)
+        _why_in_play(float(similarity[j]), float(z.z[j]), bool(kept[j]), bool(accepted[j]), z, count, config)
         if in_play[j]
         else _why_out(bool(rejected[j]))
         for j in range(len(similarity))
