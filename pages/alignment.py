@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import shell
+from app import session, shell
 from app.components.background import Progress, computed, is_computed
 from app.components.guard import empty_state
 from app.components.linked_map import linked_views, picked_panel
@@ -12,7 +12,6 @@ from app.components.map_form import map_form
 from avion_core.studio.insight import MapResult, embed_map
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.training import RunView
-from app import session
 
 VIEWS = {"teacher": "Teacher", "before": "Student before", "after": "Student after"}
 
@@ -46,10 +45,26 @@ def page() -> None:
 
 def figures(result: MapResult) -> None:
     """Alignment, uniformity and modality gap of each view, side by side."""
-    st.dataframe(
-        result.figures,
-        alt="Alignment, uniformity and modality gap of teacher, student before and student after",
-    )
+    table = result.figures.set_index("view").rename(index=VIEWS).reset_index()
+    with st.expander("Alignment, uniformity and modality gap", icon=":material/straighten:", expanded=True):
+        st.dataframe(
+            table,
+            hide_index=True,
+            column_config={
+                "view": "",
+                "alignment": st.column_config.NumberColumn(
+                    format="%.3f",
+                    help="Mean squared distance of images from the prototype of their class: smaller is closer.",
+                ),
+                "uniformity": st.column_config.NumberColumn(
+                    format="%.3f", help="How evenly images spread over the sphere: more negative is more even."
+                ),
+                "modality_gap": st.column_config.NumberColumn(
+                    "modality gap", format="%.3f", help="Distance between the centre of images and that of prototypes."
+                ),
+            },
+            alt="Alignment, uniformity and modality gap of teacher, student before and student after",
+        )
 
 
 def show(project: ProjectSummary, run: RunView, result: MapResult, key: str) -> None:

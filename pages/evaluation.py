@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -11,19 +13,21 @@ from app.components.background import Progress, computed
 from avion_core.studio.insight import evaluate_run
 
 _ROWS = {
-    "accuracy": ("AVION student", "The trained student."),
-    "zero_shot_accuracy": ("Student, zero-shot", "The same backbone without training."),
-    "class_mean_accuracy": ("Class mean", "Mean image feature per class; no training."),
-    "class_mean_text_accuracy": ("Class mean + text", "The same with the class's text added; no training."),
-    "linear_probe_accuracy": ("Linear probe", "A linear classifier on the student's frozen image features."),
-    "teacher_zero_shot_accuracy": ("Teacher, zero-shot", "The large model itself."),
+    "accuracy": ("AVION", "The trained student."),
+    "harmonic_mean": ("AVION, harmonic mean", "2BN / (B + N) of the two below."),
+    "base_accuracy": ("AVION, base", "Base classes, told apart among base classes."),
+    "novel_accuracy": ("AVION, novel", "Novel classes, told apart among novel classes."),
+    "zero_shot_accuracy": ("Student, zero-shot", "The same backbone and template, untrained."),
+    "zero_shot_base_accuracy": ("Student zero-shot, base", "The untrained student on base classes."),
+    "zero_shot_novel_accuracy": ("Student zero-shot, novel", "The untrained student on novel classes."),
+    "class_mean_accuracy": ("Student, class mean", "Mean image feature per class; no training."),
+    "class_mean_text_accuracy": ("Student, class mean + text", "The same with the class's text added; no training."),
+    "linear_probe_accuracy": ("Student, linear probe", "A linear classifier on frozen image features."),
+    "teacher_zero_shot_accuracy": ("Teacher, zero-shot", "The large model itself, by the template."),
+    "teacher_prototype_accuracy": ("Teacher, text prototypes", "The large model, by the curated descriptions."),
     "teacher_class_mean_accuracy": ("Teacher, class mean", "Mean teacher feature per class."),
+    "teacher_class_mean_text_accuracy": ("Teacher, class mean + text", "The same with the class's text added."),
     "teacher_linear_probe_accuracy": ("Teacher, linear probe", "A linear classifier on the teacher's features."),
-    "harmonic_mean": ("Harmonic mean of base and novel", "2BN / (B + N)."),
-    "base_accuracy": ("Base classes", "Accuracy over base classes among base classes."),
-    "novel_accuracy": ("Novel classes", "Accuracy over novel classes among novel classes."),
-    "zero_shot_base_accuracy": ("Zero-shot, base", "The untrained student on base classes."),
-    "zero_shot_novel_accuracy": ("Zero-shot, novel", "The untrained student on novel classes."),
 }
 
 
@@ -32,33 +36,16 @@ def page() -> None:
     run = shell.need_run(project, ("finished", "stopped"), "Figures need a trained student.")
     split = split_choice(run.id)
 
-    def evaluate(progress: Progress) -> dict:
-        return evaluate_run(session.home(), run.id, split=split, who=session.reviewer())
+    def evaluate(progress: Progress) -> dict[str, Any]:
+        return evaluate_run(session.home(), run.id, split=split, who=session.reviewer(), progress=progress)
 
-    result = computed(f"evaluate:{run.id}:{run.step}:{split}", f"Evaluating on the {split} images", evaluate)
+    result = computed(f"evaluate:{run.id}:{run.step}:{split}", f"Measuring on the {split} images", evaluate)
     headline(result)
-    rows = pd.DataFrame(
-        {"method": name, "accuracy": result[key], "what it is": what}
-        for key, (name, what) in _ROWS.items()
-        if result.get(key) is not None
-    )
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        st.plotly_chart(
-            charts.bars(rows, label="method", value="accuracy"),
-            config=charts.QUIET,
-            key="methods",
-            alt="Accuracy of every method on the same images",
-        )
-    with right:
-        st.dataframe(
-            rows,
-            hide_index=True,
-            alt="Accuracy of every method",
-            column_config={"accuracy": st.column_config.NumberColumn(format="%.1f %%")},
-        )
+    methods(result)
     names = {entry.key: entry.prompt_name for entry in project.classes}
-    per_class(result, names)
+    parts = {"Base classes": "base", "Novel classes": "novel"} if "base" in result else {"": None}
+    for title, part in parts.items():
+        per_class(result[part] if part else result, names, title)
 
 
 def split_choice(run_id: str) -> str:
@@ -69,39 +56,71 @@ def split_choice(run_id: str) -> str:
             key=f"unsealed_{run_id}",
             help="Tune on validation. Each look at the test set is recorded, and reports count the looks.",
         )
-        st.caption(":material/lock_open: This look is recorded." if opened else ":material/lock: Validation images.")
+        st.caption(":material/lock_open: This look is recorded" if opened else ":material/lock: Validation images")
     return "test" if opened else "validation"
 
 
-def headline(result: dict) -> None:
-    gain = result["accuracy"] - result["zero_shot_accuracy"]
-    with st.container(horizontal=True):
-        st.metric("Accuracy", f"{result['accuracy']:.1f} %", f"{gain:+.1f} on zero-shot", border=True)
-        st.metric("Macro accuracy", f"{result['macro_accuracy']:.1f} %", border=True)
-        st.metric("Macro F1", f"{result['macro_f1']:.1f} %", border=True)
-        if result.get("looks"):
-            st.metric("Looks at the test set", result["looks"], border=True)
+def headline(result: dict[str, Any]) -> None:
+    """The figures that answer "did it help?"."""
+    base_to_novel = result["protocol"] == "base-to-novel"
+    shown = ("harmonic_mean", "base_accuracy", "novel_accuracy") if base_to_novel else ("accuracy",)
+    with st.grid(4):
+        for key in shown:
+            gain = result[key] - result[f"zero_shot_{key}"]
+            st.metric(_ROWS[key][0], f"{result[key]:.1f} %", f"{gain:+.1f} on zero-shot", border=True)
+        for key, name in (("macro_accuracy", "Macro accuracy"), ("macro_f1", "Macro F1")):
+            if key in result:
+                st.metric(name, f"{result[key]:.1f} %", border=True, height="stretch")
+        if result["split"] == "test":
+            st.metric("Looks at the test set", result["looks"], border=True, height="stretch")
 
 
-def per_class(result: dict, names: dict[str, str]) -> None:
-    table = pd.DataFrame(result["per_class"])
+def methods(result: dict[str, Any]) -> None:
+    """AVION beside everything that costs less, on the same images."""
+    rows = pd.DataFrame(
+        {"method": name, "accuracy": result[key], "what it is": what}
+        for key, (name, what) in _ROWS.items()
+        if key in result
+    )
+    st.plotly_chart(
+        charts.bars(rows, label="method", value="accuracy", focus=rows["method"].iloc[0]),
+        config=charts.QUIET,
+        key="methods",
+        alt="Accuracy of every method on the same images",
+    )
+    speed = " · ".join(f"{who} {result[f'{who}_seconds_per_1000']:.1f} s" for who in ("student", "teacher"))
+    st.caption(f"Time for 1,000 images on this machine: {speed}")
+    with st.expander("What each row is", icon=":material/help:"):
+        st.dataframe(
+            rows,
+            hide_index=True,
+            column_config={"accuracy": st.column_config.NumberColumn(format="%.1f %%")},
+            alt="Accuracy of every method, with what it is",
+        )
+
+
+def per_class(part: dict[str, Any], names: dict[str, str], title: str) -> None:
+    """Class by class, and which classes are taken for which."""
+    table = pd.DataFrame(part["per_class"])
     table["class"] = table["class_key"].map(names)
+    if title:
+        st.subheader(title)
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Class by class")
+        st.markdown("**Class by class**, with 95 % intervals")
         st.plotly_chart(
-            charts.bars(table.sort_values("accuracy"), label="class", value="accuracy", low="low", high="high"),
+            charts.bars(table.sort_values("accuracy"), label="class", value="accuracy"),
             config=charts.QUIET,
-            key="per_class",
+            key=f"per_class_{title}",
             alt="Accuracy per class with 95 % intervals",
         )
     with right:
-        st.subheader("What is taken for what")
-        labels = [names[key] for key in result["class_keys"]]
+        st.markdown("**What is taken for what** (rows: true class)")
+        labels = [names[key] for key in part["class_keys"]]
         st.plotly_chart(
-            charts.confusion(pd.DataFrame(result["confusion"], index=labels, columns=labels)),
+            charts.confusion(pd.DataFrame(part["confusion"], index=labels, columns=labels)),
             config=charts.QUIET,
-            key="confusion",
+            key=f"confusion_{title}",
             alt="Confusion matrix",
         )
 

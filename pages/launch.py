@@ -7,9 +7,10 @@ import streamlit as st
 from app import session, shell
 from app.components.settings_form import settings_form
 from avion_core.config import PRESETS
+from avion_core.studio.preflight import Check, cli_command, preflight
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.rules import run_config
-from avion_core.studio.training import Check, cli_command, launch, preflight
+from avion_core.studio.training import launch
 
 _PRESETS = {
     "demo": "Small models, a short training: minutes on a laptop.",
@@ -39,7 +40,7 @@ def page() -> None:
     checks = preflight(session.home(), project.id, config)
     show_checks(checks)
     st.markdown("**The same from the command line**")
-    st.code(cli_command(project.id, config), language="bash", wrap_lines=True)
+    st.code(cli_command(session.home(), project.id, config), language="bash", wrap_lines=True)
     blocked = any(check.severity == "error" for check in checks)
     if st.button("Start the training", icon=":material/play_arrow:", type="primary", disabled=blocked):
         run = launch(session.home(), project.id, preset, form)

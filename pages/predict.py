@@ -33,16 +33,15 @@ def page() -> None:
             paths.append(path)
         with st.spinner(f"Classifying {len(paths)} images"):
             table = predict(session.home(), run.id, paths)
-        names = {entry.key: entry.prompt_name for entry in project.classes}
-        captions = [
-            f"{names.get(row.class_key, row.class_key)} · {100 * row.probability:.0f} %" for row in table.itertuples()
-        ]
+        captions = [f"{row.prompt_name} · {100 * row.probability:.0f} %" for row in table.itertuples()]
         gallery(paths, captions, project.recipe, columns=6)
-    table["file"] = [file.name for file in files]
-    st.dataframe(table.drop(columns=["path"]), hide_index=True, alt="Predictions")
+    table.insert(0, "file", [file.name for file in files])
+    table = table.drop(columns=["path"])
+    percent = st.column_config.NumberColumn(format="percent")
+    st.dataframe(table, hide_index=True, column_config={"probability": percent, "margin": percent}, alt="Predictions")
     st.download_button(
         "Export as CSV",
-        table.drop(columns=["path"]).to_csv(index=False).encode(),
+        table.to_csv(index=False).encode(),
         "predictions.csv",
         "text/csv",
         icon=":material/download:",

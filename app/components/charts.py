@@ -30,8 +30,8 @@ LOSSES = {
 def _layout(figure: go.Figure, height: int, **settings: object) -> go.Figure:
     figure.update_layout(
         height=height,
-        margin={"l": 8, "r": 8, "t": 28, "b": 8},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title_text": ""},
+        margin={"l": 8, "r": 8, "t": 44, "b": 8},
+        legend={"orientation": "h", "y": 1.08, "yanchor": "bottom", "x": 0, "title_text": ""},
         colorway=list(CATEGORICAL),
         **settings,
     )
