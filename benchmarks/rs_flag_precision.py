@@ -3,8 +3,8 @@
     python benchmarks/rs_flag_precision.py
 
 Both rule sets, with and without the rule of 6 to 20 words, against two labels: `overhead` (about an overhead view, no
-ground-level viewpoint) and `overhead and useful` (and names something of the class to look for). tests/descriptions/README.md
-says where the texts come from and how they were labelled.
+ground-level viewpoint) and `overhead and useful` (and names something of the class to look for). Where the texts come
+from and how they were labelled is told in tests/descriptions/README.md.
 """
 
 from __future__ import annotations
