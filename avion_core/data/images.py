@@ -21,11 +21,10 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from avion_core.data.problems import ImageError
-from avion_core.data.rasters import check_size, corrupt, open_raster, raster_driver
+from avion_core.data.rasters import check_size, corrupt, is_measurement, open_raster, own_bands, raster_driver
 from avion_core.data.recipe import RenderingRecipe
 
 _STRIP_ROWS = 512  # rasters are painted in strips, so that memory does not grow with the number of bands or bits
-_HALF_TRANSPARENT_SHARE = 0.1  # more partly transparent pixels than this, and the "alpha" is a measurement
 _DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, struct.error, zlib.error)
 
 
@@ -102,40 +101,37 @@ def _decode_raster(path: Path, recipe: RenderingRecipe) -> tuple[Image.Image, in
         flags = raster.mask_flag_enums[0]
         masked = MaskFlags.per_dataset in flags and (recipe.bands is None or MaskFlags.alpha not in flags)
         canvas = np.empty((raster.height, raster.width, 3), dtype=np.uint8)
-        half_transparent = 0
         for top in range(0, raster.height, _STRIP_ROWS):
             window = Window(0, top, raster.width, min(_STRIP_ROWS, raster.height - top))  # type: ignore[call-arg]
             values = raster.read(indexes, window=window)
             visible = _measured(values, nodata).astype(np.float32)
             if masked:
-                opacity = raster.read_masks(indexes[0], window=window) / np.float32(255)
-                half_transparent += int(((opacity > 0) & (opacity < 1)).sum())
-                visible *= opacity
+                visible *= raster.read_masks(indexes[0], window=window) / np.float32(255)
             if palette is not None:
                 values = palette[values[0]].transpose(2, 0, 1)
             canvas[top : top + _STRIP_ROWS] = _paint(values, visible, recipe, path)
-        if half_transparent > _HALF_TRANSPARENT_SHARE * raster.width * raster.height:
-            raise ImageError(
-                "needs_recipe",
-                "the last band is marked as transparency but looks like a measurement (near infrared, perhaps)",
-                "Name the three bands to show in the rendering recipe.",
-                value=path.name,
-            )
         return Image.fromarray(canvas), raster.count
 
 
 def _bands_to_read(raster: DatasetReader, recipe: RenderingRecipe, path: Path) -> list[int]:
     if recipe.bands is not None:
         return [index + 1 for index in _indexes(recipe.bands, raster.count, path)]
-    colours = raster.count - (raster.colorinterp[-1] == ColorInterp.alpha)
-    if colours in (1, 3):
-        return list(range(1, colours + 1))
-    raise ImageError(
-        "needs_recipe",
-        f"the raster has {raster.count} bands, and which of them to show is not known",
-        "Name the bands for red, green and blue in the rendering recipe.",
-        value=path.name,
-    )
+    bands = own_bands(raster)
+    if bands is None:
+        raise ImageError(
+            "needs_recipe",
+            f"the raster has {raster.count} bands, and which of them to show is not known",
+            "Name the bands for red, green and blue in the rendering recipe.",
+            value=path.name,
+        )
+    if raster.count > len(bands) and is_measurement(raster.read_masks(1)):
+        raise ImageError(
+            "needs_recipe",
+            "the last band is marked as transparency but looks like a measurement (near infrared, perhaps)",
+            "Name the three bands to show in the rendering recipe.",
+            value=path.name,
+        )
+    return list(bands)
 
 
 def _indexes(bands: tuple[int, ...], count: int, path: Path) -> list[int]:

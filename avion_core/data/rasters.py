@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import rasterio
+from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
@@ -16,6 +18,7 @@ from avion_core.data.problems import ImageError
 PIXEL_LIMIT = 2**26
 """Largest picture that is decoded, in pixels (8192 x 8192): a small file can claim to be a huge one."""
 
+_HALF_TRANSPARENT_SHARE = 0.1
 _TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF, either byte order
 _PNG_MARK = b"\x89PNG\r\n\x1a\n"
 
@@ -63,6 +66,33 @@ def open_raster(path: Path) -> Iterator[DatasetReader]:
             yield raster
     except RasterioError as error:
         raise corrupt(path) from error
+
+
+def own_bands(raster: DatasetReader) -> tuple[int, ...] | None:
+    """The bands (from 1) that the file itself shows: one of grey, or red, green and blue; None where it is not known.
+
+    A last band marked as alpha is no colour. Three bands without marks are taken as red, green and blue.
+    """
+    colours = raster.colorinterp[:-1] if raster.colorinterp[-1] == ColorInterp.alpha else raster.colorinterp
+    if len(colours) == 3:
+        return marked_bands(raster) or (1, 2, 3)
+    return (1,) if len(colours) == 1 else None
+
+
+def marked_bands(raster: DatasetReader) -> tuple[int, ...] | None:
+    """The bands (from 1) that are marked red, green and blue, wherever they are in the file."""
+    rgb = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+    if not set(rgb) <= set(raster.colorinterp):
+        return None
+    return tuple(raster.colorinterp.index(colour) + 1 for colour in rgb)
+
+
+def is_measurement(opacity: np.ndarray) -> bool:
+    """Whether a band marked as alpha (values 0 to 255) is none: a tenth or more of it is half transparent.
+
+    Common writers mark the fourth 8-bit band as alpha whatever is in it, so near infrared often comes so.
+    """
+    return bool(((opacity > 0) & (opacity < 255)).mean() >= _HALF_TRANSPARENT_SHARE)
 
 
 def check_size(path: Path, width: int, height: int) -> None:

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
-from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
-from avion_core.data.rasters import open_raster, raster_driver
+from avion_core.data.rasters import is_measurement, marked_bands, open_raster, own_bands, raster_driver
 from avion_core.errors import DataError
 
 _SAMPLE_SIDE = 1024  # a suggestion needs no more than about a million pixels
@@ -95,13 +94,15 @@ def suggest_recipe(path: Path) -> RenderingRecipe:
     if raster_driver(path) is None:
         return RenderingRecipe()
     with open_raster(path) as raster:
-        bands = _suggest_bands(raster)
-        indexes = bands or tuple(range(1, min(raster.count, 3) + 1))
+        shrink = max(1, max(raster.shape) / _SAMPLE_SIDE)
+        height, width = (max(1, round(side / shrink)) for side in raster.shape)
+        bands = None
+        indexes = own_bands(raster)
+        if indexes is None or is_measurement(raster.read_masks(1, out_shape=(height, width))):
+            indexes = bands = _suggest_bands(raster)
         nodata = raster.nodata if raster.nodata is not None and math.isfinite(raster.nodata) else None
         if raster.dtypes[0] == "uint8":
             return RenderingRecipe(bands=bands, nodata=nodata)
-        shrink = max(raster.width, raster.height) / _SAMPLE_SIDE
-        height, width = (max(1, round(side / max(shrink, 1))) for side in raster.shape)
         sample = raster.read(indexes, out_shape=(len(indexes), height, width)).reshape(len(indexes), -1)
     measured = np.isfinite(sample).all(axis=0) & ~(sample == nodata).all(axis=0)
     if not measured.any():
@@ -111,20 +112,16 @@ def suggest_recipe(path: Path) -> RenderingRecipe:
     return RenderingRecipe(bands=bands, low=_readable(low), high=_readable(high), nodata=nodata)
 
 
-def _suggest_bands(raster: DatasetReader) -> tuple[int, ...] | None:
-    count, colours = raster.count, raster.colorinterp
-    if count == 1 or (count == 3 and colours[0] != ColorInterp.undefined) or ColorInterp.alpha in colours[3:4]:
-        return None
-    rgb = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
-    if all(colour in colours for colour in rgb):
-        return tuple(colours.index(colour) + 1 for colour in rgb)
+def _suggest_bands(raster: DatasetReader) -> tuple[int, ...]:
+    if marked := marked_bands(raster):
+        return marked
     names = [(name or "").strip().lower() for name in raster.descriptions]
     named = [[i for i, name in enumerate(names, start=1) if name in aliases] for aliases in _COLOURS]
     if all(named):
         return tuple(found[0] for found in named)
-    if count in _SENTINEL2_BAND_COUNTS:
+    if raster.count in _SENTINEL2_BAND_COUNTS:
         return (4, 3, 2)
-    return (1, 2, 3) if count >= 3 else (1,)
+    return (1, 2, 3) if raster.count >= 3 else (1,)
 
 
 def _readable(values: np.ndarray) -> tuple[float, ...]:

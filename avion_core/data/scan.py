@@ -83,7 +83,7 @@ def scan_folder(
     root = Path(root)
     if not root.is_dir():
         raise DataError("the image folder does not exist", "Check the path.", value=root)
-    paths, problems = _list_pictures(root)
+    paths, problems = _list_pictures(root, labels)
     if not paths:
         raise DataError("the folder holds no picture", f"Pictures end in {', '.join(SUFFIXES)}.", value=root)
     if labels is None:
@@ -110,7 +110,7 @@ def scan_folder(
     return Scan(manifest, sorted(problems, key=lambda problem: (problem.path, problem.kind)))
 
 
-def _list_pictures(root: Path) -> tuple[list[str], list[Problem]]:
+def _list_pictures(root: Path, labels: Path | None) -> tuple[list[str], list[Problem]]:
     pictures: list[str] = []
     problems: list[Problem] = []
     others: dict[str, list[str]] = defaultdict(list)
@@ -120,7 +120,8 @@ def _list_pictures(root: Path) -> tuple[list[str], list[Problem]]:
             shown = path.encode("utf-8", "backslashreplace").decode()
             problems.append(Problem("unreadable_name", shown, "Its name cannot be stored; rename the file."))
         elif file.suffix.lower() not in SUFFIXES:
-            others[file.suffix.lower()].append(path)
+            if labels is None or file.resolve() != Path(labels).resolve():
+                others[file.suffix.lower()].append(path)
         elif not file.is_file():
             problems.append(Problem("unreadable", path, "It is not a regular file, or a link that leads nowhere."))
         else:

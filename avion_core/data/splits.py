@@ -139,7 +139,17 @@ def make_splits(
             arguments out of range.
     """
     _check_arguments(seeds, test_share, max_shots)
+    if manifest.empty:
+        raise DataError(
+            "there is no usable image",
+            "See what the scan reports: damaged files, or rasters that need a rendering recipe.",
+            value=dataset,
+        )
     labelled = manifest.loc[manifest["label"] != ""]
+    if labelled.empty:
+        raise DataError(
+            "no image has a label", "Put images into class folders, or give a file of labels.", value=dataset
+        )
     units = _units(labelled)
     totals = Counter(labelled["label"])
     _check_classes(totals, units)
@@ -227,10 +237,6 @@ def _check_arguments(seeds: Sequence[int], test_share: float, max_shots: int) ->
 
 
 def _check_classes(totals: Counter[str], units: list[_Unit]) -> None:
-    if not totals:
-        raise DataError(
-            "no image has a label", "Put images into class folders, or give a file of labels.", value=dict(totals)
-        )
     repeated = [image for image, count in Counter(_image_ids(units)).items() if count > 1]
     if repeated:
         raise DataError("an image is in the manifest twice", "Keep one row for each content.", value=repeated[0])

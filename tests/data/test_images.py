@@ -153,6 +153,12 @@ def test_a_pixel_is_a_hole_only_if_all_shown_bands_are_nodata(tmp_path, colours)
     assert shown[0, 1].tolist() == [9, 9, 50]
 
 
+def test_bands_marked_blue_green_red_are_shown_in_their_colours(tmp_path, colours):
+    marks = [ColorInterp.blue, ColorInterp.green, ColorInterp.red]
+    file = write_raster(tmp_path / "bgr.tif", colours.transpose(2, 0, 1)[::-1], marks)
+    assert (pixels(file) == colours).all()
+
+
 def test_an_internal_mask_hides_pixels(tmp_path, colours):
     mask = np.full((32, 48), 255, dtype=np.uint8)
     mask[:, :10] = 0
@@ -211,6 +217,7 @@ class TestFourBands:
         with pytest.raises(ImageError, match="marked as transparency but looks like a measurement") as caught:
             open_image(file)
         assert caught.value.kind == "needs_recipe"
+        assert suggest_recipe(file) == RenderingRecipe(bands=(1, 2, 3))
         assert (pixels(file, RenderingRecipe(bands=(1, 2, 3))) == colours).all()
 
     def test_true_alpha_is_transparency(self):

@@ -234,6 +234,11 @@ class TestLabelFiles:
         assert manifest.loc["loose.png"].tolist() == ["", "mosaic 1", "test"]
         assert manifest.loc["Forest/b.png"].tolist() == ["", "", ""]
 
+    def test_a_label_file_among_the_pictures_is_no_problem(self, root):
+        (root / "labels.csv").write_text(self.ROWS)
+        assert scan_folder(root, labels=root / "labels.csv").problems == []
+        assert kinds(scan_folder(root).problems) == [("unsupported", "labels.csv")]
+
     def test_parquet_says_the_same_whatever_its_types(self, root, tmp_path):
         rows = pd.DataFrame(
             {"Path": ["Forest/a.png", str(root / "River/b.png")], "label": [3.0, None], "group": [1, 2]}

@@ -209,8 +209,8 @@ def test_an_unmarked_image_goes_where_its_group_is_marked():
 @pytest.mark.parametrize(
     ("manifest", "options", "what", "way_out"),
     [
-        (ungrouped(), {}, "No image has a label", "class folders, or give a file of labels"),
-        (table([("", "", "")] * 3), {}, "No image has a label", "class folders"),
+        (ungrouped(), {}, "There is no usable image: demo", "rasters that need a rendering recipe"),
+        (table([("", "", "")] * 3), {}, "No image has a label: demo", "class folders, or give a file of labels"),
         (ungrouped(A=5, B=1, C=1), {}, "A class has fewer than 2 labelled images: B, C", "Label more"),
         (table([("A", "g", "")] * 9 + [("B", "", "")] * 9), {}, "of a class are in one group: A", "give finer groups"),
         (
