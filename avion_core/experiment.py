@@ -215,8 +215,7 @@ def _teach(
     images = project.images(shots.image_ids)
     f_t = image_features(teacher, images, features, recipe=project.recipe, progress=progress)  # (N, D_T)
     visual = visual_prototypes(f_t, torch.tensor(shots.labels), classes)  # (C, D_T)
-    descriptions = project.descriptions
-    candidates = descriptions[descriptions["class_key"].isin(classes)].reset_index(drop=True)
+    candidates = project.descriptions.query("class_key in @classes").reset_index(drop=True)
     g_t = text_features(teacher, list(candidates["text"]), features, progress)  # (M, D_T)
     templates = class_texts(project.class_names, classes, config.model.template)
     template_embeddings = text_features(teacher, templates, features, progress)  # (C, D_T)

@@ -1,0 +1,192 @@
+"""The student at work: classes for new images, and the embeddings that a map shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from avion_core.backbones.load import WeightStore, load_towers
+from avion_core.backbones.prompted import PromptedStudent
+from avion_core.backbones.towers import OpenClipTowers
+from avion_core.config import RunConfig
+from avion_core.data.progress import Progress
+from avion_core.data.recipe import RenderingRecipe
+from avion_core.distill.adapter import load_adapter
+from avion_core.errors import ConfigError, DataError
+from avion_core.features.store import FeatureStore, image_features, prepare_images, text_features
+from avion_core.protocols.project_data import ProjectData, class_sets, class_texts, held_out_images, training_images
+
+CHUNK = 256
+
+
+@dataclass(frozen=True)
+class TrainedStudent:
+    """A run's student, ready to use on any class names.
+
+    class_names: class key -> prompt name, as it was trained. template: the sentence around a name.
+    """
+
+    student: PromptedStudent
+    class_names: dict[str, str]
+    template: str
+
+    def embed_classes(self, class_names: dict[str, str]) -> Tensor:
+        """Class texts -> (C, D_S), unit norm."""
+        texts = class_texts(class_names, list(class_names), self.template)
+        with torch.no_grad():
+            return self.student.encode_text(self.student.tokenize(texts))
+
+    def embed_images(
+        self, images: list[tuple[str, Path]], recipe: RenderingRecipe, progress: Progress | None = None
+    ) -> Tensor:
+        """(image_id, path) pairs -> (N, D_S), unit norm; decoded and embedded a part at a time."""
+        parts = [torch.empty(0, self.student.embed_dim)]
+        for start in range(0, len(images), CHUNK):
+            pixels = prepare_images(self.student.backbone, images[start : start + CHUNK], recipe=recipe)
+            with torch.no_grad():
+                device = self.student.logit_scale.device
+                parts += [self.student.encode_image(some.to(device)).cpu() for some in pixels.split(64)]
+            if progress is not None:
+                progress(min(start + CHUNK, len(images)), len(images), "student embeddings")
+        return torch.cat(parts)
+
+
+def load_student(config: RunConfig, folder: Path, weights: WeightStore, *, device: str = "cpu") -> TrainedStudent:
+    """The student that a run trained (its last step, the one that is reported)."""
+    backbone = load_towers(config.student, weights, device=device)
+    if not isinstance(backbone, OpenClipTowers):
+        raise ConfigError("this model cannot be a student", "Choose an open_clip CLIP.", value=config.student)
+    student, facts = load_adapter(folder / "adapter.safetensors", backbone)
+    return TrainedStudent(student, facts["class_names"], facts["template"])
+
+
+def predict(
+    trained: TrainedStudent,
+    images: list[Path],
+    recipe: RenderingRecipe,
+    *,
+    class_names: dict[str, str] | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Classify image files.
+
+    Args:
+        class_names: other classes than the trained ones, class key -> prompt name.
+
+    Returns:
+        One row per image: path, predicted (class key), probability, margin (to the runner-up), runner_up, and a
+        column `p_<class key>` per class.
+
+    Raises:
+        DataError: no image, or one that cannot be decoded.
+    """
+    if not images:
+        raise DataError("there is no image to classify", "Give at least one image file.")
+    names = class_names or trained.class_names
+    keys = list(names)
+    if len(keys) < 2:
+        raise DataError("a prediction needs two or more classes", "Name at least two classes.", value=keys)
+    f = trained.embed_images([(str(path), path) for path in images], recipe, progress)
+    g = trained.embed_classes(names).cpu()
+    probabilities = (trained.student.logit_scale.exp().item() * f @ g.T).softmax(1)
+    top = probabilities.topk(2, dim=1)
+    table = pd.DataFrame(
+        {
+            "path": [str(path) for path in images],
+            "predicted": [keys[i] for i in top.indices[:, 0].tolist()],
+            "probability": top.values[:, 0].tolist(),
+            "margin": (top.values[:, 0] - top.values[:, 1]).tolist(),
+            "runner_up": [keys[i] for i in top.indices[:, 1].tolist()],
+        }
+    )
+    shares = pd.DataFrame(probabilities.numpy(), columns=[f"p_{key}" for key in keys])
+    return pd.concat([table, shares], axis=1)
+
+
+def map_items(
+    project: ProjectData, config: RunConfig, folder: Path, *, features: FeatureStore, weights: WeightStore
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """What an alignment map of a run shows, and how the teacher, the student before and after see it.
+
+    Images are the run's training and validation images (never the sealed test set), unlabelled ones too;
+    descriptions are those of its classes; a prototype is the teacher's text prototype in the teacher's
+    view and the student's class text in the student's. Novel classes have no teacher prototype from
+    images: their template stands in for it there.
+
+    Returns:
+        items: id, kind, class_key, split, kept, text, path, one row each; and per view an (N, D) array.
+    """
+    sets = class_sets(project.class_names, config.protocol, config.data.seed)
+    classes = [key for part in sets.values() for key in part]
+    trained_classes = next(iter(sets.values()))
+    judged = pd.read_parquet(folder / "prototypes.parquet")
+    shots = training_images(project, config, trained_classes).image_ids
+    validation = held_out_images(project, config, classes, "validation").image_ids
+    unlabelled = list(project.manifest.loc[project.manifest["label"] == "", "image_id"])
+    split_of = dict.fromkeys(unlabelled, "unlabelled") | dict.fromkeys(validation, "validation")
+    split_of |= dict.fromkeys(shots, "train")
+    manifest = project.manifest.set_index("image_id")
+    rows = [
+        {
+            "id": image,
+            "kind": "image",
+            "class_key": manifest.at[image, "label"],
+            "split": split,
+            "kept": None,
+            "text": "",
+            "path": manifest.at[image, "path"],
+        }
+        for image, split in split_of.items()
+    ]
+    rows += [
+        {
+            "id": row["description_id"],
+            "kind": "description",
+            "class_key": row["class_key"],
+            "split": "",
+            "kept": bool(row["kept"]),
+            "text": row["text"],
+            "path": "",
+        }
+        for row in judged.to_dict("records")
+    ]
+    templates = class_texts(project.class_names, classes, config.model.template)
+    rows += [
+        {"id": f"class:{key}", "kind": "prototype", "class_key": key, "split": "", "kept": None, "text": t, "path": ""}
+        for key, t in zip(classes, templates, strict=True)
+    ]
+    images, texts = project.images(list(split_of)), list(judged["text"])
+    teacher = load_towers(config.teacher, weights)
+    backbone = load_towers(config.student, weights)
+    prototypes = load_file(folder / "teacher.safetensors")["prototypes"]
+    novel = text_features(teacher, templates[len(prototypes) :], features)
+    view = {
+        "teacher": [
+            image_features(teacher, images, features, recipe=project.recipe),
+            text_features(teacher, texts, features),
+            prototypes,
+            novel,
+        ],
+        "before": [
+            image_features(backbone, images, features, recipe=project.recipe),
+            text_features(backbone, texts, features),
+            text_features(backbone, templates, features),
+        ],
+    }
+    after = load_student(config, folder, weights)
+    with torch.no_grad():
+        described = [
+            after.student.encode_text(after.student.tokenize(texts[i : i + CHUNK])) for i in range(0, len(texts), CHUNK)
+        ]
+    view["after"] = [
+        after.embed_images(images, project.recipe),
+        *described,
+        after.embed_classes({key: project.class_names[key] for key in classes}),
+    ]
+    return pd.DataFrame(rows), {name: torch.cat(parts).numpy() for name, parts in view.items()}
