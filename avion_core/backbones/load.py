@@ -8,7 +8,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,9 @@ from avion_core.backbones.catalog import CatalogEntry, find_entry
 from avion_core.backbones.checkpoint import load_strict, read_checkpoint
 from avion_core.backbones.demo_teacher import DemoTeacher
 from avion_core.backbones.towers import DemoTeacherTowers, OpenClipTowers, Towers
-from avion_core.errors import CheckpointError, NotFoundError
+from avion_core.errors import CheckpointError, NotFoundError, StoreError
 
-Progress = Callable[[int, int, str], None]
+Progress = Callable[[int, int, str], None]  # as in avion_core/data/progress.py, which stands beside this floor
 _RECORD = "weights.json"
 _DEMO_FILES = {"demo-teacher": "demo-teacher-image.safetensors", "demo-student": "demo-student.safetensors"}
 
@@ -92,12 +93,12 @@ class WeightStore:
             NotFoundError: nothing to download under that name.
             CheckpointError: the hub cannot be reached or does not hand the file out, or the file is not what it
                 should be; nothing is installed then.
+            StoreError: the store's folder cannot be written.
         """
         entry = find_entry(name)
         if entry.hub_repo is None or entry.hub_file is None:
             raise NotFoundError("these weights come with the package", "There is nothing to download.", value=name)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=self.folder) as scratch:
+        with self._scratch() as scratch:
             try:
                 fetched = hf_hub_download(
                     entry.hub_repo,
@@ -123,15 +124,29 @@ class WeightStore:
         Raises:
             NotFoundError: the catalog has no such name, or it is the demo pair's.
             CheckpointError: the file is not what it should be; nothing is installed then.
+            StoreError: the store's folder cannot be written, or is full.
         """
         entry = find_entry(name)
         if entry.hub_repo is None:
             raise NotFoundError("these weights come with the package", "There is nothing to add.", value=name)
-        self.folder.mkdir(parents=True, exist_ok=True)
         path = Path(path)
         build_towers(entry, path)  # before a copy of some gigabytes
-        with tempfile.TemporaryDirectory(prefix=".copy-", dir=self.folder) as scratch:
-            return self._install(entry, Path(shutil.copyfile(path, Path(scratch) / path.name)), f"local: {path.name}")
+        with self._scratch() as scratch:
+            return self._install(entry, shutil.copyfile(path, scratch / path.name), f"local: {path.name}")
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        """A folder beside the weights, gone afterwards; a disk that is full or closed becomes a plain sentence."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as scratch:
+                yield Path(scratch)
+        except OSError as error:
+            raise StoreError(
+                f"the weights cannot be kept ({error.strerror or error})",
+                "Free space there, or check its rights.",
+                value=str(self.folder),
+            ) from error
 
     def _install(self, entry: CatalogEntry, path: Path, source: str) -> Path:
         digest = _sha256(path)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +20,7 @@ from avion_core.backbones.catalog import CATALOG
 from avion_core.backbones.demo_teacher import DemoTeacher
 from avion_core.backbones.load import WeightStore, demo_folder, load_towers
 from avion_core.backbones.towers import OpenClipTowers
-from avion_core.errors import CheckpointError, NotFoundError
+from avion_core.errors import CheckpointError, NotFoundError, StoreError
 
 NAME = "georsclip-vit-b-32"
 TINY = {
@@ -73,7 +76,7 @@ def test_record_says_what_is_installed(checkpoint: Path, store: WeightStore) -> 
     path = store.add_local(NAME, checkpoint)
     (installed,) = store.installed()
     assert installed.name == NAME
-    assert installed.sha256 == load._sha256(checkpoint)
+    assert installed.sha256 == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     assert installed.size_bytes == checkpoint.stat().st_size
     assert installed.licence == CATALOG[NAME].licence
     assert installed.source == "local: RS5M_ViT-B-32.pt"
@@ -107,7 +110,26 @@ def test_refused_file_is_not_installed(checkpoint: Path, store: WeightStore) -> 
     checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="cut short or damaged"):
         store.add_local(NAME, checkpoint)
+    assert not store.folder.exists()
+
+
+def test_full_disk_is_said_plainly_and_leaves_nothing(
+    checkpoint: Path, store: WeightStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: Path, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(StoreError, match=r"cannot be kept \(No space left on device\): .*weights\. Free space there"):
+        store.add_local(NAME, checkpoint)
     assert list(store.folder.iterdir()) == []
+
+
+def test_folder_that_cannot_be_made(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file where the folder should be")
+    with pytest.raises(StoreError, match=r"cannot be kept \(Not a directory\)"):
+        WeightStore(tmp_path / "taken" / "weights").add_local(NAME, checkpoint)
 
 
 def test_weights_of_other_towers_are_refused(
