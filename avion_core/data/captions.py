@@ -36,15 +36,15 @@ def read_captions(path: Path) -> Captions:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DataError("the caption file cannot be opened", "Check its path.", value=path) from error
+        raise DataError("the caption file cannot be opened", "Check its path.", value=str(path)) from error
     except ValueError as error:
-        raise DataError("the caption file is not JSON in UTF-8", f"Mend it: {error}.", value=path) from error
+        raise DataError("the caption file is not JSON in UTF-8", f"Mend it: {error}.", value=str(path)) from error
     images = raw.get("images") if isinstance(raw, dict) else None
     if not isinstance(images, list) or not images:
         raise DataError(
             "the caption file lists no images",
             'It should be {"images": [{"filename": ..., "split": ..., "sentences": [{"raw": ...}]}]}.',
-            value=path,
+            value=str(path),
         )
     rows: dict[str, tuple[str, str, tuple[str, ...]]] = {}
     problems = []

@@ -64,7 +64,7 @@ def read_labels(file: Path, root: Path, pictures: set[str]) -> tuple[dict[str, L
         raise DataError(
             "no row of the label file fits a picture in the folder",
             f"Paths are relative to the image folder, as in {min(pictures)}.",
-            value=file,
+            value=str(file),
         )
     known = {}
     for path, labels in rows.items():
@@ -82,17 +82,17 @@ def read_labels(file: Path, root: Path, pictures: set[str]) -> tuple[dict[str, L
 
 def _read_table(file: Path) -> pd.DataFrame:
     if not file.is_file():
-        raise DataError("the label file does not exist", "Check the path.", value=file)
+        raise DataError("the label file does not exist", "Check the path.", value=str(file))
     try:
         if file.suffix.lower() == ".parquet":
             return pd.read_parquet(file)
         if file.suffix.lower() == ".csv":
             return pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError("the label file is not UTF-8", "Save it again as CSV UTF-8.", value=file) from error
+        raise DataError("the label file is not UTF-8", "Save it again as CSV UTF-8.", value=str(file)) from error
     except (ValueError, OSError) as error:
-        raise DataError("the label file cannot be read", f"Mend or re-export it: {error}.", value=file) from error
-    raise DataError("the label file is of an unknown kind", "Give a file ending in .csv or .parquet.", value=file)
+        raise DataError("the label file cannot be read", f"Mend or re-export it: {error}.", value=str(file)) from error
+    raise DataError("the label file is of an unknown kind", "Give a file ending in .csv or .parquet.", value=str(file))
 
 
 def _text(value: object) -> str:

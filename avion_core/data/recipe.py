@@ -106,7 +106,9 @@ def suggest_recipe(path: Path) -> RenderingRecipe:
         sample = raster.read(indexes, out_shape=(len(indexes), height, width)).reshape(len(indexes), -1)
     measured = np.isfinite(sample).all(axis=0) & ~(sample == nodata).all(axis=0)
     if not measured.any():
-        raise DataError("the raster holds no measured pixel", "Choose another raster to set the recipe by.", value=path)
+        raise DataError(
+            "the raster holds no measured pixel", "Choose another raster to set the recipe by.", value=str(path)
+        )
     low, high = np.percentile(sample[:, measured].astype(np.float64), (2, 98), axis=1)
     high = np.where(high > low, high, low + 1)  # a constant band
     return RenderingRecipe(bands=bands, low=_readable(low), high=_readable(high), nodata=nodata)

@@ -82,10 +82,10 @@ def scan_folder(
     """
     root = Path(root)
     if not root.is_dir():
-        raise DataError("the image folder does not exist", "Check the path.", value=root)
+        raise DataError("the image folder does not exist", "Check the path.", value=str(root))
     paths, problems = _list_pictures(root, labels)
     if not paths:
-        raise DataError("the folder holds no picture", f"Pictures end in {', '.join(SUFFIXES)}.", value=root)
+        raise DataError("the folder holds no picture", f"Pictures end in {', '.join(SUFFIXES)}.", value=str(root))
     if labels is None:
         known = {path: _label_from_folders(path) for path in paths}
         problems += _layout_problems(known)
