@@ -1,0 +1,204 @@
+"""The loop: it learns, stops and resumes to the bit, and refuses what it cannot do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from avion_core.backbones.projection import fit_procrustes
+from avion_core.backbones.prompted import PromptedStudent
+from avion_core.backbones.towers import OpenClipTowers
+from avion_core.config import DistillationConfig, StudentConfig
+from avion_core.distill.adapter import load_adapter, load_state, save_adapter, save_state
+from avion_core.distill.trainer import Trainer, TrainingData, TrainingState, predict_logits
+from avion_core.errors import CheckpointError, TrainingError
+from tests.conftest import make_tiny_clip
+
+CLASSES = ["airport", "forest", "harbor"]
+
+
+def unit(*shape: int, seed: int) -> torch.Tensor:
+    return F.normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=-1)
+
+
+def make_trainer(towers: OpenClipTowers, teacher_dim: int = 48, precision: str = "float32", **settings) -> Trainer:
+    """Four images of each of three classes; each class has a colour, so that there is something to learn."""
+    config = DistillationConfig.model_validate({"epochs": 5, "batch_size": 4, "learning_rate": 0.01} | settings)
+    student = PromptedStudent(towers, StudentConfig(), precision=getattr(torch, precision))
+    labels = torch.arange(12) % 3
+    generator = torch.Generator().manual_seed(7)
+    pixels = torch.randint(0, 60, (12, 3, 32, 32), generator=generator, dtype=torch.uint8)
+    pixels[torch.arange(12), labels] += 150
+    prototypes = unit(3, teacher_dim, seed=1)
+    images = F.normalize(prototypes[labels] + 0.3 * unit(12, teacher_dim, seed=2), dim=-1)
+    data = TrainingData(
+        pixels=pixels,
+        image_ids=[f"image{i:02d}" for i in range(12)],
+        labels=labels,
+        classes=student.tokenize([f"a satellite photo of {c}." for c in CLASSES]),
+        teacher_images=images,
+        teacher_prototypes=prototypes,
+        teacher_scale=20.0,
+        validation_pixels=pixels[:6],
+        validation_labels=labels[:6],
+    )
+    projection = None
+    if config.projection == "procrustes":
+        f_s, g_s = towers.encode_image(pixels), towers.encode_text(CLASSES)
+        projection = fit_procrustes(images, f_s, data.image_ids, prototypes, g_s, CLASSES)
+    return Trainer(student, data, config, projection=projection, seed=3)
+
+
+@pytest.mark.parametrize("projection", ["procrustes", "linear", "gram"])
+def test_training_lowers_the_loss_and_learns_the_classes(tiny_clip: OpenClipTowers, projection: str) -> None:
+    trainer = make_trainer(tiny_clip, projection=projection, epochs=15)
+    before = {name: p.clone() for name, p in tiny_clip.clip.state_dict().items()}
+    reports = list(trainer.run())
+    assert [r.step for r in reports] == list(range(1, 46))
+    assert reports[-1].values["task"] < 0.5 * reports[0].values["task"]
+    assert reports[-1].values["validation_accuracy"] == 100.0
+    assert {"task", "image", "text", "logit", "loss", "warmup", "rate"} <= set(reports[0].values)
+    assert all(torch.equal(before[name], p) for name, p in tiny_clip.clip.state_dict().items())
+    trained = sum(p.numel() for group in trainer.optimizer.param_groups for p in group["params"])
+    prompts = 2 * 8 * 64 + 2 * 4 * 64
+    assert trained == prompts + 1 + (32 * 48 if projection == "linear" else 0)
+
+
+def test_the_total_is_the_weighted_sum_of_the_parts(tiny_clip: OpenClipTowers) -> None:
+    settings = {"image_weight": 0.7, "text_weight": 0.2, "logit_weight": 0.9, "warmup": 0.5, "epochs": 4}
+    for report in make_trainer(tiny_clip, **settings).run():
+        v = report.values
+        assert v["warmup"] == pytest.approx(min(1.0, (report.step - 1) / 6))
+        total = v["task"] + 0.7 * v["image"] + 0.2 * v["text"] + v["warmup"] * 0.9 * v["logit"]
+        assert v["loss"] == pytest.approx(total, rel=1e-5)
+
+
+def finish(trainer: Trainer) -> TrainingState:
+    list(trainer.run())
+    return trainer.snapshot()
+
+
+def same(a: TrainingState, b: TrainingState) -> bool:
+    slots = a.optimizer["state"], b.optimizer["state"]
+    return (
+        a.step == b.step
+        and all(torch.equal(a.learned[n], b.learned[n]) for n in a.learned)
+        and all(torch.equal(slots[0][i][n], slots[1][i][n]) for i in slots[0] for n in slots[0][i])
+        and torch.equal(a.random, b.random)
+        and a.best_step == b.best_step
+        and all(torch.equal(a.best[n], b.best[n]) for n in a.best)
+    )
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("settings", [{}, {"augment": True, "schedule": "cosine"}, {"projection": "linear"}])
+def test_stop_and_resume_is_bit_identical(tmp_path: Path, precision: str, settings: dict) -> None:
+    whole = finish(make_trainer(make_tiny_clip(), precision=precision, **settings))
+
+    broken = make_trainer(make_tiny_clip(), precision=precision, **settings)
+    saved: list[int] = []
+
+    def save(state: TrainingState) -> None:
+        save_state(tmp_path / "state.safetensors", state, {"run": "test"})
+        saved.append(state.step)
+
+    assert len(list(broken.run(lambda: broken.state.step >= 8, save))) == 8
+    assert saved == [8]
+    resumed = make_trainer(make_tiny_clip(), precision=precision, **settings)
+    state, facts = load_state(tmp_path / "state.safetensors")
+    assert facts["run"] == "test"
+    resumed.restore(state)
+    assert same(finish(resumed), whole)
+    assert not same(broken.snapshot(), whole)
+
+
+def test_different_seeds_give_different_students(tiny_clip: OpenClipTowers) -> None:
+    first, second = make_trainer(tiny_clip), make_trainer(tiny_clip)
+    second.seed = 4
+    assert not torch.equal(finish(first).learned["visual_prompts"], finish(second).learned["visual_prompts"])
+
+
+def test_checkpoints_come_by_time_and_at_the_end(tiny_clip: OpenClipTowers) -> None:
+    steps: list[int] = []
+    list(make_trainer(tiny_clip, epochs=2, checkpoint_seconds=0).run(save=lambda s: steps.append(s.step)))
+    assert steps == [1, 2, 3, 4, 5, 6]
+    steps.clear()
+    list(make_trainer(tiny_clip, epochs=2, checkpoint_seconds=1000).run(save=lambda s: steps.append(s.step)))
+    assert steps == [6]
+
+
+def test_a_loss_that_is_not_a_number_names_step_and_images_and_saves_nothing(tiny_clip: OpenClipTowers) -> None:
+    trainer = make_trainer(tiny_clip, checkpoint_seconds=0)
+    steps: list[int] = []
+
+    def save(state: TrainingState) -> None:
+        steps.append(state.step)
+        if state.step == 2:
+            trainer.teacher_logits[:] = float("nan")
+
+    with pytest.raises(TrainingError, match=r"not a number at step 3, images image\d\d, image.*learning_rate"):
+        list(trainer.run(save=save))
+    assert steps == [1, 2]
+
+
+def test_dimensions_must_agree_without_a_map(tiny_clip: OpenClipTowers) -> None:
+    with pytest.raises(TrainingError, match="differ in dimension: 48 and 32. Set distillation.projection to procrustes"):
+        make_trainer(tiny_clip, projection="none")
+    reports = list(make_trainer(tiny_clip, teacher_dim=32, projection="none", epochs=1).run())
+    assert len(reports) == 3
+
+
+def test_the_map_must_be_given(tiny_clip: OpenClipTowers) -> None:
+    trainer = make_trainer(tiny_clip)
+    with pytest.raises(TrainingError, match="procrustes map is missing. Fit it"):
+        Trainer(trainer.student, trainer.data, trainer.config)
+
+
+FACTS = {"backbone": "tiny", "template": "{}", "class_names": {"a": "a"}, "config": {"model": StudentConfig().model_dump()}}
+
+
+def test_an_adapter_goes_back_onto_its_backbone_and_reads_other_classes(
+    tmp_path: Path, tiny_clip: OpenClipTowers
+) -> None:
+    trainer = make_trainer(tiny_clip)
+    finish(trainer)
+    save_adapter(tmp_path / "a.safetensors", trainer.learned(), FACTS | {"backbone_hash": tiny_clip.weights_hash})
+    student, facts = load_adapter(tmp_path / "a.safetensors", make_tiny_clip())
+    assert facts["class_names"] == {"a": "a"}
+    pixels = trainer.data.pixels
+    torch.testing.assert_close(
+        predict_logits(student, pixels, trainer.data.classes),
+        predict_logits(trainer.student, pixels, trainer.data.classes),
+        atol=1e-4,
+        rtol=0,
+    )
+    others = student.tokenize(["river", "lake", "desert", "beach"])
+    assert predict_logits(student, pixels, others).shape == (12, 4)
+
+
+def test_adapters_and_states_that_are_not_are_refused(tmp_path: Path, tiny_clip: OpenClipTowers) -> None:
+    trainer = make_trainer(tiny_clip, epochs=1)
+    facts = FACTS | {"backbone_hash": tiny_clip.weights_hash}
+    good = tmp_path / "good.safetensors"
+    save_adapter(good, trainer.learned(), facts)
+    with pytest.raises(CheckpointError, match="was trained on other weights than other.*Load it on tiny"):
+        load_adapter(good, make_tiny_clip(seed=9, name="other"))
+    with pytest.raises(CheckpointError, match="does not exist: .*none.safetensors"):
+        load_adapter(tmp_path / "none.safetensors", tiny_clip)
+    torn = tmp_path / "torn.safetensors"
+    torn.write_bytes(good.read_bytes()[:300])
+    with pytest.raises(CheckpointError, match="not an AVION adapter, or is damaged"):
+        load_adapter(torn, tiny_clip)
+    with pytest.raises(CheckpointError, match="not a training state"):
+        load_state(good)
+    bad = trainer.learned() | {"visual_prompts": torch.full((2, 8, 64), float("inf"))}
+    save_adapter(tmp_path / "inf.safetensors", bad, facts)
+    with pytest.raises(CheckpointError, match="are not finite: visual_prompts"):
+        load_adapter(tmp_path / "inf.safetensors", tiny_clip)
+    few = trainer.learned() | {"visual_prompts": torch.zeros(2, 3, 64)}
+    save_adapter(tmp_path / "few.safetensors", few, facts)
+    with pytest.raises(CheckpointError, match=r"wrong shape for tiny: \(2, 3, 64\). This backbone takes \(2, 8, 64\)"):
+        load_adapter(tmp_path / "few.safetensors", tiny_clip)
