@@ -1,0 +1,9 @@
+"""`avion ...`: the studio's use cases from a command line. `avion --help` is the tour."""
+
+from avion_core.cli import projects, training  # noqa: F401 (their commands register themselves)
+from avion_core.cli.tour import app
+
+
+def main() -> None:
+    """Entry point of the command `avion`."""
+    app(prog_name="avion")

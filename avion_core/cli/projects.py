@@ -1,0 +1,266 @@
+"""Commands from the demo to descriptions and weights.
+
+Each command imports what it needs when it is called: `avion --help` must not wait for torch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from avion_core.cli.frame import FAILURE, Answer, Desk, command, table
+from avion_core.cli.tour import ProjectName, app, descriptions, models, projects
+
+
+@command(app, "demo")
+def demo(
+    desk: Desk,
+    curated: Annotated[bool, typer.Option("--curated", help="With the reference verdicts that ship with it.")] = False,
+) -> Answer:
+    """Open the bundled demo projects and say what to do next."""
+    from avion_core.studio.projects import open_demo
+
+    opened = []
+    for which in ("ucmerced", "eurosat"):
+        desk.say(f"opening {which}")
+        opened.append(open_demo(desk.home, which, curated=curated))
+    first = opened[0].name
+    text = "\n".join(
+        [
+            *(
+                f"{project.name}: {project.images:,} images, {len(project.classes)} classes, "
+                f"{project.descriptions:,} descriptions"
+                for project in opened
+            ),
+            "",
+            "Next:",
+            "  avion app                        review the descriptions, train and look, in the browser",
+            f"  avion prototypes {first}   what the rules keep, cut and weigh",
+            f"  avion train {first}        a student in a few minutes",
+            "  avion evaluate latest            what it gained",
+        ]
+    )
+    return Answer({"projects": [_brief(project) for project in opened]}, text)
+
+
+@command(app, "app")
+def serve(
+    desk: Desk,
+    port: Annotated[int | None, typer.Option(help="Where to listen; by default the first free one from 8501.")] = None,
+) -> Answer:
+    """Serve the studio in the browser, on 127.0.0.1 alone."""
+    from avion_core.studio.serving import prepare_server
+
+    server = prepare_server(desk.home, port)
+    if desk.as_json:
+        desk.hand_over({"url": server.url})
+    else:
+        print(f"AVION Studio is at {server.url} (Ctrl-C ends it; trainings go on)", flush=True)
+    server.run()
+
+
+@command(projects, "create")
+def create(
+    desk: Desk,
+    name: Annotated[str, typer.Argument(help="What to call it.")],
+    folder: Annotated[Path, typer.Argument(help="Class folders with images, or a flat folder with --labels.")],
+    labels: Annotated[Path | None, typer.Option(help="CSV or Parquet with path, label, group, split.")] = None,
+    teacher: Annotated[str, typer.Option(help="A name of `avion models list`.")] = "georsclip-vit-h-14",
+    student: Annotated[str, typer.Option(help="A name of `avion models list`.")] = "georsclip-vit-b-32",
+    modality: Annotated[
+        Literal["optical", "sar", "multispectral"], typer.Option(help="What the sensor is.")
+    ] = "optical",
+    bands: Annotated[str | None, typer.Option(help="Bands for red, green, blue, from 1, such as 4,3,2.")] = None,
+    low: Annotated[str | None, typer.Option(help="Stored value shown black, one or one per band.")] = None,
+    high: Annotated[str | None, typer.Option(help="Stored value shown at full brightness, as --low.")] = None,
+    nodata: Annotated[float | None, typer.Option(help="Stored value that means no measurement.")] = None,
+) -> Answer:
+    """Make a project from a folder of images; its splits are drawn once and frozen."""
+    from avion_core.data.recipe import RenderingRecipe
+    from avion_core.studio.projects import create_project
+
+    recipe = RenderingRecipe(
+        bands=_numbers("--bands", bands, int), low=_numbers("--low", low, float), high=_numbers("--high", high, float),
+        nodata=nodata,
+    )  # fmt: skip
+    project = create_project(
+        desk.home, name, folder, labels=labels, recipe=recipe, teacher=teacher, student=student, modality=modality,
+        progress=desk.progress,
+    )  # fmt: skip
+    return Answer(_whole(project), _described(project))
+
+
+@command(projects, "list")
+def list_projects_(desk: Desk) -> Answer:
+    """All projects."""
+    from avion_core.studio.projects import list_projects
+
+    found = [_brief(project) for project in list_projects(desk.home)]
+    text = table(found, ["name", "images", "classes", "descriptions", "image_root"]) if found else "No project yet."
+    return Answer({"projects": found}, text)
+
+
+@command(projects, "show")
+def show(desk: Desk, project: ProjectName) -> Answer:
+    """One project: classes, splits, and problems found in its folder."""
+    from avion_core.studio.projects import get_project
+
+    summary = get_project(desk.home, project)
+    return Answer(_whole(summary), _described(summary))
+
+
+@command(descriptions, "import")
+def import_(
+    desk: Desk,
+    project: ProjectName,
+    file: Annotated[Path, typer.Argument(help='JSON lines, CSV, or {"class": ["text", ...]} as JSON.')],
+    split_sentences: Annotated[bool, typer.Option("--split-sentences", help="One description per sentence.")] = False,
+    writer: Annotated[str | None, typer.Option(help="Who wrote them, where the file does not say.")] = None,
+) -> Answer:
+    """Add the descriptions of a file that the project does not hold yet."""
+    from avion_core.studio.descriptions import import_descriptions
+
+    report = import_descriptions(desk.home, project, file, split_sentences=split_sentences, writer=writer)
+    data = {"added": report.added, "known": report.known, "duplicates": report.duplicates}
+    return Answer(data | {"unknown_classes": report.unknown_classes, "problems": report.problems}, report.sentence)
+
+
+@command(descriptions, "list")
+def list_descriptions(desk: Desk, project: ProjectName) -> Answer:
+    """All descriptions as they read now, with their verdicts."""
+    from avion_core.studio.candidates import read_candidates
+    from avion_core.studio.projects import get_project
+
+    rows = read_candidates(desk.home, get_project(desk.home, project).id).to_dict("records")
+    text = table(rows, ["class_key", "verdict", "writer", "text"]) if rows else "No description yet."
+    return Answer({"descriptions": rows}, text)
+
+
+@command(descriptions, "flag")
+def flag(
+    desk: Desk,
+    project: ProjectName,
+    rule_set: Annotated[Literal["paper", "extended"] | None, typer.Option(help="Default: the project's.")] = None,
+) -> Answer:
+    """Judge every description by RS-Flag, with the reasons."""
+    from avion_core.descriptions.rs_flag import load_rule_set
+    from avion_core.studio.candidates import read_candidates
+    from avion_core.studio.projects import get_project
+    from avion_core.studio.rules import current_rules
+
+    project_id = get_project(desk.home, project).id
+    config = current_rules(desk.home, project_id)[1]
+    rules = load_rule_set(rule_set or config.rule_set, config.modality)
+    rows = []
+    for row in read_candidates(desk.home, project_id).to_dict("records"):
+        judged = rules.judge(row["text"])
+        reasons = [reason.sentence for reason in judged.reasons if reason.passed == judged.flag]
+        rows.append(
+            {
+                "description_id": row["description_id"], "class_key": row["class_key"], "text": row["text"],
+                "flag": judged.flag, "words": judged.words, "reasons": reasons,
+            }
+        )  # fmt: skip
+    flagged = sum(row["flag"] for row in rows)
+    shown = table(
+        ({**row, "flag": "yes" if row["flag"] else "no", "why": " ".join(row["reasons"])} for row in rows),
+        ["class_key", "flag", "why", "text"],
+    )
+    data = {"rule_set": rules.name, "version": rules.version, "flagged": flagged, "descriptions": rows}
+    return Answer(data, f"{shown}\n\n{flagged:,} of {len(rows):,} are flagged by the rule set {rules.name}.")
+
+
+@command(models, "list")
+def list_models(desk: Desk) -> Answer:
+    """The catalog of weights, and which are here."""
+    from avion_core.backbones.catalog import CATALOG
+
+    rows = []
+    for entry in CATALOG.values():
+        path = desk.home.weights.path(entry.name)
+        rows.append(
+            {
+                "name": entry.name, "installed": "yes" if path else "no", "GB": entry.size_bytes / 1e9,
+                "dimension": entry.dim, "licence": entry.licence, "source": entry.source, "path": path,
+            }
+        )  # fmt: skip
+    data = [{**row, "installed": row["installed"] == "yes"} for row in rows]
+    return Answer({"models": data}, table(rows, ["name", "installed", "GB", "dimension", "licence"]))
+
+
+@command(models, "add")
+def add_model(
+    desk: Desk,
+    name: Annotated[str, typer.Argument(help="A name of `avion models list`.")],
+    path: Annotated[Path, typer.Argument(help="A checkpoint of these weights: safetensors or a torch file.")],
+) -> Answer:
+    """Install weights from a file of your own; it is checked by loading it."""
+    installed = desk.home.weights.add_local(name, path)
+    return Answer({"name": name, "path": installed}, f"{name} is installed: {installed}")
+
+
+@command(models, "download")
+def download_model(desk: Desk, name: Annotated[str, typer.Argument(help="A name of `avion models list`.")]) -> Answer:
+    """Fetch weights from the Hugging Face hub."""
+    installed = desk.home.weights.download(name, desk.progress)
+    return Answer({"name": name, "path": installed}, f"{name} is installed: {installed}")
+
+
+@command(app, "doctor")
+def doctor(desk: Desk) -> Answer:
+    """What is installed, what is missing, and what to do about it."""
+    from avion_core.studio.doctor import examine
+
+    checks = examine(desk.folder)
+    signs = {"ok": "ok  ", "warning": "WARN", "error": "FAIL"}
+    lines = [f"{signs[check.severity]}  {check.title}: {check.message} {check.mend}".rstrip() for check in checks]
+    failed = any(check.severity == "error" for check in checks)
+    return Answer({"ok": not failed, "checks": list(checks)}, "\n".join(lines), FAILURE if failed else 0)
+
+
+def _brief(project: Any) -> dict[str, Any]:
+    return {
+        "id": project.id, "name": project.name, "image_root": project.image_root, "images": project.images,
+        "labelled": project.labelled, "classes": len(project.classes), "descriptions": project.descriptions,
+        "verdicts": project.verdicts, "teacher": project.teacher, "student": project.student,
+    }  # fmt: skip
+
+
+def _whole(project: Any) -> dict[str, Any]:
+    details = {
+        "classes": project.classes,
+        "problems": project.problems,
+        "notes": project.notes,
+        "recipe": project.recipe,
+    }
+    return {**_brief(project), **details, "defaults": project.defaults}
+
+
+def _described(project: Any) -> str:
+    rows = [
+        {
+            "class": c.key,
+            "prompt name": c.prompt_name,
+            "images": c.count,
+            "train": c.train,
+            "val": c.validation,
+            "test": c.test,
+        }
+        for c in project.classes
+    ]
+    head = f"{project.name} ({project.id}): {project.images:,} images in {project.image_root}"
+    lines = [head, f"teacher {project.teacher}, student {project.student}", ""]
+    lines.append(table(rows, ["class", "prompt name", "images", "train", "val", "test"]))
+    if project.problems:
+        lines += ["", f"{len(project.problems):,} problems found:"]
+        lines += [f"  {problem.kind}: {problem.path}: {problem.message}" for problem in project.problems]
+    return "\n".join([*lines, *(f"  {note}" for note in project.notes)])
+
+
+def _numbers(option: str, text: str | None, kind: type) -> tuple[Any, ...] | None:
+    try:
+        return None if text is None else tuple(kind(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"{option} takes numbers with commas, such as 4,3,2, and not {text!r}.") from None

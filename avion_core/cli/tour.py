@@ -1,0 +1,47 @@
+"""The command line's entry and its groups; the arguments that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+TOUR = """AVION Studio: adapt a remote-sensing CLIP from a few labelled images and LLM-written class descriptions.
+
+\b
+A first tour, offline:
+  avion demo                           make the demo projects
+  avion prototypes ucmerced-demo       what the rules keep, cut and weigh
+  avion train ucmerced-demo            train a student, minutes on a laptop
+  avion evaluate latest                what it gained, on validation images
+  avion app                            all of it in the browser
+
+\b
+With your own images:
+  avion projects create mine FOLDER    class folders, or --labels FILE
+  avion descriptions import mine FILE  JSONL, CSV or {"class": ["text", ...]}
+  avion models download NAME           or: avion models add NAME FILE
+  avion train mine --shots 16
+  avion predict latest FOLDER
+
+Every command takes --json (one object on standard output), --home (where everything lives) and --debug.
+"""
+
+_QUIET: dict[str, Any] = {"add_completion": False, "no_args_is_help": True, "rich_markup_mode": None}
+app = typer.Typer(help=TOUR, pretty_exceptions_enable=False, **_QUIET)
+projects = typer.Typer(help="Image folders with classes and frozen splits.", **_QUIET)
+descriptions = typer.Typer(help="Class descriptions: import, list, and RS-Flag.", **_QUIET)
+models = typer.Typer(help="Weights of teachers and students.", **_QUIET)
+app.add_typer(projects, name="projects")
+app.add_typer(descriptions, name="descriptions")
+app.add_typer(models, name="models")
+
+ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="A project's name or id.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of it, or latest.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, such as distillation.learning_rate=0.001."),
+]
+Preset = Annotated[str, typer.Option(help="recommended, paper, demo, or B0 to B7 (ablations).")]
+Shots = Annotated[int | None, typer.Option(help="Labelled training images per class.")]
+Seed = Annotated[int | None, typer.Option(help="Which of the frozen draws to use: 1, 2 or 3.")]

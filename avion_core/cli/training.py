@@ -1,0 +1,200 @@
+"""Commands from prototypes to predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from avion_core.cli.frame import Answer, Desk, command, table
+from avion_core.cli.tour import Preset, ProjectName, RunName, Seed, Settings, Shots, app
+
+if TYPE_CHECKING:
+    from avion_core.experiment import Event
+
+Protocol = Annotated[Literal["few-shot", "base-to-novel"] | None, typer.Option(help="All classes, or half of them.")]
+
+
+@command(app, "prototypes")
+def prototypes(
+    desk: Desk, project: ProjectName, preset: Preset = "recommended", shots: Shots = None, seed: Seed = None,
+    settings: Settings = None,
+) -> Answer:  # fmt: skip
+    """What the rules keep, cut and weigh.
+
+    With --json, every figure behind every decision.
+    """
+    from avion_core.studio.curation import curation_table
+    from avion_core.studio.rules import run_config
+
+    config = run_config(desk.home, project, preset, _overrides(settings, {"data.shots": shots, "data.seed": seed}))
+    curation = curation_table(desk.home, project, config, progress=desk.progress)
+    rows = []
+    for key, part in curation.table.groupby("class_key"):
+        counted = {"texts": len(part), "flagged": sum(part["flag"]), "kept": sum(part["kept"])}
+        rows.append({"class_key": key, **counted, "n_eff": curation.n_eff[str(key)]})
+    data = {
+        "classes": rows,
+        "blocked": curation.blocked,
+        "teacher_accuracy": curation.teacher_accuracy,
+        "template_accuracy": curation.template_accuracy,
+        "descriptions": curation.table.drop(columns=["hits", "reasons"]).to_dict("records"),
+    }
+    lines = [table(rows, ["class_key", "texts", "flagged", "kept", "n_eff"]), ""]
+    lines.append(
+        f"Teacher on the validation images: {curation.teacher_accuracy['validation']:.1f} % with these prototypes, "
+        f"{curation.template_accuracy['validation']:.1f} % with the template."
+    )
+    if curation.blocked:
+        lines.append(f"Without a usable text: {', '.join(curation.blocked)}.")
+    return Answer(data, "\n".join(lines))
+
+
+@command(app, "train")
+def train(
+    desk: Desk,
+    project: Annotated[str | None, typer.Argument(metavar="PROJECT", help="A project's name or id.")] = None,
+    protocol: Protocol = None,
+    preset: Preset = "recommended",
+    shots: Shots = None,
+    seed: Seed = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
+    settings: Settings = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a stopped, failed or lost run.")] = None,
+) -> Answer:
+    """Train a student here and now. Ctrl-C or SIGTERM saves and stops; --resume goes on exactly there."""
+    from avion_core.jobs.stopping import stop_on_signals
+
+    with stop_on_signals() as stop:
+        from avion_core.studio import training
+
+        if resume is not None:
+            run_id = training.queue_again(desk.home, resume)
+        elif project is not None:
+            direct = {"protocol.name": protocol, "data.shots": shots, "data.seed": seed, "distillation.epochs": epochs}
+            run_id = training.create_run(desk.home, project, preset, _overrides(settings, direct))
+        else:
+            raise typer.BadParameter("Name a PROJECT to train, or --resume a RUN.")
+        desk.say(f"run {run_id}")
+        run = training.run_here(desk.home, run_id, stop, _Watcher(desk))
+    data = {"run_id": run.id, "state": run.state, "step": run.step, "steps": run.steps, "accuracy": run.accuracy}
+    said = "" if run.accuracy is None else f", validation accuracy {run.accuracy:.1f} %"
+    after = f"avion evaluate {run.id}" if run.state == "finished" else f"avion train --resume {run.id}"
+    text = f"Run {run.id} is {run.state} at step {run.step:,} of {run.steps:,}{said}.\nNext:  {after}"
+    return Answer(data | {"folder": run.folder, "summary": run.summary}, text)
+
+
+@command(app, "runs")
+def runs(
+    desk: Desk, project: Annotated[str | None, typer.Argument(metavar="PROJECT", help="Only its runs.")] = None
+) -> Answer:
+    """All runs, the newest first, and how they stand."""
+    from avion_core.studio.training import list_runs
+
+    rows = [
+        {
+            "id": run.id, "project": run.project, "name": run.name, "state": run.state, "step": run.step,
+            "steps": run.steps, "accuracy": run.accuracy, "cause": run.cause, "error": run.error,
+            "created_at": run.created_at,
+        }
+        for run in list_runs(desk.home, project)
+    ]  # fmt: skip
+    columns = ["id", "project", "name", "state", "step", "steps", "accuracy"]
+    return Answer({"runs": rows}, table(rows, columns) if rows else "No run yet.")
+
+
+@command(app, "evaluate")
+def evaluate(
+    desk: Desk,
+    run: RunName,
+    split: Annotated[
+        Literal["validation", "test"], typer.Option(help="test opens the sealed set; looks are counted.")
+    ] = ("validation"),
+) -> Answer:
+    """Measure a trained student, in percent.
+
+    Beside it stand its own zero-shot, baselines that cost less, and the teacher.
+    """
+    from avion_core.studio.insight import evaluate_run
+
+    result = evaluate_run(desk.home, run, split, progress=desk.progress)
+    rows = [
+        {"figure": name.removesuffix("_accuracy").replace("_", " "), "percent": value}
+        for name, value in result.items()
+        if name.endswith(("accuracy", "harmonic_mean", "macro_f1")) and value is not None
+    ]
+    looks = f"\n\nLooks at the test set so far: {result['looks']}." if split == "test" else ""
+    return Answer(result, f"Run {result['run_id']} on the {split} images:\n{table(rows, ['figure', 'percent'])}{looks}")
+
+
+@command(app, "embed-map")
+def embed_map_(
+    desk: Desk,
+    run: RunName,
+    method: Annotated[Literal["umap", "tsne"], typer.Option(help="How points are laid out.")] = "umap",
+    neighbours: Annotated[int | None, typer.Option(help="Neighbours (UMAP) or perplexity (t-SNE).")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same map.")] = 0,
+) -> Answer:
+    """Map images, descriptions and prototypes.
+
+    As the teacher, the student before and the student after training see them.
+    """
+    from avion_core.studio.insight import embed_map
+
+    chosen = {"neighbours": neighbours, "seed": seed}
+    found = embed_map(desk.home, run, method, settings=chosen, progress=desk.progress)
+    figures = found.figures.to_dict("records")
+    points = found.folder / "points.parquet"
+    shown = [
+        {name: f"{value:.3f}" if isinstance(value, float) else value for name, value in row.items()} for row in figures
+    ]
+    text = table(shown, ["view", "alignment", "uniformity", "modality_gap"])
+    return Answer({"figures": figures, "points": len(found.points), "file": points}, f"{text}\n\nPoints: {points}")
+
+
+@command(app, "predict")
+def predict_(
+    desk: Desk,
+    run: RunName,
+    paths: Annotated[list[Path], typer.Argument(help="Image files, and folders of them.")],
+) -> Answer:
+    """Classify images with a trained student."""
+    from avion_core.studio.insight import predict
+
+    found = predict(desk.home, run, paths, progress=desk.progress)
+    rows = found.to_dict("records")
+    shown = [{**row, "percent": 100 * row["probability"]} for row in rows]
+    return Answer({"predictions": rows}, table(shown, ["path", "class_key", "percent", "runner_up"]))
+
+
+class _Watcher:
+    """Tells a training's progress on standard error."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def event(self, event: Event) -> None:
+        from avion_core.experiment import Metrics, Stage
+
+        match event:
+            case Stage(message=message):
+                self._desk.say(message)
+            case Metrics(step=step, steps=steps, values=values):
+                self._desk.progress(step, steps, "training steps")
+                if "validation_accuracy" in values:
+                    self._desk.say(f"step {step:,} of {steps:,}: validation {values['validation_accuracy']:.1f} %")
+
+    def progress(self, done: int, total: int, what: str) -> None:
+        self._desk.progress(done, total, what)
+
+
+def _overrides(settings: list[str] | None, direct: dict[str, Any]) -> dict[str, Any]:
+    """--set pairs, and the options that stand for a setting and win over them."""
+    overrides: dict[str, Any] = {}
+    for pair in settings or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise typer.BadParameter(f"--set takes KEY=VALUE, such as distillation.epochs=20, and not {pair!r}.")
+        overrides[key.strip()] = value.strip()
+    return overrides | {key: value for key, value in direct.items() if value is not None}
