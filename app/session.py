@@ -179,11 +179,5 @@ def chart_selection(key: str) -> list[int]:
     return [int(_row_number(point.get("customdata"))) for point in points]
 
 
-def selected_rows(key: str) -> list[int]:
-    """Row numbers chosen in the table `key`."""
-    event = st.session_state.get(key) or {}
-    return list((event.get("selection") or {}).get("rows") or [])
-
-
 def _row_number(custom: Any) -> Any:
     return custom[0] if isinstance(custom, list | tuple) else custom

@@ -69,7 +69,7 @@ def run_selector(runs: Sequence[RunView]) -> RunView:
     chosen = st.selectbox(
         "Run",
         list(by_id),
-        format_func=lambda run: f"{by_id[run].name} · {run[:8]} · {by_id[run].state}",
+        format_func=lambda run: f"{by_id[run].name} · {run[:8]}",
         key=session.selector(session.RUN, list(by_id)),
         on_change=session.take_selected,
         args=(session.RUN,),

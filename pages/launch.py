@@ -66,12 +66,11 @@ def show_checks(checks: list[Check]) -> None:
     grave = [check for severity in ("error", "warning", "ok") for check in checks if check.severity == severity]
     worst = grave[0].severity if grave else "ok"
     title = {"ok": "Ready to start", "warning": "Can start; look at the warnings", "error": "Cannot start yet"}[worst]
-    with st.container(border=True):
+    with st.container(border=True, gap="xsmall"):
         st.markdown(f"{_SIGNS[worst]} **{title}**")
         for check in grave:
-            st.markdown(f"{_SIGNS[check.severity]} **{check.title}** {check.message}")
-            if check.mend and check.severity != "ok":
-                st.caption(f"To mend it: {check.mend}")
+            mend = f"  \n&emsp;&ensp;{check.mend}" if check.mend and check.severity != "ok" else ""
+            st.markdown(f"{_SIGNS[check.severity]} **{check.title}** {check.message}{mend}")
 
 
 page()

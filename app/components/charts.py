@@ -27,10 +27,11 @@ LOSSES = {
 }
 
 
-def _layout(figure: go.Figure, height: int, **settings: object) -> go.Figure:
+def _layout(figure: go.Figure, height: int, *, legend: bool, **settings: object) -> go.Figure:
     figure.update_layout(
         height=height,
-        margin={"l": 8, "r": 8, "t": 44, "b": 8},
+        showlegend=legend,
+        margin={"l": 8, "r": 8, "t": 44 if legend else 12, "b": 8},
         legend={"orientation": "h", "y": 1.08, "yanchor": "bottom", "x": 0, "title_text": ""},
         colorway=list(CATEGORICAL),
         **settings,
@@ -71,7 +72,7 @@ def score_strip(scores: pd.DataFrame, focus: str) -> go.Figure:
     _lines(figure, float(scores["median"].iloc[0]), float(scores["cut"].iloc[0]))
     figure.update_yaxes(visible=False, range=[-0.05, 1.05])
     figure.update_xaxes(title_text="similarity to the class's training images")
-    return _layout(figure, 190)
+    return _layout(figure, 210, legend=True)
 
 
 def histogram(scores: pd.DataFrame, zeta_band: tuple[float, float]) -> go.Figure:
@@ -114,7 +115,7 @@ def histogram(scores: pd.DataFrame, zeta_band: tuple[float, float]) -> go.Figure
         figure.add_vline(x=zeta_band[1], line={"color": CUT, "dash": "dash", "width": 2})
     figure.update_xaxes(title_text="similarity s to the visual prototype")
     figure.update_yaxes(title_text="texts")
-    return _layout(figure, 340, barmode="stack", bargap=0.06)
+    return _layout(figure, 340, legend=True, barmode="stack", bargap=0.06)
 
 
 def _lines(figure: go.Figure, median: float, cut: float) -> None:
@@ -147,9 +148,11 @@ def curves(table: pd.DataFrame, columns: Sequence[str], *, percent: bool = False
             marker={"size": 5},
         )
     figure.update_xaxes(title_text="step")
-    figure.update_yaxes(title_text="percent" if percent else "loss", rangemode="normal" if percent else "tozero")
+    figure.update_yaxes(title_text="percent" if percent else "loss", rangemode="tozero")
+    if percent:
+        figure.update_yaxes(range=[0, 100])
     # The same revision keeps a reader's zoom while new points arrive.
-    return _layout(figure, 320, uirevision="keep", hovermode="x unified", showlegend=len(columns) > 1)
+    return _layout(figure, 320, legend=True, uirevision="keep", hovermode="x unified")
 
 
 def map_view(
@@ -198,7 +201,7 @@ def map_view(
             )
     figure.update_xaxes(visible=False, range=_span(extent["x"]))
     figure.update_yaxes(visible=False, range=_span(extent["y"]))
-    return _layout(figure, 400, dragmode="lasso", showlegend=False)
+    return _layout(figure, 400, legend=False, dragmode="lasso")
 
 
 def _span(values: pd.Series) -> list[float]:
@@ -236,7 +239,7 @@ def bars(table: pd.DataFrame, *, label: str, value: str, focus: str | None = Non
     )
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(range=[0, 100], title_text="percent")
-    return _layout(figure, max(180, 26 * len(table) + 70))
+    return _layout(figure, max(180, 26 * len(table) + 70), legend=False)
 
 
 def confusion(table: pd.DataFrame) -> go.Figure:
@@ -261,4 +264,4 @@ def confusion(table: pd.DataFrame) -> go.Figure:
     )
     figure.update_yaxes(autorange="reversed", showgrid=False, dtick=1)
     figure.update_xaxes(side="top", tickangle=-60, showgrid=False, dtick=1)
-    return _layout(figure, max(360, 22 * len(table) + 150))
+    return _layout(figure, max(360, 22 * len(table) + 150), legend=False)

@@ -27,7 +27,7 @@ _PERCENT = ("accuracy", "validation_accuracy")
 
 
 def run_table(project: ProjectSummary) -> None:
-    """Every run, the newest first; choosing a row shows it below and puts it into the address."""
+    """Every run, the newest first."""
     runs = list_runs(session.home(), project.id)
     table = pd.DataFrame(
         {
@@ -42,17 +42,10 @@ def run_table(project: ProjectSummary) -> None:
         for run in runs
     )
 
-    def choose() -> None:
-        rows = session.selected_rows("runs_table")
-        if rows:
-            session.choose(session.RUN, runs[rows[0]].id)
-
     st.dataframe(
         table,
         hide_index=True,
-        key="runs_table",
-        on_select=choose,
-        selection_mode="single-row",
+        placeholder="–",
         column_config={
             "progress": st.column_config.ProgressColumn(format="%.0f %%", min_value=0, max_value=100),
             "validation accuracy": st.column_config.NumberColumn(format="%.1f %%"),

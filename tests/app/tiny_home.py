@@ -1,0 +1,58 @@
+"""A small real project for the app's tests: three classes of the bundled EuroSAT images and the bundled demo models."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from avion_core.backbones.load import WeightStore, demo_folder
+from avion_core.studio.descriptions import import_descriptions
+from avion_core.studio.home import Home
+from avion_core.studio.projects import create_project
+from avion_core.studio.training import create_run, run_here
+
+CLASSES = ("Forest", "Residential", "SeaLake")
+IMAGES, TEXTS = 12, 9
+HOSTILE = "<img src=x onerror=alert(1)> Aerial view of **dense** forest & $x$ with a closed dark canopy."
+
+NAME = "tiny"
+DEFAULTS = {
+    "data": {"shots": 2},
+    "distillation": {"epochs": 3, "batch_size": 3, "learning_rate": 5e-3, "validate_every": 1, "precision": "float32"},
+}
+
+
+def need_demo_weights(folder: Path) -> None:
+    if WeightStore(folder).path("demo-student") is None:
+        pytest.skip("needs demo/weights (made by tools/pretrain_demo.py)")
+
+
+def make_home(folder: Path, *, trained: bool) -> Home:
+    """A home with the project "tiny", its descriptions and, when asked, one finished run."""
+    need_demo_weights(folder)
+    eurosat = demo_folder() / "eurosat"
+    for name in CLASSES:
+        target = folder / "images" / name
+        target.mkdir(parents=True)
+        for picture in sorted((eurosat / "images" / name).iterdir())[:IMAGES]:
+            shutil.copy(picture, target)
+    texts = dict.fromkeys(CLASSES, ())
+    for line in (eurosat / "descriptions.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        if row["class_key"] in texts and len(texts[row["class_key"]]) < TEXTS - (row["class_key"] == "Forest"):
+            texts[row["class_key"]] = (*texts[row["class_key"]], row["text"])
+    texts["Forest"] = (HOSTILE, *texts["Forest"])
+    (folder / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
+
+    home = Home(folder / "home")
+    project = create_project(
+        home, NAME, folder / "images", teacher="demo-teacher", student="demo-student", defaults=DEFAULTS
+    )
+    import_descriptions(home, project.id, folder / "texts.json", writer="tests")
+    if trained:
+        run_here(home, create_run(home, project.id, name="a finished run"), threading.Event())
+    return home

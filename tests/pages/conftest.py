@@ -1,0 +1,78 @@
+"""The whole app under AppTest, over a real home."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from avion_core.studio.home import Home
+from tests.app.tiny_home import make_home
+
+MAIN = Path(__file__).parents[2] / "app" / "main.py"
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture(scope="session")
+def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Made once; tests get copies."""
+    return make_home(tmp_path_factory.mktemp("studio"), trained=True)
+
+
+@pytest.fixture(autouse=True)
+def fresh_server() -> Iterator[None]:
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+@pytest.fixture
+def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setenv("AVION_HOME", str(tmp_path / "home"))
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def home(trained_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    shutil.copytree(trained_home.path, tmp_path / "home")
+    monkeypatch.setenv("AVION_HOME", str(tmp_path / "home"))
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def open_page() -> Open:
+    """Open a page of the app as a browser would, and wait until no work is under way."""
+
+    def open_(name: str = "projects", **query: str) -> AppTest:
+        app = AppTest.from_file(str(MAIN), default_timeout=60)
+        for key, value in query.items():
+            app.query_params[key] = value
+        app.run()
+        if name != "projects":
+            app.switch_page(f"../pages/{name}.py")
+            app.run()
+        return settle(app)
+
+    return open_
+
+
+def settle(app: AppTest) -> AppTest:
+    """Run again until background work is done; AppTest does not tick `run_every`."""
+    for _ in range(600):
+        if not any("the work goes on" in caption.value for caption in app.caption):
+            break
+        app.run()
+    assert not app.exception, app.exception[0].value
+    return app
+
+
+def all_text(app: AppTest) -> str:
+    """Everything a person can read on the page, in one string."""
+    kinds = ("title", "header", "subheader", "markdown", "caption", "error", "warning", "success", "text", "code")
+    return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
