@@ -117,7 +117,7 @@ def command(group: typer.Typer, name: str) -> Callable[[Callable[..., Answer]], 
     return register
 
 
-def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
+def table(rows: Iterable[Mapping[Any, Any]], columns: Sequence[str]) -> str:
     """Rows as aligned text; numbers with one decimal, to the right."""
     cells = [list(columns), *([_cell(row.get(column)) for column in columns] for row in rows)]
     widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]

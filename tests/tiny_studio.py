@@ -1,0 +1,85 @@
+"""A studio small enough for tests, with nothing faked but the towers' size: real images, real training, real processes.
+
+`python tests/tiny_studio.py --home H --run ID` is the detached worker with the tiny towers in the catalog's place.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+TINY = {"teacher": "georsclip-vit-h-14", "student": "georsclip-vit-b-32"}
+CLASSES = ("beach", "forest", "golfcourse")
+COLOURS = {"beach": (214, 190, 140), "forest": (30, 80, 40), "golfcourse": (120, 190, 90)}
+DEFAULTS = {
+    "data": {"shots": 2},
+    "model": {"visual_prompts": 2, "text_prompts": 2},
+    "distillation": {"epochs": 3, "batch_size": 3, "precision": "float32", "validate_every": 1},
+}
+TEXTS = (
+    "Aerial view of {} seen from directly above in daylight.",
+    "A satellite image showing {} and its surroundings.",
+    "Someone standing in the street near {}.",
+    "{}.",
+)
+
+
+def make_images(folder: Path, per_class: int = 8) -> Path:
+    """Class folders of small pictures: a class's colour under noise."""
+    for name in CLASSES:
+        (folder / name).mkdir(parents=True)
+        for number in range(per_class):
+            noise = np.random.default_rng(zlib.crc32(f"{name}{number}".encode())).integers(-30, 30, (40, 40, 3))
+            pixels = (np.array(COLOURS[name]) + noise).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number:02d}.png")
+    return folder
+
+
+def make_descriptions(path: Path) -> Path:
+    """Four texts per class, two of which speak of an overhead view."""
+    texts = {name: [text.format(name) for text in TEXTS] for name in CLASSES}
+    path.write_text(json.dumps(texts), encoding="utf-8")
+    return path
+
+
+def tiny_towers(name: str, *_: Any, **__: Any) -> Any:
+    """Towers under a catalog name, of another dimension for the teacher than for the student."""
+    from tests.conftest import make_tiny_clip
+
+    return make_tiny_clip(dim=48, seed=1, name=name) if name == TINY["teacher"] else make_tiny_clip(name=name)
+
+
+def seams() -> list[tuple[Any, str, Any]]:
+    """Where the studio asks for weights: (owner, attribute, stand-in)."""
+    import avion_core.backbones.load
+    import avion_core.experiment
+    import avion_core.protocols.evaluate
+    import avion_core.protocols.predict
+
+    store = avion_core.backbones.load.WeightStore
+    owners = (
+        avion_core.backbones.load,
+        avion_core.experiment,
+        avion_core.protocols.evaluate,
+        avion_core.protocols.predict,
+    )
+    return [(owner, "load_towers", tiny_towers) for owner in owners] + [(store, "path", lambda *_: Path("tiny"))]
+
+
+def main() -> int:
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    for owner, attribute, stand_in in seams():
+        setattr(owner, attribute, stand_in)
+    from avion_core.jobs import worker
+
+    return worker.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
