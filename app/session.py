@@ -19,6 +19,7 @@ PROJECT = "project"
 RUN = "run"
 
 REVIEW_CARD = "review_card"
+ALL = "all"
 FILTERS = {
     "Class": "class",
     "Verdict": "verdict",
@@ -153,8 +154,10 @@ def filter_value(name: str, default: str) -> str:
 
 
 def clear_filters() -> None:
-    for key in FILTERS.values():
-        st.session_state.pop(key, None)
+    """Let every filter pass all; the order stays. (A value that is only forgotten comes back from the address.)"""
+    for name, key in FILTERS.items():
+        if name != "Order":
+            st.session_state[key] = "" if name == "Words" else ALL
 
 
 def reviewer() -> str:

@@ -11,8 +11,6 @@ import streamlit as st
 from app import session
 from avion_core.studio.projects import ProjectSummary
 
-ALL = "all"
-
 _MEANS = {"flagged": True, "not flagged": False, "kept": True, "out": False}
 
 _ORDERS: dict[str, Callable[[pd.DataFrame, float], pd.Series]] = {
@@ -40,20 +38,20 @@ def review_filters(project: ProjectSummary, table: pd.DataFrame, zeta: float) ->
     writers = sorted(table["writer"].unique())
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = {
-            "class_key": _choice("Class", [ALL, *names], lambda key: names.get(key, key), 210),
-            "verdict": _choice("Verdict", [ALL, "undecided", "accepted", "rejected"], str, 150),
+            "class_key": _choice("Class", [session.ALL, *names], lambda key: names.get(key, key), 210),
+            "verdict": _choice("Verdict", [session.ALL, "undecided", "accepted", "rejected"], str, 150),
         }
         order = _choice("Order", list(_ORDERS), str, 210)
-        narrowed = sum(session.filter_value(name, ALL) != ALL for name in ("RS-Flag", "Fate", "Writer"))
+        narrowed = sum(session.filter_value(name, session.ALL) != session.ALL for name in ("RS-Flag", "Fate", "Writer"))
         narrowed += bool(session.filter_value("Words", ""))
         with st.popover(f"More filters ({narrowed})" if narrowed else "More filters", icon=":material/filter_list:"):
-            chosen["flag"] = _choice("RS-Flag", [ALL, "flagged", "not flagged"], str, 240)
-            chosen["kept"] = _choice("Fate", [ALL, "kept", "out"], str, 240)
-            chosen["writer"] = _choice("Writer", [ALL, *writers], str, 240)
+            chosen["flag"] = _choice("RS-Flag", [session.ALL, "flagged", "not flagged"], str, 240)
+            chosen["kept"] = _choice("Fate", [session.ALL, "kept", "out"], str, 240)
+            chosen["writer"] = _choice("Writer", [session.ALL, *writers], str, 240)
             words = st.text_input("Text contains", key=session.FILTERS["Words"], bind="query-params", width=240)
     view = table
     for column, value in chosen.items():
-        if value != ALL:
+        if value != session.ALL:
             view = view[
                 view[column] == {"flagged": True, "not flagged": False, "kept": True, "out": False}.get(value, value)
             ]

@@ -1,0 +1,242 @@
+"""Parts that pages are put together from."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from app import palette
+from app.components import charts
+from app.components.background import Work, duration
+from app.components.filters import uncertainty
+from app.components.gallery import thumbnail
+from app.components.review_card import card_item
+from app.components.settings_form import label, limits
+from avion_core.config import DistillationConfig, PrototypesConfig
+from avion_core.data.recipe import RenderingRecipe
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_one_palette_for_theme_and_plots() -> None:
+    theme = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
+    assert theme["chartCategoricalColors"] == list(palette.CATEGORICAL)
+
+
+def test_sixty_four_classes_differ_in_colour_or_shape() -> None:
+    names = [f"class {number:02d}" for number in range(64)]
+    colours, symbols = palette.colours(names), palette.symbols(names)
+    assert len({(colours[name], symbols[name]) for name in names}) == 64
+    assert palette.colours(names[::-1]) == colours
+
+
+def test_limits_come_from_the_settings() -> None:
+    assert limits(DistillationConfig.model_fields["epochs"]) == (1, 10000)
+    low, high = limits(PrototypesConfig.model_fields["zeta"])
+    assert low is not None
+    assert 0 < low < 1e-3
+    assert high == 100
+
+
+def test_labels_are_words() -> None:
+    assert label("distillation.learning_rate") == "Learning rate"
+    assert label("protocol.name") == "Protocol"
+
+
+def _form() -> None:
+    import streamlit as st
+
+    from app.components.settings_form import settings_form
+    from avion_core.config import RunConfig
+
+    st.json(settings_form(RunConfig(), key="form"))
+
+
+def test_the_form_returns_only_what_was_changed() -> None:
+    app = AppTest.from_function(_form).run()
+    assert app.json[0].value == "{}"
+    app.number_input(key="form:data.shots").set_value(4)
+    app.toggle(key="form:distillation.augment").set_value(True)
+    app.run()
+    assert app.json[0].value == '{"data.shots": 4, "distillation.augment": true}'
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "1 s"), (42, "42 s"), (61, "1 min"), (3600, "1 h 0 min"), (5000, "1 h 23 min")]
+)
+def test_durations_in_words(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_time_left_follows_the_pace() -> None:
+    work = Work(started=time.monotonic() - 10)
+    assert work.remaining_seconds is None
+    work.progress(25, 100, "images")
+    assert work.remaining_seconds == pytest.approx(30, abs=1)
+
+
+def _work(outcome: str) -> None:
+    import streamlit as st
+
+    from app.components.background import computed
+    from app.components.guard import guard
+    from avion_core.errors import DataError
+
+    def call(progress):
+        progress(1, 2, "half")
+        if outcome == "error":
+            raise DataError("the file *is* gone", "Put it back.", value="a_b.png")
+        return "done"
+
+    with guard():
+        st.text(computed("key", "Working", call))
+
+
+@pytest.fixture
+def fresh_caches():
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()
+
+
+@pytest.mark.usefixtures("fresh_caches")
+def test_background_work_gives_its_result() -> None:
+    assert AppTest.from_function(_work, args=("result",)).run().text[0].value == "done"
+
+
+@pytest.mark.usefixtures("fresh_caches")
+def test_background_errors_are_sentences_and_are_tried_again() -> None:
+    app = AppTest.from_function(_work, args=("error",)).run()
+    assert app.error[0].value == r"Put it back."
+    assert not app.exception
+    retried = AppTest.from_function(_work, args=("result",)).run()
+    assert retried.text[0].value == "done"
+
+
+def test_markup_in_a_message_stays_text() -> None:
+    def page() -> None:
+        from app.components.guard import show_error
+        from avion_core.errors import DataError
+
+        show_error(DataError("no such folder", "Look into [here](http://x) or $HOME.", value="*"))
+
+    app = AppTest.from_function(page).run()
+    assert app.error[0].value == r"Look into \[here\](http\://x) or \$HOME."
+
+
+def row(**changes) -> dict:
+    return {
+        "description_id": "d1",
+        "text": "Aerial view",
+        "original": "Aerial view",
+        "verdict": "undecided",
+        "writer": "me",
+        "hits": [],
+        **changes,
+    }
+
+
+def test_overlapping_terms_are_marked_once() -> None:
+    hits = [
+        {"start": 7, "end": 11, "kind": "negative", "term": "view"},
+        {"start": 0, "end": 11, "kind": "positive", "term": "aerial view"},
+    ]
+    item = card_item(row(hits=hits), place=3, class_name="forest")
+    assert item["hits"] == [[0, 11, "positive"]]
+    assert (item["place"], item["original"]) == (3, "")
+
+
+def test_the_original_is_shown_beside_an_edit() -> None:
+    assert card_item(row(original="Before"), place=0, class_name="forest")["original"] == "Before"
+
+
+def test_the_least_certain_text_is_near_the_cut_or_at_odds_with_its_flag() -> None:
+    table = pd.DataFrame({"z": [0.0, 2.9, 9.0, 2.9], "flag": [True, True, False, False]})
+    order = uncertainty(table, 3.0).sort_values().index.tolist()
+    assert order == [3, 1, 0, 2]
+
+
+def points(count: int) -> pd.DataFrame:
+    generator = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "row": range(count),
+            "id": [f"id{number}" for number in range(count)],
+            "kind": ["image"] * (count - 2) + ["description", "prototype"],
+            "x": generator.normal(size=count),
+            "y": generator.normal(size=count),
+            "class": [f"class {number % 3}" for number in range(count)],
+        }
+    )
+
+
+def test_a_map_sends_row_numbers_alone() -> None:
+    table = points(30)
+    figure = charts.map_view(table, "class", sorted(table["class"].unique()), {"id4"}, table)
+    assert sorted(number for trace in figure.data for number in trace.customdata) == list(range(30))
+    chosen = [trace.customdata[place] for trace in figure.data for place in trace.selectedpoints]
+    assert chosen == [4]
+
+
+def test_without_a_selection_nothing_is_faded() -> None:
+    table = points(10)
+    figure = charts.map_view(table, "class", sorted(table["class"].unique()), set(), table)
+    assert all(trace.selectedpoints is None for trace in figure.data)
+
+
+def scores() -> pd.DataFrame:
+    similarity = np.linspace(0.1, 0.4, 10)
+    return pd.DataFrame(
+        {
+            "description_id": [f"d{number}" for number in range(10)],
+            "text": "Aerial view",
+            "similarity": similarity,
+            "kept": similarity > 0.15,
+            "median": 0.25,
+            "mad": 0.05,
+            "cut": 0.15,
+        }
+    )
+
+
+def test_the_histogram_has_every_text_the_median_and_the_cut() -> None:
+    figure = charts.histogram(scores(), (0.15, float("inf")))
+    assert sum(len(trace.x) for trace in figure.data if trace.type == "histogram") == 10
+    lines = [shape.x0 for shape in figure.layout.shapes if shape.type == "line"]
+    assert lines == [0.25, 0.15]
+    two_sided = charts.histogram(scores(), (0.15, 0.35))
+    assert [shape.x0 for shape in two_sided.layout.shapes if shape.type == "line"] == [0.25, 0.15, 0.35]
+
+
+def test_nothing_is_drawn_where_nothing_can_be_cut() -> None:
+    table = scores().assign(cut=float("-inf"), median=float("nan"))
+    assert not charts.histogram(table, (float("-inf"), float("inf"))).layout.shapes
+
+
+def test_curves_bridge_steps_that_were_not_measured() -> None:
+    table = pd.DataFrame({"step": [1, 2, 3], "validation_accuracy": [10.0, np.nan, 30.0]})
+    (line,) = charts.curves(table, ["validation_accuracy"], percent=True).data
+    assert list(line.x) == [1, 3]
+
+
+def test_thumbnails(tmp_path: Path) -> None:
+    Image.new("RGB", (600, 300), "green").save(tmp_path / "large.png")
+    Image.new("RGB", (64, 64), "green").save(tmp_path / "small.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    recipe = RenderingRecipe()
+    sizes = {}
+    for name in ("large", "small"):
+        picture = thumbnail(str(tmp_path / f"{name}.png"), recipe)
+        assert picture is not None
+        (tmp_path / "thumb.jpg").write_bytes(picture)
+        sizes[name] = Image.open(tmp_path / "thumb.jpg").size
+    assert sizes == {"large": (224, 112), "small": (128, 128)}
+    assert thumbnail(str(tmp_path / "broken.png"), recipe) is None

@@ -1,0 +1,67 @@
+"""Decisions: rules are tried before they hold, and hold once saved."""
+
+from __future__ import annotations
+
+import pytest
+
+from avion_core.studio.home import Home
+from avion_core.studio.projects import get_project
+from avion_core.studio.rules import current_rules
+from tests.app.tiny_home import CLASSES, NAME, TEXTS
+from tests.pages.conftest import Open, all_text, settle
+
+
+def metrics(app) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def test_the_rules_in_force_change_nothing(home: Home, open_page: Open) -> None:
+    app = open_page("decisions")
+    assert metrics(app)["Texts that would change"] == "0"
+    assert "these are the rules in force" in all_text(app)
+    assert next(button for button in app.button if "Save" in button.label).disabled
+    assert "%" in metrics(app)["Teacher on validation"]
+
+
+def test_a_slider_shows_what_would_change_and_saves(home: Home, open_page: Open) -> None:
+    project = get_project(home, NAME)
+    app = open_page("decisions")
+    app = settle(app.slider(key=f"rules_{project.id}_0_zeta").set_value(0.5).run())
+    changes = int(metrics(app)["Texts that would change"])
+    assert changes > 0
+    table = next(frame.value for frame in app.dataframe if "now" in frame.value.columns)
+    assert len(table) == changes
+    assert int(metrics(app)["Texts in use"]) == len(CLASSES) * TEXTS - changes
+
+    app = settle(next(button for button in app.button if "Save" in button.label).click().run())
+    prototypes, _, version = current_rules(home, project.id)
+    assert (prototypes.zeta, version) == (0.5, 1)
+    assert metrics(app)["Texts that would change"] == "0"
+    assert "version 1 is in force" in all_text(app)
+
+
+@pytest.mark.parametrize(("rule", "value"), [("z_mode", "paper"), ("flag_mode", "hard"), ("rule_set", "paper")])
+def test_modes_recompute(rule: str, value: str, home: Home, open_page: Open) -> None:
+    project = get_project(home, NAME)
+    app = open_page("decisions")
+    app.button_group(key=f"rules_{project.id}_0_{rule}").set_value(value)
+    app = settle(app.run())
+    assert not next(button for button in app.button if "Save" in button.label).disabled
+
+
+def test_hard_flags_that_empty_a_class_are_named(home: Home, open_page: Open) -> None:
+    project = get_project(home, NAME)
+    app = open_page("decisions")
+    app.button_group(key=f"rules_{project.id}_0_flag_mode").set_value("hard")
+    app.button_group(key=f"rules_{project.id}_0_rule_set").set_value("paper")
+    app = settle(app.run())
+    in_use = int(metrics(app)["Texts in use"])
+    named = [warning for warning in app.warning if "Accept a text of each" in warning.value]
+    kept = next(frame.value for frame in app.dataframe if "n_eff" in frame.value.columns)
+    assert kept["in use"].sum() == in_use
+    assert bool(named) == bool((kept["in use"] == 0).any())
+
+
+def test_the_class_is_in_the_address(home: Home, open_page: Open) -> None:
+    app = open_page("decisions", decision_class="sea or lake")
+    assert app.selectbox(key="decision_class").value == "SeaLake"

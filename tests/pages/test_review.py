@@ -1,0 +1,152 @@
+"""Review: what is shown of a description, and that the browser's queue becomes verdicts, each once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+from avion_core.studio.candidates import read_candidates
+from avion_core.studio.curation import history
+from avion_core.studio.home import Home
+from avion_core.studio.projects import create_project, get_project
+from tests.app.tiny_home import CLASSES, HOSTILE, NAME, TEXTS
+from tests.pages.conftest import Open, all_text, settle
+
+
+def card(app: AppTest) -> dict[str, Any]:
+    """What the page tells the card."""
+    (component,) = app.get("bidi_component")
+    return json.loads(component.proto.json)
+
+
+def send(app: AppTest, *decisions: dict[str, Any]) -> AppTest:
+    """The browser's queue arrives, as the card sends it."""
+    queue = [{"token": f"tab-{entry['seq']}", **entry} for entry in decisions]
+    app.session_state["review_card"] = {"queue": queue}
+    return settle(app.run())
+
+
+def verdicts(home: Home) -> dict[str, str]:
+    table = read_candidates(home, get_project(home, NAME).id)
+    decided = table[table["verdict"] != "undecided"]
+    return dict(zip(decided["description_id"], decided["verdict"], strict=True))
+
+
+def test_without_a_project_the_demo_is_one_button_away(empty_home: Home, open_page: Open) -> None:
+    app = open_page("review")
+    assert "No project yet" in all_text(app)
+    assert app.button[0].label == "Open the demo"
+
+
+def test_without_descriptions_the_import_is_one_button_away(home: Home, open_page: Open) -> None:
+    project = create_project(home, "bare", get_project(home, NAME).image_root)
+    app = open_page("review", project=project.id)
+    assert "No descriptions yet" in all_text(app)
+    app.button(key="go_projects_Import descriptions").click().run()
+    assert app.title[0].value == "Projects"
+
+
+def test_one_description_with_its_reasons(home: Home, open_page: Open) -> None:
+    app = open_page("review")
+    shown = card(app)
+    assert shown["total"] == len(CLASSES) * TEXTS
+    assert shown["cursor"] == shown["items"][0]["id"]
+    text = all_text(app)
+    for figure in ("Similarity", "Robust z", "Weight", "Influence"):
+        assert f"{figure} &ensp;**" in text
+    assert "the RS-Flag" in text
+    assert "words" in text
+    assert "Training images it matches best" in text
+    assert len(app.get("image")) >= 2
+    assert "0 of 27 judged" in str(app.get("progress")[0].proto)
+
+
+def test_decisions_of_the_queue_are_written_once(home: Home, open_page: Open) -> None:
+    app = open_page("review")
+    first, second, third = (item["id"] for item in card(app)["items"][:3])
+    queue = [{"seq": 11, "id": first, "action": "accept"}, {"seq": 12, "id": second, "action": "reject"}]
+    app = send(app, *queue)
+    assert verdicts(home) == {first: "accepted", second: "rejected"}
+    assert (card(app)["cursor"], card(app)["taken"]) == (third, 12)
+
+    app = send(app, *queue)  # the card sends its queue again until it hears that it was taken
+    assert len(history(home, NAME, first)) == 1
+    assert card(app)["cursor"] == third
+
+
+def test_the_order_stays_while_verdicts_come_in(home: Home, open_page: Open) -> None:
+    app = open_page("review")
+    order = [item["id"] for item in card(app)["items"]]
+    app = send(app, {"seq": 1, "id": order[0], "action": "reject"})
+    assert [item["id"] for item in card(app)["items"]] == order
+
+
+def test_undo_takes_back_and_returns(home: Home, open_page: Open) -> None:
+    app = open_page("review")
+    first, second = (item["id"] for item in card(app)["items"][:2])
+    send(app, {"seq": 1, "id": first, "action": "accept"}, {"seq": 2, "id": second, "action": "accept"})
+    app = send(app, {"seq": 3, "id": "", "action": "undo"})
+    assert verdicts(home) == {first: "accepted"}
+    assert card(app)["cursor"] == second
+    app = send(app, {"seq": 4, "id": "", "action": "undo"})
+    assert verdicts(home) == {}
+    assert card(app)["cursor"] == first
+
+
+def test_an_edit_keeps_the_original_and_stays_for_a_verdict(home: Home, open_page: Open) -> None:
+    app = open_page("review")
+    item = card(app)["items"][0]
+    edited = "Aerial view of a dark and dense canopy without a single road."
+    app = send(app, {"seq": 1, "id": item["id"], "action": "edit", "text": edited})
+    shown = next(entry for entry in card(app)["items"] if entry["id"] == item["id"])
+    assert (shown["text"], shown["original"], shown["verdict"]) == (edited, item["text"], "undecided")
+    assert shown["hits"][0] == [0, len("Aerial view"), "positive"]
+    assert card(app)["cursor"] == item["id"]
+    assert "edited it" in all_text(app)
+
+
+def test_skip_and_arrows_decide_nothing(home: Home, open_page: Open) -> None:
+    app = open_page("review")
+    first, second, third = (item["id"] for item in card(app)["items"][:3])
+    app = send(app, {"seq": 1, "id": first, "action": "skip"})
+    assert card(app)["cursor"] == second
+    app = send(app, {"seq": 2, "id": third, "action": "go"})
+    assert card(app)["cursor"] == third
+    assert verdicts(home) == {}
+
+
+def test_a_text_with_markup_reaches_the_page_as_plain_data(home: Home, open_page: Open) -> None:
+    app = open_page("review", words="onerror")
+    (item,) = card(app)["items"]
+    assert item["text"] == HOSTILE
+    assert item["text"][slice(*item["hits"][0][:2])] == "Aerial view"
+    assert "onerror" not in all_text(app)
+
+
+def test_filters_live_in_the_address(home: Home, open_page: Open) -> None:
+    app = open_page("review", **{"class": "forest"})
+    assert {item["class_name"] for item in card(app)["items"]} == {"forest"}
+    assert app.selectbox(key="class").value == "Forest"
+    assert card(app)["total"] == TEXTS
+    app = settle(app.selectbox(key="class").select("SeaLake").run())
+    assert {item["class_name"] for item in card(app)["items"]} == {"sea or lake"}
+
+
+def test_filters_that_nothing_fits_can_be_cleared(home: Home, open_page: Open) -> None:
+    app = open_page("review", words="zebra crossing")
+    assert "No description fits these filters" in all_text(app)
+    app = settle(next(button for button in app.button if button.label == "Clear the filters").click().run())
+    assert card(app)["total"] == len(CLASSES) * TEXTS
+
+
+def test_the_end_of_the_list_is_no_dead_end(home: Home, open_page: Open) -> None:
+    app = open_page("review", **{"class": "forest"})
+    items = [item["id"] for item in card(app)["items"]]
+    app = send(app, *({"seq": place, "id": item, "action": "accept"} for place, item in enumerate(items, 1)))
+    assert card(app)["cursor"] == ""
+    assert card(app)["items"][-1]["id"] == items[-1]
+    assert len(verdicts(home)) == TEXTS
+    app = send(app, {"seq": 100, "id": "", "action": "undo"})
+    assert card(app)["cursor"] == items[-1]
