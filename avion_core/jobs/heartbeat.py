@@ -12,7 +12,7 @@ from avion_core.store.database import writing
 from avion_core.store.runs import beat
 
 SECONDS = 1.0
-LOST_AFTER_SECONDS = 30.0
+LOST_AFTER_SECONDS = 60.0
 """Silence after which a run counts as lost: many missed beats, so that a busy disk is not taken for death."""
 
 

@@ -102,11 +102,14 @@ def _why_lost(run: Run) -> str | None:
     if run.state not in ("queued", "running"):
         return None
     process = _process_of(run)
-    if process is not None and process.host == this_process().host and find_living(process) is None:
+    here = process is not None and process.host == this_process().host
+    living = process is not None and here and find_living(process) is not None
+    if here and not living:
         return (
             "Its process ended without a word (killed, or the machine went down). Resume it from the last checkpoint."
         )
     silence = silent_since(run).total_seconds()
-    if silence > LOST_AFTER_SECONDS:
+    # A queued run whose process lives is still starting: on a busy machine that takes as long as it takes.
+    if silence > LOST_AFTER_SECONDS and not (living and run.state == "queued"):
         return f"Nothing was heard from its process for {silence:.0f} s. Resume it from the last checkpoint."
     return None

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+
+import psutil
+import pytest
+import torch
+from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
+
+from avion_core.errors import DataError, TrainingError
+from avion_core.jobs import heartbeat, local
+from avion_core.jobs.causes import explain
+from avion_core.jobs.heartbeat import Heartbeat
+from avion_core.jobs.process import ProcessId, find_living, identify, this_process
+from avion_core.jobs.run_files import RunFiles, log_tail, read_curves
+from avion_core.store.database import writing
+from avion_core.store.runs import lease_run, request_stop
+from avion_core.store.tables import Run, now
+from avion_core.studio import training
+
+
+@pytest.fixture
+def child():
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_process_is_known_by_its_number_and_its_start(child):
+    process = identify(child.pid)
+    assert find_living(process) is not None
+    reused = ProcessId(process.host, process.pid, process.process_started - 100)
+    assert find_living(reused) is None
+
+
+def test_a_zombie_is_not_alive(child):
+    process = identify(child.pid)
+    psutil.Process(child.pid).kill()
+    deadline = time.monotonic() + 10
+    while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(child.pid, 0)  # the operating system still answers for it
+    assert find_living(process) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "sentence"),
+    [
+        (DataError("no image", "Add one."), "data", "No image. Add one."),
+        (MemoryError(), "out of memory", "smaller distillation.batch_size"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "out of memory", "smaller models"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+            "out of memory",
+            "close other programs",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device", "/x/state.tmp"), "disk full", "/x/state.tmp. Make room"),
+        (KeyboardInterrupt(), "interrupted", "goes on from the last checkpoint"),
+        (ZeroDivisionError("division by zero\nmore"), "unexpected", "(ZeroDivisionError: division by zero). Run it"),
+    ],
+)
+def test_causes_in_a_word_and_a_sentence(error, cause, sentence):
+    found, said = explain(error)
+    assert found == cause
+    assert sentence in said
+
+
+def test_curves_of_a_broken_and_resumed_run(tmp_path):
+    with RunFiles(tmp_path) as files:
+        files.metrics(1, 1, {"loss": 3.0})
+        files.metrics(2, 1, {"loss": 2.0, "validation_accuracy": 50.0})
+        files.log("half")
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 3, "epo')  # killed in the middle of a line
+    with RunFiles(tmp_path) as files:
+        files.metrics(2, 1, {"loss": 2.5, "validation_accuracy": 55.0})
+        files.metrics(3, 2, {"loss": 1.0})
+    curves = read_curves(tmp_path)
+    assert curves["step"].tolist() == [1, 2, 3]
+    assert curves["loss"].tolist() == [3.0, 2.5, 1.0]
+    assert curves["validation_accuracy"].isna().tolist() == [True, False, True]
+    assert log_tail(tmp_path, 1)[0].endswith("half")
+
+
+def test_curves_before_the_first_step(tmp_path):
+    assert read_curves(tmp_path).empty
+    assert list(read_curves(tmp_path).columns) == ["step", "epoch"]
+    assert log_tail(tmp_path, 5) == []
+
+
+@pytest.fixture
+def leased(home):
+    """A run that this very process holds: (id, lease)."""
+    run_id = training.create_run(home, "scenes")
+    me = this_process()
+    with writing(home.engine) as session:
+        lease = lease_run(session, run_id, host=me.host, pid=me.pid, process_started=me.process_started)
+    assert lease is not None
+    yield run_id, lease
+    with writing(home.engine) as session:  # so that nobody kills this process for it
+        session.execute(update(Run).where(Run.id == run_id).values(state="stopped"))
+
+
+def test_the_heartbeat_writes_at_most_once_a_second(home, leased, monkeypatch):
+    run_id, lease = leased
+    beats = []
+    monkeypatch.setattr(heartbeat, "beat", lambda *arguments: beats.append(arguments[-1]) or True)
+    with Heartbeat(home.engine, run_id, lease, threading.Event()) as heart:
+        start = time.monotonic()
+        while time.monotonic() - start < 1.5:
+            heart.note(step=len(beats))
+            time.sleep(0.001)
+    assert len(beats) == 2  # one after a second, and the last figures
+
+
+def test_the_heartbeat_hears_of_a_stop(home, leased):
+    run_id, lease = leased
+    stop = threading.Event()
+    with Heartbeat(home.engine, run_id, lease, stop) as heart:
+        heart.note(step=4, steps=9)
+        assert not stop.wait(0.2)
+        with writing(home.engine) as session:
+            request_stop(session, run_id)
+        assert stop.wait(10)
+    assert (training.get_run(home, run_id).step, training.get_run(home, run_id).steps) == (4, 9)
+
+
+def test_a_busy_database_costs_a_beat_and_no_figures(home, leased, monkeypatch):
+    run_id, lease = leased
+    real, calls = heartbeat.beat, []
+
+    def busy_once(*arguments):
+        calls.append(1)
+        if len(calls) == 1:
+            raise OperationalError("UPDATE", {}, Exception("database is locked"))
+        return real(*arguments)
+
+    monkeypatch.setattr(heartbeat, "SECONDS", 0.05)
+    monkeypatch.setattr(heartbeat, "beat", busy_once)
+    stop = threading.Event()
+    with Heartbeat(home.engine, run_id, lease, stop) as heart:
+        heart.note(step=5)
+        time.sleep(0.3)
+    assert not stop.is_set()
+    assert len(calls) > 1
+    assert training.get_run(home, run_id).step == 5
+
+
+def test_silence_is_loss_and_a_new_beat_heals_it(home, leased):
+    run_id, lease = leased
+    long_ago = now() - timedelta(seconds=heartbeat.LOST_AFTER_SECONDS + 5)
+    with writing(home.engine) as session:
+        session.execute(update(Run).where(Run.id == run_id).values(heartbeat_at=long_ago))
+    run = training.get_run(home, run_id)
+    assert run.state == "lost"
+    assert (run.error or "").startswith("Nothing was heard from its process for 65 s.")
+    with Heartbeat(home.engine, run_id, lease, threading.Event()):
+        pass
+    run = training.get_run(home, run_id)
+    assert (run.state, run.error) == ("running", None)
+
+
+def test_resuming_a_lost_run_ends_what_is_left_of_its_process(home, leased, child):
+    run_id, _ = leased
+    sleeper = identify(child.pid)
+    with writing(home.engine) as session:
+        values = {"pid": sleeper.pid, "process_started": sleeper.process_started, "state": "lost"}
+        session.execute(update(Run).where(Run.id == run_id).values(**values))
+    training.queue_again(home, run_id)
+    assert find_living(sleeper) is None
+
+
+def test_a_run_that_nobody_started_is_lost_after_a_while(home):
+    run_id = training.create_run(home, "scenes")
+    assert training.get_run(home, run_id).state == "queued"
+    with writing(home.engine) as session:
+        long_ago = now() - timedelta(seconds=heartbeat.LOST_AFTER_SECONDS + 5)
+        session.execute(update(Run).where(Run.id == run_id).values(created_at=long_ago))
+    assert training.get_run(home, run_id).state == "lost"
+
+
+def test_a_run_of_another_machine_is_not_killed_from_here(home, leased):
+    run_id, _ = leased
+    with writing(home.engine) as session:
+        session.execute(update(Run).where(Run.id == run_id).values(host="far-away"))
+    with pytest.raises(TrainingError, match=r"on another machine: far-away\. Stop it, or kill it from there"):
+        local.kill(home, run_id)
+    assert training.get_run(home, run_id).state == "running"
+
+
+def test_what_cannot_be_done_with_a_run_is_said(home, leased):
+    run_id, _ = leased
+    with pytest.raises(TrainingError, match=rf"not waiting for a process: {run_id}\. See its state with `avion runs`"):
+        training.run_here(home, run_id, threading.Event())
+    with writing(home.engine) as session:
+        session.execute(update(Run).where(Run.id == run_id).values(state="finished"))
+    with pytest.raises(TrainingError, match=r"has ended already: finished\. Resume it, or start a new one"):
+        training.stop(home, run_id)
+    with pytest.raises(TrainingError, match=r"no process to kill: finished\."):
+        training.kill(home, run_id)
+    with pytest.raises(TrainingError, match=rf"The run is finished: {run_id}\. Start a new one"):
+        training.resume(home, run_id)
