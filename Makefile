@@ -9,6 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: app test lint bench lock
 
 app: .venv/installed
+	$(BIN)/avion demo
 	$(BIN)/avion app
 
 test: .venv/installed-dev
