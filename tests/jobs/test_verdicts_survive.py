@@ -39,15 +39,14 @@ def review_and_be_killed(home, moments) -> None:
     acknowledged = -1
     for moment in moments:
         script = textwrap.dedent(REVIEWER).format(home=str(home.path), first=acknowledged + 1)
-        reviewer = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-        assert reviewer.stdout is not None
-        acknowledged = int(reviewer.stdout.readline())
-        time.sleep(moment)
-        reviewer.send_signal(signal.SIGKILL)
-        for line in reviewer.stdout:
-            if line.endswith("\n"):
-                acknowledged = int(line)
-        reviewer.wait()
+        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as reviewer:
+            assert reviewer.stdout is not None
+            acknowledged = int(reviewer.stdout.readline())
+            time.sleep(moment)
+            reviewer.send_signal(signal.SIGKILL)
+            for line in reviewer.stdout:
+                if line.endswith("\n"):
+                    acknowledged = int(line)
         with reading(home.engine) as session:
             project = find_project(session, "scenes").id
             kept = {
@@ -58,7 +57,6 @@ def review_and_be_killed(home, moments) -> None:
         # One more may have been written without the killed process living to say so.
         assert kept in (set(range(acknowledged + 1)), set(range(acknowledged + 2)))
         acknowledged = max(kept)
-    assert acknowledged > len(moments)
 
 
 @pytest.mark.parametrize("moment", [0.01, 0.07, 0.2])
