@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import session
 from app.components.guard import empty_state
-from avion_core.studio.projects import ProjectSummary, get_project, open_demo
+from avion_core.studio.projects import Demo, ProjectSummary, get_project, open_demo
 from avion_core.studio.training import RunView, list_runs
 
 
@@ -41,7 +41,7 @@ def need_project() -> ProjectSummary:
     return get_project(session.home(), chosen)
 
 
-def demo_button(label: str, which: str = "ucmerced", *, primary: bool = True) -> None:
+def demo_button(label: str, which: Demo = "ucmerced", *, primary: bool = True) -> None:
     """Open a bundled demo project (made at the first press) and go to it."""
     kind = "primary" if primary else "secondary"
     if st.button(label, icon=":material/play_circle:", type=kind, key=f"open_demo_{which}"):

@@ -33,7 +33,8 @@ def page() -> None:
             paths.append(path)
         with st.spinner(f"Classifying {len(paths)} images"):
             table = predict(session.home(), run.id, paths)
-        captions = [f"{row.prompt_name} · {100 * row.probability:.0f} %" for row in table.itertuples()]
+        shares = zip(table["prompt_name"], table["probability"], strict=True)
+        captions = [f"{name} · {share:.0%}" for name, share in shares]
         gallery(paths, captions, project.recipe, columns=6)
     table.insert(0, "file", [file.name for file in files])
     table = table.drop(columns=["path"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -29,22 +31,24 @@ def page() -> None:
             st.button("Clear the filters", type="primary", on_click=session.clear_filters)
         return
     desk = session.review_desk((project.id, *signature), view["description_id"], start=first_to_judge(view))
-    by_id = table.set_index("description_id", drop=False)
+    rows = table.set_index("description_id", drop=False)
     names = {entry.key: entry.prompt_name for entry in project.classes}
     judging, evidence = st.columns([11, 9], gap="large")
     with judging:
         first = max(0, desk.place - BEHIND)
+        near = desk.order[first : desk.place + AHEAD]
         items = [
-            card_item(by_id.loc[item].to_dict(), place=first + place, class_name=names[by_id.at[item, "class_key"]])
-            for place, item in enumerate(desk.order[first : desk.place + AHEAD])
+            card_item(row, place=place, class_name=names[row["class_key"]])
+            for place, row in enumerate(records(rows.loc[near]), first)
         ]
         review_card(desk, items)
-        if desk.cursor:
-            explain(curation, by_id.loc[desk.cursor])
-    with evidence:
-        if desk.cursor:
-            evidence_panel(project, desk.cursor, by_id.at[desk.cursor, "text"])
-            of_class = table[table["class_key"] == by_id.at[desk.cursor, "class_key"]]
+    if desk.cursor:
+        (row,) = records(rows.loc[[desk.cursor]])
+        of_class = table[table["class_key"] == row["class_key"]]
+        with judging:
+            explain(row, of_class, curation)
+        with evidence:
+            evidence_panel(project, desk.cursor, row["text"])
             st.plotly_chart(
                 charts.score_strip(of_class, desk.cursor),
                 config=charts.QUIET,
@@ -58,7 +62,9 @@ def page() -> None:
 def take_waiting(project: ProjectSummary) -> None:
     """Write down what the browser's queue holds, in order, each decision once."""
     desk = session.current_desk()
-    for decision in desk.waiting() if desk else ():
+    if desk is None:
+        return
+    for decision in desk.waiting():
         action, item = decision["action"], decision["id"]
         if action == "go":
             desk.cursor = item
@@ -82,15 +88,18 @@ def take_waiting(project: ProjectSummary) -> None:
 def first_to_judge(view: pd.DataFrame) -> str:
     """The first undecided text of the view, else the first of all."""
     undecided = view[view["verdict"] == "undecided"]
-    return (view if undecided.empty else undecided)["description_id"].iloc[0]
+    return str((view if undecided.empty else undecided)["description_id"].tolist()[0])
 
 
-def explain(curation: Curation, row: pd.Series) -> None:
+def explain(row: dict[str, Any], of_class: pd.DataFrame, curation: Curation) -> None:
     """Why the description counts as it does."""
-    of_class = curation.table[curation.table["class_key"] == row["class_key"]]
     st.markdown(f":material/{'check' if row['kept'] else 'block'}: **{row['why']}**")
     rules_panel(row)
-    scores_panel(row, list(of_class["similarity"]), curation.n_eff[row["class_key"]], curation.zeta)
+    scores_panel(row, of_class["similarity"].tolist(), curation.n_eff[row["class_key"]], curation.zeta)
+
+
+def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(column): value for column, value in row.items()} for row in rows.to_dict("records")]
 
 
 page()

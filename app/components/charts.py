@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ LOSSES = {
 }
 
 
-def _layout(figure: go.Figure, height: int, *, legend: bool, **settings: object) -> go.Figure:
+def _layout(figure: go.Figure, height: int, *, legend: bool, **settings: Any) -> go.Figure:
     figure.update_layout(
         height=height,
         showlegend=legend,

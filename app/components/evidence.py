@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from app import session
@@ -23,7 +23,7 @@ _ACTIONS = {
 }
 
 
-def rules_panel(row: pd.Series) -> None:
+def rules_panel(row: Mapping[str, Any]) -> None:
     """Every RS-Flag rule's verdict in words."""
     flagged = "earns the RS-Flag" if row["flag"] else "does not earn the RS-Flag"
     lines = [f"**This text {flagged}**"]
@@ -33,10 +33,10 @@ def rules_panel(row: pd.Series) -> None:
     st.markdown("  \n".join(lines))
 
 
-def scores_panel(row: pd.Series, class_similarities: Sequence[float], n_eff: float, zeta: float) -> None:
+def scores_panel(row: Mapping[str, Any], class_similarities: Sequence[float], n_eff: float, zeta: float) -> None:
     """Similarity, robust z, weight and influence: a figure and a sentence each."""
     with st.grid(2, gap="small", border=True) as grid:
-        for figure in figures(row.to_dict(), class_similarities, n_eff, zeta):
+        for figure in figures(row, class_similarities, n_eff, zeta):
             with grid.cell(), st.container(gap="xxsmall"):
                 st.markdown(f"{figure.name} &ensp;**{figure.value}**")
                 st.caption(figure.sentence)

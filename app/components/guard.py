@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from avion_core.errors import AvionError
 
@@ -24,7 +25,7 @@ def show_error(error: AvionError) -> None:
     st.error(_plain(error.way_out), title=_plain(what.removesuffix(".")), icon=":material/error:")
 
 
-def empty_state(icon: str, title: str, text: str) -> st.delta_generator.DeltaGenerator:
+def empty_state(icon: str, title: str, text: str) -> DeltaGenerator:
     """A quiet card in the middle of the page; the caller puts the next step's button into what is returned."""
     with st.container(border=True, horizontal_alignment="center", key=f"empty_{title[:24]}"):
         st.space("small")

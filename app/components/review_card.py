@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import streamlit as st
+from streamlit.components.v2 import component
 
 from app import session
 
@@ -15,7 +15,7 @@ _HERE = Path(__file__)
 # Texts sent ahead, so that fast keys never wait for the server; and behind, for the arrow keys.
 AHEAD, BEHIND = 80, 20
 
-_component = st.components.v2.component(
+_component = component(
     "avion_review_card",
     html=_HERE.with_suffix(".html").read_text(encoding="utf-8"),
     css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),

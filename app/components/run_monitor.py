@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pandas as pd
 import streamlit as st
 
@@ -11,7 +13,7 @@ from app.components.background import duration
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.training import RunView, curves, kill, list_runs, log_tail, resume, stop
 
-STATES = {
+STATES: dict[str, tuple[Literal["gray", "blue", "orange", "green", "red"], str]] = {
     "queued": ("gray", "schedule"),
     "running": ("blue", "play_circle"),
     "stopped": ("orange", "pause_circle"),

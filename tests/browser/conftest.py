@@ -1,0 +1,117 @@
+"""The real app in headless Chromium: its own server, its own browser, a real project."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.remote.webdriver import WebDriver
+
+from avion_core.studio.home import Home
+from tests.app.tiny_home import make_home
+from tests.browser.page import Page
+
+ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "docs" / "pictures"
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    missing = [program for program in ("chromium", "chromedriver") if shutil.which(program) is None]
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker("browser")
+            if missing:
+                item.add_marker(pytest.mark.skip(reason=f"needs {' and '.join(missing)} (Debian: chromium-driver)"))
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return make_home(tmp_path_factory.mktemp("browser"), trained=True)
+
+
+@pytest.fixture(scope="session")
+def server(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the app, served as `streamlit run app/main.py` does."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)],
+            cwd=ROOT,
+            env={**os.environ, "AVION_HOME": str(home.path), "OMP_NUM_THREADS": "1"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for_health(address, process, log)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def page(chromium: WebDriver, server: str) -> Page:
+    """A browser at the app, 1280 wide and light."""
+    page = Page(chromium, server)
+    page.look("light", 1280, 1000)
+    return page
+
+
+@pytest.fixture
+def picture(page: Page) -> Callable[[str], None]:
+    """Keep a screenshot for the README and the documents, when AVION_SCREENSHOTS=1."""
+
+    def keep(name: str) -> None:
+        if os.environ.get("AVION_SCREENSHOTS") == "1":
+            page.shoot(PICTURES / f"{name}.png")
+
+    return keep
+
+
+def _wait_for_health(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"the app did not start: {log.read_text()[-2000:]}")

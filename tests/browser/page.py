@@ -1,0 +1,92 @@
+"""What a person does with the app, in words of the app."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.remote.webelement import WebElement
+
+PATIENCE = 120
+Seen = TypeVar("Seen")
+
+
+class Page:
+    """The app in a browser."""
+
+    def __init__(self, driver: WebDriver, address: str) -> None:
+        self.driver, self.address = driver, address
+
+    def look(self, scheme: str, width: int, height: int) -> None:
+        """Choose light or dark, and the window's size."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    def open(self, name: str = "", **query: str) -> None:
+        pairs = "&".join(f"{key}={value}" for key, value in query.items())
+        self.driver.get(f"{self.address}/{name}?{pairs}")
+        self.settle()
+
+    def until(self, see: Callable[[], Seen], what: str) -> Seen:
+        """Wait until `see` gives something true; the page may be drawn anew meanwhile."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                if seen := see():
+                    return seen
+            except StaleElementReferenceException:
+                pass
+            time.sleep(0.1)
+        raise AssertionError(f"waited {PATIENCE} s for {what}; the page reads:\n{self.text()[:3000]}")
+
+    def all(self, selector: str) -> list[WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def text(self) -> str:
+        return self.driver.find_element(By.TAG_NAME, "body").text
+
+    def settle(self) -> None:
+        """Wait until the page has a title and nothing runs."""
+
+        def still() -> bool:
+            running = self.all('[data-testid="stStatusWidget"], [data-testid="stSkeleton"]')
+            return bool(self.all("h1")) and not running and "the work goes on" not in self.text()
+
+        self.until(still, "a page at rest")
+        time.sleep(0.3)
+        self.until(still, "a page at rest")
+
+    def button(self, label: str) -> WebElement:
+        def find() -> WebElement | None:
+            return next((found for found in self.all("button") if found.text.strip().endswith(label)), None)
+
+        return self.until(find, f"the button {label}")
+
+    def click(self, label: str) -> None:
+        self.driver.execute_script("arguments[0].click()", self.button(label))
+
+    def press(self, key: str) -> None:
+        """A key as the keyboard sends it, to whatever has the focus."""
+        code = f"Key{key.upper()}" if len(key) == 1 else key
+        for kind in ("keyDown", "keyUp"):
+            self.driver.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": kind, "key": key, "code": code})
+
+    def card(self, attribute: str) -> str:
+        """A data attribute of the review card (it lives in a shadow root)."""
+        script = """
+            for (const host of document.querySelectorAll('*')) {
+              const card = host.shadowRoot && host.shadowRoot.querySelector('.card')
+              if (card) return card.dataset[arguments[0]] ?? card.querySelector(arguments[0])?.textContent
+            }"""
+        return self.driver.execute_script(script, attribute) or ""
+
+    def shoot(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.driver.save_screenshot(str(path))
