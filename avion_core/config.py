@@ -136,7 +136,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "demo": {
         "teacher": "demo-teacher",
         "student": "demo-student",
-        "distillation": {"epochs": 40, "batch_size": 32, "learning_rate": 5e-3, "schedule": "cosine"},
+        "distillation": {"epochs": 20, "batch_size": 16, "learning_rate": 2e-3, "schedule": "cosine", "augment": True},
     },
     "B0": _PAPER | {"model": {"visual_prompts": 0, "depth": "shallow"}, "distillation": _NO_ALIGNMENT},
     "B1": _PAPER | {"distillation": _NO_ALIGNMENT},

@@ -224,7 +224,7 @@ def _teach(
     projection = None
     if config.distillation.projection == "procrustes":
         kept = prototypes.table["kept"].to_numpy(dtype=bool)
-        texts, teacher_texts = list(candidates["text"][kept]), g_t[torch.from_numpy(kept)]
+        texts, teacher_texts = list(candidates["text"][kept]), g_t[torch.tensor(kept)]
         if not texts:
             texts, teacher_texts = templates, template_embeddings
         f_s = image_features(backbone, images, features, recipe=project.recipe, progress=progress)

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
-from pretrain_demo import DEMO_EUROSAT_PER_CLASS, EUROSAT_NAMES, MPVR_EUROSAT, UCM_NAMES, eurosat_order
+from pretrain_data import DEMO_EUROSAT_PER_CLASS, EUROSAT_NAMES, MPVR_EUROSAT, UCM_NAMES, eurosat_order
 
 from avion_core.descriptions.schema import description_id
 from avion_core.descriptions.sentences import sentences
