@@ -1,6 +1,7 @@
 """A studio small enough for tests, with nothing faked but the towers' size: real images, real training, real processes.
 
-`python tests/tiny_studio.py --home H --run ID` is the detached worker with the tiny towers in the catalog's place.
+`python tests/tiny_studio.py --home H --run ID` is the detached worker, and `python tests/tiny_studio.py avion ...` the
+command line, with the tiny towers in the catalog's place.
 """
 
 from __future__ import annotations
@@ -72,10 +73,15 @@ def seams() -> list[tuple[Any, str, Any]]:
     return [(owner, "load_towers", tiny_towers) for owner in owners] + [(store, "path", lambda *_: Path("tiny"))]
 
 
-def main() -> int:
+def main() -> int | None:
     sys.path.insert(0, str(Path(__file__).parents[1]))
     for owner, attribute, stand_in in seams():
         setattr(owner, attribute, stand_in)
+    if sys.argv[1:2] == ["avion"]:
+        from avion_core import cli
+
+        del sys.argv[1]
+        return cli.main()
     from avion_core.jobs import worker
 
     return worker.main()

@@ -48,7 +48,9 @@ def demo(
 @command(app, "app")
 def serve(
     desk: Desk,
-    port: Annotated[int | None, typer.Option(help="Where to listen; by default the first free one from 8501.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Where to listen; by default the first free one from 8501.")
+    ] = None,
 ) -> Answer:
     """Serve the studio in the browser, on 127.0.0.1 alone."""
     from avion_core.studio.serving import prepare_server

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from avion_core.backbones.catalog import CATALOG
 from avion_core.config import RunConfig
-from avion_core.errors import CheckpointError
+from avion_core.errors import CheckpointError, TrainingError
 from avion_core.store import projects as rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
@@ -52,6 +52,13 @@ def preflight(home: Home, project: str, config: RunConfig) -> list[Check]:
         *_descriptions(home, summary, config),
         *_machine(home, config),
     ]
+
+
+def refuse_unready(home: Home, project: str, config: RunConfig) -> None:
+    """Raise a TrainingError for the first thing that keeps a run from starting."""
+    for check in preflight(home, project, config):
+        if check.severity == "error":
+            raise TrainingError(check.message.removesuffix("."), check.mend)
 
 
 def cli_command(home: Home, project: str, config: RunConfig) -> str:

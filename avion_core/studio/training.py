@@ -20,7 +20,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Run, new_id, now
 from avion_core.store.verdicts import rules_in_force
-from avion_core.studio.preflight import Check, cli_command, preflight
+from avion_core.studio.preflight import Check, cli_command, preflight, refuse_unready
 from avion_core.studio.rules import run_config
 from avion_core.studio.snapshot import project_data
 
@@ -84,8 +84,10 @@ def create_run(
     Raises:
         NotFoundError: no such project.
         ConfigError: settings that cannot be used.
+        TrainingError: something that `preflight` finds keeps it from starting.
     """
     config = run_config(home, project, preset, overrides)
+    refuse_unready(home, project, config)
     run_id = new_id()
     folder = home.run_folder(run_id)
     project_data(home, project).save(folder / "inputs")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from avion_core.backbones.load import WeightStore
 from avion_core.jobs import local
 from avion_core.studio import training
 from avion_core.studio.descriptions import import_descriptions
@@ -29,6 +30,7 @@ def home(tmp_path, monkeypatch, images) -> Iterator[Home]:
     monkeypatch.delenv("AVION_DATABASE_URL", raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setattr(local, "WORKER", WORKER)
+    monkeypatch.setattr(WeightStore, "path", lambda *_: Path("tiny"))
     home = make_home(tmp_path, images)
     yield home
     for run in training.list_runs(home):

@@ -46,21 +46,24 @@ def unbroken(tmp_path_factory, images) -> RunView:
 
 
 def test_a_run_outlives_the_server_that_launched_it(home):
+    run_id = training.create_run(home, "scenes")
     server = textwrap.dedent(
         f"""
+        import time
         from pathlib import Path
         from avion_core.jobs import local
-        from avion_core.studio import training
-        from avion_core.studio.home import Home
+        from avion_core.store.home import Home
         local.WORKER = {WORKER!r}
-        print(training.launch(Home(Path({str(home.path)!r})), "scenes"), flush=True)
+        local.start(Home(Path({str(home.path)!r})), {run_id!r})
+        print("started", flush=True)
+        time.sleep(600)
         """
     )
     with subprocess.Popen(
         [sys.executable, "-c", server], stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as launcher:
         assert launcher.stdout is not None
-        run_id = launcher.stdout.readline().strip()
+        assert launcher.stdout.readline() == "started\n"
         process = process_of(home, run_id)
         os.killpg(launcher.pid, signal.SIGKILL)  # the server, and whatever shares its session
     assert os.getsid(process.pid) == process.pid

@@ -1,0 +1,204 @@
+"""The command line end to end on a tiny project: every command, its JSON, and what people read."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pandas as pd
+import pytest
+
+from avion_core.cli import app
+from tests import tiny_studio
+
+
+def test_help_is_a_tour(avion):
+    said = avion("--help").stdout
+    for words in ("avion demo", "avion train", "avion evaluate", "avion app", "projects", "descriptions", "models"):
+        assert words in said
+    for group in ("projects", "descriptions", "models"):
+        assert "Commands:" in avion(group, "--help").stdout
+
+
+def test_every_command_takes_the_three_options(avion):
+    commands = [(command.name,) for command in app.registered_commands]
+    commands += [
+        (group.name, command.name)
+        for group in app.registered_groups
+        for command in group.typer_instance.registered_commands
+    ]
+    assert len(commands) == 18
+    for words in commands:
+        said = avion(*words, "--help").stdout
+        assert [option for option in ("--json", "--home", "--debug") if option not in said] == [], words
+
+
+def test_help_does_not_wait_for_the_engine():
+    imported = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "avion_core.cli", "--help"], capture_output=True, text=True
+    ).stderr
+    assert "typer" in imported
+    for slow in ("torch", "pandas", "sqlalchemy", "numpy", "pydantic"):
+        assert f"| {slow}\n" not in imported.replace("  ", "")
+
+
+def test_a_project_is_made_listed_and_shown(answer, avion, images):
+    made = answer("projects", "create", "scenes", images)
+    assert (made["name"], made["images"], len(made["classes"])) == ("scenes", 24, 3)
+    assert answer("projects", "list")["projects"][0]["id"] == made["id"]
+    assert answer("projects", "show", "scenes") == made
+    assert "golf course" in avion("projects", "show", made["id"]).stdout
+
+
+def test_a_recipe_is_recorded(answer, images):
+    made = answer("projects", "create", "scenes", images, "--bands", "3,2,1", "--low", "0", "--high", "200")
+    assert (made["recipe"]["bands"], made["recipe"]["low"], made["recipe"]["high"]) == ([3, 2, 1], [0.0], [200.0])
+
+
+def test_home_wins_over_the_environment(answer, folder, images, tmp_path):
+    answer("projects", "create", "scenes", images, "--home", tmp_path / "other")
+    assert (tmp_path / "other" / "avion.sqlite3").exists()
+    assert not folder.exists()
+
+
+def test_descriptions_are_imported_listed_and_flagged(answer, avion, images, tmp_path):
+    answer("projects", "create", "scenes", images)
+    file = tiny_studio.make_descriptions(tmp_path / "texts.json")
+    assert answer("descriptions", "import", "scenes", file)["added"] == 12
+    assert answer("descriptions", "import", "scenes", file)["known"] == 12
+    listed = answer("descriptions", "list", "scenes")["descriptions"]
+    assert {row["verdict"] for row in listed} == {"undecided"}
+    flagged = answer("descriptions", "flag", "scenes")
+    assert (flagged["rule_set"], flagged["flagged"]) == ("extended", 6)
+    assert answer("descriptions", "flag", "scenes", "--rule-set", "paper")["flagged"] == 3
+    said = avion("descriptions", "flag", "scenes").stdout
+    assert "Speaks of an overhead view: “Aerial view”" in said
+    assert "Too short: 1 word, where 6 to 20 are asked." in said
+
+
+def test_prototypes(answer, avion, scenes):
+    found = answer("prototypes", "scenes", "--shots", "1")
+    assert [row["texts"] for row in found["classes"]] == [4, 4, 4]
+    assert len(found["descriptions"]) == 12
+    assert {"similarity", "z", "kept", "weight", "why"} <= set(found["descriptions"][0])
+    assert set(found["teacher_accuracy"]) == {"train", "validation"}
+    assert "with these prototypes" in avion("prototypes", "scenes").stdout
+
+
+def test_train_evaluate_map_and_predict(answer, avion, scenes, images):
+    run = answer("train", "scenes", "--shots", "2", "--epochs", "2", "--set", "distillation.learning_rate=0.01")
+    assert (run["state"], run["step"], run["steps"]) == ("finished", 4, 4)
+    assert run["summary"]["trained_parameters"] == 2 * 2 * 64 * 2 + 1
+
+    validation = answer("evaluate", run["run_id"][:6])
+    assert validation["split"] == "validation"
+    for figure in ("accuracy", "macro_accuracy", "zero_shot_accuracy", "class_mean_accuracy"):
+        assert 0 <= validation[figure] <= 100
+    assert validation["looks"] == 0
+    assert answer("evaluate", "latest", "--split", "test")["images"] == 12
+    assert answer("evaluate", "latest", "--split", "test")["looks"] == 2
+    assert "Looks at the test set so far: 3." in avion("evaluate", "latest", "--split", "test").stdout
+
+    made = answer("embed-map", "latest", "--method", "tsne", "--neighbours", "3", "--seed", "4")
+    points = pd.read_parquet(made["file"])
+    assert made["points"] == len(points)
+    assert set(points["view"]) == {"teacher", "before", "after"}
+    assert [row["view"] for row in made["figures"]] == ["teacher", "before", "after"]
+    assert answer("embed-map", "latest", "--method", "tsne", "--neighbours", "3", "--seed", "4") == made
+    assert set(points.loc[points["kind"] == "image", "split"]) == {"train", "validation"}
+
+    predictions = answer("predict", "latest", images / "beach", images / "forest" / "00.png")["predictions"]
+    assert len(predictions) == 9
+    assert {"path", "class_key", "prompt_name", "probability", "margin", "runner_up"} <= set(predictions[0])
+    assert "finished" in avion("runs").stdout
+    assert answer("runs", "scenes")["runs"][0]["id"] == run["run_id"]
+
+
+def test_base_to_novel(answer, scenes):
+    answer("train", "scenes", "--protocol", "base-to-novel", "--epochs", "1")
+    found = answer("evaluate", "latest")
+    for prefix in ("", "zero_shot_"):
+        base, novel, mean = (found[f"{prefix}{name}"] for name in ("base_accuracy", "novel_accuracy", "harmonic_mean"))
+        assert mean == pytest.approx(2 * base * novel / (base + novel) if base and novel else 0)
+
+
+def test_models_are_listed(answer, avion):
+    listed = answer("models", "list")["models"]
+    assert [row["name"] for row in listed][:2] == ["georsclip-vit-b-32", "georsclip-vit-h-14"]
+    assert "remoteclip-vit-l-14" in avion("models", "list").stdout
+
+
+def test_doctor_finds_a_healthy_home(answer, scenes):
+    found = answer("doctor")
+    assert found["ok"]
+    assert {"Python", "Device", "Home", "Disk"} <= {check["title"] for check in found["checks"]}
+
+
+def test_doctor_says_what_is_wrong(avion, tmp_path):
+    (tmp_path / "file").touch()
+    result = avion("doctor", "--json", "--home", tmp_path / "file" / "home")
+    assert result.exit_code == 1
+    home = next(check for check in json.loads(result.stdout)["checks"] if check["title"] == "Home")
+    assert (home["severity"], "--home or AVION_HOME" in home["mend"]) == ("error", True)
+
+
+def test_demo_says_what_next(avion):
+    result = avion("demo")
+    assert result.exit_code == 0
+    assert "ucmerced-demo: 1,045 images, 21 classes" in result.stdout
+    assert "avion train ucmerced-demo" in result.stdout
+
+
+def test_sigterm_during_train_saves_and_a_resume_finishes(scenes, answer):
+    words = ["train", "scenes", "--set", "distillation.epochs=300", "--json"]
+    with subprocess.Popen(
+        [sys.executable, tiny_studio.__file__, "avion", *words, "--home", str(scenes.path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as training:
+        assert training.stderr is not None
+        for line in training.stderr:
+            if line.startswith("training steps"):
+                training.send_signal(signal.SIGTERM)
+                break
+        out, _ = training.communicate(timeout=120)
+    stopped = json.loads(out)
+    assert (training.returncode, stopped["state"]) == (0, "stopped")
+    assert 0 < stopped["step"] < stopped["steps"]
+    assert answer("evaluate", stopped["run_id"])["state"] == "stopped"
+    resumed = answer("train", "--resume", stopped["run_id"])
+    assert (resumed["run_id"], resumed["state"], resumed["step"]) == (stopped["run_id"], "finished", stopped["steps"])
+
+
+def test_app_serves_on_this_machine_alone(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-m", "avion_core.cli", "app", "--json", "--home", str(tmp_path / "home")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        url = json.loads(server.stdout.readline())["url"]
+        assert url.startswith("http://127.0.0.1:")
+        try:
+            assert _healthy(f"{url}/_stcore/health", 90)
+        finally:
+            server.terminate()
+            rest, _ = server.communicate(timeout=30)
+    assert rest == ""
+
+
+def _healthy(url: str, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as reply:
+                return reply.read() == b"ok"
+        except OSError:
+            time.sleep(0.2)
+    return False

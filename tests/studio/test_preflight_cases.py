@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import shlex
+
+import pytest
+import torch
+
+from avion_core.backbones.load import WeightStore
+from avion_core.cli.training import _overrides
+from avion_core.config import PrototypesConfig
+from avion_core.errors import CheckpointError, TrainingError
+from avion_core.studio import preflight as module
+from avion_core.studio import training
+from avion_core.studio.candidates import read_candidates
+from avion_core.studio.curation import record_verdict
+from avion_core.studio.rules import current_rules, run_config, save_rules
+
+
+@pytest.fixture
+def check(home, described, monkeypatch):
+    """Messages of a severity, for overrides: check("error", {...}) -> {title: message}."""
+    monkeypatch.setattr(WeightStore, "path", lambda *_: "there")
+
+    def look(severity, overrides=None):
+        found = training.preflight(home, described.id, run_config(home, described.id, overrides=overrides))
+        assert all(check.mend for check in found if check.severity != "ok")
+        return {check.title: check.message for check in found if check.severity == severity}
+
+    return look
+
+
+def test_a_project_that_is_ready(check):
+    assert check("error") == {}
+    fine = check("ok")
+    assert fine["Shots"] == "2 training images in each of 3 classes."
+    assert fine["Descriptions"] == "0 of 12 are judged; the rules decide on the others."
+    assert fine["Student"] == "GeoRSCLIP ViT-B/32 is installed."
+
+
+@pytest.mark.parametrize(
+    ("overrides", "title", "message"),
+    [
+        ({"student": "demo-teacher"}, "Student", "Demo teacher (EfficientNet-Lite0 + MiniLM) cannot take prompts."),
+        ({"teacher": "nosuch"}, "Teacher", "The catalog has no nosuch."),
+        ({"distillation.projection": "none"}, "Map", "Teacher and student differ in dimension (1024 and 512)."),
+        ({"data.shots": 17}, "Shots", "The project has no draw of 17 shots with seed 1."),
+        ({"data.seed": 4}, "Shots", "The project has no draw of 2 shots with seed 4."),
+    ],
+)
+def test_what_keeps_a_run_from_starting(check, overrides, title, message):
+    assert check("error", overrides) == {title: message}
+
+
+def test_weights_that_are_not_there_or_damaged(check, monkeypatch):
+    monkeypatch.setattr(WeightStore, "path", lambda *_: None)
+    assert check("error")["Teacher"] == "The weights of GeoRSCLIP ViT-H/14 are not installed."
+
+    def damaged(*_):
+        raise CheckpointError("the installed weights have 3 bytes", "Install them again.")
+
+    monkeypatch.setattr(WeightStore, "path", damaged)
+    assert "the installed weights have 3 bytes" in check("error")["Student"].lower()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_gpu_that_is_not_there(check):
+    assert check("error", {"device": "cuda"}) == {"Device": "No CUDA device was found."}
+    assert "GeoRSCLIP ViT-H/14 on a processor" in check("warning")["Device"]
+
+
+def test_images_that_are_not_there(check, home, described, images):
+    moved = images.rename(images.with_name("away"))
+    try:
+        assert check("error") == {"Images": f"{images} is not there."}
+    finally:
+        moved.rename(images)
+
+
+def test_fewer_images_than_shots(check):
+    assert check("warning", {"data.shots": 4})["Shots"].startswith("3 classes have fewer than 4 training images: beach")
+
+
+def test_a_class_without_a_text(check, home, described):
+    for item in read_candidates(home, described.id).query("class_key == 'forest'")["description_id"]:
+        record_verdict(home, described.id, item, "reject")
+    assert check("error") == {"Descriptions": "1 classes have no usable description: forest."}
+    fallback = {"prototypes.template_fallback": True}
+    assert (check("error", fallback), check("warning", fallback)["Descriptions"]) == (
+        {},
+        "1 classes have no usable description: forest.",
+    )
+    assert check("error", {"prototypes.source": "template"}) == {}
+
+
+def test_reviewers_who_disagree(check, home, described):
+    item = read_candidates(home, described.id)["description_id"][0]
+    record_verdict(home, described.id, item, "accept", reviewer="ann")
+    record_verdict(home, described.id, item, "reject", reviewer="bob")
+    assert check("warning")["Verdicts"] == "Reviewers disagree on 1 descriptions."
+
+
+def test_little_room_and_company(check, home, described, monkeypatch):
+    training.create_run(home, described.id)
+    monkeypatch.setattr(module, "list_runs", lambda _: [type("Run", (), {"state": "running"})])
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: type("Room", (), {"free": 2e8}))
+    warnings = check("warning")
+    assert warnings["Disk"] == f"Only 0.2 GB are free in {home.path}."
+    assert warnings["Other runs"] == "1 running already; they share the machine."
+
+
+def test_a_run_that_is_not_ready_is_not_queued(home, described, check):
+    with pytest.raises(TrainingError, match=r"no draw of 17 shots with seed 1\. Choose up to 16 shots"):
+        training.create_run(home, described.id, overrides={"data.shots": 17})
+    assert training.list_runs(home) == []
+
+
+@pytest.mark.parametrize(
+    ("preset", "overrides"),
+    [
+        ("recommended", {}),
+        ("paper", {"data.shots": 1, "data.seed": 2, "distillation.epochs": 7, "protocol.name": "base-to-novel"}),
+        ("B0", {"prototypes.zeta": 3.0, "distillation.augment": True, "model.template": "a photo of {}, it's big"}),
+    ],
+)
+def test_the_command_shown_trains_with_the_same_settings(home, described, preset, overrides):
+    save_rules(home, described.id, PrototypesConfig(zeta=2.0), current_rules(home, described.id)[1])
+    config = run_config(home, described.id, preset, overrides)
+    words = shlex.split(training.cli_command(home, described.id, config))
+    assert words[:3] == ["avion", "train", "scenes"]
+    options = dict(zip(words[3::2], words[4::2], strict=True))
+    pairs = [value for name, value in zip(words[3::2], words[4::2], strict=True) if name == "--set"]
+    direct = {
+        "data.shots": options.get("--shots"),
+        "data.seed": options.get("--seed"),
+        "distillation.epochs": options.get("--epochs"),
+        "protocol.name": options.get("--protocol"),
+    }
+    assert run_config(home, described.id, overrides=_overrides(pairs, direct)) == config
