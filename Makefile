@@ -12,8 +12,9 @@ app: .venv/installed
 	$(BIN)/avion demo
 	$(BIN)/avion app
 
+# Two processes of one thread each: a file's tests stay together, so that its models are made once.
 test: .venv/installed-dev
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -6,6 +6,9 @@ import pytest
 from avion_core.errors import ConfigError, DataError
 from avion_core.maps.project import neighbours_within, project
 
+# umap-learn compiles itself on first use: half a minute of processor time, many minutes of a crowded machine's.
+pytestmark = pytest.mark.timeout(1200)
+
 
 def clusters(count: int, *, groups: int = 3, dim: int = 16, spread: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
     """(count, dim) points in `groups` directions, and the group of each."""
