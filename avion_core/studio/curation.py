@@ -32,26 +32,9 @@ from avion_core.store.home import Home
 from avion_core.store.tables import Verdict
 from avion_core.store.verdicts import Decision
 from avion_core.studio.candidates import read_candidates
-from avion_core.studio.descriptions import ImportReport, import_descriptions
 from avion_core.studio.models import open_towers
 from avion_core.studio.projects import get_project, read_manifest, read_splits
-from avion_core.studio.rules import current_rules, run_config, save_rules
-
-__all__ = [
-    "Curation",
-    "Evidence",
-    "ImportReport",
-    "Preview",
-    "curation_table",
-    "current_rules",
-    "decision_preview",
-    "evidence",
-    "history",
-    "import_descriptions",
-    "record_verdict",
-    "save_rules",
-    "undo",
-]
+from avion_core.studio.rules import run_config
 
 EVIDENCE_IMAGES = 4
 

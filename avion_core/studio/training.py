@@ -1,4 +1,4 @@
-"""Training: check before the start, launch, watch, stop, resume."""
+"""Training: queue and launch, watch, stop, kill, resume."""
 
 from __future__ import annotations
 
@@ -20,27 +20,9 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Run, new_id, now
 from avion_core.store.verdicts import rules_in_force
-from avion_core.studio.preflight import Check, cli_command, preflight, refuse_unready
+from avion_core.studio.preflight import refuse_unready
 from avion_core.studio.rules import run_config
 from avion_core.studio.snapshot import project_data
-
-__all__ = [
-    "Check",
-    "RunView",
-    "cli_command",
-    "create_run",
-    "curves",
-    "get_run",
-    "kill",
-    "launch",
-    "list_runs",
-    "log_tail",
-    "preflight",
-    "queue_again",
-    "resume",
-    "run_here",
-    "stop",
-]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from avion_core.studio import preflight as module
 from avion_core.studio import training
 from avion_core.studio.candidates import read_candidates
 from avion_core.studio.curation import record_verdict
+from avion_core.studio.preflight import cli_command, preflight
 from avion_core.studio.rules import current_rules, run_config, save_rules
 
 
@@ -22,7 +23,7 @@ def check(home, described, monkeypatch):
     monkeypatch.setattr(WeightStore, "path", lambda *_: "there")
 
     def look(severity, overrides=None):
-        found = training.preflight(home, described.id, run_config(home, described.id, overrides=overrides))
+        found = preflight(home, described.id, run_config(home, described.id, overrides=overrides))
         assert all(check.mend for check in found if check.severity != "ok")
         return {check.title: check.message for check in found if check.severity == severity}
 
@@ -125,7 +126,7 @@ def test_a_run_that_is_not_ready_is_not_queued(home, described, check):
 def test_the_command_shown_trains_with_the_same_settings(home, described, preset, overrides):
     save_rules(home, described.id, PrototypesConfig(zeta=2.0), current_rules(home, described.id)[1])
     config = run_config(home, described.id, preset, overrides)
-    words = shlex.split(training.cli_command(home, described.id, config))
+    words = shlex.split(cli_command(home, described.id, config))
     assert words[:3] == ["avion", "train", "scenes"]
     options = dict(zip(words[3::2], words[4::2], strict=True))
     pairs = [value for name, value in zip(words[3::2], words[4::2], strict=True) if name == "--set"]
