@@ -12,6 +12,7 @@ import urllib.request
 import pandas as pd
 import pytest
 
+from avion_core.backbones.load import WeightStore
 from avion_core.cli import app
 from tests import tiny_studio
 
@@ -130,6 +131,16 @@ def test_models_are_listed(answer, avion):
     listed = answer("models", "list")["models"]
     assert [row["name"] for row in listed][:2] == ["georsclip-vit-b-32", "georsclip-vit-h-14"]
     assert "remoteclip-vit-l-14" in avion("models", "list").stdout
+
+
+def test_weights_are_added_and_downloaded(answer, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(WeightStore, "add_local", lambda _, name, path: asked.append((name, path)) or tmp_path / "kept")
+    monkeypatch.setattr(WeightStore, "download", lambda _, name, progress: asked.append((name,)) or tmp_path / "kept")
+    installed = {"name": "georsclip-vit-b-32", "path": str(tmp_path / "kept")}
+    assert answer("models", "add", "georsclip-vit-b-32", tmp_path / "mine.pt") == installed
+    assert answer("models", "download", "georsclip-vit-b-32") == installed
+    assert asked == [("georsclip-vit-b-32", tmp_path / "mine.pt"), ("georsclip-vit-b-32",)]
 
 
 def test_doctor_finds_a_healthy_home(answer, scenes):
