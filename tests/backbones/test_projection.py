@@ -84,11 +84,11 @@ def test_projected_embeddings_have_unit_norm() -> None:
 
 
 def test_bad_pairs_are_refused() -> None:
-    with pytest.raises(TrainingError, match="no training images to fit. Label at least one image"):
+    with pytest.raises(TrainingError, match=r"no training images to fit. Label at least one image"):
         fit_procrustes(unit(0, 48), unit(0, 32), [], unit(2, 48), unit(2, 32), keys(2, "t"))
     with pytest.raises(TrainingError, match=r"do not match up: \(3, 2, 3\). Give one teacher row"):
         fit_procrustes(unit(3, 48), unit(2, 32), keys(3, "i"), unit(0, 48), unit(0, 32), [])
     broken = unit(3, 48)
     broken[1, 0] = float("nan")
-    with pytest.raises(TrainingError, match="not a number. Compute the features again"):
+    with pytest.raises(TrainingError, match=r"not a number. Compute the features again"):
         fit_procrustes(broken, unit(3, 32), keys(3, "i"), unit(0, 48), unit(0, 32), [])

@@ -145,7 +145,9 @@ def test_a_loss_that_is_not_a_number_names_step_and_images_and_saves_nothing(tin
 
 
 def test_dimensions_must_agree_without_a_map(tiny_clip: OpenClipTowers) -> None:
-    with pytest.raises(TrainingError, match="differ in dimension: 48 and 32. Set distillation.projection to procrustes"):
+    with pytest.raises(
+        TrainingError, match=r"differ in dimension: 48 and 32. Set distillation.projection to procrustes"
+    ):
         make_trainer(tiny_clip, projection="none")
     reports = list(make_trainer(tiny_clip, teacher_dim=32, projection="none", epochs=1).run())
     assert len(reports) == 3
@@ -153,11 +155,16 @@ def test_dimensions_must_agree_without_a_map(tiny_clip: OpenClipTowers) -> None:
 
 def test_the_map_must_be_given(tiny_clip: OpenClipTowers) -> None:
     trainer = make_trainer(tiny_clip)
-    with pytest.raises(TrainingError, match="procrustes map is missing. Fit it"):
+    with pytest.raises(TrainingError, match=r"procrustes map is missing. Fit it"):
         Trainer(trainer.student, trainer.data, trainer.config)
 
 
-FACTS = {"backbone": "tiny", "template": "{}", "class_names": {"a": "a"}, "config": {"model": StudentConfig().model_dump()}}
+FACTS = {
+    "backbone": "tiny",
+    "template": "{}",
+    "class_names": {"a": "a"},
+    "config": {"model": StudentConfig().model_dump()},
+}
 
 
 def test_an_adapter_goes_back_onto_its_backbone_and_reads_other_classes(
@@ -184,19 +191,19 @@ def test_adapters_and_states_that_are_not_are_refused(tmp_path: Path, tiny_clip:
     facts = FACTS | {"backbone_hash": tiny_clip.weights_hash}
     good = tmp_path / "good.safetensors"
     save_adapter(good, trainer.learned(), facts)
-    with pytest.raises(CheckpointError, match="was trained on other weights than other.*Load it on tiny"):
+    with pytest.raises(CheckpointError, match=r"was trained on other weights than other.*Load it on tiny"):
         load_adapter(good, make_tiny_clip(seed=9, name="other"))
-    with pytest.raises(CheckpointError, match="does not exist: .*none.safetensors"):
+    with pytest.raises(CheckpointError, match=r"does not exist: .*none.safetensors"):
         load_adapter(tmp_path / "none.safetensors", tiny_clip)
     torn = tmp_path / "torn.safetensors"
     torn.write_bytes(good.read_bytes()[:300])
-    with pytest.raises(CheckpointError, match="not an AVION adapter, or is damaged"):
+    with pytest.raises(CheckpointError, match=r"not an AVION adapter, or is damaged"):
         load_adapter(torn, tiny_clip)
-    with pytest.raises(CheckpointError, match="not a training state"):
+    with pytest.raises(CheckpointError, match=r"not a training state"):
         load_state(good)
     bad = trainer.learned() | {"visual_prompts": torch.full((2, 8, 64), float("inf"))}
     save_adapter(tmp_path / "inf.safetensors", bad, facts)
-    with pytest.raises(CheckpointError, match="are not finite: visual_prompts"):
+    with pytest.raises(CheckpointError, match=r"are not finite: visual_prompts"):
         load_adapter(tmp_path / "inf.safetensors", tiny_clip)
     few = trainer.learned() | {"visual_prompts": torch.zeros(2, 3, 64)}
     save_adapter(tmp_path / "few.safetensors", few, facts)
