@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -13,6 +14,8 @@ from app.components.guard import guard
 from avion_core.studio.projects import list_projects
 
 _LOGO = Path(__file__).with_name("logo.svg")
+# A file of our own: a Material icon as a favicon would be fetched from the network.
+_ICON = Path(__file__).with_name("icon.svg")
 
 _PAGES = {
     "Data": [
@@ -40,7 +43,7 @@ _PAGES = {
 
 
 def main() -> None:
-    st.set_page_config(page_title="AVION Studio", page_icon=":material/satellite_alt:", layout="wide")
+    st.set_page_config(page_title="AVION Studio", page_icon=str(_ICON), layout="wide")
     st.logo(str(_LOGO), size="large")
     page = st.navigation(
         {
@@ -67,8 +70,20 @@ def main() -> None:
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> None:
-    """Import the models' library beside the first page, so that the pages that need it do not wait for it."""
-    Thread(target=import_module, args=("avion_core.studio.curation",), daemon=True).start()
+    """Import the models' library beside the first page, so that the pages that need it do not wait for it.
+
+    Streamlit collects garbage after every run of a page, with the interpreter held. Among the half million objects of
+    these libraries that takes longer than the page itself and starves work in the background; freezing them takes
+    them out of the collector's sight.
+    """
+
+    def load() -> None:
+        for module in ("curation", "insight"):
+            import_module(f"avion_core.studio.{module}")
+        gc.collect()
+        gc.freeze()
+
+    Thread(target=load, name="warm-up", daemon=True).start()
 
 
 def _project_selector() -> None:

@@ -82,7 +82,7 @@ def is_computed(key: str) -> bool:
     return key in _works()
 
 
-@st.fragment(run_every=0.5)
+@st.fragment(run_every=1.0)
 def _show_progress(work: Work, title: str) -> None:
     assert work.future is not None
     if work.future.done():
