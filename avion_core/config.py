@@ -21,9 +21,9 @@ class Stage(BaseModel):
 
 
 class DataConfig(Stage):
-    shots: int = Field(16, ge=1, le=1024)
+    shots: int = Field(default=16, ge=1, le=1024)
     """Labelled training images per class; the 1-shot set is inside the 2-shot set, and so on."""
-    seed: int = Field(1, ge=1, le=1000)
+    seed: int = Field(default=1, ge=1, le=1000)
     """Which of the frozen draws of training images to use (1, 2 and 3 are reported)."""
 
 
@@ -41,26 +41,26 @@ class PrototypesConfig(Stage):
     """Cut outliers and weigh by similarity and flag; off gives every description the same weight (an ablation)."""
     z_mode: Literal["paper", "scaled", "low_side"] = "low_side"
     """Robust z-score: `paper` cuts both sides, `scaled` in sigmas of a normal, `low_side` only below the median."""
-    zeta: float = Field(3.0, gt=0, le=100)
+    zeta: float = Field(default=3.0, gt=0, le=100)
     """Texts whose robust z-score is above this are cut."""
     flag_mode: Literal["soft", "hard"] = "soft"
     """RS-Flag as a bonus in the weight (`soft`, paper) or as a filter (`hard`)."""
-    beta: float = Field(10.0, ge=0, le=1000)
+    beta: float = Field(default=10.0, ge=0, le=1000)
     """How strongly the weight follows the similarity to the visual prototype."""
-    gamma: float = Field(2.0, ge=0, le=100)
+    gamma: float = Field(default=2.0, ge=0, le=100)
     """Bonus of a flagged (or accepted) text in the weight."""
     template_fallback: bool = False
     """Let a class without any usable description fall back to the template, on purpose."""
 
 
 class StudentConfig(Stage):
-    visual_prompts: int = Field(8, ge=0, le=256)
+    visual_prompts: int = Field(default=8, ge=0, le=256)
     """Prompt tokens in every layer of the image encoder."""
-    text_prompts: int = Field(4, ge=0, le=64)
+    text_prompts: int = Field(default=4, ge=0, le=64)
     """Prompt tokens in every layer of the text encoder."""
     depth: Literal["deep", "shallow"] = "deep"
     """Prompts in every layer, or in the first layer alone (an ablation)."""
-    init_std: float = Field(0.02, gt=0, le=1)
+    init_std: float = Field(default=0.02, gt=0, le=1)
     """Standard deviation of the prompts at the start."""
     template: str = DEFAULT_TEMPLATE
     """The sentence around a class name, `{}` once; `bare` names are given as "{}"."""
@@ -69,33 +69,33 @@ class StudentConfig(Stage):
 class DistillationConfig(Stage):
     projection: Literal["procrustes", "linear", "gram", "none"] = "procrustes"
     """How the teacher meets the student's dimension: a closed-form map, a trained one, relations only, or none."""
-    image_weight: float = Field(0.5, ge=0, le=100)
+    image_weight: float = Field(default=0.5, ge=0, le=100)
     """Weight of the visual alignment loss."""
-    text_weight: float = Field(0.5, ge=0, le=100)
+    text_weight: float = Field(default=0.5, ge=0, le=100)
     """Weight of the textual alignment loss."""
-    logit_weight: float = Field(1.0, ge=0, le=100)
+    logit_weight: float = Field(default=1.0, ge=0, le=100)
     """Weight of the similarity (logit) alignment loss, once warmed up."""
-    temperature: float = Field(2.0, gt=0, le=100)
+    temperature: float = Field(default=2.0, gt=0, le=100)
     """Softening of both distributions in the similarity alignment."""
-    warmup: float = Field(0.3, ge=0, le=1)
+    warmup: float = Field(default=0.3, ge=0, le=1)
     """Share of the steps over which the similarity alignment rises from 0 to its weight."""
-    epochs: int = Field(100, ge=1, le=10000)
+    epochs: int = Field(default=100, ge=1, le=10000)
     """Passes over the training images."""
-    batch_size: int = Field(4, ge=1, le=4096)
+    batch_size: int = Field(default=4, ge=1, le=4096)
     """Images per step."""
-    learning_rate: float = Field(5e-4, gt=0, le=1)
+    learning_rate: float = Field(default=5e-4, gt=0, le=1)
     """AdamW's rate."""
     schedule: Literal["constant", "cosine"] = "constant"
     """The rate over time."""
-    weight_decay: float = Field(0.01, ge=0, le=1)
+    weight_decay: float = Field(default=0.01, ge=0, le=1)
     """AdamW's decay on prompts (none on the logit scale)."""
     augment: bool = False
     """Random flips and quarter turns of the student's view; the teacher's cached view stays as it is."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the towers; norms, softmaxes and losses are float32 always."""
-    validate_every: int = Field(5, ge=1, le=10000)
+    validate_every: int = Field(default=5, ge=1, le=10000)
     """Epochs between looks at the validation images."""
-    checkpoint_seconds: float = Field(20.0, ge=0)
+    checkpoint_seconds: float = Field(default=20.0, ge=0)
     """Save the training state at the first step after this many seconds (0: every step)."""
 
 
