@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import importlib
 import io
-import multiprocessing
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from avion_core.errors import StoreError
 from avion_core.store.database import SCHEMA, open_database, reading, writing
 from avion_core.store.migrations.run import settings
 from avion_core.store.projects import list_projects
-from avion_core.store.tables import Project, Table
+from avion_core.store.tables import Table
 from avion_core.store.verdicts import add_verdict
 
 
@@ -66,25 +66,32 @@ def test_the_database_itself_keeps_verdicts(engine, project, change):
         session.execute(text(change))
 
 
-def _open_and_write(folder, name):
-    engine = open_database(folder)
-    for number in range(10):
-        row = Project(
-            name=f"{name}-{number}", image_root="", modality="", teacher="", student="", recipe={}, defaults={}
-        )
-        with writing(engine) as session:
-            list_projects(session)  # reads first, then writes: the order that meets "database is locked"
-            session.add(row)
+OPEN_AND_WRITE = """
+import sys
+from pathlib import Path
+from avion_core.store.database import open_database, writing
+from avion_core.store.projects import list_projects
+from avion_core.store.tables import Project
+
+folder, writer = sys.argv[1:]
+engine = open_database(Path(folder))
+for number in range(10):
+    row = Project(
+        name=f"{writer}-{number}", image_root="", modality="", teacher="", student="", recipe={}, defaults={}
+    )
+    with writing(engine) as session:
+        list_projects(session)  # reads first, then writes: the order that meets "database is locked"
+        session.add(row)
+"""
 
 
 def test_several_processes_open_a_new_database_and_write_at_once(tmp_path):
-    fresh = multiprocessing.get_context("spawn")
-    writers = [fresh.Process(target=_open_and_write, args=(tmp_path / "home", f"writer-{i}")) for i in range(4)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join(60)
-    assert [writer.exitcode for writer in writers] == [0, 0, 0, 0]
+    # Programs of their own: a page under AppTest leaves its script as __main__, which multiprocessing would run again.
+    writers = [
+        subprocess.Popen([sys.executable, "-c", OPEN_AND_WRITE, str(tmp_path / "home"), f"writer-{number}"])
+        for number in range(4)
+    ]
+    assert [writer.wait(120) for writer in writers] == [0, 0, 0, 0]
     with reading(open_database(tmp_path / "home")) as session:
         assert len(list_projects(session)) == 40
 
