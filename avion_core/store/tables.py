@@ -65,17 +65,74 @@ class Project(Table):
     recipe: Mapped[dict[str, Any]]
     defaults: Mapped[dict[str, Any]]
     """Settings that every run of the project starts from (nested, as `RunConfig`)."""
+    blind: Mapped[bool] = mapped_column(default=False)
+    """Reviewers see the verdicts of others only after their own."""
+    baseline_run: Mapped[str | None] = mapped_column(String(12))
+    """The run that others are compared with, pinned by a person."""
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class ProjectClass(Table):
-    """One class: the label as given and the words a prompt uses for it."""
+    """One class's card: the label as given, the words a prompt uses for it, and what people say it means."""
 
     __tablename__ = "classes"
 
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"), primary_key=True)
     class_key: Mapped[str] = mapped_column(String(200), primary_key=True)
     prompt_name: Mapped[str]
+    local_name: Mapped[str] = mapped_column(default="")
+    """Its name in the language of the people who work with it."""
+    code: Mapped[str] = mapped_column(default="")
+    """Its code in a nomenclature, "1.1.2" say."""
+    definition: Mapped[str] = mapped_column(default="")
+    includes: Mapped[str] = mapped_column(default="")
+    excludes: Mapped[str] = mapped_column(default="")
+    parent: Mapped[str] = mapped_column(default="")
+    """The broader class it belongs to, in words."""
+    colour: Mapped[str] = mapped_column(default="")
+    """#rrggbb, or empty for the palette's own."""
+    retired: Mapped[bool] = mapped_column(default=False)
+    """Merged into another class; kept, so that the merge can be undone."""
+
+
+class ClassChange(Table):
+    """A rename, merge or split of classes, with what it moved, so that it can be undone."""
+
+    __tablename__ = "class_changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    kind: Mapped[str] = mapped_column(String(10))
+    """rename, merge, split or add."""
+    class_key: Mapped[str] = mapped_column(String(200))
+    details: Mapped[dict[str, Any]]
+    who: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    undone_at: Mapped[datetime | None]
+
+
+class Label(Table):
+    """A person gives an image its class. Append-only, as verdicts are; the newest that holds wins over the manifest."""
+
+    __tablename__ = "labels"
+    __table_args__ = (
+        ForeignKeyConstraint(["project_id", "class_key"], ["classes.project_id", "classes.class_key"]),
+        Index("ix_labels_image", "project_id", "image_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[str] = mapped_column(String(12))
+    image_id: Mapped[str] = mapped_column(String(64))
+    class_key: Mapped[str | None] = mapped_column(String(200))
+    """None takes the label off, and says nothing in an undo."""
+    guess: Mapped[str] = mapped_column(default="")
+    """The teacher's guess that was shown, if any."""
+    reviewer: Mapped[str]
+    batch: Mapped[str | None] = mapped_column(String(32))
+    """Labels that were given in one go are undone in one go."""
+    token: Mapped[str] = mapped_column(String(64), unique=True)
+    undoes: Mapped[int | None] = mapped_column(ForeignKey("labels.id"), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Description(Table):
@@ -128,6 +185,7 @@ class Verdict(Table):
             ["project_id", "description_id"], ["descriptions.project_id", "descriptions.description_id"]
         ),
         Index("ix_verdicts_description", "project_id", "description_id"),
+        Index("ix_verdicts_batch", "batch"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -143,6 +201,10 @@ class Verdict(Table):
     """The number of the rules in force; 0 before anybody saved any."""
     token: Mapped[str] = mapped_column(String(64), unique=True)
     """The same token sent twice is one decision."""
+    batch: Mapped[str | None] = mapped_column(String(32))
+    """Decisions that were taken in one go are undone in one go."""
+    adjudicates: Mapped[bool] = mapped_column(default=False)
+    """An adjudicator's decision on a conflict: it wins over all others."""
     undoes: Mapped[int | None] = mapped_column(ForeignKey("verdicts.id"), unique=True)
     """Of an undo, the decision it takes back; unique, so two undos at once cannot take back the same one."""
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -159,6 +221,8 @@ class Run(Table):
     name: Mapped[str]
     config: Mapped[dict[str, Any]]
     rule_version: Mapped[int]
+    based_on: Mapped[str | None] = mapped_column(String(12))
+    """The run whose settings this one began from."""
     state: Mapped[str] = mapped_column(String(10), default="queued")
     stop_requested: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -194,3 +258,60 @@ class Look(Table):
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"))
     who: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class JournalEntry(Table):
+    """What was done to a project, in one sentence."""
+
+    __tablename__ = "journal"
+    __table_args__ = (Index("ix_journal_project", "project_id", "created_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    """project, data, classes, labels, descriptions, review, rules, training or team."""
+    sentence: Mapped[str]
+    who: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Account(Table):
+    """A person who signs in, where a studio is shared on a local network."""
+
+    __tablename__ = "accounts"
+
+    id: Mapped[str] = mapped_column(String(12), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    role: Mapped[str] = mapped_column(String(12))
+    """admin, adjudicator or reviewer."""
+    password_hash: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    disabled_at: Mapped[datetime | None]
+
+
+class Invite(Table):
+    """A link by which one person makes an account; only the hash of its secret is kept."""
+
+    __tablename__ = "invites"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    role: Mapped[str] = mapped_column(String(12))
+    made_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("accounts.id"))
+    """Who used it; None while it is open."""
+
+
+class SignIn(Table):
+    """A browser that is signed in; only the hash of its secret is kept."""
+
+    __tablename__ = "sign_ins"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]

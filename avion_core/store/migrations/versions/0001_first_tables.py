@@ -23,6 +23,8 @@ def upgrade() -> None:
         sa.Column("student", sa.String, nullable=False),
         sa.Column("recipe", sa.JSON, nullable=False),
         sa.Column("defaults", sa.JSON, nullable=False),
+        sa.Column("blind", sa.Boolean, nullable=False),
+        sa.Column("baseline_run", _ID, nullable=True),
         sa.Column("created_at", _MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_projects"),
         sa.UniqueConstraint("name", name="uq_projects_name"),
@@ -32,9 +34,54 @@ def upgrade() -> None:
         sa.Column("project_id", _ID, nullable=False),
         sa.Column("class_key", sa.String(200), nullable=False),
         sa.Column("prompt_name", sa.String, nullable=False),
+        sa.Column("local_name", sa.String, nullable=False),
+        sa.Column("code", sa.String, nullable=False),
+        sa.Column("definition", sa.String, nullable=False),
+        sa.Column("includes", sa.String, nullable=False),
+        sa.Column("excludes", sa.String, nullable=False),
+        sa.Column("parent", sa.String, nullable=False),
+        sa.Column("colour", sa.String, nullable=False),
+        sa.Column("retired", sa.Boolean, nullable=False),
         sa.PrimaryKeyConstraint("project_id", "class_key", name="pk_classes"),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_classes_project_id_projects"),
     )
+    op.create_table(
+        "class_changes",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("project_id", _ID, nullable=False),
+        sa.Column("kind", sa.String(10), nullable=False),
+        sa.Column("class_key", sa.String(200), nullable=False),
+        sa.Column("details", sa.JSON, nullable=False),
+        sa.Column("who", sa.String, nullable=False),
+        sa.Column("created_at", _MOMENT, nullable=False),
+        sa.Column("undone_at", _MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_class_changes"),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_class_changes_project_id_projects"),
+    )
+    op.create_table(
+        "labels",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("project_id", _ID, nullable=False),
+        sa.Column("image_id", sa.String(64), nullable=False),
+        sa.Column("class_key", sa.String(200), nullable=True),
+        sa.Column("guess", sa.String, nullable=False),
+        sa.Column("reviewer", sa.String, nullable=False),
+        sa.Column("batch", sa.String(32), nullable=True),
+        sa.Column("token", sa.String(64), nullable=False),
+        sa.Column("undoes", sa.Integer, nullable=True),
+        sa.Column("created_at", _MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_labels"),
+        sa.ForeignKeyConstraint(
+            ["project_id", "class_key"],
+            ["classes.project_id", "classes.class_key"],
+            name="fk_labels_project_id_classes",
+        ),
+        sa.ForeignKeyConstraint(["undoes"], ["labels.id"], name="fk_labels_undoes_labels"),
+        sa.UniqueConstraint("token", name="uq_labels_token"),
+        sa.UniqueConstraint("undoes", name="uq_labels_undoes"),
+    )
+    op.create_index("ix_labels_image", "labels", ["project_id", "image_id"])
+    _make_append_only("labels")
     op.create_table(
         "descriptions",
         sa.Column("project_id", _ID, nullable=False),
@@ -84,6 +131,8 @@ def upgrade() -> None:
         sa.Column("reviewer", sa.String, nullable=False),
         sa.Column("rule_version", sa.Integer, nullable=False),
         sa.Column("token", sa.String(64), nullable=False),
+        sa.Column("batch", sa.String(32), nullable=True),
+        sa.Column("adjudicates", sa.Boolean, nullable=False),
         sa.Column("undoes", sa.Integer, nullable=True),
         sa.Column("created_at", _MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_verdicts"),
@@ -97,6 +146,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("undoes", name="uq_verdicts_undoes"),
     )
     op.create_index("ix_verdicts_description", "verdicts", ["project_id", "description_id"])
+    op.create_index("ix_verdicts_batch", "verdicts", ["batch"])
     _make_append_only("verdicts")
     op.create_table(
         "runs",
@@ -105,6 +155,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String, nullable=False),
         sa.Column("config", sa.JSON, nullable=False),
         sa.Column("rule_version", sa.Integer, nullable=False),
+        sa.Column("based_on", _ID, nullable=True),
         sa.Column("state", sa.String(10), nullable=False),
         sa.Column("stop_requested", sa.Boolean, nullable=False),
         sa.Column("created_at", _MOMENT, nullable=False),
@@ -137,6 +188,54 @@ def upgrade() -> None:
         sa.Column("created_at", _MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_looks"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name="fk_looks_run_id_runs"),
+    )
+    op.create_table(
+        "journal",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("project_id", _ID, nullable=False),
+        sa.Column("kind", sa.String(20), nullable=False),
+        sa.Column("sentence", sa.String, nullable=False),
+        sa.Column("who", sa.String, nullable=False),
+        sa.Column("created_at", _MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_journal"),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_journal_project_id_projects"),
+    )
+    op.create_index("ix_journal_project", "journal", ["project_id", "created_at"])
+    op.create_table(
+        "accounts",
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("name", sa.String(80), nullable=False),
+        sa.Column("role", sa.String(12), nullable=False),
+        sa.Column("password_hash", sa.String, nullable=False),
+        sa.Column("created_at", _MOMENT, nullable=False),
+        sa.Column("disabled_at", _MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_accounts"),
+        sa.UniqueConstraint("name", name="uq_accounts_name"),
+    )
+    op.create_table(
+        "invites",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("secret_hash", sa.String(64), nullable=False),
+        sa.Column("role", sa.String(12), nullable=False),
+        sa.Column("made_by", sa.String, nullable=False),
+        sa.Column("created_at", _MOMENT, nullable=False),
+        sa.Column("expires_at", _MOMENT, nullable=False),
+        sa.Column("account_id", _ID, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_invites"),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_invites_account_id_accounts"),
+        sa.UniqueConstraint("secret_hash", name="uq_invites_secret_hash"),
+    )
+    op.create_table(
+        "sign_ins",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("secret_hash", sa.String(64), nullable=False),
+        sa.Column("account_id", _ID, nullable=False),
+        sa.Column("created_at", _MOMENT, nullable=False),
+        sa.Column("expires_at", _MOMENT, nullable=False),
+        sa.Column("ended_at", _MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_sign_ins"),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_sign_ins_account_id_accounts"),
+        sa.UniqueConstraint("secret_hash", name="uq_sign_ins_secret_hash"),
     )
 
 
