@@ -9,7 +9,7 @@ from app.components.background import Progress, computed, is_computed
 from app.components.guard import empty_state
 from app.components.linked_map import linked_views, picked_panel
 from app.components.map_form import map_form
-from avion_core.studio.insight import MapResult, embed_map
+from avion_core.studio.alignment import MapResult, embed_map
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.training import RunView
 

@@ -140,7 +140,7 @@ def embed_map_(
 
     As the teacher, the student before and the student after training see them.
     """
-    from avion_core.studio.insight import embed_map
+    from avion_core.studio.alignment import embed_map
 
     chosen = {"neighbours": neighbours, "seed": seed}
     found = embed_map(desk.home, run, method, settings=chosen, progress=desk.progress)
