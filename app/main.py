@@ -78,7 +78,7 @@ def warm_up() -> None:
     """
 
     def load() -> None:
-        for module in ("curation", "insight"):
+        for module in ("curation", "evaluation", "prediction"):
             import_module(f"avion_core.studio.{module}")
         gc.collect()
         gc.freeze()

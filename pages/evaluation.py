@@ -10,7 +10,7 @@ import streamlit as st
 from app import session, shell
 from app.components import charts
 from app.components.background import Progress, computed
-from avion_core.studio.insight import evaluate_run
+from avion_core.studio.evaluation import evaluate_run
 
 _ROWS = {
     "accuracy": ("AVION", "The trained student."),

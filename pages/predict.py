@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import session, shell
 from app.components.gallery import gallery
-from avion_core.studio.insight import predict
+from avion_core.studio.prediction import predict
 
 
 def page() -> None:

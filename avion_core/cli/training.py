@@ -116,7 +116,7 @@ def evaluate(
 
     Beside it stand its own zero-shot, baselines that cost less, and the teacher.
     """
-    from avion_core.studio.insight import evaluate_run
+    from avion_core.studio.evaluation import evaluate_run
 
     result = evaluate_run(desk.home, run, split, progress=desk.progress)
     rows = [
@@ -160,7 +160,7 @@ def predict_(
     paths: Annotated[list[Path], typer.Argument(help="Image files, and folders of them.")],
 ) -> Answer:
     """Classify images with a trained student."""
-    from avion_core.studio.insight import predict
+    from avion_core.studio.prediction import predict
 
     found = predict(desk.home, run, paths, progress=desk.progress)
     rows = found.to_dict("records")
