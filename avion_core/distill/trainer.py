@@ -58,7 +58,11 @@ class TrainingState:
 
 @dataclass(frozen=True)
 class StepReport:
-    """One step's figures: loss parts, warm-up weight, rate, and validation accuracy (percent) where it was measured."""
+    """One step's figures.
+
+    values: loss (the weighted sum) and its parts task, image, text, logit; scale (s_S after the step), warmup (w(t)),
+    rate; validation_accuracy (percent) where it was measured.
+    """
 
     step: int
     epoch: int
@@ -199,7 +203,7 @@ class Trainer:
         return order[place * size : (place + 1) * size]
 
     def _step(self, batch: Tensor, step: int) -> dict[str, Tensor]:
-        """One update; returns the loss parts, unweighted, still on the device."""
+        """One update; returns the loss parts, unweighted, and the scale after it, still on the device."""
         student, data, config = self.student, self.data, self.config
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(step)
@@ -221,7 +225,8 @@ class Trainer:
         loss.backward()
         self.optimizer.step()
         student.clamp_scale()
-        return {name: value.detach() for name, value in (parts | {"loss": loss}).items()}
+        parts |= {"loss": loss, "scale": student.logit_scale.exp()}
+        return {name: value.detach() for name, value in parts.items()}
 
     def _align(self, student: Tensor, target: Tensor) -> Tensor:
         if self.config.projection == "gram":

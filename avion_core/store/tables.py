@@ -10,7 +10,18 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Dialect, Float, ForeignKey, ForeignKeyConstraint, Index, MetaData, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Dialect,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy import DateTime as SqlDateTime
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -130,7 +141,7 @@ class Label(Table):
     reviewer: Mapped[str]
     batch: Mapped[str | None] = mapped_column(String(32))
     """Labels that were given in one go are undone in one go."""
-    token: Mapped[str] = mapped_column(String(64), unique=True)
+    token: Mapped[str] = mapped_column(String(80), unique=True)
     undoes: Mapped[int | None] = mapped_column(ForeignKey("labels.id"), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -199,7 +210,7 @@ class Verdict(Table):
     reviewer: Mapped[str]
     rule_version: Mapped[int]
     """The number of the rules in force; 0 before anybody saved any."""
-    token: Mapped[str] = mapped_column(String(64), unique=True)
+    token: Mapped[str] = mapped_column(String(80), unique=True)
     """The same token sent twice is one decision."""
     batch: Mapped[str | None] = mapped_column(String(32))
     """Decisions that were taken in one go are undone in one go."""
@@ -236,6 +247,7 @@ class Run(Table):
     """When the process began (seconds, as psutil gives it): a pid alone is soon somebody else's."""
     heartbeat_at: Mapped[datetime | None]
     device: Mapped[str | None]
+    """Where it computes: as planned while it waits, as it was found once it runs."""
     stage: Mapped[str] = mapped_column(default="")
     step: Mapped[int] = mapped_column(default=0)
     steps: Mapped[int] = mapped_column(default=0)
@@ -244,6 +256,13 @@ class Run(Table):
     """The latest validation accuracy, in percent."""
     expected_end: Mapped[datetime | None]
     """When the last step will be done at the pace of the present process."""
+    # What the newest process measured, for the estimates of later runs.
+    preparation_seconds: Mapped[float | None] = mapped_column(Float)
+    """From taking the run to its first step."""
+    seconds_per_step: Mapped[float | None] = mapped_column(Float)
+    """Validation and checkpoints included."""
+    peak_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """The most memory held so far: of the GPU where it computes on one, else of the process."""
     cause: Mapped[str | None]
     error: Mapped[str | None]
     summary: Mapped[dict[str, Any] | None]
@@ -302,6 +321,8 @@ class Invite(Table):
     expires_at: Mapped[datetime]
     account_id: Mapped[str | None] = mapped_column(ForeignKey("accounts.id"))
     """Who used it; None while it is open."""
+    resets: Mapped[str | None] = mapped_column(ForeignKey("accounts.id"))
+    """Of a link that gives an account a new password, that account."""
 
 
 class SignIn(Table):

@@ -63,6 +63,8 @@ class ProjectSummary:
     descriptions: int
     verdicts: dict[str, int]
     """How many descriptions stand accepted and rejected; none for those that nobody judged."""
+    baseline_run: str | None
+    """The run that others are compared with, pinned by a person."""
 
 
 def create_project(
@@ -235,6 +237,7 @@ def _summary(home: Home, session: Session, project: Project) -> ProjectSummary:
         notes=splits.notes,
         descriptions=rows.count_descriptions(session, project.id),
         verdicts=dict(count_decisions(session, project.id)),
+        baseline_run=project.baseline_run,
     )
 
 
