@@ -93,6 +93,33 @@ def wilson_interval(correct: int, images: int) -> tuple[float, float]:
     return 100.0 * max(0.0, centre - half), 100.0 * min(1.0, centre + half)
 
 
+def paired_change(before: Tensor, after: Tensor) -> tuple[float, float, float]:
+    """What changed on the same images: (change, low, high) of the share that is right, in percentage points.
+
+    The 95 % interval is the adjusted Wald interval for paired shares (Agresti and Min, 2005): half an image is added
+    to each of the four outcomes, so that it is honest for few images too. NaN without images.
+
+    Args:
+        before, after: (N,) whether each image was right.
+    """
+    before, after = torch.as_tensor(before).bool(), torch.as_tensor(after).bool()
+    if before.shape != after.shape:
+        raise DataError(
+            "a change is measured on the same images",
+            "Give both for the same images, in the same order.",
+            value=f"{len(before)} and {len(after)}",
+        )
+    images = len(before)
+    if images == 0:
+        return math.nan, math.nan, math.nan
+    gained, lost = int((after & ~before).sum()), int((before & ~after).sum())
+    more, less, total = gained + 0.5, lost + 0.5, images + 2
+    centre = (more - less) / total
+    half = NORMAL_95 * math.sqrt((more + less) / total - centre**2) / math.sqrt(total)
+    change = 100.0 * (gained - lost) / images
+    return change, 100.0 * max(-1.0, centre - half), 100.0 * min(1.0, centre + half)
+
+
 def harmonic_mean(base: float, novel: float) -> float:
     """HM = 2 B N / (B + N); 0 if either is 0 (METHOD.md, section 7)."""
     return 2 * base * novel / (base + novel) if base > 0 and novel > 0 else 0.0

@@ -25,7 +25,7 @@ from avion_core.distill.trainer import predict_logits
 from avion_core.errors import ConfigError, DataError
 from avion_core.features.store import FeatureStore, image_features, prepare_images, text_features
 from avion_core.metrics.accuracy import accuracy, confusion, harmonic_mean, macro_accuracy, macro_f1, per_class
-from avion_core.metrics.calibration import expected_calibration_error
+from avion_core.metrics.calibration import expected_calibration_error, fit_temperature
 from avion_core.protocols.baselines import class_mean, linear_probe
 from avion_core.protocols.project_data import (
     LabelledImages,
@@ -70,7 +70,9 @@ def evaluate(
         few-shot: accuracy, macro_accuracy, macro_f1, calibration_error of AVION; zero_shot_, class_mean_,
         class_mean_text_ and linear_probe_accuracy of the student; teacher_zero_shot_, teacher_class_mean_,
         teacher_linear_probe_ and teacher_prototype_accuracy; seconds per 1,000 images of both; images, class_keys,
-        per_class (rows), confusion (C x C) and predictions (rows).
+        per_class (rows), confusion (C x C) and predictions (a row per image, see `_predictions`); temperature, fitted
+        on the validation images (None where there are too few), and on the test set calibrated_error, the calibration
+        error with it (on validation it would be measured on what it was fitted to, so it is not given).
         base-to-novel: base_accuracy, novel_accuracy, harmonic_mean and the same with zero_shot_ and
         teacher_zero_shot_ in front; per_class, confusion and predictions of each part under `base` and `novel`.
 
@@ -126,9 +128,17 @@ def _measure(
     )
     paths = project.images(images.image_ids)
     pixels = prepare_images(backbone, paths, recipe=project.recipe, progress=progress)
-    logits = predict_logits(student, pixels, student.tokenize(part.texts)).cpu()
+    tokens = student.tokenize(part.texts)
+    logits = predict_logits(student, pixels, tokens).cpu()
     matrix = confusion(logits.argmax(1), part.labels, len(classes))
     probabilities = logits.softmax(1)
+    validation = held_out_images(project, config, classes, "validation")
+    validation_labels = torch.tensor(validation.labels, dtype=torch.long)
+    if split == "validation":
+        temperature = fit_temperature(logits, validation_labels)
+    else:
+        views = prepare_images(backbone, project.images(validation.image_ids), recipe=project.recipe)
+        temperature = fit_temperature(predict_logits(student, views, tokens).cpu(), validation_labels)
     f_s = image_features(backbone, paths, features, recipe=project.recipe, progress=progress)
     g_s = text_features(backbone, part.texts, features)
     f_t = image_features(teacher, paths, features, recipe=project.recipe, progress=progress)
@@ -144,13 +154,15 @@ def _measure(
         "class_keys": classes,
         "per_class": per_class(matrix, classes).to_dict("records"),
         "confusion": matrix.tolist(),
-        "predictions": _predictions(part, probabilities),
+        "predictions": _predictions(part, probabilities, (f_s @ g_s.T).argmax(1)),
+        "temperature": temperature,
     }
+    if split == "test" and temperature is not None:
+        result["calibrated_error"] = expected_calibration_error((logits / temperature).softmax(1), part.labels)
     if not trained:
         return result
     shots = training_images(project, config, classes)
-    validation = held_out_images(project, config, classes, "validation")
-    labels, validation_labels = torch.tensor(shots.labels), torch.tensor(validation.labels, dtype=torch.long)
+    labels = torch.tensor(shots.labels)
     for prefix, towers, test, text in (("", backbone, f_s, g_s), ("teacher_", teacher, f_t, g_t)):
         train, held_out = (
             image_features(towers, project.images(some.image_ids), features, recipe=project.recipe, progress=progress)
@@ -171,18 +183,20 @@ def _percent_right(logits: Tensor, labels: Tensor) -> float:
     return 100 * (logits.argmax(1) == labels).double().mean().item()
 
 
-def _predictions(part: _Part, probabilities: Tensor) -> list[dict[str, Any]]:
-    """One row per image: what it is, what it was taken for, and how surely."""
+def _predictions(part: _Part, probabilities: Tensor, zero_shot: Tensor) -> list[dict[str, Any]]:
+    """One row per image: what it is, what it was taken for, how surely, and what the untrained student says."""
     top, guess = probabilities.max(1)
     return [
         {
             "image_id": image,
             "class_key": part.classes[label],
-            "predicted": part.classes[int(g)],
-            "probability": float(p),
-            "correct": label == int(g),
+            "predicted": part.classes[int(guess[row])],
+            "probability": float(top[row]),
+            "true_probability": float(probabilities[row, label]),
+            "correct": label == int(guess[row]),
+            "zero_shot": part.classes[int(zero_shot[row])],
         }
-        for image, label, g, p in zip(part.images.image_ids, part.images.labels, guess, top, strict=True)
+        for row, (image, label) in enumerate(zip(part.images.image_ids, part.images.labels, strict=True))
     ]
 
 

@@ -17,6 +17,7 @@ from avion_core.metrics.accuracy import (
     harmonic_mean,
     macro_accuracy,
     macro_f1,
+    paired_change,
     per_class,
     wilson_interval,
 )
@@ -82,3 +83,27 @@ def test_harmonic_mean(base: float, novel: float) -> None:
 def test_harmonic_mean_of_the_paper_s_figures() -> None:
     assert harmonic_mean(95.56, 79.94) == pytest.approx(87.05, abs=0.01)
     assert harmonic_mean(60.0, 30.0) == pytest.approx(40.0)
+
+
+def test_a_paired_change_by_hand() -> None:
+    change, low, high = paired_change(torch.tensor([1, 1, 0, 0, 0]), torch.tensor([1, 0, 1, 1, 1]))
+    assert change == pytest.approx(40.0)  # three gained, one lost, of five
+    # Agresti and Min: 3.5 and 1.5 of 7
+    assert (low + high) / 2 == pytest.approx(100 * 2 / 7)
+    assert high - low == pytest.approx(200 * 1.959964 * math.sqrt(5 / 7 - (2 / 7) ** 2) / math.sqrt(7))
+    assert all(map(math.isnan, paired_change(torch.empty(0), torch.empty(0))))
+
+
+@pytest.mark.parametrize(("images", "gain", "loss"), [(20, 0.2, 0.1), (50, 0.05, 0.05), (200, 0.1, 0.02)])
+def test_the_interval_of_a_change_holds_what_it_promises(images: int, gain: float, loss: float) -> None:
+    draws = np.random.default_rng(7).choice(3, p=[gain, loss, 1 - gain - loss], size=(600, images))
+    inside = 0
+    for draw in torch.from_numpy(draws):
+        _, low, high = paired_change(draw == 1, draw == 0)
+        inside += low <= 100 * (gain - loss) <= high
+    assert inside / len(draws) > 0.93
+
+
+def test_a_change_between_different_images_is_refused() -> None:
+    with pytest.raises(DataError, match=r"A change is measured on the same images: 2 and 3\. Give both"):
+        paired_change(torch.zeros(2), torch.zeros(3))
