@@ -17,23 +17,41 @@ from avion_core.studio.home import Home
 # Names in the address.
 PROJECT = "project"
 RUN = "run"
+MAP = "map"
 
 REVIEW_CARD = "review_card"
 ALL = "all"
 FILTERS = {
     "Class": "class",
     "Verdict": "verdict",
+    "My verdict": "mine",
     "RS-Flag": "flag",
+    "Broken rule": "rule",
     "Fate": "fate",
+    "Disagreement": "disagreement",
+    "Worth a verdict": "worth",
     "Writer": "writer",
+    "Reviewer": "reviewer",
+    "Robust z": "z",
+    "Weight": "weight",
+    "Search": "words",
     "Order": "order",
-    "Words": "words",
 }
+# What lets everything pass; ALL does for the other filters.
+PASSES: dict[str, Any] = {"Search": "", "Robust z": (0.0, 10.0), "Weight": (0.0, 100.0)}
+# So many ids still make an address that browsers and mail programs take.
+IDS_IN_ADDRESS = 60
 
 _DESK = "_review_desk"
 _PICKED = "_picked_points"
 _NOTICE = "_notice"
 _ASKED_PROJECT = "_asked_project"
+_FOR_REVIEW = "_sent_to_review"
+_FOR_LABELS = "_sent_to_label"
+_OPENED_MAPS = "_opened_test_maps"
+_SENT_TO_REVIEW = "_sent_to_review"
+_PENDING = "_pending_verdict"
+_SELECTION = "_verdict_table"
 
 
 @st.cache_resource(show_spinner=False)
@@ -48,13 +66,13 @@ def project_id() -> str | None:
 
 
 def choose(key: str, value: str) -> None:
-    """Make `value` the choice of PROJECT or RUN, in this tab and in its address."""
+    """Make `value` the choice of PROJECT, RUN or MAP, in this tab and in its address."""
     st.session_state[key] = value
     st.query_params[key] = value
 
 
 def selector(key: str, known: Sequence[str]) -> str:
-    """Prepare the selector of PROJECT or RUN just before it is drawn; returns its widget key.
+    """Prepare the selector of PROJECT, RUN or MAP just before it is drawn; returns its widget key.
 
     It shows the last choice of this tab, else the one in the address, else the first.
     """
@@ -149,15 +167,43 @@ def review_desk(signature: tuple[Any, ...], order: Iterable[str], start: str) ->
     return desk
 
 
-def filter_value(name: str, default: str) -> str:
-    return st.session_state.get(FILTERS[name], default)
+def narrowed(leaving_out: Sequence[str] = ()) -> int:
+    """How many filters let less than everything pass."""
+    return sum(
+        st.session_state.get(key, PASSES.get(name, ALL)) != PASSES.get(name, ALL)
+        for name, key in FILTERS.items()
+        if name not in leaving_out
+    )
 
 
 def clear_filters() -> None:
     """Let every filter pass all; the order stays. (A value that is only forgotten comes back from the address.)"""
     for name, key in FILTERS.items():
         if name != "Order":
-            st.session_state[key] = "" if name == "Words" else ALL
+            st.session_state[key] = PASSES.get(name, ALL)
+    forget_sent_to_review()
+
+
+def send_to_review(ids: Iterable[str]) -> None:
+    """Make these descriptions the ones that the review shows, until it is told to show all again."""
+    st.session_state[_SENT_TO_REVIEW] = list(ids)
+
+
+def sent_to_review() -> list[str]:
+    """The descriptions that another page or a link (address parameter `ids`) asks to review; empty for all.
+
+    A short list is kept in the address, so that the view can be passed on.
+    """
+    asked = [item for item in st.query_params.get("ids", "").split(",") if item]
+    ids = st.session_state.get(_SENT_TO_REVIEW) or asked
+    if ids and not asked and len(ids) <= IDS_IN_ADDRESS:
+        st.query_params["ids"] = ",".join(ids)
+    return ids
+
+
+def forget_sent_to_review() -> None:
+    st.session_state.pop(_SENT_TO_REVIEW, None)
+    st.query_params.pop("ids", None)
 
 
 def reviewer() -> str:
@@ -178,6 +224,35 @@ def picked_points(map_key: str) -> list[str]:
 
 def pick_points(map_key: str, ids: list[str]) -> None:
     st.session_state[_PICKED] = (map_key, ids)
+
+
+def send_to_review(description_ids: Sequence[str]) -> None:
+    """Descriptions that the review page is to show next, in this order; a list too long for an address."""
+    st.session_state[_FOR_REVIEW] = list(description_ids)
+
+
+def sent_to_review() -> list[str]:
+    """What `send_to_review` left; empty when nothing was sent."""
+    return st.session_state.get(_FOR_REVIEW, [])
+
+
+def send_to_label(image_ids: Sequence[str]) -> None:
+    """Images that the label page is to show next, in this order."""
+    st.session_state[_FOR_LABELS] = list(image_ids)
+
+
+def sent_to_label() -> list[str]:
+    """What `send_to_label` left; empty when nothing was sent."""
+    return st.session_state.get(_FOR_LABELS, [])
+
+
+def open_test_map(key: str) -> None:
+    """Remember that this tab opened a map with the sealed test set: drawing it again is no new look."""
+    st.session_state.setdefault(_OPENED_MAPS, set()).add(key)
+
+
+def test_map_is_open(key: str) -> bool:
+    return key in st.session_state.get(_OPENED_MAPS, ())
 
 
 def chart_selection(key: str) -> list[int]:
