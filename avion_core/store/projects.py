@@ -9,6 +9,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from avion_core.errors import DataError, NotFoundError
+from avion_core.store.classes import class_cards
 from avion_core.store.tables import Description, Project, ProjectClass, RuleVersion
 
 
@@ -52,11 +53,8 @@ def add_project(session: Session, project: Project, prompt_names: dict[str, str]
 
 
 def prompt_names(session: Session, project_id: str) -> dict[str, str]:
-    """Class key -> prompt name, by class key."""
-    rows = session.scalars(
-        select(ProjectClass).where(ProjectClass.project_id == project_id).order_by(ProjectClass.class_key)
-    )
-    return {row.class_key: row.prompt_name for row in rows}
+    """Class key -> prompt name of the classes in use, by class key."""
+    return {card.class_key: card.prompt_name for card in class_cards(session, project_id)}
 
 
 def add_descriptions(session: Session, project_id: str, rows: Iterable[dict[str, Any]]) -> int:

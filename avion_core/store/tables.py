@@ -103,7 +103,9 @@ class ProjectClass(Table):
     colour: Mapped[str] = mapped_column(default="")
     """#rrggbb, or empty for the palette's own."""
     retired: Mapped[bool] = mapped_column(default=False)
-    """Merged into another class; kept, so that the merge can be undone."""
+    """Merged into another class, or its making was undone; kept, so that this can be undone as well."""
+    merged_into: Mapped[str] = mapped_column(String(200), default="")
+    """Of a retired class, the one that has its images now; empty where there were none to take over."""
 
 
 class ClassChange(Table):
@@ -147,7 +149,7 @@ class Label(Table):
 
 
 class Description(Table):
-    """One candidate description as it was written or imported; never changed afterwards."""
+    """One candidate description as it was written or imported. Only its class changes, when classes merge or split."""
 
     __tablename__ = "descriptions"
     __table_args__ = (ForeignKeyConstraint(["project_id", "class_key"], ["classes.project_id", "classes.class_key"]),)

@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("parent", sa.String, nullable=False),
         sa.Column("colour", sa.String, nullable=False),
         sa.Column("retired", sa.Boolean, nullable=False),
+        sa.Column("merged_into", sa.String(200), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "class_key", name="pk_classes"),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_classes_project_id_projects"),
     )
