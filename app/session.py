@@ -46,7 +46,6 @@ _DESK = "_review_desk"
 _PICKED = "_picked_points"
 _NOTICE = "_notice"
 _ASKED_PROJECT = "_asked_project"
-_FOR_REVIEW = "_sent_to_review"
 _FOR_LABELS = "_sent_to_label"
 _OPENED_MAPS = "_opened_test_maps"
 _SENT_TO_REVIEW = "_sent_to_review"
@@ -224,16 +223,6 @@ def picked_points(map_key: str) -> list[str]:
 
 def pick_points(map_key: str, ids: list[str]) -> None:
     st.session_state[_PICKED] = (map_key, ids)
-
-
-def send_to_review(description_ids: Sequence[str]) -> None:
-    """Descriptions that the review page is to show next, in this order; a list too long for an address."""
-    st.session_state[_FOR_REVIEW] = list(description_ids)
-
-
-def sent_to_review() -> list[str]:
-    """What `send_to_review` left; empty when nothing was sent."""
-    return st.session_state.get(_FOR_REVIEW, [])
 
 
 def send_to_label(image_ids: Sequence[str]) -> None:
