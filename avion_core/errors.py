@@ -68,6 +68,18 @@ class NotFoundError(AvionError):
     cause = "missing"
 
 
+class AccountError(AvionError):
+    """A name, password, link or account that cannot be used."""
+
+    cause = "account"
+
+
+class RightsError(AvionError):
+    """A deed that is not this person's to do."""
+
+    cause = "rights"
+
+
 class StoreError(AvionError):
     """The database or its folder cannot be used."""
 

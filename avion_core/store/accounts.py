@@ -1,0 +1,64 @@
+"""Queries on accounts, invite links and signed-in browsers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from avion_core.store.tables import Account, Invite, SignIn, now
+
+
+def any_account(session: Session) -> bool:
+    """Whether people sign in here at all."""
+    return session.scalar(select(Account.id).limit(1)) is not None
+
+
+def account_named(session: Session, name: str) -> Account | None:
+    """The account of that name; "Ana" and "ana" are one person."""
+    return session.scalar(select(Account).where(func.lower(Account.name) == name.lower()))
+
+
+def all_accounts(session: Session) -> Sequence[Account]:
+    """Every account, the oldest first."""
+    return session.scalars(select(Account).order_by(Account.created_at, Account.name)).all()
+
+
+def count_enabled_admins(session: Session) -> int:
+    """How many people could still let others in."""
+    query = select(func.count()).where(Account.role == "admin", Account.disabled_at.is_(None))
+    return session.scalar(query) or 0
+
+
+def open_invite(session: Session, secret_hash: str) -> Invite | None:
+    """The unused link with that secret, until it expires; locked against a second use at the same moment."""
+    query = select(Invite).where(
+        Invite.secret_hash == secret_hash, Invite.account_id.is_(None), Invite.expires_at > now()
+    )
+    return session.scalar(query.with_for_update())
+
+
+def open_invites(session: Session) -> Sequence[Invite]:
+    """Links that could still be used, the newest first."""
+    query = select(Invite).where(Invite.account_id.is_(None), Invite.expires_at > now())
+    return session.scalars(query.order_by(Invite.id.desc())).all()
+
+
+def signed_in(session: Session, secret_hash: str) -> Account | None:
+    """The enabled account of the browser that holds this secret."""
+    query = select(Account).join(SignIn, SignIn.account_id == Account.id)
+    return session.scalar(
+        query.where(
+            SignIn.secret_hash == secret_hash,
+            SignIn.ended_at.is_(None),
+            SignIn.expires_at > now(),
+            Account.disabled_at.is_(None),
+        )
+    )
+
+
+def end_sign_ins(session: Session, *, account_id: str | None = None, secret_hash: str | None = None) -> None:
+    """Sign out every browser of an account, or the one browser that holds a secret."""
+    mine = SignIn.account_id == account_id if account_id else SignIn.secret_hash == secret_hash
+    session.execute(update(SignIn).where(mine, SignIn.ended_at.is_(None)).values(ended_at=now()))
