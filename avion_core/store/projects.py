@@ -85,6 +85,12 @@ def newest_rules(session: Session, project_id: str) -> RuleVersion | None:
     return session.scalars(query.order_by(RuleVersion.number.desc()).limit(1)).first()
 
 
+def all_rules(session: Session, project_id: str) -> list[RuleVersion]:
+    """Every version of the rules that was saved, the oldest first."""
+    query = select(RuleVersion).where(RuleVersion.project_id == project_id)
+    return list(session.scalars(query.order_by(RuleVersion.number)))
+
+
 def add_rules(
     session: Session, project_id: str, prototypes: dict[str, Any], descriptions: dict[str, Any], reviewer: str
 ) -> int:

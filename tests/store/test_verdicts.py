@@ -50,12 +50,12 @@ def test_undo_walks_back_one_decision_at_a_time(session, project, decide, standi
     decide("d1", "accept")
     decide("d2", "reject")
     decide("d1", "reject")
-    assert undo(session, project, "me") == "d1"
+    assert undo(session, project, "me") == ["d1"]
     assert standing() == {"d1": "accepted", "d2": "rejected"}
-    assert undo(session, project, "me") == "d2"
-    assert undo(session, project, "me") == "d1"
+    assert undo(session, project, "me") == ["d2"]
+    assert undo(session, project, "me") == ["d1"]
     assert standing() == {}
-    assert undo(session, project, "me") is None
+    assert undo(session, project, "me") == []
 
 
 def test_undo_of_an_undecide_brings_the_decision_back(session, project, decide, standing):
@@ -69,14 +69,14 @@ def test_after_an_undo_one_decides_anew(session, project, decide, standing):
     decide("d1", "accept")
     undo(session, project, "me")
     decide("d1", "reject")
-    assert undo(session, project, "me") == "d1"
+    assert undo(session, project, "me") == ["d1"]
     assert standing() == {}
 
 
 def test_undo_leaves_other_reviewers_alone(session, project, decide, standing):
     decide("d1", "accept", reviewer="ann")
     decide("d2", "accept", reviewer="bob")
-    assert undo(session, project, "ann") == "d1"
+    assert undo(session, project, "ann") == ["d1"]
     assert standing() == {"d2": "accepted"}
 
 
@@ -107,8 +107,8 @@ def test_the_same_token_is_one_decision(session, project, decide):
     first = decide("d1", "accept", token="key-1")
     assert decide("d1", "accept", token="key-1").id == first.id
     assert len(history(session, project, "d1")) == 1
-    assert undo(session, project, "me", token="key-2") == "d1"
-    assert undo(session, project, "me", token="key-2") == "d1"
+    assert undo(session, project, "me", token="key-2") == ["d1"]
+    assert undo(session, project, "me", token="key-2") == ["d1"]
     assert len(history(session, project, "d1")) == 2
 
 

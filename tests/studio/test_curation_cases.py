@@ -76,9 +76,9 @@ def test_undo_and_history(home, described, curation):
     first = curation.table["description_id"][0]
     record_verdict(home, described.id, first, "accept", token="1")
     record_verdict(home, described.id, first, "accept", token="1")
-    assert undo(home, described.id, "me", token="2") == first
-    assert undo(home, described.id, "me", token="2") == first
-    assert undo(home, described.id, "me") is None
+    assert undo(home, described.id, "me", token="2") == [first]
+    assert undo(home, described.id, "me", token="2") == [first]
+    assert undo(home, described.id, "me") == []
     assert [entry.verdict for entry in history(home, described.id, first)] == ["accept", "undo"]
     assert get_project(home, described.id).verdicts == {}
 

@@ -1,13 +1,9 @@
-"""Curation: every description with the figures behind its fate, people's decisions, and what rules would change.
-
-Only training shots and validation images are looked at here; the test set stays sealed.
-"""
+"""The curation table: every description with the figures behind its fate, and what other rules would change."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 import torch
@@ -18,6 +14,7 @@ from avion_core.data.progress import Progress
 from avion_core.descriptions.rs_flag import load_rule_set
 from avion_core.errors import NotFoundError
 from avion_core.features.store import image_features, text_features
+from avion_core.prototypes.stakes import verdicts_that_matter
 from avion_core.prototypes.text_prototypes import (
     TextPrototypes,
     leave_one_out_influence,
@@ -25,18 +22,11 @@ from avion_core.prototypes.text_prototypes import (
     text_prototypes,
     visual_prototypes,
 )
-from avion_core.store import projects as rows
-from avion_core.store import verdicts
-from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
-from avion_core.store.tables import Verdict
-from avion_core.store.verdicts import Decision
 from avion_core.studio.candidates import read_candidates
 from avion_core.studio.models import open_towers
 from avion_core.studio.projects import get_project, read_manifest, read_splits
 from avion_core.studio.rules import run_config
-
-EVIDENCE_IMAGES = 4
 
 
 @dataclass(frozen=True)
@@ -68,7 +58,8 @@ class Curation(Preview):
     class-name template alone. M descriptions, C classes, D dimensions of the teacher.
     """
 
-    zeta: float
+    project_id: str
+    config: RunConfig
     class_keys: tuple[str, ...]
     template_accuracy: dict[str, float]
     candidates: pd.DataFrame
@@ -81,19 +72,21 @@ class Curation(Preview):
     images: dict[str, tuple[Tensor, Tensor]]
     """"train" and "validation" -> features (N, D) and labels (N,)."""
 
+    @property
+    def zeta(self) -> float:
+        """The robust z-score above which texts are cut."""
+        return self.config.prototypes.zeta
 
-@dataclass(frozen=True)
-class Match:
-    path: Path
-    similarity: float
+    def place(self, description_id: str) -> int:
+        """The row of a description.
 
-
-@dataclass(frozen=True)
-class Evidence:
-    """The class's training images that a description matches best and worst, the extreme one first."""
-
-    best: list[Match]
-    worst: list[Match]
+        Raises:
+            NotFoundError: there is none.
+        """
+        found = (self.table["description_id"] == description_id).to_numpy().nonzero()[0]
+        if not len(found):
+            raise NotFoundError("the project has no such description", "Reload the page.", value=description_id)
+        return int(found[0])
 
 
 def curation_table(
@@ -142,6 +135,7 @@ def curation_table(
     decided = _decide(candidates, embeddings, visual, template, class_keys, config.prototypes, config.descriptions)
     table = _readable(decided).join(candidates.drop(columns=["description_id", "class_key", "text", "verdict"]))
     table["influence"] = leave_one_out_influence(decided, embeddings)
+    table["matters"] = verdicts_that_matter(decided, embeddings, config.prototypes, images["validation"][0])
     return Curation(
         table=table,
         would_change=_would_change(table, table, names),
@@ -149,7 +143,8 @@ def curation_table(
         blocked=decided.blocked,
         vectors=decided.vectors,
         teacher_accuracy=_accuracy(decided.vectors, images),
-        zeta=config.prototypes.zeta,
+        project_id=summary.id,
+        config=config,
         class_keys=class_keys,
         template_accuracy=_accuracy(template, images),
         candidates=candidates.assign(class_name=[names[key] for key in candidates["class_key"]]),
@@ -183,67 +178,9 @@ def decision_preview(curation: Curation, prototypes: PrototypesConfig, descripti
     )
 
 
-def record_verdict(
-    home: Home,
-    project: str,
-    description_id: str,
-    verdict: Decision,
-    *,
-    reviewer: str = "me",
-    text: str | None = None,
-    reason: str = "",
-    token: str | None = None,
-) -> None:
-    """Write one person's decision down, for good; the same token again is the same decision.
-
-    Raises:
-        NotFoundError: no such project or description.
-        DescriptionError: a word that is no decision, or an edit without its text.
-    """
-    with writing(home.engine) as session:
-        project_id = rows.find_project(session, project).id
-        verdicts.add_verdict(
-            session, project_id, description_id, verdict, reviewer=reviewer, text=text, reason=reason, token=token
-        )
-
-
-def undo(home: Home, project: str, reviewer: str = "me", *, token: str | None = None) -> str | None:
-    """Take back the reviewer's newest decision that still holds; returns the description it was about."""
-    with writing(home.engine) as session:
-        return verdicts.undo(session, rows.find_project(session, project).id, reviewer, token)
-
-
-def history(home: Home, project: str, description_id: str) -> list[Verdict]:
-    """Everything anybody decided on a description, the oldest first, with undos."""
-    with reading(home.engine) as session:
-        return verdicts.history(session, rows.find_project(session, project).id, description_id)
-
-
-def evidence(home: Home, project: str, description_id: str) -> Evidence:
-    """The training shots of its class that a description, as it reads now, matches best and worst.
-
-    Raises:
-        NotFoundError: no such project or description.
-    """
-    summary = get_project(home, project)
-    config = run_config(home, summary.id)
-    candidates = read_candidates(home, summary.id).set_index("description_id")
-    if description_id not in candidates.index:
-        raise NotFoundError("the project has no such description", "Reload the page.", value=description_id)
-    class_key, text = str(candidates.at[description_id, "class_key"]), str(candidates.at[description_id, "text"])
-    towers = open_towers(home, config.teacher)
-    shots = read_splits(home, summary.id).shots(config.data.seed, config.data.shots)[class_key]
-    manifest = read_manifest(home, summary.id)
-    paths = dict(zip(manifest["image_id"], manifest["path"], strict=True))
-    images = [(image, summary.image_root / paths[image]) for image in shots]
-    features = image_features(towers, images, home.features, recipe=summary.recipe).cpu()
-    (embedding,) = text_features(towers, [text], home.features).cpu()
-    similarities = (features @ embedding).tolist()
-    matches = [Match(path, similarity) for (_, path), similarity in zip(images, similarities, strict=True)]
-    matches.sort(key=lambda match: match.similarity, reverse=True)
-    # With few shots no picture is shown both as a good match and as a bad one.
-    half = min(EVIDENCE_IMAGES, (len(matches) + 1) // 2)
-    return Evidence(best=matches[:half], worst=matches[half:][: -EVIDENCE_IMAGES - 1 : -1])
+def refresh(home: Home, curation: Curation) -> Curation:
+    """The curation with every verdict given since."""
+    return curation_table(home, curation.project_id, curation.config)
 
 
 def _decide(

@@ -1,0 +1,39 @@
+"""Curation: every description with the figures behind its fate, people's decisions, and what they are worth.
+
+Only training shots and validation images are looked at here; the test set stays sealed.
+"""
+
+from avion_core.store.verdicts import Decision
+from avion_core.studio.curation.deciding import (
+    history,
+    my_verdicts,
+    record_verdict,
+    record_verdicts,
+    undo,
+    undo_decision,
+)
+from avion_core.studio.curation.evidence import Confusable, Evidence, Match, confusable, evidence
+from avion_core.studio.curation.table import Curation, Preview, curation_table, decision_preview, refresh
+from avion_core.studio.curation.value import ReviewValue, review_value
+
+__all__ = [
+    "Confusable",
+    "Curation",
+    "Decision",
+    "Evidence",
+    "Match",
+    "Preview",
+    "ReviewValue",
+    "confusable",
+    "curation_table",
+    "decision_preview",
+    "evidence",
+    "history",
+    "my_verdicts",
+    "record_verdict",
+    "record_verdicts",
+    "refresh",
+    "review_value",
+    "undo",
+    "undo_decision",
+]
