@@ -12,6 +12,8 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 
 from avion_core.errors import StoreError
+from avion_core.store import backups
+from avion_core.store.filesystems import network_share
 
 SCHEMA = "0001"
 """The newest migration; a test holds it to the files in migrations/versions."""
@@ -28,10 +30,11 @@ def open_database(folder: Path) -> Engine:
     """Connect, and bring the schema up to date.
 
     Raises:
-        StoreError: the folder cannot be written, the address cannot be used, the file is no database, or a
-            newer AVION Studio wrote it.
+        StoreError: the folder cannot be written, the address cannot be used, the file is no database or lies on a
+            network share, or a newer AVION Studio wrote it.
     """
     url = database_url(folder)
+    _refuse_network_share(url)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
@@ -41,16 +44,16 @@ def open_database(folder: Path) -> Engine:
         raise StoreError(f"the home folder cannot be written ({error.strerror})", way_out, value=str(folder)) from error
     try:
         engine = _sqlite(url) if url.startswith("sqlite") else create_engine(url, pool_pre_ping=True)
-        _bring_up_to_date(engine)
+        bring_up_to_date(engine, folder)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         way_out = "Give an SQLAlchemy address such as postgresql+psycopg://user@host/avion, with its driver installed."
         raise StoreError(
-            f"AVION_DATABASE_URL cannot be used ({error})", way_out, value=_without_password(url)
+            f"AVION_DATABASE_URL cannot be used ({error})", way_out, value=without_password(url)
         ) from error
     except OperationalError as error:
         way_out = "See that the database is reachable, that you may write to it, and that its disk has room."
         what = f"the database cannot be opened ({error.orig})"
-        raise StoreError(what, way_out, value=_without_password(url)) from error
+        raise StoreError(what, way_out, value=without_password(url)) from error
     except Exception as error:
         # sqlite3 says "file is not a database" in its own broad class.
         if "not a database" not in str(error):
@@ -95,7 +98,34 @@ def _sqlite(url: str) -> Engine:
     return engine
 
 
-def _bring_up_to_date(engine: Engine) -> None:
+def _refuse_network_share(url: str) -> None:
+    """SQLite's write-ahead log is shared memory: between machines, and on many shares at all, it loses writes."""
+    try:
+        file = backups.sqlite_file(url)
+    except ArgumentError:
+        return  # said below, with the way out
+    share = network_share(file) if file else None
+    if share:
+        raise StoreError(
+            f"a SQLite database cannot be kept on a network share ({share})",
+            "Choose a folder on a disk of this machine with --home or AVION_HOME, keep only the database there with "
+            "AVION_DATABASE_URL=sqlite:////LOCAL/FOLDER/avion.sqlite3, or use PostgreSQL: "
+            "AVION_DATABASE_URL=postgresql+psycopg://user@host/avion.",
+            value=str(file),
+        )
+
+
+def backup_folder(folder: Path) -> Path:
+    """Where a home folder keeps the copies of its database."""
+    return folder / "backups"
+
+
+def bring_up_to_date(engine: Engine, folder: Path) -> None:
+    """Migrate the schema; of a SQLite database that holds something, a copy is made before.
+
+    Raises:
+        StoreError: a newer AVION Studio wrote the database, or the copy cannot be made.
+    """
     with engine.connect() as connection:
         found = _schema_of(connection)
     if found == SCHEMA:
@@ -107,6 +137,9 @@ def _bring_up_to_date(engine: Engine) -> None:
         way_out = "Update AVION Studio (pip install --upgrade avion-studio), or choose another folder with --home."
         what = f"the database was written by a newer AVION Studio (this one knows schemas up to {SCHEMA}), schema"
         raise StoreError(what, way_out, value=found)
+    file = backups.sqlite_file(str(engine.url))
+    if found is not None and file is not None:
+        backups.back_up(file, backup_folder(folder), "before-migration")
     with engine.execution_options(writes=True).begin() as connection:
         if connection.dialect.name == "postgresql":
             # Two programs that open a new database at once: the second waits here, then finds nothing to do.
@@ -120,7 +153,8 @@ def _schema_of(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """A database address as it may be shown."""
     try:
         return make_url(url).render_as_string(hide_password=True)
     except ArgumentError:

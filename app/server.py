@@ -1,0 +1,47 @@
+"""What `avion app` serves: the pages of app/main.py behind the gate of app/sign_in.py.
+
+`streamlit run app/main.py` serves the same pages for one person, without a form to sign in.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import streamlit as st
+from starlette.middleware import Middleware
+
+from app import sign_in
+from avion_core.errors import AvionError
+from avion_core.studio.backup import back_up_if_due
+
+_LOOK_EVERY_SECONDS = 3600
+
+
+@asynccontextmanager
+async def _daily_backups(_: st.App) -> AsyncIterator[None]:
+    """See at the start and then every hour whether a backup is due."""
+
+    async def look() -> None:
+        while True:
+            try:
+                await anyio.to_thread.run_sync(back_up_if_due, sign_in.studio())
+            except AvionError as error:  # a full disk, say: the studio goes on, and the settings page says so too
+                logging.getLogger(__name__).warning("No backup was made. %s", error)
+            await anyio.sleep(_LOOK_EVERY_SECONDS)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(look)
+        yield
+        tasks.cancel_scope.cancel()
+
+
+app = st.App(
+    Path(__file__).with_name("main.py"),
+    routes=sign_in.ROUTES,
+    middleware=[Middleware(sign_in.Gate)],
+    lifespan=_daily_backups,
+)

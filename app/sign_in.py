@@ -1,0 +1,199 @@
+"""The gate before the studio: who may pass, the sign-in form, and the form behind an invite link.
+
+A page under Streamlit can read cookies (`st.context.cookies`) but cannot set one, and what is typed into its widgets
+travels through the session and its state. So the forms are plain HTML, served beside the pages by the same ASGI server
+(`st.App`, app/server.py): a password goes from the form into one request and no further, password managers know what
+they see, and the answer sets the cookie that a refresh of the browser survives. It is HttpOnly (no script reads it),
+SameSite=Lax (other sites' requests come without it), Secure where the server speaks HTTPS, and holds a random secret of
+which the database knows the hash alone: signing out or disabling an account makes it worthless at the server.
+
+`Gate` asks at every request, also for pictures, uploads and the pages' WebSocket; app/main.py asks once more at every
+run, which ends the work of a browser whose connection was open when its account was disabled.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import cache
+from html import escape
+from pathlib import Path
+from string import Template
+from urllib.parse import parse_qs, quote, urlsplit
+
+from anyio import to_thread
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from avion_core.errors import AccountError
+from avion_core.studio import accounts
+from avion_core.studio.home import Home
+
+SIGN_IN, JOIN = "/account/sign-in", "/account/join"
+_HEALTH = "/_stcore/health"
+_LARGEST_FORM = 8192
+_HERE = Path(__file__).parent
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
+    # An invite's secret is in the address: no other site shall hear of it. ("no-referrer" would blank Origin as well.)
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@cache
+def studio() -> Home:
+    """The home that this server serves."""
+    return Home()
+
+
+class Gate:
+    """ASGI middleware: lets a request pass when it needs no sign-in or comes from a browser that is signed in."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket") and not _is_open(scope["path"]):
+            refusal = await to_thread.run_sync(_refusal, HTTPConnection(scope))
+            if refusal is not None:
+                if scope["type"] == "websocket":
+                    await send({"type": "websocket.close", "code": 1008})
+                else:
+                    await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def _is_open(path: str) -> bool:
+    return path in (SIGN_IN, _HEALTH) or path.startswith(f"{JOIN}/")
+
+
+def _refusal(request: HTTPConnection) -> Response | None:
+    """What to answer instead of the page; None lets the request pass."""
+    person = accounts.person_of(studio(), request.cookies.get(accounts.cookie_name(studio())))
+    if person is None:
+        if request.scope["type"] == "http" and "text/html" in request.headers.get("accept", ""):
+            wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            return RedirectResponse(f"{SIGN_IN}?next={quote(wanted, safe='')}", 303)
+        return PlainTextResponse("Sign in first.", 401)
+    if person == accounts.ALONE and not _is_this_machine(request.url.hostname or ""):
+        # A web page elsewhere can give its own name this machine's address and so read a studio without a sign-in.
+        return PlainTextResponse(
+            "Without accounts the studio answers on this machine alone, as 127.0.0.1 or localhost. "
+            "To share it, start it with `avion app --lan`.",
+            403,
+        )
+    return None
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+async def _sign_in(request: Request) -> Response:
+    onward = _inside(request.query_params.get("next", "/"))
+    if request.method == "GET":
+        return _form("Sign in", "This studio is shared. Sign in to go on.", _SIGN_IN_FIELDS, "Sign in")
+    fields = await _fields(request)
+    address = request.client.host if request.client else ""
+    try:
+        secret = await to_thread.run_sync(
+            accounts.sign_in, studio(), fields.get("name", ""), fields.get("password", ""), address
+        )
+    except AccountError as error:
+        text = "This studio is shared. Sign in to go on."
+        return _form("Sign in", text, _SIGN_IN_FIELDS, "Sign in", wrong=error, name=fields.get("name", ""))
+    return _enter(request, secret, onward)
+
+
+async def _join(request: Request) -> Response:
+    secret = request.path_params["secret"]
+    fields = await _fields(request) if request.method == "POST" else {}
+    wrong = None
+    try:
+        if fields:
+            name, password = fields.get("name", ""), fields.get("password", "")
+            browser = await to_thread.run_sync(accounts.accept_invite, studio(), secret, name, password)
+            return _enter(request, browser, "/")
+    except AccountError as error:
+        wrong = error
+    try:
+        offered = await to_thread.run_sync(accounts.read_invite, studio(), secret)
+    except AccountError as error:
+        return _form("This link cannot be used", "", "", "", wrong=error)
+    if offered.resets:
+        return _form(f"Hello, {offered.resets}", "Choose a new password.", _PASSWORD, "Save and sign in", wrong=wrong)
+    text = f"{offered.made_by} invites you to this studio as {offered.role}. Choose a name and a password."
+    return _form("Join the studio", text, _NAME + _PASSWORD, "Join", wrong=wrong, name=fields.get("name", ""))
+
+
+ROUTES = [
+    Route(SIGN_IN, _sign_in, methods=["GET", "POST"]),
+    Route(f"{JOIN}/{{secret}}", _join, methods=["GET", "POST"]),
+]
+
+_NAME_FIELD = (
+    '<label>Name<input name="name" value="$name" autocomplete="username" maxlength="40" required autofocus></label>'
+)
+_NAME = _NAME_FIELD.replace("Name<", "Name<small>Your verdicts are kept under it.</small><")
+_PASSWORD = (
+    f"<label>Password<small>{accounts.SHORTEST_PASSWORD} characters or more; a sentence is fine.</small>"
+    f'<input name="password" type="password" autocomplete="new-password" minlength="{accounts.SHORTEST_PASSWORD}" '
+    "required></label>"
+)
+_SIGN_IN_FIELDS = _NAME_FIELD + (
+    '<label>Password<input name="password" type="password" autocomplete="current-password" required></label>'
+)
+
+
+def _form(
+    title: str, text: str, fields: str, button: str, *, wrong: AccountError | None = None, name: str = ""
+) -> HTMLResponse:
+    """The one page of this module. All that comes from people is escaped here."""
+    body = Template(fields).substitute(name=escape(name))
+    filled = Template((_HERE / "sign_in.html").read_text(encoding="utf-8")).substitute(
+        title=escape(title),
+        text=escape(text),
+        logo=(_HERE / "logo.svg").read_text(encoding="utf-8"),
+        alert=f'<p role="alert">{escape(str(wrong))}</p>' if wrong else "",
+        form=f'<form method="post">{body}<button>{escape(button)}</button></form>' if button else "",
+    )
+    return HTMLResponse(filled, 400 if wrong else 200, _HEADERS)
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    """What was typed into the form; nothing when the form came from another site or is too large to be ours."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        return {}
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_FORM:
+            return {}
+    return {key: values[0] for key, values in parse_qs(body.decode("utf-8", "replace")).items()}
+
+
+def _enter(request: Request, secret: str, onward: str) -> Response:
+    answer = RedirectResponse(onward, 303, {"Cache-Control": "no-store"})
+    answer.set_cookie(
+        accounts.cookie_name(studio()),
+        secret,
+        max_age=accounts.SIGN_IN_DAYS * 24 * 3600,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+def _inside(address: str) -> str:
+    """An address within the studio; "/" for one that leads elsewhere."""
+    return address if address.startswith("/") and address[1:2] not in ("/", "\\") else "/"

@@ -1,0 +1,154 @@
+"""Copies of the SQLite database, made and put back by SQLite's online backup while others read and write.
+
+A backup is one whole file; no writer has to stop, and none sees a database that is half restored.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, get_args
+
+from sqlalchemy import make_url
+
+from avion_core.errors import StoreError
+
+Kind = Literal["daily", "by-hand", "before-migration", "before-restore"]
+KEPT = {"daily": 14, "before-migration": 5, "before-restore": 5}
+"""How many of each kind stay; those made by hand stay until somebody deletes them."""
+
+_STAMP = "%Y%m%dT%H%M%S%fZ"
+# What people and trainings leave in the database, with the columns that name a row.
+_HUMAN_WORK = {
+    "projects": "id",
+    "descriptions": "project_id || '/' || description_id",
+    "verdicts": "id",
+    "labels": "id",
+    "rule_versions": "id",
+    "class_changes": "id",
+    "runs": "id",
+    "accounts": "id",
+}
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One copy of the database; its file's name says when and why it was made."""
+
+    path: Path
+    made_at: datetime
+    kind: str
+    size_bytes: int
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite address; None for a server's database and for one in memory."""
+    parsed = make_url(url)
+    in_file = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
+    return Path(parsed.database or "") if in_file else None
+
+
+def list_backups(folder: Path) -> list[Backup]:
+    """What lies in the folder of backups, the newest first."""
+    found = []
+    for path in folder.glob("*.sqlite3"):
+        stamp, _, kind = path.stem.partition("-")
+        try:
+            made_at = datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+        except ValueError:
+            continue  # somebody's own file
+        if kind in get_args(Kind):
+            found.append(Backup(path, made_at, kind, path.stat().st_size))
+    return sorted(found, key=lambda backup: backup.made_at, reverse=True)
+
+
+def back_up(database: Path, folder: Path, kind: Kind) -> Backup:
+    """Copy the database as it is now, and let the oldest copies of this kind go.
+
+    Raises:
+        StoreError: the folder cannot be written, or its disk is full.
+    """
+    made_at = datetime.now(UTC)
+    target = folder / f"{made_at.strftime(_STAMP)}-{kind}.sqlite3"
+    unfinished = target.with_suffix(".part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _opened(database) as live, closing(sqlite3.connect(unfinished)) as copy:
+            live.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a write-ahead log beside it
+        os.replace(unfinished, target)
+    except (OSError, sqlite3.Error) as error:
+        with suppress(OSError):
+            unfinished.unlink()
+        way_out = "Free space there, or check its rights."
+        raise StoreError(f"the database could not be backed up ({error})", way_out, value=str(folder)) from error
+    for old in [backup for backup in list_backups(folder) if backup.kind == kind][KEPT.get(kind, 1_000_000) :]:
+        old.path.unlink()
+    return Backup(target, made_at, kind, target.stat().st_size)
+
+
+def restore(backup: Path, database: Path) -> None:
+    """Put a copy in the place of all that the database holds, in one transaction that other programs wait for.
+
+    Raises:
+        StoreError: the copy is damaged, or the database cannot be written.
+    """
+    check(backup)
+    try:
+        with _opened(backup) as copy, closing(sqlite3.connect(database, timeout=30)) as live:
+            copy.backup(live)
+            live.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.Error as error:
+        way_out = "Stop the trainings and servers that use it, and try again."
+        raise StoreError(f"the backup could not be put back ({error})", way_out, value=str(database)) from error
+
+
+def check(backup: Path) -> None:
+    """Read the copy through.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    try:
+        with _opened(backup) as copy:
+            found = copy.execute("PRAGMA integrity_check").fetchone()[0]
+    except sqlite3.Error as error:
+        found = str(error)
+    if found != "ok":
+        raise StoreError(f"the backup is damaged ({found})", "Choose another one.", value=backup.name)
+
+
+def schema_of(backup: Path) -> str | None:
+    """The schema that a copy has, or None where it is no database of the studio's."""
+    with _opened(backup) as copy:
+        if copy.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone() is None:
+            return None
+        return copy.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+
+
+def lost_by(backup: Path, database: Path) -> dict[str, int]:
+    """How many rows of each table the database has and the backup does not have; tables without any are left out."""
+    lost = {}
+    with _opened(database) as live:
+        live.execute("ATTACH ? AS copy", (f"{backup.absolute().as_uri()}?mode=ro",))
+        known = {name for (name,) in live.execute("SELECT name FROM copy.sqlite_master WHERE type = 'table'")}
+        for table, row in _HUMAN_WORK.items():
+            but = f" WHERE {row} NOT IN (SELECT {row} FROM copy.{table})" if table in known else ""
+            lost[table] = live.execute(f"SELECT count(*) FROM main.{table}{but}").fetchone()[0]
+    return {table: count for table, count in lost.items() if count}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """A file that is there; SQLite alone would make an empty one."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=30)) as connection:
+        yield connection
