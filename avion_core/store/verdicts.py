@@ -26,7 +26,7 @@ from avion_core.store.tables import Description, RuleVersion, Verdict
 
 Decision = Literal["accept", "reject", "edit", "undecide", "skip"]
 DECISIONS: tuple[Decision, ...] = ("accept", "reject", "edit", "undecide", "skip")
-BULK_DECISIONS: tuple[Decision, ...] = ("accept", "reject", "undecide")
+BULK_DECISIONS: tuple[Decision, ...] = ("accept", "reject", "undecide", "skip")
 
 _IDS_A_QUERY = 500  # databases limit how many values one statement may carry
 

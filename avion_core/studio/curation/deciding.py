@@ -18,6 +18,7 @@ _STANDING = {
     "undecide": "undecided",
     "skip": "skipped",
 }
+_DID = {"accept": "Accepted", "reject": "Rejected", "undecide": "Took back the verdicts on", "skip": "Skipped"}
 
 
 def record_verdict(
@@ -66,7 +67,7 @@ def record_verdicts(
     reason: str = "",
     batch: str | None = None,
 ) -> str:
-    """Accept, reject or un-decide many descriptions in one go; all of it is written, or nothing.
+    """Accept, reject, skip or un-decide many descriptions in one go; all of it is written, or nothing.
 
     Args:
         batch: the same batch again adds nothing.
@@ -84,8 +85,7 @@ def record_verdicts(
             session, project_id, description_ids, verdict, reviewer=reviewer, reason=reason, batch=batch
         )
         if added:
-            did = {"accept": "Accepted", "reject": "Rejected", "undecide": "Took back the verdicts on"}[verdict]
-            journal.note(session, project_id, "review", f"{did} {_counted(added)} in one go.", reviewer)
+            journal.note(session, project_id, "review", f"{_DID[verdict]} {_counted(added)} in one go.", reviewer)
     return batch
 
 
