@@ -8,7 +8,8 @@ import streamlit as st
 from app import session, shell
 from app.components.guard import empty_state
 from app.components.project_forms import import_form, project_form
-from avion_core.studio.projects import ProjectSummary, get_project, list_projects, rename_prompt
+from avion_core.studio.classes import rename_class
+from avion_core.studio.projects import ProjectSummary, get_project, list_projects
 from avion_core.studio.training import list_runs
 
 
@@ -101,7 +102,7 @@ def class_table(project: ProjectSummary) -> None:
     )
     changed = edited["prompt name"][edited["prompt name"] != table["prompt name"]]
     for class_key, name in changed.items():
-        rename_prompt(session.home(), project.id, str(class_key), name)
+        rename_class(session.home(), project.id, str(class_key), name, who=session.reviewer())
     if len(changed):
         session.say_after_rerun("Prompt name saved")
         st.rerun()

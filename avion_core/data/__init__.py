@@ -8,7 +8,7 @@ from avion_core.data.problems import ImageError, Problem
 from avion_core.data.progress import Progress
 from avion_core.data.recipe import RenderingRecipe, suggest_recipe
 from avion_core.data.scan import Scan, scan_folder
-from avion_core.data.splits import Splits, base_and_novel, make_splits
+from avion_core.data.splits import Splits, base_and_novel, make_splits, undrawn
 
 __all__ = [
     "DATA_SETS",
@@ -30,4 +30,5 @@ __all__ = [
     "read_captions",
     "scan_folder",
     "suggest_recipe",
+    "undrawn",
 ]

@@ -1,4 +1,7 @@
-"""Label files: CSV or Parquet with the columns path, label and, if wanted, group and split."""
+"""Label files: CSV or Parquet with the columns path, label and, if wanted, group and split.
+
+A caption file (JSON) serves too: it names pictures and their split, and gives no labels.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from avion_core.data.captions import read_captions
 from avion_core.data.class_names import is_readable
 from avion_core.data.problems import Problem
 from avion_core.errors import DataError
@@ -83,6 +87,8 @@ def read_labels(file: Path, root: Path, pictures: set[str]) -> tuple[dict[str, L
 def _read_table(file: Path) -> pd.DataFrame:
     if not file.is_file():
         raise DataError("the label file does not exist", "Check the path.", value=str(file))
+    if file.suffix.lower() == ".json":
+        return read_captions(file).table.drop(columns="captions").assign(label="")
     try:
         if file.suffix.lower() == ".parquet":
             return pd.read_parquet(file)
@@ -92,7 +98,8 @@ def _read_table(file: Path) -> pd.DataFrame:
         raise DataError("the label file is not UTF-8", "Save it again as CSV UTF-8.", value=str(file)) from error
     except (ValueError, OSError) as error:
         raise DataError("the label file cannot be read", f"Mend or re-export it: {error}.", value=str(file)) from error
-    raise DataError("the label file is of an unknown kind", "Give a file ending in .csv or .parquet.", value=str(file))
+    way_out = "Give a file ending in .csv, .parquet or .json."
+    raise DataError("the label file is of an unknown kind", way_out, value=str(file))
 
 
 def _text(value: object) -> str:

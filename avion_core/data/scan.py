@@ -66,13 +66,15 @@ def scan_folder(
     *,
     recipe: RenderingRecipe = RenderingRecipe(),  # noqa: B008 - frozen
     labels: Path | None = None,
+    class_folders: bool = True,
     progress: Progress | None = None,
 ) -> Scan:
     """Read every picture below `root` once: hash it, decode it by the recipe, and report what cannot be used.
 
     Without a label file, a picture's class is the first folder on its way (none directly in `root`: unlabelled),
     and folders inside a class folder are groups. With one (CSV or Parquet: path, label and, if wanted, group and
-    split), it alone gives labels, and pictures that it does not list are unlabelled.
+    split; or a caption JSON), it alone gives labels, and pictures that it does not list are unlabelled.
+    `class_folders` off leaves all pictures unlabelled, and their folders mean nothing.
 
     Copies of one content become one row: the first labelled path. Copies whose labels differ become one unlabelled
     row, and copies whose fixed splits differ go to the test set, so that no doubt leaks into training.
@@ -81,14 +83,12 @@ def scan_folder(
         DataError: no such folder, no picture in it, or a label file that cannot be used as a whole.
     """
     root = Path(root)
-    if not root.is_dir():
-        raise DataError("the image folder does not exist", "Check the path.", value=str(root))
     paths, problems = _list_pictures(root, labels)
-    if not paths:
-        raise DataError("the folder holds no picture", f"Pictures end in {', '.join(SUFFIXES)}.", value=str(root))
-    if labels is None:
+    if labels is None and class_folders:
         known = {path: _label_from_folders(path) for path in paths}
         problems += _layout_problems(known)
+    elif labels is None:
+        known = {}
     else:
         known, label_problems = read_labels(Path(labels), root, set(paths))
         problems += label_problems
@@ -110,7 +110,18 @@ def scan_folder(
     return Scan(manifest, sorted(problems, key=lambda problem: (problem.path, problem.kind)))
 
 
+def list_pictures(root: Path) -> list[str]:
+    """Paths, relative to the folder and sorted, of the files below it that look like pictures; none is opened.
+
+    Raises:
+        DataError: no such folder, or no picture in it.
+    """
+    return _list_pictures(Path(root), None)[0]
+
+
 def _list_pictures(root: Path, labels: Path | None) -> tuple[list[str], list[Problem]]:
+    if not root.is_dir():
+        raise DataError("the image folder does not exist", "Check the path.", value=str(root))
     pictures: list[str] = []
     problems: list[Problem] = []
     others: dict[str, list[str]] = defaultdict(list)
@@ -126,6 +137,8 @@ def _list_pictures(root: Path, labels: Path | None) -> tuple[list[str], list[Pro
             problems.append(Problem("unreadable", path, "It is not a regular file, or a link that leads nowhere."))
         else:
             pictures.append(path)
+    if not pictures:
+        raise DataError("the folder holds no picture", f"Pictures end in {', '.join(SUFFIXES)}.", value=str(root))
     for suffix, files in others.items():
         problems.append(
             Problem(

@@ -7,7 +7,12 @@ validation and an ordered list of training images per class, of which the K-shot
 
 Classes with few labels. A class needs two labelled images of different groups. Outside the test set a
 class gives a fifth of its images to validation, at most 4 and at least 1 where it has two, and the rest,
-at most `max_shots`, to training; a K-shot run takes what there is, and `Splits.notes` says so.
+at most `max_shots`, to training; a K-shot run takes what there is, and `Splits.notes` says so. Where no draw can be
+made yet, `undrawn` stands for it: no test and no validation images, and every label teaches.
+
+What people do afterwards. A drawn image never changes its part: relabelled, or its class merged or divided, it is
+looked for under its new class in the part it was drawn into. Images labelled later join the end of the training list
+in the order of labelling, unless their group is held out (`Splits.relabelled`).
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import fsum
 from typing import Literal
@@ -37,8 +42,9 @@ class Splits:
     Attributes:
         test: the one sealed test set of all shots and seeds.
         validation: seed -> class key -> ordered ids, at most VALIDATION_IMAGES.
-        train: seed -> class key -> ordered ids; the K-shot set is the first K.
-        max_shots: longest training list that was drawn.
+        train: seed -> class key -> ordered ids; the K-shot set is the first K. Merged and later labelled
+            images can make a list longer than `max_shots`.
+        max_shots: the most shots that a run may take.
         notes: one sentence for each class that has fewer images than were wanted.
 
     Raises:
@@ -63,6 +69,39 @@ class Splits:
                     "Test, validation and training images must be different; make the split anew.",
                     value=shared[0],
                 )
+
+    @property
+    def drawn(self) -> bool:
+        """Whether there is a test set."""
+        return bool(self.test)
+
+    def relabelled(
+        self, labels: Mapping[str, str], given: Sequence[str], groups: Mapping[str, str], class_keys: Iterable[str]
+    ) -> Splits:
+        """The same draw under other labels: no image changes its part, and one without a label is in none.
+
+        Args:
+            labels: image id -> class key as it stands now, "" for none.
+            given: images that people labelled, in the order of labelling; those that were not drawn join the
+                training lists at the end, except where an image of their group is in the test set or in that
+                seed's validation set: neighbours leak.
+            groups: image id -> group, "" for none.
+            class_keys: the classes as they stand now; one without images has empty lists.
+        """
+        keys = sorted(class_keys)
+        test = tuple(image for image in self.test if labels.get(image))
+        tested = {groups.get(image, "") for image in self.test}
+        validation: dict[int, ClassImages] = {}
+        train: dict[int, ClassImages] = {}
+        for seed, drawn in self.train.items():
+            held_out = self.validation[seed]
+            validation[seed] = _under_labels(held_out, labels, keys)
+            known = {*self.test, *_flat(held_out), *_flat(drawn)}
+            near_held_out = (tested | {groups.get(image, "") for image in _flat(held_out)}) - {""}
+            later = [image for image in given if image not in known and groups.get(image, "") not in near_held_out]
+            train[seed] = _under_labels(drawn, labels, keys, later)
+        notes = _notes(validation, train, self.max_shots) if self.drawn and keys else self.notes
+        return Splits(test, validation, train, self.max_shots, notes)
 
     def shots(self, seed: int, k: int) -> dict[str, list[str]]:
         """The K-shot training set: for each class its first k images (fewer where the class has fewer)."""
@@ -181,6 +220,12 @@ def make_splits(
             )
     test_ids = tuple(sorted(image for unit in test for images in unit.images.values() for image in images))
     return Splits(test_ids, validation, train, max_shots, _notes(validation, train, max_shots))
+
+
+def undrawn(*, seeds: Sequence[int] = (1, 2, 3), max_shots: int = 16) -> Splits:
+    """The splits of a project that has too few labels for a draw: nothing is held out."""
+    note = "There are no validation and test images yet: label two or more images of each class, then draw them."
+    return Splits((), {seed: {} for seed in seeds}, {seed: {} for seed in seeds}, max_shots, (note,))
 
 
 def base_and_novel(
@@ -324,6 +369,22 @@ def _ordered_images(units: list[_Unit], keys: Iterable[str], most: int, dataset:
         key: tuple(sorted(ids, key=lambda image: _rank(dataset, "order", seed, image))[:most])
         for key, ids in images.items()
     }
+
+
+def _flat(part: ClassImages) -> Iterable[str]:
+    return (image for images in part.values() for image in images)
+
+
+def _under_labels(
+    part: ClassImages, labels: Mapping[str, str], keys: Sequence[str], later: Sequence[str] = ()
+) -> ClassImages:
+    """Images by their present class: the drawn ones by rank, so that merged classes take turns, then later ones."""
+    ranked = sorted((rank, key, image) for key, images in part.items() for rank, image in enumerate(images))
+    by_class: dict[str, list[str]] = {key: [] for key in keys}
+    for image in [*(image for _, _, image in ranked), *later]:
+        if key := labels.get(image):
+            by_class[key].append(image)
+    return {key: tuple(images) for key, images in by_class.items()}
 
 
 def _notes(validation: dict[int, ClassImages], train: dict[int, ClassImages], max_shots: int) -> tuple[str, ...]:

@@ -102,14 +102,12 @@ def current_labels(session: Session, project_id: str) -> dict[str, str | None]:
     """
     holding = _holding(project_id).subquery()
     query = select(holding.c.image_id, holding.c.class_key).order_by(holding.c.id)
-    return {image_id: class_key for image_id, class_key in session.execute(query)}
+    return {row.image_id: row.class_key for row in session.execute(query)}
 
 
 def newest_label(session: Session, project_id: str) -> int:
     """The number of the newest row, 0 without any: it rises whenever a label is given or taken back."""
     return session.scalar(select(func.max(Label.id)).where(Label.project_id == project_id)) or 0
-
-
 
 
 def _holding(project_id: str) -> Select[Label]:

@@ -18,21 +18,24 @@ from avion_core.data.problems import Problem
 from avion_core.data.progress import Progress
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import scan_folder
-from avion_core.data.splits import Splits, make_splits
-from avion_core.errors import DataError, NotFoundError
+from avion_core.data.splits import VALIDATION_IMAGES, Splits, make_splits, undrawn
+from avion_core.errors import NotFoundError
 from avion_core.store import projects as rows
+from avion_core.store.classes import class_cards
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
-from avion_core.store.tables import Project, ProjectClass
+from avion_core.store.journal import note
+from avion_core.store.tables import Project
 from avion_core.store.verdicts import add_verdict, count_decisions
 from avion_core.studio.descriptions import import_descriptions
+from avion_core.studio.standing import standing
 
 Demo = Literal["ucmerced", "eurosat"]
 
 
 @dataclass(frozen=True)
 class ClassInfo:
-    """One class; `count` is its labelled images, the others are the parts of seed 1 at the most shots."""
+    """One class and its card; `count` is its labelled images, the others are the parts of seed 1 at the most shots."""
 
     key: str
     prompt_name: str
@@ -40,6 +43,14 @@ class ClassInfo:
     train: int
     validation: int
     test: int
+    local_name: str = ""
+    code: str = ""
+    definition: str = ""
+    includes: str = ""
+    excludes: str = ""
+    parent: str = ""
+    colour: str = ""
+    """#rrggbb, or empty for the palette's own."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +71,15 @@ class ProjectSummary:
     problems: list[Problem]
     notes: tuple[str, ...]
     """Classes with fewer images than a full draw takes, one sentence each."""
+    drawn: bool
+    """Whether test and validation images have been drawn; until then every label teaches."""
+    revision: str
+    """Another one whenever images, labels or the set of classes change: part of the key of what is made from them."""
     descriptions: int
     verdicts: dict[str, int]
     """How many descriptions stand accepted and rejected; none for those that nobody judged."""
+    blind: bool
+    """Reviewers see the verdicts of others on a description only after their own."""
     baseline_run: str | None
     """The run that others are compared with, pinned by a person."""
 
@@ -73,18 +90,24 @@ def create_project(
     image_root: Path,
     *,
     labels: Path | None = None,
+    class_folders: bool = True,
     recipe: RenderingRecipe | None = None,
     class_names: dict[str, str] | None = None,
     teacher: str = "georsclip-vit-h-14",
     student: str = "georsclip-vit-b-32",
     defaults: dict[str, Any] | None = None,
     modality: str = "optical",
+    who: str = "me",
     progress: Progress | None = None,
 ) -> ProjectSummary:
     """Read a folder of images, draw its splits once, and keep both.
 
+    A project may begin without labels, or with too few for a draw: they are given in the studio, and then drawn from
+    (`studio.labels`).
+
     Args:
-        labels: a table of path, label, group and split instead of class folders (see `data.scan`).
+        labels: a table of path, label, group and split instead of class folders, or a caption file (see `data.scan`).
+        class_folders: whether the folders in it are classes; if not, all images are unlabelled.
         recipe: how rasters become pictures; None takes 8-bit grey and RGB files as they are.
         class_names: class key -> prompt name, where the words made from the keys will not do.
         defaults: nested settings that every run of the project starts from (see `config.make_config`).
@@ -101,8 +124,8 @@ def create_project(
         rows.refuse_taken_name(session, name)
     root = Path(image_root).expanduser().absolute()
     recipe = recipe or RenderingRecipe()
-    scan = scan_folder(root, recipe=recipe, labels=labels, progress=progress)
-    splits = make_splits(scan.manifest, dataset=name)
+    scan = scan_folder(root, recipe=recipe, labels=labels, class_folders=class_folders, progress=progress)
+    splits = draw_or_wait(scan.manifest, dataset=name)
     project = Project(
         name=name,
         image_root=str(root),
@@ -117,7 +140,21 @@ def create_project(
         rows.add_project(session, project, prompt_names(class_keys) | (class_names or {}))
         # Inside the transaction: a project that is in the database has its files.
         _write_files(home.project_folder(project.id), scan.manifest, splits, scan.problems)
+        made = f"Made from {len(scan.manifest):,} images in {root}, {len(class_keys):,} classes."
+        note(session, project.id, "project", made, who)
     return get_project(home, project.id)
+
+
+def draw_or_wait(manifest: pd.DataFrame, *, dataset: str) -> Splits:
+    """The splits of a manifest's labels, or `undrawn` while a class has fewer than two labelled images.
+
+    Raises:
+        DataError: no usable image, or labels, groups and fixed splits that contradict one another.
+    """
+    labelled = Counter(manifest.loc[manifest["label"] != "", "label"])
+    if len(manifest) and (not labelled or min(labelled.values()) < 2):
+        return undrawn()
+    return make_splits(manifest, dataset=dataset)
 
 
 def open_demo(home: Home, which: Demo = "ucmerced", *, curated: bool = False) -> ProjectSummary:
@@ -165,6 +202,12 @@ def list_projects(home: Home) -> list[ProjectSummary]:
         return [_summary(home, session, project) for project in rows.list_projects(session)]
 
 
+def project_names(home: Home) -> dict[str, str]:
+    """Project id -> name, the oldest first."""
+    with reading(home.engine) as session:
+        return {project.id: project.name for project in rows.list_projects(session)}
+
+
 def get_project(home: Home, name_or_id: str) -> ProjectSummary:
     """One project by its name or id.
 
@@ -175,42 +218,24 @@ def get_project(home: Home, name_or_id: str) -> ProjectSummary:
         return _summary(home, session, rows.find_project(session, name_or_id))
 
 
-def rename_prompt(home: Home, project: str, class_key: str, prompt_name: str) -> None:
-    """Give a class other words in prompts; its label, descriptions and verdicts stay.
-
-    Raises:
-        NotFoundError: no such class.
-        DataError: no words, or words of another class.
-    """
-    words = " ".join(prompt_name.split())
-    with writing(home.engine) as session:
-        project_id = rows.find_project(session, project).id
-        row = session.get(ProjectClass, (project_id, class_key))
-        if row is None:
-            raise NotFoundError("the project has no such class", "Choose one that it has.", value=class_key)
-        others = {name.casefold() for key, name in rows.prompt_names(session, project_id).items() if key != class_key}
-        if not words or words.casefold() in others:
-            way_out = "Choose words that no other class has: the student tells classes apart by them."
-            raise DataError("a prompt name is empty or taken", way_out, value=prompt_name)
-        row.prompt_name = words
-
-
 def read_manifest(home: Home, project_id: str) -> pd.DataFrame:
-    """The project's images, one row per content (see `data.scan`)."""
-    return pd.read_parquet(home.project_folder(project_id) / "manifest.parquet")
+    """The project's images, one row per content (see `data.scan`), with their labels as they now stand."""
+    with reading(home.engine) as session:
+        return standing(home, session, project_id).manifest.copy()
 
 
 def read_splits(home: Home, project_id: str) -> Splits:
-    """The project's frozen splits."""
-    return Splits.from_json((home.project_folder(project_id) / "splits.json").read_text(encoding="utf-8"))
+    """The project's frozen splits, under the labels and classes as they now stand."""
+    with reading(home.engine) as session:
+        return standing(home, session, project_id).splits
 
 
 def _summary(home: Home, session: Session, project: Project) -> ProjectSummary:
-    folder = home.project_folder(project.id)
-    manifest, splits = read_manifest(home, project.id), read_splits(home, project.id)
-    counts = Counter(manifest["label"])
-    tested = Counter(manifest.loc[manifest["image_id"].isin(splits.test), "label"])
-    seed = min(splits.train)
+    problems = (home.project_folder(project.id) / "problems.json").read_text(encoding="utf-8")
+    now = standing(home, session, project.id)
+    counts = Counter(now.manifest["label"])
+    tested = Counter(now.manifest.loc[now.manifest["image_id"].isin(now.splits.test), "label"])
+    seed, most = min(now.splits.train), now.splits.max_shots
     return ProjectSummary(
         id=project.id,
         name=project.name,
@@ -220,23 +245,33 @@ def _summary(home: Home, session: Session, project: Project) -> ProjectSummary:
         teacher=project.teacher,
         student=project.student,
         defaults=project.defaults,
-        images=len(manifest),
-        labelled=len(manifest) - counts[""],
+        images=len(now.manifest),
+        labelled=len(now.manifest) - counts[""],
         classes=[
             ClassInfo(
-                key=key,
-                prompt_name=name,
-                count=counts[key],
-                train=len(splits.train[seed].get(key, ())),
-                validation=len(splits.validation[seed].get(key, ())),
-                test=tested[key],
+                key=card.class_key,
+                prompt_name=card.prompt_name,
+                count=counts[card.class_key],
+                train=min(most, len(now.splits.train[seed][card.class_key])),
+                validation=min(VALIDATION_IMAGES, len(now.splits.validation[seed][card.class_key])),
+                test=tested[card.class_key],
+                local_name=card.local_name,
+                code=card.code,
+                definition=card.definition,
+                includes=card.includes,
+                excludes=card.excludes,
+                parent=card.parent,
+                colour=card.colour,
             )
-            for key, name in rows.prompt_names(session, project.id).items()
+            for card in class_cards(session, project.id)
         ],
-        problems=[Problem(**entry) for entry in json.loads((folder / "problems.json").read_text(encoding="utf-8"))],
-        notes=splits.notes,
+        problems=[Problem(**entry) for entry in json.loads(problems)],
+        notes=now.splits.notes,
+        drawn=now.splits.drawn,
+        revision=now.revision,
         descriptions=rows.count_descriptions(session, project.id),
         verdicts=dict(count_decisions(session, project.id)),
+        blind=project.blind,
         baseline_run=project.baseline_run,
     )
 
@@ -258,13 +293,21 @@ def _take_reference_verdicts(home: Home, name: str, path: Path) -> None:
             )
 
 
+def write_splits(folder: Path, splits: Splits) -> None:
+    """Freeze a draw beside the project's manifest."""
+    _replace(folder / "splits.json", splits.to_json())
+
+
 def _write_files(folder: Path, manifest: pd.DataFrame, splits: Splits, problems: list[Problem]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / "manifest.parquet.part"
     manifest.to_parquet(unfinished, index=False)
     os.replace(unfinished, folder / "manifest.parquet")
-    listed = json.dumps([asdict(problem) for problem in problems], ensure_ascii=False)
-    for name, text in (("splits.json", splits.to_json()), ("problems.json", listed)):
-        unfinished = folder / f"{name}.part"
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, folder / name)
+    write_splits(folder, splits)
+    _replace(folder / "problems.json", json.dumps([asdict(problem) for problem in problems], ensure_ascii=False))
+
+
+def _replace(path: Path, text: str) -> None:
+    unfinished = path.with_name(f"{path.name}.part")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, path)

@@ -287,7 +287,7 @@ class TestLabelFiles:
             ("", "l.csv", "label file cannot be read", "No columns to parse"),
             ('path,label\n"a.png,forest\n', "l.csv", "label file cannot be read", "EOF inside string"),
             ("nonsense", "l.parquet", "label file cannot be read", "Mend or re-export it"),
-            ("path,label\n", "l.xlsx", "label file is of an unknown kind", "ending in .csv or .parquet"),
+            ("path,label\n", "l.xlsx", "label file is of an unknown kind", "ending in .csv, .parquet or .json"),
             (
                 "path,label,split\nloose.png,x,dev\n",
                 "l.csv",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from avion_core.config import DescriptionsConfig, PrototypesConfig
@@ -12,7 +14,6 @@ from avion_core.studio.projects import (
     open_demo,
     read_manifest,
     read_splits,
-    rename_prompt,
 )
 from avion_core.studio.rules import current_rules, run_config, save_rules
 
@@ -36,16 +37,34 @@ def test_splits_are_frozen(home, project, images):
     assert set(read_manifest(home, project.id)["image_id"]) >= test | shots
 
 
+def test_a_project_may_begin_without_labels_or_with_too_few(home, images, tmp_path):
+    flights = create_project(home, "flights", images, class_folders=False)
+    assert (flights.images, flights.labelled, flights.classes, flights.drawn) == (24, 0, [], False)
+    assert "label two or more images" in flights.notes[0]
+
+    few = tmp_path / "few.csv"
+    few.write_text("path,label\nbeach/00.png,beach\nforest/00.png,forest\nforest/01.png,forest\n")
+    project = create_project(home, "few", images, labels=few)
+    assert (project.labelled, project.drawn) == (3, False)
+    assert {entry.key: (entry.count, entry.train) for entry in project.classes} == {"beach": (1, 1), "forest": (2, 2)}
+
+
+def test_a_caption_file_names_pictures_and_their_split(home, images, tmp_path):
+    listed = [("beach/00.png", "train"), ("beach/01.png", "test"), ("gone.png", "val")]
+    captions = [{"filename": name, "split": split, "sentences": [{"raw": "Sand."}]} for name, split in listed]
+    (tmp_path / "captions.json").write_text(json.dumps({"images": captions}))
+    project = create_project(home, "captioned", images, labels=tmp_path / "captions.json")
+    manifest = read_manifest(home, project.id).set_index("path")
+    assert (project.images, project.labelled) == (24, 0)
+    assert manifest["split"].value_counts().to_dict() == {"": 22, "train": 1, "test": 1}
+    assert [problem.path for problem in project.problems] == ["gone.png"]
+
+
 def test_a_project_that_failed_leaves_its_name_free(home, images, tmp_path):
     with pytest.raises(DataError):
         create_project(home, "scenes", tmp_path / "nowhere")
     assert list_projects(home) == []
     create_project(home, "scenes", images)
-
-
-def test_a_prompt_name_is_changed(home, project):
-    rename_prompt(home, project.id, "golfcourse", " golf   links ")
-    assert get_project(home, project.id).classes[2].prompt_name == "golf links"
 
 
 def test_rules_are_versioned(home, project):
@@ -123,12 +142,6 @@ def test_the_demo_with_its_reference_verdicts(home):
          "The setting descriptions.modality cannot be used: x-ray."),
         (lambda home, images: open_demo(home, "mars"), NotFoundError,
          "There is no such demo: mars. Choose one of: ucmerced, eurosat."),
-        (lambda home, images: rename_prompt(home, "scenes", "volcano", "volcano"), NotFoundError,
-         "The project has no such class: volcano."),
-        (lambda home, images: rename_prompt(home, "scenes", "beach", "Forest"), DataError,
-         "A prompt name is empty or taken: Forest. Choose words that no other class has"),
-        (lambda home, images: rename_prompt(home, "scenes", "beach", " "), DataError,
-         "A prompt name is empty or taken"),
         (lambda home, images: import_descriptions(home, "scenes", images / "none.json"), DescriptionError, "none.json"),
         (lambda home, images: run_config(home, "scenes", "best"), ConfigError, "There is no such preset: best."),
         (lambda home, images: run_config(home, "scenes", "paper", {"data.shot": 1}), ConfigError,

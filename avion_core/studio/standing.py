@@ -1,0 +1,74 @@
+"""A project's images as they stand now: the frozen manifest and splits under the labels that people gave since."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+
+import pandas as pd
+from sqlalchemy.orm import Session
+
+from avion_core.data.splits import Splits
+from avion_core.store import projects as rows
+from avion_core.store.classes import successors
+from avion_core.store.home import Home
+from avion_core.store.labels import current_labels, newest_label
+
+_KEPT = 8
+
+_known: OrderedDict[tuple[object, ...], Standing] = OrderedDict()
+_lock = Lock()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Images, labels and splits of one moment; shared between callers, so copy before changing.
+
+    manifest: as the scan made it (see `data.scan`), `label` as it stands now. splits: the frozen draw under these
+    labels. given: images that people labelled, in the order of labelling. revision: another one whenever images,
+    labels or the set of classes change.
+    """
+
+    manifest: pd.DataFrame
+    splits: Splits
+    given: tuple[str, ...]
+    revision: str
+
+
+def standing(home: Home, session: Session, project_id: str) -> Standing:
+    """How the project stands; made anew only when files, labels or classes have changed."""
+    folder = home.project_folder(project_id)
+    files = (folder / "manifest.parquet", folder / "splits.json")
+    stamps = tuple(file.stat().st_mtime_ns for file in files)
+    class_keys = tuple(rows.prompt_names(session, project_id))
+    merged = successors(session, project_id)
+    key = (str(folder), stamps, newest_label(session, project_id), class_keys, tuple(merged.items()))
+    with _lock:
+        if key in _known:
+            _known.move_to_end(key)
+            return _known[key]
+    labels_given = current_labels(session, project_id)
+    manifest = pd.read_parquet(files[0])
+    drawn = Splits.from_json(files[1].read_text(encoding="utf-8"))
+    labels: dict[str, str] = dict(zip(manifest["image_id"], manifest["label"], strict=True))
+    came_labelled = [image for image, label in labels.items() if label]
+    labels |= {image: label or "" for image, label in labels_given.items() if image in labels}
+    labels = {image: merged.get(label, label) for image, label in labels.items()}
+    manifest = manifest.assign(label=pd.Series(list(labels.values()), index=manifest.index, dtype=str))
+    groups = dict(zip(manifest["image_id"], manifest["group"], strict=True))
+    # What a label file marks as held out never teaches; while nothing is drawn, the labels it came with do.
+    held_out = set(manifest.loc[manifest["split"].isin(["test", "validation"]), "image_id"])
+    teaching = dict.fromkeys(labels_given if drawn.drawn else [*came_labelled, *labels_given])
+    now = Standing(
+        manifest=manifest,
+        splits=drawn.relabelled(labels, [image for image in teaching if image not in held_out], groups, class_keys),
+        given=tuple(labels_given),
+        revision=hashlib.sha256(repr(key).encode()).hexdigest()[:16],
+    )
+    with _lock:
+        _known[key] = now
+        while len(_known) > _KEPT:
+            _known.popitem(last=False)
+    return now
