@@ -1,0 +1,128 @@
+"""Gemini, through google-genai with structured output."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from google import genai
+from google.genai import errors, types
+from pydantic import SecretStr
+
+from avion_core.descriptions.writers.prompt import Prompt
+from avion_core.descriptions.writers.reply import Reply
+from avion_core.descriptions.writers.writer import Answer, Busy, Unusable, WriterError, wait_asked_for
+
+DEFAULT_MODEL = "gemini-3.8-flash"
+"""Generally available since September 2026. The paper asked gemini-2.5-flash, which ends on 1 December 2026."""
+
+_ENDED = "STOP"
+_CUT_OFF = "MAX_TOKENS"
+_TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+
+
+class GeminiWriter:
+    """Asks a Gemini model.
+
+    Sampling is left to the model: its newest ones refuse requests that tune it.
+
+    Args:
+        key: an API key of the Gemini API.
+        timeout: seconds without an answer after which a request counts as lost.
+        base_url: another address of the same API, or None for Google's.
+    """
+
+    name = "gemini"
+
+    def __init__(
+        self, key: SecretStr, model: str = DEFAULT_MODEL, *, timeout: float = 180.0, base_url: str | None = None
+    ) -> None:
+        self.model = model
+        options = types.HttpOptions(
+            base_url=base_url,
+            timeout=round(timeout * 1000),
+            # The client's own repeats know no Retry-After; patience.py owns them all.
+            retry_options=types.HttpRetryOptions(attempts=1),
+        )
+        self._client = genai.Client(api_key=key.get_secret_value(), vertexai=False, http_options=options)
+
+    def write(self, prompt: Prompt) -> Answer:
+        parts = [types.Part.from_text(text=prompt.data)]
+        parts += [types.Part.from_bytes(data=picture, mime_type="image/jpeg") for picture in prompt.pictures]
+        began = time.monotonic()
+        try:
+            response = self._client.models.generate_content(
+                model=self.model,
+                contents=types.Content(role="user", parts=parts),
+                config=types.GenerateContentConfig(
+                    system_instruction=prompt.instructions,
+                    response_mime_type="application/json",
+                    response_json_schema=Reply.model_json_schema(),
+                ),
+            )
+        except errors.APIError as error:
+            raise _meaning(error, self.model) from None
+        except (OSError, ValueError) as error:  # a cut line, or a reply that is none of the API's
+            raise _unheard(error) from None
+        except Exception as error:
+            # The HTTP client's own errors share no base with Python's.
+            if not type(error).__module__.startswith("httpx"):
+                raise
+            raise _unheard(error) from None
+        return _answer(response, self.model, time.monotonic() - began)
+
+
+def _answer(response: types.GenerateContentResponse, model: str, seconds: float) -> Answer:
+    usage = response.usage_metadata or types.GenerateContentResponseUsageMetadata()
+    candidate = response.candidates[0] if response.candidates else None
+    reason = candidate.finish_reason.value if candidate and candidate.finish_reason else ""
+    parts = candidate.content.parts or [] if candidate and candidate.content else []
+    text = "".join(part.text for part in parts if part.text and not part.thought)
+    feedback = response.prompt_feedback
+    refused = feedback.block_reason.value if feedback and feedback.block_reason else ""
+    if not refused and reason not in ("", _ENDED, _CUT_OFF):
+        refused = reason
+    return Answer(
+        text=text,
+        model=response.model_version or model,
+        tokens_in=usage.prompt_token_count or 0,
+        tokens_out=(usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0),
+        seconds=seconds,
+        cut_off=reason == _CUT_OFF,
+        refused=refused,
+    )
+
+
+def _meaning(error: errors.APIError, model: str) -> WriterError:
+    said = str(error.details)
+    if error.code in (401, 403) or "API_KEY_INVALID" in said or "API key not valid" in said:
+        return WriterError(
+            "Gemini does not take the key", "Put a valid key into GEMINI_API_KEY and start again.", value=error.code
+        )
+    if error.code == 404:
+        return WriterError(
+            "Gemini has no such model", "Choose another with --model; your account's list has their names.", value=model
+        )
+    value = f"{error.code} {error.status or ''}".strip()
+    if error.code in _TRY_AGAIN or error.code >= 500:
+        return Busy(
+            "Gemini cannot answer now",
+            "Wait a while and ask again; lower the requests a minute if it is 429.",
+            value=value,
+            after=_wait(error, said),
+        )
+    return Unusable(
+        "Gemini does not take the request", "See the reason it gives.", value=f"{error.code} {error.status}"
+    )
+
+
+def _wait(error: errors.APIError, said: str) -> float | None:
+    headers = getattr(error.response, "headers", None) or {}
+    asked = wait_asked_for(headers.get("retry-after"))
+    # Quotas say it in the body too: {"@type": ".../google.rpc.RetryInfo", "retryDelay": "37s"}
+    in_body = re.search(r"'retryDelay': '(\d+(?:\.\d+)?)s'", said)
+    return asked if asked is not None else float(in_body.group(1)) if in_body else None
+
+
+def _unheard(error: Exception) -> Busy:
+    return Busy("no usable answer came from Gemini", "See the network, and ask again.", value=type(error).__name__)

@@ -1,0 +1,85 @@
+"""What every writer does, and what may go wrong when one is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from avion_core.descriptions.writers.prompt import Prompt
+from avion_core.errors import AvionError
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One reply, word for word.
+
+    model: as served, which may be another than was asked for. tokens_out: thinking included, as it is billed.
+    cut_off: the service stopped in the middle. refused: the service's own word for why it said nothing, or empty.
+    """
+
+    text: str
+    model: str
+    tokens_in: int
+    tokens_out: int
+    seconds: float
+    cut_off: bool = False
+    refused: str = ""
+
+
+class Writer(Protocol):
+    """Somebody who writes descriptions. It may be asked by several threads at once."""
+
+    @property
+    def name(self) -> str:
+        """The kind of writer: gemini, openai-compatible or file."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model asked for."""
+        ...
+
+    def write(self, prompt: Prompt) -> Answer:
+        """Ask once; nothing is asked again in here (patience.py does that).
+
+        Raises:
+            Busy: worth asking again. Unusable: this request will not do. WriterError: nobody need ask at all.
+        """
+        ...
+
+
+class WriterError(AvionError):
+    """The writer cannot be used at all: a wrong key, an unknown model, no credit."""
+
+    cause = "writer"
+
+
+class Unusable(WriterError):
+    """The service will not take this one request; others may do."""
+
+
+class Busy(WriterError):
+    """Not now: too many requests, trouble at the service, or no answer in time.
+
+    Args:
+        after: seconds the service asks to wait, or None where it does not say.
+    """
+
+    def __init__(self, what: str, way_out: str, *, value: object, after: float | None = None) -> None:
+        super().__init__(what, way_out, value=value)
+        self.after = after
+
+
+def wait_asked_for(header: str | None) -> float | None:
+    """Seconds that a Retry-After header asks for (a number or an HTTP date); None where there is none to be read."""
+    if header is None:
+        return None
+    if header.strip().replace(".", "", 1).isdecimal():
+        return float(header)
+    from datetime import UTC, datetime
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None

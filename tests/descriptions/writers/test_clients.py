@@ -1,0 +1,160 @@
+"""The real clients against a server that replays what services do."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from pydantic import SecretStr
+
+from avion_core.descriptions.writers.gemini import GeminiWriter
+from avion_core.descriptions.writers.openai_compatible import OpenAICompatibleWriter
+from avion_core.descriptions.writers.prompt import ClassCard, Imaging, compose, find_prompt
+from avion_core.descriptions.writers.writer import Busy, Unusable, Writer, WriterError, wait_asked_for
+from tests.descriptions.writers.loopback import KEY, Loopback, Say, loopback, written
+
+PROMPT = find_prompt("remote-sensing")
+KINDS = ["gemini", "openai-compatible"]
+
+
+def make(kind: str, server: Loopback, timeout: float = 20.0) -> Writer:
+    if kind == "gemini":
+        return GeminiWriter(SecretStr(KEY), "some-model", timeout=timeout, base_url=server.address)
+    return OpenAICompatibleWriter(SecretStr(KEY), "some-model", timeout=timeout, base_url=server.openai_url)
+
+
+def ask(count: int = 3, **more):
+    return compose(PROMPT, ClassCard("harbor", "harbor"), Imaging(), count, **more)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_good_reply(kind):
+    with loopback() as server:
+        answer = make(kind, server).write(ask(pictures=(b"\xff\xd8one", b"\xff\xd8two")))
+    assert len(json.loads(answer.text)["descriptions"]) == 3
+    assert (answer.model, answer.tokens_in, answer.tokens_out) == ("some-model-served", 400, 120)
+    assert not answer.refused
+    assert not answer.cut_off
+    (asked,) = server.asks
+    assert asked.instructions == PROMPT.text
+    assert (asked.key, asked.model, asked.pictures) == (KEY, "some-model", 2)
+    assert asked.data["class"] == {"name": "harbor"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_reply_cut_off_and_a_refusal_are_answers(kind):
+    with loopback(lambda ask: Say('{"descriptions": [{"te', cut_off=True)) as server:
+        assert make(kind, server).write(ask()).cut_off
+    with loopback(lambda ask: Say(refused="SAFETY")) as server:
+        assert make(kind, server).write(ask()).refused
+    with loopback(lambda ask: Say(text="", refused="")) as server:
+        assert make(kind, server).write(ask()).text == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 529])
+def test_trouble_is_busy_and_is_asked_once(kind, status):
+    with (
+        loopback(lambda ask: Say(status=status, headers={"Retry-After": "7"})) as server,
+        pytest.raises(Busy, match=rf"cannot answer now: {status}.*Wait a while") as raised,
+    ):
+        make(kind, server).write(ask())
+    assert len(server.asks) == 1  # the client itself repeats nothing
+    assert raised.value.after == 7.0
+
+
+def test_gemini_says_in_the_body_how_long_to_wait():
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "37s"}]
+    error = {"code": 429, "message": "quota", "status": "RESOURCE_EXHAUSTED", "details": details}
+    with (
+        loopback(lambda ask: Say(status=429, error=error)) as server,
+        pytest.raises(Busy, match="429 RESOURCE_EXHAUSTED") as raised,
+    ):
+        make("gemini", server).write(ask())
+    assert raised.value.after == 37.0
+
+
+def test_retry_after_is_a_number_or_a_date():
+    assert wait_asked_for("2.5") == 2.5
+    assert wait_asked_for(None) is None
+    assert wait_asked_for("soon") is None
+    in_a_minute = datetime.now(UTC) + timedelta(seconds=60)
+    assert wait_asked_for(format_datetime(in_a_minute, usegmt=True)) == pytest.approx(60, abs=2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "say",
+    [
+        Say(silence=30.0),
+        Say(hang_up=True),
+        Say(body=b'{"candidates": [{"content"'),
+        Say(body=b"<html>a proxy's page</html>"),
+    ],
+    ids=["never answers", "hangs up", "broken JSON", "a proxy's page"],
+)
+def test_no_usable_answer_is_busy(kind, say):
+    began = time.monotonic()
+    with loopback(lambda ask: say) as server, pytest.raises(Busy, match="No usable answer came"):
+        make(kind, server, timeout=1.0).write(ask())
+    assert time.monotonic() - began < 15
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("status", "error", "message"),
+    [
+        (401, None, r"does not take the key: 401\. Put a valid key into (GEMINI|OPENAI)_API_KEY"),
+        (403, None, r"does not take the key: 403\."),
+        (404, None, r"has no such model: some-model\. Choose another with --model"),
+    ],
+)
+def test_what_nobody_need_ask_again(kind, status, error, message):
+    service = loopback(lambda ask: Say(status=status, error=error))
+    with service as server, pytest.raises(WriterError, match=message) as raised:
+        make(kind, server).write(ask())
+    assert not isinstance(raised.value, Busy | Unusable)
+    assert KEY not in str(raised.value)
+
+
+def test_gemini_calls_a_wrong_key_a_bad_request():
+    error = {"code": 400, "message": "API key not valid.", "status": "INVALID_ARGUMENT", "details": []}
+    with (
+        loopback(lambda ask: Say(status=400, error=error)) as server,
+        pytest.raises(WriterError, match=r"does not take the key: 400") as raised,
+    ):
+        make("gemini", server).write(ask())
+    assert not isinstance(raised.value, Unusable)
+
+
+def test_no_credit_is_final():
+    error = {"code": "insufficient_quota", "message": "You exceeded your current quota"}
+    with (
+        loopback(lambda ask: Say(status=429, error=error)) as server,
+        pytest.raises(WriterError, match="no credit left") as raised,
+    ):
+        make("openai-compatible", server).write(ask())
+    assert not isinstance(raised.value, Busy)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bad_request_is_unusable(kind):
+    service = loopback(lambda ask: Say(status=400, error={"code": 400, "message": "bad", "status": "INVALID"}))
+    with service as server, pytest.raises(Unusable, match="does not take the request: 400"):
+        make(kind, server).write(ask())
+
+
+def test_a_server_without_structured_output_is_asked_without():
+    def older(ask):
+        if ask.form == "openai with schema":
+            return Say(status=400, error={"message": "unknown field response_format"})
+        return written(ask)
+
+    with loopback(older) as server:
+        writer = make("openai-compatible", server)
+        for _ in range(2):
+            assert json.loads(writer.write(ask()).text)
+        assert [one.form for one in server.asks] == ["openai with schema", "openai", "openai"]

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avion_core.descriptions.schema import folded
+from avion_core.descriptions.writers.reply import LANGUAGES, read_reply, wrong_language
+
+PIERS = "An aerial view of white boats along straight piers."
+CRANES = "Overhead image of cranes and stacked containers beside deep water."
+GOOD = json.dumps({"descriptions": [{"text": PIERS, "viewpoint": "aerial view"}, {"text": CRANES}]})
+
+
+def texts(reply, asked=10, **more):
+    return [found.text for found in read_reply(reply, asked, **more).descriptions]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        GOOD,
+        f"```json\n{GOOD}\n```",
+        f"```\n{GOOD}",
+        f"Here you are:\n{GOOD}\nAnything else?",
+        "\ufeff" + GOOD,
+        json.dumps([{"text": PIERS}, {"text": CRANES}]),
+        json.dumps([PIERS, CRANES]),
+        json.dumps({"harbor": [PIERS, CRANES]}),
+        json.dumps({"descriptions": [{"text": PIERS, "visual_cues": ["boats", "piers"]}, {"text": f"  {CRANES}\n"}]}),
+    ],
+    ids=["as asked", "fenced", "open fence", "chatter", "mark", "list", "strings", "named list", "lists in fields"],
+)
+def test_forms_that_can_be_read(reply):
+    reading = read_reply(reply, 10)
+    assert [found.text for found in reading.descriptions] == [PIERS, CRANES]
+    assert not reading.problem
+    assert not reading.dropped
+
+
+@pytest.mark.parametrize(
+    ("reply", "problem"),
+    [
+        ("", "the reply is empty"),
+        ("```json\n```", "the reply is empty"),
+        ("I cannot help with that.", "the reply is no JSON"),
+        ("{{{", "the reply is no JSON"),
+        ('"just a text"', "the reply is no JSON"),
+        ('{"descriptions": 5}', "the reply is no list of descriptions"),
+        ('{"descriptions": []}', "the reply holds no usable description"),
+    ],
+)
+def test_replies_with_nothing_in_them(reply, problem):
+    reading = read_reply(reply, 10)
+    assert not reading.descriptions
+    assert reading.problem == problem
+
+
+@given(st.integers(0, len(GOOD) - 1))
+def test_a_reply_that_breaks_off_gives_what_is_complete(cut):
+    reading = read_reply(GOOD[:cut], 10)
+    assert [found.text for found in reading.descriptions] in ([], [PIERS], [PIERS, CRANES])
+    assert reading.problem
+    assert len(reading.descriptions) == sum(GOOD.find("}", GOOD.find(text)) < cut for text in (PIERS, CRANES))
+
+
+def test_what_is_left_out_is_counted():
+    items = [
+        PIERS,
+        PIERS.upper().replace(".", "!"),
+        "",
+        7,
+        {"viewpoint": "nadir"},
+        {"text": None},
+        "a\x00b",
+        CRANES,
+        "x" * 5000,
+    ]
+    items += ["Vue aérienne d'un port avec des bateaux blancs le long des quais."]
+    reading = read_reply(json.dumps(items), 10, known=["Boats!"])
+    assert [found.text for found in reading.descriptions] == [PIERS, CRANES]
+    assert reading.dropped == {
+        "said already": 1,
+        "empty": 1,
+        "not a description": 3,
+        "not a text": 2,
+        "not English": 1,
+    }
+
+
+def test_known_texts_and_surplus_are_left_out():
+    assert texts(GOOD, known=[PIERS.lower()]) == [CRANES]
+    reading = read_reply(GOOD, 1)
+    assert [found.text for found in reading.descriptions] == [PIERS]
+    assert reading.dropped == {"more than asked for": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        (PIERS, "English"),
+        ("Vue aérienne d'un port avec des bateaux blancs le long des quais.", "French"),
+        ("Luftbild eines Hafens mit weißen Booten entlang gerader Stege.", "German"),
+        ("Вид с воздуха на порт с белыми лодками вдоль причалов.", "Russian"),
+    ],
+)
+def test_languages_are_told_apart(text, language):
+    assert not wrong_language(text, language)
+    others = [other for other in LANGUAGES if other != language]
+    assert all(wrong_language(text, other) for other in others)
+
+
+def test_a_few_letters_tell_no_language():
+    assert not wrong_language("Dense.", "French")
+
+
+@given(st.text(max_size=300))
+def test_any_reply_is_read_without_an_error(reply):
+    reading = read_reply(reply, 5)
+    assert len({folded(found.text) for found in reading.descriptions}) == len(reading.descriptions) <= 5
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=20), st.lists, max_leaves=8))
+def test_any_json_is_read_without_an_error(value):
+    read_reply(json.dumps({"descriptions": value}), 5)
+    read_reply(json.dumps(value), 5)
