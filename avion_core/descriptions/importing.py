@@ -1,6 +1,7 @@
-"""Descriptions from a file: JSON lines, CSV, or one JSON object of lists (METHOD.md, section 1).
+"""Descriptions from a file: JSON lines, CSV, Parquet, or one JSON object of lists (METHOD.md, section 1).
 
-What makes a file unreadable raises; what concerns one text is reported and the rest is kept.
+What makes a file unreadable raises; what concerns one text is reported and the rest is kept. A row with a
+`history` comes from a studio (see `exporting`): its id, its text and its decisions are taken as they stand.
 """
 
 from __future__ import annotations
@@ -8,21 +9,30 @@ from __future__ import annotations
 import csv
 import io
 import json
-import unicodedata
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from avion_core.descriptions.schema import Description, description_id, folded
+import pyarrow
+from pyarrow import parquet
+
+from avion_core.descriptions.histories import is_moment, past_decisions
+from avion_core.descriptions.schema import Description, PastDecision, description_id, folded
 from avion_core.descriptions.sentences import sentences
 from avion_core.errors import DescriptionError
 
 MOST_CHARACTERS = 4000
+MOST_ID_CHARACTERS = 64
 CLASS_FIELDS = ("class_key", "class", "label")
 TEXT_FIELDS = ("model", "prompt_version", "viewpoint", "visual_cues", "spatial_cues", "raw_reply", "created_at")
 COUNT_FIELDS = ("tokens_in", "tokens_out")
+
+# Control characters that are no white space, and halves of surrogate pairs.
+_BROKEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
 Row = tuple[str, dict[str, Any]]  # where it stands in the file, for messages; and its fields
 
@@ -33,26 +43,38 @@ class ImportResult:
 
     descriptions: in file order, each text of a class once. duplicates: those dropped for saying the same (case,
     punctuation and white space aside). unknown_classes: class as written -> number of texts left out.
-    problems: one sentence for each text that could not be used.
+    problems: one sentence for each text or decision that could not be used.
+    histories: description id -> its decisions, the oldest first. imported_at: description id -> when it came into
+    the studio that the file is from. Both only for rows that come from a studio.
     """
 
     descriptions: list[Description]
     duplicates: list[Description]
     unknown_classes: dict[str, int]
     problems: list[str]
+    histories: dict[str, list[PastDecision]] = field(default_factory=dict)
+    imported_at: dict[str, str] = field(default_factory=dict)
 
 
 def read_descriptions(
-    path: Path, class_names: dict[str, str], *, split_sentences: bool = False, writer: str | None = None
+    path: Path,
+    class_names: dict[str, str],
+    *,
+    split_sentences: bool = False,
+    writer: str | None = None,
+    known: Mapping[str, str] = MappingProxyType({}),
 ) -> ImportResult:
     """Read class descriptions from a file.
 
     Args:
-        path: JSON lines or CSV with a class (`class_key`, `class` or `label`), a `text` and, as wanted, the other
-            fields of Description; or a JSON object {"class": [text, ...]}. UTF-8.
+        path: JSON lines, CSV or Parquet with a class (`class_key`, `class` or `label`), a `text` and, as wanted, the
+            other fields of Description; or a JSON object {"class": [text, ...]}. UTF-8.
         class_names: class key -> prompt name; a class is found by either, spelling folded.
-        split_sentences: make one description of each sentence and keep the long text as its parent.
+        split_sentences: make one description of each sentence and keep the long text as its parent; texts that come
+            from a studio are left whole.
         writer: who wrote them, where the file does not say.
+        known: description id -> class key of texts that are there already. A row that comes from a studio is about the
+            text of its id, whatever its class is called there.
 
     Raises:
         DescriptionError: a file that cannot be read as what it claims to be, or that holds no usable description.
@@ -62,22 +84,36 @@ def read_descriptions(
     duplicates: list[Description] = []
     unknown: Counter[str] = Counter()
     problems: list[str] = []
+    histories: dict[str, list[PastDecision]] = {}
+    imported_at: dict[str, str] = {}
     for where, row in _rows(path):
         label = str(next(row[name] for name in CLASS_FIELDS if name in row))
-        class_key, problem = find(label), _problem(row)
+        from_a_studio = row.get("history") is not None
+        class_key = (known.get(_as_text(row.get("description_id"))) if from_a_studio else None) or find(label)
+        problem = _problem(row)
         if class_key is None:
             unknown[label] += 1
-        elif problem:
+            continue
+        if problem:
             problems.append(f"{where}: {problem}")
+            continue
+        if from_a_studio:
+            found = [_from_a_studio(class_key, row)]
+            decisions, unusable = past_decisions(row["history"])
+            problems += [f"{where}: {sentence}" for sentence in unusable]
+            histories.setdefault(found[0].description_id, []).extend(decisions)
+            if is_moment(since := _as_text(row.get("imported_at"))):
+                imported_at.setdefault(found[0].description_id, since)
         else:
-            for description in _described(class_key, row, split_sentences, writer):
-                if description.description_id in kept:
-                    duplicates.append(description)
-                else:
-                    kept[description.description_id] = description
+            found = _described(class_key, row, split_sentences, writer)
+        for description in found:
+            if description.description_id in kept:
+                duplicates.append(description)
+            else:
+                kept[description.description_id] = description
     if not kept:
         raise _nothing_usable(path, unknown, problems, class_names)
-    return ImportResult(list(kept.values()), duplicates, dict(unknown), problems)
+    return ImportResult(list(kept.values()), duplicates, dict(unknown), problems, histories, imported_at)
 
 
 def _class_finder(class_names: dict[str, str]) -> Callable[[str], str | None]:
@@ -105,7 +141,7 @@ def _problem(row: dict[str, Any]) -> str | None:
     text = row["text"]
     if not isinstance(text, str):
         return f"the text is {_kind(text)}, not a string."
-    if any(unicodedata.category(character) in ("Cc", "Cs") and not character.isspace() for character in text):
+    if _BROKEN.search(text):
         return "the text holds control characters or broken Unicode."
     if not folded(text):
         return "the text is empty."
@@ -114,6 +150,8 @@ def _problem(row: dict[str, Any]) -> str | None:
     for name in COUNT_FIELDS:
         if not str(row.get(name) or 0).isdecimal():
             return f"{name} is not a whole number: {row[name]!r}."
+    if len(_as_text(row.get("description_id"))) > MOST_ID_CHARACTERS:
+        return f"its description_id is longer than {MOST_ID_CHARACTERS} characters."
     return None
 
 
@@ -128,6 +166,14 @@ def _described(class_key: str, row: dict[str, Any], split: bool, writer: str | N
         yield Description(description_id(class_key, text), class_key, text, **shared)
 
 
+def _from_a_studio(class_key: str, row: dict[str, Any]) -> Description:
+    """The text as it stands there. Its id stays too: a class may have been renamed since the id was made."""
+    shared: dict[str, Any] = {name: _as_text(row.get(name)) for name in (*TEXT_FIELDS, "writer", "parent")}
+    shared |= {name: int(row.get(name) or 0) for name in COUNT_FIELDS}
+    own_id = _as_text(row.get("description_id")) or description_id(class_key, row["text"])
+    return Description(own_id, class_key, row["text"], **shared)
+
+
 def _as_text(value: Any) -> str:
     if isinstance(value, list):  # language models like to give cues as lists
         return "; ".join(map(str, value))
@@ -136,10 +182,13 @@ def _as_text(value: Any) -> str:
 
 def _rows(path: Path) -> Iterator[Row]:
     readers = {".jsonl": _json_lines, ".csv": _csv, ".json": _json_object}
-    if path.suffix.lower() not in readers:
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return _parquet(_bytes(path), path.name)
+    if suffix not in readers:
         raise DescriptionError(
             "descriptions cannot be read from this kind of file",
-            f"Give a file that ends in {', '.join(readers)}.",
+            f"Give a file that ends in {', '.join(readers)} or .parquet.",
             value=path.name,
         )
     text = _read(path)
@@ -147,18 +196,22 @@ def _rows(path: Path) -> Iterator[Row]:
         raise DescriptionError(
             "the file of descriptions is empty", "Give a file with a text per class.", value=path.name
         )
-    return readers[path.suffix.lower()](text, path.name)
+    return readers[suffix](text, path.name)
 
 
-def _read(path: Path) -> str:
+def _bytes(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise DescriptionError(
             f"the file of descriptions cannot be read ({error.strerror})",
             "Check the path and its rights.",
             value=str(path),
         ) from None
+
+
+def _read(path: Path) -> str:
+    content = _bytes(path)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -216,6 +269,20 @@ def _csv(text: str, name: str) -> Iterator[Row]:
         raise DescriptionError(
             f"line {reader.line_num} of {name} is not CSV", "Check its quotes.", value=str(error)
         ) from None
+
+
+def _parquet(content: bytes, name: str) -> Iterator[Row]:
+    try:
+        table = parquet.read_table(pyarrow.BufferReader(content))
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DescriptionError(
+            f"the file {name} is not Parquet", "Export it again.", value=str(error).splitlines()[0]
+        ) from None
+    if not table.num_rows:
+        raise DescriptionError("the file of descriptions is empty", "Give a file with a text per class.", value=name)
+    _check_fields(dict.fromkeys(table.column_names), f"the header of {name}")
+    for number, row in enumerate(table.to_pylist(), start=1):
+        yield f"row {number}", row
 
 
 def _json_object(text: str, name: str) -> Iterator[Row]:

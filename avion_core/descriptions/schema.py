@@ -40,3 +40,23 @@ def folded(text: str) -> str:
 def description_id(class_key: str, text: str) -> str:
     """The same for every spelling of the same text of a class, on every machine: 32 hexadecimal digits."""
     return hashlib.sha256(f"{class_key}\n{folded(text)}".encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class PastDecision:
+    """One row of a description's history, as it travels between studios.
+
+    A decision is known by its token, wherever it goes. `undoes` is the token of the decision that an undo takes back.
+    `created_at` is ISO 8601 with its time zone. `verdict` is accept, reject, edit, undecide, skip or undo.
+    """
+
+    token: str
+    verdict: str
+    text: str
+    reviewer: str
+    created_at: str
+    reason: str = ""
+    rule_version: int = 0
+    batch: str | None = None
+    adjudicates: bool = False
+    undoes: str | None = None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from avion_core.errors import DataError, NotFoundError
 from avion_core.store.classes import class_cards
-from avion_core.store.tables import Description, Project, ProjectClass, RuleVersion
+from avion_core.store.tables import Description, Project, ProjectClass, RuleVersion, now
 
 
 def find_project(session: Session, name_or_id: str) -> Project:
@@ -58,10 +59,20 @@ def prompt_names(session: Session, project_id: str) -> dict[str, str]:
 
 
 def add_descriptions(session: Session, project_id: str, rows: Iterable[dict[str, Any]]) -> int:
-    """Write the descriptions that the project does not hold yet; returns how many those were."""
+    """Write the descriptions that the project does not hold yet, in the order given; returns how many those were."""
     known = set(session.scalars(select(Description.description_id).where(Description.project_id == project_id)).all())
     fresh = {row["description_id"]: row for row in rows if row["description_id"] not in known}
-    session.add_all(Description(project_id=project_id, **row) for row in fresh.values())
+    if fresh:
+        # A moment of its own for each, however fast they come: by it they are listed in this order.
+        since = now()
+        moments = (since + timedelta(microseconds=place) for place in range(len(fresh)))
+        session.execute(
+            insert(Description),
+            [
+                {"project_id": project_id, "created_at": moment, **row}
+                for moment, row in zip(moments, fresh.values(), strict=True)
+            ],
+        )
     return len(fresh)
 
 

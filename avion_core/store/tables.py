@@ -171,6 +171,8 @@ class Description(Table):
     """The long text that this one is a sentence of, or empty."""
     written_at: Mapped[str] = mapped_column(default="")
     """As the writer's file says, ISO 8601, or empty."""
+    reply_id: Mapped[int | None] = mapped_column(ForeignKey("replies.id"))
+    """The reply it came in, where a language model wrote it for this project."""
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -223,7 +225,25 @@ class Verdict(Table):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Run(Table):
+class Leased:
+    """Work that one process at a time holds: `lease` is drawn anew by each one, so a stale writer is told apart."""
+
+    state: Mapped[str] = mapped_column(String(10), default="queued")
+    stop_requested: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    lease: Mapped[str | None] = mapped_column(String(12))
+    host: Mapped[str | None]
+    pid: Mapped[int | None]
+    process_started: Mapped[float | None] = mapped_column(Float)
+    """When the process began (seconds, as psutil gives it): a pid alone is soon somebody else's."""
+    heartbeat_at: Mapped[datetime | None]
+    cause: Mapped[str | None]
+    error: Mapped[str | None]
+
+
+class Run(Leased, Table):
     """One training: its settings, how far it is, and which process works on it."""
 
     __tablename__ = "runs"
@@ -236,18 +256,6 @@ class Run(Table):
     rule_version: Mapped[int]
     based_on: Mapped[str | None] = mapped_column(String(12))
     """The run whose settings this one began from."""
-    state: Mapped[str] = mapped_column(String(10), default="queued")
-    stop_requested: Mapped[bool] = mapped_column(default=False)
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    started_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
-    # The process that holds the run: `lease` is drawn anew by each one, so a stale writer is told apart.
-    lease: Mapped[str | None] = mapped_column(String(12))
-    host: Mapped[str | None]
-    pid: Mapped[int | None]
-    process_started: Mapped[float | None] = mapped_column(Float)
-    """When the process began (seconds, as psutil gives it): a pid alone is soon somebody else's."""
-    heartbeat_at: Mapped[datetime | None]
     device: Mapped[str | None]
     """Where it computes: as planned while it waits, as it was found once it runs."""
     stage: Mapped[str] = mapped_column(default="")
@@ -265,9 +273,56 @@ class Run(Table):
     """Validation and checkpoints included."""
     peak_bytes: Mapped[int | None] = mapped_column(BigInteger)
     """The most memory held so far: of the GPU where it computes on one, else of the process."""
-    cause: Mapped[str | None]
-    error: Mapped[str | None]
     summary: Mapped[dict[str, Any] | None]
+
+
+class Generation(Leased, Table):
+    """Descriptions ordered from a writer for some classes."""
+
+    __tablename__ = "generations"
+    __table_args__ = (Index("ix_generations_project", "project_id", "created_at"),)
+
+    id: Mapped[str] = mapped_column(String(12), primary_key=True, default=new_id)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    settings: Mapped[dict[str, Any]]
+    """As `studio.writing.WritingSettings`; never a key."""
+    prompt_version: Mapped[str]
+    prompt: Mapped[str]
+    """The prompt file's text; with the `data` of a reply it is all that was sent."""
+    who: Mapped[str]
+    classes: Mapped[int] = mapped_column(default=0)
+    classes_done: Mapped[int] = mapped_column(default=0)
+
+
+class Reply(Table):
+    """One request to a writer and what came back, word for word."""
+
+    __tablename__ = "replies"
+    __table_args__ = (Index("ix_replies_generation", "generation_id", "class_key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    generation_id: Mapped[str] = mapped_column(ForeignKey("generations.id"))
+    class_key: Mapped[str] = mapped_column(String(200))
+    data: Mapped[str]
+    """The request's data (JSON)."""
+    pictures: Mapped[int]
+    """How many training images of the class went along."""
+    asked: Mapped[int]
+    got: Mapped[int]
+    """New descriptions that came of it."""
+    dropped: Mapped[dict[str, Any]]
+    """Reason -> how many texts were left out."""
+    problem: Mapped[str]
+    raw: Mapped[str]
+    model: Mapped[str]
+    """The model as served; empty where no reply came."""
+    tokens_in: Mapped[int]
+    tokens_out: Mapped[int]
+    cost: Mapped[float | None] = mapped_column(Float)
+    """Where a price is configured."""
+    seconds: Mapped[float] = mapped_column(Float)
+    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Look(Table):

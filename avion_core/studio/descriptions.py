@@ -1,19 +1,26 @@
-"""Bringing descriptions into a project."""
+"""Bringing descriptions into a project, with what people decided on them where the file says so."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 
-from avion_core.descriptions.importing import read_descriptions
+from sqlalchemy.orm import Session
+
+from avion_core.descriptions.importing import ImportResult, read_descriptions
+from avion_core.descriptions.schema import PastDecision, folded
+from avion_core.store import journal
 from avion_core.store import projects as rows
+from avion_core.store.classes import successors
 from avion_core.store.database import reading, writing
+from avion_core.store.histories import Merged, merge_histories, moment
 from avion_core.store.home import Home
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did; `sentence` says it in words."""
+    """What an import did, or would do; `sentence` says it in words."""
 
     added: int
     known: int
@@ -22,14 +29,31 @@ class ImportReport:
     """Texts that the file holds more than once (case, punctuation and white space aside)."""
     unknown_classes: dict[str, int]
     problems: list[str]
+    decisions: Merged
+    """What came of the histories in the file."""
+    written: bool = True
+    """False of a preview: nothing was changed."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether the file brings anything that the project lacks."""
+        return bool(self.added or self.decisions.added)
 
     @property
     def sentence(self) -> str:
-        parts = [f"{self.added:,} descriptions added"]
+        parts = [f"{self.added:,} descriptions {'added' if self.written else 'to add'}"]
         if self.known:
             parts.append(f"{self.known:,} were there already")
         if self.duplicates:
             parts.append(f"{self.duplicates:,} said the same as another and were left out")
+        if self.decisions.added or self.decisions.known:
+            people = ", ".join(f"{name} {count:,}" for name, count in self.decisions.reviewers.items())
+            by_whom = f" ({people})" if people else ""
+            parts.append(f"{self.decisions.added:,} decisions {'added' if self.written else 'to add'}{by_whom}")
+        if self.decisions.known:
+            parts.append(f"{self.decisions.known:,} decisions were there already")
+        if self.decisions.overtaken:
+            parts.append(f"{self.decisions.overtaken:,} decisions came too late to count and are kept in the history")
         if self.unknown_classes:
             listed = ", ".join(self.unknown_classes)
             parts.append(f"{sum(self.unknown_classes.values()):,} of classes that the project lacks ({listed})")
@@ -39,14 +63,23 @@ class ImportReport:
 
 
 def import_descriptions(
-    home: Home, project: str, path: Path, *, split_sentences: bool = False, writer: str | None = None
+    home: Home,
+    project: str,
+    path: Path,
+    *,
+    split_sentences: bool = False,
+    writer: str | None = None,
+    who: str = "me",
+    preview: bool = False,
 ) -> ImportReport:
-    """Add the descriptions of a file that the project does not hold yet.
+    """Add the descriptions of a file that the project does not hold yet, and the decisions that it lacks.
 
     Args:
-        path: JSON lines, CSV, or one JSON object of lists (see `descriptions.importing`).
+        path: JSON lines, CSV, Parquet, or one JSON object of lists (see `descriptions.importing`).
         split_sentences: make one description of each sentence, and keep the long text beside them.
         writer: who wrote them, where the file does not say.
+        who: who brings them in, for the journal.
+        preview: report what would be done, and change nothing.
 
     Raises:
         NotFoundError: no such project.
@@ -55,17 +88,79 @@ def import_descriptions(
     with reading(home.engine) as session:
         project_id = rows.find_project(session, project).id
         class_names = rows.prompt_names(session, project_id)
+        known = {row.description_id: row.class_key for row in rows.descriptions_of(session, project_id)}
+        merged_into = {old: new for old, new in successors(session, project_id).items() if new}
     # The file is read outside of any transaction: a long one must not keep others from writing.
-    result = read_descriptions(Path(path).expanduser(), class_names, split_sentences=split_sentences, writer=writer)
-    found = [asdict(description) for description in result.descriptions]
-    for row in found:
-        row["written_at"] = row.pop("created_at")
+    result = read_descriptions(
+        Path(path).expanduser(),
+        {**dict(zip(merged_into, merged_into, strict=True)), **class_names},
+        split_sentences=split_sentences,
+        writer=writer,
+        known=known,
+    )
+    result = replace(
+        result,
+        descriptions=[
+            replace(found, class_key=merged_into.get(found.class_key, found.class_key)) for found in result.descriptions
+        ],
+    )
     with writing(home.engine) as session:
-        added = rows.add_descriptions(session, project_id, found)
+        report = _bring_in(session, project_id, result, written=not preview)
+        if preview:
+            session.rollback()
+        elif report.changes:
+            journal.note(session, project_id, "descriptions", f"From {PurePath(path).name}: {report.sentence}", who)
+    return report
+
+
+def import_upload(
+    home: Home,
+    project: str,
+    name: str,
+    content: bytes,
+    *,
+    split_sentences: bool = False,
+    writer: str | None = None,
+    who: str = "me",
+    preview: bool = False,
+) -> ImportReport:
+    """As `import_descriptions`, for a file that came through a browser: its name and its bytes."""
+    with tempfile.TemporaryDirectory(prefix="avion-upload-") as folder:
+        path = Path(folder) / (PurePath(name).name or "upload")
+        path.write_bytes(content)
+        return import_descriptions(
+            home, project, path, split_sentences=split_sentences, writer=writer, who=who, preview=preview
+        )
+
+
+def _bring_in(session: Session, project_id: str, result: ImportResult, *, written: bool) -> ImportReport:
+    there = rows.descriptions_of(session, project_id)
+    ids = {row.description_id for row in there}
+    # A text may be here under another id: its class was renamed on one of the two sides.
+    same_text = {(row.class_key, folded(row.text)): row.description_id for row in there}
+    here: dict[str, str] = {}  # id in the file -> id in the project
+    fresh = []
+    for description in result.descriptions:
+        own_id = description.description_id
+        if own_id not in ids:
+            own_id = same_text.get((description.class_key, folded(description.text)), own_id)
+        here[description.description_id] = own_id
+        if own_id not in ids:
+            row = {**vars(description)}
+            row["written_at"] = row.pop("created_at")
+            if imported_at := result.imported_at.get(own_id):
+                row["created_at"] = moment(imported_at)
+            fresh.append(row)
+    added = rows.add_descriptions(session, project_id, fresh)
+    histories: dict[str, list[PastDecision]] = {}
+    for file_id, decisions in result.histories.items():
+        histories.setdefault(here[file_id], []).extend(decisions)
     return ImportReport(
         added=added,
-        known=len(found) - added,
+        known=len(result.descriptions) - added,
         duplicates=len(result.duplicates),
         unknown_classes=result.unknown_classes,
         problems=result.problems,
+        decisions=merge_histories(session, project_id, histories),
+        written=written,
     )
