@@ -1,4 +1,4 @@
-"""AVION Studio: navigation, the project's choice, and the one place where errors become sentences."""
+"""AVION Studio: the gate, navigation, the project's choice, and the one place where errors become sentences."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 from threading import Thread
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from app import session
 from app.components.guard import guard
-from avion_core.studio.projects import list_projects
+from app.components.people import person_in_sidebar, sign_in_page
+from avion_core.studio.projects import project_names
 
 _LOGO = Path(__file__).with_name("logo.svg")
 # A file of our own: a Material icon as a favicon would be fetched from the network.
@@ -45,7 +47,23 @@ _PAGES = {
 def main() -> None:
     st.set_page_config(page_title="AVION Studio", page_icon=str(_ICON), layout="wide")
     st.logo(str(_LOGO), size="large")
-    page = st.navigation(
+    with guard():
+        person = session.person()
+        page = _navigation(visible=person is not None)
+        if person is None:
+            sign_in_page()
+            return
+        warm_up()
+        _project_selector()
+        person_in_sidebar(person)
+        session.show_notice()
+        st.title(page.title)
+        page.run()
+
+
+def _navigation(*, visible: bool) -> StreamlitPage:
+    """The list of pages; one who has still to sign in does not see it."""
+    return st.navigation(
         {
             group: [
                 st.Page(
@@ -58,7 +76,8 @@ def main() -> None:
                 for name, title, icon, help_text in pages
             ]
             for group, pages in _PAGES.items()
-        }
+        },
+        position="sidebar" if visible else "hidden",
     )
     warm_up()
     with guard():

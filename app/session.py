@@ -10,9 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from urllib.parse import urlsplit
 import streamlit as st
 
 from avion_core.studio.home import Home
+from avion_core.errors import AccountError
+from avion_core.studio import accounts, rights
 
 # Names in the address.
 PROJECT = "project"
@@ -212,7 +215,43 @@ def reviewer() -> str:
 
 def role() -> str:
     """What this person may do: "admin", "adjudicator" or "reviewer". Alone, everything."""
-    return "admin"
+    return _somebody().role
+
+
+def may(right: rights.Right) -> bool:
+    """Whether this person holds the right: for what is offered on a page."""
+    return rights.may(role(), right)
+
+
+def demand(right: rights.Right) -> None:
+    """Raise a RightsError unless this person holds the right: before every use case that needs it.
+
+    A button that is greyed out is a courtesy; a browser can press it all the same.
+    """
+    rights.demand(role(), right)
+
+
+def sign_out() -> None:
+    """Make this browser's cookie worthless; the next run meets the gate."""
+    accounts.sign_out(home(), _browser_secret() or "")
+
+
+def address() -> str:
+    """Where this browser found the studio: "http://192.168.1.5:8501"."""
+    parts = urlsplit(str(st.context.url or ""))
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _somebody() -> accounts.Person:
+    found = person()
+    if found is None:
+        raise AccountError("this browser is not signed in any more", "Sign in again.")
+    return found
+
+
+def _browser_secret() -> str | None:
+    found = st.context.cookies.get(accounts.cookie_name(home()))
+    return found if isinstance(found, str) else None  # without a browser (AppTest) it is anything but text
 
 
 def picked_points(map_key: str) -> list[str]:
@@ -253,3 +292,8 @@ def chart_selection(key: str) -> list[int]:
 
 def _row_number(custom: Any) -> Any:
     return custom[0] if isinstance(custom, list | tuple) else custom
+def person() -> accounts.Person | None:
+    """Who is signed in by this browser's cookie; `accounts.ALONE` where nobody signs in, None for a closed gate."""
+    return accounts.person_of(home(), _browser_secret())
+
+

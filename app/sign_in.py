@@ -31,7 +31,8 @@ from avion_core.studio import accounts
 from avion_core.studio.home import Home
 
 SIGN_IN, JOIN = "/account/sign-in", "/account/join"
-_HEALTH = "/_stcore/health"
+_OPEN = (SIGN_IN, "/_stcore/health")
+_OPEN_BELOW = (f"{JOIN}/", "/static/")  # what lies in static/ is Streamlit's own program, and nobody's data
 _LARGEST_FORM = 8192
 _HERE = Path(__file__).parent
 _HEADERS = {
@@ -69,7 +70,7 @@ class Gate:
 
 
 def _is_open(path: str) -> bool:
-    return path in (SIGN_IN, _HEALTH) or path.startswith(f"{JOIN}/")
+    return path in _OPEN or path.startswith(_OPEN_BELOW)
 
 
 def _refusal(request: HTTPConnection) -> Response | None:
