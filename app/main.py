@@ -79,12 +79,6 @@ def _navigation(*, visible: bool) -> StreamlitPage:
         },
         position="sidebar" if visible else "hidden",
     )
-    warm_up()
-    with guard():
-        _project_selector()
-        session.show_notice()
-        st.title(page.title)
-        page.run()
 
 
 @st.cache_resource(show_spinner=False)
@@ -106,7 +100,7 @@ def warm_up() -> None:
 
 
 def _project_selector() -> None:
-    projects = {project.id: project.name for project in list_projects(session.home())}
+    projects = project_names(session.home())
     if projects:
         st.sidebar.selectbox(
             "Project",
