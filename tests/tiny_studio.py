@@ -1,7 +1,7 @@
 """A studio small enough for tests, with nothing faked but the towers' size: real images, real training, real processes.
 
-`python tests/tiny_studio.py --home H --run ID` is the detached worker, and `python tests/tiny_studio.py avion ...` the
-command line, with the tiny towers in the catalog's place.
+`python tests/tiny_studio.py --home H --run ID` is the detached worker, `python tests/tiny_studio.py queue ...` the queue,
+and `python tests/tiny_studio.py avion ...` the command line, with the tiny towers in the catalog's place.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ def seams() -> list[tuple[Any, str, Any]]:
     import avion_core.experiment
     import avion_core.protocols.evaluate
     import avion_core.protocols.predict
+    import avion_core.protocols.run_map
 
     store = avion_core.backbones.load.WeightStore
     owners = (
@@ -69,6 +70,7 @@ def seams() -> list[tuple[Any, str, Any]]:
         avion_core.experiment,
         avion_core.protocols.evaluate,
         avion_core.protocols.predict,
+        avion_core.protocols.run_map,
     )
     return [(owner, "load_towers", tiny_towers) for owner in owners] + [(store, "path", lambda *_: Path("tiny"))]
 
@@ -82,8 +84,17 @@ def main() -> int | None:
 
         del sys.argv[1]
         return cli.main()
-    from avion_core.jobs import worker
+    if sys.argv[1:2] == ["queue"]:
+        from avion_core.jobs import local, queue
 
+        del sys.argv[1]
+        local.WORKER = (sys.executable, __file__)
+        return queue.main()
+    from avion_core.jobs import map_job, worker
+
+    if sys.argv[1:2] == ["map"]:
+        del sys.argv[1]
+        return map_job.main()
     return worker.main()
 
 

@@ -93,7 +93,7 @@ def run_controls(run: RunView) -> None:
 
 
 def run_curves(run: RunView) -> None:
-    table = curves(session.home(), run.id)
+    table = curves(session.home(), run.id).table
     if table.empty:
         st.caption("Curves appear with the first steps.")
         return

@@ -207,7 +207,7 @@ def build_towers(entry: CatalogEntry, path: Path, *, device: str | torch.device 
         return _build_demo_teacher(entry, path, device)
     weights = read_checkpoint(path)
     with torch.device("meta"):
-        clip = open_clip.CLIP(**_architecture(entry, path))
+        clip = open_clip.CLIP(**architecture(entry, path))
     load_strict(clip, weights, path=path)
     # The causal mask is no weight, so the meta model has none yet.
     length = clip.context_length
@@ -228,7 +228,8 @@ def demo_folder() -> Path:
     return found
 
 
-def _architecture(entry: CatalogEntry, path: Path) -> dict[str, Any]:
+def architecture(entry: CatalogEntry, path: Path) -> dict[str, Any]:
+    """open_clip's description of a model: embed_dim, vision_cfg and text_cfg. `path` is its installed weights file."""
     if entry.name in _DEMO_FILES:
         return json.loads(_beside(path, f"{entry.name}.json").read_text())
     config = open_clip.get_model_config(entry.architecture)

@@ -70,10 +70,10 @@ def train(
         from avion_core.studio import training
 
         if resume is not None:
-            run_id = training.queue_again(desk.home, resume)
+            run_id = training.queue_again(desk.home, resume, here=True)
         elif project is not None:
             direct = {"protocol.name": protocol, "data.shots": shots, "data.seed": seed, "distillation.epochs": epochs}
-            run_id = training.create_run(desk.home, project, preset, _overrides(settings, direct))
+            run_id = training.create_run(desk.home, project, preset, _overrides(settings, direct), here=True)
         else:
             raise typer.BadParameter("Name a PROJECT to train, or --resume a RUN.")
         desk.say(f"run {run_id}")
@@ -134,23 +134,36 @@ def embed_map_(
     run: RunName,
     method: Annotated[Literal["umap", "tsne"], typer.Option(help="How points are laid out.")] = "umap",
     neighbours: Annotated[int | None, typer.Option(help="Neighbours (UMAP) or perplexity (t-SNE).")] = None,
+    min_dist: Annotated[float, typer.Option(help="UMAP only: how close points may lie.")] = 0.1,
+    metric: Annotated[Literal["cosine", "euclidean", "correlation"], typer.Option(help="What far means.")] = "cosine",
     seed: Annotated[int, typer.Option(help="The same seed gives the same map.")] = 0,
+    most_images: Annotated[int, typer.Option(help="Of more images so many are drawn by the seed.")] = 20_000,
+    test: Annotated[bool, typer.Option(help="Show the sealed test images as well; looks are counted.")] = False,
 ) -> Answer:
     """Map images, descriptions and prototypes.
 
     As the teacher, the student before and the student after training see them.
     """
-    from avion_core.studio.alignment import embed_map
+    from avion_core.studio.alignment import MapSettings, embed_map, map_settings
 
-    chosen = {"neighbours": neighbours, "seed": seed}
-    found = embed_map(desk.home, run, method, settings=chosen, progress=desk.progress)
+    settings = map_settings(
+        method=method,
+        neighbours=neighbours,
+        min_dist=min_dist,
+        metric=metric,
+        seed=seed,
+        most_images=most_images,
+        parts=(*MapSettings().parts, *(["test"] if test else [])),
+    )
+    found = embed_map(desk.home, run, settings, progress=desk.progress)
     figures = found.figures.to_dict("records")
     points = found.folder / "points.parquet"
     shown = [
         {name: f"{value:.3f}" if isinstance(value, float) else value for name, value in row.items()} for row in figures
     ]
-    text = table(shown, ["view", "alignment", "uniformity", "modality_gap"])
-    return Answer({"figures": figures, "points": len(found.points), "file": points}, f"{text}\n\nPoints: {points}")
+    text = table(shown, ["view", "alignment", "uniformity", "modality_gap", "trust"])
+    answer = {"figures": figures, "points": len(found.points), "file": points, "statement": found.statement}
+    return Answer(answer, f"{text}\n\n{found.statement}\n\nPoints: {points}")
 
 
 @command(app, "predict")

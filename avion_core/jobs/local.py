@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import psutil
-from sqlalchemy import Engine
 
 from avion_core.errors import TrainingError
+from avion_core.jobs.devices import EXACT
 from avion_core.jobs.heartbeat import LOST_AFTER_SECONDS
 from avion_core.jobs.process import ProcessId, find_living, identify, this_process
-from avion_core.jobs.run_files import LOG
+from avion_core.jobs.run_files import LOG, last_word
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.runs import end_unheard, find_run, list_runs, note_process, silent_since
@@ -29,34 +32,41 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 def start(home: Home, run_id: str) -> None:
     """Start a queued run in a session of its own, so that it outlives the browser, this server and its terminal."""
     folder = home.run_folder(run_id)
-    with (folder / LOG).open("ab") as log:
-        child = subprocess.Popen(
-            [*WORKER, "--home", str(home.path), "--run", run_id],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd=folder,
-        )
-    _children[child.pid] = child
+    pid = detach([*WORKER, "--home", str(home.path), "--run", run_id], folder / LOG)
     try:
-        process = identify(child.pid)
+        process = identify(pid)
     except psutil.NoSuchProcess:
         return  # ended already; its row or its log says how
     with writing(home.engine) as session:
         note_process(session, run_id, **asdict(process))
 
 
-def refresh(engine: Engine) -> None:
-    """Mark the runs as lost whose process is gone or silent, and take leave of children that have ended."""
+def detach(command: Sequence[str], log: Path) -> int:
+    """Start a process in a session of its own, with its words in a file and that file's folder to work in."""
+    with log.open("ab") as file:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+            cwd=log.parent,
+            env=EXACT | os.environ,
+        )
+    _children[child.pid] = child
+    return child.pid
+
+
+def refresh(home: Home) -> None:
+    """End the runs whose process is gone or silent, and take leave of children that have ended."""
+    with reading(home.engine) as session:
+        gone = [(run, how) for run in list_runs(session) if (how := _ending(home, run))]
     for pid, child in list(_children.items()):
         if child.poll() is not None:
             _children.pop(pid, None)
-    with reading(engine) as session:
-        lost = [(run, why) for run in list_runs(session) if (why := _why_lost(run))]
-    for run, why in lost:
-        with writing(engine) as session:
-            end_unheard(session, run, "lost", cause="lost", error=why)
+    for run, (state, cause, error) in gone:
+        with writing(home.engine) as session:
+            end_unheard(session, run, state, cause=cause, error=error)
 
 
 def kill(home: Home, run_id: str) -> bool:
@@ -67,7 +77,7 @@ def kill(home: Home, run_id: str) -> bool:
     """
     with reading(home.engine) as session:
         run = find_run(session, run_id)
-    process = _process_of(run)
+    process = process_of(run)
     if run.state not in ("queued", "running") or process is None:
         return False
     if process.host != this_process().host:
@@ -91,25 +101,50 @@ def end_process(process: ProcessId) -> None:
         psutil.wait_procs([living], timeout=_KILL_SECONDS)
 
 
-def _process_of(run: Run) -> ProcessId | None:
+def process_of(run: Run) -> ProcessId | None:
+    """The process that works on a run or last did; None before the first."""
     if run.host is None or run.pid is None or run.process_started is None:
         return None
     return ProcessId(run.host, run.pid, run.process_started)
 
 
-def _why_lost(run: Run) -> str | None:
-    """Why a run that should be waited for or worked on is not, or None."""
-    if run.state not in ("queued", "running"):
+def is_alive(run: Run) -> bool | None:
+    """Whether the run's very process does work on this machine; None where that cannot be told from here."""
+    process = process_of(run)
+    if process is None or process.host != this_process().host:
         return None
-    process = _process_of(run)
-    here = process is not None and process.host == this_process().host
-    living = process is not None and here and find_living(process) is not None
-    if here and not living:
-        return (
-            "Its process ended without a word (killed, or the machine went down). Resume it from the last checkpoint."
-        )
+    return find_living(process) is not None
+
+
+def _ending(home: Home, run: Run) -> tuple[str, str, str] | None:
+    """State, cause and sentence for a run whose process cannot say so itself any more; None while all is well."""
+    process = process_of(run)
+    if run.state not in ("queued", "running") or process is None:
+        return None  # a queued run without a process waits for its turn, however long
+    alive = is_alive(run)
+    if alive is False and run.state == "queued":
+        word = last_word(home.run_folder(run.id))
+        said = f"Its last words: {word.removesuffix('.')}." if word else "It left no word in its log."
+        what = f"Its process ended before the training could begin{_how(process)}."
+        return "failed", "start", f"{what} {said} Mend that and resume it."
+    if alive is False:
+        why = f"Its process ended without a word{_how(process) or ' (killed, or the machine went down)'}."
+        return "lost", "lost", f"{why} Resume it from the last checkpoint."
     silence = silent_since(run).total_seconds()
     # A queued run whose process lives is still starting: on a busy machine that takes as long as it takes.
-    if silence > LOST_AFTER_SECONDS and not (living and run.state == "queued"):
-        return f"Nothing was heard from its process for {silence:.0f} s. Resume it from the last checkpoint."
+    if silence > LOST_AFTER_SECONDS and not (alive and run.state == "queued"):
+        why = f"Nothing was heard from its process for {silence:.0f} s. Resume it from the last checkpoint."
+        return "lost", "lost", why
     return None
+
+
+def _how(process: ProcessId) -> str:
+    """How a process ended, in brackets; "" where nobody knows, as of one that this process did not start."""
+    child = _children.get(process.pid)
+    code = None if child is None else child.poll()
+    if code is None:
+        return ""
+    if code >= 0:
+        return f" (exit code {code})"
+    name = signal.Signals(-code).name
+    return f" ({name}, which the system sends when memory runs out)" if name == "SIGKILL" else f" ({name})"

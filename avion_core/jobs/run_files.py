@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -12,6 +15,8 @@ from avion_core.store.tables import now
 
 METRICS = "metrics.jsonl"
 LOG = "log.txt"
+
+_STEP = re.compile(rb'\{"step": (\d+),.*\}$')
 
 
 class RunFiles:
@@ -36,21 +41,53 @@ class RunFiles:
         print(f"{now():%Y-%m-%d %H:%M:%S} {message}", file=self._log, flush=True)
 
 
-def read_curves(folder: Path) -> pd.DataFrame:
-    """One row per measured step: step, epoch and every value, NaN where it was not measured.
+@dataclass(frozen=True)
+class Curves:
+    """A run's curves, thinned for display where there are too many steps.
+
+    table: one row per step shown: step, epoch and every value, NaN where it was not measured.
+    """
+
+    table: pd.DataFrame
+    measured: int
+    """Steps in the file."""
+    stride: int
+    """Every how many-th of them is in the table; the last one and every validation are in it besides."""
+
+    @property
+    def statement(self) -> str:
+        """What is drawn, exactly; empty where it is everything."""
+        if self.stride == 1:
+            return ""
+        return (
+            f"Drawn: {len(self.table):,} of {self.measured:,} measured steps (every {self.stride}th, every validation "
+            "and the last). The run's metrics.jsonl has them all."
+        )
+
+
+def read_curves(folder: Path, most: int | None = None) -> Curves:
+    """The measured steps of a run.
 
     A run that was cut off and resumed has walked some steps twice: the later line counts. A last line that was cut
-    off with the process is left out.
+    off with the process is left out. Only lines that are shown are parsed, so that 100,000 steps stay quick.
+
+    Args:
+        most: thin evenly to about this many steps; None reads all.
     """
-    rows: dict[int, dict[str, Any]] = {}
-    if (folder / METRICS).exists():
-        for line in (folder / METRICS).read_text(encoding="utf-8").splitlines():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError:
-                continue
-            rows[row["step"]] = rows.get(row["step"], {}) | row
-    return pd.DataFrame([rows[step] for step in sorted(rows)] or None, columns=None if rows else ["step", "epoch"])
+    path = folder / METRICS
+    latest: dict[int, bytes] = {}
+    for line in path.read_bytes().split(b"\n") if path.exists() else ():
+        if (found := _STEP.match(line)) is not None:
+            latest[int(found[1])] = line
+    steps = sorted(latest)
+    stride = 1 if most is None else max(1, -(-len(steps) // most))
+    shown = [
+        step
+        for place, step in enumerate(steps)
+        if place % stride == 0 or place == len(steps) - 1 or b'"validation_accuracy"' in latest[step]
+    ]
+    rows = [json.loads(latest[step]) for step in shown]
+    return Curves(pd.DataFrame(rows or None, columns=None if rows else ["step", "epoch"]), len(steps), stride)
 
 
 def log_tail(folder: Path, lines: int) -> list[str]:
@@ -58,6 +95,18 @@ def log_tail(folder: Path, lines: int) -> list[str]:
     if not (folder / LOG).exists():
         return []
     return (folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
+
+
+def last_word(folder: Path) -> str:
+    """The last line of the log that says something, without its time; "" where there is none."""
+    said = [line for line in log_tail(folder, 20) if line.strip()]
+    return re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", "", said[-1]).strip() if said else ""
+
+
+def seconds_since_step(folder: Path) -> float | None:
+    """How long ago the newest step was written; None before the first."""
+    path = folder / METRICS
+    return max(0.0, time.time() - path.stat().st_mtime) if path.exists() and path.stat().st_size else None
 
 
 def _open_to_append(path: Path) -> TextIO:

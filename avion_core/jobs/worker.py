@@ -14,21 +14,23 @@ import threading
 import time
 import traceback
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from avion_core.config import parse_config
 from avion_core.errors import TrainingError
 from avion_core.jobs.causes import explain
+from avion_core.jobs.devices import be_exact, bytes_held, device_name
 from avion_core.jobs.heartbeat import Heartbeat
 from avion_core.jobs.process import this_process
 from avion_core.jobs.run_files import RunFiles
 from avion_core.jobs.stopping import stop_on_signals
+from avion_core.store import journal
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.runs import end_run, find_run, lease_run
-from avion_core.store.tables import now
+from avion_core.store.tables import Run, now
 
 if TYPE_CHECKING:
     from avion_core.experiment import Event
@@ -74,7 +76,9 @@ def work(home: Home, run_id: str, stop: threading.Event, listener: Listener | No
             files.log("".join(traceback.format_exception(error)))
         files.log(state)
         with writing(home.engine) as session:
-            end_run(session, run_id, lease, state, **last)
+            if end_run(session, run_id, lease, state, **last):
+                run = find_run(session, run_id)
+                journal.note(session, run.project_id, "training", _sentence(run), "worker")
     if failure is not None:
         raise failure
     return state
@@ -103,7 +107,9 @@ def _train(home: Home, run_id: str, stop: threading.Event, record: _Recorder) ->
     with reading(home.engine) as session:
         config = parse_config(find_run(session, run_id).config)
     folder = home.run_folder(run_id)
-    record.device(config.device)
+    device = device_name(config.device)
+    be_exact(device)
+    record.device(device)
     events = run_experiment(
         ProjectData.load(folder / "inputs"),
         config,
@@ -135,18 +141,19 @@ class _Recorder:
 
     def __init__(self, heartbeat: Heartbeat, files: RunFiles, stop: threading.Event, listener: Listener | None) -> None:
         self._heartbeat, self._files, self._stop, self._listener = heartbeat, files, stop, listener
-        self._stage = ""
-        self._first: tuple[float, int] | None = None
+        self._stage, self._device = "", "CPU"
+        self._began = self._prepared = time.monotonic()
+        self._first_step: int | None = None
+        self._peak = 0
 
-    def device(self, wanted: str) -> None:
-        import torch
-
-        on_gpu = wanted != "cpu" and torch.cuda.is_available()
-        self._heartbeat.note(device=torch.cuda.get_device_name() if on_gpu else "CPU")
+    def device(self, name: str) -> None:
+        self._device = name
+        self._heartbeat.note(device=name)
 
     def progress(self, done: int, total: int, what: str) -> None:
         if self._stop.is_set():
             raise _StopAskedEarly
+        self._weigh()
         self._heartbeat.note(stage=f"{self._stage}: {what}, {done:,} of {total:,}")
         if self._listener is not None:
             self._listener.progress(done, total, what)
@@ -154,14 +161,15 @@ class _Recorder:
     def event(self, event: Event) -> None:
         from avion_core.experiment import Finished, Metrics, Saved, Stage, Stopped
 
+        self._weigh()
         match event:
             case Stage(message=message):
-                self._stage = message
+                self._stage, self._prepared = message, time.monotonic()
                 self._heartbeat.note(stage=message)
                 self._files.log(message)
             case Metrics(step=step, steps=steps, epoch=epoch, values=values):
                 self._files.metrics(step, epoch, values)
-                self._heartbeat.note(step=step, steps=steps, epoch=epoch, expected_end=self._expected_end(step, steps))
+                self._heartbeat.note(step=step, steps=steps, epoch=epoch, **self._pace(step, steps))
                 if "validation_accuracy" in values:
                     self._heartbeat.note(accuracy=values["validation_accuracy"])
             case Saved(kind=kind, path=path):
@@ -173,15 +181,28 @@ class _Recorder:
         if self._listener is not None:
             self._listener.event(event)
 
-    def _expected_end(self, step: int, steps: int) -> datetime | None:
-        """When the last step will be done at the pace since this process's first one."""
-        moment = time.monotonic()
-        if self._first is None:
-            self._first = moment, step
-        began, first = self._first
-        if step == first:
-            return None
-        return now() + timedelta(seconds=(steps - step) * (moment - began) / (step - first))
+    def _pace(self, step: int, steps: int) -> dict[str, Any]:
+        """Columns that say how long a step takes in this process, and when the last one will be done."""
+        if self._first_step is None:
+            self._first_step = step
+            self._heartbeat.note(preparation_seconds=self._prepared - self._began)
+        # Since the stage "training" began, which no other stage follows.
+        each = (time.monotonic() - self._prepared) / (step - self._first_step + 1)
+        return {"seconds_per_step": each, "expected_end": now() + timedelta(seconds=(steps - step) * each)}
+
+    def _weigh(self) -> None:
+        self._peak = max(self._peak, bytes_held(self._device))
+        self._heartbeat.note(peak_bytes=self._peak)
+
+
+def _sentence(run: Run) -> str:
+    """How a run ended, for the journal."""
+    if run.state == "finished":
+        reached = "" if run.accuracy is None else f", {run.accuracy:.1f} % of the validation images right"
+        return f"The run {run.name} ({run.id}) is finished{reached}."
+    if run.state == "failed":
+        return f"The run {run.name} ({run.id}) failed at step {run.step:,}: {run.error}"
+    return f"The run {run.name} ({run.id}) is stopped and saved at step {run.step:,} of {run.steps:,}."
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
       |  |       |-----> failed  --|
       |  |       '-----> lost    --|      lost -> running: the same process is heard from again
       |  '-------------------------'      stopped, failed, lost -> queued: resumed
-      '-> stopped: before any process took it
+      '-> stopped: before any process took it      queued -> failed: its process ended before it took the run
 
 Whoever wants to move a run names the states it may come from in the WHERE of one UPDATE, so of two at once only
 one succeeds. A process holds a run by its lease, drawn when it takes it; a row whose lease has changed hands is
@@ -17,7 +17,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, Update, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, Update, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from avion_core.errors import NotFoundError
@@ -71,7 +71,7 @@ def queue_again(session: Session, run_id: str) -> bool:
 
 
 def note_process(session: Session, run_id: str, *, host: str, pid: int, process_started: float) -> None:
-    """Write down which process was started for a queued run, so that one that dies before it leases is noticed."""
+    """Write down which process was started for a queued run: it waits no longer, and one that dies is noticed."""
     still_queued = update(Run).where(Run.id == run_id, Run.state == "queued")
     _moved(session, still_queued, host=host, pid=pid, process_started=process_started, heartbeat_at=now())
 
@@ -148,9 +148,23 @@ def silent_since(run: Run) -> timedelta:
     return now() - last
 
 
+def delete_run(session: Session, run_id: str) -> bool:
+    """Take an ended run's row away, its looks at the test set with it; False when it is queued or running."""
+    session.execute(delete(Look).where(Look.run_id == run_id, Look.run_id.in_(select(Run.id).where(_ended()))))
+    result = session.execute(
+        delete(Run).where(Run.id == run_id, _ended()), execution_options={"synchronize_session": False}
+    )
+    assert isinstance(result, CursorResult)
+    return result.rowcount == 1
+
+
 def count_looks(session: Session, run_id: str) -> int:
     """How often figures of the sealed test set were asked for."""
     return session.scalar(select(func.count()).select_from(Look).where(Look.run_id == run_id)) or 0
+
+
+def _ended() -> ColumnElement[bool]:
+    return Run.state.in_(ENDED)
 
 
 def _moved(session: Session, where: Update, **values: Any) -> bool:

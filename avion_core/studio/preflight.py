@@ -5,17 +5,21 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import psutil
 
 from avion_core.backbones.catalog import CATALOG
 from avion_core.config import RunConfig
 from avion_core.errors import CheckpointError, TrainingError
+from avion_core.jobs.devices import device_name, lane_of
 from avion_core.store import projects as rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.store.runs import list_runs
 from avion_core.studio.candidates import read_candidates
+from avion_core.studio.estimate import estimate
 from avion_core.studio.projects import ProjectSummary, get_project, read_splits
 from avion_core.studio.rules import run_config
 
@@ -37,6 +41,10 @@ class Check:
     message: str
     severity: Literal["ok", "warning", "error"]
     mend: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Settings (dotted keys) that would mend it."""
+    page: str = ""
+    """The studio's page on which a person can mend it."""
 
 
 def preflight(home: Home, project: str, config: RunConfig) -> list[Check]:
@@ -51,6 +59,8 @@ def preflight(home: Home, project: str, config: RunConfig) -> list[Check]:
         *_images(home, summary, config),
         *_descriptions(home, summary, config),
         *_machine(home, config),
+        *_cost(home, summary, config),
+        *_repeats(home, summary, config),
     ]
 
 
@@ -87,13 +97,13 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
         try:
             installed = home.weights.path(name) is not None
         except CheckpointError as error:
-            yield Check(role, str(error), "error", error.way_out)
+            yield Check(role, str(error), "error", error.way_out, page="models")
             continue
         if installed:
             yield Check(role, f"{entry.title} is installed.", "ok")
         else:
             mend = f"Run `avion models download {name}`, or `avion models add {name} FILE` for a file of your own."
-            yield Check(role, f"The weights of {entry.title} are not installed.", "error", mend)
+            yield Check(role, f"The weights of {entry.title} are not installed.", "error", mend, page="models")
         if role == "Student" and entry.kind != "open_clip":
             yield Check(role, f"{entry.title} cannot take prompts.", "error", "Choose a CLIP of the open_clip kind.")
     teacher, student = CATALOG.get(config.teacher), CATALOG.get(config.student)
@@ -103,12 +113,14 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
             f"Teacher and student differ in dimension ({teacher.dim} and {student.dim}).",
             "error",
             "Set distillation.projection to procrustes, linear or gram.",
+            {"distillation.projection": "procrustes"},
         )
 
 
 def _images(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[Check]:
     if not summary.image_root.is_dir():
-        yield Check("Images", f"{summary.image_root} is not there.", "error", "Connect the drive, or move it back.")
+        mend = "Connect the drive, move it back, or link the project to its new place."
+        yield Check("Images", f"{summary.image_root} is not there.", "error", mend, page="projects")
     splits = read_splits(home, summary.id)
     if config.data.seed not in splits.train or config.data.shots > splits.max_shots:
         seeds = ", ".join(map(str, splits.train))
@@ -117,6 +129,10 @@ def _images(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[
             f"The project has no draw of {config.data.shots} shots with seed {config.data.seed}.",
             "error",
             f"Choose up to {splits.max_shots} shots and one of the seeds {seeds}.",
+            {
+                "data.shots": min(config.data.shots, splits.max_shots),
+                "data.seed": config.data.seed if config.data.seed in splits.train else min(splits.train),
+            },
         )
         return
     shots = splits.shots(config.data.seed, config.data.shots)
@@ -127,6 +143,8 @@ def _images(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[
             f"{len(fewer)} classes have fewer than {config.data.shots} training images: {_some(fewer)}.",
             "warning",
             "They train with what they have; label more of their images, or choose fewer shots.",
+            {"data.shots": most} if (most := min(map(len, shots.values()))) else {},
+            page="label",
         )
     else:
         yield Check("Shots", f"{config.data.shots} training images in each of {len(shots)} classes.", "ok")
@@ -148,6 +166,8 @@ def _descriptions(home: Home, summary: ProjectSummary, config: RunConfig) -> Ite
             "They use the template."
             if fallback
             else "Import or accept one of each, or set prototypes.template_fallback.",
+            {} if fallback else {"prototypes.template_fallback": True},
+            page="review",
         )
     conflicts = sum(candidates["conflict"])
     if conflicts:
@@ -156,6 +176,7 @@ def _descriptions(home: Home, summary: ProjectSummary, config: RunConfig) -> Ite
             f"Reviewers disagree on {conflicts} descriptions.",
             "warning",
             "Settle them in the review; until then the rules decide.",
+            page="agreement",
         )
     judged = sum(candidates["verdict"] != "undecided")
     yield Check("Descriptions", f"{judged:,} of {len(candidates):,} are judged; the rules decide on the others.", "ok")
@@ -168,7 +189,8 @@ def _machine(home: Home, config: RunConfig) -> Iterator[Check]:
     if torch.cuda.is_available() and config.device != "cpu":
         yield Check("Device", torch.cuda.get_device_name(), "ok")
     elif config.device == "cuda":
-        yield Check("Device", "No CUDA device was found.", "error", "Set device to auto or cpu, or check the driver.")
+        mend = "Set device to auto or cpu, or check the driver."
+        yield Check("Device", "No CUDA device was found.", "error", mend, {"device": "auto"})
     elif teacher and teacher.parameters > _LARGE_PARAMETERS:
         mend = "Let it run once: the teacher's embeddings are kept, later runs reuse them."
         yield Check("Device", f"{teacher.title} on a processor takes seconds an image.", "warning", mend)
@@ -181,8 +203,41 @@ def _machine(home: Home, config: RunConfig) -> Iterator[Check]:
     with reading(home.engine) as session:
         at_work = sum(run.state == "running" for run in list_runs(session))
     if at_work:
-        mend = "Wait for it if this machine is small."
-        yield Check("Other runs", f"{at_work} running already; they share the machine.", "warning", mend)
+        mend = "Queue this one, and it starts when they are done."
+        yield Check("Other runs", f"{at_work} running already; they share the machine.", "warning", mend, page="runs")
+
+
+def _cost(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[Check]:
+    needed = estimate(home, summary.id, config)
+    if needed is None:
+        return
+    free = _free_bytes(config)
+    if needed.peak_bytes > free:
+        mend = "Choose a smaller distillation.batch_size or smaller models, or close other programs."
+        said = f"It needs about {needed.peak_bytes / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free."
+        smaller = {"distillation.batch_size": config.distillation.batch_size // 2}
+        yield Check("Memory", said, "warning", mend, smaller if config.distillation.batch_size > 1 else {})
+
+
+def _repeats(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[Check]:
+    """The same settings once more: right after reviews, a waste without them."""
+    settings = config.model_dump(mode="json")
+    with reading(home.engine) as session:
+        twins = [run for run in list_runs(session, summary.id) if run.config == settings]
+    if twins:
+        newest = twins[0]
+        said = f"{newest.name} ({newest.id}) has the same settings, and is {newest.state}."
+        yield Check(
+            "Done before", said, "warning", "Fine after new reviews or labels; else look at that run.", page="runs"
+        )
+
+
+def _free_bytes(config: RunConfig) -> int:
+    if lane_of(device_name(config.device)) == "gpu":
+        import torch
+
+        return torch.cuda.mem_get_info()[0]
+    return psutil.virtual_memory().available
 
 
 def _leaves(settings: dict[str, Any], outer: str = "") -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 from avion_core.errors import DataError, TrainingError
 from avion_core.jobs import heartbeat, local
 from avion_core.jobs.causes import explain
+from avion_core.jobs.devices import be_exact
 from avion_core.jobs.heartbeat import Heartbeat
 from avion_core.jobs.process import ProcessId, find_living, identify, this_process
 from avion_core.jobs.run_files import RunFiles, log_tail, read_curves
@@ -83,7 +85,7 @@ def test_curves_of_a_broken_and_resumed_run(tmp_path):
     with RunFiles(tmp_path) as files:
         files.metrics(2, 1, {"loss": 2.5, "validation_accuracy": 55.0})
         files.metrics(3, 2, {"loss": 1.0})
-    curves = read_curves(tmp_path)
+    curves = read_curves(tmp_path).table
     assert curves["step"].tolist() == [1, 2, 3]
     assert curves["loss"].tolist() == [3.0, 2.5, 1.0]
     assert curves["validation_accuracy"].isna().tolist() == [True, False, True]
@@ -91,8 +93,8 @@ def test_curves_of_a_broken_and_resumed_run(tmp_path):
 
 
 def test_curves_before_the_first_step(tmp_path):
-    assert read_curves(tmp_path).empty
-    assert list(read_curves(tmp_path).columns) == ["step", "epoch"]
+    assert read_curves(tmp_path).table.empty
+    assert list(read_curves(tmp_path).table.columns) == ["step", "epoch"]
     assert log_tail(tmp_path, 5) == []
 
 
@@ -178,13 +180,24 @@ def test_resuming_a_lost_run_ends_what_is_left_of_its_process(home, leased, chil
     assert find_living(sleeper) is None
 
 
-def test_a_run_that_nobody_started_is_lost_after_a_while(home):
+def test_a_run_that_nobody_started_waits_however_long(home):
     run_id = training.create_run(home, "scenes")
-    assert training.get_run(home, run_id).state == "queued"
     with writing(home.engine) as session:
-        long_ago = now() - timedelta(seconds=heartbeat.LOST_AFTER_SECONDS + 5)
+        long_ago = now() - timedelta(days=2)
         session.execute(update(Run).where(Run.id == run_id).values(created_at=long_ago))
-    assert training.get_run(home, run_id).state == "lost"
+    run = training.get_run(home, run_id)
+    assert (run.state, run.waiting, run.alive) == ("queued", True, None)
+    assert [run.id for run in training.sleeping_queue(home, [run])] == [run_id]
+
+
+def test_a_run_that_is_about_to_be_trained_here_does_not_wait(home):
+    run_id = training.create_run(home, "scenes", here=True)
+    run = training.get_run(home, run_id)
+    assert (run.state, run.waiting, run.pid) == ("queued", False, os.getpid())
+    training.stop(home, run_id)
+    training.queue_again(home, run_id, here=True)
+    assert not training.get_run(home, run_id).waiting
+    training.stop(home, run_id)
 
 
 def test_a_run_of_another_machine_is_not_killed_from_here(home, leased):
@@ -208,3 +221,40 @@ def test_what_cannot_be_done_with_a_run_is_said(home, leased):
         training.kill(home, run_id)
     with pytest.raises(TrainingError, match=rf"The run is finished: {run_id}\. Start a new one"):
         training.resume(home, run_id)
+
+
+def test_a_hundred_thousand_steps_are_thinned_and_it_is_said(tmp_path):
+    rows = []
+    for step in range(1, 100_001):
+        values = {"step": step, "epoch": 1, "loss": 1 / step}
+        rows.append(json.dumps(values | ({"validation_accuracy": 50.0} if step % 9_999 == 0 else {})))
+    (tmp_path / "metrics.jsonl").write_text("\n".join(rows))
+    curves = read_curves(tmp_path, most=1500)
+    assert (curves.measured, curves.stride) == (100_000, 67)
+    shown = curves.table["step"].tolist()
+    assert shown == sorted({*range(1, 100_001, 67), *range(9_999, 100_001, 9_999), 100_000})
+    assert curves.table["validation_accuracy"].count() == 10
+    assert curves.statement.startswith(f"Drawn: {len(shown):,} of 100,000 measured steps (every 67th, every validation")
+    assert read_curves(tmp_path).statement == ""
+
+
+@pytest.mark.parametrize(
+    ("device", "variable", "turned_on"), [("CPU", ":4096:8", []), ("GPU 1", ":4096:8", [True]), ("GPU 1", "", [])]
+)
+def test_a_gpu_is_made_to_add_up_in_a_fixed_order(monkeypatch, device, variable, turned_on):
+    asked = []
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", asked.append)
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", variable)
+    be_exact(device)
+    assert asked == turned_on
+
+
+@pytest.mark.parametrize(("set_by_a_person", "found"), [(None, ":4096:8"), ("", ""), (":16:8", ":16:8")])
+def test_training_processes_begin_with_a_fixed_cublas_workspace(monkeypatch, tmp_path, set_by_a_person, found):
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    if set_by_a_person is not None:
+        monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", set_by_a_person)
+    say = "import os; print(repr(os.environ['CUBLAS_WORKSPACE_CONFIG']))"
+    pid = local.detach([sys.executable, "-c", say], tmp_path / "log.txt")
+    assert local._children.pop(pid).wait(60) == 0
+    assert (tmp_path / "log.txt").read_text().strip() == repr(found)

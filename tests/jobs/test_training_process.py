@@ -71,7 +71,7 @@ def test_a_run_outlives_the_server_that_launched_it(home):
     assert (run.state, run.step, run.steps, run.epoch, run.error) == ("finished", 6, 6, 3, None)
     assert run.accuracy == run.summary["validation_accuracy"]
     assert run.device == "CPU"
-    curves = training.curves(home, run.id)
+    curves = training.curves(home, run.id).table
     assert curves["step"].tolist() == [1, 2, 3, 4, 5, 6]
     assert curves["validation_accuracy"].notna().tolist() == [False, True] * 3
     assert {"loss", "task", "image", "text", "logit"} <= set(curves.columns)
@@ -126,8 +126,11 @@ def kill_and_resume(home: Home, unbroken: RunView, moments: list[int], chance: r
         assert process is not None
         process.send_signal(signal.SIGKILL)
         run = wait_until(home, run_id, ended)
-        assert (run.state, run.cause) == ("lost", "lost")
-        assert "Resume it from the last checkpoint" in (run.error or "")
+        if run.state == "failed":  # killed before it took the run
+            assert (run.error or "").startswith("Its process ended before the training could begin (SIGKILL, ")
+        else:
+            assert (run.state, run.cause) == ("lost", "lost")
+            assert "Resume it from the last checkpoint" in (run.error or "")
         before, saved = saved, saved_step(run.folder)
         assert before <= saved
         training.resume(home, run_id)
@@ -148,13 +151,21 @@ def test_a_queued_run_that_is_stopped_never_begins(home, monkeypatch):
     assert "The run is not waiting for a process" in training.log_tail(home, run_id, 1)[0]
 
 
-def test_a_child_that_ended_is_reaped_and_its_run_is_lost(home, monkeypatch):
-    monkeypatch.setattr(local, "WORKER", (sys.executable, "-c", "import time; time.sleep(0.5)"))
+CRASHES = "import sys, time; time.sleep(0.3); sys.exit('ImportError: no module named towers')"
+
+
+def test_a_process_that_crashes_at_import_says_why_and_is_reaped(home, monkeypatch):
+    monkeypatch.setattr(local, "WORKER", (sys.executable, "-c", CRASHES))
     run_id = training.launch(home, "scenes")
     process = process_of(home, run_id)
-    assert training.get_run(home, run_id).state == "queued"
+    starting = training.get_run(home, run_id)
+    assert (starting.state, starting.waiting, starting.alive, starting.pid) == ("queued", False, True, process.pid)
     run = wait_until(home, run_id, ended)
-    assert (run.state, run.cause) == ("lost", "lost")
+    assert (run.state, run.cause, run.alive) == ("failed", "start", None)
+    assert run.error == (
+        "Its process ended before the training could begin (exit code 1). Its last words: ImportError: no module named "
+        "towers. Mend that and resume it."
+    )
     training.list_runs(home)
     assert not psutil.pid_exists(process.pid)
     assert process.pid not in local._children
@@ -199,7 +210,7 @@ def assert_same(home: Home, run: RunView, unbroken: RunView) -> None:
     """The same figures, the same curve, and the same numbers byte by byte."""
     assert (run.state, run.step, run.summary) == ("finished", unbroken.steps, unbroken.summary)
     assert student(run.folder) == student(unbroken.folder)
-    assert training.curves(home, run.id)["step"].tolist() == list(range(1, unbroken.steps + 1))
+    assert training.curves(home, run.id).table["step"].tolist() == list(range(1, unbroken.steps + 1))
 
 
 def student(folder: Path) -> dict[str, bytes]:

@@ -102,7 +102,7 @@ def test_reviewers_who_disagree(check, home, described):
 
 def test_little_room_and_company(check, home, described, monkeypatch):
     training.create_run(home, described.id)
-    monkeypatch.setattr(module, "list_runs", lambda _: [type("Run", (), {"state": "running"})])
+    monkeypatch.setattr(module, "list_runs", lambda *_: [type("Run", (), {"state": "running", "config": {}})])
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: type("Room", (), {"free": 2e8}))
     warnings = check("warning")
     assert warnings["Disk"] == f"Only 0.2 GB are free in {home.path}."
