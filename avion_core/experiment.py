@@ -137,7 +137,7 @@ def run_experiment(
         teacher = load_towers(config.teacher, weights, device=device)
         yield Stage("teacher embeddings and text prototypes")
         side, prototypes = _teach(project, config, classes, shots, teacher, backbone, features, progress)
-        prototypes.table.to_parquet(folder / "prototypes.parquet")
+        prototypes.full_table().to_parquet(folder / "prototypes.parquet")
         _save_teacher_side(teacher_file, side)
         yield Saved("prototypes", folder / "prototypes.parquet")
         del teacher

@@ -7,17 +7,20 @@ The word lists are data, under `rules/`; this file knows how to read and apply t
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 
 DASH = r"[-\u00ad\u2010-\u2015\u2212\ufe58\ufe63\uff0d]"
 GAP = rf"(?:\s+|\s*{DASH}\s*)"
+
+# Letters beyond ASCII that are a Latin letter in other case: i with and without its dot, the long s, the Kelvin sign.
+_LIKE_LATIN = str.maketrans("İıſ\u212a", "iisk")
 
 Kind = Literal["positive", "negative"]
 
@@ -43,34 +46,110 @@ class Reason:
 
 @dataclass(frozen=True)
 class RSFlag:
-    """The verdict on one text: every rule's reason, and where each term stands in the original text."""
+    """The verdict on one text: every rule's reason, and where each term stands in the original text.
 
-    flag: bool
-    reasons: tuple[Reason, ...]
-    hits: tuple[TermHit, ...]
+    Which rules hold is known at once; reasons and hits are found when somebody looks, since of the 50,000 texts of a
+    large project few are looked at.
+    """
+
+    text: str = field(repr=False)
+    rules: RuleSet = field(repr=False)
+    positive: bool
+    """Speaks of an overhead view."""
+    negative: bool
+    """Does not speak of a ground-level view."""
     words: int
 
-    @cached_property
-    def reasons_json(self) -> str:
-        return json.dumps([asdict(reason) for reason in self.reasons], ensure_ascii=False)
+    @property
+    def length(self) -> bool:
+        """Has as many words as the rules ask for."""
+        return self.rules.least_words <= self.words <= self.rules.most_words
+
+    @property
+    def flag(self) -> bool:
+        return self.positive and self.negative and self.length
 
     @cached_property
-    def hits_json(self) -> str:
-        return json.dumps([asdict(hit) for hit in self.hits], ensure_ascii=False)
+    def hits(self) -> tuple[TermHit, ...]:
+        return tuple(sorted(self.rules.find(_fold(self.text)), key=lambda hit: hit.start))
+
+    @cached_property
+    def reasons(self) -> tuple[Reason, ...]:
+        positive = [hit for hit in self.hits if hit.kind == "positive"]
+        negative = [hit for hit in self.hits if hit.kind == "negative"]
+        return (
+            Reason(
+                "positive",
+                self.positive,
+                f"Speaks of an overhead view: {_quoted(self.text, positive)}."
+                if positive
+                else "No word of an overhead view, such as aerial view or satellite imagery.",
+            ),
+            Reason(
+                "negative",
+                self.negative,
+                f"Speaks of a ground-level view: {_quoted(self.text, negative)}."
+                if negative
+                else "No word of a ground-level view.",
+            ),
+            _length_reason(self.words, self.rules.least_words, self.rules.most_words),
+        )
+
+    @property
+    def reason_rows(self) -> Rows:
+        """The reasons as tables hold them: rule, passed, sentence."""
+        return Rows(self, "reasons")
+
+    @property
+    def hit_rows(self) -> Rows:
+        """The terms found as tables hold them: start, end, term, kind."""
+        return Rows(self, "hits")
+
+
+class Rows(Sequence[dict[str, Any]]):
+    """The reasons or the hits of a text as dicts, found at the first look."""
+
+    __slots__ = ("_flag", "_name")
+
+    def __init__(self, flag: RSFlag, name: Literal["reasons", "hits"]) -> None:
+        self._flag, self._name = flag, name
+
+    def __getitem__(self, place: Any) -> Any:
+        return [dict(vars(entry)) for entry in getattr(self._flag, self._name)][place]
+
+    def __len__(self) -> int:
+        return len(getattr(self._flag, self._name))
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == (list(other) if isinstance(other, Sequence) else other)
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
 
 
 @dataclass(frozen=True)
 class Terms:
-    """Entries of a rule set and one expression with a group for each of them."""
+    """Entries of a rule set and one expression with a group for each of them, to be read against folded text.
+
+    stems: every match contains one of these, so that most texts are told free of matches without the expression.
+    """
 
     entries: tuple[str, ...]
     expression: re.Pattern[str]
+    stems: tuple[str, ...]
 
-    def find(self, text: str, kind: Kind) -> list[TermHit]:
+    def may_be_in(self, folded: str) -> bool:
+        return any(stem in folded for stem in self.stems)
+
+    def find(self, folded: str, kind: Kind) -> list[TermHit]:
+        if not self.may_be_in(folded):
+            return []
         return [
             TermHit(match.start(), match.end(), self.entries[(match.lastindex or 1) - 1], kind)
-            for match in self.expression.finditer(text)
+            for match in self.expression.finditer(folded)
         ]
+
+    def is_in(self, folded: str) -> bool:
+        return self.may_be_in(folded) and self.expression.search(folded) is not None
 
 
 @dataclass(frozen=True, eq=False)  # one object per name and modality: told apart by identity, which hashes fast
@@ -90,37 +169,32 @@ class RuleSet:
         """RS-Flag of a text, with every reason; the same text is judged once (sliders ask again and again)."""
         return _judge(self, text)
 
+    def find(self, folded: str) -> list[TermHit]:
+        """Every term that counts, positive ones first."""
+        hits = self.positive.find(folded, "positive") + self.negative.find(folded, "negative")
+        if hits and self.ignored:
+            ignored = self.ignored.find(folded, "negative")
+            hits = [hit for hit in hits if not any(phrase.start <= hit.start < phrase.end for phrase in ignored)]
+        return hits
 
-@lru_cache(maxsize=100_000)
+
+@lru_cache(maxsize=200_000)  # every text of a large project under both rule sets
 def _judge(rules: RuleSet, text: str) -> RSFlag:
-    ignored = list(rules.ignored.expression.finditer(text)) if rules.ignored else []
-    hits = [
-        hit
-        for hit in rules.positive.find(text, "positive") + rules.negative.find(text, "negative")
-        if not any(phrase.start() <= hit.start < phrase.end() for phrase in ignored)
-    ]
-    hits.sort(key=lambda hit: hit.start)
-    positive = [hit for hit in hits if hit.kind == "positive"]
-    negative = [hit for hit in hits if hit.kind == "negative"]
-    words = len(text.split())
-    reasons = (
-        Reason(
-            "positive",
-            bool(positive),
-            f"Speaks of an overhead view: {_quoted(text, positive)}."
-            if positive
-            else "No word of an overhead view, such as aerial view or satellite imagery.",
-        ),
-        Reason(
-            "negative",
-            not negative,
-            f"Speaks of a ground-level view: {_quoted(text, negative)}."
-            if negative
-            else "No word of a ground-level view.",
-        ),
-        _length_reason(words, rules.least_words, rules.most_words),
-    )
-    return RSFlag(all(reason.passed for reason in reasons), reasons, tuple(hits), words)
+    folded = _fold(text)
+    if rules.ignored and rules.ignored.is_in(folded):
+        kinds = {hit.kind for hit in rules.find(folded)}
+        positive, negative = "positive" in kinds, "negative" in kinds
+    else:
+        positive, negative = rules.positive.is_in(folded), rules.negative.is_in(folded)
+    return RSFlag(text, rules, positive, not negative, len(text.split()))
+
+
+def _fold(text: str) -> str:
+    """The text in lower case, character for character, so that places in it stay what they are.
+
+    Expressions without IGNORECASE on folded text are several times as fast as with it on the text.
+    """
+    return text.lower() if text.isascii() else text.translate(_LIKE_LATIN).lower()
 
 
 def _length_reason(words: int, least: int, most: int) -> Reason:
@@ -161,14 +235,26 @@ def load_rule_set(name: Literal["paper", "extended"], modality: str = "optical")
 
 
 def _compile(entries: list[str], vocabulary: dict[str, list[str]], exact: bool) -> Terms:
+    folded = [_fold(entry) for entry in entries]
+    vocabulary = {name: [_fold(term) for term in terms] for name, terms in vocabulary.items()}
     if exact:
         before, after = r"(?<![\w-])", r"(?![\w-])"
-        patterns = [r"\s+".join(map(re.escape, entry.split())) for entry in entries]
+        patterns = [r"\s+".join(map(re.escape, entry.split())) for entry in folded]
     else:
         before, after = r"(?<!\w)", r"(?!\w)"
-        patterns = [_pattern(entry, vocabulary) for entry in entries]
+        patterns = [_pattern(entry, vocabulary) for entry in folded]
     groups = "|".join(f"({pattern})" for pattern in patterns)
-    return Terms(tuple(entries), re.compile(f"{before}(?:{groups}){after}", re.IGNORECASE))
+    stems = sorted({stem for entry in folded for stem in _stems(entry, vocabulary)})
+    return Terms(tuple(entries), re.compile(f"{before}(?:{groups}){after}"), tuple(stems))
+
+
+def _stems(entry: str, vocabulary: dict[str, list[str]]) -> list[str]:
+    """Letters of which every text that has the entry has some: those of its most telling word or list."""
+    choices = [
+        vocabulary[word.strip("{}")] if word.startswith("{") else [word] for word in entry.split() if word != "*"
+    ]
+    stems = [[max(re.findall(r"[^\W\d_]+", term), key=len) for term in terms] for terms in choices]
+    return max(stems, key=lambda of_choice: min(map(len, of_choice)))
 
 
 def _pattern(entry: str, vocabulary: dict[str, list[str]]) -> str:

@@ -8,6 +8,7 @@ p_c = normalize(sum_j w_j g_T(d_j))                text prototype
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from avion_core.descriptions.rs_flag import RuleSet
 from avion_core.errors import PrototypeError
 from avion_core.prototypes.selection import Selection, select, template_only
 
+TOLD = ("reasons", "hits")
 VERDICTS = ("accepted", "rejected", "undecided")
 
 
@@ -30,8 +32,9 @@ class TextPrototypes:
     """Text prototypes and every figure behind them. C classes, D dimensions.
 
     table: one row per candidate, in the order given: description_id, class_key, text, verdict, flag (RS-Flag's own),
-        reasons and hits (JSON), words, similarity, median, mad, z, cut (the similarity under which a text is cut, NaN
-        where none can be), kept, why (a sentence), weight (sums to 1 over a class).
+        reasons and hits (see `RSFlag`), words, rule_positive, rule_negative and rule_words (which rules hold),
+        similarity, median, mad, z, cut (the similarity under which a text is cut, NaN where none can be), kept, why (a
+        sentence), weight (sums to 1 over a class).
     vectors: (C, D) float32, unit norm; a blocked class has a row of zeros.
     visual: (C, D) the visual prototypes they were judged by.
     n_eff: class -> 1 / sum(w_j^2), the effective number of texts; 0 where none is used.
@@ -45,6 +48,11 @@ class TextPrototypes:
     n_eff: dict[str, float]
     blocked: list[str]
     template: list[str]
+
+    def full_table(self) -> pd.DataFrame:
+        """The table with the reasons and hits of every text as JSON: what a file holds."""
+        told = {name: [json.dumps(list(rows), ensure_ascii=False) for rows in self.table[name]] for name in TOLD}
+        return self.table.assign(**told)
 
 
 def visual_prototypes(features: Tensor, labels: Tensor, classes: Sequence[str]) -> Tensor:
@@ -160,11 +168,17 @@ def _rows_of(table: pd.DataFrame, class_keys: tuple[str, ...]) -> list[tuple[str
 
 def _judged(candidates: pd.DataFrame, rule_set: RuleSet) -> pd.DataFrame:
     flags = [rule_set.judge(text) for text in candidates["text"]]
+    reasons, hits = np.empty((2, len(flags)), dtype=object)  # filled one by one: pandas would look into the rows
+    for place, flag in enumerate(flags):
+        reasons[place], hits[place] = flag.reason_rows, flag.hit_rows
     return candidates[["description_id", "class_key", "text", "verdict"]].assign(
         flag=np.array([flag.flag for flag in flags], dtype=bool),
-        reasons=[flag.reasons_json for flag in flags],
-        hits=[flag.hits_json for flag in flags],
+        reasons=reasons,
+        hits=hits,
         words=np.array([flag.words for flag in flags], dtype=np.int64),
+        rule_positive=np.array([flag.positive for flag in flags], dtype=bool),
+        rule_negative=np.array([flag.negative for flag in flags], dtype=bool),
+        rule_words=np.array([flag.length for flag in flags], dtype=bool),
     )
 
 

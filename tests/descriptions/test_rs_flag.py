@@ -191,13 +191,13 @@ def test_spans_point_into_the_original_text() -> None:
     ]
 
 
-def test_verdicts_go_to_tables_as_json() -> None:
+def test_verdicts_go_to_tables_as_lists() -> None:
     verdict = load_rule_set("paper").judge(f"Overhead street {TAIL}")
-    assert json.loads(verdict.hits_json) == [
+    assert verdict.hit_rows == [
         {"start": 0, "end": 8, "term": "overhead", "kind": "positive"},
         {"start": 9, "end": 15, "term": "street", "kind": "negative"},
     ]
-    assert [reason["passed"] for reason in json.loads(verdict.reasons_json)] == [True, False, True]
+    assert [reason["passed"] for reason in verdict.reason_rows] == [True, False, True]
 
 
 def test_rule_sets_are_versioned_data() -> None:

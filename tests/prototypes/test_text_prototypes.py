@@ -293,14 +293,29 @@ def test_why_for_few_texts_and_for_texts_that_agree() -> None:
 def test_the_table_can_be_filed_and_shown(tmp_path: Path) -> None:
     found = one_class([0.3, 0.4, 0.5], ["undecided", "rejected", "accepted"], [FLAGGED, PLAIN, "Selfie."])
     assert list(found.table.columns) == [
-        *("description_id", "class_key", "text", "verdict", "flag", "reasons", "hits", "words", "similarity"),
-        *("median", "mad", "z", "cut", "kept", "why", "weight"),
+        *("description_id", "class_key", "text", "verdict", "flag", "reasons", "hits", "words"),
+        *(
+            "rule_positive",
+            "rule_negative",
+            "rule_words",
+            "similarity",
+            "median",
+            "mad",
+            "z",
+            "cut",
+            "kept",
+            "why",
+            "weight",
+        ),
     ]
-    assert [reason["passed"] for reason in json.loads(found.table["reasons"][2])] == [False, False, False]
-    assert json.loads(found.table["hits"][2])[0]["kind"] == "negative"
+    assert [reason["passed"] for reason in found.table["reasons"][2]] == [False, False, False]
+    assert found.table["hits"][2][0]["kind"] == "negative"
     assert found.table["words"].tolist() == [10, 9, 1]
-    found.table.to_parquet(tmp_path / "prototypes.parquet")
-    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "prototypes.parquet"), found.table)
+    assert found.table[["rule_positive", "rule_negative", "rule_words"]].loc[1].tolist() == [False, True, True]
+    filed = found.full_table()
+    assert json.loads(filed["hits"][0]) == list(found.table["hits"][0])
+    filed.to_parquet(tmp_path / "prototypes.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "prototypes.parquet"), filed)
 
 
 def test_numbers_that_are_none_are_refused() -> None:

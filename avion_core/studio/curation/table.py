@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import pandas as pd
@@ -33,7 +32,7 @@ from avion_core.studio.rules import run_config
 class Preview:
     """What rules decide.
 
-    table: one row per description with every figure (see `TextPrototypes.table`; reasons and hits as lists).
+    table: one row per description with every figure (see `TextPrototypes.table`).
     would_change: class, text, "now" and "then" in words, of each description whose fate differs from that under the
     rules in force.
     n_eff: class -> effective number of texts. blocked: classes left without a text.
@@ -133,7 +132,7 @@ def curation_table(
     visual = visual_prototypes(*images["train"], class_keys)
 
     decided = _decide(candidates, embeddings, visual, template, class_keys, config.prototypes, config.descriptions)
-    table = _readable(decided).join(candidates.drop(columns=["description_id", "class_key", "text", "verdict"]))
+    table = decided.table.join(candidates.drop(columns=["description_id", "class_key", "text", "verdict"]))
     table["influence"] = leave_one_out_influence(decided, embeddings)
     table["matters"] = verdicts_that_matter(decided, embeddings, config.prototypes, images["validation"][0])
     return Curation(
@@ -166,7 +165,7 @@ def decision_preview(curation: Curation, prototypes: PrototypesConfig, descripti
         prototypes,
         descriptions,
     )
-    table = _readable(decided)
+    table = decided.table
     names = dict(zip(curation.candidates["class_key"], curation.candidates["class_name"], strict=True))
     return Preview(
         table=table,
@@ -196,11 +195,6 @@ def _decide(
     return text_prototypes(
         candidates, embeddings, visual, class_keys, rule_set, prototypes, template, allow_blocked=True
     )
-
-
-def _readable(decided: TextPrototypes) -> pd.DataFrame:
-    table = decided.table
-    return table.assign(reasons=table["reasons"].map(json.loads), hits=table["hits"].map(json.loads))
 
 
 def _would_change(now: pd.DataFrame, then: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
