@@ -22,7 +22,7 @@ from avion_core.experiment import Event, Finished, Metrics, Saved, Stopped, run_
 from avion_core.features.store import FeatureStore
 from avion_core.protocols.baselines import class_mean, linear_probe
 from avion_core.protocols.evaluate import evaluate
-from avion_core.protocols.predict import load_student, map_items, predict
+from avion_core.protocols.predict import load_student, predict
 from avion_core.protocols.project_data import ProjectData, class_sets
 from tests import tiny_studio
 
@@ -182,19 +182,6 @@ def test_the_student_predicts_trained_and_other_classes(project: ProjectData, be
         predict(trained, [], project.recipe)
     with pytest.raises(DataError, match="two or more classes"):
         predict(trained, files, project.recipe, class_names={"sea": "sea"})
-
-
-def test_map_items_have_three_views_and_no_test_image(project: ProjectData, bench: Bench) -> None:
-    bench.run(project, config())
-    parts = {"features": bench.features, "weights": bench.weights}
-    items, views = map_items(project, config(), bench.folder / "run", **parts)
-    assert {name: view.shape for name, view in views.items()} == {
-        "teacher": (len(items), 48),
-        "before": (len(items), 32),
-        "after": (len(items), 32),
-    }
-    assert not set(items["id"]) & set(project.splits.test)
-    assert items["kind"].value_counts().to_dict() == {"description": 12, "image": 9, "prototype": 3}
 
 
 def test_baselines_on_features_that_can_be_checked_by_hand() -> None:

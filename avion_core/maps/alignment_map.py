@@ -16,14 +16,20 @@ import torch
 
 from avion_core.data.progress import Progress
 from avion_core.errors import DataError
-from avion_core.maps.project import Method, neighbours_within, project, unit_rows
+from avion_core.maps.neighbours import trust
+from avion_core.maps.project import neighbours_within, project, unit_rows
+from avion_core.maps.settings import MapSettings
 from avion_core.metrics.alignment import alignment, modality_gap, uniformity
 
 SPACES = (("teacher",), ("before", "after"))
 """Views by embedding space. Those of one space share one layout, so that a point's way from before to after is seen;
 teacher and student have spaces of their own, whose layouts have nothing to do with each other."""
 
-ITEM_COLUMNS = ("id", "kind", "class_key", "split", "kept", "text", "path")
+VIEWS = tuple(view for space in SPACES for view in space)
+ITEM_COLUMNS = ("id", "kind", "class_key", "part", "set", "kept", "writer", "text", "path")
+MOST_UNIFORMITY_IMAGES = 5_000
+"""Uniformity compares every pair of images: of more, so many are drawn."""
+
 _LIBRARY = {"umap": "umap-learn", "tsne": "openTSNE"}
 
 
@@ -31,10 +37,12 @@ _LIBRARY = {"umap": "umap-learn", "tsne": "openTSNE"}
 class AlignmentMap:
     """What `alignment_map` returns.
 
-    points: a row per item and view: the items' columns, then `view`, `x`, `y` and `correct` (boolean; whether a
-        labelled image's nearest prototype is its own class's, missing elsewhere).
+    points: a row per item that is laid out: the items' columns, and for each view `x_VIEW`, `y_VIEW` and
+        `nearest_VIEW`, the class of the nearest prototype ("" of a prototype itself and where there is none).
     figures: a row per view: `view`, `alignment` (of labelled images with the prototype of their class), `uniformity`
-        (of the images) and `modality_gap` (between images and prototypes); NaN where there are too few points to say.
+        (of the images), `modality_gap` (between images and prototypes) and `trust` (how far the layout is to be
+        believed), NaN where there are too few points to say; `uniformity_of` and `trust_of` count what they were
+        measured on.
     """
 
     points: pd.DataFrame
@@ -44,70 +52,70 @@ class AlignmentMap:
 def alignment_map(
     items: pd.DataFrame,
     views: Mapping[str, np.ndarray],
+    settings: MapSettings | None = None,
     *,
-    method: Method = "umap",
-    seed: int = 0,
-    neighbours: int | None = None,
     progress: Progress | None = None,
 ) -> AlignmentMap:
-    """Lay out the same items as each view sees them. Nothing is sampled: every item is in the table once per view.
+    """Lay out the same items as each view sees them. Nothing is sampled: every item of the wanted kinds has a place.
 
     Args:
-        items: columns `id`, `kind` (image, description or prototype), `class_key` ("" unlabelled), `split`, `kept`
-            (descriptions), `text`, `path`. One prototype per class: the teacher's text prototype in the teacher's view,
-            the student's own class text in the student's.
+        items: columns `id`, `kind` (image, description or prototype), `class_key` ("" unlabelled), `part` (of an
+            image), `set` (base, novel or all), `kept` (descriptions), `writer`, `text`, `path`. One prototype per
+            class: the teacher's text prototype in the teacher's view, the student's own class text in the student's.
         views: `teacher`, `before` and `after`, or some of them: (items, D) embeddings in the items' order.
-        method, seed, neighbours, progress: as in `project`.
+        settings: how to lay out, and which kinds; figures and nearest prototypes are of all items.
+        progress: as in `project`.
 
     Raises:
-        DataError: missing columns, an unknown view, a view that does not fit the items, values that are not numbers.
-        ConfigError: as in `project`.
+        DataError: missing columns, an unknown view, a view that does not fit the items, values that are not numbers,
+            too few points.
     """
+    settings = settings or MapSettings()
     _check(items, views)
     units = {name: unit_rows(vectors) for name, vectors in views.items()}
-    tables = []
+    wanted = items["kind"].isin(settings.kinds).to_numpy()
+    points = items[wanted].reset_index(drop=True)
+    figures = []
     for space in SPACES:
         names = [name for name in space if name in units]
         if not names:
             continue
         report = progress and partial(_report, progress, " and ".join(names))
-        together = np.concatenate([units[name] for name in names])
-        layout = project(together, method, seed=seed, neighbours=neighbours, progress=report)
+        together = np.concatenate([units[name][wanted] for name in names])
+        layout = project(together, settings, progress=report)
+        if report is not None:
+            report(0, 0, "figures")
         for name, places in zip(names, np.split(layout, len(names)), strict=True):
-            x, y = places.T
-            tables.append(items.assign(view=name, x=x, y=y, correct=_correct(items, units[name])))
-    figures = [{"view": table["view"].iloc[0], **_figures(items, units[table["view"].iloc[0]])} for table in tables]
-    return AlignmentMap(pd.concat(tables, ignore_index=True), pd.DataFrame(figures))
+            points[f"x_{name}"], points[f"y_{name}"] = places.T
+            points[f"nearest_{name}"] = _nearest_class(items, units[name])[wanted]
+            believed, believed_of = trust(units[name][wanted], places, settings.seed)
+            measured = _figures(items, units[name], settings.seed)
+            figures.append({"view": name, **measured, "trust": believed, "trust_of": believed_of})
+    return AlignmentMap(points, pd.DataFrame(figures))
 
 
-def map_key(
-    items: pd.DataFrame,
-    views: Mapping[str, np.ndarray],
-    *,
-    method: Method = "umap",
-    seed: int = 0,
-    neighbours: int | None = None,
-) -> str:
+def map_key(items: pd.DataFrame, views: Mapping[str, np.ndarray], settings: MapSettings | None = None) -> str:
     """The name under which a map may be kept: equal for equal items, embeddings, settings and layout library."""
+    settings = settings or MapSettings()
     _check(items, views)
-    settings = {
+    count = int(items["kind"].isin(settings.kinds).sum())
+    facts = {
         "items": items[list(ITEM_COLUMNS)].to_json(orient="split", index=False),
         "views": {name: _digest(views[name]) for name in sorted(views)},
-        "neighbours": neighbours_within(len(items), method, neighbours),
-        "seed": seed,
-        "library": [_LIBRARY[method], version(_LIBRARY[method])],
+        "kinds": sorted(settings.kinds),
+        "layout": settings.layout | {"neighbours": neighbours_within(count, settings.method, settings.neighbourhood)},
+        "library": [_LIBRARY[settings.method], version(_LIBRARY[settings.method])],
     }
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _check(items: pd.DataFrame, views: Mapping[str, np.ndarray]) -> None:
     if missing := [column for column in ITEM_COLUMNS if column not in items]:
         raise DataError("items lack columns", f"Give {', '.join(ITEM_COLUMNS)}.", value=", ".join(missing))
-    known = [name for space in SPACES for name in space]
-    if unknown := [name for name in views if name not in known]:
-        raise DataError("there is no such view", f"Choose from {', '.join(known)}.", value=", ".join(unknown))
+    if unknown := [name for name in views if name not in VIEWS]:
+        raise DataError("there is no such view", f"Choose from {', '.join(VIEWS)}.", value=", ".join(unknown))
     if not views:
-        raise DataError("a map needs a view", f"Choose from {', '.join(known)}.")
+        raise DataError("a map needs a view", f"Choose from {', '.join(VIEWS)}.")
     for name, vectors in views.items():
         if len(vectors) != len(items):
             raise DataError(
@@ -117,31 +125,33 @@ def _check(items: pd.DataFrame, views: Mapping[str, np.ndarray]) -> None:
             )
 
 
-def _correct(items: pd.DataFrame, points: np.ndarray) -> pd.Series:
-    """Whether each labelled image is nearest, by cosine, to the prototype of its own class; missing elsewhere."""
-    correct = pd.Series(pd.NA, index=items.index, dtype="boolean")
-    is_prototype = (items["kind"] == "prototype").to_numpy()
-    if is_prototype.any():
-        labelled = ((items["kind"] == "image") & (items["class_key"] != "")).to_numpy()
-        classes = items["class_key"].to_numpy()[is_prototype]
-        nearest = classes[(points[labelled] @ points[is_prototype].T).argmax(1)]
-        correct[labelled] = nearest == items["class_key"].to_numpy()[labelled]
-    return correct
+def _nearest_class(items: pd.DataFrame, points: np.ndarray) -> np.ndarray:
+    """(N,) class keys of the prototype nearest to each image and description, by cosine; "" where there is none."""
+    kind, classes = items["kind"].to_numpy(), items["class_key"].to_numpy()
+    nearest = np.full(len(items), "", dtype=object)
+    prototypes, others = np.flatnonzero(kind == "prototype"), np.flatnonzero(kind != "prototype")
+    if len(prototypes):
+        nearest[others] = classes[prototypes][(points[others] @ points[prototypes].T).argmax(1)]
+    return nearest
 
 
-def _figures(items: pd.DataFrame, points: np.ndarray) -> dict[str, float]:
+def _figures(items: pd.DataFrame, points: np.ndarray, seed: int) -> dict[str, float]:
     kind, classes = items["kind"].to_numpy(), items["class_key"].to_numpy()
     images, prototypes = np.flatnonzero(kind == "image"), np.flatnonzero(kind == "prototype")
     row_of = {classes[row]: row for row in prototypes}
     paired = [row for row in images if classes[row] in row_of]
     own = [row_of[classes[row]] for row in paired]
+    some = images
+    if len(images) > MOST_UNIFORMITY_IMAGES:
+        some = np.random.default_rng(seed).choice(images, MOST_UNIFORMITY_IMAGES, replace=False)
 
     def at(rows: np.ndarray | list) -> torch.Tensor:
         return torch.from_numpy(points[rows])
 
     return {
         "alignment": alignment(at(paired), at(own)) if paired else math.nan,
-        "uniformity": uniformity(at(images)) if len(images) > 1 else math.nan,
+        "uniformity": uniformity(at(some)) if len(some) > 1 else math.nan,
+        "uniformity_of": len(some),
         "modality_gap": modality_gap(at(images), at(prototypes)) if len(images) and len(prototypes) else math.nan,
     }
 

@@ -1,14 +1,12 @@
-"""The student at work: classes for new images, and the embeddings that a map shows."""
+"""The student at work: classes for new images."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from avion_core.backbones.load import WeightStore, load_towers
@@ -19,8 +17,8 @@ from avion_core.data.progress import Progress
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.distill.adapter import load_adapter
 from avion_core.errors import ConfigError, DataError
-from avion_core.features.store import FeatureStore, image_features, prepare_images, text_features
-from avion_core.protocols.project_data import ProjectData, class_sets, class_texts, held_out_images, training_images
+from avion_core.features.store import prepare_images
+from avion_core.protocols.project_data import class_texts
 
 CHUNK = 256
 
@@ -107,86 +105,3 @@ def predict(
     )
     shares = pd.DataFrame(probabilities.numpy(), columns=[f"p_{key}" for key in keys])
     return pd.concat([table, shares], axis=1)
-
-
-def map_items(
-    project: ProjectData, config: RunConfig, folder: Path, *, features: FeatureStore, weights: WeightStore
-) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """What an alignment map of a run shows, and how the teacher, the student before and after see it.
-
-    Images are the run's training and validation images (never the sealed test set), unlabelled ones too;
-    descriptions are those of its classes; a prototype is the teacher's text prototype in the teacher's
-    view and the student's class text in the student's. Novel classes have no teacher prototype from
-    images: their template stands in for it there.
-
-    Returns:
-        items: id, kind, class_key, split, kept, text, path, one row each; and per view an (N, D) array.
-    """
-    sets = class_sets(project.class_names, config.protocol, config.data.seed)
-    classes = [key for part in sets.values() for key in part]
-    trained_classes = next(iter(sets.values()))
-    judged = pd.read_parquet(folder / "prototypes.parquet")
-    shots = training_images(project, config, trained_classes).image_ids
-    validation = held_out_images(project, config, classes, "validation").image_ids
-    unlabelled = list(project.manifest.loc[project.manifest["label"] == "", "image_id"])
-    split_of = dict.fromkeys(unlabelled, "unlabelled") | dict.fromkeys(validation, "validation")
-    split_of |= dict.fromkeys(shots, "train")
-    manifest = project.manifest.set_index("image_id")
-    rows = [
-        {
-            "id": image,
-            "kind": "image",
-            "class_key": manifest.at[image, "label"],
-            "split": split,
-            "kept": None,
-            "text": "",
-            "path": manifest.at[image, "path"],
-        }
-        for image, split in split_of.items()
-    ]
-    rows += [
-        {
-            "id": row["description_id"],
-            "kind": "description",
-            "class_key": row["class_key"],
-            "split": "",
-            "kept": bool(row["kept"]),
-            "text": row["text"],
-            "path": "",
-        }
-        for row in judged.to_dict("records")
-    ]
-    templates = class_texts(project.class_names, classes, config.model.template)
-    rows += [
-        {"id": f"class:{key}", "kind": "prototype", "class_key": key, "split": "", "kept": None, "text": t, "path": ""}
-        for key, t in zip(classes, templates, strict=True)
-    ]
-    images, texts = project.images(list(split_of)), list(judged["text"])
-    teacher = load_towers(config.teacher, weights)
-    backbone = load_towers(config.student, weights)
-    prototypes = load_file(folder / "teacher.safetensors")["prototypes"]
-    novel = text_features(teacher, templates[len(prototypes) :], features)
-    view = {
-        "teacher": [
-            image_features(teacher, images, features, recipe=project.recipe),
-            text_features(teacher, texts, features),
-            prototypes,
-            novel,
-        ],
-        "before": [
-            image_features(backbone, images, features, recipe=project.recipe),
-            text_features(backbone, texts, features),
-            text_features(backbone, templates, features),
-        ],
-    }
-    after = load_student(config, folder, weights)
-    with torch.no_grad():
-        described = [
-            after.student.encode_text(after.student.tokenize(texts[i : i + CHUNK])) for i in range(0, len(texts), CHUNK)
-        ]
-    view["after"] = [
-        after.embed_images(images, project.recipe),
-        *described,
-        after.embed_classes({key: project.class_names[key] for key in classes}),
-    ]
-    return pd.DataFrame(rows), {name: torch.cat(parts).numpy() for name, parts in view.items()}

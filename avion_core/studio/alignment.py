@@ -2,82 +2,273 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from avion_core.data.progress import Progress
-from avion_core.errors import DataError
-from avion_core.maps.alignment_map import alignment_map, map_key
-from avion_core.maps.project import Method
-from avion_core.protocols import predict as prediction
+from avion_core.errors import NotFoundError
+from avion_core.jobs import map_job
+from avion_core.jobs.map_job import JobState
+from avion_core.maps.alignment_map import VIEWS
+from avion_core.maps.settings import MapSettings, Part, map_settings
 from avion_core.protocols.project_data import ProjectData
+from avion_core.protocols.run_map import image_parts, make_run_map
+from avion_core.store import journal
+from avion_core.store.database import writing
 from avion_core.store.home import Home
-from avion_core.studio.trained import trained_run
+from avion_core.store.tables import Look
+from avion_core.studio.projects import get_project
+from avion_core.studio.trained import run_device, trained_run
+from avion_core.studio.training import RunView, get_run
 
-VIEWS = ("teacher", "before", "after")
+__all__ = ["VIEWS", "MapSettings", "Part", "map_settings"]
+
+# What decides a map, of a run's folder; its settings and the layout's library come on top.
+_INPUTS = (
+    "adapter.safetensors",
+    "teacher.safetensors",
+    "prototypes.parquet",
+    "inputs/manifest.parquet",
+    "inputs/descriptions.parquet",
+    "inputs/splits.json",
+    "inputs/project.json",
+)
+
+
+@dataclass(frozen=True)
+class MapView:
+    """A map that was asked for: its settings, and how its computing stands (`job`)."""
+
+    key: str
+    settings: MapSettings
+    job: JobState
+
+    @property
+    def shows_test(self) -> bool:
+        """Whether images of the sealed test set are on it."""
+        return "test" in self.settings.parts
 
 
 @dataclass(frozen=True)
 class MapResult:
-    """A map, and the folder in which it is kept.
+    """A map that is there.
 
-    points: a row per item and view: id, kind (image, description or prototype), class_key, split, kept, text, path,
-    view, x, y, correct. figures: a row per view: view, alignment, uniformity, modality_gap.
+    points, figures: see `maps.alignment_map.AlignmentMap`; an image's path is relative to the project's image root.
+    counts: part of the images -> (how many are shown, how many there are).
+    folder: where it is kept, named by its content.
     """
 
     points: pd.DataFrame
     figures: pd.DataFrame
+    counts: dict[Part, tuple[int, int]]
+    settings: MapSettings
     folder: Path
 
+    @property
+    def statement(self) -> str:
+        """What is on the map and what is not, with exact numbers."""
+        return shown_statement(self.settings, self.counts, self.points["kind"].value_counts().to_dict())
 
-def embed_map(
-    home: Home,
-    run: str,
-    method: Method = "umap",
-    views: Sequence[str] = VIEWS,
-    settings: dict[str, Any] | None = None,
-    *,
-    progress: Progress | None = None,
-) -> MapResult:
-    """Lay out a run's images, descriptions and prototypes as teacher and student see them.
 
-    The sealed test set is never on a map. A map of the same content and settings is laid out once.
-
-    Args:
-        views: of "teacher", "before" and "after".
-        settings: `seed` and `neighbours`, as `maps.project` takes them.
+def image_counts(home: Home, run: str) -> dict[Part, int]:
+    """How many images of each part a map of this run could show; parts without any are left out.
 
     Raises:
         NotFoundError, TrainingError: no such run, or it has not been trained yet.
-        ConfigError, DataError: a method, view or setting that there is not.
     """
     view = trained_run(home, run)
-    project = ProjectData.load(view.folder / "inputs")
-    items, seen = prediction.map_items(project, view.config, view.folder, features=home.features, weights=home.weights)
-    items["path"] = [str(project.image_root / path) if path else "" for path in items["path"]]
-    if unknown := [name for name in views if name not in seen]:
-        raise DataError("there is no such view", f"Choose from {', '.join(seen)}.", value=", ".join(unknown))
-    seen = {name: seen[name] for name in views}
-    chosen: dict[str, Any] = {"method": method, "seed": 0, "neighbours": None, **(settings or {})}
-    folder = view.folder / "maps" / map_key(items, seen, **chosen)
-    if not folder.is_dir():
-        laid_out = alignment_map(items, seen, **chosen, progress=progress)
-        _keep({"points": laid_out.points, "figures": laid_out.figures}, folder)
-    return MapResult(pd.read_parquet(folder / "points.parquet"), pd.read_parquet(folder / "figures.parquet"), folder)
+    parts = image_parts(ProjectData.load(view.folder / "inputs"), view.config)
+    return {part: len(images) for part, images in parts.items() if images}
 
 
-def _keep(tables: dict[str, pd.DataFrame], folder: Path) -> None:
-    unfinished = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-    unfinished.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
-        table.to_parquet(unfinished / f"{name}.parquet", index=False)
-    try:
-        os.replace(unfinished, folder)
-    except OSError:
-        if not folder.is_dir():  # else another process has just kept the same map
-            raise
+def start_map(home: Home, run: str, settings: MapSettings, who: str = "me") -> str:
+    """Compute a map in a process of its own, unless it is there or under way; returns the key to ask for it.
+
+    A map with the sealed test set is a look at it by `who`.
+
+    Raises:
+        NotFoundError, TrainingError: no such run, or it has not been trained yet.
+    """
+    view = trained_run(home, run)
+    if "test" in settings.parts:
+        look_at_test_map(home, run, who)
+    key = _key(view, settings)
+    request = {
+        "inputs": _inputs_digest(view),
+        "run_folder": str(view.folder),
+        "image_root": str(get_project(home, view.project_id).image_root),
+        "config": view.config.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json"),
+        "device": run_device(view),
+    }
+    map_job.start(home, _job_folder(view, key), request)
+    return key
+
+
+def list_maps(home: Home, run: str) -> list[MapView]:
+    """Maps of a run as it now is, asked for by anybody, the newest first.
+
+    A map of what the run was before (it has been trained further since) is not among them.
+
+    Raises:
+        NotFoundError: no such run.
+    """
+    view = get_run(home, run)
+    found = []
+    for folder in (view.folder / "maps" / "jobs").glob("*"):
+        job = map_job.read(folder)
+        if job is not None and job.request["inputs"] == _inputs_digest(view):
+            found.append(MapView(folder.name, map_settings(**job.request["settings"]), job))
+    return sorted(found, key=lambda one: (one.job.created, one.key), reverse=True)
+
+
+def get_map(home: Home, run: str, key: str) -> MapView:
+    """One map by its key.
+
+    Raises:
+        NotFoundError: no such run, or no map of what it now is under that key.
+    """
+    for found in list_maps(home, run):
+        if found.key == key:
+            return found
+    raise NotFoundError("there is no such map of this run", "Compute it again.", value=key)
+
+
+def read_map(home: Home, run: str, key: str) -> MapResult:
+    """A finished map.
+
+    Raises:
+        NotFoundError: no such run or map, or it is not finished.
+    """
+    found = get_map(home, run, key)
+    folder = get_run(home, run).folder / "maps" / found.job.map
+    if found.job.state != "finished" or not folder.is_dir():
+        raise NotFoundError("the map is not there", "Wait until it is computed, or compute it again.", value=key)
+    return _read_result(folder, found.settings)
+
+
+def stop_map(home: Home, run: str, key: str) -> None:
+    """End a map's computing, or forget a finished or failed one; embeddings that were made are kept.
+
+    Raises:
+        NotFoundError: no such run or map.
+    """
+    found = get_map(home, run, key)
+    map_job.stop(get_run(home, run).folder / "maps" / "jobs" / found.key)
+
+
+def look_at_test_map(home: Home, run: str, who: str = "me") -> int:
+    """Write down that `who` looks at a map with the sealed test set; returns the looks so far.
+
+    Raises:
+        NotFoundError: no such run.
+    """
+    view = get_run(home, run)
+    with writing(home.engine) as session:
+        session.add(Look(run_id=view.id, who=who))
+        journal.note(
+            session, view.project_id, "training", f"Opened the sealed test set on a map of the run {view.name}.", who
+        )
+    return view.looks + 1
+
+
+def embed_map(
+    home: Home, run: str, settings: MapSettings | None = None, who: str = "me", *, progress: Progress | None = None
+) -> MapResult:
+    """Compute a map in this process and wait for it. One of the same content and settings is laid out once.
+
+    Args:
+        settings: what is on it and how it is laid out; `map_settings` makes them. The sealed test set is on it only
+            when they ask for it, which is written down as a look by `who`.
+
+    Raises:
+        NotFoundError, TrainingError: no such run, or it has not been trained yet.
+        DataError: too few items, or an image that cannot be decoded.
+    """
+    settings = settings or MapSettings()
+    view = trained_run(home, run)
+    if "test" in settings.parts:
+        look_at_test_map(home, run, who)
+    folder = make_run_map(
+        replace(ProjectData.load(view.folder / "inputs"), image_root=get_project(home, view.project_id).image_root),
+        view.config,
+        view.folder,
+        settings,
+        features=home.features,
+        weights=home.weights,
+        device=run_device(view),
+        progress=progress,
+    )
+    return _read_result(folder, settings)
+
+
+PART_NAMES: dict[Part, str] = {
+    "train": "training shots",
+    "validation": "validation images",
+    "pool": "other labelled images",
+    "unlabelled": "unlabelled images",
+    "test": "sealed test images",
+}
+
+
+def shown_statement(settings: MapSettings, counts: dict[Part, tuple[int, int]], kinds: dict[str, int]) -> str:
+    """What is on a map, what was sampled and what was left out, in exact numbers."""
+    shown = [
+        f"all {of:,} {PART_NAMES[part]}" if got == of else f"{got:,} of {of:,} {PART_NAMES[part]}"
+        for part, (got, of) in counts.items()
+        if part in settings.parts and "image" in settings.kinds
+    ]
+    shown += [f"all {kinds[kind]:,} {kind}s" for kind in ("description", "prototype") if kinds.get(kind)]
+    said = f"On the map: {', '.join(shown)}."
+    if any(0 < got < of for got, of in counts.values()):
+        said += f" Sampled: drawn at random with seed {settings.seed}, {settings.most_images:,} images at most."
+    absent = [f"{of:,} {PART_NAMES[part]}" for part, (got, of) in counts.items() if not got]
+    return f"{said} Not on it: {', '.join(absent)}." if absent else said
+
+
+def _read_result(folder: Path, settings: MapSettings) -> MapResult:
+    counts = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
+    return MapResult(
+        pd.read_parquet(folder / "points.parquet"),
+        pd.read_parquet(folder / "figures.parquet"),
+        {part: (shown, of) for part, (shown, of) in counts.items()},
+        settings,
+        folder,
+    )
+
+
+def _job_folder(view: RunView, key: str) -> Path:
+    return view.folder / "maps" / "jobs" / key
+
+
+def _key(view: RunView, settings: MapSettings) -> str:
+    """The request's name: equal requests for an unchanged run are one job."""
+    asked: dict[str, Any] = settings.layout | {
+        "kinds": sorted(settings.kinds),
+        "parts": sorted(settings.parts) if "image" in settings.kinds else [],
+        "most_images": settings.most_images,
+    }
+    text = json.dumps({"inputs": _inputs_digest(view), **asked}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _inputs_digest(view: RunView) -> str:
+    digest = hashlib.sha256()
+    for name in _INPUTS:
+        file = view.folder / name
+        if file.is_file():
+            facts = file.stat()
+            digest.update(f"{name} {_file_digest(file, facts.st_mtime_ns, facts.st_size)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+@lru_cache(maxsize=256)
+def _file_digest(file: Path, _modified: int, _size: int) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

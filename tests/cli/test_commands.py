@@ -107,10 +107,14 @@ def test_train_evaluate_map_and_predict(answer, avion, scenes, images):
     made = answer("embed-map", "latest", "--method", "tsne", "--neighbours", "3", "--seed", "4")
     points = pd.read_parquet(made["file"])
     assert made["points"] == len(points)
-    assert set(points["view"]) == {"teacher", "before", "after"}
+    assert {"x_teacher", "y_before", "nearest_after"} <= set(points.columns)
+    assert made["statement"].startswith("On the map: all 6 training shots, all 3 validation images, all 12 descr")
     assert [row["view"] for row in made["figures"]] == ["teacher", "before", "after"]
     assert answer("embed-map", "latest", "--method", "tsne", "--neighbours", "3", "--seed", "4") == made
-    assert set(points.loc[points["kind"] == "image", "split"]) == {"train", "validation"}
+    assert set(points.loc[points["kind"] == "image", "part"]) == {"train", "validation"}
+    with_test = answer("embed-map", "latest", "--method", "tsne", "--test", "--most-images", "14")
+    assert "of 12 sealed test images" in with_test["statement"]
+    assert answer("evaluate", "latest")["looks"] == 4
 
     predictions = answer("predict", "latest", images / "beach", images / "forest" / "00.png")["predictions"]
     assert len(predictions) == 9

@@ -8,19 +8,21 @@ import pytest
 
 from avion_core.errors import DataError
 from avion_core.maps.alignment_map import ITEM_COLUMNS, alignment_map, map_key
+from avion_core.maps.settings import map_settings
 
 CLASSES = ("forest", "harbour", "runway")
+TSNE = map_settings(method="tsne")
 
 
 @pytest.fixture
 def items() -> pd.DataFrame:
     """Four images, two descriptions and one prototype of each of three classes, and one unlabelled image."""
-    rows = [("i-none", "image", "", "", None, "", "none.png")]
+    rows = [("i-none", "image", "", "unlabelled", "", None, "", "", "none.png")]
     for name in CLASSES:
-        rows += [(f"i-{name}-{n}", "image", name, "train", None, "", f"{name}/{n}.png") for n in range(4)]
-        rows += [(f"d-{name}-{n}", "description", name, "", n == 0, f"A view of a {name}.", "") for n in range(2)]
-        rows += [(f"p-{name}", "prototype", name, "", None, name, "")]
-    return pd.DataFrame(rows, columns=list(ITEM_COLUMNS))
+        rows += [(f"i-{name}-{n}", "image", name, "train", "all", None, "", "", f"{name}/{n}.png") for n in range(4)]
+        rows += [(f"d-{name}-{n}", "description", name, "", "all", n == 0, "w", f"A {name}.", "") for n in range(2)]
+        rows += [(f"p-{name}", "prototype", name, "", "all", None, "", name, "")]
+    return pd.DataFrame(rows, columns=list(ITEM_COLUMNS)).astype({"kept": "boolean"})
 
 
 def view(items: pd.DataFrame, dim: int, *, noise: float = 0.05, seed: int = 0) -> np.ndarray:
@@ -30,13 +32,13 @@ def view(items: pd.DataFrame, dim: int, *, noise: float = 0.05, seed: int = 0) -
     return points / np.linalg.norm(points, axis=1, keepdims=True)
 
 
-def test_one_table_holds_every_item_of_every_view(items):
+def test_one_row_per_item_and_a_place_in_every_view(items):
     views = {"after": view(items, 8, seed=1), "teacher": view(items, 12), "before": view(items, 8)}
-    result = alignment_map(items, views, method="tsne")
-    assert list(result.points["view"].unique()) == ["teacher", "before", "after"]
-    for _, rows in result.points.groupby("view"):
-        pd.testing.assert_frame_equal(rows[list(ITEM_COLUMNS)].reset_index(drop=True), items)
-    assert np.isfinite(result.points[["x", "y"]].to_numpy()).all()
+    result = alignment_map(items, views, TSNE)
+    pd.testing.assert_frame_equal(result.points[list(ITEM_COLUMNS)], items)
+    places = result.points[[f"{axis}_{name}" for axis in "xy" for name in views]].to_numpy()
+    assert places.shape == (len(items), 6)
+    assert np.isfinite(places).all()
     assert list(result.figures["view"]) == ["teacher", "before", "after"]
 
 
@@ -46,20 +48,33 @@ def test_before_and_after_share_a_layout(items):
     after = before.copy()
     moved = (items["class_key"] == "forest").to_numpy()
     after[moved] = -after[moved]
-    points = alignment_map(items, {"before": before, "after": after}, method="tsne").points.set_index(["view", "id"])
-    places = points[["x", "y"]]
-    way = np.linalg.norm(places.loc["after"].to_numpy() - places.loc["before"].to_numpy(), axis=1)
+    points = alignment_map(items, {"before": before, "after": after}, TSNE).points
+    way = np.hypot(points["x_after"] - points["x_before"], points["y_after"] - points["y_before"]).to_numpy()
     assert way[moved].min() > way[~moved].max()
 
 
-def test_correct_is_said_of_labelled_images_alone(items):
+def test_the_nearest_prototype_is_said_of_images_and_texts(items):
     vectors = view(items, 8)
     wrong = items.index[items["id"] == "i-runway-2"][0]
     vectors[wrong] = vectors[items.index[items["id"] == "p-forest"][0]]
-    points = alignment_map(items, {"before": vectors}, method="tsne").points.set_index("id")
-    labelled = (points["kind"] == "image") & (points["class_key"] != "")
-    assert points.loc[~labelled, "correct"].isna().all()
-    assert set(points.index[labelled & ~points["correct"].fillna(True)]) == {"i-runway-2"}
+    nearest = alignment_map(items, {"before": vectors}, TSNE).points.set_index("id")["nearest_before"]
+    assert nearest["i-runway-2"] == "forest"
+    assert nearest["d-harbour-0"] == "harbour"
+    assert nearest["i-none"] in CLASSES  # an unlabelled image has a nearest class too
+    assert nearest["p-forest"] == ""
+
+
+def test_kinds_that_are_not_wanted_are_not_laid_out_but_counted_in_the_figures(items):
+    views = {"before": view(items, 8)}
+    whole, images = (
+        alignment_map(items, views, TSNE),
+        alignment_map(items, views, map_settings(method="tsne", kinds=("image",))),
+    )
+    assert set(images.points["kind"]) == {"image"}
+    assert (images.points["nearest_before"] != "").all()
+    columns = ["alignment", "uniformity", "modality_gap"]
+    pd.testing.assert_frame_equal(images.figures[columns], whole.figures[columns])
+    assert images.figures["trust_of"].tolist() == [len(images.points)]
 
 
 def test_figures_against_hand_counted_ones(items):
@@ -67,7 +82,7 @@ def test_figures_against_hand_counted_ones(items):
     vectors = view(items, 8, noise=0.0)
     texts = (items["kind"] != "image").to_numpy()
     vectors[texts] = np.roll(vectors[texts], 4, axis=1)
-    figures = alignment_map(items, {"before": vectors}, method="tsne").figures.iloc[0]
+    figures = alignment_map(items, {"before": vectors}, TSNE).figures.iloc[0]
     assert figures["alignment"] == pytest.approx(2.0)  # |x - y|^2 of orthogonal unit vectors
     # 13 images: 3 classes of 4 equal ones (18 equal pairs), the other 60 pairs of 78 orthogonal
     assert figures["uniformity"] == pytest.approx(math.log((18 + 60 * math.exp(-4)) / 78))
@@ -77,17 +92,26 @@ def test_figures_against_hand_counted_ones(items):
 
 def test_figures_without_prototypes_or_labels_are_not_invented(items):
     alone = items[items["kind"] == "image"].reset_index(drop=True)
-    result = alignment_map(alone, {"before": view(alone, 8)}, method="tsne")
+    result = alignment_map(alone, {"before": view(alone, 8)}, TSNE)
     assert math.isnan(result.figures["alignment"][0])
     assert math.isnan(result.figures["modality_gap"][0])
-    assert result.points["correct"].isna().all()
+    assert (result.points["nearest_before"] == "").all()
 
 
 def test_progress_names_the_views(items):
     seen = []
     views = {"teacher": view(items, 12), "before": view(items, 8), "after": view(items, 8)}
-    alignment_map(items, views, method="tsne", progress=lambda *call: seen.append(call[2]))
-    assert list(dict.fromkeys(seen)) == ["t-SNE of teacher", "t-SNE of before and after"]
+    alignment_map(items, views, TSNE, progress=lambda *call: seen.append(call[2]))
+    stages = ["t-SNE: searching neighbours", "t-SNE", "figures"]
+    spaces = ["teacher", "before and after"]
+    assert list(dict.fromkeys(seen)) == [f"{stage} of {space}" for space in spaces for stage in stages]
+
+
+def test_uniformity_of_many_images_is_measured_on_a_stated_draw(items, monkeypatch):
+    monkeypatch.setattr("avion_core.maps.alignment_map.MOST_UNIFORMITY_IMAGES", 10)
+    figures = alignment_map(items, {"before": view(items, 8)}, TSNE).figures.iloc[0]
+    assert figures["uniformity_of"] == 10
+    assert figures["uniformity"] < 0
 
 
 def test_the_key_follows_content_and_settings(items):
@@ -100,17 +124,29 @@ def test_the_key_follows_content_and_settings(items):
         map_key(items, {"before": nudged}),
         map_key(items, {"after": vectors}),
         map_key(renamed, {"before": vectors}),
-        map_key(items, {"before": vectors}, method="tsne"),
-        map_key(items, {"before": vectors}, seed=1),
-        map_key(items, {"before": vectors}, neighbours=4),
+        *(
+            map_key(items, {"before": vectors}, map_settings(**chosen))
+            for chosen in (
+                {"method": "tsne"},
+                {"seed": 1},
+                {"neighbours": 4},
+                {"min_dist": 0.5},
+                {"metric": "correlation"},
+                {"kinds": ("image", "prototype")},
+            )
+        ),
     ]
-    assert len({key, *others}) == 7
-    assert key == map_key(items.copy(), {"before": vectors.astype(np.float32)}, neighbours=15)
+    assert len({key, *others}) == 10
+    assert key == map_key(items.copy(), {"before": vectors.astype(np.float32)}, map_settings(neighbours=15))
+    tsne = {"method": "tsne", "seed": 2}
+    assert map_key(items, {"before": vectors}, map_settings(**tsne)) == map_key(
+        items, {"before": vectors}, map_settings(**tsne, min_dist=0.7)
+    )  # t-SNE has no min_dist
 
 
 def test_missing_columns_are_refused(items):
-    with pytest.raises(DataError, match=r"Items lack columns: split, kept\. Give id, kind, class_key, split"):
-        alignment_map(items.drop(columns=["split", "kept"]), {"before": view(items, 8)})
+    with pytest.raises(DataError, match=r"Items lack columns: part, kept\. Give id, kind, class_key, part"):
+        alignment_map(items.drop(columns=["part", "kept"]), {"before": view(items, 8)})
 
 
 def test_an_unknown_view_is_refused(items):

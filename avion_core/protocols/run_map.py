@@ -1,0 +1,231 @@
+"""The alignment map of a run: which items are on it, how each view sees them, and where the layout is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import PIL.Image
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from avion_core.backbones.load import WeightStore, load_towers
+from avion_core.config import RunConfig
+from avion_core.data.progress import Progress
+from avion_core.features.store import FeatureStore, image_features, text_features
+from avion_core.maps.alignment_map import ITEM_COLUMNS, alignment_map, map_key
+from avion_core.maps.settings import MapSettings, Part
+from avion_core.protocols import predict
+from avion_core.protocols.project_data import ProjectData, class_sets, class_texts, held_out_images, training_images
+
+_FIRST: tuple[Part, ...] = ("train", "validation")
+
+
+@dataclass(frozen=True)
+class DrawnImages:
+    """The images of a map.
+
+    part_of: image id -> part, in the map's order. counts: part -> (how many are shown, how many there are), for every
+    part that the project has, chosen or not.
+    """
+
+    part_of: dict[str, Part]
+    counts: dict[Part, tuple[int, int]]
+
+
+def image_parts(project: ProjectData, config: RunConfig) -> dict[Part, list[str]]:
+    """Every image of the project by its part in a run: training shots, validation, pool, unlabelled, sealed test."""
+    classes = [
+        key for part in class_sets(project.class_names, config.protocol, config.data.seed).values() for key in part
+    ]
+    trained = next(iter(class_sets(project.class_names, config.protocol, config.data.seed).values()))
+    labels = dict(zip(project.manifest["image_id"], project.manifest["label"], strict=True))
+    shots = training_images(project, config, trained).image_ids
+    validation = held_out_images(project, config, classes, "validation").image_ids
+    taken = {*shots, *validation, *project.splits.test}
+    return {
+        "train": shots,
+        "validation": validation,
+        "pool": [image for image, label in labels.items() if label and image not in taken],
+        "unlabelled": [image for image, label in labels.items() if not label and image not in taken],
+        "test": list(project.splits.test),
+    }
+
+
+def draw_images(project: ProjectData, config: RunConfig, settings: MapSettings) -> DrawnImages:
+    """The images that the settings choose; of more than `most_images` so many, by the seed and not by file order.
+
+    Training shots and validation images come first; what room they leave is drawn from the other parts together.
+    """
+    parts = image_parts(project, config)
+    wanted = [part for part in parts if part in settings.parts and "image" in settings.kinds]
+    first = [(image, part) for part in _FIRST if part in wanted for image in parts[part]]
+    others = [(image, part) for part in wanted if part not in _FIRST for image in parts[part]]
+    for group, room in ((first, settings.most_images), (others, max(0, settings.most_images - len(first)))):
+        if len(group) > room:
+            group.sort(key=lambda pair: hashlib.sha256(f"{settings.seed} {pair[0]}".encode()).digest())
+            del group[room:]
+    part_of = dict(sorted(first + others, key=lambda pair: (_FIRST + settings.parts).index(pair[1])))
+    shown = pd.Series(list(part_of.values()), dtype=object).value_counts()
+    return DrawnImages(part_of, {part: (int(shown.get(part, 0)), len(ids)) for part, ids in parts.items() if ids})
+
+
+def map_items(
+    project: ProjectData,
+    config: RunConfig,
+    folder: Path,
+    drawn: DrawnImages,
+    *,
+    features: FeatureStore,
+    weights: WeightStore,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """What a run's map shows, and how the teacher, the student before and the student after see it.
+
+    A prototype is the teacher's text prototype in the teacher's view and the student's class text in the student's.
+    Novel classes have no teacher prototype from images: their template stands in for it there, and their descriptions
+    were not judged by the run, so that whether they are kept is missing.
+
+    Returns:
+        items as `alignment_map` takes them, one row each; and per view an (N, D) array.
+    """
+    sets = class_sets(project.class_names, config.protocol, config.data.seed)
+    set_of = {key: name for name, keys in sets.items() for key in keys}
+    manifest = project.manifest.set_index("image_id").loc[list(drawn.part_of)]
+    images = pd.DataFrame(
+        {
+            "id": list(drawn.part_of),
+            "kind": "image",
+            "class_key": manifest["label"].to_list(),
+            "part": list(drawn.part_of.values()),
+            "path": manifest["path"].to_list(),
+        }
+    )
+    texts = _descriptions(project, folder, set_of)
+    classes = list(set_of)
+    templates = class_texts(project.class_names, classes, config.model.template)
+    prototypes = pd.DataFrame(
+        {"id": [f"class:{key}" for key in classes], "kind": "prototype", "class_key": classes, "text": templates}
+    )
+    items = pd.concat([images, texts, prototypes], ignore_index=True).reindex(columns=list(ITEM_COLUMNS))
+    items["set"] = items["class_key"].map(set_of)
+    items["kept"] = items["kept"].astype("boolean")
+    words = ["class_key", "part", "set", "writer", "text", "path"]
+    items[words] = items[words].astype(object).fillna("")
+
+    pairs, described = project.images(list(drawn.part_of)), list(texts["text"])
+    teacher = load_towers(config.teacher, weights, device=device)
+    of_teacher = load_file(folder / "teacher.safetensors")["prototypes"]
+    seen = {
+        "teacher": [
+            image_features(teacher, pairs, features, recipe=project.recipe, progress=progress),
+            text_features(teacher, described, features, progress),
+            of_teacher,
+            text_features(teacher, templates[len(of_teacher) :], features),
+        ]
+    }
+    del teacher  # the largest of the models: the student needs the room
+    after = StudentTowers(predict.load_student(config, folder, weights, device=device), folder)
+    for name, towers in (("before", after.backbone), ("after", after)):
+        seen[name] = [
+            image_features(towers, pairs, features, recipe=project.recipe, progress=progress),
+            text_features(towers, described, features, progress),
+            text_features(towers, templates, features),
+        ]
+    return items, {name: torch.cat(parts).numpy() for name, parts in seen.items()}
+
+
+def make_run_map(
+    project: ProjectData,
+    config: RunConfig,
+    folder: Path,
+    settings: MapSettings,
+    *,
+    features: FeatureStore,
+    weights: WeightStore,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Path:
+    """Lay out a run's map and keep it by its content under `folder`/maps; what is kept already is not made again.
+
+    Returns:
+        The folder with points.parquet, figures.parquet (see `AlignmentMap`) and counts.json (see `DrawnImages`).
+
+    Raises:
+        DataError: too few items, or an image that cannot be decoded.
+    """
+    drawn = draw_images(project, config, settings)
+    items, seen = map_items(
+        project, config, folder, drawn, features=features, weights=weights, device=device, progress=progress
+    )
+    kept = folder / "maps" / map_key(items, seen, settings)
+    if kept.is_dir():
+        return kept
+    laid_out = alignment_map(items, seen, settings, progress=progress)
+    unfinished = kept.with_name(f"{kept.name}.{os.getpid()}.part")
+    unfinished.mkdir(parents=True, exist_ok=True)
+    laid_out.points.to_parquet(unfinished / "points.parquet", index=False)
+    laid_out.figures.to_parquet(unfinished / "figures.parquet", index=False)
+    (unfinished / "counts.json").write_text(json.dumps(drawn.counts), encoding="utf-8")
+    try:
+        os.replace(unfinished, kept)
+    except OSError:
+        if not kept.is_dir():
+            raise
+        shutil.rmtree(unfinished)  # another process has just kept the same map
+    return kept
+
+
+class StudentTowers:
+    """A trained student in the form of towers, so that what it sees is computed once and kept as theirs is."""
+
+    def __init__(self, trained: predict.TrainedStudent, folder: Path) -> None:
+        self._student = trained.student
+        self.backbone = trained.student.backbone
+        self.name = f"{self.backbone.name}, trained"
+        self.dim, self.image_size, self.view = self.backbone.dim, self.backbone.image_size, self.backbone.view
+        self.device = self.backbone.device
+        self._adapter = folder / "adapter.safetensors"
+
+    @cached_property
+    def weights_hash(self) -> str:
+        learned = hashlib.sha256(self._adapter.read_bytes()).hexdigest()[:16]
+        return f"{self.backbone.weights_hash}+{learned}"
+
+    @property
+    def logit_scale(self) -> float:
+        return self._student.logit_scale.exp().item()
+
+    def prepare(self, image: PIL.Image.Image) -> Tensor:
+        return self.backbone.prepare(image)
+
+    def too_long(self, texts: Any) -> list[int]:
+        return self.backbone.too_long(texts)
+
+    def encode_image(self, pixels: Tensor, precision: str = "float32") -> Tensor:
+        with torch.no_grad():
+            return self._student.encode_image(pixels.to(self.device)).float()
+
+    def encode_text(self, texts: Any, precision: str = "float32") -> Tensor:
+        with torch.no_grad():
+            return self._student.encode_text(self._student.tokenize(list(texts))).float()
+
+
+def _descriptions(project: ProjectData, folder: Path, set_of: dict[str, str]) -> pd.DataFrame:
+    """The run's candidates with whether they were kept, and those of novel classes, which it did not judge."""
+    judged = pd.read_parquet(folder / "prototypes.parquet")[["description_id", "class_key", "text", "kept"]]
+    of_run = project.descriptions[["description_id", "class_key", "text", "writer"]]
+    beyond = ~of_run["description_id"].isin(judged["description_id"]) & of_run["class_key"].isin(list(set_of))
+    table = pd.concat([judged, of_run[beyond].drop(columns="writer")], ignore_index=True)
+    table["writer"] = table["description_id"].map(of_run.set_index("description_id")["writer"])
+    return table.rename(columns={"description_id": "id"}).assign(kind="description")
