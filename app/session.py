@@ -6,20 +6,24 @@ review's place, the points picked on a map) lives in the session; everything peo
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
 from urllib.parse import urlsplit
+
 import streamlit as st
 
-from avion_core.studio.home import Home
 from avion_core.errors import AccountError
 from avion_core.studio import accounts, rights
+from avion_core.studio.home import Home
 
 # Names in the address.
 PROJECT = "project"
 RUN = "run"
+BESIDE = "beside"
+BASED_ON = "based_on"
+SHEET_CLASS = "sheet_class"
 MAP = "map"
 
 REVIEW_CARD = "review_card"
@@ -34,7 +38,7 @@ FILTERS = {
     "Disagreement": "disagreement",
     "Worth a verdict": "worth",
     "Writer": "writer",
-    "Reviewer": "reviewer",
+    "Reviewer": "judged_by",
     "Robust z": "z",
     "Weight": "weight",
     "Search": "words",
@@ -48,12 +52,13 @@ IDS_IN_ADDRESS = 60
 _DESK = "_review_desk"
 _PICKED = "_picked_points"
 _NOTICE = "_notice"
+_CELL = "_confusion_cell"
 _ASKED_PROJECT = "_asked_project"
 _FOR_LABELS = "_sent_to_label"
 _OPENED_MAPS = "_opened_test_maps"
 _SENT_TO_REVIEW = "_sent_to_review"
-_PENDING = "_pending_verdict"
-_SELECTION = "_verdict_table"
+_ASKED_VERDICT = "_asked_verdict"
+_SELECTION = "_selection_name"
 
 
 @st.cache_resource(show_spinner=False)
@@ -85,6 +90,11 @@ def selector(key: str, known: Sequence[str]) -> str:
     return widget
 
 
+def chosen(key: str) -> str:
+    """What PROJECT, RUN or SHEET_CLASS is set to, after its `selector`."""
+    return st.session_state[key]
+
+
 def take_selected(key: str) -> None:
     """Callback of a selector: what it shows becomes the choice."""
     choose(key, st.session_state[f"{key}_selector"])
@@ -94,6 +104,59 @@ def forget_unknown(key: str, known: Sequence[str]) -> None:
     """Drop a filter's value that is no option any more, just before the filter is drawn."""
     if key in st.session_state and st.session_state[key] not in known:
         del st.session_state[key]
+
+
+def fill(widget: str, value: Any) -> None:
+    """Callback: set what a widget shows at its next drawing."""
+    st.session_state[widget] = value
+
+
+def shown_runs(known: Sequence[str]) -> list[str]:
+    """The runs that the runs page shows, the first one as RUN: those asked for that there are, else the newest.
+
+    Args:
+        known: ids of the project's runs, the newest first; not empty.
+    """
+    first = st.session_state.get(RUN, st.query_params.get(RUN, ""))
+    others = st.session_state.get(BESIDE, st.query_params.get(BESIDE, ""))
+    asked = [run for run in dict.fromkeys([first, *others.split(",")]) if run in known]
+    show_runs(asked or [known[0]])
+    return asked or [known[0]]
+
+
+def show_runs(runs: Sequence[str]) -> None:
+    """Show one run, or several beside each other, the first one as RUN."""
+    choose(RUN, runs[0])
+    st.session_state[BESIDE] = ",".join(runs[1:])
+    if runs[1:]:
+        st.query_params[BESIDE] = st.session_state[BESIDE]
+    else:
+        st.query_params.pop(BESIDE, None)
+
+
+def take_picked_runs(table: str, runs: Sequence[str]) -> None:
+    """Callback of the table of runs: what is ticked is shown; runs that were shown before stay in front."""
+    rows = (st.session_state[table].get("selection") or {}).get("rows") or []
+    ticked = [runs[row] for row in rows if row < len(runs)]
+    before = [st.session_state.get(RUN, ""), *st.session_state.get(BESIDE, "").split(",")]
+    if ticked:
+        show_runs([run for run in before if run in ticked] + [run for run in ticked if run not in before])
+
+
+def start_from(run: str | None) -> None:
+    """Let the launch page begin with an earlier run's settings; None: with a preset's."""
+    st.session_state[BASED_ON] = run or ""
+    if run:
+        st.query_params[BASED_ON] = run
+    else:
+        st.query_params.pop(BASED_ON, None)
+
+
+def based_on() -> str | None:
+    """The run whose settings the launch page begins with."""
+    run = st.session_state.get(BASED_ON, st.query_params.get(BASED_ON, ""))
+    start_from(run)
+    return run or None
 
 
 def asked_project() -> tuple[str, str, str] | None:
@@ -169,6 +232,70 @@ def review_desk(signature: tuple[Any, ...], order: Iterable[str], start: str) ->
     return desk
 
 
+def lay_out_anew() -> None:
+    """Filter and sort the review's list again at its next drawing."""
+    desk = current_desk()
+    if desk is not None:
+        desk.signature = ()
+
+
+def place_in(name: str, ids: Sequence[str]) -> int:
+    """Where this tab is in a list it walks; the item that follows, once its own has left the list."""
+    key = f"_place_in_{name}"
+    item, place = st.session_state.get(key, (None, 0))
+    place = ids.index(item) if item in ids else min(place, len(ids) - 1)
+    st.session_state[key] = (ids[place], place)
+    return place
+
+
+def go_to(name: str, item: str) -> None:
+    """Callback: walk to this item of a list."""
+    st.session_state[f"_place_in_{name}"] = (item, 0)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A verdict on several descriptions (or one description's new wording) that waits for its confirmation."""
+
+    verdict: str
+    ids: tuple[str, ...]
+    batch: str
+    """Sent again with the same name, the verdicts are the same ones and nothing is added."""
+
+
+def asked_verdict() -> Asked | None:
+    return st.session_state.get(_ASKED_VERDICT)
+
+
+def ask_verdict(asked: Asked | None) -> None:
+    st.session_state[_ASKED_VERDICT] = asked
+
+
+def selection_name() -> str:
+    """A name for the selection that is being made; a table drawn under a new name has nothing selected."""
+    return st.session_state.setdefault(_SELECTION, uuid.uuid4().hex[:16])
+
+
+def forget_selection() -> None:
+    st.session_state[_SELECTION] = uuid.uuid4().hex[:16]
+    st.session_state[_ASKED_VERDICT] = None
+
+
+def selected_rows(key: str) -> list[int]:
+    """Places of the rows selected in the table `key`."""
+    event = st.session_state.get(key) or {}
+    return [int(row) for row in (event.get("selection") or {}).get("rows") or []]
+
+
+def toggle(name: str) -> None:
+    """Callback: show what is hidden, or hide what is shown."""
+    st.session_state[name] = not shown(name)
+
+
+def shown(name: str) -> bool:
+    return st.session_state.get(name, False)
+
+
 def narrowed(leaving_out: Sequence[str] = ()) -> int:
     """How many filters let less than everything pass."""
     return sum(
@@ -184,6 +311,14 @@ def clear_filters() -> None:
         if name != "Order":
             st.session_state[key] = PASSES.get(name, ALL)
     forget_sent_to_review()
+
+
+def filter_for_what_matters() -> None:
+    """Callback: only undecided descriptions whose verdict could change a prediction, those that pull most first."""
+    clear_filters()
+    wanted = {"Verdict": "undecided", "Worth a verdict": "could change a prediction", "Order": "most influence"}
+    for name, value in wanted.items():
+        st.session_state[FILTERS[name]] = value
 
 
 def send_to_review(ids: Iterable[str]) -> None:
@@ -206,6 +341,11 @@ def sent_to_review() -> list[str]:
 def forget_sent_to_review() -> None:
     st.session_state.pop(_SENT_TO_REVIEW, None)
     st.query_params.pop("ids", None)
+
+
+def person() -> accounts.Person | None:
+    """Who is signed in by this browser's cookie; `accounts.ALONE` where nobody signs in, None for a closed gate."""
+    return accounts.person_of(home(), _browser_secret())
 
 
 def reviewer() -> str:
@@ -283,6 +423,35 @@ def test_map_is_open(key: str) -> bool:
     return key in st.session_state.get(_OPENED_MAPS, ())
 
 
+def pick_cell(matrix: str, cell: tuple[str, str]) -> None:
+    """Keep the cell (true class, said class) of a confusion matrix that a person looks at."""
+    st.session_state[_CELL] = (matrix, cell)
+
+
+def cell_selector(matrix: str, cells: list[tuple[str, str]]) -> tuple[str, list[tuple[str, str]]]:
+    """Prepare the selector of a matrix's cell just before it is drawn: its widget key and its options.
+
+    It shows the picked cell, which joins the options where it is none of them, else the first.
+    """
+    of, picked = st.session_state.get(_CELL, (None, None))
+    if of != matrix or picked is None:
+        picked = cells[0]
+    widget = f"cell_{matrix}"
+    st.session_state[widget] = picked
+    return widget, cells if picked in cells else [picked, *cells]
+
+
+def take_cell(matrix: str) -> None:
+    """Callback of the selector of a matrix's cell."""
+    pick_cell(matrix, st.session_state[f"cell_{matrix}"])
+
+
+def take_clicked_cell(matrix: str, chart: str, keys: Sequence[str]) -> None:
+    """Callback of a confusion matrix's chart, whose cells are numbered row by row; a click into the void keeps all."""
+    for number in chart_selection(chart)[:1]:
+        pick_cell(matrix, (keys[number // len(keys)], keys[number % len(keys)]))
+
+
 def chart_selection(key: str) -> list[int]:
     """Row numbers (customdata) of the points selected on the Plotly chart `key`."""
     event = st.session_state.get(key) or {}
@@ -292,8 +461,3 @@ def chart_selection(key: str) -> list[int]:
 
 def _row_number(custom: Any) -> Any:
     return custom[0] if isinstance(custom, list | tuple) else custom
-def person() -> accounts.Person | None:
-    """Who is signed in by this browser's cookie; `accounts.ALONE` where nobody signs in, None for a closed gate."""
-    return accounts.person_of(home(), _browser_secret())
-
-
