@@ -11,6 +11,10 @@ from collections.abc import Sequence
 CATEGORICAL = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8A63B0", "#7F8790")
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "triangle-down", "hexagon")
 
+# Shares from none to all, in one hue whose strength alone counts: right on a light and on a dark page and for every
+# kind of colour vision. It rises steeply at first, so that a few percent can be seen.
+SEQUENTIAL = tuple((share, f"rgba(0,114,178,{alpha})") for share, alpha in ((0, 0), (0.02, 0.15), (0.2, 0.5), (1, 1)))
+
 KEPT, CUT, NEUTRAL, FOCUS = CATEGORICAL[0], CATEGORICAL[5], CATEGORICAL[7], CATEGORICAL[1]
 
 VERDICT_COLOURS = {"accepted": "blue", "rejected": "orange", "undecided": "gray"}

@@ -4,48 +4,50 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from app import session, shell
-from app.components import charts
+from app.components import evaluation_panels as panels
 from app.components.background import Progress, computed
-from avion_core.studio.evaluation import evaluate_run
+from app.components.protocol_panels import over_seeds, over_shots
+from avion_core.studio.evaluation import change, evaluate_run, kept_results, parts
+from avion_core.studio.projects import ProjectSummary
+from avion_core.studio.training import RunView, get_run
 
-_ROWS = {
-    "accuracy": ("AVION", "The trained student."),
-    "harmonic_mean": ("AVION, harmonic mean", "2BN / (B + N) of the two below."),
-    "base_accuracy": ("AVION, base", "Base classes, told apart among base classes."),
-    "novel_accuracy": ("AVION, novel", "Novel classes, told apart among novel classes."),
-    "zero_shot_accuracy": ("Student, zero-shot", "The same backbone and template, untrained."),
-    "zero_shot_base_accuracy": ("Student zero-shot, base", "The untrained student on base classes."),
-    "zero_shot_novel_accuracy": ("Student zero-shot, novel", "The untrained student on novel classes."),
-    "class_mean_accuracy": ("Student, class mean", "Mean image feature per class; no training."),
-    "class_mean_text_accuracy": ("Student, class mean + text", "The same with the class's text added; no training."),
-    "linear_probe_accuracy": ("Student, linear probe", "A linear classifier on frozen image features."),
-    "teacher_zero_shot_accuracy": ("Teacher, zero-shot", "The large model itself, by the template."),
-    "teacher_prototype_accuracy": ("Teacher, text prototypes", "The large model, by the curated descriptions."),
-    "teacher_class_mean_accuracy": ("Teacher, class mean", "Mean teacher feature per class."),
-    "teacher_class_mean_text_accuracy": ("Teacher, class mean + text", "The same with the class's text added."),
-    "teacher_linear_probe_accuracy": ("Teacher, linear probe", "A linear classifier on the teacher's features."),
+_VIEWS = {
+    "methods": "Methods",
+    "protocol": "Over shots and seeds",
+    "classes": "Classes",
+    "change": "Change",
+    "confusion": "Confusion",
+    "mistakes": "Worst mistakes",
+    "calibration": "Calibration",
 }
+_PARTS = {"all": "", "base": "Base classes", "novel": "Novel classes"}
 
 
 def page() -> None:
     project = shell.need_project()
     run = shell.need_run(project, ("finished", "stopped"), "Figures need a trained student.")
     split = split_choice(run.id)
-
-    def evaluate(progress: Progress) -> dict[str, Any]:
-        return evaluate_run(session.home(), run.id, split=split, who=session.reviewer(), progress=progress)
-
-    result = computed(f"evaluate:{run.id}:{run.step}:{split}", f"Measuring on the {split} images", evaluate)
-    headline(result)
-    methods(result)
-    names = {entry.key: entry.prompt_name for entry in project.classes}
-    parts = {"Base classes": "base", "Novel classes": "novel"} if "base" in result else {"": None}
-    for title, part in parts.items():
-        per_class(result[part] if part else result, names, title)
+    result = measured(run, split, f"Measuring on the {split} images")
+    panels.headline(run.id, result)
+    view = st.segmented_control(
+        "View",
+        list(_VIEWS),
+        default="methods",
+        required=True,
+        format_func=_VIEWS.__getitem__,
+        key="evaluation_view",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    if view == "methods":
+        panels.methods(run.id, result)
+    elif view == "protocol":
+        (over_shots if result["protocol"] == "few-shot" else over_seeds)(run, split)
+    else:
+        by_part(project, run, result, view)
 
 
 def split_choice(run_id: str) -> str:
@@ -60,69 +62,74 @@ def split_choice(run_id: str) -> str:
     return "test" if opened else "validation"
 
 
-def headline(result: dict[str, Any]) -> None:
-    """The figures that answer "did it help?"."""
-    base_to_novel = result["protocol"] == "base-to-novel"
-    shown = ("harmonic_mean", "base_accuracy", "novel_accuracy") if base_to_novel else ("accuracy",)
-    with st.grid(4):
-        for key in shown:
-            gain = result[key] - result[f"zero_shot_{key}"]
-            st.metric(_ROWS[key][0], f"{result[key]:.1f} %", f"{gain:+.1f} on zero-shot", border=True)
-        for key, name in (("macro_accuracy", "Macro accuracy"), ("macro_f1", "Macro F1")):
-            if key in result:
-                st.metric(name, f"{result[key]:.1f} %", border=True, height="stretch")
-        if result["split"] == "test":
-            st.metric("Looks at the test set", result["looks"], border=True, height="stretch")
+def measured(run: RunView, split: str, title: str) -> dict[str, Any]:
+    """A run's figures: those kept from before on validation, measured anew (and counted) on the test set."""
+    home, who = session.home(), session.reviewer()
+
+    def measure(progress: Progress) -> dict[str, Any]:
+        kept = kept_results(home, run.id, split) if split == "validation" else None
+        return kept or evaluate_run(home, run.id, split, who, progress=progress)
+
+    # Each person's look is a look.
+    looker = who if split == "test" else ""
+    return computed(f"evaluate:{run.id}:{run.step}:{split}:{looker}", title, measure)
 
 
-def methods(result: dict[str, Any]) -> None:
-    """AVION beside everything that costs less, on the same images."""
-    rows = pd.DataFrame(
-        {"method": name, "accuracy": result[key], "what it is": what}
-        for key, (name, what) in _ROWS.items()
-        if key in result
+def by_part(project: ProjectSummary, run: RunView, result: dict[str, Any], view: str) -> None:
+    """A view of each set of classes that was measured apart."""
+    names = {entry.key: entry.prompt_name for entry in project.classes}
+    for name, part in parts(result).items():
+        if _PARTS[name]:
+            st.subheader(_PARTS[name])
+        keys: list[str] = part["class_keys"]
+        names_here = {key: names.get(key, key) for key in keys}
+        if view == "classes":
+            panels.per_class(part, names_here, name)
+        elif view == "change":
+            against_baseline(project, run, part, names_here, name, result["split"])
+        elif view == "confusion":
+            cell = panels.confusion(project, run.id, f"{run.id}:{result['split']}:{name}", part, names_here)
+            texts_button(run.id, cell, name)
+        elif view == "mistakes":
+            panels.mistakes(project, run.id, part, names_here)
+        else:
+            panels.calibration(part, result["split"], name)
+
+
+def against_baseline(
+    project: ProjectSummary, run: RunView, part: dict[str, Any], names: dict[str, str], name: str, split: str
+) -> None:
+    """Per-class change against the pinned run, or against the untrained student."""
+    choices = {"": "the student's zero-shot"}
+    pinned = project.baseline_run
+    if pinned and pinned != run.id:
+        choices[pinned] = f"the baseline “{get_run(session.home(), pinned).name}”"
+    chosen = st.segmented_control(
+        "Against",
+        list(choices),
+        default=next(reversed(choices)),
+        required=True,
+        format_func=choices.__getitem__,
+        key=f"against_{run.id}_{name}",
+        help="Pin another baseline on the Runs page.",
     )
-    st.plotly_chart(
-        charts.bars(rows, label="method", value="accuracy", focus=rows["method"].iloc[0]),
-        config=charts.QUIET,
-        key="methods",
-        alt="Accuracy of every method on the same images",
-    )
-    speed = " · ".join(f"{who} {result[f'{who}_seconds_per_1000']:.1f} s" for who in ("student", "teacher"))
-    st.caption(f"Time for 1,000 images on this machine: {speed}")
-    with st.expander("What each row is", icon=":material/help:"):
-        st.dataframe(
-            rows,
-            hide_index=True,
-            column_config={"accuracy": st.column_config.NumberColumn(format="%.1f %%")},
-            alt="Accuracy of every method, with what it is",
-        )
+    baseline = None
+    if chosen:
+        other = parts(measured(get_run(session.home(), chosen), split, "Measuring the baseline"))
+        if name not in other:
+            st.info("The baseline was trained for another protocol.", icon=":material/info:")
+            return
+        baseline = other[name]
+    panels.changes(change(part, baseline), names, choices[chosen], f"{name}_{chosen}")
 
 
-def per_class(part: dict[str, Any], names: dict[str, str], title: str) -> None:
-    """Class by class, and which classes are taken for which."""
-    table = pd.DataFrame(part["per_class"])
-    table["class"] = table["class_key"].map(names)
-    if title:
-        st.subheader(title)
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.markdown("**Class by class**, with 95 % intervals")
-        st.plotly_chart(
-            charts.bars(table.sort_values("accuracy"), label="class", value="accuracy"),
-            config=charts.QUIET,
-            key=f"per_class_{title}",
-            alt="Accuracy per class with 95 % intervals",
-        )
-    with right:
-        st.markdown("**What is taken for what** (rows: true class)")
-        labels = [names[key] for key in part["class_keys"]]
-        st.plotly_chart(
-            charts.confusion(pd.DataFrame(part["confusion"], index=labels, columns=labels)),
-            config=charts.QUIET,
-            key=f"confusion_{title}",
-            alt="Confusion matrix",
-        )
+def texts_button(run_id: str, cell: tuple[str, str], name: str) -> None:
+    """To the texts that pull the two classes of a cell together."""
+    if cell[0] != cell[1]:
+        label = "Texts that pull these two together"
+        if st.button(label, icon=":material/compare_arrows:", key=f"texts_{name}"):
+            session.pick_cell(f"texts:{run_id}:{name}", cell)
+            st.switch_page(shell.page_path("confusion"))
 
 
 page()

@@ -28,7 +28,8 @@ LOSSES = {
 }
 
 
-def _layout(figure: go.Figure, height: int, *, legend: bool, **settings: Any) -> go.Figure:
+def layout(figure: go.Figure, height: int, *, legend: bool, **settings: Any) -> go.Figure:
+    """The calm frame of every figure: its height, little margin, and the legend above."""
     figure.update_layout(
         height=height,
         showlegend=legend,
@@ -44,36 +45,42 @@ def score_strip(scores: pd.DataFrame, focus: str) -> go.Figure:
     """Where one text stands among the similarities of its class: dots for texts, a ring for the one in focus.
 
     Args:
-        scores: the class's rows: description_id, similarity, kept, median, cut, text.
-        focus: description_id to mark.
+        scores: the class's rows: description_id, similarity, kept (None where that is not to be told), median, cut,
+            text.
+        focus: description_id to mark; "" marks none.
     """
     # A fixed scatter over the height keeps equal scores apart; it carries no meaning.
     height = np.abs(np.sin(np.arange(len(scores)) * 12.9898)) * 0.8 + 0.1
     figure = go.Figure()
-    for kept, name, colour in ((True, "kept", KEPT), (False, "out", CUT)):
-        part = (scores["kept"] == kept).to_numpy()
+    fates = scores["kept"].map({True: "kept", False: "out"}).fillna("not judged by you")
+    marks = {"kept": (KEPT, "circle"), "out": (CUT, "x"), "not judged by you": (NEUTRAL, "circle")}
+    for name, (colour, symbol) in marks.items():
+        part = (fates == name).to_numpy()
+        if not part.any():
+            continue
         figure.add_scatter(
             x=scores["similarity"][part],
             y=height[part],
             mode="markers",
             name=name,
-            marker={"color": colour, "size": 8, "opacity": 0.6, "symbol": "circle" if kept else "x"},
+            marker={"color": colour, "size": 8, "opacity": 0.6, "symbol": symbol},
             text=scores["text"][part],
             hovertemplate="%{x:.3f}<br>%{text}<extra></extra>",
         )
     here = (scores["description_id"] == focus).to_numpy()
-    figure.add_scatter(
-        x=scores["similarity"][here],
-        y=height[here],
-        mode="markers",
-        name="this text",
-        marker={"size": 17, "color": "rgba(0,0,0,0)", "line": {"color": FOCUS, "width": 3}},
-        hoverinfo="skip",
-    )
+    if here.any():
+        figure.add_scatter(
+            x=scores["similarity"][here],
+            y=height[here],
+            mode="markers",
+            name="this text",
+            marker={"size": 17, "color": "rgba(0,0,0,0)", "line": {"color": FOCUS, "width": 3}},
+            hoverinfo="skip",
+        )
     _lines(figure, float(scores["median"].iloc[0]), float(scores["cut"].iloc[0]))
     figure.update_yaxes(visible=False, range=[-0.05, 1.05])
     figure.update_xaxes(title_text="similarity to the class's training images")
-    return _layout(figure, 210, legend=True)
+    return layout(figure, 210, legend=True)
 
 
 def histogram(scores: pd.DataFrame, zeta_band: tuple[float, float]) -> go.Figure:
@@ -116,7 +123,7 @@ def histogram(scores: pd.DataFrame, zeta_band: tuple[float, float]) -> go.Figure
         figure.add_vline(x=zeta_band[1], line={"color": CUT, "dash": "dash", "width": 2})
     figure.update_xaxes(title_text="similarity s to the visual prototype")
     figure.update_yaxes(title_text="texts")
-    return _layout(figure, 340, legend=True, barmode="stack", bargap=0.06)
+    return layout(figure, 340, legend=True, barmode="stack", bargap=0.06)
 
 
 def _lines(figure: go.Figure, median: float, cut: float) -> None:
@@ -153,7 +160,7 @@ def curves(table: pd.DataFrame, columns: Sequence[str], *, percent: bool = False
     if percent:
         figure.update_yaxes(range=[0, 100])
     # The same revision keeps a reader's zoom while new points arrive.
-    return _layout(figure, 320, legend=True, uirevision="keep", hovermode="x unified")
+    return layout(figure, 320, legend=True, uirevision="keep", hovermode="x unified")
 
 
 def map_view(
@@ -202,7 +209,7 @@ def map_view(
             )
     figure.update_xaxes(visible=False, range=_span(extent["x"]))
     figure.update_yaxes(visible=False, range=_span(extent["y"]))
-    return _layout(figure, 400, legend=False, dragmode="lasso")
+    return layout(figure, 400, legend=False, dragmode="lasso")
 
 
 def _span(values: pd.Series) -> list[float]:
@@ -240,29 +247,4 @@ def bars(table: pd.DataFrame, *, label: str, value: str, focus: str | None = Non
     )
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(range=[0, 100], title_text="percent")
-    return _layout(figure, max(180, 26 * len(table) + 70), legend=False)
-
-
-def confusion(table: pd.DataFrame) -> go.Figure:
-    """Row-wise shares of a confusion matrix; rows are true classes, columns what was said."""
-    counts = table.to_numpy(dtype=float)
-    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure = go.Figure(
-        go.Heatmap(
-            z=shares,
-            x=list(table.columns),
-            y=list(table.index),
-            customdata=counts,
-            # From nothing to full: right on a light and on a dark page.
-            colorscale=[[0, "rgba(0,114,178,0)"], [1, "rgba(0,114,178,1)"]],
-            zmin=0,
-            zmax=100,
-            showscale=False,
-            xgap=1,
-            ygap=1,
-            hovertemplate="%{y} taken for %{x}: %{customdata:.0f} images (%{z:.0f} %)<extra></extra>",
-        )
-    )
-    figure.update_yaxes(autorange="reversed", showgrid=False, dtick=1)
-    figure.update_xaxes(side="top", tickangle=-60, showgrid=False, dtick=1)
-    return _layout(figure, max(360, 22 * len(table) + 150), legend=False)
+    return layout(figure, max(180, 26 * len(table) + 70), legend=False)

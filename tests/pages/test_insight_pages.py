@@ -1,4 +1,4 @@
-"""Alignment, evaluation and predict over a really trained student."""
+"""Alignment over a really trained student."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from app import session
 from avion_core.studio.candidates import read_candidates
 from avion_core.studio.home import Home
 from avion_core.studio.projects import create_project, get_project, read_manifest, read_splits
-from avion_core.studio.training import list_runs
 from tests.app.tiny_home import CLASSES, NAME
 from tests.pages.conftest import Open, all_text, settle
 
 
-@pytest.mark.parametrize("page", ["alignment", "evaluation", "predict"])
-def test_without_a_student_the_launch_is_one_button_away(page: str, home: Home, open_page: Open) -> None:
+def test_without_a_student_the_launch_is_one_button_away(home: Home, open_page: Open) -> None:
     bare = create_project(home, "bare", get_project(home, NAME).image_root)
-    app = open_page(page, project=bare.id)
+    app = open_page("alignment", project=bare.id)
     assert "No finished training yet" in all_text(app)
     app = next(button for button in app.button if button.label == "Train a student").click().run()
     assert app.title[0].value == "Launch"
@@ -65,35 +63,3 @@ def test_what_a_lasso_picked_becomes_counts_pictures_and_a_table(
     assert names == {Path(path).name for path in manifest.set_index("image_id").loc[shots["Forest"], "path"]}
     spec = json.loads(app.get("plotly_chart")[0].proto.spec)
     assert sum(len(trace["selectedpoints"]) for trace in spec["data"]) == 5
-
-
-def test_evaluation_is_on_validation_until_the_test_set_is_opened(home: Home, open_page: Open) -> None:
-    app = open_page("evaluation")
-    assert {"AVION", "Macro accuracy", "Macro F1"} <= {metric.label for metric in app.metric}
-    assert list_runs(home, NAME)[0].looks == 0
-    app = settle(app.toggle[0].set_value(True).run())
-    assert {metric.label: metric.value for metric in app.metric}["Looks at the test set"] == "1"
-    settle(app.run())
-    assert list_runs(home, NAME)[0].looks == 1  # drawing the page again is no new look
-    rows = next(frame.value for frame in app.dataframe if "method" in frame.value.columns)
-    assert {"AVION", "Student, zero-shot", "Student, class mean", "Teacher, zero-shot"} <= set(rows["method"])
-
-
-def test_dropped_images_are_classified(home: Home, open_page: Open) -> None:
-    app = open_page("predict")
-    folder = get_project(home, NAME).image_root
-    for name in CLASSES:
-        picture = sorted((folder / name).iterdir())[0]
-        app.file_uploader[0].upload(f"../{picture.name}", picture.read_bytes())
-    app = settle(app.run())
-    table = app.dataframe[0].value
-    assert len(table) == len(CLASSES)
-    assert set(table["class_key"]) <= set(CLASSES)
-    assert table["probability"].between(0, 1).all()
-
-
-def test_a_broken_upload_is_a_sentence(home: Home, open_page: Open) -> None:
-    app = open_page("predict")
-    app.file_uploader[0].upload("cut.png", b"\x89PNG\r\n\x1a\n")
-    app = settle(app.run())
-    assert len(app.error) == 1

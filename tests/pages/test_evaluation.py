@@ -1,0 +1,166 @@
+"""Evaluation over a really trained student: every view, both splits, what is missing."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import session
+from avion_core.errors import AvionError
+from avion_core.store.database import writing
+from avion_core.store.projects import find_project
+from avion_core.studio.evaluation import kept_results, looks
+from avion_core.studio.home import Home
+from avion_core.studio.projects import create_project, get_project
+from avion_core.studio.training import create_run, list_runs, run_here
+from tests.app.tiny_home import CLASSES, NAME
+from tests.pages.conftest import Open, all_text, settle
+
+
+def charts(app: AppTest) -> list[dict]:
+    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+
+
+def view(app: AppTest, name: str) -> AppTest:
+    control = next(control for control in app.segmented_control if control.label == "View")
+    return settle(control.set_value(name).run())
+
+
+@pytest.mark.parametrize("page", ["evaluation", "predict"])
+def test_without_a_student_the_launch_is_one_button_away(page: str, home: Home, open_page: Open) -> None:
+    bare = create_project(home, "bare", get_project(home, NAME).image_root)
+    app = open_page(page, project=bare.id)
+    assert "No finished training yet" in all_text(app)
+    app = next(button for button in app.button if button.label == "Train a student").click().run()
+    assert app.title[0].value == "Launch"
+
+
+def test_it_is_on_validation_until_the_test_set_is_opened(home: Home, open_page: Open) -> None:
+    app = open_page("evaluation")
+    assert {"AVION", "Macro accuracy", "Macro F1"} <= {metric.label for metric in app.metric}
+    assert list_runs(home, NAME)[0].looks == 0
+    app = settle(app.toggle[0].set_value(True).run())
+    assert {metric.label: metric.value for metric in app.metric}["Looks at the test set"] == "1"
+    looked = next(frame.value for frame in app.dataframe if "who" in frame.value.columns)
+    assert looked["who"].tolist() == ["me"]
+    settle(app.run())
+    assert list_runs(home, NAME)[0].looks == 1  # drawing the page again is no new look
+    rows = next(frame.value for frame in app.dataframe if "method" in frame.value.columns)
+    assert {"AVION", "Student, zero-shot", "Student, class mean", "Teacher, zero-shot"} <= set(rows["method"])
+    assert "paper" not in rows.columns  # no published data set, no published pair
+
+
+def test_validation_figures_are_kept_between_servers(home: Home, open_page: Open, monkeypatch) -> None:
+    open_page("evaluation")
+    run = list_runs(home, NAME)[0].id
+    assert kept_results(home, run, "validation") is not None
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("measured again")
+
+    session.st.cache_resource.clear()
+    monkeypatch.setattr("avion_core.studio.evaluation.evaluate", never)
+    assert {"AVION"} <= {metric.label for metric in open_page("evaluation").metric}
+
+
+def test_over_shots_says_which_runs_are_missing_and_leads_to_the_launch(home: Home, open_page: Open) -> None:
+    second = create_run(home, NAME, overrides={"data.shots": 2, "data.seed": 2})
+    run_here(home, second, threading.Event())
+    app = view(open_page("evaluation"), "protocol")
+    table = next(frame.value for frame in app.dataframe if "deviation" in frame.value.columns)
+    avion = table[table["method"] == "AVION"]
+    assert avion[["shots", "seeds"]].values.tolist() == [[2, 2]]
+    assert avion["deviation"].notna().all()
+    text = all_text(app)
+    assert "1 shots, seed 1" in text
+    assert "2 shots, seed 3" in text
+    assert "2 shots, seed 2" not in text
+    assert "1 finished run was not measured" in text
+    app = settle(next(button for button in app.button if button.label == "Measure now").click().run())
+    assert "not measured" not in all_text(app)
+    table = next(frame.value for frame in app.dataframe if "deviation" in frame.value.columns)
+    assert set(table["seeds"]) == {2}
+    app = next(button for button in app.button if button.label == "Train them").click().run()
+    assert app.title[0].value == "Launch"
+
+
+def test_a_confusion_cell_opens_its_pictures(home: Home, open_page: Open) -> None:
+    app = view(open_page("evaluation"), "confusion")
+    run = list_runs(home, NAME)[0]
+    figures = kept_results(home, run.id, "validation")
+    assert figures is not None
+    matrix = f"{run.id}:validation:all"
+    for number, (true, said) in enumerate((t, s) for t in figures["class_keys"] for s in figures["class_keys"]):
+        app.session_state[f"chart_{matrix}"] = {"selection": {"points": [{"customdata": number}]}}
+        session_state_click(app, matrix, figures["class_keys"])
+        app = settle(app.run())
+        count = figures["confusion"][number // 3][number % 3]
+        pictures = [c.value for c in app.caption if re.fullmatch(rf"{said_name(home, said)} \d+%", c.value)]
+        assert len(pictures) == count, (true, said)
+        assert app.selectbox(key=f"cell_{matrix}").value == (true, said)
+
+
+def session_state_click(app: AppTest, matrix: str, keys: list[str]) -> None:
+    """What the chart's callback does with a click; AppTest cannot click a chart."""
+    points = app.session_state[f"chart_{matrix}"]["selection"]["points"]
+    number = points[0]["customdata"]
+    app.session_state["_confusion_cell"] = (matrix, (keys[number // len(keys)], keys[number % len(keys)]))
+    del app.session_state[f"chart_{matrix}"]
+
+
+def said_name(home: Home, key: str) -> str:
+    return next(entry.prompt_name for entry in get_project(home, NAME).classes if entry.key == key)
+
+
+def test_change_against_zero_shot_and_against_a_pinned_run(home: Home, open_page: Open) -> None:
+    app = view(open_page("evaluation"), "change")
+    assert "against the student's zero-shot on the same" in all_text(app)
+    assert len(charts(app)[-1]["data"][0]["y"]) == len(CLASSES)
+
+    shorter = create_run(home, NAME, overrides={"distillation.epochs": 1}, name="one epoch")
+    run_here(home, shorter, threading.Event())
+    with writing(home.engine) as session:
+        find_project(session, NAME).baseline_run = shorter
+    app = view(open_page("evaluation", run=list_runs(home, NAME)[1].id), "change")
+    assert "against the baseline “one epoch” on the same 3 images" in all_text(app)
+    app = settle(app.segmented_control(key=f"against_{list_runs(home, NAME)[1].id}_all").set_value("").run())
+    assert "against the student's zero-shot on the same 3 images" in all_text(app)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("classes", "Class by class"), ("calibration", "dotted line")])
+def test_the_other_views(name: str, expected: str, home: Home, open_page: Open) -> None:
+    assert expected in all_text(view(open_page("evaluation"), name))
+
+
+def test_worst_mistakes_are_pictures_the_surest_first(home: Home, open_page: Open) -> None:
+    app = view(open_page("evaluation"), "mistakes")
+    figures = kept_results(home, list_runs(home, NAME)[0].id, "validation")
+    assert figures is not None
+    wrong = sorted((row["probability"] for row in figures["predictions"] if not row["correct"]), reverse=True)
+    shown = [int(found[1]) for c in app.caption if (found := re.search(r"→ .* \((\d+)%\)$", c.value))]
+    assert shown == [round(100 * probability) for probability in wrong]
+    assert wrong or "No mistake" in all_text(app)
+
+
+def test_no_validation_images_is_a_sentence_with_the_way_out(home: Home, open_page: Open, monkeypatch) -> None:
+    def nothing(*_: object, **__: object) -> None:
+        raise AvionError("there are no validation images of these classes", "Label more images.")
+
+    monkeypatch.setattr("avion_core.studio.evaluation.evaluate", nothing)
+    app = open_page("evaluation")
+    assert app.error[0].value == "Label more images."
+
+
+def test_a_look_of_another_person_is_another_look(home: Home, open_page: Open, monkeypatch) -> None:
+    def figures(*_: object, **__: object) -> None:
+        raise AvionError("the figures do not matter here", "Count the looks.")
+
+    monkeypatch.setattr("avion_core.studio.evaluation.evaluate", figures)
+    for who in ("ana", "ben"):
+        monkeypatch.setattr(session, "reviewer", lambda who=who: who)
+        settle(open_page("evaluation").toggle[0].set_value(True).run())
+    assert set(looks(home, "latest")["who"]) == {"ana", "ben"}
