@@ -1,9 +1,14 @@
-"""The curation that review and decisions look at; apart from the shell, since it brings the models' library along."""
+"""The curation as one reviewer may see it; apart from the shell, since it brings the models' library along."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Lock
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -11,18 +16,83 @@ from app import session
 from app.components.background import Progress, computed
 from app.components.guard import empty_state
 from app.shell import go_button
-from avion_core.studio.candidates import read_candidates
-from avion_core.studio.curation import Curation, curation_table
+from avion_core.studio.curation import Curation, curation_table, my_verdicts, refresh
 from avion_core.studio.home import Home
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.rules import current_rules
 
+RULES = ("positive", "negative", "words")
+HIDDEN = "Hidden until you have decided: this review is blind."
+# What a colleague's verdict shows in, and what stands there while the review is blind and one's own is missing.
+_VEIL = {"verdict": "undecided", "reviewer": "", "reason": "", "why": HIDDEN}
+_VEILED_FIGURES = ("weight", "influence")
 
-def need_curation(project: ProjectSummary) -> Curation:
+
+@dataclass(frozen=True)
+class Seen:
+    """What one reviewer sees of a curation.
+
+    table: the curation's, with mine (one's own verdict: accepted, rejected, undecided, skipped, or ""), rule_positive,
+    rule_negative and rule_words (RS-Flag's rules that hold), at_odds (flag and z disagree). In a blind project, what
+    tells the verdicts of others is left out of the rows that one has not decided.
+    """
+
+    curation: Curation
+    table: pd.DataFrame
+    mine: dict[str, str]
+    blind: bool
+
+    @cached_property
+    def places(self) -> pd.Index:
+        return pd.Index(self.table["description_id"])
+
+    def rows(self, ids: Sequence[str]) -> pd.DataFrame:
+        """These descriptions, in this order."""
+        return self.table.iloc[self.places.get_indexer(pd.Index(ids))]
+
+    def records(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """These descriptions, each with all its figures."""
+        return [{str(name): value for name, value in row.items()} for row in self.rows(ids).to_dict("records")]
+
+    def of_class(self, class_key: str) -> pd.DataFrame:
+        """All descriptions of a class."""
+        return self.table[self.table["class_key"] == class_key]
+
+
+@dataclass
+class _Held:
+    """A curation that the pages of all reviewers share, brought up to date at each look."""
+
+    curation: Curation
+    lock: Lock = field(default_factory=Lock)
+    texts: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=object))
+    holds: np.ndarray = field(default_factory=lambda: np.empty((0, len(RULES)), dtype=bool))
+
+    def fresh(self, home: Home) -> tuple[Curation, np.ndarray]:
+        """The curation with every verdict given since, and which rules hold for each text: (M, 3) bool."""
+        with self.lock:
+            self.curation = refresh(home, self.curation)
+            texts = self.curation.table["text"].to_numpy(dtype=object)
+            if len(texts) != len(self.texts):
+                self.texts, self.holds = np.full(len(texts), None), np.zeros((len(texts), len(RULES)), dtype=bool)
+            changed = np.flatnonzero(texts != self.texts)
+            if len(changed):
+                self.texts, self.holds = texts, self.holds.copy()
+                self.holds[changed] = [
+                    [rule not in broken for rule in RULES]
+                    for broken in (
+                        {reason["rule"] for reason in reasons if not reason["passed"]}
+                        for reasons in self.curation.table["reasons"].iloc[changed]
+                    )
+                ]
+            return self.curation, self.holds
+
+
+def need_curation(project: ProjectSummary) -> Seen:
     """Every description with every figure behind its fate; without descriptions, an empty state, and the page ends.
 
     The first look computes features (minutes for a large teacher), so it runs beside the page; later looks find them
-    cached and take milliseconds.
+    and only take in the verdicts given since.
     """
     if not project.descriptions:
         with empty_state(
@@ -33,22 +103,45 @@ def need_curation(project: ProjectSummary) -> Curation:
             go_button("Import descriptions", "projects", "upload_file")
         st.stop()
     home = session.home()
-    candidates = read_candidates(home, project.id)
     state = (
         project.descriptions,
+        project.revision,
         tuple(entry.prompt_name for entry in project.classes),
         current_rules(home, project.id)[2],
-        int(pd.util.hash_pandas_object(candidates.drop(columns=["parent"])).sum()),
     )
     computed(
-        f"features:{project.id}:{project.descriptions}",
+        f"features:{project.id}:{project.descriptions}:{project.revision}",
         "Computing the teacher's features",
-        lambda progress: _curation(home, project.id, state, progress),
+        lambda progress: _held(home, project.id, state, progress),
     )
-    return _curation(home, project.id, state)
+    curation, holds = _held(home, project.id, state).fresh(home)
+    return seen(curation, holds, my_verdicts(home, project.id, session.reviewer()), project.blind)
+
+
+def seen(curation: Curation, holds: np.ndarray, mine: dict[str, str], blind: bool) -> Seen:
+    """The curation through one reviewer's eyes.
+
+    Args:
+        holds: (M, 3) which of RULES each text keeps.
+        mine: description -> one's own verdict.
+    """
+    table = curation.table
+    own = table["description_id"].map(mine).fillna("")
+    z_keeps = table["z"].fillna(0) <= curation.zeta
+    table = table.assign(
+        mine=own,
+        at_odds=table["flag"] != z_keeps,
+        **{f"rule_{rule}": holds[:, column] for column, rule in enumerate(RULES)},
+    )
+    if blind:
+        hidden = ~own.isin(["accepted", "rejected"])
+        veil = {name: table[name].mask(hidden, value) for name, value in _VEIL.items()}
+        veil |= {name: table[name].mask(hidden) for name in _VEILED_FIGURES}
+        table = table.assign(**veil, kept=table["kept"].mask(hidden, None), conflict=table["conflict"] & ~hidden)
+    return Seen(curation, table, mine, blind)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _curation(_home: Home, project: str, state: tuple[Any, ...], _progress: Progress | None = None) -> Curation:
-    """The curation as it follows from `state`: texts, verdicts, class names and rules. Sliders ask for it again."""
-    return curation_table(_home, project, progress=_progress)
+def _held(_home: Home, project: str, state: tuple[Any, ...], _progress: Progress | None = None) -> _Held:
+    """The curation as it follows from `state`: number of texts, images and labels, class names, rules."""
+    return _Held(curation_table(_home, project, progress=_progress))

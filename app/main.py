@@ -30,6 +30,8 @@ _PAGES = {
     ],
     "Descriptions": [
         ("review", "Review", "rate_review", "Judge one description at a time with the evidence beside it."),
+        ("sheet", "Class sheet", "view_list", "All descriptions of one class at once, most influence first."),
+        ("agreement", "Agreement", "handshake", "How alike reviewers judge; settle what they disagree on."),
         ("decisions", "Decisions", "tune", "See and move the cut that keeps or drops descriptions."),
     ],
     "Training": [

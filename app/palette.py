@@ -17,12 +17,7 @@ SEQUENTIAL = tuple((share, f"rgba(0,114,178,{alpha})") for share, alpha in ((0, 
 
 KEPT, CUT, NEUTRAL, FOCUS = CATEGORICAL[0], CATEGORICAL[5], CATEGORICAL[7], CATEGORICAL[1]
 
-VERDICT_COLOURS = {"accepted": "blue", "rejected": "orange", "undecided": "gray"}
-VERDICT_ICONS = {
-    "accepted": ":material/check_circle:",
-    "rejected": ":material/cancel:",
-    "undecided": ":material/radio_button_unchecked:",
-}
+VERDICT_WORDS = {"accepted": "✓ accepted", "rejected": "✕ rejected", "undecided": "undecided"}
 
 
 def colours(names: Sequence[str]) -> dict[str, str]:

@@ -24,6 +24,13 @@ def go_button(label: str, page: str, icon: str, *, primary: bool = True) -> None
         st.switch_page(page_path(page))
 
 
+def sheet_button(class_key: str, name: str) -> None:
+    """A button that opens the class sheet at this class."""
+    if st.button(f"All texts of {name}", icon=":material/view_list:", type="tertiary", key="go_sheet"):
+        session.choose(session.SHEET_CLASS, class_key)
+        st.switch_page(page_path("sheet"))
+
+
 def need_project() -> ProjectSummary:
     """The current project; without one, an empty state that opens the demo, and the page ends."""
     chosen = session.project_id()

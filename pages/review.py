@@ -1,105 +1,123 @@
-"""Review: one description at a time, with every figure behind its fate and the pictures it speaks of."""
+"""Review: one description at a time or a table, with every figure behind its fate and the pictures it speaks of."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
-import pandas as pd
 import streamlit as st
 
 from app import session, shell
-from app.components import charts
-from app.components.evidence import evidence_panel, history_panel, rules_panel, scores_panel
-from app.components.filters import review_filters
-from app.components.guard import empty_state
-from app.components.progress import class_progress, progress_line
+from app.components.evidence import evidence_column, reasons_panel
+from app.components.filters import review_filters, sent_banner
+from app.components.guard import empty_state, guard
+from app.components.progress import overview, progress_tables
 from app.components.review_card import AHEAD, BEHIND, card_item, review_card
-from app.curated import need_curation
-from avion_core.studio.curation import Curation, record_verdict, undo
+from app.components.verdict_table import counted, page_of, verdict_table
+from app.curated import Seen, need_curation
+from avion_core.studio.curation import record_verdict, undo
 from avion_core.studio.projects import ProjectSummary
+
+ONE, TABLE = "one at a time", "table"
 
 
 def page() -> None:
     project = shell.need_project()
     take_waiting(project)
-    curation = need_curation(project)
-    table = curation.table
-    progress_line(table)
-    view, signature = review_filters(project, table, curation.zeta)
+    seen = need_curation(project)
+    names = {entry.key: entry.prompt_name for entry in project.classes}
+    overview(seen)
+    view, signature = review_filters(project, seen.table, seen.curation.zeta)
+    sent_banner()
     if view.empty:
         with empty_state("filter_alt_off", "No description fits these filters", "Loosen them to go on."):
-            st.button("Clear the filters", type="primary", on_click=session.clear_filters)
+            st.button("Clear the filters", key="clear_all", type="primary", on_click=session.clear_filters)
         return
-    desk = session.review_desk((project.id, *signature), view["description_id"], start=first_to_judge(view))
-    rows = table.set_index("description_id", drop=False)
-    names = {entry.key: entry.prompt_name for entry in project.classes}
+    undecided = view[view["verdict"] == "undecided"]
+    start = (view if undecided.empty else undecided)["description_id"].iat[0]
+    desk = session.review_desk((project.id, *signature), view["description_id"], start=start)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        mode = st.segmented_control(
+            "Show",
+            [ONE, TABLE],
+            default=ONE,
+            required=True,
+            key="view",
+            bind="query-params",
+            label_visibility="collapsed",
+            width="content",
+        )
+        if st.button("Lay out anew", icon=":material/refresh:", type="tertiary", help=LAY_OUT):
+            session.lay_out_anew()
+            st.rerun()
+    show = show_table if mode == TABLE else show_card
+    show(project, seen, desk, names)
+    progress_tables(project, seen, names)
+
+
+LAY_OUT = "While you judge, the list keeps its order and what is on it. This filters and sorts again."
+
+
+def show_card(project: ProjectSummary, seen: Seen, desk: session.ReviewDesk, names: Mapping[str, str]) -> None:
+    """One description with its evidence beside it."""
     judging, evidence = st.columns([11, 9], gap="large")
+    first = max(0, desk.place - BEHIND)
+    near = seen.records(desk.order[first : desk.place + AHEAD])
     with judging:
-        first = max(0, desk.place - BEHIND)
-        near = desk.order[first : desk.place + AHEAD]
         items = [
-            card_item(row, place=place, class_name=names[row["class_key"]])
-            for place, row in enumerate(records(rows.loc[near]), first)
+            card_item(row, place=place, class_name=names[row["class_key"]]) for place, row in enumerate(near, first)
         ]
         review_card(desk, items)
     if desk.cursor:
-        (row,) = records(rows.loc[[desk.cursor]])
-        of_class = table[table["class_key"] == row["class_key"]]
+        row = near[desk.place - first]
         with judging:
-            explain(row, of_class, curation)
+            reasons_panel(seen, row)
+            shell.sheet_button(row["class_key"], names[row["class_key"]])
         with evidence:
-            evidence_panel(project, desk.cursor, row["text"])
-            st.plotly_chart(
-                charts.score_strip(of_class, desk.cursor),
-                config=charts.QUIET,
-                key="score_strip",
-                alt="This text among the similarities of its class",
-            )
-            history_panel(project, desk.cursor)
-    class_progress(table, names)
+            evidence_column(project, seen, row)
+
+
+def show_table(project: ProjectSummary, seen: Seen, desk: session.ReviewDesk, names: Mapping[str, str]) -> None:
+    """The view as a table; the one description that is selected shows its evidence below."""
+    columns = ["class", "flag", "similarity", "z", "weight", "influence", "fate", "mine", "writer"]
+    rows = seen.rows(page_of(desk.order))
+    chosen = verdict_table(project, rows, desk.order, names, columns=columns)
+    if chosen is None:
+        st.caption("Select one description to see its evidence, or several to judge them in one go.")
+        return
+    (row,) = seen.records([chosen])
+    reasons, evidence = st.columns([11, 9], gap="large")
+    with reasons:
+        reasons_panel(seen, row)
+    with evidence:
+        evidence_column(project, seen, row)
 
 
 def take_waiting(project: ProjectSummary) -> None:
     """Write down what the browser's queue holds, in order, each decision once."""
     desk = session.current_desk()
-    if desk is None:
-        return
-    for decision in desk.waiting():
-        action, item = decision["action"], decision["id"]
-        if action == "go":
-            desk.cursor = item
-        elif action == "undo":
-            undone = undo(session.home(), project.id, session.reviewer(), token=decision["token"])
-            desk.cursor = undone if undone in desk.places else desk.cursor
-        else:
-            record_verdict(
-                session.home(),
-                project.id,
-                item,
-                action,
-                reviewer=session.reviewer(),
-                text=decision.get("text"),
-                token=decision["token"],
-            )
-            desk.cursor = item if action == "edit" else desk.after(item)
+    for decision in desk.waiting() if desk else []:
+        # One that cannot be written (its text is gone, say) is told and left behind: it must not block the others.
         desk.taken = decision["seq"]
+        with guard():
+            desk.cursor = take(project, desk, decision)
 
 
-def first_to_judge(view: pd.DataFrame) -> str:
-    """The first undecided text of the view, else the first of all."""
-    undecided = view[view["verdict"] == "undecided"]
-    return str((view if undecided.empty else undecided)["description_id"].tolist()[0])
-
-
-def explain(row: dict[str, Any], of_class: pd.DataFrame, curation: Curation) -> None:
-    """Why the description counts as it does."""
-    st.markdown(f":material/{'check' if row['kept'] else 'block'}: **{row['why']}**")
-    rules_panel(row)
-    scores_panel(row, of_class["similarity"].tolist(), curation.n_eff[row["class_key"]], curation.zeta)
-
-
-def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(column): value for column, value in row.items()} for row in rows.to_dict("records")]
+def take(project: ProjectSummary, desk: session.ReviewDesk, decision: Mapping[str, str]) -> str:
+    """One decision of the queue; returns where the review goes from there."""
+    home, who = session.home(), session.reviewer()
+    action, item, token = decision["action"], decision["id"], decision["token"]
+    if action == "go":
+        return item
+    if action == "undo":
+        undone = undo(home, project.id, who, token=token)
+        if len(undone) != 1 or undone[0] not in desk.places:
+            elsewhere = f"Took back your decision on {counted(len(undone))}" if undone else "Nothing left to undo"
+            st.toast(elsewhere, icon=":material/undo:")
+        return next((found for found in undone if found in desk.places), desk.cursor)
+    verdict = "undecide" if action == "withdraw" else action
+    text, reason = decision.get("text"), decision.get("reason", "")
+    record_verdict(home, project.id, item, verdict, reviewer=who, text=text, reason=reason or "", token=token)
+    return item if action in ("edit", "withdraw") else desk.after(item)
 
 
 page()

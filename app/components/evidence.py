@@ -1,16 +1,21 @@
-"""What speaks for and against one description: rules, scores, pictures, and who decided before."""
+"""What speaks for and against one description: rules, scores, pictures, its nearest rival, and who decided before."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import streamlit as st
 
 from app import session
+from app.components import charts
 from app.components.explain import figures
 from app.components.gallery import gallery
-from avion_core.studio.curation import Evidence, evidence, history
+from app.components.guard import plain
+from app.components.word_diff import word_diff
+from app.curated import Seen
+from avion_core.studio.curation import Evidence, confusable, evidence, history
 from avion_core.studio.projects import ProjectSummary
 
 _ACTIONS = {
@@ -23,26 +28,39 @@ _ACTIONS = {
 }
 
 
-def rules_panel(row: Mapping[str, Any]) -> None:
-    """Every RS-Flag rule's verdict in words."""
+def reasons_panel(seen: Seen, row: Mapping[str, Any]) -> None:
+    """Why the description counts as it does: its fate, every rule in words, and each figure with a sentence."""
+    icon = {True: "check", False: "block"}.get(row["kept"], "visibility_off")
+    st.markdown(f":material/{icon}: **{row['why']}**")
     flagged = "earns the RS-Flag" if row["flag"] else "does not earn the RS-Flag"
     lines = [f"**This text {flagged}**"]
     for reason in row["reasons"]:
-        icon = ":blue[:material/check:]" if reason["passed"] else ":orange[:material/close:]"
-        lines.append(f"{icon} {reason['sentence']}")
+        sign = ":blue[:material/check:]" if reason["passed"] else ":orange[:material/close:]"
+        lines.append(f"{sign} {plain(reason['sentence'])}")
     st.markdown("  \n".join(lines))
-
-
-def scores_panel(row: Mapping[str, Any], class_similarities: Sequence[float], n_eff: float, zeta: float) -> None:
-    """Similarity, robust z, weight and influence: a figure and a sentence each."""
+    similarities = seen.of_class(row["class_key"])["similarity"].tolist()
+    n_eff = seen.curation.n_eff[row["class_key"]]
     with st.grid(2, gap="small", border=True) as grid:
-        for figure in figures(row, class_similarities, n_eff, zeta):
+        for figure in figures(row, similarities, n_eff, seen.curation.zeta):
             with grid.cell(), st.container(gap="xxsmall"):
                 st.markdown(f"{figure.name} &ensp;**{figure.value}**")
                 st.caption(figure.sentence)
 
 
-def evidence_panel(project: ProjectSummary, description_id: str, text: str) -> None:
+def evidence_column(project: ProjectSummary, seen: Seen, row: Mapping[str, Any]) -> None:
+    """Pictures, the place among its class, the nearest text of another class, and the history."""
+    _pictures(project, row["description_id"], row["text"])
+    st.plotly_chart(
+        charts.score_strip(seen.of_class(row["class_key"]), row["description_id"]),
+        config=charts.QUIET,
+        key="score_strip",
+        alt="This text among the similarities of its class",
+    )
+    _rival(project, seen, row)
+    history_panel(project, row["description_id"], row["original"])
+
+
+def _pictures(project: ProjectSummary, description_id: str, text: str) -> None:
     """The class's TRAINING images that the text matches best and worst (never validation or test images)."""
     found = _evidence(project.id, description_id, text)
     for title, images in (("Training images it matches best", found.best), ("and worst", found.worst)):
@@ -57,16 +75,42 @@ def _evidence(project: str, description_id: str, text: str) -> Evidence:
     return evidence(session.home(), project, description_id)
 
 
-def history_panel(project: ProjectSummary, description_id: str) -> None:
-    """Who decided what and when, the newest first."""
-    entries = history(session.home(), project.id, description_id)
+def _rival(project: ProjectSummary, seen: Seen, row: Mapping[str, Any]) -> None:
+    """The text of another class that is hardest to tell from this one."""
+    rival = confusable(seen.curation, row["description_id"])
+    if rival is None:
+        return
+    names = {entry.key: entry.prompt_name for entry in project.classes}
+    st.markdown(f"**Nearest text of another class** &ensp;{rival.similarity:.3f} · {plain(names[rival.class_key])}")
+    st.markdown(f"“{plain(rival.text)}”")
+    st.caption("To the teacher these two read most alike: words that only one class has would keep them apart.")
+
+
+def history_panel(project: ProjectSummary, description_id: str, original: str) -> None:
+    """Who decided what, when, why and under which rules, the newest first.
+
+    Args:
+        original: the text as it was written, to show what the first edit changed.
+    """
+    entries = history(session.home(), project.id, description_id, reviewer=session.reviewer())
+    wordings = [original, *(entry.text for entry in entries if entry.verdict == "edit")]
+    edits = list(pairwise(wordings))
     with st.expander(f"History ({len(entries)})", icon=":material/history:"):
         if not entries:
             st.caption("Nobody has judged this text yet.")
         for entry in reversed(entries):
             icon, did = _ACTIONS[entry.verdict]
-            st.markdown(f"{icon} **{entry.reviewer}** {did} · {entry.created_at:%Y-%m-%d %H:%M} UTC")
+            rules = f"rules version {entry.rule_version}" if entry.rule_version else "the default rules"
+            means = " as adjudicator" if entry.adjudicates else " with others in bulk" if entry.batch else ""
+            st.markdown(f"{icon} **{plain(entry.reviewer)}** {did}{means}")
             if entry.verdict == "edit":
-                st.text(entry.text)
+                st.markdown(_marked(*edits.pop()))
             if entry.reason:
-                st.caption(entry.reason)
+                st.markdown(f"“{plain(entry.reason)}”")
+            st.caption(f"{entry.created_at:%Y-%m-%d %H:%M} UTC · under {rules}")
+
+
+def _marked(before: str, after: str) -> str:
+    """An edit in one line: what was taken out struck through, what came in bold."""
+    signs = {"same": "{}", "gone": ":orange[~~{}~~]", "new": ":blue[**{}**]"}
+    return " ".join(signs[kind].format(plain(words)) for kind, words in word_diff(before, after))

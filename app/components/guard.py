@@ -22,7 +22,7 @@ def guard() -> Iterator[None]:
 
 def show_error(error: AvionError) -> None:
     what = str(error).removesuffix(error.way_out).strip()
-    st.error(_plain(error.way_out), title=_plain(what.removesuffix(".")), icon=":material/error:")
+    st.error(plain(error.way_out), title=plain(what.removesuffix(".")), icon=":material/error:")
 
 
 def empty_state(icon: str, title: str, text: str) -> DeltaGenerator:
@@ -37,6 +37,6 @@ def empty_state(icon: str, title: str, text: str) -> DeltaGenerator:
     return actions
 
 
-def _plain(text: str) -> str:
-    """Message text with Markdown's signs made harmless: it may hold file names and values."""
+def plain(text: str) -> str:
+    """A text with Markdown's signs made harmless: messages hold file names, descriptions hold anything."""
     return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>#$~:" else sign for sign in text)

@@ -1,4 +1,4 @@
-"""How far a review is: one line for the project, one bar per class."""
+"""How far a review is, for the project, each class and each person; and whether going on would pay."""
 
 from __future__ import annotations
 
@@ -7,39 +7,76 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
+from app import session
+from app.curated import Seen
+from avion_core.studio.agreement import review_progress
+from avion_core.studio.curation import review_value
+from avion_core.studio.projects import ProjectSummary
 
-def progress_line(table: pd.DataFrame) -> None:
-    judged = int((table["verdict"] != "undecided").sum())
-    accepted = int((table["verdict"] == "accepted").sum())
+
+def overview(seen: Seen) -> None:
+    """One line for the project, and what is left to gain from more verdicts."""
+    verdict, mine = seen.table["verdict"], seen.table["mine"]
+    judged, accepted = int((verdict != "undecided").sum()), int((verdict == "accepted").sum())
+    own = int(mine.isin(["accepted", "rejected"]).sum())
     st.progress(
-        judged / max(1, len(table)),
-        text=f"{judged:,} of {len(table):,} judged · {accepted:,} accepted · {judged - accepted:,} rejected · "
-        f"{int(table['kept'].sum()):,} in use",
+        judged / max(1, len(seen.table)),
+        text=f"{judged:,} of {len(seen.table):,} judged · {accepted:,} accepted · {judged - accepted:,} rejected · "
+        f"{own:,} by you · {int(seen.curation.table['kept'].sum()):,} in use",
     )
+    value = review_value(seen.curation)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f":material/{'insights' if value.that_matter else 'task_alt'}: {value.sentence}",
+            help="For every undecided description: would accepting it, or rejecting it, change which class the "
+            "teacher's prototypes predict for any validation image? Each is asked on its own, the test set never.",
+            width="content",
+        )
+        if value.that_matter:
+            st.button(
+                f"Judge these {value.that_matter:,}" if value.that_matter > 1 else "Judge this one",
+                icon=":material/arrow_forward:",
+                type="tertiary",
+                key="what_matters",
+                on_click=session.filter_for_what_matters,
+            )
 
 
-def class_progress(table: pd.DataFrame, names: Mapping[str, str]) -> None:
-    """A table with a bar per class: judged, accepted, rejected, in use."""
+def progress_tables(project: ProjectSummary, seen: Seen, names: Mapping[str, str]) -> None:
+    """A bar for each class, and what each person has done; counted when somebody looks."""
+    progress = st.expander(
+        "Progress per class and per person", icon=":material/checklist:", key="review_progress", on_change="rerun"
+    )
+    if not progress.open:
+        return
+    with progress:
+        classes, people = st.columns([3, 2], gap="large")
+        classes.dataframe(
+            _per_class(seen.table, seen.curation.table["kept"], names),
+            column_config={
+                "judged": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%.0f %%"),
+            },
+            alt="Review progress per class",
+        )
+        by_person = review_progress(session.home(), project.id)
+        if seen.blind:
+            by_person = by_person[by_person["reviewer"] == session.reviewer()]
+        people.dataframe(by_person, hide_index=True, alt="Decisions of each person")
+
+
+def _per_class(table: pd.DataFrame, kept: pd.Series, names: Mapping[str, str]) -> pd.DataFrame:
     verdict = table["verdict"]
-    per_class = (
+    return (
         pd.DataFrame(
             {
                 "class": table["class_key"].map(names),
                 "judged": 100 * (verdict != "undecided"),
                 "accepted": verdict == "accepted",
                 "rejected": verdict == "rejected",
-                "in use": table["kept"],
+                "in use": kept,
                 "texts": 1,
             }
         )
         .groupby("class")
         .agg({"judged": "mean", "accepted": "sum", "rejected": "sum", "in use": "sum", "texts": "sum"})
     )
-    with st.expander("Progress per class", icon=":material/checklist:"):
-        st.dataframe(
-            per_class,
-            column_config={
-                "judged": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%.0f %%"),
-            },
-            alt="Review progress per class",
-        )

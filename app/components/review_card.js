@@ -6,11 +6,15 @@
 
 const CARDS = new WeakMap()
 const KEYS = {
-  a: "accept", x: "reject", e: "edit", s: "skip", u: "undo", h: "legend",
+  a: "accept", x: "reject", e: "edit", s: "skip", u: "undo", t: "withdraw", w: "reason", h: "legend",
   arrowleft: "back", arrowright: "forward", arrowup: "back", arrowdown: "forward",
 }
-const CURRENT = { accept: "accepted", reject: "rejected", edit: "undecided" }
+const CURRENT = { accept: "accepted", reject: "rejected", edit: "undecided", withdraw: "undecided" }
+const MINE = { accept: "accepted", reject: "rejected", edit: "undecided", skip: "skipped", withdraw: "" }
 const BADGES = { accepted: "✓ Accepted", rejected: "✕ Rejected", undecided: "Undecided" }
+
+const SEEN_ALL = "You have seen every description of this view. Change the filters above, or press U to undo."
+const WAITING = "Faster than the server: the next descriptions are on their way."
 
 class Card {
   constructor(root) {
@@ -29,6 +33,10 @@ class Card {
       event.stopPropagation()
       if (event.key === "Escape") this.closeEditor()
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.act("save")
+    }
+    this.find(".reason").onkeydown = (event) => {
+      event.stopPropagation()
+      if (event.key === "Enter" || event.key === "Escape") event.target.blur()
     }
   }
 
@@ -68,6 +76,7 @@ class Card {
     const item = this.data.items[place]
     if (action === "legend") this.find(".legend").hidden = !this.find(".legend").hidden
     else if (action === "cancel") this.closeEditor()
+    else if (action === "reason") this.find(".reason").focus()
     else if (this.awaitingUndo) return
     else if (action === "undo") this.undo()
     else if (action === "back" || action === "forward") {
@@ -80,15 +89,21 @@ class Card {
       this.editing = false
       if (text && text !== item.text) this.judge(item, "edit", text)
       else this.paint()
-    } else this.judge(item, action)
+    } else if (action !== "withdraw" || item.mine) this.judge(item, action)
   }
 
   judge(item, action, text) {
+    const reason = this.find(".reason").value.trim()
+    const stays = action === "edit" || action === "withdraw" // an edit is scored anew, then judged
+    const next = stays ? item : this.data.items[this.place + 1]
     item.verdict = CURRENT[action] || item.verdict
-    if (text) Object.assign(item, { text, hits: [] })
-    this.judged.push(item.id)
-    const next = action === "edit" ? item : this.data.items[this.place + 1] // an edit is scored anew, then judged
-    this.enqueue({ id: item.id, action, text }, next ? next.id : "")
+    item.mine = MINE[action]
+    item.note = ""
+    if (text) Object.assign(item, { text, hits: [], changes: null })
+    if (action === "withdraw") this.judged = this.judged.filter((id) => id !== item.id)
+    else this.judged.push(item.id)
+    this.find(".reason").value = ""
+    this.enqueue({ id: item.id, action, text, reason }, next ? next.id : "")
   }
 
   undo() {
@@ -124,6 +139,7 @@ class Card {
     this.find(".card").dataset.pending = this.queue.length
     this.find(".where").textContent = item ? `${item.class_name} · ${item.writer}` : ""
     this.find(".badge").textContent = item ? BADGES[item.verdict] : ""
+    this.find(".note").textContent = item ? (item.mine === "skipped" ? "you skipped it" : item.note) : ""
     this.find(".count").textContent = item
       ? `${(item.place + 1).toLocaleString()} of ${this.data.total.toLocaleString()}`
       : `${this.data.total.toLocaleString()} seen`
@@ -131,17 +147,30 @@ class Card {
     this.find(".editor").hidden = !this.editing
     this.find(".actions").hidden = this.editing
     this.paintText(item)
-    const original = item && item.original
-    this.find(".original").hidden = !original || this.editing
-    this.find(".original").textContent = original ? `Written as: ${original}` : ""
+    this.paintChanges(item && item.changes)
     for (const button of this.root.querySelectorAll("[data-needs-item]")) button.disabled = !item
+    this.find("[data-action=withdraw]").disabled = !item || !item.mine
+  }
+
+  // The text as written and as edited in one line: what was taken out struck through, what came in underlined.
+  paintChanges(changes) {
+    const box = this.find(".changes")
+    box.hidden = !changes || this.editing
+    const parts = (changes || []).map(([kind, words]) => {
+      const part = document.createElement(kind === "same" ? "span" : kind === "gone" ? "del" : "ins")
+      part.textContent = words
+      return part
+    })
+    box.replaceChildren("As written, with the edit: ", ...parts.flatMap((part) => [part, " "]))
   }
 
   // Text goes in as text nodes only: whatever a description holds, it is never read as HTML.
   paintText(item) {
     const box = this.find(".text")
     if (!item) {
-      box.replaceChildren("You have seen every description of this view. Change the filters above, or press U to undo.")
+      const last = this.data.items.at(-1)
+      const more = last && last.place + 1 < this.data.total
+      box.replaceChildren(more ? WAITING : SEEN_ALL)
       return
     }
     const letters = Array.from(item.text) // by code point, as the server counts

@@ -9,6 +9,7 @@ from typing import Any
 from streamlit.components.v2 import component
 
 from app import session
+from app.components.word_diff import word_diff
 
 _HERE = Path(__file__)
 
@@ -30,17 +31,27 @@ def card_item(row: dict[str, Any], *, place: int, class_name: str) -> dict[str, 
         if hit["start"] >= end:
             hits.append([hit["start"], hit["end"], hit["kind"]])
             end = hit["end"]
-    original = row["original"] if row["original"] != row["text"] else ""
     return {
         "id": row["description_id"],
         "text": row["text"],
-        "original": original,
+        "changes": word_diff(row["original"], row["text"]) if row["edited"] else None,
         "hits": hits,
         "verdict": row["verdict"],
+        "mine": row["mine"],
+        "note": _note(row),
         "class_name": class_name,
         "writer": row["writer"],
         "place": place,
     }
+
+
+def _note(row: dict[str, Any]) -> str:
+    """Whose verdict the badge shows, where it is not simply one's own."""
+    if row["conflict"]:
+        return "reviewers disagree"
+    if row["reviewer"] and row["mine"] != row["verdict"]:
+        return f"by {row['reviewer']}"
+    return ""
 
 
 def review_card(desk: session.ReviewDesk, items: Sequence[dict[str, Any]]) -> None:

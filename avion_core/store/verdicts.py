@@ -298,6 +298,15 @@ def own_decisions(
     return own
 
 
+def decisions_by_reviewer(session: Session, project_id: str) -> dict[str, dict[str, str]]:
+    """Reviewer -> description -> what they did last about it that still holds, by name."""
+    query = _holding(project_id, Verdict.reviewer, Verdict.description_id, Verdict.verdict).order_by(Verdict.id)
+    found: dict[str, dict[str, str]] = {}
+    for reviewer, key, verdict in session.execute(query):
+        found.setdefault(reviewer, {})[key] = verdict
+    return dict(sorted(found.items()))
+
+
 def count_decisions(session: Session, project_id: str) -> Counter[str]:
     """How many descriptions stand accepted and rejected, and how many read otherwise than imported ("edited")."""
     standing = current_verdicts(session, project_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import pandas as pd
@@ -97,6 +98,25 @@ def conflicts(home: Home, project: str) -> pd.DataFrame:
         )
     columns = ["description_id", "class_key", "text", "accepts", "rejects", "since"]
     return pd.DataFrame(found, columns=columns).sort_values("since", ignore_index=True)
+
+
+def review_progress(home: Home, project: str) -> pd.DataFrame:
+    """What each reviewer has done, by their newest decision on each description.
+
+    Columns: reviewer, accepted, rejected, edited (and not judged since), skipped.
+
+    Raises:
+        NotFoundError: no such project.
+    """
+    with reading(home.engine) as session:
+        decided = verdicts.decisions_by_reviewer(session, rows.find_project(session, project).id)
+    names = {"accepted": "accept", "rejected": "reject", "edited": "edit", "skipped": "skip"}
+    counted = {reviewer: Counter(decisions.values()) for reviewer, decisions in decided.items()}
+    table = [
+        {"reviewer": reviewer, **{name: counts[word] for name, word in names.items()}}
+        for reviewer, counts in counted.items()
+    ]
+    return pd.DataFrame(table, columns=["reviewer", *names])
 
 
 def set_blind(home: Home, project: str, on: bool, who: str) -> None:

@@ -137,7 +137,11 @@ def row(**changes) -> dict:
         "description_id": "d1",
         "text": "Aerial view",
         "original": "Aerial view",
+        "edited": False,
         "verdict": "undecided",
+        "mine": "",
+        "reviewer": "",
+        "conflict": False,
         "writer": "me",
         "hits": [],
         **changes,
@@ -151,11 +155,34 @@ def test_overlapping_terms_are_marked_once() -> None:
     ]
     item = card_item(row(hits=hits), place=3, class_name="forest")
     assert item["hits"] == [[0, 11, "positive"]]
-    assert (item["place"], item["original"]) == (3, "")
+    assert (item["place"], item["changes"]) == (3, None)
 
 
-def test_the_original_is_shown_beside_an_edit() -> None:
-    assert card_item(row(original="Before"), place=0, class_name="forest")["original"] == "Before"
+def test_an_edit_is_shown_word_by_word() -> None:
+    before, after = "Aerial view of a wide beach", "Aerial photo of a beach at low tide"
+    item = card_item(row(original=before, text=after, edited=True), place=0, class_name="beach")
+    assert item["changes"] == [
+        ("same", "Aerial"),
+        ("gone", "view"),
+        ("new", "photo"),
+        ("same", "of a"),
+        ("gone", "wide"),
+        ("same", "beach"),
+        ("new", "at low tide"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({}, ""),
+        ({"verdict": "accepted", "mine": "accepted", "reviewer": "ana"}, ""),
+        ({"verdict": "accepted", "reviewer": "ana"}, "by ana"),
+        ({"conflict": True, "reviewer": "ana"}, "reviewers disagree"),
+    ],
+)
+def test_the_card_says_whose_verdict_it_shows(changes: dict, note: str) -> None:
+    assert card_item(row(**changes), place=0, class_name="forest")["note"] == note
 
 
 def test_the_least_certain_text_is_near_the_cut_or_at_odds_with_its_flag() -> None:

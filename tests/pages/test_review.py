@@ -101,7 +101,9 @@ def test_an_edit_keeps_the_original_and_stays_for_a_verdict(home: Home, open_pag
     edited = "Aerial view of a dark and dense canopy without a single road."
     app = send(app, {"seq": 1, "id": item["id"], "action": "edit", "text": edited})
     shown = next(entry for entry in card(app)["items"] if entry["id"] == item["id"])
-    assert (shown["text"], shown["original"], shown["verdict"]) == (edited, item["text"], "undecided")
+    assert (shown["text"], shown["verdict"]) == (edited, "undecided")
+    kept_and_gone = " ".join(words for kind, words in shown["changes"] if kind != "new")
+    assert kept_and_gone == " ".join(item["text"].split())
     assert shown["hits"][0] == [0, len("Aerial view"), "positive"]
     assert card(app)["cursor"] == item["id"]
     assert "edited it" in all_text(app)

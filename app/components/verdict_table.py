@@ -1,0 +1,209 @@
+"""Descriptions as a table: select some (or all of the view) and judge them in one go, by key or button."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from app import session
+from app.components.guard import guard
+from app.palette import VERDICT_WORDS
+from avion_core.studio.curation import record_verdict, record_verdicts, undo
+from avion_core.studio.projects import ProjectSummary
+
+PAGE_SIZE = 100
+_VERDICTS = {
+    "accept": ("Accept", "Accepted", "check_circle", "A"),
+    "reject": ("Reject", "Rejected", "cancel", "X"),
+    "skip": ("Skip", "Skipped", "skip_next", "S"),
+    "undecide": ("Take back", "Took back the verdicts on", "radio_button_unchecked", "T"),
+}
+_LEGEND = "table_legend"
+_EVERYTHING = "whole_view"
+
+
+def verdict_table(
+    project: ProjectSummary, rows: pd.DataFrame, whole: Sequence[str], names: Mapping[str, str], *, columns: list[str]
+) -> str | None:
+    """Draw one page of descriptions with the buttons that judge the selected ones.
+
+    Args:
+        rows: the page's descriptions, as `app.curated.Seen.rows` gives them.
+        whole: the ids of the whole view, of which `rows` are a part.
+        names: class -> the words it is shown by.
+        columns: which figures to show, besides the text and its verdict.
+
+    Returns:
+        The description that alone is selected, for its evidence; None for none or several.
+    """
+    selection = session.selection_name()
+    key = f"descriptions_{selection}"
+    chosen = tuple(rows["description_id"].iloc[[row for row in session.selected_rows(key) if row < len(rows)]])
+    bar = st.container()
+    shown = pd.DataFrame(
+        {
+            "verdict": rows["verdict"].map(VERDICT_WORDS),
+            "text": rows["text"],
+            "class": rows["class_key"].map(names),
+            "flag": rows["flag"],
+            "similarity": rows["similarity"],
+            "z": rows["z"],
+            "weight": 100 * rows["weight"],
+            "influence": rows["influence"],
+            "fate": rows["why"],
+            "mine": rows["mine"],
+            "writer": rows["writer"],
+        }
+    )
+    st.dataframe(
+        shown,
+        key=key,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        row_height=52,
+        height=min(620, 40 + 52 * max(1, len(rows))),
+        column_order=["verdict", "text", *columns],
+        column_config=_COLUMNS,
+        alt="Descriptions with their verdicts and figures",
+    )
+    with bar:
+        _bar(project, chosen, whole, selection, rows)
+    return chosen[0] if len(chosen) == 1 else None
+
+
+def page_of(ids: Sequence[str]) -> list[str]:
+    """One page of a long list, with the control that turns the pages; the address keeps the page's number."""
+    pages = -(-len(ids) // PAGE_SIZE)
+    if pages <= 1:
+        return list(ids)
+    page = st.number_input("Page", 1, pages, 1, key="page", bind="query-params", width=140, on_change=_new_page)
+    first = (page - 1) * PAGE_SIZE
+    st.caption(f"{first + 1:,} to {min(first + PAGE_SIZE, len(ids)):,} of {len(ids):,}")
+    return list(ids[first : first + PAGE_SIZE])
+
+
+def _bar(
+    project: ProjectSummary, chosen: tuple[str, ...], whole: Sequence[str], selection: str, rows: pd.DataFrame
+) -> None:
+    asked = session.asked_verdict()
+    if asked is not None:
+        _confirm(project, asked, rows)
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        everything = st.toggle(
+            f"All {len(whole):,} of this view", key=_EVERYTHING, help="Else the verdict is for the selected rows."
+        )
+        ids = tuple(whole) if everything else chosen
+        for verdict, (label, _, icon, shortcut) in _VERDICTS.items():
+            st.button(
+                f"{label} {len(ids):,}" if ids else label,
+                icon=f":material/{icon}:",
+                shortcut=shortcut,
+                key=f"bulk_{verdict}",
+                type="primary" if verdict == "accept" else "secondary",
+                disabled=not ids,
+                on_click=_ask,
+                args=(project.id, verdict, ids, f"{selection}-{verdict}"),
+            )
+        st.button(
+            "Edit",
+            icon=":material/edit:",
+            shortcut="E",
+            key="bulk_edit",
+            disabled=len(ids) != 1,
+            on_click=session.ask_verdict,
+            args=(session.Asked("edit", ids, selection),),
+        )
+        undo_button(project)
+        st.button("Keys", icon=":material/help:", shortcut="H", on_click=session.toggle, args=(_LEGEND,))
+    if session.shown(_LEGEND):
+        st.caption(
+            "Select rows at their left edge (Shift for a range), or take the whole view. **A** accepts, **X** rejects, "
+            "**S** skips, **T** takes your verdicts back (skips too), **E** edits the one selected, **U** undoes your "
+            "last decision, a bulk one as a whole. A verdict on several asks once, with their number; Enter confirms, "
+            "Esc leaves."
+        )
+
+
+def _confirm(project: ProjectSummary, asked: session.Asked, rows: pd.DataFrame) -> None:
+    with st.container(border=True):
+        if asked.verdict == "edit":
+            now = rows.loc[rows["description_id"] == asked.ids[0], "text"]
+            text = st.text_area("New wording", value=next(iter(now), ""), key=f"wording_{asked.batch}")
+            label, args = "Save", (project.id, asked, "", text)
+        else:
+            word = _VERDICTS[asked.verdict][0]
+            label = f"{word} {len(asked.ids):,}"
+            st.markdown(f"**{word}: {len(asked.ids):,} descriptions?** One undo takes them all back.")
+            reason = st.text_input("Why (optional)", key=f"why_{asked.batch}", max_chars=300)
+            args = (project.id, asked, reason, None)
+        with st.container(horizontal=True):
+            st.button(label, type="primary", shortcut="Enter", key="bulk_confirm", on_click=_decide, args=args)
+            st.button("Cancel", shortcut="Esc", key="bulk_cancel", on_click=session.ask_verdict, args=(None,))
+
+
+def _ask(project: str, verdict: str, ids: tuple[str, ...], batch: str) -> None:
+    """One description is judged at once; several after a question that names their number."""
+    asked = session.Asked(verdict, ids, batch)
+    if len(ids) == 1:
+        _decide(project, asked, "", None)
+    else:
+        session.ask_verdict(asked)
+
+
+def _decide(project: str, asked: session.Asked, reason: str, text: str | None) -> None:
+    home, who = session.home(), session.reviewer()
+    with guard():
+        if asked.verdict == "edit":
+            record_verdict(home, project, asked.ids[0], "edit", reviewer=who, text=text, token=f"{asked.batch}-edit")
+            did = "Edited"
+        else:
+            record_verdicts(home, project, asked.ids, asked.verdict, reviewer=who, reason=reason, batch=asked.batch)
+            did = _VERDICTS[asked.verdict][1]
+        session.say_after_rerun(f"{did} {counted(len(asked.ids))} · U undoes it")
+    session.forget_selection()
+
+
+def undo_button(project: ProjectSummary) -> None:
+    """Undo one's newest decision that still holds, a bulk one as a whole."""
+    st.button("Undo", icon=":material/undo:", shortcut="U", on_click=_undo, args=(project.id,))
+
+
+def _undo(project: str) -> None:
+    with guard():
+        taken_back = undo(session.home(), project, session.reviewer())
+        session.say_after_rerun(
+            f"Took back your decision on {counted(len(taken_back))}" if taken_back else "Nothing left to undo",
+            ":material/undo:",
+        )
+
+
+def counted(number: int) -> str:
+    """A number of descriptions in words."""
+    return "1 description" if number == 1 else f"{number:,} descriptions"
+
+
+def _new_page() -> None:
+    session.forget_selection()
+
+
+_COLUMNS = {
+    "verdict": st.column_config.TextColumn("verdict", width=110),
+    "text": st.column_config.TextColumn("description", width="large"),
+    "class": st.column_config.TextColumn("class", width=120),
+    "flag": st.column_config.CheckboxColumn("RS-Flag", width=70, help="Speaks of an overhead view in 6 to 20 words."),
+    "similarity": st.column_config.NumberColumn(
+        "similarity", format="%.3f", width=80, help="To the mean of the class's training images."
+    ),
+    "z": st.column_config.NumberColumn("robust z", format="%.1f", width=70, help="Distance from the class's median."),
+    "weight": st.column_config.NumberColumn("weight", format="%.1f %%", width=70, help="Share of the prototype."),
+    "influence": st.column_config.NumberColumn(
+        "influence", format="%.2f°", width=80, help="By how much the prototype would turn without this text."
+    ),
+    "fate": st.column_config.TextColumn("fate", width=200),
+    "mine": st.column_config.TextColumn("my verdict", width=90),
+    "writer": st.column_config.TextColumn("writer", width=100),
+}

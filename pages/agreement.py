@@ -1,0 +1,140 @@
+"""Agreement: how alike reviewers judge, where they disagree, and the adjudicator's word on it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import session, shell
+from app.components.evidence import evidence_column, reasons_panel
+from app.components.guard import guard, plain
+from app.components.verdict_table import undo_button
+from app.curated import need_curation
+from avion_core.studio import rights
+from avion_core.studio.agreement import Agreement, agreement, conflicts, set_blind
+from avion_core.studio.curation import record_verdict
+from avion_core.studio.projects import ProjectSummary
+
+
+def page() -> None:
+    project = shell.need_project()
+    blind_switch(project)
+    names = {entry.key: entry.prompt_name for entry in project.classes}
+    figures(agreement(session.home(), project.id), names)
+    st.subheader("Conflicts")
+    open_conflicts = conflicts(session.home(), project.id)
+    if project.blind and not session.may(rights.ADJUDICATE):
+        own = [session.reviewer() in (*row.accepts, *row.rejects) for row in open_conflicts.itertuples()]
+        open_conflicts = open_conflicts[own]
+    if open_conflicts.empty:
+        st.markdown(":material/handshake: Nobody disagrees: no description is both accepted and rejected.")
+        return
+    queue(project, open_conflicts, names)
+
+
+def blind_switch(project: ProjectSummary) -> None:
+    """Blind review on or off, for those who may decide it."""
+    may = session.may(rights.ADJUDICATE)
+    st.toggle(
+        "Blind review",
+        project.blind,
+        key=f"blind_{project.id}_{project.blind}",
+        disabled=not may,
+        on_change=switch_blind,
+        args=(project.id, not project.blind),
+        help="Reviewers see the verdicts of others on a description only after their own."
+        + ("" if may else " An adjudicator or administrator switches it."),
+    )
+
+
+def switch_blind(project: str, on: bool) -> None:
+    with guard():
+        session.demand(rights.ADJUDICATE)
+        set_blind(session.home(), project, on, session.reviewer())
+
+
+def figures(found: Agreement, names: dict[str, str]) -> None:
+    """Kappa or alpha with what it means, and where agreement is weak."""
+    shown = "–"
+    if found.alpha is not None and len(found.reviewers) > 2:
+        name, shown = "Krippendorff's alpha", f"{found.alpha:.2f}"
+    else:
+        name = "Cohen's kappa"
+        shown = shown if found.kappa is None else f"{found.kappa:.2f}"
+    meaning = "1 is perfect agreement, 0 what chance alone would give; under 0.4 the class cards want clearer words."
+    with st.grid(3):
+        st.metric("Reviewers", len(found.reviewers), border=True)
+        st.metric("Judged by two or more", f"{found.items:,}", border=True)
+        st.metric(name, shown, border=True, help=meaning)
+    st.markdown(found.sentence)
+    if not found.pairs.empty:
+        with st.expander("Pair by pair and class by class", icon=":material/group:"):
+            pairs, classes = st.columns([2, 3])
+            pairs.dataframe(found.pairs, hide_index=True, alt="Agreement of each pair of reviewers")
+            named = found.per_class.assign(**{"class": found.per_class["class_key"].map(names)})
+            columns = ["class", *(column for column in found.per_class.columns if column != "class_key")]
+            classes.dataframe(named[columns], hide_index=True, alt="Agreement in each class")
+
+
+def queue(project: ProjectSummary, waiting: pd.DataFrame, names: dict[str, str]) -> None:
+    """One conflict with both sides and the evidence; an adjudicator's word settles it."""
+    ids = waiting["description_id"].tolist()
+    place = session.place_in("conflict", ids)
+    conflict = waiting.iloc[place]
+    seen = need_curation(project)
+    (row,) = seen.records([ids[place]])
+    deciding, evidence = st.columns([11, 9], gap="large")
+    with deciding:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            for label, icon, key, there in (
+                ("Previous", "arrow_back", "Left", place - 1),
+                ("Next", "arrow_forward", "Right", place + 1),
+            ):
+                st.button(
+                    label,
+                    icon=f":material/{icon}:",
+                    shortcut=key,
+                    disabled=not 0 <= there < len(ids),
+                    on_click=session.go_to,
+                    args=("conflict", ids[there % len(ids)]),
+                )
+            st.caption(f"Conflict {place + 1:,} of {len(ids):,} · {plain(names[conflict['class_key']])}")
+        st.markdown(f"#### {plain(conflict['text'])}")
+        for word, side in (("Accepted", conflict["accepts"]), ("Rejected", conflict["rejects"])):
+            st.markdown(f"**{word}** by {plain(', '.join(side))}")
+        decide(project, ids[place])
+        reasons_panel(seen, row)
+    with evidence:
+        evidence_column(project, seen, row)
+
+
+def decide(project: ProjectSummary, description_id: str) -> None:
+    """The adjudicator's buttons; others read who can settle it."""
+    if not session.may(rights.ADJUDICATE):
+        st.caption("An adjudicator settles it, or one of you changes the verdict on the review page.")
+        return
+    reason = st.text_input("Why (optional)", key=f"why_{description_id}", max_chars=300)
+    with st.container(horizontal=True):
+        # The id is part of the buttons' names: a key pressed for this text never settles the next one.
+        for verdict, icon, key in (("accept", "check_circle", "A"), ("reject", "cancel", "X")):
+            st.button(
+                verdict.capitalize(),
+                icon=f":material/{icon}:",
+                shortcut=key,
+                type="primary" if verdict == "accept" else "secondary",
+                key=f"{verdict}_{description_id}",
+                on_click=settle,
+                args=(project.id, description_id, verdict, reason),
+            )
+        undo_button(project)
+
+
+def settle(project: str, description_id: str, verdict: str, reason: str) -> None:
+    home, who = session.home(), session.reviewer()
+    with guard():
+        session.demand(rights.ADJUDICATE)
+        record_verdict(home, project, description_id, verdict, reviewer=who, reason=reason, adjudicates=True)
+        session.say_after_rerun("Settled · U undoes it")
+
+
+page()

@@ -1,0 +1,102 @@
+"""Class sheet: all descriptions of one class at once, those that pull its prototype most first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import session, shell
+from app.components import charts
+from app.components.evidence import evidence_column, reasons_panel
+from app.components.guard import plain
+from app.components.verdict_table import page_of, verdict_table
+from app.curated import Seen, need_curation
+from avion_core.studio.projects import ClassInfo
+
+
+def page() -> None:
+    project = shell.need_project()
+    seen = need_curation(project)
+    described = set(seen.table["class_key"].unique())
+    classes = {entry.key: entry for entry in project.classes if entry.key in described}
+    chosen = class_selector({key: entry.prompt_name for key, entry in classes.items()})
+    of_class = seen.of_class(chosen)
+    # Influence as it was when the sheet was laid out: verdicts change it, and rows must not jump under the hand.
+    order = seen.curation.table.loc[of_class.index, "influence"].fillna(0).sort_values(ascending=False, kind="stable")
+    desk = session.review_desk(("sheet", project.id, chosen), of_class.loc[order.index, "description_id"], start="")
+    card(classes[chosen])
+    listing, beside = st.columns([12, 8], gap="large")
+    with listing:
+        rows = seen.rows(page_of(desk.order))
+        columns = ["flag", "similarity", "z", "weight", "influence", "mine"]
+        focus = verdict_table(project, rows, desk.order, {chosen: classes[chosen].prompt_name}, columns=columns)
+    with beside:
+        if focus is None:
+            class_figures(seen, chosen)
+        else:
+            (row,) = seen.records([focus])
+            reasons_panel(seen, row)
+            evidence_column(project, seen, row)
+
+
+def class_selector(names: dict[str, str]) -> str:
+    """Choose the class; the arrow keys go to the one before and after."""
+    keys = list(names)
+    widget = session.selector(session.SHEET_CLASS, keys)
+    place = keys.index(session.chosen(session.SHEET_CLASS))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        step(keys, place - 1, "Previous class", "arrow_back", "Left")
+        chosen = st.selectbox(
+            "Class",
+            keys,
+            format_func=names.__getitem__,
+            key=widget,
+            on_change=session.take_selected,
+            args=(session.SHEET_CLASS,),
+            width=300,
+        )
+        step(keys, place + 1, "Next class", "arrow_forward", "Right")
+        st.caption(f"Class {place + 1:,} of {len(keys):,}")
+    return chosen
+
+
+def step(keys: Sequence[str], place: int, label: str, icon: str, shortcut: str) -> None:
+    there = 0 <= place < len(keys)
+    st.button(
+        label,
+        icon=f":material/{icon}:",
+        shortcut=shortcut,
+        disabled=not there,
+        on_click=session.choose,
+        args=(session.SHEET_CLASS, keys[place] if there else ""),
+    )
+
+
+def card(entry: ClassInfo) -> None:
+    """What people say the class means, for whoever judges texts about it."""
+    says = {"Means": entry.definition, "Includes": entry.includes, "Excludes": entry.excludes}
+    st.markdown("  \n".join(f"**{word}:** {plain(text)}" for word, text in says.items() if text))
+
+
+def class_figures(seen: Seen, class_key: str) -> None:
+    """The class as a whole: how many texts speak for it, and where they stand."""
+    table, in_use = seen.of_class(class_key), seen.curation.table
+    judged = int((table["verdict"] != "undecided").sum())
+    n_eff = seen.curation.n_eff[class_key]
+    with st.grid(3):
+        st.metric("Judged", f"{judged} of {len(table)}", border=True)
+        st.metric("In use", int(in_use.loc[table.index, "kept"].sum()), border=True)
+        st.metric(
+            "n_eff", f"{n_eff:.1f}", border=True, help="The prototype speaks with the voice of that many equal texts."
+        )
+    st.plotly_chart(
+        charts.score_strip(table, ""),
+        config=charts.QUIET,
+        key="score_strip",
+        alt="Similarities of the class's descriptions to its training images",
+    )
+    st.caption("Select one description to see its evidence, or several to judge them in one go.")
+
+
+page()
