@@ -12,7 +12,7 @@ import json
 import os
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,6 +35,18 @@ class FeatureStore:
     def space(self, dim: int, **facts: str) -> Space:
         """The rows of width `dim` that these facts decide (weights, view, recipe, precision)."""
         return Space(self.folder / content_key(json.dumps(facts, sort_keys=True)), dim, facts)
+
+    def spaces(self) -> Iterator[Space]:
+        """The spaces that hold rows, as their shards describe them."""
+        for folder in sorted(path for path in self.folder.glob("*") if path.is_dir()):
+            for shard in sorted(folder.glob("*.safetensors")):
+                try:
+                    with safe_open(shard, "pt") as file:
+                        facts, dim = json.loads(file.metadata()["facts"]), file.get_slice(_ROWS).get_shape()[1]
+                except (SafetensorError, KeyError, TypeError, ValueError):
+                    continue  # cut short: the space leaves it out too
+                yield Space(folder, dim, facts)
+                break
 
 
 class Space:

@@ -1,0 +1,224 @@
+"""Archives that travel between studios: ZIP files that list what they hold, with a hash for each member.
+
+What comes from elsewhere is not trusted: nothing is unpacked outside of its folder, nothing that is not listed, nothing
+that is larger than it says, and nothing whose content is another than when it was packed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+from avion_core.data.progress import Progress
+from avion_core.errors import DataError
+
+LISTING = "pack.json"
+_MOST_LISTING_BYTES = 64 * 2**20
+_A_READ = 2**20
+_SQUEEZED = (".jsonl", ".json", ".csv", ".txt", ".html")  # the rest is compressed already
+_PACK_AGAIN = "Pack it again, or copy the file again."
+
+
+class ArchiveWriter:
+    """Adds members to an archive and remembers what they are."""
+
+    def __init__(self, archive: ZipFile) -> None:
+        self._archive = archive
+        self.files: dict[str, dict[str, Any]] = {}
+
+    def add(self, name: str, content: bytes) -> None:
+        self._archive.writestr(name, content, self._compression(name))
+        self.files[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+    def add_file(self, name: str, path: Path) -> None:
+        """Copy a file in, piece by piece; one that changes meanwhile is listed as it was written."""
+        digest, size = hashlib.sha256(), 0
+        info = ZipInfo(name)
+        info.compress_type = self._compression(name)
+        with path.open("rb") as source, self._archive.open(info, "w", force_zip64=True) as target:
+            while piece := source.read(_A_READ):
+                digest.update(piece)
+                size += len(piece)
+                target.write(piece)
+        self.files[name] = {"bytes": size, "sha256": digest.hexdigest()}
+
+    def _compression(self, name: str) -> int:
+        return ZIP_DEFLATED if name.endswith(_SQUEEZED) else ZIP_STORED
+
+
+@contextmanager
+def new_archive(path: Path, kind: str, version: int, about: dict[str, Any]) -> Iterator[ArchiveWriter]:
+    """Write an archive whole or not at all. `about` may still be filled while it is written.
+
+    Raises:
+        DataError: the file cannot be written there.
+    """
+    path = Path(path).expanduser().absolute()
+    unfinished = path.with_name(f"{path.name}.part")
+    try:
+        with ZipFile(unfinished, "w") as archive:
+            writer = ArchiveWriter(archive)
+            yield writer
+            listing = {"kind": kind, "format": version, **about, "files": writer.files}
+            archive.writestr(LISTING, json.dumps(listing, ensure_ascii=False), ZIP_DEFLATED)
+        os.replace(unfinished, path)
+    except OSError as error:
+        way_out = "Name a file in a folder that is there, that you may write to, and that has room."
+        raise DataError(f"the pack cannot be written ({error.strerror})", way_out, value=str(path)) from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
+
+
+class Archive:
+    """An archive from elsewhere, checked before anything is taken out of it.
+
+    Args:
+        kind: what it must be, such as "avion-project".
+        newest: the newest format of that kind that is known here.
+
+    Raises:
+        DataError: no such file, no archive, of another kind, of a newer format, or with members that are not safe.
+    """
+
+    def __init__(self, path: Path, kind: str, newest: int) -> None:
+        self.path = Path(path).expanduser()
+        try:
+            self._zip = ZipFile(self.path)
+        except OSError as error:
+            raise DataError(
+                f"the pack cannot be opened ({error.strerror})", "Check its path and its rights.", value=str(path)
+            ) from error
+        except BadZipFile as error:
+            raise DataError("the file is no pack, or was cut short", _PACK_AGAIN, value=self.path.name) from error
+        try:
+            self.about = self._listing(kind, newest)
+            self.files: dict[str, dict[str, Any]] = self.about["files"]
+            self._check_members()
+        except BaseException:
+            self._zip.close()
+            raise
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._zip.close()
+
+    @property
+    def bytes(self) -> int:
+        """What all members take unpacked."""
+        return sum(entry["bytes"] for entry in self.files.values())
+
+    def read(self, name: str) -> bytes:
+        """A member's content.
+
+        Raises:
+            DataError: it is missing, or not what was packed.
+        """
+        if name not in self.files:
+            raise DataError("the pack lacks a part", _PACK_AGAIN, value=name)
+        return b"".join(self._pieces(name))
+
+    def unpack(self, below: str, folder: Path, progress: Progress | None = None) -> None:
+        """Write the members whose names begin with `below` into a folder, under what follows in their names.
+
+        Raises:
+            DataError: too little room, or a member that is not what was packed.
+        """
+        names = [name for name in self.files if name.startswith(below)]
+        folder.mkdir(parents=True, exist_ok=True)
+        needed = sum(self.files[name]["bytes"] for name in names)
+        if needed > (free := shutil.disk_usage(folder).free):
+            way_out = f"{needed / 2**30:.1f} GiB are needed and {free / 2**30:.1f} GiB are free: make room."
+            raise DataError("the pack does not fit on this disk", way_out, value=str(folder))
+        for done, name in enumerate(names, start=1):
+            target = folder / name.removeprefix(below)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as file:
+                for piece in self._pieces(name):
+                    file.write(piece)
+            if progress is not None:
+                progress(done, len(names), "unpacking files")
+
+    def _pieces(self, name: str) -> Iterator[bytes]:
+        digest, left = hashlib.sha256(), self.files[name]["bytes"]
+        try:
+            with self._zip.open(name) as member:
+                while piece := member.read(min(_A_READ, left + 1)):
+                    digest.update(piece)
+                    left -= len(piece)
+                    if left < 0:
+                        break
+                    yield piece
+        except (BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
+            raise DataError("the pack is damaged", _PACK_AGAIN, value=name) from error
+        if left != 0 or digest.hexdigest() != self.files[name]["sha256"]:
+            raise DataError("a part of the pack is not what was packed", _PACK_AGAIN, value=name)
+
+    def _listing(self, kind: str, newest: int) -> dict[str, Any]:
+        try:
+            if self._zip.getinfo(LISTING).file_size > _MOST_LISTING_BYTES:
+                raise ValueError
+            about = json.loads(self._zip.read(LISTING))
+            found, version = about["kind"], int(about["format"])
+            for entry in about["files"].values():
+                if not (isinstance(entry["bytes"], int) and entry["bytes"] >= 0 and isinstance(entry["sha256"], str)):
+                    raise ValueError
+        except (
+            KeyError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            BadZipFile,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
+            way_out = "Choose a file that AVION Studio packed."
+            raise DataError("the archive is no pack of AVION Studio", way_out, value=self.path.name) from error
+        if found != kind:
+            raise DataError(f"the file is no {kind} pack but {found}", "Choose another file.", value=self.path.name)
+        if version > newest:
+            way_out = "Update AVION Studio (pip install --upgrade avion-studio)."
+            raise DataError("the pack was made by a newer AVION Studio, format", way_out, value=version)
+        return about
+
+    def _check_members(self) -> None:
+        held = [entry for entry in self._zip.infolist() if entry.filename != LISTING]
+        names = [entry.filename for entry in held]
+        for entry in held:
+            if not _is_safe(entry):
+                raise DataError(
+                    "the pack holds a file that would be written outside of its folder",
+                    "Do not use this file: ask for it where it came from.",
+                    value=entry.filename,
+                )
+        if len(set(names)) != len(names) or set(names) != set(self.files):
+            odd = sorted(set(names) ^ set(self.files)) or names
+            raise DataError("the pack does not hold what it lists", _PACK_AGAIN, value=odd[0])
+        for entry in held:
+            if entry.file_size != self.files[entry.filename]["bytes"]:
+                raise DataError("a part of the pack is not of the size it lists", _PACK_AGAIN, value=entry.filename)
+
+
+def _is_safe(entry: ZipInfo) -> bool:
+    name = entry.filename
+    parts = PurePosixPath(name).parts
+    mode = entry.external_attr >> 16
+    return (
+        bool(parts)
+        and not name.startswith("/")
+        and not name.endswith("/")
+        and not set("\\:\0") & set(name)
+        and not set(parts) & {"..", "."}
+        and name == "/".join(parts)
+        and (not mode or stat.S_IFMT(mode) in (0, stat.S_IFREG))
+    )

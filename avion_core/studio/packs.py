@@ -1,0 +1,251 @@
+"""A whole project in one file, and out of it on another machine.
+
+The file holds the rows of all tables, the project's folder (manifest, splits), and its runs with everything in their
+folders; if wanted, the images and the embeddings that were computed. Not in it: weights, and people's accounts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import uuid
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from avion_core.data.progress import Progress
+from avion_core.errors import DataError
+from avion_core.store import journal
+from avion_core.store import projects as rows
+from avion_core.store.database import SCHEMA, reading, writing
+from avion_core.store.home import Home
+from avion_core.store.project_rows import read_rows, write_rows
+from avion_core.store.tables import Project, now
+from avion_core.studio.archives import Archive, ArchiveWriter, new_archive
+from avion_core.studio.projects import ProjectSummary, get_project
+
+KIND, FORMAT = "avion-project", 1
+_UNFINISHED = (".part", ".tmp")
+_ROWS_A_SHARD = 20_000
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What a pack holds."""
+
+    path: Path
+    bytes: int
+    descriptions: int
+    decisions: int
+    runs: int
+    images: int
+    embeddings: int
+
+    @property
+    def sentence(self) -> str:
+        held = [
+            f"{count:,} {noun}"
+            for count, noun in (
+                (self.descriptions, "descriptions"),
+                (self.decisions, "decisions"),
+                (self.runs, "runs"),
+                (self.images, "images"),
+                (self.embeddings, "embeddings"),
+            )
+            if count
+        ]
+        return f"{self.bytes / 2**20:,.1f} MiB with {', '.join(held) or 'the project alone'}."
+
+
+def pack_project(
+    home: Home,
+    project: str,
+    path: Path,
+    *,
+    images: bool = False,
+    features: bool = False,
+    who: str = "me",
+    progress: Progress | None = None,
+) -> Packed:
+    """Write a project into one file.
+
+    Args:
+        images: with the image files, as they are. Without them the other machine needs the same folder.
+        features: with the embeddings of its images and texts, so that they need not be computed again.
+
+    Raises:
+        NotFoundError: no such project.
+        DataError: the file cannot be written, or an image is not there.
+    """
+    with writing(home.engine) as session:
+        row = rows.find_project(session, project)
+        project_id, name, root = row.id, row.name, Path(row.image_root)
+        journal.note(session, project_id, "project", f"Packed into {Path(path).name}.", who)
+        tables = read_rows(session, project_id)
+    manifest = pd.read_parquet(home.project_folder(project_id) / "manifest.parquet")
+    about: dict[str, Any] = {
+        "schema": SCHEMA,
+        "made_at": now().isoformat(),
+        "project": {"id": project_id, "name": name},
+        "images": images,
+    }
+    embeddings = 0
+    with new_archive(path, KIND, FORMAT, about) as archive:
+        for table, found in tables.items():
+            lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found)
+            archive.add(f"tables/{table}.jsonl", lines.encode())
+        _add_folder(archive, "project", home.project_folder(project_id))
+        for run in tables["runs"]:
+            _add_folder(archive, f"runs/{run['id']}", home.run_folder(run["id"]))
+        if images:
+            for done, image in enumerate(manifest["path"], start=1):
+                if not (root / image).is_file():
+                    way_out = "Re-link the project's images, or pack without them."
+                    raise DataError("an image of the project is not there", way_out, value=str(root / image))
+                archive.add_file(f"images/{image}", root / image)
+                if progress is not None:
+                    progress(done, len(manifest), "packing images")
+        if features:
+            embeddings = _add_features(archive, home, set(manifest["image_id"]), _texts(tables))
+    return Packed(
+        path=Path(path).expanduser().absolute(),
+        bytes=Path(path).expanduser().stat().st_size,
+        descriptions=len(tables["descriptions"]),
+        decisions=len(tables["verdicts"]),
+        runs=len(tables["runs"]),
+        images=len(manifest) if images else 0,
+        embeddings=embeddings,
+    )
+
+
+def unpack_project(
+    home: Home, path: Path, *, name: str | None = None, who: str = "me", progress: Progress | None = None
+) -> ProjectSummary:
+    """Take a project out of a pack.
+
+    Images that came with it are kept in the project's folder; else its image root is the one of the other machine,
+    to be re-linked where it lies elsewhere. A project that is here already is left as it is: the pack becomes a copy.
+
+    Args:
+        name: what to call it, where its own name is taken.
+
+    Raises:
+        DataError: a file that is no sound pack, of a newer AVION Studio, or too large for the disk; or the name is
+            taken.
+    """
+    staging = home.path / f"unpacking-{uuid.uuid4().hex[:12]}"
+    with Archive(path, KIND, FORMAT) as archive:
+        if str(archive.about.get("schema", "")) > SCHEMA:
+            way_out = "Update AVION Studio (pip install --upgrade avion-studio)."
+            raise DataError("the pack was made by a newer AVION Studio, schema", way_out, value=archive.about["schema"])
+        tables = {
+            entry.removeprefix("tables/").removesuffix(".jsonl"): _rows(archive.read(entry), entry)
+            for entry in archive.files
+            if entry.startswith("tables/")
+        }
+        if not {"project/manifest.parquet", "project/splits.json"} <= archive.files.keys():
+            raise DataError("the pack lacks the project's manifest or splits", "Pack it again.", value=Path(path).name)
+        wanted = name or str((tables.get("projects") or [{}])[0].get("name", ""))
+        with reading(home.engine) as session:
+            rows.refuse_taken_name(session, wanted)
+        try:
+            for part in ("project", "runs", "images", "features"):
+                archive.unpack(f"{part}/", staging / part, progress)
+            _refuse_paths_outside(staging / "project" / "manifest.parquet")
+            with writing(home.engine) as session:
+                rows.refuse_taken_name(session, wanted)
+                project_id, runs = write_rows(session, tables, wanted)
+                row = rows.find_project(session, project_id)
+                folder = home.project_folder(project_id)
+                if archive.about.get("images"):
+                    os.replace(staging / "images", staging / "project" / "images")
+                    row.image_root = str(folder / "images")
+                journal.note(session, project_id, "project", f"Unpacked from {Path(path).name}.", who)
+                # Inside the transaction: a project that is in the database has its files.
+                _move(staging / "project", folder)
+                for old, new in runs.items():
+                    if (staging / "runs" / old).is_dir():
+                        _move(staging / "runs" / old, home.run_folder(new))
+                _add_shards(staging / "features", home.features.folder)
+                redirect_runs(home, list(runs.values()), row)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    return get_project(home, project_id)
+
+
+def redirect_runs(home: Home, run_ids: list[str], project: Project) -> None:
+    """Let the frozen inputs of runs point to the project's image root; which images they are stays as it was."""
+    for run_id in run_ids:
+        facts_file = home.run_folder(run_id) / "inputs" / "project.json"
+        if facts_file.is_file():
+            facts = json.loads(facts_file.read_text(encoding="utf-8")) | {"image_root": project.image_root}
+            unfinished = facts_file.with_suffix(".part")
+            unfinished.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+            os.replace(unfinished, facts_file)
+
+
+def _add_folder(archive: ArchiveWriter, name: str, folder: Path) -> None:
+    for file in sorted(folder.rglob("*")):
+        inside = file.relative_to(folder).as_posix()
+        # Images that came with an earlier pack lie in the project's folder; they go by the manifest, or stay here.
+        if file.is_file() and not file.name.endswith(_UNFINISHED) and not inside.startswith("images/"):
+            archive.add_file(f"{name}/{inside}", file)
+
+
+def _texts(tables: dict[str, list[dict[str, Any]]]) -> set[str]:
+    return {row["text"] for row in (*tables["descriptions"], *tables["verdicts"])}
+
+
+def _add_features(archive: ArchiveWriter, home: Home, images: set[str], texts: set[str]) -> int:
+    """Add the rows of these images and texts, whatever models and recipes made them; returns how many rows."""
+    from avion_core.features.shards import FeatureStore, Space, content_key
+
+    keys = sorted(images | {content_key(text) for text in texts})
+    count = 0
+    with tempfile.TemporaryDirectory(prefix="packing-", dir=home.path) as folder:
+        chosen = FeatureStore(Path(folder))
+        for space in home.features.spaces():
+            missing = set(space.missing(keys))
+            found = [key for key in keys if key not in missing]
+            for start in range(0, len(found), _ROWS_A_SHARD):
+                part = found[start : start + _ROWS_A_SHARD]
+                Space(chosen.folder / space.folder.name, space.dim, space.facts).write(part, space.read(part))
+            count += len(found)
+        _add_folder(archive, "features", chosen.folder)
+    return count
+
+
+def _add_shards(staged: Path, features: Path) -> None:
+    """Shards under names of their own, so that they cannot meet those that are there."""
+    for shard in staged.rglob("*.safetensors"):
+        target = features / shard.parent.name
+        target.mkdir(parents=True, exist_ok=True)
+        os.replace(shard, target / f"{uuid.uuid4().hex}.safetensors")
+
+
+def _refuse_paths_outside(manifest: Path) -> None:
+    try:
+        paths = pd.read_parquet(manifest)["path"]
+    except (OSError, KeyError, ValueError) as error:
+        raise DataError("the pack's manifest cannot be read", "Pack the project again.", value=str(error)) from error
+    for path in map(PurePosixPath, paths):
+        if path.is_absolute() or ".." in path.parts:
+            raise DataError("the pack names an image outside of its folder", "Do not use this file.", value=str(path))
+
+
+def _move(folder: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    if to.exists():
+        shutil.rmtree(to)  # left over from a project or run that the database does not know
+    os.replace(folder, to)
+
+
+def _rows(content: bytes, name: str) -> list[dict[str, Any]]:
+    try:
+        return [json.loads(line) for line in content.decode().split("\n") if line]
+    except ValueError as error:
+        raise DataError("a table of the pack cannot be read", "Pack the project again.", value=name) from error
