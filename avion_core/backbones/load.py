@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -12,12 +13,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import open_clip
 import tokenizers
 import torch
-from huggingface_hub import hf_hub_download
+from huggingface_hub import get_hf_file_metadata, hf_hub_url
+from huggingface_hub.file_download import http_get
+from huggingface_hub.utils import WeakFileLock, build_hf_headers
 from huggingface_hub.utils import tqdm as hub_bar
 
 from avion_core.backbones.catalog import CatalogEntry, find_entry
@@ -28,6 +32,8 @@ from avion_core.errors import CheckpointError, NotFoundError, StoreError
 
 Progress = Callable[[int, int, str], None]  # as in avion_core/data/progress.py, which stands beside this floor
 _RECORD = "weights.json"
+_PARTIAL = ".incomplete"
+_IS_SHA256 = re.compile("[0-9a-f]{64}")
 _DEMO_FILES = {"demo-teacher": "demo-teacher-image.safetensors", "demo-student": "demo-student.safetensors"}
 
 
@@ -84,30 +90,35 @@ class WeightStore:
             )
         return path
 
-    def download(self, name: str, progress: Progress | None = None) -> Path:
+    def download(self, name: str, progress: Progress | None = None, stop: Event | None = None) -> Path:
         """Fetch from the hub, check by loading, and install.
 
-        The hub's client takes up a broken connection where it stopped; a download that was given up starts anew.
+        What was fetched before a broken connection, a stop or an interrupt is kept, and the next call goes on there.
+
+        Args:
+            stop: ends the download soon after it is set.
 
         Raises:
             NotFoundError: nothing to download under that name.
-            CheckpointError: the hub cannot be reached or does not hand the file out, or the file is not what it
-                should be; nothing is installed then.
+            CheckpointError: the hub cannot be reached or does not hand the file out, the download was stopped, or the
+                file is not what it should be; nothing is installed then.
             StoreError: the store's folder cannot be written.
         """
         entry = find_entry(name)
         if entry.hub_repo is None or entry.hub_file is None:
             raise NotFoundError("these weights come with the package", "There is nothing to download.", value=name)
-        with self._scratch() as scratch:
+        partial = self._partial(name)
+        with self._writable():
             try:
-                fetched = hf_hub_download(
-                    entry.hub_repo,
-                    entry.hub_file,
-                    local_dir=scratch,
-                    endpoint=self.endpoint,
-                    tqdm_class=_reporting_bar(entry.title, progress),
-                )
+                partial.mkdir(exist_ok=True)
+                url = hf_hub_url(entry.hub_repo, entry.hub_file, endpoint=self.endpoint)
+                fetched, digest = _fetch(url, partial, _reporting_bar(entry.title, progress, stop or Event()))
             except Exception as error:  # the hub's client, its HTTP library and the disk have no common base
+                if not self.partial_bytes(name):
+                    shutil.rmtree(partial, ignore_errors=True)
+                if isinstance(error, _Stopped):
+                    way_out = "Download it again: it goes on where it stopped."
+                    raise CheckpointError("the download was stopped", way_out, value=name) from None
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0]
                 raise CheckpointError(
                     f"the weights could not be downloaded ({reason})",
@@ -115,8 +126,33 @@ class WeightStore:
                     "means and add it as a local file.",
                     value=name,
                 ) from error
-            build_towers(entry, Path(fetched))
-            return self._install(entry, Path(fetched), f"hub: {entry.hub_repo}/{entry.hub_file}")
+            try:
+                build_towers(entry, fetched)
+                return self._install(entry, fetched, digest, f"hub: {entry.hub_repo}/{entry.hub_file}")
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+
+    def partial_bytes(self, name: str) -> int:
+        """How much of a download is here that did not come to its end."""
+        return sum(path.stat().st_size for path in self._partial(name).glob(f"*{_PARTIAL}"))
+
+    def remove(self, name: str) -> int:
+        """Delete installed weights, and what a download left behind; returns the bytes that are free again.
+
+        Whoever has the file open keeps it until done.
+
+        Raises:
+            NotFoundError: the catalog has no such name, nothing is installed, or it is the demo pair's.
+        """
+        if find_entry(name).hub_repo is None:
+            raise NotFoundError("these weights come with the package", "There is nothing to remove.", value=name)
+        folders = [folder for folder in (self.folder / name, self._partial(name)) if folder.exists()]
+        if not folders:
+            raise NotFoundError("these weights are not installed", "There is nothing to remove.", value=name)
+        freed = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+        for folder in folders:
+            shutil.rmtree(folder)
+        return freed
 
     def add_local(self, name: str, path: Path) -> Path:
         """Check a file by loading it, and install a copy.
@@ -131,16 +167,19 @@ class WeightStore:
             raise NotFoundError("these weights come with the package", "There is nothing to add.", value=name)
         path = Path(path)
         build_towers(entry, path)  # before a copy of some gigabytes
-        with self._scratch() as scratch:
-            return self._install(entry, shutil.copyfile(path, scratch / path.name), f"local: {path.name}")
+        with self._writable(), tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as scratch:
+            copy = shutil.copyfile(path, Path(scratch) / path.name)
+            return self._install(entry, copy, _sha256(copy), f"local: {path.name}")
+
+    def _partial(self, name: str) -> Path:
+        return self.folder / f".part-{name}"
 
     @contextmanager
-    def _scratch(self) -> Iterator[Path]:
-        """A folder beside the weights, gone afterwards; a disk that is full or closed becomes a plain sentence."""
+    def _writable(self) -> Iterator[None]:
+        """Make the folder; a disk that is full or closed becomes a plain sentence."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as scratch:
-                yield Path(scratch)
+            yield
         except OSError as error:
             raise StoreError(
                 f"the weights cannot be kept ({error.strerror or error})",
@@ -148,8 +187,7 @@ class WeightStore:
                 value=str(self.folder),
             ) from error
 
-    def _install(self, entry: CatalogEntry, path: Path, source: str) -> Path:
-        digest = _sha256(path)
+    def _install(self, entry: CatalogEntry, path: Path, digest: str, source: str) -> Path:
         # The digest is in the name, so that the record below changes from one whole file to the next at once.
         installed = InstalledWeights(
             name=entry.name,
@@ -261,8 +299,33 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _reporting_bar(title: str, progress: Progress | None) -> type[hub_bar]:
-    """A bar for the hub's client that draws nothing and tells `progress` how many bytes are there."""
+def _fetch(url: str, folder: Path, bar: type[hub_bar]) -> tuple[Path, str]:
+    """The file behind a hub address, in the folder, and its SHA-256; what an earlier call left there is gone on with.
+
+    `hf_hub_download` begins anew after every failure and cannot be stopped while Xet transfers, so this is its plain
+    way, by its own parts.
+    """
+    headers = build_hf_headers()
+    metadata = get_hf_file_metadata(url, headers=headers)
+    # Under the name of this version of the file: the beginning of another one is never continued.
+    unfinished = folder / f"{hashlib.sha256(f'{metadata.etag}'.encode()).hexdigest()[:16]}{_PARTIAL}"
+    with WeakFileLock(folder / "lock"):
+        with unfinished.open("ab") as file:
+            have = file.tell()
+            http_get(url, file, resume_size=have, headers=headers, expected_size=metadata.size, tqdm_class=bar)
+        digest = _sha256(unfinished)
+        if metadata.etag and _IS_SHA256.fullmatch(metadata.etag) and digest != metadata.etag:
+            unfinished.unlink()
+            raise OSError("what arrived is not what the hub has")
+        return unfinished.rename(folder / url.rpartition("/")[2]), digest
+
+
+class _Stopped(Exception):
+    """Raised inside the hub's client to end a download."""
+
+
+def _reporting_bar(title: str, progress: Progress | None, stop: Event) -> type[hub_bar]:
+    """A bar for the hub's client that draws nothing, tells `progress` how many bytes are there, and heeds `stop`."""
 
     class ReportingBar(hub_bar):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -270,6 +333,8 @@ def _reporting_bar(title: str, progress: Progress | None) -> type[hub_bar]:
             self.bytes, self.whole = kwargs.get("initial") or 0, kwargs.get("total") or 0
 
         def update(self, n: float | None = 1) -> None:
+            if stop.is_set():
+                raise _Stopped
             self.bytes += int(n or 0)
             if progress is not None:
                 progress(self.bytes, self.whole, title)

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from avion_core.backbones.load import WeightStore, load_towers
-from avion_core.errors import CheckpointError
+from avion_core.errors import CheckpointError, NotFoundError
 
 NAME = "georsclip-vit-b-32"
 ADDRESS = "/Zilun/GeoRSCLIP/resolve/main/ckpt/RS5M_ViT-B-32.pt"
@@ -35,6 +35,7 @@ class Hub:
         self.content = content
         self.status = 200
         self.error = ""
+        self.damaged = False
         self.endpoint = ""
         self.breaks: list[int] = []  # after how many bytes of the answer to hang up, answer by answer
         self.asked: list[tuple[str, str | None]] = []  # (path, range) of each GET
@@ -59,7 +60,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
             wanted = self.headers.get("Range")
             hub.asked.append((self.path, wanted))
             start = int(wanted.removeprefix("bytes=").split("-")[0]) if wanted else 0
-            body = hub.content[start:]
+            body = bytes(len(hub.content) - start) if hub.damaged else hub.content[start:]
             self._head(len(body), 206 if wanted else 200, start)
             if self.path != ADDRESS or hub.status != 200:
                 return
@@ -120,6 +121,50 @@ def test_broken_connection_is_taken_up_where_it_stopped(
     assert starts[1:] == ["bytes=100000-", "bytes=300000-"]
     assert told == sorted(told)
     assert told[-1] == len(hub.content)
+
+
+def test_a_stopped_download_is_taken_up_by_the_next(
+    hub: Hub, store: WeightStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 10_000)
+    stop = threading.Event()
+    with pytest.raises(CheckpointError, match=r"The download was stopped: .*\. Download it again: it goes on where"):
+        store.download(NAME, lambda done, *_: stop.set() if done >= 50_000 else None, stop)
+    assert store.partial_bytes(NAME) == 50_000
+    assert store.path(NAME) is None
+    told: list[int] = []
+    path = store.download(NAME, lambda done, *_: told.append(done))
+    assert path.read_bytes() == hub.content
+    assert [wanted for _, wanted in hub.asked] == [None, "bytes=50000-"]
+    assert told[0] == 60_000
+    assert [p.name for p in store.folder.iterdir()] == [NAME]
+
+
+def test_what_arrives_damaged_is_thrown_away(hub: Hub, store: WeightStore) -> None:
+    hub.damaged = True
+    assert_nothing_installed(store, "what arrived is not what the hub has", "try again")
+    hub.damaged = False
+    assert store.download(NAME).read_bytes() == hub.content
+
+
+def test_weights_are_removed(hub: Hub, store: WeightStore) -> None:
+    store.download(NAME)
+    assert store.remove(NAME) > len(hub.content)
+    assert store.path(NAME) is None
+    with pytest.raises(NotFoundError, match="not installed"):
+        store.remove(NAME)
+    with pytest.raises(NotFoundError, match="come with the package"):
+        store.remove("demo-student")
+
+
+def test_a_given_up_download_can_be_removed(hub: Hub, store: WeightStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 10_000)
+    stop = threading.Event()
+    with pytest.raises(CheckpointError):
+        store.download(NAME, lambda *_: stop.set(), stop)
+    assert store.partial_bytes(NAME) == 10_000
+    assert store.remove(NAME) >= 10_000
+    assert list(store.folder.iterdir()) == []
 
 
 def test_connection_that_never_holds_is_given_up(hub: Hub, store: WeightStore) -> None:
