@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from avion_core.store.database import writing
-from avion_core.store.runs import beat
+from avion_core.store.leases import Work, beat
+from avion_core.store.tables import Run
 
 SECONDS = 1.0
 LOST_AFTER_SECONDS = 60.0
@@ -17,14 +18,15 @@ LOST_AFTER_SECONDS = 60.0
 
 
 class Heartbeat:
-    """Beats from a thread of its own while it is entered, so that the training loop never waits for the database.
+    """Beats from a thread of its own while it is entered, so that the work itself never waits for the database.
 
     Args:
-        stop: set when somebody asks the run to stop, or the run was given to another process.
+        key: of the row in `table` that this process holds by `lease`.
+        stop: set when somebody asks the work to stop, or it was given to another process.
     """
 
-    def __init__(self, engine: Engine, run_id: str, lease: str, stop: threading.Event) -> None:
-        self._engine, self._run_id, self._lease, self._stop = engine, run_id, lease, stop
+    def __init__(self, engine: Engine, key: str, lease: str, stop: threading.Event, table: Work = Run) -> None:
+        self._engine, self._table, self._key, self._lease, self._stop = engine, table, key, lease, stop
         self._news: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._done = threading.Event()
@@ -53,7 +55,7 @@ class Heartbeat:
             news, self._news = self._news, {}
         try:
             with writing(self._engine) as session:
-                go_on = beat(session, self._run_id, self._lease, news)
+                go_on = beat(session, self._table, self._key, self._lease, news)
         except OperationalError:
             # The database is busy or away: a missed beat is no reason to lose a training. Tell it with the next one.
             with self._lock:

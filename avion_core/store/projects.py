@@ -13,6 +13,8 @@ from avion_core.errors import DataError, NotFoundError
 from avion_core.store.classes import class_cards
 from avion_core.store.tables import Description, Project, ProjectClass, RuleVersion, now
 
+_MOST_IN_A_QUERY = 500  # SQLite took 999 variables once
+
 
 def find_project(session: Session, name_or_id: str) -> Project:
     """A project by its name or its id.
@@ -60,8 +62,13 @@ def prompt_names(session: Session, project_id: str) -> dict[str, str]:
 
 def add_descriptions(session: Session, project_id: str, rows: Iterable[dict[str, Any]]) -> int:
     """Write the descriptions that the project does not hold yet, in the order given; returns how many those were."""
-    known = set(session.scalars(select(Description.description_id).where(Description.project_id == project_id)).all())
-    fresh = {row["description_id"]: row for row in rows if row["description_id"] not in known}
+    fresh = {row["description_id"]: row for row in rows}
+    ids = list(fresh)
+    for start in range(0, len(ids), _MOST_IN_A_QUERY):
+        given = Description.description_id.in_(ids[start : start + _MOST_IN_A_QUERY])
+        query = select(Description.description_id).where(Description.project_id == project_id, given)
+        for known in session.scalars(query).all():
+            del fresh[known]
     if fresh:
         # A moment of its own for each, however fast they come: by it they are listed in this order.
         since = now()

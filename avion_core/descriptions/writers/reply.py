@@ -12,7 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -22,11 +22,15 @@ from avion_core.descriptions.schema import folded
 _FENCE = re.compile(r"^\s*```[a-zA-Z]*\s*\n?(.*?)(?:\n?```\s*)?$", re.DOTALL)
 _DECODER = json.JSONDecoder()
 
-LANGUAGES = {
-    "English": "en", "Arabic": "ar", "Chinese": "zh", "Dutch": "nl", "French": "fr", "German": "de", "Hindi": "hi",
-    "Indonesian": "id", "Italian": "it", "Japanese": "ja", "Korean": "ko", "Polish": "pl", "Portuguese": "pt",
-    "Russian": "ru", "Spanish": "es", "Swedish": "sv", "Turkish": "tr", "Ukrainian": "uk", "Vietnamese": "vi",
-}  # fmt: skip
+Language = Literal[
+    "English", "Arabic", "Chinese", "Dutch", "French", "German", "Hindi", "Indonesian", "Italian", "Japanese", "Korean",
+    "Polish", "Portuguese", "Russian", "Spanish", "Swedish", "Turkish", "Ukrainian", "Vietnamese",
+]  # fmt: skip
+_CODES = (
+    *("en", "ar", "zh", "nl", "fr", "de", "hi", "id", "it", "ja"),
+    *("ko", "pl", "pt", "ru", "es", "sv", "tr", "uk", "vi"),
+)
+LANGUAGES: dict[str, str] = dict(zip(get_args(Language), _CODES, strict=True))
 """Languages to write in, and their codes (ISO 639-1)."""
 
 _TELLING_LETTERS = 20

@@ -1,0 +1,132 @@
+"""Commands that have descriptions written."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from avion_core.cli.frame import FAILURE, Answer, Desk, command, table
+from avion_core.cli.tour import ProjectName, app
+
+
+@command(app, "describe")
+def describe(
+    desk: Desk,
+    project: ProjectName,
+    writer: Annotated[
+        Literal["gemini", "openai-compatible", "file"],
+        typer.Option(help="Who writes. The key comes from the environment."),
+    ] = "gemini",
+    model: Annotated[str, typer.Option(help="The model asked; for Gemini, none takes the current default.")] = "",
+    base_url: Annotated[str, typer.Option(help="Address of an OpenAI-compatible server, up to /v1.")] = "",
+    file: Annotated[str, typer.Option(help="The file of the writer file.")] = "",
+    per_class: Annotated[int, typer.Option(help="Descriptions per class of this writer; what is there counts.")] = 50,
+    only: Annotated[list[str] | None, typer.Option("--class", help="Only this class; may be given again.")] = None,
+    prompt: Annotated[
+        str, typer.Option(help="The prompt: remote-sensing, plain, or one of your own.")
+    ] = "remote-sensing",
+    language: Annotated[str, typer.Option(help="The language to write in.")] = "English",
+    view: Annotated[Literal["nadir", "oblique"], typer.Option(help="From straight above, or at an angle.")] = "nadir",
+    sensor: Annotated[str, typer.Option(help="What took the images, such as Sentinel-2.")] = "",
+    resolution: Annotated[str, typer.Option(help="Ground sampling distance, such as 0.3 m.")] = "",
+    region: Annotated[str, typer.Option(help="Where on Earth.")] = "",
+    season: Annotated[str, typer.Option(help="When in the year.")] = "",
+    distinguish: Annotated[int, typer.Option(help="Name so many classes that the teacher confuses; 0 names none.")] = 3,
+    pictures: Annotated[int, typer.Option(help="Send so many training images of each class along.")] = 0,
+    concurrency: Annotated[int, typer.Option(help="Classes asked about at the same time.")] = 4,
+    rpm: Annotated[float | None, typer.Option(help="Requests a minute that the account allows.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds of silence after which a request is made again.")] = 180.0,
+    price_in: Annotated[float | None, typer.Option(help="Price of a million tokens sent.")] = None,
+    price_out: Annotated[float | None, typer.Option(help="Price of a million tokens written.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what it would take.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the newest generation that was cut off.")
+    ] = False,
+) -> Answer:
+    """Have a language model write descriptions of the classes; asked again, it tops up."""
+    from avion_core.studio import writing
+
+    if resume:
+        return _written(desk, project, writing.resume(desk.home, project))
+    from avion_core.studio.projects import get_project
+
+    imaging = {"modality": get_project(desk.home, project).modality, "view": view, "sensor": sensor}
+    settings = writing.make_writing_settings(
+        {
+            "writer": writer,
+            "model": model,
+            "base_url": base_url,
+            "file": file,
+            "per_class": per_class,
+            "classes": tuple(only or ()),
+            "prompt": prompt,
+            "language": language,
+            "imaging": {**imaging, "resolution": resolution, "region": region, "season": season},
+            "distinguish": distinguish,
+            "pictures": pictures,
+            "concurrency": concurrency,
+            "requests_per_minute": rpm,
+            "timeout_seconds": timeout,
+            "price_in": price_in,
+            "price_out": price_out,
+        }
+    )
+    made = writing.plan_writing(desk.home, project, settings)
+    said = _planned(made)
+    if plan:
+        return Answer({"plan": made.estimate, "note": made.note}, said)
+    desk.say(said)
+    return _written(desk, project, writing.order_descriptions(desk.home, project, settings))
+
+
+def _written(desk: Desk, project: str, generation: str) -> Answer:
+    from avion_core.descriptions.writers.generate import ClassDone, Event
+    from avion_core.jobs.stopping import stop_on_signals
+    from avion_core.studio import writing
+
+    total = writing.get_generation(desk.home, project, generation).classes
+    lacking: list[str] = []
+    done = 0
+
+    def listen(event: Event) -> None:
+        nonlocal done
+        if isinstance(event, ClassDone):
+            done += 1
+            desk.progress(done, total, "classes")
+            if event.problem:
+                lacking.append(f"{event.class_key}: {event.problem}")
+
+    with stop_on_signals() as stop:
+        state = writing.write_here(desk.home, generation, stop, listen)
+    desk.end_line()
+    view = writing.get_generation(desk.home, project, generation)
+    rows = view.table.to_dict("records")
+    cost = "" if view.cost is None else f", cost {view.cost:.4f}"
+    lines = [
+        table(rows, ["class_key", "asked", "got", "problem"]),
+        f"{view.written:,} descriptions by {view.settings.model} in {view.table['asked'].sum():,} requests{cost}.",
+        *lacking,
+    ]
+    if state == "stopped":
+        lines.append(f"Stopped. Go on with: avion describe {project} --resume")
+    data: dict[str, Any] = {
+        "generation": view.id,
+        "state": state,
+        "written": view.written,
+        "cost": view.cost,
+        "lacking": lacking,
+        "classes": rows,
+    }
+    return Answer(data, "\n".join(lines), FAILURE if lacking else 0)
+
+
+def _planned(made: Any) -> str:
+    estimate = made.estimate
+    cost = "" if estimate.cost is None else f", cost about {estimate.cost:.2f}"
+    said = (
+        f"{estimate.descriptions:,} descriptions of {estimate.classes:,} classes: {estimate.requests:,} requests, "
+        f"about {estimate.tokens_in:,} tokens sent and {estimate.tokens_out:,} written, "
+        f"{estimate.seconds / 60:,.0f} min{cost}."
+    )
+    return f"{said} {made.note}".strip()

@@ -1,0 +1,60 @@
+"""What a person chooses before descriptions are written."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from avion_core.config import Stage
+from avion_core.descriptions.writers.plan import Price
+from avion_core.descriptions.writers.prompt import DEFAULT_PROMPT, Imaging
+from avion_core.descriptions.writers.reply import Language
+
+WriterName = Literal["gemini", "openai-compatible", "file"]
+
+KEYS: dict[str, tuple[str, ...]] = {
+    "gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+    "openai-compatible": ("OPENAI_API_KEY",),
+}
+"""Environment variables that hold a writer's key, the first that is set."""
+
+
+class WritingSettings(Stage):
+    writer: WriterName = "gemini"
+    """Who writes: Gemini, any server that speaks OpenAI's protocol (Ollama, vLLM, LM Studio, ...), or a file."""
+    model: str = ""
+    """The model asked; for Gemini, empty takes the current default."""
+    base_url: str = ""
+    """Address of an OpenAI-compatible server, up to /v1; empty for the provider's own."""
+    file: str = ""
+    """The file of the writer `file`: texts written elsewhere, in any form that can be imported."""
+    per_class: int = Field(default=50, ge=1, le=1000)
+    """Descriptions that each class shall have from this writer and model; what is there counts."""
+    classes: tuple[str, ...] = ()
+    """Class keys; empty takes all."""
+    prompt: str = DEFAULT_PROMPT
+    """The prompt file."""
+    language: Language = "English"
+    """The language to write in; the towers read English."""
+    imaging: Imaging = Imaging()
+    """How the images are taken."""
+    distinguish: int = Field(default=3, ge=0, le=10)
+    """Name so many classes that the teacher confuses with each one on its training shots; 0 names none."""
+    pictures: int = Field(default=0, ge=0, le=8)
+    """Send so many training images of the class along (never validation or test images)."""
+    concurrency: int = Field(default=4, ge=1, le=64)
+    """Classes asked about at the same time."""
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    """The account's limit, if any."""
+    timeout_seconds: float = Field(default=180.0, gt=0, le=3600)
+    """Silence after which a request counts as lost and is made again."""
+    price_in: float | None = Field(default=None, ge=0)
+    """Price of a million tokens sent."""
+    price_out: float | None = Field(default=None, ge=0)
+    """Price of a million tokens written, thinking included."""
+
+    @property
+    def price(self) -> Price | None:
+        """None unless both prices are given."""
+        return None if self.price_in is None or self.price_out is None else Price(self.price_in, self.price_out)

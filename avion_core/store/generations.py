@@ -1,0 +1,97 @@
+"""Descriptions ordered from writers, and every reply that came."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, defer
+
+from avion_core.errors import NotFoundError
+from avion_core.store.projects import add_descriptions
+from avion_core.store.tables import Description, Generation, Reply
+
+
+def find_generation(session: Session, project_id: str, wanted: str = "latest") -> Generation:
+    """A generation of a project by its id, the beginning of it, or "latest".
+
+    Raises:
+        NotFoundError: none, or several, go by that name.
+    """
+    query = select(Generation).where(Generation.project_id == project_id)
+    if wanted != "latest":
+        query = query.where(Generation.id.startswith(wanted, autoescape=True))
+    found = session.scalars(query.order_by(Generation.created_at.desc(), Generation.id).limit(2)).all()
+    if not found or not wanted:
+        raise NotFoundError("there is no such generation", "Start one with `avion describe PROJECT`.", value=wanted)
+    if len(found) > 1 and wanted != "latest":
+        raise NotFoundError("several generations begin like this", "Give more characters of the id.", value=wanted)
+    return found[0]
+
+
+def list_generations(session: Session, project_id: str) -> list[Generation]:
+    """All generations of a project, the newest first."""
+    query = select(Generation).where(Generation.project_id == project_id)
+    return list(session.scalars(query.order_by(Generation.created_at.desc(), Generation.id)))
+
+
+def save_reply(session: Session, reply: Reply, descriptions: list[dict[str, Any]]) -> int:
+    """Write a reply down with the descriptions that came in it; returns how many of them are new to the project."""
+    session.add(reply)
+    session.flush()
+    reply.got = add_descriptions(session, reply.project_id, [row | {"reply_id": reply.id} for row in descriptions])
+    return reply.got
+
+
+def replies_of(session: Session, generation_id: str) -> list[Reply]:
+    """Every reply of a generation, the oldest first, without what was sent and what came word for word."""
+    query = select(Reply).options(defer(Reply.data), defer(Reply.raw)).where(Reply.generation_id == generation_id)
+    return list(session.scalars(query.order_by(Reply.id)))
+
+
+def written_by(session: Session, project_id: str, writer: str, model: str) -> Counter[str]:
+    """Class key -> how many descriptions of one writer and model the project holds."""
+    query = (
+        select(Description.class_key, func.count())
+        .where(Description.project_id == project_id, Description.writer == writer, Description.model == model)
+        .group_by(Description.class_key)
+    )
+    return Counter({class_key: count for class_key, count in session.execute(query).all() if count})
+
+
+def texts_of(session: Session, project_id: str, class_key: str) -> list[str]:
+    """The texts of a class as they were written, the oldest first."""
+    query = select(Description.text).where(Description.project_id == project_id, Description.class_key == class_key)
+    return list(session.scalars(query.order_by(Description.created_at, Description.description_id)))
+
+
+def spent(session: Session, project_id: str) -> list[dict[str, Any]]:
+    """Replies, tokens, cost and seconds per writer and model asked for."""
+    settings = {row.id: row.settings for row in list_generations(session, project_id)}
+    query = (
+        select(
+            Reply.generation_id,
+            func.count(),
+            func.sum(Reply.tokens_in),
+            func.sum(Reply.tokens_out),
+            func.sum(Reply.cost),
+            func.sum(Reply.seconds),
+            func.sum(Reply.got),
+        )
+        .where(Reply.project_id == project_id)
+        .group_by(Reply.generation_id)
+    )
+    return [
+        {
+            "writer": settings[generation]["writer"],
+            "model": settings[generation]["model"],
+            "replies": replies,
+            "tokens_in": tokens_in,
+            "tokens_out": tokens_out,
+            "cost": cost,
+            "seconds": seconds,
+            "descriptions": got,
+        }
+        for generation, replies, tokens_in, tokens_out, cost, seconds, got in session.execute(query)
+    ]

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.descriptions.writers.loopback import KEY, Say, loopback, written
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch):
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+
+def test_describe_with_gemini(scenes, answer):
+    with loopback() as server:
+        planned = answer("describe", "scenes", "--base-url", server.address, "--per-class", "5", "--plan")
+        assert planned["plan"]["descriptions"] == 15
+        assert not server.asks
+        made = answer("describe", "scenes", "--writer", "gemini", "--base-url", server.address, "--per-class", "5")
+    assert (made["state"], made["written"], made["lacking"]) == ("finished", 15, [])
+    assert [row["got"] for row in made["classes"]] == [5, 5, 5]
+    listed = answer("descriptions", "list", "scenes")
+    assert sum(row["writer"] == "gemini" for row in listed["descriptions"]) == 15
+
+
+def test_describe_with_a_server_of_ones_own(scenes, avion):
+    words = ["describe", "scenes", "--writer", "openai-compatible", "--model", "llama", "--per-class", "2"]
+    words += ["--price-in", "1", "--price-out", "2", "--class", "beach"]
+    with loopback() as server:
+        result = avion(
+            *words, "--base-url", server.openai_url, "--price-in", "1", "--price-out", "2", "--class", "beach"
+        )
+    assert result.exit_code == 0, result.stderr
+    assert "2 descriptions by llama in 1 requests, cost 0.0006." in result.stdout
+    assert "2 descriptions of 1 classes: 1 requests" in result.stderr
+
+
+def test_describe_from_a_file(scenes, answer, tmp_path):
+    batch = tmp_path / "batch.json"
+    batch.write_text(json.dumps({"beach": ["Aerial view of sand."], "forest": ["Aerial view of trees."]}))
+    words = ("--writer", "file", "--file", batch, "--per-class", "1", "--class", "beach", "--class", "forest")
+    assert answer("describe", "scenes", *words)["written"] == 2
+
+
+def test_what_lacks_is_said_and_ends_with_one(scenes, avion):
+    with loopback(lambda ask: Say(status=400) if ask.name == "forest" else written(ask)) as server:
+        result = avion("describe", "scenes", "--base-url", server.address, "--per-class", "2", "--json")
+    assert result.exit_code == 1
+    said = json.loads(result.stdout)
+    assert said["written"] == 4
+    assert said["lacking"] == [
+        "forest: 0 of 2 came: Gemini does not take the request: 400 TROUBLE. "
+        "Change the prompt, the class card or the model."
+    ]
+
+
+def test_a_wrong_key_is_one_sentence(scenes, avion):
+    with loopback(lambda ask: Say(status=401)) as server:
+        result = avion("describe", "scenes", "--base-url", server.address)
+        host = server.address
+    assert result.exit_code == 1
+    assert "Gemini does not take the key: 401. Put a valid key into GEMINI_API_KEY and start again." in result.stderr
+    assert KEY not in result.stderr + result.stdout
+    assert host not in result.stderr
+
+
+def test_wrong_use_ends_with_two(scenes, avion):
+    result = avion("describe", "scenes", "--per-class", "0")
+    assert result.exit_code == 2
+    assert "The setting per_class cannot be used: 0." in result.stderr

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+
+from avion_core.errors import AvionError, ConfigError, DescriptionError, NotFoundError
+from avion_core.store import generations as rows
+from avion_core.store.database import reading
+from avion_core.store.tables import Description, Reply
+from avion_core.studio import writing
+from avion_core.studio.confusable_classes import confusable_classes
+from tests import tiny_studio
+from tests.descriptions.writers.loopback import KEY, Say, loopback, written
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch):
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    monkeypatch.setattr("avion_core.descriptions.writers.patience.FIRST_WAIT_SECONDS", 0.01)
+
+
+def settings(server=None, **chosen):
+    address = {"base_url": server.address} if server else {}
+    return writing.make_writing_settings({"per_class": 4, "distinguish": 0, **address, **chosen})
+
+
+def have_written(home, server, **chosen) -> writing.GenerationView:
+    generation = writing.order_descriptions(home, "scenes", settings(server, **chosen))
+    writing.write_here(home, generation, threading.Event())
+    return writing.get_generation(home, "scenes", generation)
+
+
+def test_everything_about_a_reply_is_kept(home, project):
+    with loopback() as server:
+        view = have_written(home, server, model="some-model", price_in=1.0, price_out=10.0)
+    assert (view.state, view.written, view.classes_done) == ("finished", 12, 3)
+    assert view.cost == pytest.approx(3 * (400 + 1200) / 1e6)
+    with reading(home.engine) as session:
+        replies = session.query(Reply).all()
+        descriptions = session.query(Description).all()
+    assert len(replies) == 3
+    for reply in replies:
+        assert (reply.model, reply.tokens_in, reply.tokens_out, reply.got) == ("some-model-served", 400, 120, 4)
+        assert json.loads(reply.raw)["descriptions"]
+        assert json.loads(reply.data)["count"] == 4
+    assert {description.reply_id for description in descriptions} == {reply.id for reply in replies}
+    assert {(d.writer, d.model) for d in descriptions} == {("gemini", "some-model")}
+    assert all(d.prompt_version.startswith("remote-sensing@") and d.written_at for d in descriptions)
+
+
+def test_asking_again_tops_up(home, project):
+    with loopback() as server:
+        have_written(home, server)
+        assert have_written(home, server).written == 0
+        assert len(server.asks) == 3
+        assert have_written(home, server, per_class=6).written == 6
+        assert [ask.data["count"] for ask in server.asks[3:]] == [2, 2, 2]
+        # Another model's texts are its own: it is asked for all, and shown what is there.
+        assert have_written(home, server, model="another").written == 12
+        assert len(server.asks[-1].data["already_written"]) == 6
+
+
+def test_one_class_fails_and_is_asked_again(home, project):
+    failing = True
+
+    def script(ask):
+        return Say(status=400) if failing and ask.name == "forest" else written(ask)
+
+    with loopback(script) as server:
+        view = have_written(home, server)
+        assert view.written == 8
+        problem = view.table.set_index("class_key").at["forest", "problem"]
+        assert "does not take the request: 400" in problem
+        failing = False
+        assert have_written(home, server, classes=("forest",)).written == 4
+
+
+def test_what_was_left_out_is_shown(home, project):
+    texts = ["", "Boats.", "Boats!", *[f"Roofs number {number}." for number in range(9)]]
+    with loopback(lambda ask: Say(json.dumps(texts))) as server:
+        view = have_written(home, server, classes=("beach",))
+    assert view.table["dropped"].tolist() == [{"empty": 1, "said already": 1, "more than asked for": 6}]
+
+
+def test_a_plan_knows_what_is_there_and_what_it_took(home, project):
+    with loopback() as server:
+        before = writing.plan_writing(home, "scenes", settings(server)).estimate
+        assert (before.classes, before.descriptions, before.tokens_out) == (3, 12, 12 * 80)
+        have_written(home, server)
+        nothing = writing.plan_writing(home, "scenes", settings(server)).estimate
+        assert (nothing.descriptions, nothing.requests, nothing.tokens_in) == (0, 0, 0)
+        chosen = settings(server, per_class=8, price_in=0.0, price_out=1.0)
+        more = writing.plan_writing(home, "scenes", chosen).estimate
+    assert more.descriptions == 12
+    assert more.tokens_out == 12 * 360 / 12  # as measured: 3 replies of 120 tokens for 12 texts
+    assert more.cost == pytest.approx(more.tokens_out / 1e6)
+
+
+def test_the_prompt_can_be_seen_before_it_is_sent(home, project):
+    with loopback() as server:
+        chosen = settings(server, imaging={"resolution": "0.3 m"}, per_class=70)
+        shown = writing.preview(home, "scenes", chosen, "golfcourse")
+        have_written(home, server, imaging={"resolution": "0.3 m"}, per_class=70, classes=("golfcourse",))
+        assert shown.instructions == server.asks[0].instructions
+        assert json.loads(shown.data) == server.asks[0].data
+    assert json.loads(shown.data)["count"] == 50
+
+
+@pytest.mark.usefixtures("tiny_towers")
+def test_confusable_classes_are_named_by_the_teacher(home, described):
+    named = confusable_classes(home, "scenes", 1)
+    assert set(named) == set(tiny_studio.CLASSES)
+    names = {"beach", "forest", "golf course"}
+    assert all(len(others) <= 1 and set(others) <= names for others in named.values())
+    assert all(key not in others for key, others in named.items())
+    with loopback() as server:
+        have_written(home, server, distinguish=1)
+    sent = {ask.name: tuple(ask.data.get("distinguish_from", ())) for ask in server.asks}
+    assert {key: sent["golf course" if key == "golfcourse" else key] for key in named} == named
+
+
+def test_without_a_teacher_no_class_is_named_and_it_says_so(home, project):
+    with loopback() as server:
+        made = writing.plan_writing(home, "scenes", settings(server, distinguish=3))
+    assert made.note.startswith("No confusable classes are named: ")
+    assert "georsclip-vit-h-14" in made.note
+
+
+def test_pictures_are_training_shots_made_small(home, project):
+    with loopback() as server:
+        have_written(home, server, pictures=2, classes=("beach",))
+        assert server.asks[0].pictures == 2
+    with reading(home.engine) as session:
+        assert rows.replies_of(session, writing.get_generation(home, "scenes").id)[0].pictures == 2
+
+
+@pytest.mark.parametrize(
+    ("chosen", "kind", "message"),
+    [
+        ({"per_class": 0}, ConfigError, r"setting per_class cannot be used: 0\. Input should be greater than or equal"),
+        ({"temperature": 1}, ConfigError, r"setting temperature cannot be used: 1\. Extra inputs"),
+        (
+            {"language": "Klingon"},
+            ConfigError,
+            r"setting language cannot be used: Klingon\. Input should be 'English'",
+        ),
+        ({"classes": ("moon",)}, NotFoundError, r"no such class: moon\. Its classes: beach, forest, golfcourse"),
+        ({"prompt": "poem"}, NotFoundError, r"no such prompt: poem\."),
+        ({"writer": "openai-compatible"}, AvionError, r"no key for this writer: OPENAI_API_KEY\..*--base-url"),
+        ({"writer": "openai-compatible", "base_url": "http://x/v1"}, AvionError, r"needs a model.*--model"),
+        ({"writer": "file"}, DescriptionError, r"needs a file.*--file"),
+        ({"writer": "file", "file": "/nowhere.json"}, DescriptionError, r"cannot be read .*: /nowhere\.json"),
+    ],
+)
+def test_what_cannot_be_ordered(home, project, monkeypatch, chosen, kind, message):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(kind, match=message):
+        writing.order_descriptions(home, "scenes", settings(**chosen))
+    assert writing.list_generations(home, "scenes") == []
+
+
+def test_no_key_is_an_error_before_anything_is_sent(home, project, monkeypatch):
+    monkeypatch.delenv("GEMINI_API_KEY")
+    monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
+    with pytest.raises(AvionError, match=r"no key for Gemini: GEMINI_API_KEY\. Set GEMINI_API_KEY in"):
+        writing.order_descriptions(home, "scenes", settings())
+    assert writing.keys_present() == {"gemini": False, "openai-compatible": False}
+
+
+def test_a_finished_generation_is_not_resumed(home, project):
+    with loopback() as server:
+        have_written(home, server)
+    with pytest.raises(ConfigError, match=r"not there to be resumed: finished\. .*order anew"):
+        writing.resume(home, "scenes")
+    with pytest.raises(NotFoundError, match="no such generation: zzz"):
+        writing.get_generation(home, "scenes", "zzz")
