@@ -27,6 +27,7 @@ _PAGES = {
             "folder_open",
             "Open the demo or your own folder of images; classes, counts, problems.",
         ),
+        ("journal", "Journal", "history", "What was done, what is stale and why, what to do next."),
     ],
     "Descriptions": [
         ("review", "Review", "rate_review", "Judge one description at a time with the evidence beside it."),

@@ -106,6 +106,12 @@ def forget_unknown(key: str, known: Sequence[str]) -> None:
         del st.session_state[key]
 
 
+def forget_unknown_among(key: str, known: Sequence[str]) -> None:
+    """Drop those of a filter's several values that are no options any more, just before the filter is drawn."""
+    if key in st.session_state:
+        st.session_state[key] = [value for value in st.session_state[key] or [] if value in known]
+
+
 def fill(widget: str, value: Any) -> None:
     """Callback: set what a widget shows at its next drawing."""
     st.session_state[widget] = value

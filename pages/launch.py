@@ -1,76 +1,73 @@
-"""Launch: choose settings, check them before anything starts, and train."""
+"""Launch: choose settings, check them before anything starts, and train now, later, or several in turn."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import streamlit as st
 
 from app import session, shell
+from app.components.launch_panels import look_choice, origin, show_checks, show_cost, sweep_choice
 from app.components.settings_form import settings_form
-from avion_core.config import PRESETS
-from avion_core.studio.preflight import Check, cli_command, preflight
+from avion_core.studio import rights
+from avion_core.studio.preflight import cli_command, preflight
 from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.rules import run_config
-from avion_core.studio.training import launch
-
-_PRESETS = {
-    "demo": "Small models, a short training: minutes on a laptop.",
-    "recommended": "The paper's method with the settings this project advises.",
-    "paper": "The paper's settings to the letter.",
-    "B0": "Ablation: shallow text prompts only.",
-    "B1": "Ablation: B0 with deep prompts in both towers.",
-    "B2": "Ablation: B1 with visual alignment.",
-    "B3": "Ablation: B2 with textual alignment to a template prototype.",
-    "B4": "Ablation: B3 with LLM descriptions, weighed evenly.",
-    "B5": "Ablation: B4 with selective aggregation.",
-    "B6": "Ablation: B5 with logit alignment, no warm-up.",
-    "B7": "Ablation: B6 with warm-up, which is AVION.",
-}
-_SIGNS = {
-    "ok": ":green[:material/check_circle:]",
-    "warning": ":orange[:material/warning:]",
-    "error": ":red[:material/error:]",
-}
+from avion_core.studio.training import launch, launch_sweep, planned_config
 
 
 def page() -> None:
     project = shell.need_project()
-    preset = choose_preset(project)
-    form = settings_form(run_config(session.home(), project.id, preset), key=f"launch_{project.id}_{preset}")
-    config = run_config(session.home(), project.id, preset, form)
-    checks = preflight(session.home(), project.id, config)
-    show_checks(checks)
+    research = look_choice()
+    preset, base = origin(project, research=research)
+    home, form = session.home(), f"launch_{project.id}_{base or preset}"
+    changed = settings_form(planned_config(home, project.id, preset, based_on=base), key=form, research=research)
+    config = planned_config(home, project.id, preset, changed, base)
+    shots, seeds = sweep_choice(project, config)
+    each = [{**changed, "data.shots": shot, "data.seed": seed} for shot in shots for seed in seeds] or [changed]
+    configs = [planned_config(home, project.id, preset, one, base) for one in each]
+    checks = preflight(home, project.id, configs[-1])
+    show_checks(checks, form)
+    show_cost(project, configs)
     st.markdown("**The same from the command line**")
-    st.code(cli_command(session.home(), project.id, config), language="bash", wrap_lines=True)
-    blocked = any(check.severity == "error" for check in checks)
-    if st.button("Start the training", icon=":material/play_arrow:", type="primary", disabled=blocked):
-        run = launch(session.home(), project.id, preset, form)
-        session.choose(session.RUN, run)
-        session.say_after_rerun("Training started", ":material/rocket_launch:")
-        st.switch_page(shell.page_path("runs"))
+    st.code(cli_command(home, project.id, config, shots, seeds), language="bash", wrap_lines=True)
+    blocked = any(check.severity == "error" for check in checks) or not session.may(rights.TRAIN)
+    start(project, preset, base, changed, (shots, seeds), blocked=blocked)
 
 
-def choose_preset(project: ProjectSummary) -> str:
-    preset = st.segmented_control(
-        "Preset",
-        list(PRESETS),
-        default="demo" if project.student == "demo-student" else "recommended",
-        required=True,
-        key="preset",
-    )
-    st.caption(_PRESETS[preset])
-    return preset
-
-
-def show_checks(checks: list[Check]) -> None:
-    """Pre-flight checks, the gravest first, each with its mend."""
-    grave = [check for severity in ("error", "warning", "ok") for check in checks if check.severity == severity]
-    worst = grave[0].severity if grave else "ok"
-    title = {"ok": "Ready to start", "warning": "Can start; look at the warnings", "error": "Cannot start yet"}[worst]
-    with st.container(border=True, gap="xsmall"):
-        st.markdown(f"{_SIGNS[worst]} **{title}**")
-        for check in grave:
-            mend = f"  \n&emsp;&ensp;{check.mend}" if check.mend and check.severity != "ok" else ""
-            st.markdown(f"{_SIGNS[check.severity]} **{check.title}** {check.message}{mend}")
+def start(
+    project: ProjectSummary,
+    preset: str,
+    base: str | None,
+    changed: dict[str, Any],
+    sweep: tuple[list[int], list[int]],
+    *,
+    blocked: bool,
+) -> None:
+    """The buttons that begin it, and on to the runs."""
+    shots, seeds = sweep
+    number = len(shots) * len(seeds)
+    name = "" if number else st.text_input("Name", placeholder="made from the settings", key="run_name", width=420)
+    with st.container(horizontal=True):
+        if number:
+            now = False
+            later = st.button(f"Queue {number} runs", icon=":material/queue:", type="primary", disabled=blocked)
+        else:
+            now = st.button("Start now", icon=":material/play_arrow:", type="primary", disabled=blocked)
+            later = st.button(
+                "Queue", icon=":material/queue:", disabled=blocked, help="It starts when the runs before it are done."
+            )
+    if not now and not later:
+        return
+    session.demand(rights.TRAIN)
+    home, who = session.home(), session.reviewer()
+    if number:
+        runs = launch_sweep(home, project.id, preset, changed, shots=shots, seeds=seeds, based_on=base, who=who)
+    else:
+        runs = [launch(home, project.id, preset, changed, name, based_on=base, wait=later, who=who)]
+    session.start_from(None)
+    session.show_runs(runs[:1])
+    session.say_after_rerun("Training started" if now else f"Queued: {len(runs)}", ":material/rocket_launch:")
+    st.switch_page(shell.page_path("runs"))
 
 
 page()

@@ -1,4 +1,4 @@
-"""Runs: every training of the project, live; stop it, resume it, read its log."""
+"""Runs: every training of the project in a table; one of them live below it, or several compared."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import streamlit as st
 
 from app import session, shell
 from app.components.guard import empty_state, guard
-from app.components.run_monitor import ACTIVE, run_controls, run_curves, run_figures, run_log, run_settings, run_table
+from app.components.run_comparison import comparison
+from app.components.run_monitor import ACTIVE, run_controls, run_curves, run_figures, run_log, run_origin
+from app.components.run_table import filtered, run_table
 from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.training import RunView, get_run, list_runs
+from avion_core.studio.training import RunView, get_run, list_runs, sleeping_queue, wake_queue
+
+_LIVE, _IDLE = "2s", "15s"
 
 
 def page() -> None:
@@ -20,24 +24,47 @@ def page() -> None:
         ):
             shell.go_button("Train a student", "launch", "rocket_launch")
         return
-    chosen = shell.run_selector(runs)
-    every = "2s" if any(run.state in ACTIVE for run in runs) else None
-    st.fragment(monitor, run_every=every)(project, chosen)
-    run_settings(chosen)
+    shown = session.shown_runs([run.id for run in runs])
+    every = _LIVE if any(run.state in ACTIVE for run in runs) else _IDLE
+    st.fragment(overview, run_every=every)(project, [run.id for run in runs], shown)
+    if len(shown) > 1:
+        comparison(project, shown)
+        return
+    run = next(run for run in runs if run.id == shown[0])
+    st.fragment(monitor, run_every=_LIVE if run.state in ACTIVE else None)(project, run)
+    run_origin(run)
+
+
+@guard()
+def overview(project: ProjectSummary, drawn: list[str], shown: list[str]) -> None:
+    """The table, drawn anew by itself; the whole page where it shows other runs than before."""
+    runs = list_runs(session.home(), project.id)
+    ids = [run.id for run in runs]
+    if not ids or ids != drawn or session.shown_runs(ids) != shown:
+        st.rerun(scope="app")
+    if asleep := sleeping_queue(session.home(), runs):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.warning(f"{len(asleep)} runs wait, and nothing on this machine starts them.", width="stretch")
+            if st.button("Wake the queue", icon=":material/alarm:", type="primary"):
+                wake_queue(session.home())
+    some = filtered(runs)
+    if some:
+        run_table(some, shown, project.baseline_run)
+        st.caption(f"{len(some)} of {len(runs)} runs. Tick one to look at it, several to compare them.")
+    else:
+        st.info("No run passes these filters.", icon=":material/filter_alt_off:")
 
 
 @guard()
 def monitor(project: ProjectSummary, drawn: RunView) -> None:
     """What moves while a training goes on; drawn anew every two seconds, without the rest of the page."""
     run = get_run(session.home(), drawn.id)
-    if run.state != drawn.state:
+    if (run.state, run.waiting) != (drawn.state, drawn.waiting):
         st.rerun(scope="app")
-    run_figures(run)
-    run_controls(run)
+    run_figures(run, project)
+    run_controls(run, project)
     run_curves(run)
     run_log(run)
-    st.markdown("**All runs**")
-    run_table(project)
 
 
 page()

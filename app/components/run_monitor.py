@@ -1,132 +1,192 @@
-"""One run as it stands: state, time left, loss curves, log."""
+"""One run as it stands: state, time left, curves, log, and what can be done with it."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
 
-import pandas as pd
 import streamlit as st
 
-from app import session
-from app.components import charts
+from app import session, shell
+from app.components import charts, run_charts
 from app.components.background import duration
+from app.components.guard import plain
+from app.components.run_table import STATES, age, state_of
+from avion_core.studio import rights
+from avion_core.studio.journal import changes_since, listed
 from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.training import RunView, curves, kill, list_runs, log_tail, resume, stop
+from avion_core.studio.training import (
+    DRAWN_STEPS,
+    RunView,
+    curves,
+    delete_run,
+    kill,
+    log_tail,
+    pin_baseline,
+    rename_run,
+    resume,
+    start_now,
+    stop,
+)
 
-STATES: dict[str, tuple[Literal["gray", "blue", "orange", "green", "red"], str]] = {
-    "queued": ("gray", "schedule"),
-    "running": ("blue", "play_circle"),
-    "stopped": ("orange", "pause_circle"),
-    "finished": ("green", "check_circle"),
-    "failed": ("red", "error"),
-    "lost": ("red", "signal_disconnected"),
-}
 ACTIVE = ("queued", "running")
 RESUMABLE = ("stopped", "failed", "lost")
 
-# Losses come as one number each; these are measured in percent and drawn apart.
-_PERCENT = ("accuracy", "validation_accuracy")
+_QUIET_SECONDS = 30
+_CURVES = {
+    "validation_accuracy": ("Validation accuracy", "Share of the validation images that the student gets right."),
+    "warmup": ("Warm-up weight w(t)", "How much the similarity alignment counts, from 0 to 1."),
+    "scale": ("Logit scale s", "The student's learned factor on its similarities (at most 100)."),
+}
 
 
-def run_table(project: ProjectSummary) -> None:
-    """Every run, the newest first."""
-    runs = list_runs(session.home(), project.id)
-    table = pd.DataFrame(
-        {
-            "name": run.name,
-            "state": run.state,
-            "progress": 100 * run.step / run.steps if run.steps else 0.0,
-            "validation accuracy": run.accuracy,
-            "device": run.device or "",
-            "started": run.created_at,
-            "run": run.id,
-        }
-        for run in runs
-    )
-
-    st.dataframe(
-        table,
-        hide_index=True,
-        placeholder="–",
-        column_config={
-            "progress": st.column_config.ProgressColumn(format="%.0f %%", min_value=0, max_value=100),
-            "validation accuracy": st.column_config.NumberColumn(format="%.1f %%"),
-            "started": st.column_config.DatetimeColumn(format="distance"),
-        },
-        alt="Runs of this project",
-    )
-
-
-def run_figures(run: RunView) -> None:
-    colour, icon = STATES[run.state]
+def run_figures(run: RunView, project: ProjectSummary) -> None:
+    """State, progress and figures; a failure with its cause; silence with what is known about it."""
+    colour, icon = STATES[state_of(run)]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(run.state, icon=f":material/{icon}:", color=colour)
-        st.caption(f"{run.name} · {run.id}")
+        st.badge(state_of(run), icon=f":material/{icon}:", color=colour)
+        if run.id == project.baseline_run:
+            st.badge("baseline", icon=":material/keep:", color="violet")
+        begun = f" · begun from {run.based_on}" if run.based_on else ""
+        st.markdown(f"**{plain(run.name)}** · {run.id}{begun}")
     if run.error:
-        st.error(run.error, title="The training failed", icon=":material/error:")
+        st.error(plain(run.error), title=f"The training {_ended(run)} ({run.cause})", icon=":material/error:")
+    _say_silence(run)
     share = run.step / run.steps if run.steps else 0.0
     left = f" · about {duration(run.eta_seconds)} left" if run.state == "running" and run.eta_seconds else ""
-    st.progress(min(share, 1.0), text=f"{run.stage or run.state} · step {run.step:,} of {run.steps:,}{left}")
-    with st.container(horizontal=True):
+    st.progress(min(share, 1.0), text=f"{run.stage or state_of(run)} · step {run.step:,} of {run.steps:,}{left}")
+    with st.grid(6, min_column_width=150):
         st.metric("Epoch", run.epoch, border=True)
-        accuracy = "–" if run.accuracy is None else f"{run.accuracy:.1f} %"
-        st.metric("Validation accuracy", accuracy, border=True)
+        st.metric("Validation accuracy", "–" if run.accuracy is None else f"{run.accuracy:.1f} %", border=True)
         st.metric("Device", run.device or "–", border=True)
-        beat = "–" if run.heartbeat_age is None or run.state not in ACTIVE else f"{run.heartbeat_age:.0f} s ago"
-        st.metric("Last heartbeat", beat, border=True, help="The training process reports every few seconds.")
+        st.metric("Last heartbeat", age(run.heartbeat_age) or "–", border=True, help="A beat a second says it lives.")
+        process = {True: "alive", False: "gone", None: "–"}[run.alive]
+        st.metric("Process", process, border=True, help=f"Number {run.pid} on {run.host}" if run.pid else None)
+        held = f"{run.peak_bytes / 1e9:.1f} GB" if run.peak_bytes else "–"
+        st.metric("Memory, at most", held, border=True)
 
 
-def run_controls(run: RunView) -> None:
-    """Stop, kill, resume: those that make sense in this state."""
-    home = session.home()
+def _ended(run: RunView) -> str:
+    return {"failed": "failed", "lost": "was lost"}.get(run.state, "was ended")
+
+
+def _say_silence(run: RunView) -> None:
+    """A process that is there and does nothing to be seen: what it said last, and what can be done."""
+    starting = run.state == "queued" and not run.waiting and (run.heartbeat_age or 0) > _QUIET_SECONDS
+    slow = max(_QUIET_SECONDS, 20 * (run.seconds_per_step or 0))
+    stuck = run.stage == "training" and (run.step_age or 0) > slow
+    if starting or stuck:
+        quiet = run.heartbeat_age if starting else run.step_age
+        said = next(iter(log_tail(session.home(), run.id, 1)), "nothing yet")
+        st.warning(
+            f"Its process (number {run.pid}) is there, but for {duration(quiet or 0)} "
+            f"{'it has not begun' if starting else 'no step came'}. It said last: {plain(said)}  \n"
+            "Wait if the machine is busy; else kill it and resume it.",
+            icon=":material/hourglass_disabled:",
+        )
+
+
+def run_controls(run: RunView, project: ProjectSummary) -> None:
+    """What makes sense in this state; whatever destroys asks first."""
+    home, who = session.home(), session.reviewer()
     with st.container(horizontal=True):
+        if run.waiting:
+            _deed("Start now", "play_arrow", "Beside whatever computes already.", lambda: start_now(home, run.id))
         if run.state in ACTIVE:
-            if st.button("Stop", icon=":material/stop_circle:", help="Save, then stop. It can be resumed exactly."):
-                stop(home, run.id)
-                st.toast("Stopping: the state is being saved")
-            if st.button("Kill", icon=":material/dangerous:", help="End at once; work since the last save is lost."):
-                kill(home, run.id)
-                st.rerun(scope="app")
-        if run.state in RESUMABLE and st.button("Resume", icon=":material/play_arrow:", type="primary"):
-            resume(home, run.id)
+            saves = "Leave the queue." if run.waiting else "Save, then stop. It can be resumed exactly."
+            _deed("Stop", "stop_circle", saves, lambda: stop(home, run.id, who), disabled=run.stopping)
+        if run.state in ACTIVE and not run.waiting:
+            loses = "End at once; work since the last save is lost."
+            _deed("Kill", "dangerous", loses, lambda: kill(home, run.id, who))
+        if run.state in RESUMABLE:
+            goes_on = "Goes on exactly where it saved; waits its turn while another run computes on its device."
+            _deed("Resume", "play_arrow", goes_on, lambda: resume(home, run.id, who), primary=True)
+        if st.button("New from this", icon=":material/content_copy:", help="The launch page with these settings."):
+            session.start_from(run.id)
+            st.switch_page(shell.page_path("launch"))
+        pinned = run.id == project.baseline_run
+        _deed(
+            "Unpin" if pinned else "Pin as baseline",
+            "keep",
+            "Other runs are compared with the baseline.",
+            lambda: pin_baseline(home, project.id, None if pinned else run.id, who),
+        )
+        _rename(run)
+        _delete(run)
+
+
+def _deed(
+    label: str, icon: str, what: str, do: Callable[[], object], *, primary: bool = False, disabled: bool = False
+) -> None:
+    """A button for those who may train; after it the page is drawn anew."""
+    if st.button(
+        label,
+        icon=f":material/{icon}:",
+        help=what,
+        type="primary" if primary else "secondary",
+        disabled=disabled or not session.may(rights.TRAIN),
+    ):
+        session.demand(rights.TRAIN)
+        do()
+        st.rerun(scope="app")
+
+
+def _rename(run: RunView) -> None:
+    with st.popover("Rename", icon=":material/edit:"):
+        name = st.text_input("Name", value=run.name, key=f"rename_{run.id}")
+        if st.button("Keep the name", disabled=not name.strip() or name == run.name):
+            session.demand(rights.TRAIN)
+            rename_run(session.home(), run.id, name)
+            st.rerun(scope="app")
+
+
+def _delete(run: RunView) -> None:
+    with st.popover("Delete", icon=":material/delete:", disabled=run.state in ACTIVE):
+        st.markdown(f"**{plain(run.name)}** with its student, curves, maps and figures. This cannot be undone.")
+        if run.looks:
+            st.caption(f"It looked at the test set {run.looks} times; the journal keeps that.")
+        if st.button("Delete it for good", icon=":material/delete_forever:", type="primary"):
+            session.demand(rights.TRAIN)
+            delete_run(session.home(), run.id, session.reviewer())
+            session.say_after_rerun("The run is deleted", ":material/delete:")
             st.rerun(scope="app")
 
 
 def run_curves(run: RunView) -> None:
-    table = curves(session.home(), run.id).table
+    """All loss parts, validation accuracy, warm-up weight and logit scale; thinned curves say so."""
+    found = curves(session.home(), run.id, DRAWN_STEPS)
+    table = found.table
     if table.empty:
         st.caption("Curves appear with the first steps.")
         return
-    measured = [column for column in table.columns if table[column].notna().any()]
-    losses = [column for column in measured if column in charts.LOSSES]
-    percent = [column for column in measured if column in _PERCENT]
-    left, right = st.columns(2)
-    with left:
-        st.markdown("**Loss and its parts**")
-        st.plotly_chart(
-            charts.curves(table, losses),
-            key="loss_curves",
-            config=charts.QUIET,
-            alt="Loss and its parts over the training steps",
-        )
-    with right:
-        st.markdown("**Validation accuracy**")
-        if percent:
-            st.plotly_chart(
-                charts.curves(table, percent, percent=True),
-                key="accuracy_curve",
-                config=charts.QUIET,
-                alt="Validation accuracy over the training steps",
-            )
-        else:
-            st.caption("It appears after the first look at the validation images.")
+    panels = st.columns(2) + st.columns(2)
+    with panels[0]:
+        st.markdown("**Loss and its parts**", help="The parts as they are; the loss is their weighted sum.")
+        shown = run_charts.losses(table)
+        st.plotly_chart(shown, key="loss_curves", config=charts.QUIET, alt="Loss and its parts over the steps")
+    for panel, (column, (title, what)) in zip(panels[1:], _CURVES.items(), strict=True):
+        with panel:
+            st.markdown(f"**{title}**", help=what)
+            if column in table and table[column].notna().any():
+                shown = run_charts.curve(table, column)
+                st.plotly_chart(shown, key=f"curve_{column}", config=charts.QUIET, alt=f"{title} over the steps")
+            else:
+                st.caption("It appears after the first look at the validation images.")
+    if found.statement:
+        st.caption(found.statement)
 
 
 def run_log(run: RunView) -> None:
-    with st.expander("Log", icon=":material/article:"):
-        st.code("\n".join(log_tail(session.home(), run.id, 40)) or "Nothing yet.", language=None, height=260)
+    with st.expander("Log", icon=":material/article:", expanded=run.state == "failed"):
+        st.code("\n".join(log_tail(session.home(), run.id, 200)) or "Nothing yet.", language=None, height=260)
 
 
-def run_settings(run: RunView) -> None:
+def run_origin(run: RunView) -> None:
+    """What the run was trained on, whether that still holds, and its settings."""
+    changed = changes_since(session.home(), run)
+    if changed:
+        st.caption(
+            f":material/history: Stale: what it was trained on was frozen before {listed(changed)}. "
+            "“New from this” trains the same settings on how things stand."
+        )
     with st.expander("Settings of this run", icon=":material/settings:"):
         st.json(run.config.model_dump(), expanded=1)

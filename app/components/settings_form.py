@@ -13,6 +13,28 @@ from avion_core.config import RunConfig
 
 BASIC = ("data.shots", "data.seed", "distillation.epochs", "protocol.name", "device")
 
+# What only an experiment on the method itself asks for; left out of the plain way of looking.
+RESEARCH = (
+    "protocol.name",
+    "protocol.novel_policy",
+    "prototypes.source",
+    "prototypes.selective",
+    "prototypes.z_mode",
+    "descriptions.rule_set",
+    "model.depth",
+    "model.init_std",
+    "distillation.projection",
+    "distillation.temperature",
+    "distillation.weight_decay",
+)
+
+_PLAIN = {
+    "data.shots": "Images per class",
+    "data.seed": "Which draw of them",
+    "distillation.epochs": "Passes over the images",
+    "device": "Compute on",
+}
+
 _STAGES = {
     "": "Models and device",
     "data": "Data",
@@ -24,21 +46,29 @@ _STAGES = {
 }
 
 
-def settings_form(config: RunConfig, key: str) -> dict[str, Any]:
-    """Draw every setting of a run, the common ones first.
+def settings_form(config: RunConfig, key: str, *, research: bool = True) -> dict[str, Any]:
+    """Draw the settings of a run, the common ones first.
 
     Args:
         config: the values to start from.
-        key: prefix of the widgets' keys; another prefix starts afresh.
+        key: prefix of the widgets' keys (see `widget_key`); another prefix starts afresh.
+        research: every setting under its own name; else plain words, without what only research on the method needs.
 
     Returns:
         What differs from `config`, with dotted keys.
     """
-    fields = {dotted: (stage, field, value) for dotted, stage, field, value in _fields(config)}
+    names = {} if research else _PLAIN
+    fields = {
+        dotted: (stage, field, value)
+        for dotted, stage, field, value in _fields(config)
+        if research or dotted not in RESEARCH
+    }
     chosen: dict[str, Any] = {}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for dotted in BASIC:
-            chosen[dotted] = _widget(dotted, *fields[dotted][1:], key=key, width=150)
+            if dotted in fields:
+                title = names.get(dotted, label(dotted))
+                chosen[dotted] = _widget(title, dotted, *fields[dotted][1:], key=key, width=190)
     with st.expander("Advanced settings", icon=":material/tune:"):
         for stage, title in _STAGES.items():
             rest = [dotted for dotted, (owner, *_) in fields.items() if owner == stage and dotted not in BASIC]
@@ -47,8 +77,14 @@ def settings_form(config: RunConfig, key: str) -> dict[str, Any]:
             st.markdown(f"**{title}**")
             with st.grid(4, min_column_width=200, vertical_alignment="bottom"):
                 for dotted in rest:
-                    chosen[dotted] = _widget(dotted, *fields[dotted][1:], key=key, width="stretch")
+                    field = fields[dotted][1:]
+                    chosen[dotted] = _widget(label(dotted), dotted, *field, key=key, width="stretch")
     return {dotted: value for dotted, value in chosen.items() if value != fields[dotted][2]}
+
+
+def widget_key(key: str, dotted: str) -> str:
+    """The key of a setting's widget in the form with that prefix."""
+    return f"{key}:{dotted}"
 
 
 def label(dotted: str) -> str:
@@ -68,18 +104,18 @@ def _fields(config: BaseModel, stage: str = "") -> Iterator[tuple[str, str, Fiel
             yield (f"{stage}.{name}" if stage else name), stage, field, value
 
 
-def _widget(dotted: str, field: FieldInfo, value: Any, *, key: str, width: int | Literal["stretch"]) -> Any:
-    shared: dict[str, Any] = {"help": field.description, "key": f"{key}:{dotted}", "width": width}
+def _widget(title: str, dotted: str, field: FieldInfo, value: Any, *, key: str, width: int | Literal["stretch"]) -> Any:
+    shared: dict[str, Any] = {"help": field.description, "key": widget_key(key, dotted), "width": width}
     if get_origin(field.annotation) is Literal:
         options = list(get_args(field.annotation))
-        return st.selectbox(label(dotted), options, index=options.index(value), **shared)
+        return st.selectbox(title, options, index=options.index(value), **shared)
     if field.annotation is bool:
-        return st.toggle(label(dotted), value=value, **shared)
+        return st.toggle(title, value=value, **shared)
     if field.annotation in (int, float):
         low, high = limits(field)
         kind = field.annotation
         return st.number_input(
-            label(dotted),
+            title,
             min_value=None if low is None else kind(low),
             max_value=None if high is None else kind(high),
             value=kind(value),
@@ -87,7 +123,7 @@ def _widget(dotted: str, field: FieldInfo, value: Any, *, key: str, width: int |
             format="%d" if kind is int else "%g",
             **shared,
         )
-    return st.text_input(label(dotted), value=value, **shared)
+    return st.text_input(title, value=value, **shared)
 
 
 def limits(field: FieldInfo) -> tuple[float | None, float | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -71,21 +71,27 @@ def refuse_unready(home: Home, project: str, config: RunConfig) -> None:
             raise TrainingError(check.message.removesuffix("."), check.mend)
 
 
-def cli_command(home: Home, project: str, config: RunConfig) -> str:
-    """The command line that trains a project with these settings."""
+def cli_command(
+    home: Home, project: str, config: RunConfig, shots: Sequence[int] = (), seeds: Sequence[int] = ()
+) -> str:
+    """The command line that trains a project with these settings; with `shots` and `seeds`, each pair in turn."""
     with reading(home.engine) as session:
         name = rows.find_project(session, project).name
     usual = _leaves(run_config(home, project).model_dump())
     words = ["avion", "train", shlex.quote(name)]
     for key, value in _leaves(config.model_dump()).items():
-        if value == usual[key]:
+        if value == usual[key] or (shots and key in ("data.shots", "data.seed")):
             continue
         if key in _OPTIONS:
             words += [_OPTIONS[key], str(value)]
         else:
             shown = str(value).lower() if isinstance(value, bool) else str(value)
             words += ["--set", shlex.quote(f"{key}={shown}")]
-    return " ".join(words)
+    if not shots:
+        return " ".join(words)
+    one = " ".join([*words, "--shots", '"$shots"', "--seed", '"$seed"'])
+    every = {"shots": " ".join(map(str, shots)), "seed": " ".join(map(str, seeds))}
+    return f"for shots in {every['shots']}; do for seed in {every['seed']}; do {one}; done; done"
 
 
 def _models(home: Home, config: RunConfig) -> Iterator[Check]:
