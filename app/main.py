@@ -42,6 +42,7 @@ _PAGES = {
     "Insight": [
         ("alignment", "Alignment", "scatter_plot", "Maps of images, descriptions and prototypes before and after."),
         ("evaluation", "Evaluation", "fact_check", "What the student gained, and what would have done as well."),
+        ("confusion", "Confusion", "compare_arrows", "Classes taken for each other, and the texts behind it."),
         ("predict", "Predict", "image_search", "Classify images with a trained student."),
     ],
 }
@@ -94,7 +95,7 @@ def warm_up() -> None:
     """
 
     def load() -> None:
-        for module in ("curation", "evaluation", "prediction"):
+        for module in ("curation", "evaluation", "prediction", "confusion"):
             import_module(f"avion_core.studio.{module}")
         gc.collect()
         gc.freeze()

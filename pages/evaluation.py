@@ -10,6 +10,7 @@ from app import session, shell
 from app.components import evaluation_panels as panels
 from app.components.background import Progress, computed
 from app.components.protocol_panels import over_seeds, over_shots
+from avion_core.studio import rights
 from avion_core.studio.evaluation import change, evaluate_run, kept_results, parts
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.training import RunView, get_run
@@ -56,9 +57,12 @@ def split_choice(run_id: str) -> str:
         opened = st.toggle(
             "Use the sealed test set",
             key=f"unsealed_{run_id}",
+            disabled=not session.may(rights.UNSEAL),
             help="Tune on validation. Each look at the test set is recorded, and reports count the looks.",
         )
         st.caption(":material/lock_open: This look is recorded" if opened else ":material/lock: Validation images")
+    if opened:
+        session.demand(rights.UNSEAL)
     return "test" if opened else "validation"
 
 
@@ -89,7 +93,7 @@ def by_part(project: ProjectSummary, run: RunView, result: dict[str, Any], view:
             against_baseline(project, run, part, names_here, name, result["split"])
         elif view == "confusion":
             cell = panels.confusion(project, run.id, f"{run.id}:{result['split']}:{name}", part, names_here)
-            texts_button(run.id, cell, name)
+            texts_button(run.id, cell)
         elif view == "mistakes":
             panels.mistakes(project, run.id, part, names_here)
         else:
@@ -123,12 +127,12 @@ def against_baseline(
     panels.changes(change(part, baseline), names, choices[chosen], f"{name}_{chosen}")
 
 
-def texts_button(run_id: str, cell: tuple[str, str], name: str) -> None:
+def texts_button(run_id: str, cell: tuple[str, str]) -> None:
     """To the texts that pull the two classes of a cell together."""
     if cell[0] != cell[1]:
         label = "Texts that pull these two together"
-        if st.button(label, icon=":material/compare_arrows:", key=f"texts_{name}"):
-            session.pick_cell(f"texts:{run_id}:{name}", cell)
+        if st.button(label, icon=":material/compare_arrows:", key=f"texts_{'_'.join(cell)}"):
+            session.pick_cell(f"texts:{run_id}", cell)
             st.switch_page(shell.page_path("confusion"))
 
 

@@ -9,15 +9,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.palette import CATEGORICAL, CUT, FOCUS, KEPT, NEUTRAL, colours, symbols
+from app.palette import CATEGORICAL, CUT, FOCUS, KEPT, NEUTRAL
 
 QUIET = {"displayModeBar": False}
-LASSO = {
-    "displaylogo": False,
-    "scrollZoom": True,
-    "modeBarButtonsToRemove": ["select2d", "autoScale2d", "toImage", "zoom2d"],
-}
-
 # Loss parts keep their colour whether or not the others are shown.
 LOSSES = {
     "loss": CATEGORICAL[7],
@@ -161,61 +155,6 @@ def curves(table: pd.DataFrame, columns: Sequence[str], *, percent: bool = False
         figure.update_yaxes(range=[0, 100])
     # The same revision keeps a reader's zoom while new points arrive.
     return layout(figure, 320, legend=True, uirevision="keep", hovermode="x unified")
-
-
-def map_view(
-    points: pd.DataFrame, colour_by: str, names: Sequence[str], picked: set[str], extent: pd.DataFrame
-) -> go.Figure:
-    """One view of an alignment map as linked WebGL points.
-
-    Args:
-        points: row (its number in the whole table), id, kind, x, y, and the column `colour_by`.
-        names: every value of that column, so that colours are the same in each view.
-        picked: ids marked on every view.
-        extent: x and y of all points that share this view's layout, so that their axes are the same too.
-    """
-    colour, shape = colours(names), symbols(names)
-    figure = go.Figure()
-    sizes = {"image": 7, "description": 7, "prototype": 15}
-    marks = {"description": "x-thin-open", "prototype": "star"}
-    for kind in ("image", "description", "prototype"):
-        of_kind = points[points["kind"] == kind]
-        for name in names:
-            part = of_kind[of_kind[colour_by].astype(str) == name]
-            if part.empty:
-                continue
-            chosen = np.flatnonzero(part["id"].isin(picked).to_numpy()).tolist() if picked else None
-            figure.add_trace(
-                go.Scattergl(
-                    x=part["x"],
-                    y=part["y"],
-                    mode="markers",
-                    name=name,
-                    legendgroup=name,
-                    showlegend=kind == "image" or name not in set(points[colour_by][points["kind"] == "image"]),
-                    # The row number alone: captions and links would weigh ten times as much.
-                    customdata=part["row"],
-                    hovertemplate=f"{name} · {kind}<extra></extra>",
-                    selectedpoints=chosen,
-                    marker={
-                        "size": sizes[kind],
-                        "symbol": marks.get(kind, shape[name]),
-                        "color": colour[name],
-                        "line": {"width": 2 if kind == "description" else 1, "color": colour[name]},
-                        "opacity": 0.8,
-                    },
-                    unselected={"marker": {"opacity": 0.12}},
-                )
-            )
-    figure.update_xaxes(visible=False, range=_span(extent["x"]))
-    figure.update_yaxes(visible=False, range=_span(extent["y"]))
-    return layout(figure, 400, legend=False, dragmode="lasso")
-
-
-def _span(values: pd.Series) -> list[float]:
-    low, high = float(values.min()), float(values.max())
-    room = 0.05 * (high - low) or 1.0
-    return [low - room, high + room]
 
 
 def bars(table: pd.DataFrame, *, label: str, value: str, focus: str | None = None) -> go.Figure:

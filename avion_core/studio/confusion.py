@@ -1,0 +1,283 @@
+"""Confusion to text: which images are taken for another class, which texts do it, and what other texts would change.
+
+Everything here is on the run's (or the project's) training shots and validation images; the test set stays sealed.
+What changes at once is the teacher's text prototypes. A trained student reads class names, not descriptions: it learns
+of new texts at its next training. Where its run has a map from the teacher's space, its images can be held against the
+mapped prototypes meanwhile, which tells what the new texts would be worth to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from avion_core.config import RunConfig
+from avion_core.data.progress import Progress
+from avion_core.descriptions.importing import MOST_CHARACTERS
+from avion_core.descriptions.rs_flag import load_rule_set
+from avion_core.descriptions.schema import description_id, folded
+from avion_core.errors import DataError, DescriptionError
+from avion_core.features.store import image_features, text_features
+from avion_core.metrics import accuracy
+from avion_core.protocols.predict import load_student
+from avion_core.protocols.student_towers import StudentTowers
+from avion_core.prototypes.text_prototypes import text_prototypes
+from avion_core.store import journal
+from avion_core.store import projects as rows
+from avion_core.store.database import writing
+from avion_core.store.home import Home
+from avion_core.studio.curation import Curation, curation_table, refresh
+from avion_core.studio.models import open_towers
+from avion_core.studio.projects import get_project, read_manifest, read_splits
+from avion_core.studio.rules import run_config
+from avion_core.studio.trained import run_device, trained_run
+
+CONTRASTIVE = "contrastive"
+Judge = Literal["teacher", "student"]
+
+
+@dataclass(frozen=True)
+class StudentSide:
+    """What a run's student sees of the validation images.
+
+    features: (N, D_S). classes: (C, D_S) its class texts. projection: (D_S, D_T), from the teacher's space to its
+    own; None where the run has none.
+    """
+
+    features: Tensor
+    classes: Tensor
+    projection: Tensor | None
+
+
+@dataclass(frozen=True)
+class Confusions:
+    """The validation images and who takes them for what. N images, C classes.
+
+    images: image_id, path, class_key, one row each, in the order of `curation.images["validation"]`.
+    student: None where no run was chosen.
+    """
+
+    curation: Curation
+    images: pd.DataFrame
+    student: StudentSide | None
+
+    def said(self, judge: Judge) -> Tensor:
+        """(N,) the class that the teacher's text prototypes, or the trained student, give each image."""
+        if judge == "teacher":
+            return _said(self.curation.images["validation"][0], self.curation.vectors)
+        if self.student is None:
+            raise DataError("no student was chosen", "Choose a finished run.", value=judge)
+        return _said(self.student.features, self.student.classes)
+
+    def matrix(self, judge: Judge) -> list[list[int]]:
+        """(C, C) counts: row = true class, column = what was said."""
+        labels = self.curation.images["validation"][1]
+        return accuracy.confusion(self.said(judge), labels, len(self.curation.class_keys)).tolist()
+
+    def pictures(self, judge: Judge, true: str, said: str) -> list[Path]:
+        """The images of one class that were taken for another."""
+        keys = self.curation.class_keys
+        taken = (self.said(judge) == keys.index(said)).numpy() & (self.images["class_key"] == true).to_numpy()
+        return [Path(path) for path in self.images.loc[taken, "path"]]
+
+
+@dataclass(frozen=True)
+class Rescore:
+    """What texts that are not in the project yet would change, in percent of the validation images.
+
+    figures: judge ("teacher", and "student" where its images can be held against the mapped prototypes), part ("all"
+    or a class key), images, before, after. texts: class_key, text, kept, why, weight, own, other and margin of the new
+    ones (see `pulling_texts`).
+    """
+
+    figures: pd.DataFrame
+    texts: pd.DataFrame
+
+
+def confusions(home: Home, project: str, run: str | None = None, *, progress: Progress | None = None) -> Confusions:
+    """Hold the validation images against the project's texts as they stand now.
+
+    Args:
+        run: a trained run, whose student, shots and seed are taken; None takes the project's own settings.
+
+    Raises:
+        NotFoundError, TrainingError: no such project or run, or it has not been trained yet.
+        DataError: there is no validation image.
+    """
+    summary = get_project(home, project)
+    config = run_config(home, summary.id)
+    if run is not None:
+        trained = trained_run(home, run).config
+        config = config.model_copy(update={name: getattr(trained, name) for name in _OF_THE_RUN})
+    curation = curation_table(home, summary.id, config, progress=progress)
+    by_class = read_splits(home, summary.id).validation_images(config.data.seed, config.data.shots)
+    paths = read_manifest(home, summary.id).set_index("image_id")["path"]
+    listed = [
+        {"image_id": image, "path": str(summary.image_root / paths[image]), "class_key": key}
+        for key in curation.class_keys
+        for image in by_class.get(key, [])
+    ]
+    if not listed:
+        raise DataError("there is no validation image", "Label more images of each class.", value=summary.name)
+    images = pd.DataFrame(listed)
+    student = None if run is None else _student_side(home, run, curation, images, config, progress)
+    return Confusions(curation, images, student)
+
+
+def refreshed(home: Home, found: Confusions) -> Confusions:
+    """The same with every verdict given since."""
+    return replace(found, curation=refresh(home, found.curation))
+
+
+def pulling_texts(found: Confusions, true: str, said: str, judge: Judge = "teacher") -> pd.DataFrame:
+    """The kept texts of two classes, those that pull the classes together first.
+
+    With v the visual prototypes of the training shots, a text g of class c has the margin g . v_c - g . v_other: small
+    or negative, it describes the other class (nearly) as well as its own.
+
+    Returns:
+        description_id, class_key, text, weight, own (g . v_c), other (g . v_other), margin, and confused: the mean
+        similarity to the validation images of `true` taken for `said` (NaN where there are none).
+    """
+    curation = found.curation
+    table, keys = curation.table, curation.class_keys
+    kept = (table["kept"] & table["class_key"].isin([true, said])).to_numpy()
+    chosen = table.loc[kept, ["description_id", "class_key", "text", "weight"]].reset_index(drop=True)
+    g = curation.embeddings[torch.from_numpy(kept)]
+    margins = _margins(g, chosen["class_key"], {true: said, said: true}, curation)
+    taken = (found.said(judge) == keys.index(said)) & (curation.images["validation"][1] == keys.index(true))
+    confused = curation.images["validation"][0][taken]
+    similarity = (g @ confused.T).mean(1).tolist() if len(confused) else [float("nan")] * len(g)
+    return chosen.join(margins).assign(confused=similarity).sort_values("margin", ignore_index=True)
+
+
+def try_texts(home: Home, found: Confusions, texts: Mapping[str, Sequence[str]], pair: tuple[str, str]) -> Rescore:
+    """What new texts would change, without adding them: prototypes and validation are scored again, nothing is trained.
+
+    They count as nobody's accepted texts: RS-Flag and robust z decide on them as on any other.
+
+    Args:
+        texts: class key -> texts. pair: the two classes whose figures are wanted beside the whole.
+
+    Raises:
+        DescriptionError: no text, one that cannot be used, or one that the project holds already.
+    """
+    curation = found.curation
+    fresh = _fresh(texts)
+    known = set(curation.table["description_id"])
+    for row in fresh:
+        if row["description_id"] in known:
+            raise DescriptionError("the project holds this text already", "Write another one.", value=row["text"])
+    fields = ["description_id", "class_key", "text", "verdict"]
+    new = pd.DataFrame(fresh)[fields[:3]].assign(verdict="undecided")
+    towers = open_towers(home, curation.config.teacher)
+    g = text_features(towers, list(new["text"]), home.features).cpu()
+    rules = curation.config.descriptions
+    decided = text_prototypes(
+        pd.concat([curation.table[fields], new], ignore_index=True),
+        torch.cat([curation.embeddings, g]),
+        curation.visual,
+        curation.class_keys,
+        load_rule_set(rules.rule_set, rules.modality),
+        curation.config.prototypes,
+        curation.template,
+        allow_blocked=True,
+    )
+    judged = decided.table.tail(len(new)).reset_index(drop=True)[["class_key", "text", "kept", "why", "weight"]]
+    margins = _margins(g, new["class_key"], {pair[0]: pair[1], pair[1]: pair[0]}, curation)
+    return Rescore(rescored(found, curation.vectors, decided.vectors, pair), judged.join(margins))
+
+
+def rescored(found: Confusions, before: Tensor, after: Tensor, pair: tuple[str, str]) -> pd.DataFrame:
+    """Accuracy on the validation images under two sets of text prototypes (C, D_T): see `Rescore.figures`."""
+    features, labels = found.curation.images["validation"]
+    judges = [("teacher", features, before, after)]
+    if found.student is not None and found.student.projection is not None:
+        mapped = [normalize(vectors @ found.student.projection.T, dim=1) for vectors in (before, after)]
+        judges.append(("student", found.student.features, mapped[0], mapped[1]))
+    table = []
+    for judge, images, *both in judges:
+        right = [_said(images, vectors) == labels for vectors in both]
+        for part in ("all", *pair):
+            chosen = labels >= 0 if part == "all" else labels == found.curation.class_keys.index(part)
+            was, is_now = (100 * hits[chosen].double().mean().item() for hits in right)
+            row = {"judge": judge, "part": part, "images": int(chosen.sum()), "before": was, "after": is_now}
+            table.append(row)
+    return pd.DataFrame(table)
+
+
+def add_contrastive(home: Home, project: str, texts: Mapping[str, Sequence[str]], who: str = "me") -> list[str]:
+    """Make a person's texts descriptions of the project, for review; returns their ids.
+
+    Raises:
+        NotFoundError: no such project.
+        DescriptionError: no text, one that cannot be used, or a class that the project lacks.
+    """
+    fresh = _fresh(texts)
+    with writing(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        names = rows.prompt_names(session, project_id)
+        if unknown := [key for key in texts if key not in names]:
+            raise DescriptionError("the project has no such class", "Choose one that it has.", value=unknown[0])
+        added = rows.add_descriptions(
+            session, project_id, [{**row, "writer": who, "prompt_version": CONTRASTIVE} for row in fresh]
+        )
+        classes = " and ".join(names[key] for key in texts if texts[key])
+        if added:
+            sentence = f"{added} contrastive description{'s' if added > 1 else ''} written for {classes}"
+            journal.note(session, project_id, "descriptions", sentence, who)
+    return [row["description_id"] for row in fresh]
+
+
+_OF_THE_RUN = ("data", "teacher", "student", "model", "device")
+
+
+def _student_side(
+    home: Home, run: str, curation: Curation, images: pd.DataFrame, config: RunConfig, progress: Progress | None
+) -> StudentSide:
+    view = trained_run(home, run)
+    summary = get_project(home, view.project_id)
+    trained = load_student(config, view.folder, home.weights, device=run_device(view))
+    files = [(image, Path(path)) for image, path in zip(images["image_id"], images["path"], strict=True)]
+    towers = StudentTowers(trained.student)
+    features = image_features(towers, files, home.features, recipe=summary.recipe, progress=progress)
+    names = {entry.key: entry.prompt_name for entry in summary.classes}
+    classes = trained.embed_classes({key: names[key] for key in curation.class_keys}).cpu()
+    return StudentSide(features.cpu(), classes, load_file(view.folder / "teacher.safetensors").get("projection"))
+
+
+def _said(features: Tensor, vectors: Tensor) -> Tensor:
+    """(N,) the nearest of the C vectors; one of zeros (a class without a text) is never said."""
+    return (features @ vectors.T).masked_fill(vectors.norm(dim=1) == 0, float("-inf")).argmax(1)
+
+
+def _margins(g: Tensor, class_keys: pd.Series, other: Mapping[str, str], curation: Curation) -> pd.DataFrame:
+    """own, other and margin of texts (M, D_T); a class that is not of the pair has no other (NaN)."""
+    place = {key: index for index, key in enumerate(curation.class_keys)}
+    similarity = g @ curation.visual.T
+    own = [similarity[row, place[key]].item() for row, key in enumerate(class_keys)]
+    others = [similarity[row, place[other[key]]].item() for row, key in enumerate(class_keys)]
+    return pd.DataFrame({"own": own, "other": others}).assign(margin=lambda table: table["own"] - table["other"])
+
+
+def _fresh(texts: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
+    """description_id, class_key and text of each text once; refuses what is none."""
+    fresh: dict[str, dict[str, str]] = {}
+    for key, written in texts.items():
+        for text in (" ".join(line.split()) for line in written):
+            if not folded(text) or len(text) > MOST_CHARACTERS:
+                way_out = f"Write words, at most {MOST_CHARACTERS:,} characters."
+                raise DescriptionError("a text is empty or too long", way_out, value=text[:80])
+            row = {"description_id": description_id(key, text), "class_key": key, "text": text}
+            fresh.setdefault(row["description_id"], row)
+    if not fresh:
+        raise DescriptionError("there is no text", "Write at least one description.")
+    return list(fresh.values())

@@ -1,0 +1,103 @@
+"""Confusion to text: classes that are taken for each other, the texts behind it, and texts that tell them apart."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import session, shell
+from app.components.background import Progress, computed
+from app.components.contrast import contrast_form, pulling_panel
+from app.components.evaluation_panels import cell_choice
+from app.components.gallery import paged_gallery
+from app.components.guard import empty_state
+from avion_core.studio.confusion import Confusions, Judge, confusions, refreshed
+from avion_core.studio.projects import ProjectSummary
+from avion_core.studio.rules import current_rules
+from avion_core.studio.training import RunView, list_runs
+
+_JUDGES: dict[Judge, str] = {"student": "A trained student", "teacher": "The teacher's text prototypes"}
+
+
+def page() -> None:
+    project = shell.need_project()
+    need_texts(project)
+    judge, run = whose()
+    found = refreshed(session.home(), looked_at(project, run))
+    names = {entry.key: entry.prompt_name for entry in project.classes}
+    keys = list(found.curation.class_keys)
+    accuracy = found.curation.teacher_accuracy["validation"]
+    st.caption(
+        f"{len(found.images):,} validation images · teacher's text prototypes right on {accuracy:.1f} % of them. "
+        "The sealed test set has no part in this."
+    )
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        part = {"class_keys": keys, "confusion": found.matrix(judge)}
+        cell = cell_choice(f"texts:{run.id if run else ''}", part, names)
+    with right:
+        cell_pictures(project, found, judge, cell, names)
+    if cell[0] == cell[1]:
+        st.info("Choose a cell off the diagonal to see the texts of its two classes.", icon=":material/info:")
+        return
+    pulling_panel(found, cell, judge, names, blind=project.blind)
+    contrast_form(project, found, cell, names)
+
+
+def need_texts(project: ProjectSummary) -> None:
+    """Two classes and some descriptions; else an empty state, and the page ends."""
+    if len(project.classes) < 2:
+        with empty_state("category", "Nothing to confuse", "Two classes or more can be taken for each other."):
+            shell.go_button("To the projects", "projects", "folder_open")
+        st.stop()
+    if not project.descriptions:
+        text = "This page shows which texts pull two classes together: it needs descriptions."
+        with empty_state("description", "No descriptions yet", text):
+            shell.go_button("Import descriptions", "projects", "upload_file")
+        st.stop()
+
+
+def whose() -> tuple[Judge, RunView | None]:
+    """Whose mistakes: a trained student's where there is one, or the teacher's."""
+    runs = [run for run in list_runs(session.home(), session.project_id()) if run.state == "finished"]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        judges = list(_JUDGES) if runs else ["teacher"]
+        chosen = st.segmented_control(
+            "Mistakes of",
+            judges,
+            default=judges[0],
+            required=True,
+            format_func=_JUDGES.__getitem__,
+            key="confusion_judge",
+        )
+        run = shell.run_selector(runs) if runs else None
+    return ("student" if chosen == "student" else "teacher"), run
+
+
+def looked_at(project: ProjectSummary, run: RunView | None) -> Confusions:
+    """The validation images as everybody sees them, computed beside the page at the first look."""
+    home, run_id = session.home(), run.id if run else None
+    state = (
+        project.descriptions,
+        current_rules(home, project.id)[2],
+        [(entry.key, entry.prompt_name, entry.validation) for entry in project.classes],
+    )
+
+    def look(progress: Progress) -> Confusions:
+        return confusions(home, project.id, run_id, progress=progress)
+
+    return computed(f"confusion:{project.id}:{run_id}:{state}", "Looking at the validation images", look)
+
+
+def cell_pictures(
+    project: ProjectSummary, found: Confusions, judge: Judge, cell: tuple[str, str], names: dict[str, str]
+) -> None:
+    """The validation images of a cell."""
+    paths = found.pictures(judge, *cell)
+    st.markdown(f"**{names[cell[0]]}** taken for **{names[cell[1]]}**: {len(paths):,} images")
+    if not paths:
+        st.caption("No image. Click another cell, or choose one from the list.")
+    else:
+        paged_gallery(paths, [path.name for path in paths], project.recipe, key=f"pair_page_{'_'.join(cell)}")
+
+
+page()

@@ -1,0 +1,95 @@
+"""Confusion to text over a really trained student: cell, pictures, texts, a contrast tried and added."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from avion_core.descriptions.schema import description_id
+from avion_core.studio.confusion import confusions, pulling_texts
+from avion_core.studio.home import Home
+from avion_core.studio.projects import create_project, get_project
+from avion_core.studio.training import list_runs
+from tests.app.tiny_home import CLASSES, NAME
+from tests.pages.conftest import Open, all_text, settle
+
+TEXT = "Aerial view of dense dark canopy without any roof or street."
+
+
+def look_at(app: AppTest, true: str, said: str) -> AppTest:
+    """Choose a cell from the list; an empty one is picked as a click would."""
+    box = next(box for box in app.selectbox if box.label == "Cell")
+    app.session_state["_confusion_cell"] = (box.key.removeprefix("cell_"), (true, said))
+    return settle(app.run())
+
+
+@pytest.mark.parametrize("judge", ["student", "teacher"])
+def test_a_cell_shows_its_pictures_and_the_texts_behind_it(judge: str, home: Home, open_page: Open) -> None:
+    app = open_page("confusion")
+    control = next(control for control in app.segmented_control if control.label == "Mistakes of")
+    app = settle(control.set_value(judge).run())
+    found = confusions(home, NAME, list_runs(home, NAME)[0].id)
+    for true, said in (("Forest", "SeaLake"), ("Residential", "Forest")):
+        app = look_at(app, true, said)
+        names = {path.name for path in found.pictures(judge, true, said)}
+        assert names == {caption.value for caption in app.caption if caption.value.endswith((".jpg", ".png"))}
+        table = next(frame.value for frame in app.dataframe if "to the other" in str(frame.proto))
+        assert set(table["class"]) <= {name_of(home, true), name_of(home, said)}
+        assert table["margin"].is_monotonic_increasing
+    app = look_at(app, "Forest", "Forest")
+    assert not app.text_area  # a right answer pulls nothing together
+
+
+def name_of(home: Home, key: str) -> str:
+    return next(entry.prompt_name for entry in get_project(home, NAME).classes if entry.key == key)
+
+
+def test_a_contrast_is_tried_then_added_and_goes_to_the_review(home: Home, open_page: Open) -> None:
+    app = look_at(open_page("confusion"), "Forest", "SeaLake")
+    before = get_project(home, NAME).descriptions
+    app.text_area[0].set_value(TEXT)
+    app = settle(next(button for button in app.button if button.label == "Try them").click().run())
+    metrics = {metric.label: metric for metric in app.metric}
+    assert {"Teacher, all classes", f"Teacher, {name_of(home, 'Forest')}"} <= set(metrics)
+    assert get_project(home, NAME).descriptions == before  # only tried
+    assert "learns" in all_text(app) or "next training" in all_text(app)
+
+    app = next(button for button in app.button if button.label == "Add and review them").click().run()
+    app = settle(app)
+    assert get_project(home, NAME).descriptions == before + 1
+    assert app.title[0].value == "Review"
+    assert app.query_params["ids"] == description_id("Forest", TEXT)
+
+
+def test_texts_are_sent_to_the_review(home: Home, open_page: Open) -> None:
+    app = look_at(open_page("confusion"), "Forest", "SeaLake")
+    app = settle(next(button for button in app.button if button.label == "Review the first 5").click().run())
+    assert app.title[0].value == "Review"
+    texts = pulling_texts(confusions(home, NAME, list_runs(home, NAME)[0].id), "Forest", "SeaLake", "student")
+    assert app.query_params["ids"] == ",".join(texts["description_id"].head(5))
+
+
+def test_nothing_written_is_a_sentence(home: Home, open_page: Open) -> None:
+    app = look_at(open_page("confusion"), "Forest", "SeaLake")
+    app = settle(next(button for button in app.button if button.label == "Try them").click().run())
+    assert app.error[0].value == "Write at least one description."
+
+
+def test_without_a_run_the_teacher_s_mistakes_are_there(home: Home, open_page: Open, monkeypatch) -> None:
+    monkeypatch.setattr("avion_core.studio.training.list_runs", lambda *_: [])
+    app = open_page("confusion")
+    control = next(control for control in app.segmented_control if control.label == "Mistakes of")
+    assert control.options == ["The teacher's text prototypes"]
+    assert "validation images" in all_text(app)
+
+
+def test_without_descriptions_the_import_is_one_button_away(home: Home, open_page: Open) -> None:
+    bare = create_project(home, "bare", get_project(home, NAME).image_root, teacher="demo-teacher")
+    app = open_page("confusion", project=bare.id)
+    assert "No descriptions yet" in all_text(app)
+
+
+def test_one_class_cannot_be_confused(home: Home, open_page: Open) -> None:
+    one = create_project(home, "one", get_project(home, NAME).image_root / CLASSES[0], teacher="demo-teacher")
+    app = open_page("confusion", project=one.id)
+    assert "Nothing to confuse" in all_text(app)
