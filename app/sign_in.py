@@ -81,8 +81,9 @@ def _refusal(request: HTTPConnection) -> Response | None:
             wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             return RedirectResponse(f"{SIGN_IN}?next={quote(wanted, safe='')}", 303)
         return PlainTextResponse("Sign in first.", 401)
-    if person == accounts.ALONE and not _is_this_machine(request.url.hostname or ""):
-        # A web page elsewhere can give its own name this machine's address and so read a studio without a sign-in.
+    asked, asking = request.url.hostname or "", request.client.host if request.client else ""
+    if person == accounts.ALONE and not (_is_this_machine(asked) and _is_this_machine(asking)):
+        # The name counts too: a web page elsewhere can give its own name this machine's address and read along.
         return PlainTextResponse(
             "Without accounts the studio answers on this machine alone, as 127.0.0.1 or localhost. "
             "To share it, start it with `avion app --lan`.",

@@ -1,4 +1,4 @@
-"""Commands from the demo to descriptions and weights.
+"""Commands from the demo to descriptions.
 
 Each command imports what it needs when it is called: `avion --help` must not wait for torch.
 """
@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from avion_core.cli.frame import FAILURE, Answer, Desk, command, table
-from avion_core.cli.tour import ProjectName, app, descriptions, models, projects
+from avion_core.cli.frame import Answer, Desk, command, table
+from avion_core.cli.tour import ProjectName, app, descriptions, projects
 
 
 @command(app, "demo")
@@ -43,24 +43,6 @@ def demo(
         ]
     )
     return Answer({"projects": [_brief(project) for project in opened]}, text)
-
-
-@command(app, "app")
-def serve(
-    desk: Desk,
-    port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Where to listen; by default the first free one from 8501.")
-    ] = None,
-) -> Answer:
-    """Serve the studio in the browser, on 127.0.0.1 alone."""
-    from avion_core.studio.serving import prepare_server
-
-    server = prepare_server(desk.home, port)
-    if desk.as_json:
-        desk.hand_over({"url": server.url})
-    else:
-        print(f"AVION Studio is at {server.url} (Ctrl-C ends it; trainings go on)", flush=True)
-    server.run()
 
 
 @command(projects, "create")
@@ -172,54 +154,6 @@ def flag(
     )
     data = {"rule_set": rules.name, "version": rules.version, "flagged": flagged, "descriptions": rows}
     return Answer(data, f"{shown}\n\n{flagged:,} of {len(rows):,} are flagged by the rule set {rules.name}.")
-
-
-@command(models, "list")
-def list_models(desk: Desk) -> Answer:
-    """The catalog of weights, and which are here."""
-    from avion_core.backbones.catalog import CATALOG
-
-    rows = []
-    for entry in CATALOG.values():
-        path = desk.home.weights.path(entry.name)
-        rows.append(
-            {
-                "name": entry.name, "installed": "yes" if path else "no", "GB": entry.size_bytes / 1e9,
-                "dimension": entry.dim, "licence": entry.licence, "source": entry.source, "path": path,
-            }
-        )  # fmt: skip
-    data = [{**row, "installed": row["installed"] == "yes"} for row in rows]
-    return Answer({"models": data}, table(rows, ["name", "installed", "GB", "dimension", "licence"]))
-
-
-@command(models, "add")
-def add_model(
-    desk: Desk,
-    name: Annotated[str, typer.Argument(help="A name of `avion models list`.")],
-    path: Annotated[Path, typer.Argument(help="A checkpoint of these weights: safetensors or a torch file.")],
-) -> Answer:
-    """Install weights from a file of your own; it is checked by loading it."""
-    installed = desk.home.weights.add_local(name, path)
-    return Answer({"name": name, "path": installed}, f"{name} is installed: {installed}")
-
-
-@command(models, "download")
-def download_model(desk: Desk, name: Annotated[str, typer.Argument(help="A name of `avion models list`.")]) -> Answer:
-    """Fetch weights from the Hugging Face hub."""
-    installed = desk.home.weights.download(name, desk.progress)
-    return Answer({"name": name, "path": installed}, f"{name} is installed: {installed}")
-
-
-@command(app, "doctor")
-def doctor(desk: Desk) -> Answer:
-    """What is installed, what is missing, and what to do about it."""
-    from avion_core.studio.doctor import examine
-
-    checks = examine(desk.folder)
-    signs = {"ok": "ok  ", "warning": "WARN", "error": "FAIL"}
-    lines = [f"{signs[check.severity]}  {check.title}: {check.message} {check.mend}".rstrip() for check in checks]
-    failed = any(check.severity == "error" for check in checks)
-    return Answer({"ok": not failed, "checks": list(checks)}, "\n".join(lines), FAILURE if failed else 0)
 
 
 def _brief(project: Any) -> dict[str, Any]:

@@ -24,6 +24,12 @@ With your own images:
   avion train mine --shots 16
   avion predict latest FOLDER
 
+\b
+With colleagues on your network:
+  avion app --lan                      everybody signs in; prints the first admin's link
+  avion users invite --role reviewer   a link for one colleague
+  avion backup list                    copies of the database, made every day
+
 Every command takes --json (one object on standard output), --home (where everything lives) and --debug.
 """
 
@@ -32,9 +38,13 @@ app = typer.Typer(help=TOUR, pretty_exceptions_enable=False, **_QUIET)
 projects = typer.Typer(help="Image folders with classes and frozen splits.", **_QUIET)
 descriptions = typer.Typer(help="Class descriptions: import, list, and RS-Flag.", **_QUIET)
 models = typer.Typer(help="Weights of teachers and students.", **_QUIET)
+users = typer.Typer(help="Accounts of people who share a studio, and their roles.", **_QUIET)
+backup = typer.Typer(help="Copies of the database.", **_QUIET)
 app.add_typer(projects, name="projects")
 app.add_typer(descriptions, name="descriptions")
 app.add_typer(models, name="models")
+app.add_typer(users, name="users")
+app.add_typer(backup, name="backup")
 
 ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="A project's name or id.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of it, or latest.")]

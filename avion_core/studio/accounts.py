@@ -91,7 +91,8 @@ def add_account(home: Home, name: str, password: str, role: str) -> Person:
     """Make an account without a link; for whoever has this machine's command line.
 
     Raises:
-        AccountError: the name is taken or cannot be used, the password is too short, or no such role.
+        AccountError: the name is taken or cannot be used, the password is too short, no such role, or the first
+            account would not be an admin's.
     """
     _check_role(role)
     hashed = _new_password(name, password)
@@ -104,9 +105,11 @@ def invite(home: Home, role: str, *, who: str) -> str:
     """The secret of a link by which one person makes an account of that role, within `INVITE_DAYS`.
 
     Raises:
-        AccountError: no such role.
+        AccountError: no such role, or the first account would not be an admin's.
     """
     _check_role(role)
+    with reading(home.engine) as session:
+        _begin_with_an_admin(session, role)
     return _make_invite(home, Invite(role=role, made_by=who))
 
 
@@ -269,6 +272,7 @@ def _add(session: Session, name: str, hashed: str, role: str) -> Account:
             f"Take up to 40 letters, digits, spaces and . ' @ + - _, and not “{ALONE.name}”.",
             value=name,
         )
+    _begin_with_an_admin(session, role)
     if rows.account_named(session, name) is not None:
         raise AccountError("there is an account of this name already", "Choose another name.", value=name)
     account = Account(name=name, role=role, password_hash=hashed)
@@ -300,6 +304,11 @@ def _view(session: Session, found: Invite) -> InviteView:
 def _check_role(role: str) -> None:
     if role not in ROLES:
         raise AccountError("there is no such role", f"Choose one of: {', '.join(ROLES)}.", value=role)
+
+
+def _begin_with_an_admin(session: Session, role: str) -> None:
+    if role != "admin" and not rows.any_account(session):
+        raise AccountError("the first account must be an admin's", "Make an admin first.", value=role)
 
 
 def _keep_an_admin(session: Session) -> None:

@@ -107,6 +107,16 @@ def test_a_role_must_exist(home):
         accounts.invite(home, "boss", who="terminal")
 
 
+def test_the_first_account_is_an_admins(home):
+    for begin in (
+        lambda: accounts.invite(home, "reviewer", who="terminal"),
+        lambda: accounts.add_account(home, "Ben", PASSWORD, "adjudicator"),
+    ):
+        with pytest.raises(AccountError, match=r"first account must be an admin's: \w+\. Make an admin first\."):
+            begin()
+    assert not accounts.accounts_are_on(home)
+
+
 def test_sign_in_and_out(home, ana):
     browser = accounts.sign_in(home, " ANA ", PASSWORD, "here")
     assert accounts.person_of(home, browser) == accounts.Person("Ana", "admin")

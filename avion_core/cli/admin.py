@@ -1,0 +1,233 @@
+"""Commands for the machine and the people: serving, accounts, weights, backups, and what is wrong.
+
+Whoever has the command line on a home folder owns it: roles bind in the browser, not here.
+"""
+
+from __future__ import annotations
+
+import getpass
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from avion_core.cli.frame import FAILURE, Answer, Desk, command, table
+from avion_core.cli.tour import app, backup, models, users
+
+if TYPE_CHECKING:
+    from avion_core.studio.serving import Server
+
+ModelName = Annotated[str, typer.Argument(metavar="NAME", help="A name of `avion models list`.")]
+UserName = Annotated[str, typer.Argument(metavar="NAME", help="A name of `avion users list`.")]
+Role = Literal["admin", "adjudicator", "reviewer"]
+
+
+@command(app, "app")
+def serve(
+    desk: Desk,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Where to listen; by default the first free one from 8501.")
+    ] = None,
+    lan: Annotated[bool, typer.Option("--lan", help="Also for colleagues on the local network, who sign in.")] = False,
+) -> Answer:
+    """Serve the studio in the browser: on 127.0.0.1 alone, or with --lan behind a sign-in."""
+    from avion_core.studio.accounts import accounts_are_on
+    from avion_core.studio.serving import prepare_server
+
+    if lan and not desk.as_json and not accounts_are_on(desk.home):
+        port = _first_admin(desk, prepare_server(desk.home, port))
+    server = prepare_server(desk.home, port, lan=lan)
+    if desk.as_json:
+        desk.hand_over({"url": server.url})
+    else:
+        print(f"AVION Studio is at {server.url} (Ctrl-C ends it; trainings go on)", flush=True)
+        if lan:
+            print("Passwords travel as plain HTTP: stay within a network you trust, or put HTTPS in front.", flush=True)
+    server.run()
+
+
+@command(users, "invite")
+def invite(
+    desk: Desk, role: Annotated[Role, typer.Option(help="What the person may do; roles can change later.")] = "reviewer"
+) -> Answer:
+    """Make a link by which one person makes an account. It works once, for seven days."""
+    from avion_core.studio import accounts
+    from avion_core.studio.serving import invite_link
+
+    link = invite_link(desk.home, accounts.invite(desk.home, role, who=getpass.getuser()))
+    return Answer({"role": role, "link": link, "days": accounts.INVITE_DAYS}, link)
+
+
+@command(users, "add")
+def add_user(
+    desk: Desk,
+    name: Annotated[str, typer.Argument(help="What the person is called in the studio.")],
+    role: Annotated[Role, typer.Option(help="What the person may do.")] = "reviewer",
+) -> Answer:
+    """Make an account here; the password is asked for."""
+    from avion_core.studio.accounts import add_account
+
+    made = add_account(desk.home, name, _ask_password(), role)
+    return Answer({"name": made.name, "role": made.role}, f"{made.name} may sign in as {made.role}.")
+
+
+@command(users, "list")
+def list_users(desk: Desk) -> Answer:
+    """All accounts, and links that wait."""
+    from avion_core.studio import accounts
+
+    found, waiting = accounts.list_accounts(desk.home), accounts.list_invites(desk.home)
+    rows = [{"name": one.name, "role": one.role, "disabled": "yes" if one.disabled_at else "no"} for one in found]
+    text = table(rows, ["name", "role", "disabled"]) if rows else "No account: whoever is on this machine may use it."
+    text += "".join(
+        f"\n\nA link of {one.made_by} waits until {one.expires_at:%Y-%m-%d %H:%M} UTC: "
+        + (f"new password for {one.resets}" if one.resets else one.role)
+        for one in waiting
+    )
+    return Answer({"users": found, "invites": waiting}, text)
+
+
+@command(users, "role")
+def set_role(desk: Desk, name: UserName, role: Annotated[Role, typer.Argument(help="The new role.")]) -> Answer:
+    """Give an account another role, at once."""
+    from avion_core.studio import accounts
+
+    accounts.set_role(desk.home, name, role)
+    return Answer({"name": name, "role": role}, f"{name} is {role} now.")
+
+
+@command(users, "disable")
+def disable(
+    desk: Desk, name: UserName, undo: Annotated[bool, typer.Option("--undo", help="Let the person in again.")] = False
+) -> Answer:
+    """Close an account and sign it out everywhere. What its owner did stays."""
+    from avion_core.studio import accounts
+
+    accounts.set_disabled(desk.home, name, not undo)
+    return Answer({"name": name, "disabled": not undo}, f"{name} {'may sign in again' if undo else 'is signed out'}.")
+
+
+@command(users, "reset")
+def reset(desk: Desk, name: UserName) -> Answer:
+    """Make a link by which a person chooses a new password."""
+    from avion_core.studio import accounts
+    from avion_core.studio.serving import invite_link
+
+    link = invite_link(desk.home, accounts.reset_password(desk.home, name, who=getpass.getuser()))
+    return Answer({"name": name, "link": link, "days": accounts.INVITE_DAYS}, link)
+
+
+@command(models, "list")
+def list_models(desk: Desk) -> Answer:
+    """The catalog of weights, and which are here."""
+    from avion_core.studio.models import list_models
+
+    found = list_models(desk.home)
+    rows = [
+        {
+            "name": model.name, "installed": "broken" if model.problem else "yes" if model.installed else "no",
+            "GB": model.size_bytes / 1e9, "dimension": model.dim, "activation": model.activation,
+            "licence": model.licence,
+        }
+        for model in found
+    ]  # fmt: skip
+    text = table(rows, ["name", "installed", "GB", "dimension", "activation", "licence"])
+    return Answer({"models": found}, text + "".join(f"\n{model.problem}" for model in found if model.problem))
+
+
+@command(models, "add")
+def add_model(
+    desk: Desk,
+    name: ModelName,
+    path: Annotated[Path, typer.Argument(help="A checkpoint of these weights: safetensors or a torch file.")],
+) -> Answer:
+    """Install weights from a file of your own; it is checked by loading it."""
+    installed = desk.home.weights.add_local(name, path)
+    return Answer({"name": name, "path": installed}, f"{name} is installed: {installed}")
+
+
+@command(models, "download")
+def download_model(desk: Desk, name: ModelName) -> Answer:
+    """Fetch weights from the Hugging Face hub. Ctrl-C keeps what is there; the same command goes on."""
+    installed = desk.home.weights.download(name, desk.progress)
+    return Answer({"name": name, "path": installed}, f"{name} is installed: {installed}")
+
+
+@command(models, "remove")
+def remove_model(desk: Desk, name: ModelName) -> Answer:
+    """Delete installed weights, or what a download left that was given up."""
+    freed = desk.home.weights.remove(name)
+    return Answer({"name": name, "freed_bytes": freed}, f"{name} is removed: {freed / 1e9:.2f} GB are free again.")
+
+
+@command(backup, "create")
+def create_backup(desk: Desk) -> Answer:
+    """Copy the database now; the copy stays until you delete it."""
+    from avion_core.studio.backup import back_up
+
+    made = back_up(desk.home)
+    return Answer({"name": made.name, "path": made.path, "size_bytes": made.size_bytes}, str(made.path))
+
+
+@command(backup, "list")
+def list_backups_(desk: Desk) -> Answer:
+    """All copies, the newest first."""
+    from avion_core.studio.backup import list_backups
+
+    rows = [
+        {"name": one.name, "made_at": one.made_at, "kind": one.kind, "size_bytes": one.size_bytes, "path": one.path}
+        for one in list_backups(desk.home)
+    ]
+    shown = [{**row, "made": f"{row['made_at']:%Y-%m-%d %H:%M} UTC", "MB": row["size_bytes"] / 1e6} for row in rows]
+    return Answer({"backups": rows}, table(shown, ["name", "made", "kind", "MB"]) if rows else "No backup yet.")
+
+
+@command(backup, "restore")
+def restore(
+    desk: Desk,
+    name: Annotated[str, typer.Argument(help="A name of `avion backup list`.")],
+    losing: Annotated[bool, typer.Option("--losing", help="Also when newer work is lost by it.")] = False,
+) -> Answer:
+    """Put a copy in the database's place; the database as it is now is copied first."""
+    from avion_core.studio.backup import restore_backup
+
+    before = restore_backup(desk.home, name, losing=losing)
+    return Answer({"restored": name, "before": before.name}, f"{name} is restored. What was before: {before.name}")
+
+
+@command(app, "doctor")
+def doctor(desk: Desk) -> Answer:
+    """What is installed, what is missing, and what to do about it."""
+    from avion_core.studio.doctor import examine
+
+    checks = examine(desk.folder)
+    signs = {"ok": "ok  ", "warning": "WARN", "error": "FAIL"}
+    lines = [f"{signs[check.severity]}  {check.title}: {check.message} {check.mend}".rstrip() for check in checks]
+    failed = any(check.severity == "error" for check in checks)
+    return Answer({"ok": not failed, "checks": list(checks)}, "\n".join(lines), FAILURE if failed else 0)
+
+
+def _first_admin(desk: Desk, server: Server) -> int:
+    """Serve this machine alone until somebody has used the link that makes the first admin; returns the port."""
+    from avion_core.studio import accounts
+    from avion_core.studio.serving import invite_link
+
+    process = server.start()
+    try:
+        link = invite_link(desk.home, accounts.invite(desk.home, "admin", who=getpass.getuser()))
+        print(f"A shared studio needs an admin. Open this link on this machine, once:\n  {link}", flush=True)
+        print("(or make the account here: `avion users add NAME --role admin`)", flush=True)
+        while not accounts.accounts_are_on(desk.home):
+            if process.poll() is not None:
+                raise RuntimeError(f"the server ended with code {process.returncode}")
+            time.sleep(0.5)
+        time.sleep(1)  # the new admin's browser is being told
+    finally:
+        process.terminate()
+        process.wait()
+    return server.port
+
+
+def _ask_password() -> str:
+    return typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
