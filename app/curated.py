@@ -8,20 +8,18 @@ from functools import cached_property
 from threading import Lock
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from app import session
 from app.components.background import Progress, computed
 from app.components.guard import empty_state
-from app.shell import go_button
+from app.shell import go_button, need_labels
 from avion_core.studio.curation import Curation, curation_table, my_verdicts, refresh
 from avion_core.studio.home import Home
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.rules import current_rules
 
-RULES = ("positive", "negative", "words")
 HIDDEN = "Hidden until you have decided: this review is blind."
 # What a colleague's verdict shows in, and what stands there while the review is blind and one's own is missing.
 _VEIL = {"verdict": "undecided", "reviewer": "", "reason": "", "why": HIDDEN}
@@ -32,14 +30,14 @@ _VEILED_FIGURES = ("weight", "influence")
 class Seen:
     """What one reviewer sees of a curation.
 
-    table: the curation's, with mine (one's own verdict: accepted, rejected, undecided, skipped, or ""), rule_positive,
-    rule_negative and rule_words (RS-Flag's rules that hold), at_odds (flag and z disagree). In a blind project, what
-    tells the verdicts of others is left out of the rows that one has not decided.
+    table: the curation's, with mine (one's own verdict: accepted, rejected, undecided, skipped, or ""), judged (one's
+    own verdict stands, a skip among them) and at_odds (flag and z disagree). In a blind project, what tells the
+    verdicts of others is left out of the rows that one has not decided: their verdict is undecided, their kept None,
+    their weight and influence NaN.
     """
 
     curation: Curation
     table: pd.DataFrame
-    mine: dict[str, str]
     blind: bool
 
     @cached_property
@@ -65,27 +63,12 @@ class _Held:
 
     curation: Curation
     lock: Lock = field(default_factory=Lock)
-    texts: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=object))
-    holds: np.ndarray = field(default_factory=lambda: np.empty((0, len(RULES)), dtype=bool))
 
-    def fresh(self, home: Home) -> tuple[Curation, np.ndarray]:
-        """The curation with every verdict given since, and which rules hold for each text: (M, 3) bool."""
+    def fresh(self, home: Home) -> Curation:
+        """The curation with every verdict given since."""
         with self.lock:
             self.curation = refresh(home, self.curation)
-            texts = self.curation.table["text"].to_numpy(dtype=object)
-            if len(texts) != len(self.texts):
-                self.texts, self.holds = np.full(len(texts), None), np.zeros((len(texts), len(RULES)), dtype=bool)
-            changed = np.flatnonzero(texts != self.texts)
-            if len(changed):
-                self.texts, self.holds = texts, self.holds.copy()
-                self.holds[changed] = [
-                    [rule not in broken for rule in RULES]
-                    for broken in (
-                        {reason["rule"] for reason in reasons if not reason["passed"]}
-                        for reasons in self.curation.table["reasons"].iloc[changed]
-                    )
-                ]
-            return self.curation, self.holds
+            return self.curation
 
 
 def need_curation(project: ProjectSummary) -> Seen:
@@ -102,6 +85,7 @@ def need_curation(project: ProjectSummary) -> Seen:
         ):
             go_button("Import descriptions", "projects", "upload_file")
         st.stop()
+    need_labels(project)
     home = session.home()
     state = (
         project.descriptions,
@@ -114,31 +98,29 @@ def need_curation(project: ProjectSummary) -> Seen:
         "Computing the teacher's features",
         lambda progress: _held(home, project.id, state, progress),
     )
-    curation, holds = _held(home, project.id, state).fresh(home)
-    return seen(curation, holds, my_verdicts(home, project.id, session.reviewer()), project.blind)
+    curation = _held(home, project.id, state).fresh(home)
+    return seen(curation, my_verdicts(home, project.id, session.reviewer()), project.blind)
 
 
-def seen(curation: Curation, holds: np.ndarray, mine: dict[str, str], blind: bool) -> Seen:
+def seen(curation: Curation, mine: dict[str, str], blind: bool) -> Seen:
     """The curation through one reviewer's eyes.
 
     Args:
-        holds: (M, 3) which of RULES each text keeps.
-        mine: description -> one's own verdict.
+        mine: description -> one's own verdict (see `my_verdicts`).
     """
     table = curation.table
     own = table["description_id"].map(mine).fillna("")
-    z_keeps = table["z"].fillna(0) <= curation.zeta
     table = table.assign(
         mine=own,
-        at_odds=table["flag"] != z_keeps,
-        **{f"rule_{rule}": holds[:, column] for column, rule in enumerate(RULES)},
+        judged=own.isin(["accepted", "rejected", "skipped"]),
+        at_odds=table["flag"] != (table["z"].fillna(0) <= curation.zeta),
     )
     if blind:
         hidden = ~own.isin(["accepted", "rejected"])
         veil = {name: table[name].mask(hidden, value) for name, value in _VEIL.items()}
         veil |= {name: table[name].mask(hidden) for name in _VEILED_FIGURES}
         table = table.assign(**veil, kept=table["kept"].mask(hidden, None), conflict=table["conflict"] & ~hidden)
-    return Seen(curation, table, mine, blind)
+    return Seen(curation, table, blind)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -24,9 +24,11 @@ RUN = "run"
 BESIDE = "beside"
 BASED_ON = "based_on"
 SHEET_CLASS = "sheet_class"
+CLASS = "class_card"
 MAP = "map"
 
 REVIEW_CARD = "review_card"
+LABEL_GRID = "label_grid"
 ALL = "all"
 FILTERS = {
     "Class": "class",
@@ -50,6 +52,7 @@ PASSES: dict[str, Any] = {"Search": "", "Robust z": (0.0, 10.0), "Weight": (0.0,
 IDS_IN_ADDRESS = 60
 
 _DESK = "_review_desk"
+_LABEL_DESK = "_label_desk"
 _PICKED = "_picked_points"
 _NOTICE = "_notice"
 _CELL = "_confusion_cell"
@@ -165,12 +168,12 @@ def based_on() -> str | None:
     return run or None
 
 
-def asked_project() -> tuple[str, str, str] | None:
-    """Name, folder and label table of the project that is being created, while that goes on."""
+def asked_project() -> Any:
+    """The project that is being created, while that goes on (see components.project_forms)."""
     return st.session_state.get(_ASKED_PROJECT)
 
 
-def ask_project(asked: tuple[str, str, str] | None) -> None:
+def ask_project(asked: Any) -> None:
     st.session_state[_ASKED_PROJECT] = asked
 
 
@@ -193,6 +196,7 @@ class ReviewDesk:
     one. Decisions arrive from the browser's queue with rising sequence numbers; each is taken once.
     """
 
+    card: ClassVar[str] = REVIEW_CARD
     signature: tuple[Any, ...]
     order: list[str]
     cursor: str = ""
@@ -216,7 +220,7 @@ class ReviewDesk:
 
     def waiting(self) -> list[dict[str, Any]]:
         """Decisions in the browser's queue that were not taken yet, oldest first."""
-        queue = (st.session_state.get(REVIEW_CARD) or {}).get("queue") or []
+        queue = (st.session_state.get(self.card) or {}).get("queue") or []
         return sorted((entry for entry in queue if entry["seq"] > self.taken), key=lambda entry: entry["seq"])
 
 
@@ -236,6 +240,24 @@ def review_desk(signature: tuple[Any, ...], order: Iterable[str], start: str) ->
         cursor = desk.cursor if desk and desk.cursor in items else start
         desk = st.session_state[_DESK] = ReviewDesk(signature, items, cursor, taken)
     return desk
+
+
+def label_desk() -> Any:
+    """The label page's list (components.label_grid.LabelDesk), or None before it was laid out."""
+    return st.session_state.get(_LABEL_DESK)
+
+
+def put_label_desk(desk: ReviewDesk) -> None:
+    """Lay the label page's list out; labels that the last one took are not taken again."""
+    before = label_desk()
+    if before is not None:
+        desk.taken = before.taken
+    st.session_state[_LABEL_DESK] = desk
+
+
+def order_labels_anew() -> None:
+    """Callback: guess and order again at the label page's next drawing."""
+    label_desk().signature = ()
 
 
 def lay_out_anew() -> None:
@@ -291,6 +313,11 @@ def selected_rows(key: str) -> list[int]:
     """Places of the rows selected in the table `key`."""
     event = st.session_state.get(key) or {}
     return [int(row) for row in (event.get("selection") or {}).get("rows") or []]
+
+
+def typed(key: str) -> str:
+    """What stands in a text field now. A callback asks here: what its button was drawn with may be a key press old."""
+    return st.session_state.get(key) or ""
 
 
 def toggle(name: str) -> None:
@@ -354,14 +381,26 @@ def person() -> accounts.Person | None:
     return accounts.person_of(home(), _browser_secret())
 
 
+def signed_in() -> accounts.Person:
+    """Who is at work here.
+
+    Raises:
+        AccountError: nobody is signed in (any more).
+    """
+    found = person()
+    if found is None:
+        raise AccountError("this browser is not signed in any more", "Sign in again.")
+    return found
+
+
 def reviewer() -> str:
     """Who is judging. Alone on one's own computer nobody signs in."""
-    return _somebody().name
+    return signed_in().name
 
 
 def role() -> str:
     """What this person may do: "admin", "adjudicator" or "reviewer". Alone, everything."""
-    return _somebody().role
+    return signed_in().role
 
 
 def may(right: rights.Right) -> bool:
@@ -386,13 +425,6 @@ def address() -> str:
     """Where this browser found the studio: "http://192.168.1.5:8501"."""
     parts = urlsplit(str(st.context.url or ""))
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def _somebody() -> accounts.Person:
-    found = person()
-    if found is None:
-        raise AccountError("this browser is not signed in any more", "Sign in again.")
-    return found
 
 
 def _browser_secret() -> str | None:

@@ -48,6 +48,19 @@ def need_project() -> ProjectSummary:
     return get_project(session.home(), chosen)
 
 
+def need_labels(project: ProjectSummary) -> None:
+    """Two classes with training images; without them, an empty state that leads to them, and the page ends."""
+    if sum(entry.train > 0 for entry in project.classes) > 1:
+        return
+    text = "Two classes with a few labelled images each are the least to compare texts with pictures."
+    with empty_state("label", "Labels are missing", text):
+        if len(project.classes) < 2:
+            go_button("Add classes", "classes", "category")
+        else:
+            go_button("Label images", "label", "label")
+    st.stop()
+
+
 def demo_button(label: str, which: Demo = "ucmerced", *, primary: bool = True) -> None:
     """Open a bundled demo project (made at the first press) and go to it."""
     kind = "primary" if primary else "secondary"

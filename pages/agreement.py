@@ -113,7 +113,7 @@ def decide(project: ProjectSummary, description_id: str) -> None:
     if not session.may(rights.ADJUDICATE):
         st.caption("An adjudicator settles it, or one of you changes the verdict on the review page.")
         return
-    reason = st.text_input("Why (optional)", key=f"why_{description_id}", max_chars=300)
+    st.text_input("Why (optional)", key=f"why_{description_id}", max_chars=300)
     with st.container(horizontal=True):
         # The id is part of the buttons' names: a key pressed for this text never settles the next one.
         for verdict, icon, key in (("accept", "check_circle", "A"), ("reject", "cancel", "X")):
@@ -124,13 +124,13 @@ def decide(project: ProjectSummary, description_id: str) -> None:
                 type="primary" if verdict == "accept" else "secondary",
                 key=f"{verdict}_{description_id}",
                 on_click=settle,
-                args=(project.id, description_id, verdict, reason),
+                args=(project.id, description_id, verdict),
             )
         undo_button(project)
 
 
-def settle(project: str, description_id: str, verdict: str, reason: str) -> None:
-    home, who = session.home(), session.reviewer()
+def settle(project: str, description_id: str, verdict: str) -> None:
+    home, who, reason = session.home(), session.reviewer(), session.typed(f"why_{description_id}")
     with guard():
         session.demand(rights.ADJUDICATE)
         record_verdict(home, project, description_id, verdict, reviewer=who, reason=reason, adjudicates=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from app import session, shell
-from app.components.evidence import evidence_column, reasons_panel
+from app.components.evidence import evidence_column, evidence_of, reasons_panel
 from app.components.filters import review_filters, sent_banner
 from app.components.guard import empty_state, guard
 from app.components.progress import overview, progress_tables
@@ -34,7 +34,7 @@ def page() -> None:
         return
     undecided = view[view["verdict"] == "undecided"]
     start = (view if undecided.empty else undecided)["description_id"].iat[0]
-    desk = session.review_desk((project.id, *signature), view["description_id"], start=start)
+    desk = session.review_desk((project.id, len(seen.table), *signature), view["description_id"], start=start)
     with st.container(horizontal=True, vertical_alignment="center"):
         mode = st.segmented_control(
             "Show",
@@ -83,13 +83,8 @@ def show_table(project: ProjectSummary, seen: Seen, desk: session.ReviewDesk, na
     chosen = verdict_table(project, rows, desk.order, names, columns=columns)
     if chosen is None:
         st.caption("Select one description to see its evidence, or several to judge them in one go.")
-        return
-    (row,) = seen.records([chosen])
-    reasons, evidence = st.columns([11, 9], gap="large")
-    with reasons:
-        reasons_panel(seen, row)
-    with evidence:
-        evidence_column(project, seen, row)
+    else:
+        evidence_of(project, seen, chosen)
 
 
 def take_waiting(project: ProjectSummary) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import session, shell
 from app.components import charts
-from app.components.evidence import evidence_column, reasons_panel
+from app.components.evidence import evidence_of
 from app.components.guard import plain
 from app.components.verdict_table import page_of, verdict_table
 from app.curated import Seen, need_curation
@@ -21,23 +21,18 @@ def page() -> None:
     described = set(seen.table["class_key"].unique())
     classes = {entry.key: entry for entry in project.classes if entry.key in described}
     chosen = class_selector({key: entry.prompt_name for key, entry in classes.items()})
-    of_class = seen.of_class(chosen)
-    # Influence as it was when the sheet was laid out: verdicts change it, and rows must not jump under the hand.
-    order = seen.curation.table.loc[of_class.index, "influence"].fillna(0).sort_values(ascending=False, kind="stable")
-    desk = session.review_desk(("sheet", project.id, chosen), of_class.loc[order.index, "description_id"], start="")
+    # Influence as it is when the sheet is laid out: verdicts change it, and rows must not jump under the hand.
+    of_class = seen.curation.table[seen.curation.table["class_key"] == chosen]
+    order = of_class.sort_values("influence", ascending=False, kind="stable")["description_id"]
+    desk = session.review_desk(("sheet", project.id, len(seen.table), chosen), order, start="")
     card(classes[chosen])
-    listing, beside = st.columns([12, 8], gap="large")
-    with listing:
-        rows = seen.rows(page_of(desk.order))
-        columns = ["flag", "similarity", "z", "weight", "influence", "mine"]
-        focus = verdict_table(project, rows, desk.order, {chosen: classes[chosen].prompt_name}, columns=columns)
-    with beside:
-        if focus is None:
-            class_figures(seen, chosen)
-        else:
-            (row,) = seen.records([focus])
-            reasons_panel(seen, row)
-            evidence_column(project, seen, row)
+    rows = seen.rows(page_of(desk.order))
+    columns = ["flag", "similarity", "z", "weight", "influence", "fate", "mine"]
+    focus = verdict_table(project, rows, desk.order, {chosen: classes[chosen].prompt_name}, columns=columns)
+    if focus is None:
+        class_figures(seen, chosen)
+    else:
+        evidence_of(project, seen, focus)
 
 
 def class_selector(names: dict[str, str]) -> str:

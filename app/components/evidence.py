@@ -28,6 +28,16 @@ _ACTIONS = {
 }
 
 
+def evidence_of(project: ProjectSummary, seen: Seen, description_id: str) -> None:
+    """Everything about one description: reasons and figures on the left, pictures and history on the right."""
+    (row,) = seen.records([description_id])
+    reasons, pictures = st.columns([11, 9], gap="large")
+    with reasons:
+        reasons_panel(seen, row)
+    with pictures:
+        evidence_column(project, seen, row)
+
+
 def reasons_panel(seen: Seen, row: Mapping[str, Any]) -> None:
     """Why the description counts as it does: its fate, every rule in words, and each figure with a sentence."""
     icon = {True: "check", False: "block"}.get(row["kept"], "visibility_off")

@@ -22,7 +22,7 @@ CHOICES: dict[str, dict[str, tuple[str, Any]]] = {
         "edited": ("edited", True),
     },
     "My verdict": {
-        "none yet": ("mine", ""),
+        "none yet": ("judged", False),
         "accepted": ("mine", "accepted"),
         "rejected": ("mine", "rejected"),
         "skipped": ("mine", "skipped"),

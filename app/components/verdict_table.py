@@ -14,11 +14,12 @@ from avion_core.studio.curation import record_verdict, record_verdicts, undo
 from avion_core.studio.projects import ProjectSummary
 
 PAGE_SIZE = 100
+ROW_HEIGHT = 66  # the least at which a table breaks long texts into lines, and room for three
 _VERDICTS = {
-    "accept": ("Accept", "Accepted", "check_circle", "A"),
-    "reject": ("Reject", "Rejected", "cancel", "X"),
-    "skip": ("Skip", "Skipped", "skip_next", "S"),
-    "undecide": ("Take back", "Took back the verdicts on", "radio_button_unchecked", "T"),
+    "accept": ("Accept", "Accepted", "A"),
+    "reject": ("Reject", "Rejected", "X"),
+    "skip": ("Skip", "Skipped", "S"),
+    "undecide": ("Take back", "Took back your verdicts on", "T"),
 }
 _LEGEND = "table_legend"
 _EVERYTHING = "whole_view"
@@ -63,8 +64,8 @@ def verdict_table(
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
-        row_height=52,
-        height=min(620, 40 + 52 * max(1, len(rows))),
+        row_height=ROW_HEIGHT,
+        height=min(640, 40 + ROW_HEIGHT * max(1, len(rows))),
         column_order=["verdict", "text", *columns],
         column_config=_COLUMNS,
         alt="Descriptions with their verdicts and figures",
@@ -79,9 +80,12 @@ def page_of(ids: Sequence[str]) -> list[str]:
     pages = -(-len(ids) // PAGE_SIZE)
     if pages <= 1:
         return list(ids)
-    page = st.number_input("Page", 1, pages, 1, key="page", bind="query-params", width=140, on_change=_new_page)
-    first = (page - 1) * PAGE_SIZE
-    st.caption(f"{first + 1:,} to {min(first + PAGE_SIZE, len(ids)):,} of {len(ids):,}")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        page = st.number_input(
+            "Page", 1, pages, 1, key="page", bind="query-params", width=130, on_change=session.forget_selection
+        )
+        first = (page - 1) * PAGE_SIZE
+        st.caption(f"Descriptions {first + 1:,} to {min(first + PAGE_SIZE, len(ids)):,} of {len(ids):,}")
     return list(ids[first : first + PAGE_SIZE])
 
 
@@ -94,13 +98,12 @@ def _bar(
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         everything = st.toggle(
-            f"All {len(whole):,} of this view", key=_EVERYTHING, help="Else the verdict is for the selected rows."
+            f"All {len(whole):,}", key=_EVERYTHING, help="Judge the whole view, whatever is selected."
         )
         ids = tuple(whole) if everything else chosen
-        for verdict, (label, _, icon, shortcut) in _VERDICTS.items():
+        for verdict, (label, _, shortcut) in _VERDICTS.items():
             st.button(
                 f"{label} {len(ids):,}" if ids else label,
-                icon=f":material/{icon}:",
                 shortcut=shortcut,
                 key=f"bulk_{verdict}",
                 type="primary" if verdict == "accept" else "secondary",
@@ -110,7 +113,6 @@ def _bar(
             )
         st.button(
             "Edit",
-            icon=":material/edit:",
             shortcut="E",
             key="bulk_edit",
             disabled=len(ids) != 1,
@@ -118,7 +120,7 @@ def _bar(
             args=(session.Asked("edit", ids, selection),),
         )
         undo_button(project)
-        st.button("Keys", icon=":material/help:", shortcut="H", on_click=session.toggle, args=(_LEGEND,))
+        st.button("Keys", shortcut="H", on_click=session.toggle, args=(_LEGEND,))
     if session.shown(_LEGEND):
         st.caption(
             "Select rows at their left edge (Shift for a range), or take the whole view. **A** accepts, **X** rejects, "
@@ -131,37 +133,41 @@ def _bar(
 def _confirm(project: ProjectSummary, asked: session.Asked, rows: pd.DataFrame) -> None:
     with st.container(border=True):
         if asked.verdict == "edit":
+            label = "Save"
             now = rows.loc[rows["description_id"] == asked.ids[0], "text"]
-            text = st.text_area("New wording", value=next(iter(now), ""), key=f"wording_{asked.batch}")
-            label, args = "Save", (project.id, asked, "", text)
+            st.text_area("New wording", value=next(iter(now), ""), key=_words(asked))
         else:
             word = _VERDICTS[asked.verdict][0]
             label = f"{word} {len(asked.ids):,}"
             st.markdown(f"**{word}: {len(asked.ids):,} descriptions?** One undo takes them all back.")
-            reason = st.text_input("Why (optional)", key=f"why_{asked.batch}", max_chars=300)
-            args = (project.id, asked, reason, None)
+            st.text_input("Why (optional)", key=_words(asked), max_chars=300)
         with st.container(horizontal=True):
-            st.button(label, type="primary", shortcut="Enter", key="bulk_confirm", on_click=_decide, args=args)
+            decide = (project.id, asked)
+            st.button(label, type="primary", shortcut="Enter", key="bulk_confirm", on_click=_decide, args=decide)
             st.button("Cancel", shortcut="Esc", key="bulk_cancel", on_click=session.ask_verdict, args=(None,))
+
+
+def _words(asked: session.Asked) -> str:
+    return f"words_{asked.batch}"
 
 
 def _ask(project: str, verdict: str, ids: tuple[str, ...], batch: str) -> None:
     """One description is judged at once; several after a question that names their number."""
     asked = session.Asked(verdict, ids, batch)
     if len(ids) == 1:
-        _decide(project, asked, "", None)
+        _decide(project, asked)
     else:
         session.ask_verdict(asked)
 
 
-def _decide(project: str, asked: session.Asked, reason: str, text: str | None) -> None:
-    home, who = session.home(), session.reviewer()
+def _decide(project: str, asked: session.Asked) -> None:
+    home, who, words = session.home(), session.reviewer(), session.typed(_words(asked))
     with guard():
         if asked.verdict == "edit":
-            record_verdict(home, project, asked.ids[0], "edit", reviewer=who, text=text, token=f"{asked.batch}-edit")
+            record_verdict(home, project, asked.ids[0], "edit", reviewer=who, text=words, token=f"{asked.batch}-edit")
             did = "Edited"
         else:
-            record_verdicts(home, project, asked.ids, asked.verdict, reviewer=who, reason=reason, batch=asked.batch)
+            record_verdicts(home, project, asked.ids, asked.verdict, reviewer=who, reason=words, batch=asked.batch)
             did = _VERDICTS[asked.verdict][1]
         session.say_after_rerun(f"{did} {counted(len(asked.ids))} · U undoes it")
     session.forget_selection()
@@ -169,7 +175,7 @@ def _decide(project: str, asked: session.Asked, reason: str, text: str | None) -
 
 def undo_button(project: ProjectSummary) -> None:
     """Undo one's newest decision that still holds, a bulk one as a whole."""
-    st.button("Undo", icon=":material/undo:", shortcut="U", on_click=_undo, args=(project.id,))
+    st.button("Undo", shortcut="U", on_click=_undo, args=(project.id,))
 
 
 def _undo(project: str) -> None:
@@ -184,10 +190,6 @@ def _undo(project: str) -> None:
 def counted(number: int) -> str:
     """A number of descriptions in words."""
     return "1 description" if number == 1 else f"{number:,} descriptions"
-
-
-def _new_page() -> None:
-    session.forget_selection()
 
 
 _COLUMNS = {

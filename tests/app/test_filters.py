@@ -1,0 +1,116 @@
+"""Filters and orders of the review: which descriptions pass, and which come first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from app.components.filters import CHOICES, ORDERS, Z_TOP, fitting
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "description_id": ["d0", "d1", "d2", "d3"],
+            "class_key": ["forest", "forest", "beach", "beach"],
+            "text": ["Aerial view of a forest", "Trees along the road", "A sandy beach, aerial view", "Sand"],
+            "verdict": ["accepted", "rejected", "undecided", "undecided"],
+            "mine": ["accepted", "", "skipped", ""],
+            "judged": [True, False, True, False],
+            "edited": [False, True, False, False],
+            "flag": [True, False, True, False],
+            "rule_positive": [True, False, True, False],
+            "rule_negative": [True, False, True, True],
+            "rule_words": [True, True, True, False],
+            "kept": [True, False, True, None],
+            "conflict": [False, True, False, False],
+            "at_odds": [False, False, True, False],
+            "matters": [True, False, True, False],
+            "z": [0.5, 2.9, 14.0, float("nan")],
+            "weight": [0.021, 0.0, 0.3, float("nan")],
+            "influence": [0.4, 0.0, 2.0, float("nan")],
+            "similarity": [0.3, 0.1, 0.4, 0.2],
+        }
+    )
+
+
+def passing(table: pd.DataFrame, *args: Any, **filters: Any) -> list[str]:
+    return fitting(table, *args, **filters)["description_id"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "choice", "expected"),
+    [
+        ("Verdict", "undecided", ["d2", "d3"]),
+        ("Verdict", "edited", ["d1"]),
+        ("My verdict", "none yet", ["d1", "d3"]),
+        ("My verdict", "skipped", ["d2"]),
+        ("RS-Flag", "not flagged", ["d1", "d3"]),
+        ("Broken rule", "no overhead term", ["d1", "d3"]),
+        ("Broken rule", "ground-level term", ["d1"]),
+        ("Broken rule", "too short or long", ["d3"]),
+        ("Fate", "kept", ["d0", "d2"]),
+        ("Fate", "out", ["d1"]),
+        ("Disagreement", "between reviewers", ["d1"]),
+        ("Disagreement", "between flag and z", ["d2"]),
+        ("Worth a verdict", "could change a prediction", ["d0", "d2"]),
+    ],
+)
+def test_each_choice_lets_its_own_pass(name: str, choice: str, expected: list[str], table: pd.DataFrame) -> None:
+    assert passing(table, dict([CHOICES[name][choice]])) == expected
+
+
+def test_filters_add_up(table: pd.DataFrame) -> None:
+    assert passing(table, {"class_key": "beach", "verdict": "undecided"}, words="sand -beach") == ["d3"]
+    assert passing(table, {"class_key": "beach"}, ids=["d0", "d3"]) == ["d3"]
+
+
+@pytest.mark.parametrize(
+    ("z_range", "expected"),
+    [
+        ((0.0, Z_TOP), ["d0", "d1", "d2", "d3"]),
+        ((2.0, 5.0), ["d1"]),
+        ((2.0, Z_TOP), ["d1", "d2"]),
+        ((0.0, 1.0), ["d0"]),
+    ],
+)
+def test_the_top_of_the_z_range_stands_for_more(z_range: tuple, expected: list[str], table: pd.DataFrame) -> None:
+    assert passing(table, {}, z_range) == expected
+
+
+def test_weights_are_percent(table: pd.DataFrame) -> None:
+    assert passing(table, {}, weight_range=(2.0, 5.0)) == ["d0"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("AERIAL", ["d0", "d2"]),
+        ("aerial beach", ["d2"]),
+        ('"view of"', ["d0"]),
+        ('-"aerial view"', ["d1", "d3"]),
+        ("(a|b", []),
+    ],
+)
+def test_search_takes_words_phrases_and_what_must_not_occur(
+    words: str, expected: list[str], table: pd.DataFrame
+) -> None:
+    assert passing(table, {}, words=words) == expected
+
+
+@pytest.mark.parametrize(
+    ("order", "first"),
+    [
+        ("most uncertain", "d1"),
+        ("most influence", "d2"),
+        ("best match", "d2"),
+        ("worst match", "d1"),
+        ("by class", "d2"),
+    ],
+)
+def test_orders(order: str, first: str, table: pd.DataFrame) -> None:
+    ranks = ORDERS[order](table, 3.0)
+    assert table["description_id"][ranks.sort_values(kind="stable").index[0]] == first

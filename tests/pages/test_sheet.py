@@ -1,0 +1,167 @@
+"""The class sheet and the review's table: many descriptions at once, judged in one go and undone in one go."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from avion_core.studio.agreement import set_blind
+from avion_core.studio.candidates import read_candidates
+from avion_core.studio.curation import curation_table, history, my_verdicts, record_verdict
+from avion_core.studio.home import Home
+from avion_core.studio.projects import get_project
+from tests.app.tiny_home import CLASSES, NAME, TEXTS
+from tests.pages.conftest import Open, all_text, settle
+
+
+def table(app: AppTest):
+    """The descriptions as shown."""
+    return next(frame.value for frame in app.dataframe if "text" in frame.value.columns)
+
+
+def select(app: AppTest, *rows: int) -> AppTest:
+    key = f"descriptions_{app.session_state['_selection_name']}"
+    app.session_state[key] = {"selection": {"rows": list(rows), "columns": []}}
+    return settle(app.run())
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return settle(next(button for button in app.button if button.label == label).click().run())
+
+
+def verdicts(home: Home) -> dict[str, str]:
+    candidates = read_candidates(home, get_project(home, NAME).id)
+    decided = candidates[candidates["verdict"] != "undecided"]
+    return dict(zip(decided["text"], decided["verdict"], strict=True))
+
+
+def test_a_class_by_influence(home: Home, open_page: Open) -> None:
+    app = open_page("sheet", sheet_class="SeaLake")
+    assert app.selectbox(key="sheet_class_selector").value == "SeaLake"
+    shown = table(app)
+    assert len(shown) == TEXTS
+    assert set(shown["class"]) == {"sea or lake"}
+    assert shown["influence"].is_monotonic_decreasing
+    assert {metric.label: metric.value for metric in app.metric}["Judged"] == f"0 of {TEXTS}"
+
+
+def test_the_next_class_is_a_button_away(home: Home, open_page: Open) -> None:
+    app = press(open_page("sheet", sheet_class="Forest"), "Next class")
+    assert app.query_params["sheet_class"] == "Residential"
+    app = press(app, "Previous class")
+    assert app.query_params["sheet_class"] == "Forest"
+
+
+def test_one_selected_description_shows_its_evidence(home: Home, open_page: Open) -> None:
+    app = select(open_page("sheet", sheet_class="Forest"), 2)
+    text = all_text(app)
+    assert "Training images it matches best" in text
+    assert "Nearest text of another class" in text
+    assert "Similarity &ensp;**" in text
+    app = press(app, "Accept 1")  # one description needs no confirmation
+    assert len(verdicts(home)) == 1
+
+
+def test_a_bulk_verdict_names_its_number_and_is_undone_as_one(home: Home, open_page: Open) -> None:
+    app = select(open_page("review", view="table"), 0, 1, 2)
+    chosen = table(app)["text"].head(3).tolist()
+    app = press(app, "Reject 3")
+    assert "Reject: 3 descriptions?" in all_text(app)
+    assert verdicts(home) == {}
+    app.text_input(key=next(field.key for field in app.text_input if field.key.startswith("words_"))).set_value("vague")
+    app = press(app, "Reject 3")
+    assert verdicts(home) == dict.fromkeys(chosen, "rejected")
+    assert set(read_candidates(home, get_project(home, NAME).id).query("verdict == 'rejected'")["reason"]) == {"vague"}
+    assert table(app)["text"].head(3).tolist() == chosen  # the list stays as it was laid out
+    app = press(app, "Undo")
+    assert verdicts(home) == {}
+
+
+def test_a_bulk_verdict_can_be_called_off(home: Home, open_page: Open) -> None:
+    app = press(select(open_page("review", view="table"), 0, 1), "Accept 2")
+    app = press(app, "Cancel")
+    assert "descriptions?" not in all_text(app)
+    assert verdicts(home) == {}
+
+
+def test_the_whole_view_in_one_go(home: Home, open_page: Open) -> None:
+    app = open_page("review", view="table", **{"class": "forest"})
+    app = settle(app.toggle(key="whole_view").set_value(True).run())
+    app = press(press(app, f"Accept {TEXTS}"), f"Accept {TEXTS}")
+    assert list(verdicts(home).values()) == ["accepted"] * TEXTS
+
+
+def test_skips_in_bulk_can_be_cleared(home: Home, open_page: Open) -> None:
+    app = press(press(select(open_page("review", view="table"), 0, 1), "Skip 2"), "Skip 2")
+    assert list(my_verdicts(home, NAME, "me").values()) == ["skipped"] * 2
+    app = open_page("review", view="table", mine="skipped")
+    assert len(table(app)) == 2
+    app = settle(app.toggle(key="whole_view").set_value(True).run())
+    app = press(press(app, "Take back 2"), "Take back 2")
+    assert set(my_verdicts(home, NAME, "me").values()) == {"undecided"}
+    assert "No description fits" in all_text(open_page("review", view="table", mine="skipped"))
+
+
+def test_the_selected_description_can_be_edited(home: Home, open_page: Open) -> None:
+    app = press(select(open_page("sheet", sheet_class="Forest"), 0), "Edit")
+    (wording,) = app.text_area
+    before = wording.value
+    wording.set_value(f"{before} Seen from above.")
+    app = press(app, "Save")
+    edited = read_candidates(home, get_project(home, NAME).id).query("edited")
+    assert edited["text"].tolist() == [f"{before} Seen from above."]
+    assert edited["original"].tolist() == [before]
+
+
+def test_the_legend_is_a_key_away(home: Home, open_page: Open) -> None:
+    app = open_page("sheet")
+    assert "Shift for a range" not in all_text(app)
+    assert "Shift for a range" in all_text(press(app, "Keys"))
+
+
+def test_progress_per_class_and_per_person(home: Home, open_page: Open) -> None:
+    items = curation_table(home, NAME).table["description_id"].tolist()
+    for item in items[:3]:
+        record_verdict(home, NAME, item, "accept", reviewer="ana")
+    app = open_page("review")
+    app.session_state["review_progress"] = True
+    app = settle(app.run())
+    people = next(frame.value for frame in app.dataframe if "reviewer" in frame.value.columns)
+    assert people.to_dict("records") == [{"reviewer": "ana", "accepted": 3, "rejected": 0, "edited": 0, "skipped": 0}]
+    classes = next(frame.value for frame in app.dataframe if "judged" in frame.value.columns)
+    assert classes["accepted"].sum() == 3
+    assert len(classes) == len(CLASSES)
+
+
+def test_a_blind_review_hides_what_others_said_until_one_has_decided(home: Home, open_page: Open) -> None:
+    item = curation_table(home, NAME).table["description_id"].iloc[0]
+    record_verdict(home, NAME, item, "reject", reviewer="ana", reason="not from above")
+    set_blind(home, NAME, True, "me")
+    app = open_page("review", ids=item)
+    text = all_text(app)
+    assert "this review is blind" in text
+    assert "ana" not in text.split()
+    assert "not from above" not in text
+    assert not app.selectbox(key="judged_by").options[1:]
+    record_verdict(home, NAME, item, "accept", reviewer="me")
+    text = all_text(open_page("review", ids=item))
+    assert "not from above" in text
+    assert len(history(home, NAME, item)) == 2
+
+
+@pytest.mark.parametrize("state", ["open", "done"])
+def test_the_meter_says_whether_going_on_could_pay(state: str, home: Home, open_page: Open) -> None:
+    curation = curation_table(home, NAME)
+    if state == "done":
+        for item in curation.table["description_id"]:
+            record_verdict(home, NAME, item, "accept", reviewer="me")
+        assert not [button for button in open_page("review").button if button.key == "what_matters"]
+        return
+    matter = int(curation.table["matters"].sum())
+    app = open_page("review")
+    buttons = [button for button in app.button if button.key == "what_matters"]
+    assert len(buttons) == (matter > 0)
+    if buttons:
+        app = settle(buttons[0].click().run())
+        assert app.selectbox(key="worth").value == "could change a prediction"
+        assert app.selectbox(key="order").value == "most influence"
