@@ -72,7 +72,8 @@ def merge_histories(session: Session, project_id: str, histories: Mapping[str, S
     taken_back: set[int] = set()
     for number, token, undoes in rows:
         places[travelling(token, project_id)] = number
-        taken_back.add(undoes)
+        if undoes is not None:
+            taken_back.add(undoes)
     fresh: list[tuple[str, PastDecision]] = []
     seen: set[str] = set()
     for description_id, decision in _by_date(histories):

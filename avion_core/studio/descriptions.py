@@ -85,27 +85,9 @@ def import_descriptions(
         NotFoundError: no such project.
         DescriptionError: the file cannot be used.
     """
-    with reading(home.engine) as session:
-        project_id = rows.find_project(session, project).id
-        class_names = rows.prompt_names(session, project_id)
-        known = {row.description_id: row.class_key for row in rows.descriptions_of(session, project_id)}
-        merged_into = {old: new for old, new in successors(session, project_id).items() if new}
-    # The file is read outside of any transaction: a long one must not keep others from writing.
-    result = read_descriptions(
-        Path(path).expanduser(),
-        {**dict(zip(merged_into, merged_into, strict=True)), **class_names},
-        split_sentences=split_sentences,
-        writer=writer,
-        known=known,
-    )
-    result = replace(
-        result,
-        descriptions=[
-            replace(found, class_key=merged_into.get(found.class_key, found.class_key)) for found in result.descriptions
-        ],
-    )
+    project_id, _, result = read_for(home, project, path, split_sentences=split_sentences, writer=writer)
     with writing(home.engine) as session:
-        report = _bring_in(session, project_id, result, written=not preview)
+        report = bring_in(session, project_id, result, written=not preview)
         if preview:
             session.rollback()
         elif report.changes:
@@ -133,7 +115,40 @@ def import_upload(
         )
 
 
-def _bring_in(session: Session, project_id: str, result: ImportResult, *, written: bool) -> ImportReport:
+def read_for(
+    home: Home, project: str, path: Path, *, split_sentences: bool = False, writer: str | None = None
+) -> tuple[str, dict[str, str], ImportResult]:
+    """A file as this project understands it, read outside of any transaction: a long one must not keep others waiting.
+
+    Returns:
+        The project's id; description id -> class key of what it holds; and what the file holds, each text under the
+        class that it belongs to now.
+
+    Raises:
+        NotFoundError: no such project.
+        DescriptionError: the file cannot be used.
+    """
+    with reading(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        class_names = rows.prompt_names(session, project_id)
+        known = {row.description_id: row.class_key for row in rows.descriptions_of(session, project_id)}
+        merged_into = {old: new for old, new in successors(session, project_id).items() if new}
+    result = read_descriptions(
+        Path(path).expanduser(),
+        {**{old: old for old in merged_into}, **class_names},
+        split_sentences=split_sentences,
+        writer=writer,
+        known=known,
+    )
+    moved = [
+        replace(found, class_key=merged_into[found.class_key]) if found.class_key in merged_into else found
+        for found in result.descriptions
+    ]
+    return project_id, known, replace(result, descriptions=moved)
+
+
+def bring_in(session: Session, project_id: str, result: ImportResult, *, written: bool) -> ImportReport:
+    """Add what the project lacks, and say what that was; `written` goes into the report."""
     there = rows.descriptions_of(session, project_id)
     ids = {row.description_id for row in there}
     # A text may be here under another id: its class was renamed on one of the two sides.

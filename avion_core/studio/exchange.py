@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -185,7 +185,9 @@ def _scores(home: Home, project: str, progress: Progress | None) -> tuple[dict[s
 
 
 def _plain(value: Any) -> Any:
-    """A cell as JSON has it: no NumPy types, null for what is no number."""
+    """A cell as JSON has it: lists as such, no NumPy types, null for what is no number."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [dict(entry) for entry in value]
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -110,7 +111,8 @@ def pack_project(
                 if progress is not None:
                     progress(done, len(manifest), "packing images")
         if features:
-            embeddings = _add_features(archive, home, set(manifest["image_id"]), _texts(tables))
+            images_as_they_are = {image_id: image_id for image_id in manifest["image_id"]}
+            embeddings = add_features(archive, home, images_as_they_are, texts_of(tables))
     return Packed(
         path=Path(path).expanduser().absolute(),
         bytes=Path(path).expanduser().stat().st_size,
@@ -137,43 +139,54 @@ def unpack_project(
         DataError: a file that is no sound pack, of a newer AVION Studio, or too large for the disk; or the name is
             taken.
     """
-    staging = home.path / f"unpacking-{uuid.uuid4().hex[:12]}"
     with Archive(path, KIND, FORMAT) as archive:
-        if str(archive.about.get("schema", "")) > SCHEMA:
-            way_out = "Update AVION Studio (pip install --upgrade avion-studio)."
-            raise DataError("the pack was made by a newer AVION Studio, schema", way_out, value=archive.about["schema"])
-        tables = {
-            entry.removeprefix("tables/").removesuffix(".jsonl"): _rows(archive.read(entry), entry)
-            for entry in archive.files
-            if entry.startswith("tables/")
-        }
-        if not {"project/manifest.parquet", "project/splits.json"} <= archive.files.keys():
-            raise DataError("the pack lacks the project's manifest or splits", "Pack it again.", value=Path(path).name)
-        wanted = name or str((tables.get("projects") or [{}])[0].get("name", ""))
-        with reading(home.engine) as session:
+        return take_in(home, archive, name, who, progress)
+
+
+def take_in(
+    home: Home, archive: Archive, name: str | None, who: str, progress: Progress | None = None
+) -> ProjectSummary:
+    """Write the project that an archive holds: its rows, its folder, and what lies beside them.
+
+    Raises:
+        DataError: as `unpack_project`.
+    """
+    if str(archive.about.get("schema", "")) > SCHEMA:
+        way_out = "Update AVION Studio (pip install --upgrade avion-studio)."
+        raise DataError("the pack was made by a newer AVION Studio, schema", way_out, value=archive.about["schema"])
+    tables = {
+        entry.removeprefix("tables/").removesuffix(".jsonl"): _rows(archive.read(entry), entry)
+        for entry in archive.files
+        if entry.startswith("tables/")
+    }
+    if not {"project/manifest.parquet", "project/splits.json"} <= archive.files.keys():
+        raise DataError("the pack lacks the project's manifest or splits", "Pack it again.", value=archive.path.name)
+    wanted = name or str((tables.get("projects") or [{}])[0].get("name", ""))
+    with reading(home.engine) as session:
+        rows.refuse_taken_name(session, wanted)
+    staging = home.path / f"unpacking-{uuid.uuid4().hex[:12]}"
+    try:
+        for part in ("project", "runs", "images", "features"):
+            archive.unpack(f"{part}/", staging / part, progress)
+        _refuse_paths_outside(staging / "project" / "manifest.parquet")
+        with writing(home.engine) as session:
             rows.refuse_taken_name(session, wanted)
-        try:
-            for part in ("project", "runs", "images", "features"):
-                archive.unpack(f"{part}/", staging / part, progress)
-            _refuse_paths_outside(staging / "project" / "manifest.parquet")
-            with writing(home.engine) as session:
-                rows.refuse_taken_name(session, wanted)
-                project_id, runs = write_rows(session, tables, wanted)
-                row = rows.find_project(session, project_id)
-                folder = home.project_folder(project_id)
-                if archive.about.get("images"):
-                    os.replace(staging / "images", staging / "project" / "images")
-                    row.image_root = str(folder / "images")
-                journal.note(session, project_id, "project", f"Unpacked from {Path(path).name}.", who)
-                # Inside the transaction: a project that is in the database has its files.
-                _move(staging / "project", folder)
-                for old, new in runs.items():
-                    if (staging / "runs" / old).is_dir():
-                        _move(staging / "runs" / old, home.run_folder(new))
-                _add_shards(staging / "features", home.features.folder)
-                redirect_runs(home, list(runs.values()), row)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            project_id, runs = write_rows(session, tables, wanted)
+            row = rows.find_project(session, project_id)
+            folder = home.project_folder(project_id)
+            if archive.about.get("images"):
+                os.replace(staging / "images", staging / "project" / "images")
+                row.image_root = str(folder / "images")
+            journal.note(session, project_id, "project", f"Unpacked from {archive.path.name}.", who)
+            # Inside the transaction: a project that is in the database has its files.
+            _move(staging / "project", folder)
+            for old, new in runs.items():
+                if (staging / "runs" / old).is_dir():
+                    _move(staging / "runs" / old, home.run_folder(new))
+            _add_shards(staging / "features", home.features.folder)
+            redirect_runs(home, list(runs.values()), row)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
     return get_project(home, project_id)
 
 
@@ -196,24 +209,40 @@ def _add_folder(archive: ArchiveWriter, name: str, folder: Path) -> None:
             archive.add_file(f"{name}/{inside}", file)
 
 
-def _texts(tables: dict[str, list[dict[str, Any]]]) -> set[str]:
+def texts_of(tables: Mapping[str, list[dict[str, Any]]]) -> set[str]:
+    """Every text that descriptions have or had."""
     return {row["text"] for row in (*tables["descriptions"], *tables["verdicts"])}
 
 
-def _add_features(archive: ArchiveWriter, home: Home, images: set[str], texts: set[str]) -> int:
-    """Add the rows of these images and texts, whatever models and recipes made them; returns how many rows."""
-    from avion_core.features.shards import FeatureStore, Space, content_key
+def add_features(
+    archive: ArchiveWriter,
+    home: Home,
+    images: Mapping[str, str],
+    texts: set[str],
+    facts: Callable[[dict[str, str]], dict[str, str] | None] = dict,
+) -> int:
+    """Add the embeddings of images and texts, whatever models made them; returns how many.
 
-    keys = sorted(images | {content_key(text) for text in texts})
+    Args:
+        images: image id here -> image id in the pack.
+        facts: what made a space's rows (see `FeatureStore.space`) -> the same as the pack shall say it, or None to
+            leave the space out.
+    """
+    from avion_core.features.shards import FeatureStore, content_key
+
+    names = {**images, **{content_key(text): content_key(text) for text in texts}}
     count = 0
     with tempfile.TemporaryDirectory(prefix="packing-", dir=home.path) as folder:
         chosen = FeatureStore(Path(folder))
         for space in home.features.spaces():
-            missing = set(space.missing(keys))
-            found = [key for key in keys if key not in missing]
+            told = facts(space.facts)
+            if told is None:
+                continue
+            missing = set(space.missing(names))
+            found = [key for key in names if key not in missing]
             for start in range(0, len(found), _ROWS_A_SHARD):
                 part = found[start : start + _ROWS_A_SHARD]
-                Space(chosen.folder / space.folder.name, space.dim, space.facts).write(part, space.read(part))
+                chosen.space(space.dim, **told).write([names[key] for key in part], space.read(part))
             count += len(found)
         _add_folder(archive, "features", chosen.folder)
     return count

@@ -398,6 +398,14 @@ class TestTwoStudios:
         self.meet(one, two)
         assert next(iter(standing(*one).values())) == ("From bob.", "undecided", False)
 
+    def test_a_decision_that_was_taken_back_there_is_taken_back_here(self, copies):
+        one, two = copies
+        decide(*one, 1, "accept", "ann")
+        decide(*two, 0, "accept", "bob")
+        undo(*two, "bob")
+        assert self.meet(one, two).decisions.added == 2
+        assert [entry[1] for entry in standing(*one).values()] == ["undecided", "accepted"]
+
     def test_an_undo_on_both_sides_is_one_undo(self, copies):
         one, two = copies
         decide(*one, 0, "accept", "ann")
