@@ -6,11 +6,12 @@ A person's verdict wins over the rules: rejected is out; accepted is kept whatev
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from avion_core.config import PrototypesConfig
-from avion_core.prototypes.robust_z import NO_SPREAD_REACH, RobustZ, robust_z
+from avion_core.prototypes.robust_z import NO_SPREAD_REACH, RobustZ, RobustZRows, robust_z_rows
 
 
 @dataclass(frozen=True)
@@ -38,25 +39,47 @@ def select(similarity: np.ndarray, flag: np.ndarray, verdict: np.ndarray, config
     Args:
         similarity: (K,) float. flag: (K,) bool, RS-Flag. verdict: (K,) "accepted", "rejected" or "undecided".
     """
+    if not len(similarity):
+        return _nothing([])
     accepted, rejected = verdict == "accepted", verdict == "rejected"
-    refused = ~flag & ~accepted & (config.selective and config.flag_mode == "hard")
-    in_play = ~rejected & ~refused
+    tried = try_verdicts(similarity, flag, accepted[None], rejected[None], config)
+    in_play = tried.in_play[0]
     if not in_play.any():
         return _nothing([_why_out(bool(out)) for out in rejected])
-
-    z = robust_z(similarity, config.z_mode, config.zeta, in_play)
-    kept = z.kept | accepted if config.selective else in_play
-    weights = np.zeros(len(similarity))
-    if kept.any():  # z <= 1 holds for half of the texts, but a smaller zeta can cut them all
-        weights[kept] = _weights(similarity[kept], (flag | accepted)[kept], config)
-    count = int(in_play.sum())
+    z = RobustZ(*(figures[0] for figures in tried.z))
+    kept, count = tried.kept[0], int(in_play.sum())
     why = [
         _why_in_play(float(similarity[j]), float(z.z[j]), bool(kept[j]), bool(accepted[j]), z, count, config)
         if in_play[j]
         else _why_out(bool(rejected[j]))
         for j in range(len(similarity))
     ]
-    return Selection(z, kept, weights, why)
+    return Selection(z, kept, tried.weights[0], why)
+
+
+class Tried(NamedTuple):
+    """What R sets of verdicts on the K descriptions of one class come to; in_play, kept and weights are (R, K)."""
+
+    in_play: np.ndarray
+    z: RobustZRows
+    kept: np.ndarray
+    weights: np.ndarray
+
+
+def try_verdicts(
+    similarity: np.ndarray, flag: np.ndarray, accepted: np.ndarray, rejected: np.ndarray, config: PrototypesConfig
+) -> Tried:
+    """`select` for many sets of verdicts at once, without the sentences.
+
+    Args:
+        similarity: (K,) float. flag: (K,) bool. accepted, rejected: (R, K) bool.
+    """
+    refused = ~flag & ~accepted & (config.selective and config.flag_mode == "hard")
+    in_play = ~rejected & ~refused
+    z = robust_z_rows(np.asarray(similarity, dtype=np.float64), config.z_mode, config.zeta, in_play)
+    # z <= 1 holds for half of the texts, but a smaller zeta can cut them all.
+    kept = (z.kept | accepted) & in_play if config.selective else in_play
+    return Tried(in_play, z, kept, _weights(similarity, flag | accepted, kept, config))
 
 
 def template_only(count: int) -> Selection:
@@ -68,13 +91,14 @@ def _nothing(why: list[str]) -> Selection:
     return Selection(None, np.zeros(len(why), dtype=bool), np.zeros(len(why)), why)
 
 
-def _weights(similarity: np.ndarray, flag: np.ndarray, config: PrototypesConfig) -> np.ndarray:
-    """w_j = softmax(beta * s_j + gamma * flag_j), or the same weight for all without selection."""
-    if not config.selective:
-        return np.full(len(similarity), 1.0 / len(similarity))
-    logits = config.beta * similarity + config.gamma * flag
-    weights = np.exp(logits - logits.max())
-    return weights / weights.sum()
+def _weights(similarity: np.ndarray, flag: np.ndarray, kept: np.ndarray, config: PrototypesConfig) -> np.ndarray:
+    """w_j = softmax(beta * s_j + gamma * flag_j) over each row's kept, or 1 / n without selection: (R, K)."""
+    logits = config.beta * similarity + config.gamma * flag if config.selective else np.zeros(flag.shape)
+    logits = np.where(kept, logits, -np.inf)
+    highest = logits.max(axis=1, keepdims=True, initial=-np.inf)
+    parts = np.exp(logits - np.where(np.isfinite(highest), highest, 0.0))
+    total = parts.sum(axis=1, keepdims=True)
+    return np.divide(parts, total, out=parts, where=total > 0)
 
 
 def _why_out(rejected: bool) -> str:

@@ -21,6 +21,7 @@ from torch.nn.functional import normalize
 from avion_core.config import PrototypesConfig
 from avion_core.descriptions.rs_flag import RuleSet
 from avion_core.errors import PrototypeError
+from avion_core.prototypes.ranking import rank
 from avion_core.prototypes.selection import Selection, select, template_only
 
 TOLD = ("reasons", "hits")
@@ -253,9 +254,7 @@ def prototype_accuracy(vectors: Tensor, features: Tensor, labels: Tensor) -> flo
     """
     if len(features) == 0:
         raise PrototypeError("there is no image to measure on", "Label images that are not training shots.")
-    scores = (features.float() @ vectors.float().T).masked_fill(vectors.norm(dim=1) == 0, float("-inf"))  # (N, C)
-    hits = scores.argmax(dim=1) == torch.as_tensor(labels, device=scores.device)
-    return 100.0 * hits.double().mean().item()
+    return rank(features.float(), vectors.float()).accuracy(torch.as_tensor(labels, device=features.device))
 
 
 def leave_one_out_influence(prototypes: TextPrototypes, embeddings: Tensor) -> np.ndarray:

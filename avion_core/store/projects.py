@@ -91,6 +91,19 @@ def descriptions_of(session: Session, project_id: str) -> list[Description]:
     )
 
 
+def candidates_of(session: Session, project_id: str, description_id: str | None = None) -> list[tuple[str, ...]]:
+    """Id, class key, text, writer, model and parent of each candidate (or of one), by class and in the order of import.
+
+    Plain columns: 50,000 objects would take seconds.
+    """
+    names = ("description_id", "class_key", "text", "writer", "model", "parent")
+    query = select(*(getattr(Description, name) for name in names)).where(Description.project_id == project_id)
+    if description_id is not None:
+        query = query.where(Description.description_id == description_id)
+    query = query.order_by(Description.class_key, Description.created_at, Description.description_id)
+    return [tuple(row) for row in session.execute(query)]
+
+
 def count_descriptions(session: Session, project_id: str) -> int:
     """How many candidates a project holds."""
     query = select(func.count()).select_from(Description).where(Description.project_id == project_id)

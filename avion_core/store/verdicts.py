@@ -276,6 +276,30 @@ def together(decisions: Sequence[Vote]) -> CurrentVerdict:
     )
 
 
+class Mark(NamedTuple):
+    """How far somebody has read a project's verdicts: the newest row, and how many rows there were."""
+
+    newest: int
+    rows: int
+
+
+def mark(session: Session, project_id: str) -> Mark:
+    """The end of a project's verdicts."""
+    query = select(func.max(Verdict.id), func.count()).where(Verdict.project_id == project_id)
+    newest, count = session.execute(query).one()
+    return Mark(newest or 0, count)
+
+
+def decided_since(session: Session, project_id: str, since: Mark) -> list[str] | None:
+    """Descriptions with rows newer than a mark.
+
+    None when the rows do not add up: with several writers a database may show a row before one of a lower number.
+    """
+    query = select(Verdict.description_id).where(Verdict.project_id == project_id, Verdict.id > since.newest)
+    found = list(session.scalars(query))
+    return list(dict.fromkeys(found)) if since.rows + len(found) == mark(session, project_id).rows else None
+
+
 def history(session: Session, project_id: str, description_id: str) -> list[Verdict]:
     """Every row about one description, the oldest first, skips and undos with them."""
     query = select(Verdict).where(Verdict.project_id == project_id, Verdict.description_id == description_id)

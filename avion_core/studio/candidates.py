@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from avion_core.store import projects as rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
-from avion_core.store.verdicts import current_verdicts
+from avion_core.store.verdicts import CurrentVerdict, current_verdicts
 
 COLUMNS = (
     "description_id",
@@ -23,36 +25,38 @@ COLUMNS = (
     "reason",
     "conflict",
 )
+STANDING = ("text", "verdict", "edited", "reviewer", "reason", "conflict")
+"""The columns that a verdict can change."""
 
 
-def read_candidates(home: Home, project_id: str) -> pd.DataFrame:
-    """One row per description, by class.
+def read_candidates(home: Home, project_id: str, description_id: str | None = None) -> pd.DataFrame:
+    """One row per description (or the one asked for), by class.
 
     Columns: description_id, class_key, text (as it reads now), verdict ("accepted", "rejected" or "undecided"),
     writer, model, original (as imported), edited (the two differ), parent (the long text it was split from), reviewer
-    and reason (of the newest decision, or empty), conflict (reviewers disagree).
+    and reason (of the decision that counts last, or empty), conflict (reviewers disagree).
     """
     with reading(home.engine) as session:
-        descriptions = rows.descriptions_of(session, project_id)
-        decided = current_verdicts(session, project_id)
-    table = []
-    for row in descriptions:
-        current = decided.get(row.description_id)
-        text = current.text if current else row.text
-        table.append(
-            {
-                "description_id": row.description_id,
-                "class_key": row.class_key,
-                "text": text,
-                "verdict": current.verdict if current else "undecided",
-                "writer": row.writer,
-                "model": row.model,
-                "original": row.text,
-                "edited": text != row.text,
-                "parent": row.parent,
-                "reviewer": current.reviewer if current else "",
-                "reason": current.reason if current else "",
-                "conflict": current.conflict if current else False,
-            }
-        )
-    return pd.DataFrame(table, columns=list(COLUMNS)).astype({"edited": bool, "conflict": bool})
+        found = rows.candidates_of(session, project_id, description_id)
+        decided = current_verdicts(session, project_id, None if description_id is None else [description_id])
+    table = pd.DataFrame(found, columns=["description_id", "class_key", "original", "writer", "model", "parent"])
+    ids, originals = table["description_id"].tolist(), table["original"].tolist()
+    return table.assign(**standing(ids, originals, decided))[list(COLUMNS)]
+
+
+def standing(
+    description_ids: Sequence[str], originals: Sequence[str], decided: dict[str, CurrentVerdict]
+) -> dict[str, pd.Series]:
+    """The columns that verdicts decide, for descriptions with their texts as imported."""
+    told = [
+        (now.text, now.verdict, now.text != original, now.reviewer, now.reason, now.conflict)
+        if (now := decided.get(key))
+        else (original, "undecided", False, "", "", False)
+        for key, original in zip(description_ids, originals, strict=True)
+    ]
+    columns = zip(*told, strict=True) if told else [()] * len(STANDING)
+    kinds = {"edited": bool, "conflict": bool}
+    return {
+        name: pd.Series(list(values), dtype=kinds.get(name, str))
+        for name, values in zip(STANDING, columns, strict=True)
+    }

@@ -51,10 +51,10 @@ def evidence(home: Home, project: str, description_id: str) -> Evidence:
     """
     summary = get_project(home, project)
     config = run_config(home, summary.id)
-    candidates = read_candidates(home, summary.id).set_index("description_id")
-    if description_id not in candidates.index:
+    candidates = read_candidates(home, summary.id, description_id)
+    if candidates.empty:
         raise NotFoundError("the project has no such description", "Reload the page.", value=description_id)
-    class_key, text = str(candidates.at[description_id, "class_key"]), str(candidates.at[description_id, "text"])
+    class_key, text = str(candidates.at[0, "class_key"]), str(candidates.at[0, "text"])
     towers = open_towers(home, config.teacher)
     shots = read_splits(home, summary.id).shots(config.data.seed, config.data.shots)[class_key]
     manifest = read_manifest(home, summary.id)

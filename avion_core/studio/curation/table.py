@@ -1,26 +1,30 @@
-"""The curation table: every description with the figures behind its fate, and what other rules would change."""
+"""The curation table: every description with the figures behind its fate."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
 from avion_core.config import DescriptionsConfig, PrototypesConfig, RunConfig
 from avion_core.data.progress import Progress
+from avion_core.data.splits import Splits
 from avion_core.descriptions.rs_flag import load_rule_set
-from avion_core.errors import NotFoundError
+from avion_core.errors import DataError, NotFoundError
 from avion_core.features.store import image_features, text_features
-from avion_core.prototypes.stakes import verdicts_that_matter
+from avion_core.prototypes.ranking import Ranking, rank
+from avion_core.prototypes.stakes import ClassAtHand, reach_and_stakes
 from avion_core.prototypes.text_prototypes import (
     TextPrototypes,
     leave_one_out_influence,
-    prototype_accuracy,
     text_prototypes,
     visual_prototypes,
 )
+from avion_core.store import verdicts
+from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.studio.candidates import read_candidates
 from avion_core.studio.models import open_towers
@@ -50,26 +54,35 @@ class Preview:
 
 @dataclass(frozen=True)
 class Curation(Preview):
-    """What the rules in force decide, with all that is needed to try other rules at once.
+    """What the rules in force decide, with all that is needed to try other rules and to take in new verdicts.
 
-    table has besides: writer, model, original, edited, parent, reviewer, reason, conflict, and influence (degrees by
-    which leaving the text out would turn its class's prototype). template_accuracy: as teacher_accuracy, for the
-    class-name template alone. M descriptions, C classes, D dimensions of the teacher.
+    table has besides: writer, model, original, edited, parent, reviewer, reason, conflict, influence (degrees by which
+    leaving the text out would turn its class's prototype), and matters (some verdict on this text alone would change
+    the teacher's prediction of a validation image). template_accuracy: as teacher_accuracy, for the class-name template
+    alone. M descriptions, C classes, D dimensions of the teacher.
     """
 
     project_id: str
     config: RunConfig
     class_keys: tuple[str, ...]
+    class_names: dict[str, str]
     template_accuracy: dict[str, float]
-    candidates: pd.DataFrame
     embeddings: Tensor
     """(M, D)"""
+    owner: np.ndarray
+    """(M,) the place of each description's class in class_keys."""
     visual: Tensor
     """(C, D)"""
     template: Tensor
     """(C, D)"""
     images: dict[str, tuple[Tensor, Tensor]]
     """"train" and "validation" -> features (N, D) and labels (N,)."""
+    rankings: dict[str, Ranking]
+    """"train" and "validation" -> what the teacher predicts."""
+    reach: np.ndarray
+    """(C,) how far one verdict moves a class's prototype at most (see `prototypes.stakes`)."""
+    read_up_to: verdicts.Mark
+    """The verdicts that are in it."""
 
     @property
     def zeta(self) -> float:
@@ -82,7 +95,7 @@ class Curation(Preview):
         Raises:
             NotFoundError: there is none.
         """
-        found = (self.table["description_id"] == description_id).to_numpy().nonzero()[0]
+        found = np.flatnonzero((self.table["description_id"] == description_id).to_numpy())
         if not len(found):
             raise NotFoundError("the project has no such description", "Reload the page.", value=description_id)
         return int(found[0])
@@ -100,21 +113,23 @@ def curation_table(
 
     Raises:
         NotFoundError: no such project, or the teacher's weights are not installed.
+        DataError: no class has a labelled training image.
     """
     summary = get_project(home, project)
     config = config or run_config(home, summary.id)
+    with reading(home.engine) as session:  # before the verdicts are read: one that comes meanwhile is read again
+        read_up_to = verdicts.mark(session, summary.id)
+    candidates = read_candidates(home, summary.id)
     towers = open_towers(home, config.teacher)
-    manifest, splits = read_manifest(home, summary.id), read_splits(home, summary.id)
-    shots = splits.shots(config.data.seed, config.data.shots)
-    class_keys = tuple(sorted(key for key, images in shots.items() if images))
+    splits = read_splits(home, summary.id)
+    class_keys = tuple(sorted(key for key, shots in splits.shots(config.data.seed, config.data.shots).items() if shots))
+    if not class_keys:
+        way_out = "Label a few images of each class: descriptions are judged by the images of their class."
+        raise DataError("no class has a labelled training image", way_out, value=summary.name)
+    manifest = read_manifest(home, summary.id)
     paths = dict(zip(manifest["image_id"], manifest["path"], strict=True))
-
     images: dict[str, tuple[Tensor, Tensor]] = {}
-    for part, ids_by_class in (
-        ("train", shots),
-        ("validation", splits.validation_images(config.data.seed, config.data.shots)),
-    ):
-        labelled = [(image, place) for place, key in enumerate(class_keys) for image in ids_by_class.get(key, [])]
+    for part, labelled in _labelled_images(splits, config, class_keys).items():
         features = image_features(
             towers,
             [(image, summary.image_root / paths[image]) for image, _ in labelled],
@@ -124,65 +139,47 @@ def curation_table(
         )
         images[part] = features.cpu(), torch.tensor([place for _, place in labelled], dtype=torch.long)
 
-    candidates = read_candidates(home, summary.id).query("class_key in @class_keys").reset_index(drop=True)
     names = {entry.key: entry.prompt_name for entry in summary.classes}
-    embeddings = text_features(towers, list(candidates["text"]), home.features, progress=progress).cpu()
+    candidates = candidates[candidates["class_key"].isin(class_keys)].reset_index(drop=True)
+    embeddings = text_features(towers, candidates["text"].tolist(), home.features, progress=progress).cpu()
     template_texts = [config.model.template.format(names[key]) for key in class_keys]
     template = text_features(towers, template_texts, home.features).cpu()
     visual = visual_prototypes(*images["train"], class_keys)
 
-    decided = _decide(candidates, embeddings, visual, template, class_keys, config.prototypes, config.descriptions)
-    table = decided.table.join(candidates.drop(columns=["description_id", "class_key", "text", "verdict"]))
-    table["influence"] = leave_one_out_influence(decided, embeddings)
-    table["matters"] = verdicts_that_matter(decided, embeddings, config.prototypes, images["validation"][0])
+    decided = decide(candidates, embeddings, visual, template, class_keys, config.prototypes, config.descriptions)
+    table = with_figures(decided, candidates, embeddings)
+    owner = pd.Index(class_keys).get_indexer(table["class_key"].to_numpy())
+    rankings = {part: rank(features, decided.vectors) for part, (features, _) in images.items()}
+    reach, matters = np.zeros(len(class_keys)), np.zeros(len(table), dtype=bool)
+    for place, rows in enumerate(rows_of_classes(owner, len(class_keys))):
+        at_hand = class_at_hand(table, rows, embeddings, decided.vectors[place], template[place], config.prototypes)
+        reach[place], matters[rows] = reach_and_stakes(
+            at_hand, place, config.prototypes, images["validation"][0], rankings["validation"]
+        )
     return Curation(
-        table=table,
-        would_change=_would_change(table, table, names),
+        table=table.assign(matters=matters),
+        would_change=would_change(table, table, names),
         n_eff=decided.n_eff,
         blocked=decided.blocked,
         vectors=decided.vectors,
-        teacher_accuracy=_accuracy(decided.vectors, images),
+        teacher_accuracy=accuracy(images, rankings),
         project_id=summary.id,
         config=config,
         class_keys=class_keys,
-        template_accuracy=_accuracy(template, images),
-        candidates=candidates.assign(class_name=[names[key] for key in candidates["class_key"]]),
+        class_names=names,
+        template_accuracy=accuracy(images, {part: rank(found, template) for part, (found, _) in images.items()}),
         embeddings=embeddings,
+        owner=owner,
         visual=visual,
         template=template,
         images=images,
+        rankings=rankings,
+        reach=reach,
+        read_up_to=read_up_to,
     )
 
 
-def decision_preview(curation: Curation, prototypes: PrototypesConfig, descriptions: DescriptionsConfig) -> Preview:
-    """What other rules would decide, from what `curation_table` has computed: fast enough for a slider."""
-    decided = _decide(
-        curation.candidates,
-        curation.embeddings,
-        curation.visual,
-        curation.template,
-        curation.class_keys,
-        prototypes,
-        descriptions,
-    )
-    table = decided.table
-    names = dict(zip(curation.candidates["class_key"], curation.candidates["class_name"], strict=True))
-    return Preview(
-        table=table,
-        would_change=_would_change(curation.table, table, names),
-        n_eff=decided.n_eff,
-        blocked=decided.blocked,
-        vectors=decided.vectors,
-        teacher_accuracy=_accuracy(decided.vectors, curation.images),
-    )
-
-
-def refresh(home: Home, curation: Curation) -> Curation:
-    """The curation with every verdict given since."""
-    return curation_table(home, curation.project_id, curation.config)
-
-
-def _decide(
+def decide(
     candidates: pd.DataFrame,
     embeddings: Tensor,
     visual: Tensor,
@@ -191,13 +188,49 @@ def _decide(
     prototypes: PrototypesConfig,
     descriptions: DescriptionsConfig,
 ) -> TextPrototypes:
+    """Text prototypes under these rules; a class without a usable text is listed as blocked."""
     rule_set = load_rule_set(descriptions.rule_set, descriptions.modality)
     return text_prototypes(
         candidates, embeddings, visual, class_keys, rule_set, prototypes, template, allow_blocked=True
     )
 
 
-def _would_change(now: pd.DataFrame, then: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
+def with_figures(decided: TextPrototypes, candidates: pd.DataFrame, embeddings: Tensor) -> pd.DataFrame:
+    """The table of a decision with what is known of each candidate, and its influence."""
+    known = candidates.drop(columns=["description_id", "class_key", "text", "verdict"]).reset_index(drop=True)
+    return (
+        decided.table.reset_index(drop=True).join(known).assign(influence=leave_one_out_influence(decided, embeddings))
+    )
+
+
+def rows_of_classes(owner: np.ndarray, count: int) -> list[np.ndarray]:
+    """The rows of each of `count` classes, given each row's class (M,)."""
+    order = owner.argsort(kind="stable")
+    return np.split(order, np.searchsorted(owner[order], np.arange(1, count)))
+
+
+def class_at_hand(
+    table: pd.DataFrame,
+    rows: np.ndarray,
+    embeddings: Tensor,
+    vector: Tensor,
+    template: Tensor,
+    prototypes: PrototypesConfig,
+) -> ClassAtHand:
+    """One class of a curation table, by its rows."""
+    of_class = table[["similarity", "flag", "verdict"]].iloc[rows]
+    return ClassAtHand(
+        similarity=of_class["similarity"].to_numpy(),
+        flag=of_class["flag"].to_numpy(),
+        verdict=of_class["verdict"].to_numpy(dtype=str),
+        embeddings=embeddings[rows],
+        vector=vector,
+        fallback=template if prototypes.template_fallback else None,
+    )
+
+
+def would_change(now: pd.DataFrame, then: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
+    """The descriptions whose fate is not the same in two tables, with both fates in words."""
     changed = now["kept"] != then["kept"]
     return pd.DataFrame(
         {
@@ -209,8 +242,18 @@ def _would_change(now: pd.DataFrame, then: pd.DataFrame, names: dict[str, str]) 
     )
 
 
-def _accuracy(vectors: Tensor, images: dict[str, tuple[Tensor, Tensor]]) -> dict[str, float]:
+def accuracy(images: dict[str, tuple[Tensor, Tensor]], rankings: dict[str, Ranking]) -> dict[str, float]:
+    """Percent right on each part; NaN without images."""
+    return {part: rankings[part].accuracy(labels) for part, (_, labels) in images.items()}
+
+
+def _labelled_images(
+    splits: Splits, config: RunConfig, class_keys: tuple[str, ...]
+) -> dict[str, list[tuple[str, int]]]:
+    """ "train" and "validation" -> images with the place of their class; never the test set's."""
+    seed, shots = config.data.seed, config.data.shots
+    parts = {"train": splits.shots(seed, shots), "validation": splits.validation_images(seed, shots)}
     return {
-        part: prototype_accuracy(vectors, features, labels) if len(features) else float("nan")
-        for part, (features, labels) in images.items()
+        part: [(image, place) for place, key in enumerate(class_keys) for image in images.get(key, [])]
+        for part, images in parts.items()
     }
