@@ -49,6 +49,15 @@ _PAGES = {
 
 
 def main() -> None:
+    "Admin": [
+        (
+            "models",
+            "Models",
+            "deployed_code",
+            "Weights of teachers and students: what is here, and how to get the rest.",
+        ),
+        ("settings", "Settings", "settings", "People and roles, storage, backups, the device, keys."),
+    ],
     st.set_page_config(page_title="AVION Studio", page_icon=str(_ICON), layout="wide")
     st.logo(str(_LOGO), size="large")
     with guard():

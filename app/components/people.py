@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
 from app import session
 from avion_core.studio import accounts, rights
 from avion_core.studio.accounts import AccountView, InviteView, Person
+from avion_core.studio.serving import invite_link
 
 _SIGN_IN = "/account/sign-in"
-_JOIN = "/account/join"
 ROLE_HELP = "\n\n".join(
     f"**{role}** may {', '.join(right.deed for right in rights.RIGHTS if rights.may(role, right))}."
     for role in rights.ROLES
@@ -55,6 +56,12 @@ def people(person: Person) -> None:
         _invite(waiting)
 
 
+def team() -> None:
+    """Who else works here, to read."""
+    rows = [(one.name, one.role) for one in accounts.list_accounts(session.home()) if one.disabled_at is None]
+    st.dataframe(pd.DataFrame(rows, columns=["name", "role"]), hide_index=True, alt="People of this studio", width=420)
+
+
 def own_account(person: Person) -> None:
     st.markdown(f"You are **{person.name}**, {person.role}.")
     st.caption(ROLE_HELP)
@@ -92,7 +99,13 @@ def _account(account: AccountView, person: Person) -> None:
 
 def _invite_form(person: Person) -> None:
     with st.form("invite", border=True):
-        role = st.selectbox("Invite a colleague as", rights.ROLES, index=rights.ROLES.index("reviewer"), help=ROLE_HELP)
+        role = st.selectbox(
+            "Invite a colleague as",
+            rights.ROLES,
+            index=rights.ROLES.index("reviewer"),
+            key="invite_role",
+            help=ROLE_HELP,
+        )
         if st.form_submit_button("Make an invite link", icon=":material/person_add:", type="primary"):
             session.demand(rights.ADMINISTER)
             _show_link(accounts.invite(session.home(), role, who=person.name), "Give this link to one person")
@@ -111,4 +124,4 @@ def _invite(waiting: InviteView) -> None:
 
 def _show_link(secret: str, text: str) -> None:
     st.success(f"{text}. It is shown this once, works once, and expires in {accounts.INVITE_DAYS} days.")
-    st.code(f"{session.address()}{_JOIN}/{secret}", language=None, wrap_lines=True)
+    st.code(invite_link(session.home(), secret, session.address()), language=None, wrap_lines=True)

@@ -1,13 +1,16 @@
-"""Towers opened once per process, the catalog of weights, and downloads that go on beside the pages."""
+"""Towers opened once per process, the catalog of weights, and installing weights beside the pages."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from avion_core.errors import AvionError
 from avion_core.store.home import Home
@@ -102,17 +105,6 @@ def list_models(home: Home) -> list[Model]:
     return models
 
 
-def add_model(home: Home, name: str, path: Path) -> Path:
-    """Install weights from a file; it is loaded first, and keys that lack or are foreign are named.
-
-    Raises:
-        NotFoundError: the catalog has no such name, or it is the demo pair's.
-        CheckpointError: the file is not what it should be.
-        StoreError: the home's disk is full or closed.
-    """
-    return home.weights.add_local(name, path)
-
-
 def remove_model(home: Home, name: str) -> int:
     """Delete installed weights and unfinished downloads; returns the bytes that are free again.
 
@@ -123,10 +115,14 @@ def remove_model(home: Home, name: str) -> int:
 
 
 @dataclass
-class Download:
-    """A download that goes on in a thread of this server, whatever the browsers do."""
+class Installing:
+    """Weights on their way in, in a thread of this server: it goes on whatever the browsers do.
+
+    `done` and `total` are bytes of a download; of a local file, which is loaded and copied, both stay 0.
+    """
 
     name: str
+    downloads: bool
     done: int = 0
     total: int = 0
     error: AvionError | None = None
@@ -135,11 +131,11 @@ class Download:
     _began: tuple[float, int] | None = None
 
     def stop(self) -> None:
-        """End it soon; what is fetched stays, and the next download goes on there."""
+        """End a download soon; what is fetched stays, and the next one goes on there."""
         self._stop.set()
 
     @property
-    def stopped(self) -> bool:
+    def stopping(self) -> bool:
         return self._stop.is_set()
 
     @property
@@ -150,11 +146,14 @@ class Download:
         began, had = self._began
         return (time.monotonic() - began) * (self.total - self.done) / (self.done - had)
 
-    def _fetch(self, home: Home) -> None:
+    def _run(self, install: Callable[[Progress, Event], Path]) -> None:
         try:
-            home.weights.download(self.name, self._progress, self._stop)
+            install(self._progress, self._stop)
         except AvionError as error:
-            self.error = None if self.stopped else error
+            self.error = None if self.stopping else error
+        except Exception as error:
+            what = f"something unexpected went wrong ({type(error).__name__}: {error})"
+            self.error = AvionError(what, "Try again, and please report it if it stays.")
         finally:
             self.finished = True
 
@@ -163,27 +162,56 @@ class Download:
         self.done, self.total = done, total
 
 
-_downloads: dict[tuple[Path, str], Download] = {}
+Progress = Callable[[int, int, str], None]
+_under_way: dict[tuple[Path, str], Installing] = {}
 _lock = Lock()
 
 
-def start_download(home: Home, name: str) -> Download:
-    """Fetch weights beside the page; a second call while it goes on finds the same download.
+def start_download(home: Home, name: str) -> Installing:
+    """Fetch weights beside the page. A second call while it goes on finds the same work.
 
     Raises:
         NotFoundError: the catalog has no such name.
     """
+    return _start(home, name, True, lambda progress, stop: home.weights.download(name, progress, stop))
+
+
+def start_adding(home: Home, name: str, file: Path | BinaryIO, file_name: str = "") -> Installing:
+    """Install weights from a file on this machine, or from one that a browser sent, beside the page.
+
+    The file is loaded first; keys that lack or are foreign are named in the error.
+
+    Args:
+        file_name: of a file that was sent; its ending says how to read it.
+
+    Raises:
+        NotFoundError: the catalog has no such name.
+    """
+
+    def install(_progress: Progress, _stop: Event) -> Path:
+        if isinstance(file, Path):
+            return home.weights.add_local(name, file)
+        with tempfile.TemporaryDirectory(dir=home.path) as folder:
+            sent = Path(folder) / f"sent{Path(file_name).suffix}"
+            with sent.open("wb") as copy:
+                shutil.copyfileobj(file, copy)
+            return home.weights.add_local(name, sent)
+
+    return _start(home, name, False, install)
+
+
+def installing(home: Home, name: str) -> Installing | None:
+    """The work on weights of that name that goes on, or that ended last."""
+    return _under_way.get((home.path, name))
+
+
+def _start(home: Home, name: str, downloads: bool, install: Callable[[Progress, Event], Path]) -> Installing:
     from avion_core.backbones.catalog import find_entry
 
     find_entry(name)
     with _lock:
-        going_on = current_download(home, name)
-        if going_on is None or going_on.finished:
-            going_on = _downloads[home.path, name] = Download(name, home.weights.partial_bytes(name))
-            Thread(target=going_on._fetch, args=(home,), name=f"download {name}", daemon=True).start()
-        return going_on
-
-
-def current_download(home: Home, name: str) -> Download | None:
-    """The download of that name that goes on, or the last one that ended."""
-    return _downloads.get((home.path, name))
+        work = installing(home, name)
+        if work is None or work.finished:
+            work = _under_way[home.path, name] = Installing(name, downloads)
+            Thread(target=work._run, args=(install,), name=f"weights of {name}", daemon=True).start()
+        return work

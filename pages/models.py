@@ -1,0 +1,27 @@
+"""Models: the catalog of weights, what of it is here, and how to get the rest."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import session
+from app.components.model_card import model_card, size
+from avion_core.studio.models import list_models
+
+
+def page() -> None:
+    models = list_models(session.home())
+    here = [model for model in models if model.installed]
+    kept = sum(model.size_bytes for model in here if not model.bundled)
+    st.markdown(
+        f"**{len(here)} of {len(models)}** pairs of towers are here"
+        + (f", and take {size(kept)} beside the bundled ones." if kept else ".")
+        + " A teacher should be large, a student small; both must come from a CLIP that knows images from above."
+    )
+    columns = st.columns(2, gap="medium")
+    for place, model in enumerate(sorted(models, key=lambda model: not model.installed)):
+        with columns[place % 2]:
+            model_card(model)
+
+
+page()

@@ -1,0 +1,76 @@
+"""Settings: people, where everything lies and how much of it, backups, the device, and which keys are set."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import session
+from app.components.backups import backups
+from app.components.model_card import size
+from app.components.people import own_account, people, team
+from avion_core.studio import accounts, rights
+from avion_core.studio.installation import Storage, device, keys_present, storage
+
+
+def page() -> None:
+    admin = session.may(rights.ADMINISTER)
+    person = session.signed_in()
+    names = ["People", "Storage", "Backups", "Device and keys"] if admin else ["You", "Storage", "Device and keys"]
+    tabs = dict(zip(names, st.tabs(names), strict=True))
+    if admin:
+        with tabs["People"]:
+            if person != accounts.ALONE:
+                own_account(person)
+            people(person)
+        with tabs["Backups"]:
+            backups()
+    else:
+        with tabs["You"]:
+            own_account(person)
+            team()
+    with tabs["Storage"]:
+        storage_tab(storage(session.home()))
+    with tabs["Device and keys"]:
+        device_tab()
+        keys_tab()
+
+
+def storage_tab(found: Storage) -> None:
+    with st.container(horizontal=True):
+        st.metric(
+            "Used here", size(sum(folder.size_bytes for folder in found.folders) + found.database_bytes), border=True
+        )
+        st.metric("Free on this disk", size(found.free_bytes), border=True)
+    st.markdown(f"Everything lies in `{found.home}`. AVION_HOME, or `avion app --home FOLDER`, chooses another place.")
+    rows = [(folder.name, folder.what, folder.size_bytes) for folder in found.folders]
+    rows.append(("database", f"{found.database}, schema {found.schema}", found.database_bytes))
+    st.dataframe(
+        pd.DataFrame(
+            [(name, what, size(count)) for name, what, count in sorted(rows, key=lambda row: -row[2])],
+            columns=["part", "what it holds", "size"],
+        ),
+        hide_index=True,
+        alt="Parts of the home folder and their sizes",
+    )
+
+
+def device_tab() -> None:
+    found = device()
+    st.markdown(f"**{found.kind}** {found.name} · {found.threads} threads · {found.software}")
+    used = 1 - found.free_memory_bytes / found.memory_bytes
+    st.progress(used, text=f"Memory: {size(found.free_memory_bytes)} of {size(found.memory_bytes)} free")
+
+
+def keys_tab() -> None:
+    st.markdown("**Keys for writers over the network**")
+    for name, present in keys_present().items():
+        sign = ":green[:material/check_circle:] set" if present else ":gray[:material/radio_button_unchecked:] not set"
+        st.markdown(f"`{name}` {sign}")
+    st.caption(
+        "Read from the environment of the server, and never shown, kept or sent anywhere but to their service. "
+        "Without a key everything but those writers works."
+    )
+
+
+page()

@@ -1,0 +1,304 @@
+"""The gate, the settings page and the models page, in every state and for every role."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from threading import Event
+
+import pandas as pd
+import pytest
+from argon2 import PasswordHasher
+from streamlit.runtime.context import ContextProxy
+from streamlit.testing.v1 import AppTest
+
+from avion_core.backbones.load import WeightStore
+from avion_core.errors import CheckpointError
+from avion_core.store.database import writing
+from avion_core.store.tables import Project
+from avion_core.studio import accounts, backup, models
+from avion_core.studio.home import Home
+from tests.pages.conftest import Open, all_text, settle
+
+PASSWORD = "nine harbours at dusk"
+MODEL = "remoteclip-vit-b-32"
+
+
+@pytest.fixture(autouse=True)
+def fast_hashes(monkeypatch):
+    monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+
+
+@pytest.fixture
+def come_as(empty_home: Home, monkeypatch: pytest.MonkeyPatch):
+    """Be the browser of an account that is made for it (Ana is the admin)."""
+
+    def come(name: str, role: str) -> str:
+        if not accounts.accounts_are_on(empty_home):
+            accounts.add_account(empty_home, "Ana", PASSWORD, "admin")
+        if name != "Ana":
+            accounts.add_account(empty_home, name, PASSWORD, role)
+        secret = accounts.sign_in(empty_home, name, PASSWORD, "here")
+        monkeypatch.setattr(ContextProxy, "cookies", {accounts.cookie_name(empty_home): secret})
+        monkeypatch.setattr(ContextProxy, "url", "http://192.168.1.20:8501/settings")
+        return secret
+
+    return come
+
+
+def click(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if button.label == label).click()
+    return settle(app.run())
+
+
+def frame_with(app: AppTest, column: str) -> pd.DataFrame:
+    return next(frame.value for frame in app.dataframe if column in frame.value)
+
+
+def everything(app: AppTest) -> str:
+    """All that is sent to the browser."""
+    return f"{all_text(app)} {[frame.value.to_dict() for frame in app.dataframe]}"
+
+
+def codes(app: AppTest) -> list[str]:
+    return [element.value for element in app.code]
+
+
+def test_alone_there_is_no_gate(empty_home: Home, open_page: Open) -> None:
+    app = open_page("settings")
+    assert "You work alone: nobody signs in" in all_text(app)
+    assert "avion app --lan" in codes(app)
+    assert not [button for button in app.button if button.label == "Sign out"]
+
+
+@pytest.mark.parametrize("cookie", [{}, {"avion_00000000": "x"}, "wrong"])
+def test_the_gate_shows_nothing_but_the_way_in(
+    empty_home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch, cookie
+) -> None:
+    accounts.add_account(empty_home, "Ana", PASSWORD, "admin")
+    held = {accounts.cookie_name(empty_home): cookie} if cookie == "wrong" else cookie
+    monkeypatch.setattr(ContextProxy, "cookies", held)
+    app = open_page("settings")
+    assert [title.value for title in app.title] == ["Sign in"]
+    assert "/account/sign-in" in app.get("html")[0].proto.body
+    assert not app.button
+    assert not app.sidebar.selectbox
+
+
+def test_signing_out_closes_the_gate(empty_home: Home, come_as, open_page: Open) -> None:
+    secret = come_as("Ana", "admin")
+    app = open_page()
+    assert "**Ana** · admin" in all_text(app)
+    click(app, "Sign out")
+    assert [title.value for title in app.title] == ["Sign in"]
+    assert accounts.person_of(empty_home, secret) is None
+
+
+def test_a_disabled_account_meets_the_gate_at_its_next_step(empty_home: Home, come_as, open_page: Open) -> None:
+    come_as("Ben", "reviewer")
+    app = open_page()
+    accounts.set_disabled(empty_home, "Ben", True)
+    app.run()
+    assert [title.value for title in app.title] == ["Sign in"]
+
+
+def test_an_admin_invites_and_manages(empty_home: Home, come_as, open_page: Open) -> None:
+    accounts.add_account(empty_home, "Ana", PASSWORD, "admin")
+    accounts.add_account(empty_home, "Ben", PASSWORD, "reviewer")
+    come_as("Ana", "admin")
+    app = open_page("settings")
+    app.selectbox("invite_role").select("adjudicator")
+    click(app, "Make an invite link")
+    (link,) = [code for code in codes(app) if "/account/join/" in code]
+    assert link.startswith("http://192.168.1.20:8501/account/join/")
+    assert accounts.read_invite(empty_home, link.rpartition("/")[2]).role == "adjudicator"
+
+    app.button("withdraw_1").click()
+    settle(app.run())
+    assert accounts.list_invites(empty_home) == []
+
+    app.selectbox("role_Ben_reviewer").select("adjudicator")
+    settle(app.run())
+    app.button("disable_Ben").click()
+    settle(app.run())
+    ben = accounts.list_accounts(empty_home)[1]
+    assert (ben.role, ben.disabled_at is None) == ("adjudicator", False)
+    assert "disabled" in all_text(app)
+
+    app.button("reset_Ben").click()
+    settle(app.run())
+    (link,) = [code for code in codes(app) if "/account/join/" in code]
+    assert accounts.read_invite(empty_home, link.rpartition("/")[2]).resets == "Ben"
+
+
+def test_the_last_admin_is_told_why_not(empty_home: Home, come_as, open_page: Open) -> None:
+    come_as("Ana", "admin")
+    app = open_page("settings")
+    app.button("disable_Ana").click()
+    settle(app.run())
+    assert "Make somebody else an admin first" in app.error[0].value
+
+
+def test_a_reviewer_sees_the_team_and_manages_nothing(empty_home: Home, come_as, open_page: Open) -> None:
+    come_as("Ben", "reviewer")
+    app = open_page("settings")
+    assert [tab.label for tab in app.tabs] == ["You", "Storage", "Device and keys"]
+    assert frame_with(app, "role")["name"].tolist() == ["Ana", "Ben"]
+    assert {button.label for button in app.button} == {"Sign out", "Change my password"}
+    assert "reviewer** may judge descriptions" in all_text(app)
+    click(app, "Change my password")
+    (link,) = [code for code in codes(app) if "/account/join/" in code]
+    assert accounts.read_invite(empty_home, link.rpartition("/")[2]).resets == "Ben"
+
+
+def test_a_demotion_in_mid_page_is_refused_at_the_deed(empty_home: Home, come_as, open_page: Open) -> None:
+    come_as("Ana", "admin")
+    accounts.add_account(empty_home, "Zoe", PASSWORD, "admin")
+    app = open_page("models")
+    accounts.set_role(empty_home, "Ana", "reviewer")
+    app.button(f"download_{MODEL}").click()
+    app.run()
+    assert models.installing(empty_home, MODEL) is None
+
+
+def test_settings_show_places_sizes_and_that_keys_are_set(
+    empty_home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    monkeypatch.delenv("GEMINI_API_KEY", raising=False)
+    (empty_home.path / "features").mkdir(parents=True)
+    (empty_home.path / "features" / "shard").write_bytes(bytes(3_000_000))
+    app = open_page("settings")
+    said = all_text(app)
+    assert str(empty_home.path) in said
+    parts = frame_with(app, "part").set_index("part")["size"]
+    assert parts["features"] == "3 MB"
+    assert "`OPENAI_API_KEY` :green" in said
+    assert "`GEMINI_API_KEY` :gray" in said
+    assert "sk-secret" not in everything(app)
+    assert "processor" in said or "GPU" in said
+
+
+def test_a_database_password_is_not_shown(empty_home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    _ = empty_home.engine
+    shown = "postgresql+psycopg://me:***@host/avion"
+    monkeypatch.setattr("avion_core.studio.installation.database_url", lambda _: shown.replace("***", "secret"))
+    app = open_page("settings")
+    assert shown in everything(app)
+    assert "secret" not in everything(app)
+
+
+def test_backups_are_made_and_put_back_knowing_the_cost(empty_home: Home, open_page: Open) -> None:
+    app = open_page("settings")
+    assert "No backup yet" in all_text(app)
+    click(app, "Back up now")
+    (made,) = backup.list_backups(empty_home)
+    assert frame_with(app, "why")["why"].tolist() == ["by hand"]
+    app.selectbox("restore").select(made.name)
+    settle(app.run())
+    assert "Nothing that people made gets lost" in all_text(app)
+    row = Project(name="harbours", image_root="", modality="", teacher="", student="", recipe={}, defaults={})
+    with writing(empty_home.engine) as database:
+        database.add(row)
+    settle(app.run())
+    assert "takes 1 project away" in app.warning[0].value
+    click(app, "Restore, and lose these")
+    assert [one.kind for one in backup.list_backups(empty_home)] == ["before-restore", "by-hand"]
+    assert backup.losses(Home(empty_home.path), made.name) == []
+
+
+def test_models_show_licence_hash_and_what_is_here(empty_home: Home, open_page: Open) -> None:
+    kept = empty_home.path / "weights" / MODEL
+    kept.mkdir(parents=True)
+    (kept / "aa.pt").write_bytes(bytes(100))
+    record = (
+        f'{{"name": "{MODEL}", "file": "aa.pt", "size_bytes": 100, "sha256": "{"a" * 64}", "source": "local: mine.pt", '
+        '"licence": ""}'
+    )
+    (kept / "weights.json").write_text(record)
+    broken = empty_home.path / "weights" / "openai-vit-b-32"
+    broken.mkdir()
+    (broken / "weights.json").write_text(record.replace(MODEL, "openai-vit-b-32"))
+    part = empty_home.path / "weights" / ".part-georsclip-vit-h-14"
+    part.mkdir()
+    (part / "x.incomplete").write_bytes(bytes(2_000_000))
+    said = all_text(open_page("models"))
+    for words in ("a" * 64, "local: mine.pt", "QuickGELU", "2 MB of 3.9 GB are here", "none stated on the hub"):
+        assert words in said
+    assert "The installed weights have 0 bytes, not the 100" in said
+    assert "of 7** pairs of towers are here" in said
+
+
+def test_weights_are_downloaded_stopped_and_failed(
+    empty_home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = Event(), Event()
+
+    def download(_self: WeightStore, name: str, progress, stop: Event) -> Path:
+        progress(100_000_000, 605_000_000, "")
+        begun.set()
+        go_on.wait(30)
+        raise CheckpointError("the download was stopped" if stop.is_set() else "the hub is down", "Try.", value=name)
+
+    monkeypatch.setattr(WeightStore, "download", download)
+    app = open_page("models")
+    app.button(f"download_{MODEL}").click()
+    app.run()
+    assert begun.wait(30)
+    app.run()
+    assert "100 MB of 605 MB" in app.get("progress")[0].proto.text
+    app.button(f"stop_{MODEL}").click()
+    app.run()
+    work = models.installing(empty_home, MODEL)
+    assert work is not None
+    assert work.stopping
+    go_on.set()
+    wait_for(work)
+    app.run()
+    assert not app.error
+
+    app.button(f"download_{MODEL}").click()
+    app.run()
+    work = models.installing(empty_home, MODEL)
+    assert work is not None
+    wait_for(work)
+    app.run()
+    assert "hub is down" in str(app.error[0].proto)
+
+
+def test_a_file_that_is_not_the_weights_is_refused_by_name(empty_home: Home, open_page: Open, tmp_path: Path) -> None:
+    file = tmp_path / "notes.safetensors"
+    file.write_bytes(b"no weights")
+    app = open_page("models")
+    app.text_input(f"path_{MODEL}").input(str(file))
+    next(button for button in app.button if button.key.endswith(f"add_{MODEL}-Check and install")).click()
+    app.run()
+    work = models.installing(empty_home, MODEL)
+    assert work is not None
+    wait_for(work)
+    app.run()
+    assert "notes.safetensors" in str(app.error[0].proto)
+    assert list((empty_home.path / "weights").glob("*/*")) == []
+
+
+def test_weights_are_removed(empty_home: Home, open_page: Open) -> None:
+    part = empty_home.path / "weights" / f".part-{MODEL}"
+    part.mkdir(parents=True)
+    (part / "x.incomplete").write_bytes(bytes(2_000_000))
+    app = open_page("models")
+    app.button(f"remove_{MODEL}").click()
+    settle(app.run())
+    assert not part.exists()
+
+
+def test_a_reviewer_reads_the_catalog_and_changes_nothing(empty_home: Home, come_as, open_page: Open) -> None:
+    come_as("Ben", "reviewer")
+    app = open_page("models")
+    assert app.button(f"download_{MODEL}").disabled
+
+
+def wait_for(work: models.Installing) -> None:
+    deadline = time.monotonic() + 60
+    while not work.finished:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
