@@ -38,11 +38,10 @@ def show_stale(project: ProjectSummary) -> None:
             go(item.mend, item.page, item.run, key=f"stale_{number}")
 
 
-def go(label: str, page_name: str, run: str | None, *, key: str, kind: str) -> None:
+def go(label: str, page_name: str, run: str | None, *, key: str, primary: bool = False) -> None:
     """A button that leads to where it is done, with the run it is about."""
-    if not st.button(
-        label, icon=":material/arrow_forward:", type="primary" if kind == "primary" else "secondary", key=key
-    ):
+    kind = "primary" if primary else "secondary"
+    if not st.button(label, icon=":material/arrow_forward:", type=kind, key=key):
         return
     if run is not None and page_name == "launch":
         session.start_from(run)

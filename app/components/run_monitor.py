@@ -111,7 +111,8 @@ def run_controls(run: RunView, project: ProjectSummary) -> None:
             lambda: pin_baseline(home, project.id, None if pinned else run.id, who),
         )
         _rename(run)
-        _delete(run)
+        if run.state not in ACTIVE:
+            _delete(run)
 
 
 def _deed(
@@ -140,7 +141,7 @@ def _rename(run: RunView) -> None:
 
 
 def _delete(run: RunView) -> None:
-    with st.popover("Delete", icon=":material/delete:", disabled=run.state in ACTIVE):
+    with st.popover("Delete", icon=":material/delete:"):
         st.markdown(f"**{plain(run.name)}** with its student, curves, maps and figures. This cannot be undone.")
         if run.looks:
             st.caption(f"It looked at the test set {run.looks} times; the journal keeps that.")

@@ -65,7 +65,7 @@ def estimate(home: Home, project: str, config: RunConfig) -> Estimate | None:
         if run.seconds_per_step and run.device == device and run.host == host
         for settings in [parse_config(run.config)]
         if settings.student == config.student
-        and settings.distillation.precision == config.distillation.precision
+        and _precision(settings, device) == _precision(config, device)
         and settings.model.depth == config.model.depth
     ]
     work = _work(entry, _path(home, entry), config, classes)
@@ -138,7 +138,7 @@ def _memory(config: RunConfig, entry: CatalogEntry, path: Path, classes: int) ->
 
 def _towers(entry: CatalogEntry, path: Path, config: RunConfig) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Layers, width and tokens of the image and of the text side."""
-    from avion_core.backbones.load import architecture  # brings torch along
+    from avion_core.backbones.load import architecture
 
     shape = architecture(entry, path)
     vision, text = shape["vision_cfg"], shape["text_cfg"]
@@ -147,6 +147,12 @@ def _towers(entry: CatalogEntry, path: Path, config: RunConfig) -> tuple[tuple[i
         (vision["layers"], vision["width"], patches + 1 + config.model.visual_prompts),
         (text["layers"], text["width"], _TEXT_TOKENS + config.model.text_prompts),
     )
+
+
+def _precision(config: RunConfig, device: str) -> str:
+    from avion_core.backbones.towers import resolve_precision
+
+    return resolve_precision(config.distillation.precision, "cuda" if lane_of(device) == "gpu" else "cpu")
 
 
 def _path(home: Home, entry: CatalogEntry) -> Path:

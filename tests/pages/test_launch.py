@@ -1,0 +1,162 @@
+"""Launch: settings from the models, two ways of looking, checks with their mends, sweeps, and the start."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from avion_core.config import RunConfig
+from avion_core.studio import training
+from avion_core.studio.candidates import read_candidates
+from avion_core.studio.curation import record_verdict
+from avion_core.studio.home import Home
+from avion_core.studio.projects import create_project, get_project
+from avion_core.studio.training import list_runs
+from tests.app.tiny_home import NAME
+from tests.pages.conftest import Open, all_text, settle
+
+KINDS = ("selectbox", "number_input", "toggle", "text_input")
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return settle(next(button for button in app.button if button.label == label).click().run())
+
+
+def setting(app: AppTest, dotted: str):
+    return next(widget for kind in KINDS for widget in app.get(kind) if (widget.key or "").endswith(f":{dotted}"))
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Runs whose process would be started; "queue" where the queue would be served."""
+    asked: list[str] = []
+    monkeypatch.setattr(training.local, "start", lambda home, run: asked.append(run))
+    monkeypatch.setattr(training.queue, "ensure_served", lambda home: asked.append("queue"))
+    return asked
+
+
+def test_every_setting_is_on_the_page_with_its_help(home: Home, open_page: Open) -> None:
+    app = open_page("launch", look="Research")
+    widgets = {widget.key.rsplit(":", 1)[-1]: widget for kind in KINDS for widget in app.get(kind) if widget.key}
+    settings = [
+        f"{stage}.{name}" if isinstance(value, dict) else stage
+        for stage, value in RunConfig().model_dump().items()
+        for name in (value if isinstance(value, dict) else (stage,))
+    ]
+    assert set(settings) <= set(widgets)
+    assert all(widgets[name].help for name in settings)
+
+
+def test_for_my_data_speaks_plainly_and_leaves_research_out(home: Home, open_page: Open) -> None:
+    app = open_page("launch")
+    assert setting(app, "data.shots").label == "Images per class"
+    keys = {(widget.key or "").rsplit(":", 1)[-1] for kind in KINDS for widget in app.get(kind)}
+    assert not {"protocol.name", "prototypes.selective", "model.depth"} & keys
+    assert "distillation.learning_rate" in keys
+    assert "preset" not in {widget.key for widget in app.get("button_group")}
+
+
+def test_a_preset_of_research_sets_what_it_says(home: Home, open_page: Open) -> None:
+    app = open_page("launch", look="Research")
+    preset = next(widget for widget in app.get("button_group") if widget.key == "preset")
+    assert preset.options == ["recommended", "paper", "demo", *[f"B{row}" for row in range(8)]]
+    app = settle(preset.set_value("B6").run())
+    assert setting(app, "distillation.warmup").value == 0.0
+    assert "distillation.warmup=0.0" in app.code[0].value
+
+
+def test_a_changed_setting_is_in_the_command_and_in_the_run(home: Home, open_page: Open, started: list[str]) -> None:
+    app = open_page("launch")
+    app = settle(setting(app, "distillation.epochs").set_value(7).run())
+    assert "--epochs 7" in app.code[0].value
+    app = settle(next(field for field in app.text_input if field.label == "Name").set_value("seven passes").run())
+    app = press(app, "Start now")
+    assert app.title[0].value == "Runs"
+    newest = list_runs(home, NAME)[0]
+    assert started == [newest.id]
+    assert (newest.name, newest.config.distillation.epochs, newest.based_on) == ("seven passes", 7, None)
+    assert app.query_params["run"] == newest.id
+
+
+def test_a_queued_run_waits_for_its_turn(home: Home, open_page: Open, started: list[str]) -> None:
+    press(open_page("launch"), "Queue")
+    assert started == ["queue"]
+    assert list_runs(home, NAME)[0].waiting
+
+
+def test_a_sweep_is_a_queue_of_runs_and_a_loop_on_the_command_line(
+    home: Home, open_page: Open, started: list[str]
+) -> None:
+    app = open_page("launch")
+    pills = {widget.key.split("_")[1]: widget for widget in app.get("button_group") if "sweep" in (widget.key or "")}
+    pills["shots"].set_value([1, 2])
+    app = settle(pills["seeds"].set_value([1, 2, 3]).run())
+    command = app.code[0].value
+    assert command.startswith("for shots in 1 2; do for seed in 1 2 3; do avion train tiny ")
+    assert command.endswith(' --shots "$shots" --seed "$seed"; done; done')
+    app = press(app, "Queue 6 runs")
+    assert started == ["queue"]
+    new = [run for run in list_runs(home, NAME) if run.waiting]
+    found = sorted((run.config.data.shots, run.config.data.seed) for run in new)
+    assert found == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]
+
+
+def test_new_from_a_run_begins_with_its_settings(home: Home, open_page: Open, started: list[str]) -> None:
+    (run,) = list_runs(home, NAME)
+    app = press(open_page("runs", run=run.id), "New from this")
+    assert app.title[0].value == "Launch"
+    assert app.query_params["based_on"] == run.id
+    app = open_page("launch", based_on=run.id)
+    assert f"The settings of **{run.name}**" in all_text(app)
+    assert setting(app, "distillation.epochs").value == run.config.distillation.epochs
+    assert "has the same settings, and is finished" in all_text(app)
+    app = settle(setting(app, "data.seed").set_value(2).run())
+    press(app, "Start now")
+    newest = list_runs(home, NAME)[0]
+    assert (newest.based_on, newest.config.data.seed) == (run.id, 2)
+
+
+def test_an_earlier_run_in_the_address_survives_a_refresh_and_can_be_left(home: Home, open_page: Open) -> None:
+    (run,) = list_runs(home, NAME)
+    app = open_page("launch", based_on=run.id)
+    assert "The settings of" in all_text(app)
+    app = press(app, "Start from a preset instead")
+    assert "The settings of" not in all_text(app)
+    assert "based_on" not in app.query_params
+
+
+def test_missing_weights_keep_the_run_from_starting_and_lead_to_the_models(home: Home, open_page: Open) -> None:
+    bare = create_project(home, "large models", get_project(home, NAME).image_root)
+    app = open_page("launch", project=bare.id)
+    text = all_text(app)
+    assert "Cannot start yet" in text
+    assert "are not installed" in text
+    assert all(button.disabled for button in app.button if button.label in ("Start now", "Queue"))
+    assert "Open models" in {button.label for button in app.button}
+
+
+def test_a_mend_changes_the_setting(home: Home, open_page: Open) -> None:
+    app = open_page("launch")
+    app = settle(setting(app, "data.shots").set_value(500).run())
+    assert "has no draw of 500 shots" in all_text(app)
+    app = press(app, "Set shots to 16, seed to 1")
+    assert setting(app, "data.shots").value == 16
+    assert "Cannot start yet" not in all_text(app)
+
+
+def test_open_conflicts_are_warned_of(home: Home, open_page: Open) -> None:
+    item = read_candidates(home, get_project(home, NAME).id)["description_id"][0]
+    record_verdict(home, NAME, item, "accept", reviewer="ann")
+    record_verdict(home, NAME, item, "reject", reviewer="bob")
+    app = open_page("launch")
+    assert "Can start; look at the warnings" in all_text(app)
+    assert "Reviewers disagree on 1 descriptions" in all_text(app)
+    assert "Open agreement" in {button.label for button in app.button}
+
+
+def test_what_it_will_take_is_measured_on_earlier_runs(home: Home, open_page: Open) -> None:
+    text = all_text(open_page("launch"))
+    assert "GB** of memory" in text
+    assert "From 1 earlier run on this machine with this student, in proportion to the work of a step" in text
+    (run,) = list_runs(home, NAME)
+    assert "Measured on 1 earlier run on this machine" in all_text(open_page("launch", based_on=run.id))
