@@ -12,7 +12,7 @@ from avion_core.studio.candidates import read_candidates
 from avion_core.studio.curation import history, record_verdict
 from avion_core.studio.home import Home
 from avion_core.studio.projects import get_project
-from avion_core.studio.training import get_run, list_runs
+from avion_core.studio.training import list_runs
 from tests.app.tiny_home import CLASSES, NAME, TEXTS
 from tests.browser.page import Page
 
@@ -106,44 +106,6 @@ def test_filters_are_in_the_address(page: Page) -> None:
     page.open("review", words="zebra%20crossing")
     page.click("Clear the filters")
     page.until(lambda: page.card(".count").endswith(f"of {TEXTS * len(CLASSES)}"), "all classes")
-
-
-def test_a_training_lives_through_refresh_and_shows_its_curve(page: Page, home: Home, picture: Picture) -> None:
-    before = {run.id for run in list_runs(home, NAME)}
-    page.open("launch")
-    epochs = page.until(lambda: page.all('input[aria-label="Epochs"]'), "the setting")[0]
-    epochs.send_keys("\ue009a\ue000", "3000", "\ue007")  # Ctrl + A, the number, Enter
-    page.until(lambda: "--epochs 3000" in page.text(), "the command line")
-    picture("launch")
-    page.click("Start the training")
-    (run,) = page.until(lambda: {run.id for run in list_runs(home, NAME)} - before, "the run")
-    page.until(lambda: f"run={run}" in page.driver.current_url, "the run in the address")
-
-    def points() -> int:
-        # What is drawn (`data` may hold the numbers still encoded).
-        script = "const p = document.querySelector('.js-plotly-plot'); return p?.calcdata?.[0]?.length ?? 0"
-        return page.driver.execute_script(script) or 0
-
-    counts = []
-    for _ in range(3):
-        counts.append(page.until(lambda: points() > (counts[-1] if counts else 0) and points(), "the curve to move"))
-    assert all(earlier < later for earlier, later in pairwise(counts))
-    picture("runs")
-
-    page.driver.refresh()
-    page.settle()
-    page.until(lambda: run in page.text() and points() >= counts[-1], "the same run after a refresh")
-    assert get_run(home, run).state == "running"
-
-    page.click("Stop")
-    page.until(lambda: get_run(home, run).state == "stopped", "the run to save and stop")
-    stopped_at = get_run(home, run).step
-    page.click("Resume")
-    page.until(
-        lambda: get_run(home, run).state == "running" and get_run(home, run).step > stopped_at, "the resumed run"
-    )
-    page.click("Kill")
-    page.until(lambda: get_run(home, run).state in ("lost", "failed", "stopped"), "the run's end")
 
 
 def test_a_lasso_leads_to_the_pictures(page: Page, home: Home, picture: Picture) -> None:
