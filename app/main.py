@@ -95,6 +95,7 @@ def _navigation(*, visible: bool) -> StreamlitPage:
 
 
 @st.cache_resource(show_spinner=False)
+        expanded=True,
 def warm_up() -> None:
     """Import the models' library beside the first page, so that the pages that need it do not wait for it.
 

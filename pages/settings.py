@@ -9,7 +9,8 @@ from app import session
 from app.components.backups import backups
 from app.components.model_card import size
 from app.components.people import own_account, people, team
-from avion_core.studio import accounts, rights
+from avion_core.studio import rights
+from avion_core.studio.home import Home
 from avion_core.studio.installation import Storage, device, keys_present, storage
 
 
@@ -20,8 +21,6 @@ def page() -> None:
     tabs = dict(zip(names, st.tabs(names), strict=True))
     if admin:
         with tabs["People"]:
-            if person != accounts.ALONE:
-                own_account(person)
             people(person)
         with tabs["Backups"]:
             backups()
@@ -30,10 +29,15 @@ def page() -> None:
             own_account(person)
             team()
     with tabs["Storage"]:
-        storage_tab(storage(session.home()))
+        storage_tab(measured(session.home(), str(session.home().path)))
     with tabs["Device and keys"]:
         device_tab()
         keys_tab()
+
+
+@st.cache_data(ttl="1m", max_entries=4, show_spinner="Measuring the folders")
+def measured(_home: Home, path: str) -> Storage:
+    return storage(_home)
 
 
 def storage_tab(found: Storage) -> None:
@@ -57,7 +61,8 @@ def storage_tab(found: Storage) -> None:
 
 def device_tab() -> None:
     found = device()
-    st.markdown(f"**{found.kind}** {found.name} · {found.threads} threads · {found.software}")
+    threads = "one thread" if found.threads == 1 else f"{found.threads} threads"
+    st.markdown(f"**{found.kind}** {found.name} · {threads} · {found.software}")
     used = 1 - found.free_memory_bytes / found.memory_bytes
     st.progress(used, text=f"Memory: {size(found.free_memory_bytes)} of {size(found.memory_bytes)} free")
 

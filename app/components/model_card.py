@@ -39,8 +39,10 @@ def model_card(model: Model) -> None:
 
 
 def size(count: int) -> str:
-    """Bytes as people say them: "605 MB", "3.9 GB"."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:,.0f} MB"
+    """Bytes as people say them: "12 KB", "605 MB", "3.9 GB"."""
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} GB"
+    return f"{count / 1e6:.0f} MB" if count >= 1e6 else f"{count / 1e3:.0f} KB"
 
 
 def _badge(model: Model) -> str:

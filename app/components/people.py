@@ -52,6 +52,8 @@ def people(person: Person) -> None:
     for account in found:
         _account(account, person)
     _invite_form(person)
+    with st.expander("What each role may do", icon=":material/badge:"):
+        st.markdown(ROLE_HELP)
     for waiting in accounts.list_invites(session.home()):
         _invite(waiting)
 
@@ -104,7 +106,6 @@ def _invite_form(person: Person) -> None:
             rights.ROLES,
             index=rights.ROLES.index("reviewer"),
             key="invite_role",
-            help=ROLE_HELP,
         )
         if st.form_submit_button("Make an invite link", icon=":material/person_add:", type="primary"):
             session.demand(rights.ADMINISTER)

@@ -100,9 +100,9 @@ def invite_link(home: Home, secret: str, seen: str = "") -> str:
     """
     host = urlsplit(seen).hostname or "localhost"
     left = home.path / _ADDRESS_FILE
-    if host == "localhost" or host.startswith("127."):
-        seen = left.read_text().strip() if left.exists() else f"http://{LOOPBACK}:{_FIRST_PORT}"
-    return f"{seen}/account/join/{secret}"
+    if left.exists() and (host == "localhost" or host.startswith("127.")):
+        seen = left.read_text().strip()
+    return f"{seen or f'http://{LOOPBACK}:{_FIRST_PORT}'}/account/join/{secret}"
 
 
 def _is_free(port: int) -> bool:

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from avion_core.studio.home import Home
 from tests.app.tiny_home import make_home
 from tests.browser.page import Page
+from tests.descriptions.writers.loopback import KEY
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
@@ -54,16 +56,21 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture(scope="session")
 def server(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of the app, served as `streamlit run app/main.py` does."""
+    with serving(home, tmp_path_factory.mktemp("server") / "log.txt", GEMINI_API_KEY=KEY) as address:
+        yield address
+
+
+@contextmanager
+def serving(home: Home, log: Path, **environment: str) -> Iterator[str]:
+    """Serve a home as `avion app` does, on a free port; gives the address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log.txt"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)],
+            [sys.executable, "-m", "streamlit", "run", "app/server.py", "--server.port", str(port)],
             cwd=ROOT,
-            env={**os.environ, "AVION_HOME": str(home.path), "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "AVION_HOME": str(home.path), "OMP_NUM_THREADS": "1", **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -78,13 +85,18 @@ def server(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    driver = open_chromium(tmp_path_factory.mktemp("chromium"))
     yield driver
     driver.quit()
+
+
+def open_chromium(profile: Path) -> WebDriver:
+    """A browser of its own, with an empty profile."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    return webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
 
 
 @pytest.fixture

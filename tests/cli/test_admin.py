@@ -142,6 +142,7 @@ def test_links_lead_where_people_find_the_studio(folder):
     home = Home(folder)
     folder.mkdir()
     assert invite_link(home, "s") == "http://127.0.0.1:8501/account/join/s"
+    assert invite_link(home, "s", "http://localhost:8600") == "http://localhost:8600/account/join/s"
     assert invite_link(home, "s", "https://studio.example") == "https://studio.example/account/join/s"
     (folder / "address.txt").write_text("http://192.168.1.20:8502\n")
     for seen in ("", "http://localhost:8502", "http://127.0.0.1:8502"):

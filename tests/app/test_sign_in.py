@@ -1,0 +1,183 @@
+"""The gate and its forms over HTTP: who passes, what a cookie looks like, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from argon2 import PasswordHasher
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from app import sign_in
+from avion_core.studio import accounts
+from avion_core.studio.home import Home
+from avion_core.studio.throttle import Throttle
+
+PASSWORD = "nine harbours at dusk"
+PAGE = {"accept": "text/html"}
+
+
+async def page(_: object) -> PlainTextResponse:
+    return PlainTextResponse("the pages")
+
+
+async def stream(socket: WebSocket) -> None:
+    await socket.accept()
+    await socket.close()
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Iterator[Home]:
+    monkeypatch.setenv("AVION_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    monkeypatch.setattr(accounts, "_by_name", Throttle(10, 900))
+    monkeypatch.setattr(accounts, "_by_address", Throttle(20, 900))
+    sign_in.studio.cache_clear()
+    yield Home(tmp_path / "home")
+    sign_in.studio.cache_clear()
+
+
+def browser(host: str = "http://192.168.1.20:8501", come_from: str = "192.168.1.77") -> TestClient:
+    """A browser at a server that has pages, pictures and a WebSocket behind the gate."""
+    routes = [
+        *sign_in.ROUTES,
+        WebSocketRoute("/_stcore/stream", stream),
+        Route("/{path:path}", page),
+    ]
+    server = Starlette(routes=routes, middleware=[Middleware(sign_in.Gate)])
+    return TestClient(server, base_url=host, client=(come_from, 50_000), follow_redirects=False)
+
+
+@pytest.fixture
+def ana(home: Home) -> accounts.Person:
+    return accounts.add_account(home, "Ana", PASSWORD, "admin")
+
+
+def test_alone_this_machine_passes_and_no_other(home: Home) -> None:
+    for host in ("http://127.0.0.1:8501", "http://localhost:8501", "http://[::1]:8501"):
+        assert browser(host, "127.0.0.1").get("/review").text == "the pages"
+    for host, come_from in (
+        ("http://192.168.1.20:8501", "192.168.1.77"),
+        ("http://127.0.0.1:8501", "192.168.1.77"),  # a request may say any name
+        ("http://evil.example:8501", "127.0.0.1"),  # a page elsewhere may give its name this machine's address
+    ):
+        answer = browser(host, come_from).get("/review")
+        assert (answer.status_code, "avion app --lan" in answer.text) == (403, True)
+
+
+@pytest.mark.parametrize("path", ["/", "/review?project=p", "/models"])
+def test_pages_lead_to_the_form_and_back(home: Home, ana: accounts.Person, path: str) -> None:
+    there = browser()
+    turned = there.get(path, headers=PAGE)
+    assert turned.status_code == 303
+    form = there.get(turned.headers["location"], headers=PAGE)
+    assert '<input name="password" type="password" autocomplete="current-password"' in form.text
+    entered = there.post(turned.headers["location"], data={"name": "Ana", "password": PASSWORD})
+    assert (entered.status_code, entered.headers["location"]) == (303, path)
+    assert there.get(path, headers=PAGE).text == "the pages"
+
+
+@pytest.mark.parametrize("path", ["/media/picture.png", "/_stcore/upload_file/x", "/account/other", "/static"])
+def test_nothing_else_passes_without_a_cookie(home: Home, ana: accounts.Person, path: str) -> None:
+    assert browser().get(path).status_code == 401
+    assert browser().post(path).status_code == 401
+
+
+def test_the_websocket_is_behind_the_gate(home: Home, ana: accounts.Person) -> None:
+    there = browser()
+    with pytest.raises(WebSocketDisconnect), there.websocket_connect("/_stcore/stream"):
+        pass
+    cookie = there.post(sign_in.SIGN_IN, data={"name": "Ana", "password": PASSWORD}).headers["set-cookie"]
+    with there.websocket_connect("/_stcore/stream", headers={"cookie": cookie.partition(";")[0]}):
+        pass
+
+
+def test_health_and_the_program_are_open(home: Home, ana: accounts.Person) -> None:
+    assert browser().get("/_stcore/health").text == "the pages"
+    assert browser().get("/static/js/index.js").text == "the pages"
+
+
+def test_the_cookie_is_for_the_server_alone(home: Home, ana: accounts.Person) -> None:
+    sent = {"name": "Ana", "password": PASSWORD}
+    plain = browser().post(sign_in.SIGN_IN, data=sent).headers["set-cookie"]
+    assert plain.startswith(f"{accounts.cookie_name(home)}=")
+    for part in ("HttpOnly", "SameSite=lax", "Path=/", "Max-Age=2592000"):
+        assert part in plain
+    assert "Secure" not in plain
+    assert "Secure" in browser("https://studio.example").post(sign_in.SIGN_IN, data=sent).headers["set-cookie"]
+
+
+def test_an_ended_sign_in_is_out_everywhere(home: Home, ana: accounts.Person) -> None:
+    there = browser()
+    there.post(sign_in.SIGN_IN, data={"name": "Ana", "password": PASSWORD})
+    accounts.sign_out(home, there.cookies[accounts.cookie_name(home)])
+    assert there.get("/", headers=PAGE).status_code == 303
+
+
+def test_a_wrong_password_keeps_the_name_and_says_so(home: Home, ana: accounts.Person) -> None:
+    answer = browser().post(sign_in.SIGN_IN, data={"name": 'A"><script>', "password": "wrong"})
+    assert answer.status_code == 400
+    assert "Name or password is wrong." in answer.text
+    assert 'value="A&quot;&gt;&lt;script&gt;"' in answer.text
+    assert "<script>" not in answer.text
+    assert "set-cookie" not in answer.headers
+
+
+def test_guesses_from_one_address_are_slowed_down(home: Home, ana: accounts.Person) -> None:
+    for number in range(20):
+        browser().post(sign_in.SIGN_IN, data={"name": f"n{number}", "password": "wrong"})
+    sent = {"name": "Ana", "password": PASSWORD}
+    assert "Too many wrong passwords" in browser().post(sign_in.SIGN_IN, data=sent).text
+    assert browser(come_from="192.168.1.78").post(sign_in.SIGN_IN, data=sent).status_code == 303
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://192.168.1.20:9999"])
+def test_a_form_of_another_site_counts_for_nothing(home: Home, ana: accounts.Person, origin: str) -> None:
+    sent = {"name": "Ana", "password": PASSWORD}
+    answer = browser().post(sign_in.SIGN_IN, data=sent, headers={"origin": origin})
+    assert "set-cookie" not in answer.headers
+    ours = browser().post(sign_in.SIGN_IN, data=sent, headers={"origin": "http://192.168.1.20:8501"})
+    assert ours.status_code == 303
+
+
+def test_a_form_too_large_to_be_ours_is_not_read(home: Home, ana: accounts.Person) -> None:
+    sent = {"name": "Ana", "password": PASSWORD, "more": "x" * 10_000}
+    assert "set-cookie" not in browser().post(sign_in.SIGN_IN, data=sent).headers
+
+
+@pytest.mark.parametrize("elsewhere", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x"])
+def test_nobody_is_led_elsewhere(home: Home, ana: accounts.Person, elsewhere: str) -> None:
+    sent = {"name": "Ana", "password": PASSWORD}
+    answer = browser().post(sign_in.SIGN_IN, params={"next": elsewhere}, data=sent)
+    assert answer.headers["location"] == "/"
+
+
+def test_an_invite_link_makes_an_account_once(home: Home, ana: accounts.Person) -> None:
+    link = f"{sign_in.JOIN}/{accounts.invite(home, 'reviewer', who='Ana')}"
+    there = browser()
+    shown = there.get(link)
+    assert "Ana invites you to this studio as reviewer." in shown.text
+    assert shown.headers["referrer-policy"] == "same-origin"
+    assert "default-src 'none'" in shown.headers["content-security-policy"]
+    refused = there.post(link, data={"name": "Ben", "password": "short"})
+    assert "Take 10 characters or more" in refused.text
+    assert 'value="Ben"' in refused.text
+    assert there.post(link, data={"name": "Ben", "password": PASSWORD}).status_code == 303
+    assert there.get("/").text == "the pages"
+    again = browser().get(link)
+    assert (again.status_code, "used already or has expired" in again.text) == (400, True)
+    assert "<form" not in again.text
+    assert [account.name for account in accounts.list_accounts(home)] == ["Ana", "Ben"]
+
+
+def test_a_link_for_a_new_password_knows_whose_it_is(home: Home, ana: accounts.Person) -> None:
+    link = f"{sign_in.JOIN}/{accounts.reset_password(home, 'Ana', who='Ana')}"
+    there = browser()
+    assert "Hello, Ana" in there.get(link).text
+    assert there.post(link, data={"password": "another long secret"}).status_code == 303
+    assert there.get("/").text == "the pages"

@@ -1,0 +1,74 @@
+"""People sign in, in a real browser: an invite link, an account, a refresh, signing out, and the gate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webdriver import WebDriver
+
+from avion_core.studio import accounts
+from avion_core.studio.home import Home
+from tests.browser.conftest import PICTURES, serving
+from tests.browser.page import Page
+
+PASSWORD = "nine harbours at dusk"
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[tuple[Home, str]]:
+    """A studio with an admin, served as `avion app` does."""
+    home = Home(tmp_path / "home")
+    accounts.add_account(home, "Ana", PASSWORD, "admin")
+    with serving(home, tmp_path / "log.txt") as address:
+        yield home, address
+
+
+def test_invite_account_refresh_sign_out_gate(chromium: WebDriver, shared: tuple[Home, str]) -> None:
+    home, address = shared
+    page = Page(chromium, address)
+    page.look("light", 1280, 1000)
+
+    def keep(name: str) -> None:
+        if os.environ.get("AVION_SCREENSHOTS") == "1":
+            page.shoot(PICTURES / f"{name}.png")
+
+    def fill(**typed: str) -> None:
+        for name, text in typed.items():
+            page.until(lambda name=name: page.all(f"input[name={name}]"), f"the field {name}")[0].send_keys(text)
+        chromium.find_element(By.CSS_SELECTOR, "form button").click()
+
+    chromium.get(f"{address}/settings")
+    page.until(lambda: "Sign in to go on." in page.text(), "the gate")
+    assert "/account/sign-in?next=%2Fsettings" in chromium.current_url
+
+    chromium.get(f"{address}/account/join/{accounts.invite(home, 'adjudicator', who='Ana')}")
+    page.until(lambda: "Ana invites you to this studio as adjudicator." in page.text(), "the invitation")
+    keep("join")
+    fill(name="Ben", password=PASSWORD)
+    page.settle()
+    page.until(lambda: "Ben · adjudicator" in page.text(), "the name of who signed in")
+
+    chromium.refresh()
+    page.settle()
+    assert "Ben · adjudicator" in page.text()
+    assert accounts.cookie_name(home) not in chromium.execute_script("return document.cookie")
+
+    page.click("Sign out")
+    page.until(lambda: "this browser is not signed in" in page.text(), "the gate inside the app")
+    assert "Ben" not in page.text()
+    chromium.find_element(By.LINK_TEXT, "Sign in").click()
+    page.until(lambda: "Sign in to go on." in page.text(), "the form")
+
+    fill(name="ben", password="a wrong guess")
+    page.until(lambda: "Name or password is wrong." in page.text(), "what is wrong")
+    fill(password=PASSWORD)
+    page.settle()
+    page.until(lambda: "Ben · adjudicator" in page.text(), "the name of who signed in")
+
+    accounts.set_disabled(home, "Ben", True)
+    chromium.refresh()
+    page.until(lambda: "Sign in to go on." in page.text(), "the gate, for a disabled account")
