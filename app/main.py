@@ -27,9 +27,13 @@ _PAGES = {
             "folder_open",
             "Open the demo or your own folder of images; classes, counts, problems.",
         ),
+        ("images", "Images", "photo_library", "Pictures by class and part; how rasters are rendered."),
+        ("label", "Label", "label", "Say what images show, by key; the most useful ones come first."),
+        ("classes", "Classes", "category", "What each class means; rename, merge and divide them."),
         ("journal", "Journal", "history", "What was done, what is stale and why, what to do next."),
     ],
     "Descriptions": [
+        ("generate", "Generate", "edit", "Have a language model write descriptions, and watch them come."),
         ("review", "Review", "rate_review", "Judge one description at a time with the evidence beside it."),
         ("sheet", "Class sheet", "view_list", "All descriptions of one class at once, most influence first."),
         ("agreement", "Agreement", "handshake", "How alike reviewers judge; settle what they disagree on."),
@@ -45,10 +49,6 @@ _PAGES = {
         ("confusion", "Confusion", "compare_arrows", "Classes taken for each other, and the texts behind it."),
         ("predict", "Predict", "image_search", "Classify images with a trained student."),
     ],
-}
-
-
-def main() -> None:
     "Admin": [
         (
             "models",
@@ -58,6 +58,10 @@ def main() -> None:
         ),
         ("settings", "Settings", "settings", "People and roles, storage, backups, the device, keys."),
     ],
+}
+
+
+def main() -> None:
     st.set_page_config(page_title="AVION Studio", page_icon=str(_ICON), layout="wide")
     st.logo(str(_LOGO), size="large")
     with guard():
@@ -91,11 +95,11 @@ def _navigation(*, visible: bool) -> StreamlitPage:
             for group, pages in _PAGES.items()
         },
         position="sidebar" if visible else "hidden",
+        expanded=True,
     )
 
 
 @st.cache_resource(show_spinner=False)
-        expanded=True,
 def warm_up() -> None:
     """Import the models' library beside the first page, so that the pages that need it do not wait for it.
 

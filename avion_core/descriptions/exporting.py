@@ -6,6 +6,8 @@ One record per description, the same in three forms:
 - CSV: one row per description; the two columns that are lists (`reasons` and `history`) hold JSON.
 - Parquet: typed columns; `history` is a list of structures.
 
+What a language model replied, word for word, belongs to the project and travels in its pack (`studio.packs`).
+
 Beside them stands the {"class": ["text", ...]} form that code in the manner of CuPL reads: texts alone.
 """
 

@@ -15,11 +15,12 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import psutil
 from pydantic import SecretStr
 
 from avion_core.data.images import open_image
@@ -34,7 +35,9 @@ from avion_core.descriptions.writers.writer import Writer, WriterError
 from avion_core.errors import DescriptionError, NotFoundError
 from avion_core.jobs.causes import explain
 from avion_core.jobs.heartbeat import Heartbeat
-from avion_core.jobs.process import this_process
+from avion_core.jobs.local import detach
+from avion_core.jobs.process import identify, this_process
+from avion_core.jobs.run_files import LOG
 from avion_core.jobs.stopping import stop_on_signals
 from avion_core.store import generations as rows
 from avion_core.store import leases
@@ -43,6 +46,7 @@ from avion_core.store.home import Home
 from avion_core.store.projects import prompt_names
 from avion_core.store.tables import Generation, Reply, now
 
+WORKER: Sequence[str] = (sys.executable, "-m", "avion_core.jobs.describing")
 PICTURE_SIDE = 512
 _JPEG_QUALITY = 88
 
@@ -107,6 +111,18 @@ def open_writer(settings: WritingSettings, class_names: dict[str, str]) -> Write
     if not settings.model:
         raise WriterError("an OpenAI-compatible writer needs a model", "Name one with --model.", value="")
     return OpenAICompatibleWriter(SecretStr(key), settings.model, timeout=timeout, base_url=base_url)
+
+
+def start(home: Home, generation_id: str) -> None:
+    """Start a queued generation in a session of its own, so that it outlives the browser and this server."""
+    folder = generation_folder(home, generation_id)
+    pid = detach([*WORKER, "--home", str(home.path), "--generation", generation_id], folder / LOG)
+    try:
+        process = identify(pid)
+    except psutil.NoSuchProcess:
+        return  # ended already; its row or its log says how
+    with writing(home.engine) as session:
+        leases.note_process(session, Generation, generation_id, **asdict(process))
 
 
 def describe(home: Home, generation_id: str, stop: threading.Event, listener: Listener | None = None) -> str:

@@ -60,6 +60,12 @@ def written_by(session: Session, project_id: str, writer: str, model: str) -> Co
     return Counter({class_key: count for class_key, count in session.execute(query).all() if count})
 
 
+def descriptions_written(session: Session, generation_id: str) -> list[str]:
+    """Ids of the descriptions that came in a generation's replies, in the order they came."""
+    query = select(Description.description_id).join(Reply, Description.reply_id == Reply.id)
+    return list(session.scalars(query.where(Reply.generation_id == generation_id).order_by(Description.created_at)))
+
+
 def texts_of(session: Session, project_id: str, class_key: str) -> list[str]:
     """The texts of a class as they were written, the oldest first."""
     query = select(Description.text).where(Description.project_id == project_id, Description.class_key == class_key)

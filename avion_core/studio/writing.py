@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -29,6 +30,30 @@ from avion_core.store.home import Home
 from avion_core.store.projects import find_project
 from avion_core.store.tables import Generation, Reply
 from avion_core.studio.projects import ProjectSummary, get_project, read_manifest, read_splits
+
+_OPTIONS = {
+    "writer": "--writer",
+    "model": "--model",
+    "base_url": "--base-url",
+    "file": "--file",
+    "per_class": "--per-class",
+    "classes": "--class",
+    "prompt": "--prompt",
+    "language": "--language",
+    "view": "--view",
+    "sensor": "--sensor",
+    "resolution": "--resolution",
+    "region": "--region",
+    "season": "--season",
+    "distinguish": "--distinguish",
+    "pictures": "--pictures",
+    "concurrency": "--concurrency",
+    "requests_per_minute": "--rpm",
+    "timeout_seconds": "--timeout",
+    "price_in": "--price-in",
+    "price_out": "--price-out",
+}
+"""Settings as options of `avion describe`."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +88,12 @@ class GenerationView:
     def written(self) -> int:
         """New descriptions so far."""
         return int(self.table["got"].sum())
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Classes whose newest reply was not what was asked for and that lack descriptions still."""
+        got = self.table.loc[self.table["problem"] != ""]
+        return tuple(got.loc[got["got"] < self.settings.per_class, "class_key"])
 
     @property
     def cost(self) -> float | None:
@@ -191,6 +222,11 @@ def order_descriptions(home: Home, project: str, settings: WritingSettings, who:
     return row.id
 
 
+def start(home: Home, generation: str) -> None:
+    """Have a queued generation written by a process of its own."""
+    describing.start(home, generation)
+
+
 def write_here(home: Home, generation: str, stop: threading.Event, listener: Listener | None = None) -> str:
     """Have a queued generation written in this process; returns "finished" or "stopped"."""
     return describing.describe(home, generation, stop, listener)
@@ -242,6 +278,26 @@ def list_generations(home: Home, project: str) -> list[GenerationView]:
     with reading(home.engine) as session:
         found = rows.list_generations(session, find_project(session, project).id)
         return [_view(row, rows.replies_of(session, row.id)) for row in found]
+
+
+def descriptions_written(home: Home, project: str, generation: str) -> list[str]:
+    """Ids of the descriptions that came of a generation, in the order they came."""
+    with reading(home.engine) as session:
+        return rows.descriptions_written(
+            session, rows.find_generation(session, find_project(session, project).id, generation).id
+        )
+
+
+def cli_command(project: str, settings: WritingSettings) -> str:
+    """The command that orders the same."""
+    plain = WritingSettings()
+    words = ["avion", "describe", project]
+    for name, option in _OPTIONS.items():
+        value = getattr(settings.imaging if hasattr(plain.imaging, name) else settings, name)
+        if value != getattr(plain.imaging if hasattr(plain.imaging, name) else plain, name) or name == "writer":
+            values = value if isinstance(value, tuple) else (value,)
+            words += [word for one in values for word in (option, str(one))]
+    return shlex.join(words)
 
 
 def _view(row: Generation, replies: list[Reply]) -> GenerationView:

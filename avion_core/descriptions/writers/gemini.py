@@ -112,7 +112,9 @@ def _meaning(error: errors.APIError, model: str) -> WriterError:
             after=_wait(error, said),
         )
     return Unusable(
-        "Gemini does not take the request", "See the reason it gives.", value=f"{error.code} {error.status}"
+        "Gemini does not take the request",
+        "Change the prompt, the class card or the model.",
+        value=value,
     )
 
 

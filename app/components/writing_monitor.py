@@ -1,0 +1,91 @@
+"""A generation as it stands: how far it is, class by class, and what can be done with it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import session, shell
+from app.components.guard import plain
+from app.components.run_table import STATES
+from avion_core.studio import rights
+from avion_core.studio.projects import ProjectSummary
+from avion_core.studio.writing import (
+    GenerationView,
+    ask_to_stop,
+    descriptions_written,
+    order_descriptions,
+    resume,
+    start,
+)
+
+ACTIVE = ("queued", "running")
+
+
+def generation_figures(view: GenerationView) -> None:
+    """State, progress and what it took so far."""
+    state = "starting" if view.state == "queued" else view.state
+    colour, icon = STATES[state]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge(state, icon=f":material/{icon}:", color=colour)
+        since = f"{view.created_at:%Y-%m-%d %H:%M} UTC"
+        st.markdown(f"**{plain(view.settings.model)}** · {view.prompt_version} · {plain(view.who)} · {since}")
+    if view.error:
+        st.error(plain(view.error), title=f"It {view.state}", icon=":material/error:")
+    share = view.classes_done / view.classes if view.classes else 1.0
+    st.progress(
+        min(share, 1.0), text=f"{view.classes_done:,} of {view.classes:,} classes · {view.written:,} descriptions"
+    )
+    with st.grid(4, min_column_width=150):
+        st.metric("Requests", f"{int(view.table['asked'].sum()):,}", border=True)
+        st.metric("Tokens sent", f"{int(view.table['tokens_in'].sum()):,}", border=True)
+        st.metric("Tokens written", f"{int(view.table['tokens_out'].sum()):,}", border=True)
+        st.metric("Cost", "–" if view.cost is None else f"{view.cost:.4f}", border=True, help="Where prices are set.")
+
+
+def generation_table(project: ProjectSummary, view: GenerationView) -> None:
+    """A row per class that was asked about; what was left out, and why."""
+    names = {entry.key: entry.prompt_name for entry in project.classes}
+    replies = view.table.to_dict("records")
+    shown = pd.DataFrame(
+        {
+            "class": [names.get(row["class_key"], row["class_key"]) for row in replies],
+            "new": [row["got"] for row in replies],
+            "requests": [row["asked"] for row in replies],
+            "left out": [", ".join(f"{count} {reason}" for reason, count in row["dropped"].items()) for row in replies],
+            "problem": [row["problem"] for row in replies],
+            "seconds": [round(row["seconds"], 1) for row in replies],
+        }
+    )
+    st.dataframe(shown, hide_index=True, height=min(420, 38 + 35 * max(1, len(shown))), alt="Replies class by class")
+
+
+def generation_controls(project: ProjectSummary, view: GenerationView) -> None:
+    """Stop, resume, ask again for what lacks, and on to the review."""
+    home = session.home()
+    allowed = session.may(rights.CHANGE_PROJECTS)
+    with st.container(horizontal=True):
+        if view.state in ACTIVE and st.button(
+            "Stop", icon=":material/stop:", disabled=not allowed, help="What is on its way still comes and is kept."
+        ):
+            session.demand(rights.CHANGE_PROJECTS)
+            ask_to_stop(home, view.id)
+            st.rerun(scope="app")
+        if view.state in ("stopped", "failed", "lost") and st.button(
+            "Resume", icon=":material/resume:", type="primary", disabled=not allowed
+        ):
+            session.demand(rights.CHANGE_PROJECTS)
+            start(home, resume(home, project.id, view.id))
+            st.rerun(scope="app")
+        if (
+            view.state not in ACTIVE
+            and view.lacking
+            and st.button(f"Ask again for {len(view.lacking)} classes", icon=":material/replay:", disabled=not allowed)
+        ):
+            session.demand(rights.CHANGE_PROJECTS)
+            again = view.settings.model_copy(update={"classes": view.lacking})
+            start(home, order_descriptions(home, project.id, again, session.reviewer()))
+            st.rerun(scope="app")
+        if view.written and st.button(f"Review these {view.written:,}", icon=":material/rate_review:"):
+            session.send_to_review(descriptions_written(home, project.id, view.id))
+            st.switch_page(shell.page_path("review"))

@@ -1,0 +1,75 @@
+"""Generate: have a language model write descriptions of the classes, and watch them come."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import session, shell
+from app.components.background import computed
+from app.components.guard import empty_state, guard
+from app.components.writing_form import show_key, show_plan, show_prompt, writing_form
+from app.components.writing_monitor import ACTIVE, generation_controls, generation_figures, generation_table
+from avion_core.errors import AvionError
+from avion_core.studio import rights
+from avion_core.studio.projects import ProjectSummary
+from avion_core.studio.writing import (
+    GenerationView,
+    cli_command,
+    get_generation,
+    list_generations,
+    mark_lost,
+    order_descriptions,
+    plan_writing,
+    start,
+)
+
+
+def page() -> None:
+    project = shell.need_project()
+    if not project.classes:
+        with empty_state("category", "No classes yet", "Descriptions are written for classes: make some first."):
+            shell.go_button("Make classes", "classes", "category")
+        return
+    home = session.home()
+    mark_lost(home, project.id)
+    generations = list_generations(home, project.id)
+    if generations:
+        newest = generations[0]
+        with st.container(border=True):
+            every = "1s" if newest.state in ACTIVE else None
+            st.fragment(monitor, run_every=every)(project, newest)
+    settings = writing_form(project)
+    show_key(settings)
+    show_prompt(project, settings)
+    orderable = True
+    try:
+        key = f"plan:{project.id}:{project.revision}:{project.descriptions}:{settings.model_dump_json()}"
+        plan = computed(key, "Looking at what is there", lambda progress: plan_writing(home, project.id, settings))
+        show_plan(plan)
+        orderable = bool(plan.estimate.descriptions)
+    except AvionError as error:
+        st.caption(f":material/block: {error}")
+        orderable = False
+    st.code(cli_command(project.name, settings), language="bash", wrap_lines=True)
+    busy = bool(generations) and generations[0].state in ACTIVE
+    disabled = not orderable or busy or not session.may(rights.CHANGE_PROJECTS)
+    if st.button("Have them written", icon=":material/edit:", type="primary", disabled=disabled):
+        session.demand(rights.CHANGE_PROJECTS)
+        start(home, order_descriptions(home, project.id, settings, session.reviewer()))
+        session.say_after_rerun("Ordered", ":material/edit:")
+        st.rerun()
+
+
+@guard()
+def monitor(project: ProjectSummary, drawn: GenerationView) -> None:
+    """What moves while descriptions are written; drawn anew every second, without the rest of the page."""
+    mark_lost(session.home(), project.id)
+    view = get_generation(session.home(), project.id, drawn.id)
+    if view.state != drawn.state:
+        st.rerun(scope="app")
+    generation_figures(view)
+    generation_controls(project, view)
+    generation_table(project, view)
+
+
+page()
