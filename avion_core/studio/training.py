@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from avion_core.config import RunConfig, make_config, parse_config
 from avion_core.errors import TrainingError
 from avion_core.jobs import local, queue, run_files, worker
-from avion_core.jobs.devices import device_name, lane_of
+from avion_core.jobs.devices import LANES, device_name, lane_of
 from avion_core.jobs.process import this_process
 from avion_core.jobs.run_files import Curves
 from avion_core.store import journal, runs
@@ -355,9 +355,10 @@ def wake_queue(home: Home) -> None:
 
 def sleeping_queue(home: Home, views: Sequence[RunView]) -> list[RunView]:
     """Those of these runs that wait and that nobody on this machine will start."""
-    lanes = {lane_of(run.device) for run in views if run.waiting}
-    asleep = {lane for lane in lanes if not queue.is_served(home, lane)}
-    return [run for run in views if run.waiting and lane_of(run.device) in asleep]
+    waiting = [run for run in views if run.waiting]
+    asked = {lane_of(run.device) for run in waiting}
+    asleep = {lane for lane in LANES if lane in asked and not queue.is_served(home, lane)}
+    return [run for run in waiting if lane_of(run.device) in asleep]
 
 
 def list_runs(home: Home, project: str | None = None) -> list[RunView]:
