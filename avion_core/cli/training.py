@@ -176,9 +176,10 @@ def predict_(
     from avion_core.studio.prediction import predict
 
     found = predict(desk.home, run, paths, progress=desk.progress)
-    rows = found.to_dict("records")
+    rows = found.table.to_dict("records")
     shown = [{**row, "percent": 100 * row["probability"]} for row in rows]
-    return Answer({"predictions": rows}, table(shown, ["path", "class_key", "percent", "runner_up"]))
+    data = {"predictions": rows, "problems": found.problems, "temperature": found.temperature}
+    return Answer(data, "\n".join([table(shown, ["path", "class_key", "percent", "runner_up"]), *found.problems]))
 
 
 class _Watcher:

@@ -70,33 +70,55 @@ def predict(
     recipe: RenderingRecipe,
     *,
     class_names: dict[str, str] | None = None,
+    temperature: float = 1.0,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Classify image files.
 
     Args:
         class_names: other classes than the trained ones, class key -> prompt name.
+        temperature: softens (above 1) or sharpens the probabilities (see `metrics.calibration.fit_temperature`).
 
     Returns:
-        One row per image: path, predicted (class key), probability, margin (to the runner-up), runner_up, and a
-        column `p_<class key>` per class.
+        One row per image: path, and what `classify` gives.
 
     Raises:
         DataError: no image, or one that cannot be decoded.
     """
-    if not images:
+    features = trained.embed_images([(str(path), path) for path in images], recipe, progress)
+    table = classify(trained, features, class_names=class_names, temperature=temperature)
+    table.insert(0, "path", [str(path) for path in images])
+    return table
+
+
+def classify(
+    trained: TrainedStudent,
+    features: Tensor,
+    *,
+    class_names: dict[str, str] | None = None,
+    temperature: float = 1.0,
+) -> pd.DataFrame:
+    """Classes of images that the student has embedded, (N, D_S) of unit norm.
+
+    Returns:
+        One row per image: predicted (class key), probability, margin (to the runner-up), runner_up, and a column
+        `p_<class key>` per class.
+
+    Raises:
+        DataError: no image, or fewer than two classes.
+    """
+    if not len(features):
         raise DataError("there is no image to classify", "Give at least one image file.")
     names = class_names or trained.class_names
     keys = list(names)
     if len(keys) < 2:
         raise DataError("a prediction needs two or more classes", "Name at least two classes.", value=keys)
-    f = trained.embed_images([(str(path), path) for path in images], recipe, progress)
     g = trained.embed_classes(names).cpu()
-    probabilities = (trained.student.logit_scale.exp().item() * f @ g.T).softmax(1)
+    scale = trained.student.logit_scale.exp().item() / temperature
+    probabilities = (scale * features.cpu() @ g.T).softmax(1)
     top = probabilities.topk(2, dim=1)
     table = pd.DataFrame(
         {
-            "path": [str(path) for path in images],
             "predicted": [keys[i] for i in top.indices[:, 0].tolist()],
             "probability": top.values[:, 0].tolist(),
             "margin": (top.values[:, 0] - top.values[:, 1]).tolist(),

@@ -20,16 +20,16 @@ class StudentTowers:
 
     def __init__(self, student: PromptedStudent) -> None:
         backbone = student.backbone
-        self.student = student
+        self.student, self.backbone = student, backbone
         self.name = f"student on {backbone.name}"
         self.dim, self.image_size, self.view = backbone.dim, backbone.image_size, backbone.view
         self.device = backbone.device
-        self.logit_scale = float(student.logit_scale.exp())
+        self.logit_scale = student.logit_scale.detach().exp().item()
         self.weights_hash = hash_weights(student, backbone.weights_hash, str(student.precision))
 
     def prepare(self, image: PIL.Image.Image) -> Tensor:
         """The backbone's view of an RGB image: uint8 (3, S, S)."""
-        return self.student.backbone.prepare(image)
+        return self.backbone.prepare(image)
 
     def encode_image(self, pixels: Tensor, precision: str = "float32") -> Tensor:
         """uint8 (B, 3, S, S) -> float32 (B, D) of unit norm; the student's own precision holds."""
@@ -45,4 +45,4 @@ class StudentTowers:
 
     def too_long(self, texts: Sequence[str]) -> list[int]:
         """Places of the texts that run past the context."""
-        return self.student.backbone.too_long(texts)
+        return self.backbone.too_long(texts)
