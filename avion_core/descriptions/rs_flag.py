@@ -138,7 +138,10 @@ class Terms:
     stems: tuple[str, ...]
 
     def may_be_in(self, folded: str) -> bool:
-        return any(stem in folded for stem in self.stems)
+        for stem in self.stems:  # noqa: SIM110 (three times as fast as any() here, and called for every text)
+            if stem in folded:
+                return True
+        return False
 
     def find(self, folded: str, kind: Kind) -> list[TermHit]:
         if not self.may_be_in(folded):

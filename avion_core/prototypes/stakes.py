@@ -66,13 +66,14 @@ def other_verdicts(verdict: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def reach_and_stakes(
-    at_hand: ClassAtHand, place: int, config: PrototypesConfig, features: Tensor, ranking: Ranking
+    at_hand: ClassAtHand, place: int, config: PrototypesConfig, features: Tensor, ranking: Ranking, margin: Tensor
 ) -> tuple[float, np.ndarray]:
     """How far a verdict on one text moves this class's prototype at most, and which texts have a prediction at stake.
 
     Args:
         place: which class of the ranking it is.
-        features: (N, D) validation images. ranking: of them, with all prototypes as they stand.
+        features: (N, D) validation images. ranking: of them, with all prototypes as they stand. margin: (N,) of the
+            class (see `margins`).
 
     Returns:
         The greatest |p' - p| (inf where the class could be blocked or unblocked), and (K,) bool.
@@ -86,8 +87,7 @@ def reach_and_stakes(
     moved = (vectors - at_hand.vector).norm(dim=1)
     moved[(vectors.norm(dim=1) == 0) != (at_hand.vector.norm() == 0)] = torch.inf
     reach = float(moved.max())
-    scores = scores_of(features, at_hand.vector[None])
-    near = margins(ranking, scores, torch.tensor([place]))[:, 0] <= reach + ROUNDING
+    near = margin <= reach + ROUNDING
     own = (ranking.best[near] == place)[:, None]
     then = scores_of(features[near], vectors)  # (n, R)
     lost = own & (then <= ranking.second[near, None] + ROUNDING)
@@ -97,13 +97,13 @@ def reach_and_stakes(
     return reach, at_stake
 
 
-def margins(ranking: Ranking, scores: Tensor, places: Tensor) -> Tensor:
-    """By how much a class's score of an image has to change for the prediction to change: (N, P).
+def margins(ranking: Ranking, features: Tensor, vectors: Tensor, places: Tensor) -> Tensor:
+    """By how much the scores of some classes would have to change for the prediction of each image to change: (N, P).
 
     Args:
-        scores: (N, P) of the classes at `places` (P,).
+        features: (N, D), as ranked. vectors: (P, D) of the classes at `places` (P,).
     """
-    top, second = ranking.top[:, None], ranking.second[:, None]
+    scores, top, second = scores_of(features, vectors), ranking.top[:, None], ranking.second[:, None]
     found = torch.where(ranking.best[:, None] == places, scores - second, top - scores)
     return found.nan_to_num(nan=0.0, posinf=torch.inf, neginf=-torch.inf)  # nan: all classes are blocked
 
@@ -118,8 +118,6 @@ def classes_to_look_at_again(
     """
     names = ("best", "top", "second")
     other = torch.stack([getattr(before, name) != getattr(after, name) for name in names]).any(dim=0)
-    scores, places = scores_of(features[other], vectors), torch.arange(len(vectors))
-    nearest = torch.minimum(
-        margins(before.only(other), scores, places), margins(after.only(other), scores, places)
-    )  # (n, C)
+    those = features[other], vectors, torch.arange(len(vectors))
+    nearest = torch.minimum(margins(before.only(other), *those), margins(after.only(other), *those))  # (n, C)
     return (nearest.numpy() <= reach + 2 * ROUNDING).any(axis=0)

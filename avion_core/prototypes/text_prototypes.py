@@ -164,7 +164,9 @@ def text_prototypes(
 def _rows_of(table: pd.DataFrame, class_keys: tuple[str, ...]) -> list[tuple[str, np.ndarray]]:
     """The positions of each class's descriptions in the table, in the order of class_keys."""
     owner = pd.Index(class_keys).get_indexer(table["class_key"].to_numpy())
-    return [(key, np.flatnonzero(owner == index)) for index, key in enumerate(class_keys)]
+    order = owner.argsort(kind="stable")
+    rows = np.split(order, np.searchsorted(owner[order], np.arange(1, len(class_keys))))
+    return list(zip(class_keys, rows, strict=True))
 
 
 def _judged(candidates: pd.DataFrame, rule_set: RuleSet) -> pd.DataFrame:
@@ -277,12 +279,14 @@ def leave_one_out_influence(prototypes: TextPrototypes, embeddings: Tensor) -> n
     all_weights = prototypes.table["weight"].to_numpy()
     for _, rows in _rows_of(prototypes.table, prototypes.class_keys):
         used = rows[all_weights[rows] > 0]
-        weights = torch.from_numpy(all_weights[used])  # (K,)
-        g = embeddings[used].cpu().double()  # (K, D)
+        if not len(used):
+            continue
+        weights, g = all_weights[used], embeddings[used].cpu().double().numpy()  # (K,), (K, D)
         total = weights @ g  # S
-        along = g @ normalize(total, dim=0)  # c_j
-        across = (1 - along.square()).clamp(min=0).sqrt()
-        degrees[used] = torch.atan2(weights * across, total.norm() - weights * along).rad2deg().numpy()
+        length = np.linalg.norm(total)
+        along = g @ (total / max(length, 1e-12))  # c_j
+        across = np.sqrt(np.clip(1 - along**2, 0, None))
+        degrees[used] = np.degrees(np.arctan2(weights * across, length - weights * along))
         if len(used) == 1:
             degrees[used] = 180.0
     return degrees

@@ -25,8 +25,6 @@ COLUMNS = (
     "reason",
     "conflict",
 )
-STANDING = ("text", "verdict", "edited", "reviewer", "reason", "conflict")
-"""The columns that a verdict can change."""
 
 
 def read_candidates(home: Home, project_id: str, description_id: str | None = None) -> pd.DataFrame:
@@ -48,15 +46,18 @@ def standing(
     description_ids: Sequence[str], originals: Sequence[str], decided: dict[str, CurrentVerdict]
 ) -> dict[str, pd.Series]:
     """The columns that verdicts decide, for descriptions with their texts as imported."""
-    told = [
-        (now.text, now.verdict, now.text != original, now.reviewer, now.reason, now.conflict)
-        if (now := decided.get(key))
-        else (original, "undecided", False, "", "", False)
-        for key, original in zip(description_ids, originals, strict=True)
-    ]
-    columns = zip(*told, strict=True) if told else [()] * len(STANDING)
-    kinds = {"edited": bool, "conflict": bool}
-    return {
-        name: pd.Series(list(values), dtype=kinds.get(name, str))
-        for name, values in zip(STANDING, columns, strict=True)
+    columns: dict[str, list] = {
+        "text": list(originals),
+        "verdict": ["undecided"] * len(originals),
+        "edited": [False] * len(originals),
+        "reviewer": [""] * len(originals),
+        "reason": [""] * len(originals),
+        "conflict": [False] * len(originals),
     }
+    for row, key in enumerate(description_ids) if decided else ():
+        if (now := decided.get(key)) is not None:
+            told = (now.text, now.verdict, now.text != originals[row], now.reviewer, now.reason, now.conflict)
+            for name, value in zip(columns, told, strict=True):
+                columns[name][row] = value
+    kinds = {"edited": bool, "conflict": bool}
+    return {name: pd.Series(values, dtype=kinds.get(name, str)) for name, values in columns.items()}

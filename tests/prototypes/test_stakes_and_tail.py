@@ -17,7 +17,7 @@ from torch.nn.functional import normalize
 from avion_core.config import PrototypesConfig
 from avion_core.descriptions.rs_flag import load_rule_set
 from avion_core.prototypes.ranking import rank, rank_again
-from avion_core.prototypes.stakes import ClassAtHand, classes_to_look_at_again, reach_and_stakes
+from avion_core.prototypes.stakes import ClassAtHand, classes_to_look_at_again, margins, reach_and_stakes
 from avion_core.prototypes.tail import score_bounds, settled_classes
 from avion_core.prototypes.text_prototypes import TextPrototypes, text_prototypes
 
@@ -82,6 +82,10 @@ class Case:
         words = [verdicts.get(row, word) for row, word in zip(table.index, table["verdict"], strict=True)]
         return self.decide(table.assign(verdict=words), [self.keys[place]]).vectors[0]
 
+    def at_stake(self, place: int) -> tuple[float, np.ndarray]:
+        margin = margins(self.ranking, self.features, self.now.vectors, torch.arange(self.classes))[:, place]
+        return reach_and_stakes(self.at_hand(place), place, self.config, self.features, self.ranking, margin)
+
     def scores(self, vector: Tensor) -> Tensor:
         return self.features @ vector if vector.any() else torch.full((len(self.features),), -torch.inf)
 
@@ -127,7 +131,7 @@ cases = st.builds(Case, st.integers(0, 10**6), configs, noise=st.floats(0.05, 0.
 @given(cases)
 def test_a_text_is_at_stake_when_a_verdict_on_it_changes_a_prediction(case: Case) -> None:
     for place in range(case.classes):
-        _, at_stake = reach_and_stakes(case.at_hand(place), place, case.config, case.features, case.ranking)
+        _, at_stake = case.at_stake(place)
         for number in range(case.texts):
             row = place * case.texts + number
             changes = False
@@ -186,7 +190,7 @@ def test_with_the_template_alone_nothing_is_left_to_change() -> None:
     case = Case(1, PrototypesConfig(source="template"), decided=0.0)
     at_hand = [case.at_hand(place) for place in range(case.classes)]
     assert settled_classes(at_hand, case.config, case.features, case.ranking).all()
-    reach, at_stake = reach_and_stakes(at_hand[0], 0, case.config, case.features, case.ranking)
+    reach, at_stake = case.at_stake(0)
     assert (reach, at_stake.any()) == (0.0, False)
 
 
@@ -219,12 +223,12 @@ def test_equal_scores_go_to_the_class_that_comes_first() -> None:
 def test_classes_far_from_a_change_need_no_second_look(seed: int) -> None:
     """Those that are not looked at again have the same at stake as before."""
     case = Case(seed, PrototypesConfig(zeta=1.5), classes=6, noise=0.3)
-    before = [reach_and_stakes(case.at_hand(p), p, case.config, case.features, case.ranking) for p in range(6)]
+    before = [case.at_stake(p) for p in range(6)]
     ranking, reach = case.ranking, np.array([found[0] for found in before])
     case.table.loc[0, "verdict"] = "rejected"
     case.now = case.decide(case.table, case.keys)
     case.ranking = rank(case.features, case.now.vectors)
     again = classes_to_look_at_again(ranking, case.ranking, case.features, case.now.vectors, reach)
     for place in range(1, 6):
-        after = reach_and_stakes(case.at_hand(place), place, case.config, case.features, case.ranking)
+        after = case.at_stake(place)
         assert again[place] or np.array_equal(after[1], before[place][1])

@@ -10,16 +10,16 @@ import pandas as pd
 from avion_core.config import DescriptionsConfig, PrototypesConfig
 from avion_core.features.store import text_features
 from avion_core.prototypes.ranking import rank, rank_again
-from avion_core.prototypes.stakes import classes_to_look_at_again, reach_and_stakes
+from avion_core.prototypes.stakes import classes_to_look_at_again
 from avion_core.store import verdicts
 from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.studio.candidates import COLUMNS, standing
 from avion_core.studio.curation.table import (
+    Classes,
     Curation,
     Preview,
     accuracy,
-    class_at_hand,
     decide,
     with_figures,
     would_change,
@@ -101,11 +101,11 @@ def _decided_again(curation: Curation, touched: np.ndarray) -> Curation:
     features, after = curation.images["validation"][0], rankings["validation"]
     again = classes_to_look_at_again(curation.rankings["validation"], after, features, vectors, curation.reach)
     again[touched] = True
+    places = np.flatnonzero(again).tolist()
+    classes = Classes(table, curation.owner, curation.embeddings, vectors, curation.template, rules)
     reach, matters = curation.reach.copy(), table["matters"].to_numpy(copy=True)
-    for place in np.flatnonzero(again):
-        rows = np.flatnonzero(curation.owner == place)
-        at_hand = class_at_hand(table, rows, curation.embeddings, vectors[place], curation.template[place], rules)
-        reach[place], matters[rows] = reach_and_stakes(at_hand, int(place), rules, features, after)
+    for place, (farthest, of_class) in zip(places, classes.at_stake(places, features, after), strict=True):
+        reach[place], matters[classes.rows[place]] = farthest, of_class
     table["matters"] = matters
     return replace(
         curation,

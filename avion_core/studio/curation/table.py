@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from avion_core.descriptions.rs_flag import load_rule_set
 from avion_core.errors import DataError, NotFoundError
 from avion_core.features.store import image_features, text_features
 from avion_core.prototypes.ranking import Ranking, rank
-from avion_core.prototypes.stakes import ClassAtHand, reach_and_stakes
+from avion_core.prototypes.stakes import ClassAtHand, margins, reach_and_stakes
 from avion_core.prototypes.text_prototypes import (
     TextPrototypes,
     leave_one_out_influence,
@@ -89,6 +90,9 @@ class Curation(Preview):
         """The robust z-score above which texts are cut."""
         return self.config.prototypes.zeta
 
+    def by_class(self) -> Classes:
+        return Classes(self.table, self.owner, self.embeddings, self.vectors, self.template, self.config.prototypes)
+
     def place(self, description_id: str) -> int:
         """The row of a description.
 
@@ -150,12 +154,11 @@ def curation_table(
     table = with_figures(decided, candidates, embeddings)
     owner = pd.Index(class_keys).get_indexer(table["class_key"].to_numpy())
     rankings = {part: rank(features, decided.vectors) for part, (features, _) in images.items()}
+    classes = Classes(table, owner, embeddings, decided.vectors, template, config.prototypes)
     reach, matters = np.zeros(len(class_keys)), np.zeros(len(table), dtype=bool)
-    for place, rows in enumerate(rows_of_classes(owner, len(class_keys))):
-        at_hand = class_at_hand(table, rows, embeddings, decided.vectors[place], template[place], config.prototypes)
-        reach[place], matters[rows] = reach_and_stakes(
-            at_hand, place, config.prototypes, images["validation"][0], rankings["validation"]
-        )
+    at_stake = classes.at_stake(range(len(class_keys)), images["validation"][0], rankings["validation"])
+    for place, (farthest, of_class) in enumerate(at_stake):
+        reach[place], matters[classes.rows[place]] = farthest, of_class
     return Curation(
         table=table.assign(matters=matters),
         would_change=would_change(table, table, names),
@@ -203,30 +206,44 @@ def with_figures(decided: TextPrototypes, candidates: pd.DataFrame, embeddings: 
     )
 
 
-def rows_of_classes(owner: np.ndarray, count: int) -> list[np.ndarray]:
-    """The rows of each of `count` classes, given each row's class (M,)."""
-    order = owner.argsort(kind="stable")
-    return np.split(order, np.searchsorted(owner[order], np.arange(1, count)))
+class Classes:
+    """A curation table, class by class.
 
+    Args:
+        table: M rows. owner: (M,) the place of each row's class. embeddings: (M, D). vectors, template: (C, D).
+    """
 
-def class_at_hand(
-    table: pd.DataFrame,
-    rows: np.ndarray,
-    embeddings: Tensor,
-    vector: Tensor,
-    template: Tensor,
-    prototypes: PrototypesConfig,
-) -> ClassAtHand:
-    """One class of a curation table, by its rows."""
-    of_class = table[["similarity", "flag", "verdict"]].iloc[rows]
-    return ClassAtHand(
-        similarity=of_class["similarity"].to_numpy(),
-        flag=of_class["flag"].to_numpy(),
-        verdict=of_class["verdict"].to_numpy(dtype=str),
-        embeddings=embeddings[rows],
-        vector=vector,
-        fallback=template if prototypes.template_fallback else None,
-    )
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        owner: np.ndarray,
+        embeddings: Tensor,
+        vectors: Tensor,
+        template: Tensor,
+        rules: PrototypesConfig,
+    ) -> None:
+        order = owner.argsort(kind="stable")
+        self.rows = np.split(order, np.searchsorted(owner[order], np.arange(1, len(vectors))))
+        self.similarity, self.flag = table["similarity"].to_numpy(), table["flag"].to_numpy()
+        self.verdict = table["verdict"].to_numpy(dtype=str)
+        self.embeddings, self.vectors, self.template, self.rules = embeddings, vectors, template, rules
+
+    def at_hand(self, place: int) -> ClassAtHand:
+        rows = self.rows[place]
+        return ClassAtHand(
+            similarity=self.similarity[rows],
+            flag=self.flag[rows],
+            verdict=self.verdict[rows],
+            embeddings=self.embeddings[rows],
+            vector=self.vectors[place],
+            fallback=self.template[place] if self.rules.template_fallback else None,
+        )
+
+    def at_stake(self, places: Sequence[int], features: Tensor, ranking: Ranking) -> Iterator[tuple[float, np.ndarray]]:
+        """`reach_and_stakes` of some classes."""
+        near = margins(ranking, features, self.vectors[list(places)], torch.tensor(places))  # (N, P)
+        for place, margin in zip(places, near.T, strict=True):
+            yield reach_and_stakes(self.at_hand(place), place, self.rules, features, ranking, margin)
 
 
 def would_change(now: pd.DataFrame, then: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from avion_core.prototypes.tail import settled_classes
-from avion_core.studio.curation.table import Curation, class_at_hand, rows_of_classes
+from avion_core.studio.curation.table import Curation
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,9 @@ class ReviewValue:
 
 def review_value(curation: Curation) -> ReviewValue:
     """Order what is undecided by what a verdict on it could change, and say when there is nothing left to change."""
-    table, rules = curation.table, curation.config.prototypes
-    features = curation.images["validation"][0]
-    by_class = rows_of_classes(curation.owner, len(curation.class_keys))
-    classes = [
-        class_at_hand(table, rows, curation.embeddings, curation.vectors[place], curation.template[place], rules)
-        for place, rows in enumerate(by_class)
-    ]
-    settled = settled_classes(classes, rules, features, curation.rankings["validation"])
+    table, features, classes = curation.table, curation.images["validation"][0], curation.by_class()
+    at_hand = [classes.at_hand(place) for place in range(len(curation.class_keys))]
+    settled = settled_classes(at_hand, curation.config.prototypes, features, curation.rankings["validation"])
     left = table[["description_id", "matters", "influence"]].assign(unsettled=~settled[curation.owner])
     left = left[table["verdict"] == "undecided"]
     left = left.sort_values(["matters", "unsettled", "influence"], ascending=False, kind="stable")
