@@ -302,3 +302,27 @@ def wait_for(work: models.Installing) -> None:
     while not work.finished:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("page", "widget", "label"),
+    [
+        ("launch", "button", "Start now"),
+        ("evaluation", "toggle", "test set"),
+        ("runs", "button", "Pin as baseline"),
+    ],
+)
+def test_what_a_reviewer_may_not_do_is_greyed_out(
+    home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch, page: str, widget: str, label: str
+) -> None:
+    def barred() -> list[bool]:
+        app = open_page(page)
+        return [found.disabled for found in app.get(widget) if label in found.label]
+
+    assert barred()
+    assert not any(barred())
+    accounts.add_account(home, "Ana", PASSWORD, "admin")
+    accounts.add_account(home, "Ben", PASSWORD, "reviewer")
+    secret = accounts.sign_in(home, "Ben", PASSWORD, "here")
+    monkeypatch.setattr(ContextProxy, "cookies", {accounts.cookie_name(home): secret})
+    assert all(barred())
