@@ -7,8 +7,8 @@ they see, and the answer sets the cookie that a refresh of the browser survives.
 SameSite=Lax (other sites' requests come without it), Secure where the server speaks HTTPS, and holds a random secret of
 which the database knows the hash alone: signing out or disabling an account makes it worthless at the server.
 
-`Gate` asks at every request, also for pictures, uploads and the pages' WebSocket; app/main.py asks once more at every
-run, which ends the work of a browser whose connection was open when its account was disabled.
+`Gate` asks at every request, also for pictures, uploads and each message of the pages' WebSocket; app/main.py asks once
+more at every run, and shows a browser whose account was disabled meanwhile the way back in.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from anyio import to_thread
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from avion_core.errors import AccountError
 from avion_core.studio import accounts
@@ -59,14 +59,39 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and not _is_open(scope["path"]):
-            refusal = await to_thread.run_sync(_refusal, HTTPConnection(scope))
+            connection = HTTPConnection(scope)
+            refusal = await to_thread.run_sync(_refusal, connection)
             if refusal is not None:
                 if scope["type"] == "websocket":
                     await send({"type": "websocket.close", "code": 1008})
                 else:
                     await refusal(scope, receive, send)
                 return
+            if scope["type"] == "websocket":
+                receive = _while_signed_in(connection, receive, send)
         await self._app(scope, receive, send)
+
+
+def _while_signed_in(connection: HTTPConnection, receive: Receive, send: Send) -> Receive:
+    """Hear a page's messages until its sign-in has ended.
+
+    The first message after the end still passes: app/main.py answers it with the way to sign in again. A page that
+    only refreshes a part of itself does not come by there, and is cut off at the next one.
+    """
+    ended = False
+
+    async def receive_or_close() -> Message:
+        nonlocal ended
+        message = await receive()
+        if message["type"] != "websocket.receive" or await to_thread.run_sync(_refusal, connection) is None:
+            return message
+        if not ended:
+            ended = True
+            return message
+        await send({"type": "websocket.close", "code": 1008})
+        return {"type": "websocket.disconnect", "code": 1008}
+
+    return receive_or_close
 
 
 def _is_open(path: str) -> bool:

@@ -27,8 +27,10 @@ async def page(_: object) -> PlainTextResponse:
 
 
 async def stream(socket: WebSocket) -> None:
+    """Says back what it hears, as the pages answer each message."""
     await socket.accept()
-    await socket.close()
+    async for said in socket.iter_text():
+        await socket.send_text(said)
 
 
 @pytest.fixture
@@ -95,6 +97,24 @@ def test_the_websocket_is_behind_the_gate(home: Home, ana: accounts.Person) -> N
     cookie = there.post(sign_in.SIGN_IN, data={"name": "Ana", "password": PASSWORD}).headers["set-cookie"]
     with there.websocket_connect("/_stcore/stream", headers={"cookie": cookie.partition(";")[0]}):
         pass
+
+
+def test_an_open_page_is_cut_off_when_its_sign_in_ends(home: Home, ana: accounts.Person) -> None:
+    there = browser()
+    there.post(sign_in.SIGN_IN, data={"name": "Ana", "password": PASSWORD})
+    secret = there.cookies[accounts.cookie_name(home)]
+    with there.websocket_connect(
+        "/_stcore/stream", headers={"cookie": f"{accounts.cookie_name(home)}={secret}"}
+    ) as page:
+        for _ in range(3):
+            page.send_text("draw")
+            assert page.receive_text() == "draw"
+        accounts.sign_out(home, secret)
+        page.send_text("draw")
+        assert page.receive_text() == "draw"  # which shows the way to sign in again
+        page.send_text("refresh a part")
+        with pytest.raises(WebSocketDisconnect):
+            page.receive_text()
 
 
 def test_health_and_the_program_are_open(home: Home, ana: accounts.Person) -> None:
