@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
@@ -15,15 +17,25 @@ from app import session
 from app.components.background import Progress, computed
 from app.components.guard import empty_state
 from app.shell import go_button, need_labels
-from avion_core.studio.curation import Curation, curation_table, my_verdicts, refresh
+from avion_core.studio.curation import Curation, ReviewValue, curation_table, my_verdicts, refresh, review_value
 from avion_core.studio.home import Home
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.rules import current_rules
 
 HIDDEN = "Hidden until you have decided: this review is blind."
+_FIRST_COUNT_SECONDS, _COUNT_SECONDS = 0.5, 0.05
 # What a colleague's verdict shows in, and what stands there while the review is blind and one's own is missing.
 _VEIL = {"verdict": "undecided", "reviewer": "", "reason": "", "why": HIDDEN}
 _VEILED_FIGURES = ("weight", "influence")
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What more verdicts are worth, and of which curation that was counted (seconds on the monotonic clock)."""
+
+    value: ReviewValue
+    curation: Curation
+    counted_at: float
 
 
 @dataclass(frozen=True)
@@ -31,14 +43,16 @@ class Seen:
     """What one reviewer sees of a curation.
 
     table: the curation's, with mine (one's own verdict: accepted, rejected, undecided, skipped, or ""), judged (one's
-    own verdict stands, a skip among them) and at_odds (flag and z disagree). In a blind project, what tells the
-    verdicts of others is left out of the rows that one has not decided: their verdict is undecided, their kept None,
-    their weight and influence NaN.
+    own verdict stands, a skip among them), at_odds (flag and z disagree) and settled (no verdict left in its class
+    could change a prediction, as last counted). In a blind project, what tells the verdicts of others is left out of
+    the rows that one has not decided: their verdict is undecided, their kept None, their weight and influence NaN.
     """
 
     curation: Curation
     table: pd.DataFrame
     blind: bool
+    count_worth: Callable[[], Worth | None]
+    """What more verdicts are worth; the newest count there is."""
 
     @cached_property
     def places(self) -> pd.Index:
@@ -62,13 +76,39 @@ class _Held:
     """A curation that the pages of all reviewers share, brought up to date at each look."""
 
     curation: Curation
+    worth: Worth | None = None
     lock: Lock = field(default_factory=Lock)
+    counting: Future[None] | None = None
+    seconds: float = 0.0
 
     def fresh(self, home: Home) -> Curation:
         """The curation with every verdict given since."""
         with self.lock:
             self.curation = refresh(home, self.curation)
             return self.curation
+
+    def count(self) -> Worth | None:
+        """What more verdicts are worth, as last counted; None where the first count is not done.
+
+        Thousands of classes take a second to count, so it goes on beside the pages, a tenth of the time at most.
+        """
+        with self.lock:
+            stale = self.worth is None or self.worth.curation is not self.curation
+            if stale and (self.counting is None or self.counting.done()) and self._rested():
+                self.counting = _counter().submit(self._count, self.curation)
+            counting = self.counting
+        if counting is not None:
+            wait([counting], timeout=_FIRST_COUNT_SECONDS if self.worth is None else _COUNT_SECONDS)
+        return self.worth
+
+    def _rested(self) -> bool:
+        return self.worth is None or time.monotonic() - self.worth.counted_at > 9 * self.seconds
+
+    def _count(self, curation: Curation) -> None:
+        start = time.monotonic()
+        value = review_value(curation)
+        self.seconds = time.monotonic() - start
+        self.worth = Worth(value, curation, time.monotonic())
 
 
 def need_curation(project: ProjectSummary) -> Seen:
@@ -98,29 +138,38 @@ def need_curation(project: ProjectSummary) -> Seen:
         "Computing the teacher's features",
         lambda progress: _held(home, project.id, state, progress),
     )
-    curation = _held(home, project.id, state).fresh(home)
-    return seen(curation, my_verdicts(home, project.id, session.reviewer()), project.blind)
+    held = _held(home, project.id, state)
+    curation = held.fresh(home)
+    return seen(curation, my_verdicts(home, project.id, session.reviewer()), project.blind, held.count)
 
 
-def seen(curation: Curation, mine: dict[str, str], blind: bool) -> Seen:
+def seen(
+    curation: Curation, mine: dict[str, str], blind: bool, count_worth: Callable[[], Worth | None] = lambda: None
+) -> Seen:
     """The curation through one reviewer's eyes.
 
     Args:
         mine: description -> one's own verdict (see `my_verdicts`).
     """
-    table = curation.table
+    table, worth = curation.table, count_worth()
     own = table["description_id"].map(mine).fillna("")
     table = table.assign(
         mine=own,
         judged=own.isin(["accepted", "rejected", "skipped"]),
         at_odds=table["flag"] != (table["z"].fillna(0) <= curation.zeta),
+        settled=table["class_key"].isin(worth.value.settled if worth else []),
     )
     if blind:
         hidden = ~own.isin(["accepted", "rejected"])
         veil = {name: table[name].mask(hidden, value) for name, value in _VEIL.items()}
         veil |= {name: table[name].mask(hidden) for name in _VEILED_FIGURES}
         table = table.assign(**veil, kept=table["kept"].mask(hidden, None), conflict=table["conflict"] & ~hidden)
-    return Seen(curation, table, blind)
+    return Seen(curation, table, blind, count_worth)
+
+
+@st.cache_resource(show_spinner=False)
+def _counter() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="worth")
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -7,7 +7,7 @@ review's place, the points picked on a map) lives in the session; everything peo
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -228,16 +228,19 @@ def current_desk() -> ReviewDesk | None:
     return st.session_state.get(_DESK)
 
 
-def review_desk(signature: tuple[Any, ...], order: Iterable[str], start: str) -> ReviewDesk:
+def review_desk(signature: tuple[Any, ...], lay_out: Callable[[], tuple[list[str], str]]) -> ReviewDesk:
     """The desk for these filters.
 
-    When they change it is laid out anew, at the same text where that is still in the list, else at `start`.
+    When they change it is laid out anew, at the same text where that is still in the list.
+
+    Args:
+        lay_out: gives the list and where to start in it; asked only when the signature changed.
     """
     desk = current_desk()
     if desk is None or desk.signature != signature:
         taken = desk.taken if desk else 0
-        items = list(order)
-        cursor = desk.cursor if desk and desk.cursor in items else start
+        items, start = lay_out()
+        cursor = desk.cursor if desk and desk.cursor in set(items) else start
         desk = st.session_state[_DESK] = ReviewDesk(signature, items, cursor, taken)
     return desk
 
@@ -346,10 +349,10 @@ def clear_filters() -> None:
     forget_sent_to_review()
 
 
-def filter_for_what_matters() -> None:
-    """Callback: only undecided descriptions whose verdict could change a prediction, those that pull most first."""
+def filter_for_worth() -> None:
+    """Callback: only undecided descriptions of classes that are not settled, those that pull most first."""
     clear_filters()
-    wanted = {"Verdict": "undecided", "Worth a verdict": "could change a prediction", "Order": "most influence"}
+    wanted = {"Verdict": "undecided", "Worth a verdict": "class not settled", "Order": "most influence"}
     for name, value in wanted.items():
         st.session_state[FILTERS[name]] = value
 

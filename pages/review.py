@@ -26,15 +26,14 @@ def page() -> None:
     seen = need_curation(project)
     names = {entry.key: entry.prompt_name for entry in project.classes}
     overview(seen)
-    view, signature = review_filters(project, seen.table, seen.curation.zeta)
+    filters = review_filters(project, seen.table)
     sent_banner()
-    if view.empty:
+    signature = (project.id, len(seen.table), filters)
+    desk = session.review_desk(signature, lambda: filters.lay_out(seen.table, seen.curation.zeta))
+    if not desk.order:
         with empty_state("filter_alt_off", "No description fits these filters", "Loosen them to go on."):
             st.button("Clear the filters", key="clear_all", type="primary", on_click=session.clear_filters)
         return
-    undecided = view[view["verdict"] == "undecided"]
-    start = (view if undecided.empty else undecided)["description_id"].iat[0]
-    desk = session.review_desk((project.id, len(seen.table), *signature), view["description_id"], start=start)
     with st.container(horizontal=True, vertical_alignment="center"):
         mode = st.segmented_control(
             "Show",

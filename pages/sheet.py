@@ -21,10 +21,9 @@ def page() -> None:
     described = set(seen.table["class_key"].unique())
     classes = {entry.key: entry for entry in project.classes if entry.key in described}
     chosen = class_selector({key: entry.prompt_name for key, entry in classes.items()})
+    signature = ("sheet", project.id, len(seen.table), chosen)
     # Influence as it is when the sheet is laid out: verdicts change it, and rows must not jump under the hand.
-    of_class = seen.curation.table[seen.curation.table["class_key"] == chosen]
-    order = of_class.sort_values("influence", ascending=False, kind="stable")["description_id"]
-    desk = session.review_desk(("sheet", project.id, len(seen.table), chosen), order, start="")
+    desk = session.review_desk(signature, lambda: (by_influence(seen, chosen), ""))
     card(classes[chosen])
     rows = seen.rows(page_of(desk.order))
     columns = ["flag", "similarity", "z", "weight", "influence", "fate", "mine"]
@@ -33,6 +32,11 @@ def page() -> None:
         class_figures(seen, chosen)
     else:
         evidence_of(project, seen, focus)
+
+
+def by_influence(seen: Seen, class_key: str) -> list[str]:
+    of_class = seen.curation.table[seen.curation.table["class_key"] == class_key]
+    return of_class.sort_values("influence", ascending=False, kind="stable")["description_id"].tolist()
 
 
 def class_selector(names: dict[str, str]) -> str:

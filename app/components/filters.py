@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,11 @@ CHOICES: dict[str, dict[str, tuple[str, Any]]] = {
         "between reviewers": ("conflict", True),
         "between flag and z": ("at_odds", True),
     },
-    "Worth a verdict": {"could change a prediction": ("matters", True), "cannot": ("matters", False)},
+    "Worth a verdict": {
+        "could change a prediction": ("matters", True),
+        "class not settled": ("settled", False),
+        "class settled": ("settled", True),
+    },
 }
 Z_TOP = 10.0
 WEIGHTS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)  # percent of a class's prototype
@@ -51,6 +56,8 @@ ORDERS: dict[str, Callable[[pd.DataFrame, float], pd.Series]] = {
     "by class": lambda table, zeta: table["class_key"].rank(method="dense"),
 }
 
+_LISTED = ["description_id", "class_key", "text", "verdict", "flag", "z", "influence", "similarity"]
+
 
 def uncertainty(table: pd.DataFrame, zeta: float) -> pd.Series:
     """How far a text is from being a toss-up, smallest first: its z from the limit; less where flag and z disagree."""
@@ -59,51 +66,59 @@ def uncertainty(table: pd.DataFrame, zeta: float) -> pd.Series:
     return from_cut - disagree
 
 
-def fitting(
-    table: pd.DataFrame,
-    wanted: Mapping[str, Any],
-    z_range: tuple[float, float] = (0.0, Z_TOP),
-    weight_range: tuple[float, float] = (0.0, 100.0),
-    words: str = "",
-    ids: Sequence[str] = (),
-) -> pd.DataFrame:
-    """The rows that pass every filter.
+@dataclass(frozen=True)
+class Filters:
+    """What is asked of the list; equal ones ask for the same list.
 
-    Args:
-        wanted: column -> the value it must have.
-        z_range: robust z from, to; Z_TOP stands for "and more". weight_range: percent of the class's prototype.
-        words: every word must occur in the text; "words in quotes" as one phrase; a word with a minus must not.
-        ids: where any are given, only these descriptions.
+    wanted: (column, the value it must have). z_range: robust z from, to; Z_TOP stands for "and more". weight_range:
+    percent of the class's prototype. words: every word must occur in the text; "words in quotes" as one phrase; a word
+    with a minus must not. ids: where any are given, only these descriptions. order: one of ORDERS.
     """
+
+    wanted: tuple[tuple[str, Any], ...] = ()
+    z_range: tuple[float, float] = (0.0, Z_TOP)
+    weight_range: tuple[float, float] = (0.0, 100.0)
+    words: str = ""
+    ids: tuple[str, ...] = ()
+    order: str = next(iter(ORDERS))
+
+    def lay_out(self, table: pd.DataFrame, zeta: float) -> tuple[list[str], str]:
+        """The ids that pass, in order; and the first of them that is undecided (else the first, "" of none)."""
+        view = fitting(table, self)
+        ranks = ORDERS[self.order](view, zeta)
+        view = view.iloc[np.argsort(ranks.to_numpy(), kind="stable")]
+        ids = view["description_id"].tolist()
+        undecided = np.flatnonzero(view["verdict"].to_numpy() == "undecided")
+        return ids, ids[undecided[0] if len(undecided) else 0] if ids else ""
+
+
+def fitting(table: pd.DataFrame, filters: Filters) -> pd.DataFrame:
+    """The rows that pass every filter."""
     fits = np.ones(len(table), dtype=bool)
-    for column, value in wanted.items():
+    for column, value in filters.wanted:
         fits &= (table[column] == value).to_numpy(dtype=bool)
-    if ids:
-        fits &= table["description_id"].isin(set(ids)).to_numpy()
-    if z_range != (0.0, Z_TOP):
-        low, high = z_range
+    if filters.ids:
+        fits &= table["description_id"].isin(set(filters.ids)).to_numpy()
+    low, high = filters.z_range
+    if filters.z_range != (0.0, Z_TOP):
         fits &= (table["z"] >= low).to_numpy() & ((table["z"] <= high).to_numpy() | (high == Z_TOP))
-    if weight_range != (0.0, 100.0):
-        percent = 100 * table["weight"]
-        fits &= percent.between(*weight_range).to_numpy()
-    view = table[fits]
-    for minus, quoted, word in re.findall(r'(-?)(?:"([^"]+)"|(\S+))', words):
+    if filters.weight_range != (0.0, 100.0):
+        fits &= (100 * table["weight"]).between(*filters.weight_range).to_numpy()
+    # The list needs few of the columns, and copying fifty thousand rows of all of them takes longer than sorting.
+    view = table.loc[fits, _LISTED]
+    for minus, quoted, word in re.findall(r'(-?)(?:"([^"]+)"|(\S+))', filters.words):
         holds = view["text"].str.contains(quoted or word, case=False, regex=False)
         view = view[~holds if minus else holds]
     return view
 
 
-def review_filters(project: ProjectSummary, table: pd.DataFrame, zeta: float) -> tuple[pd.DataFrame, tuple[Any, ...]]:
-    """Draw the filters.
+def review_filters(project: ProjectSummary, table: pd.DataFrame) -> Filters:
+    """Draw the filters, and say what they ask for.
 
     Args:
         table: the curation's table as the reviewer may see it (see `app.curated.Seen`).
-
-    Returns:
-        The rows that fit, in the chosen order; and what was chosen, to tell whether it changed.
     """
     names = {entry.key: entry.prompt_name for entry in project.classes}
-    ids = session.sent_to_review()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         class_key = _choice("Class", list(names), lambda key: names.get(key, key), 170)
         chosen = {"Verdict": _choice("Verdict", list(CHOICES["Verdict"]), str, 135)}
@@ -128,24 +143,12 @@ def review_filters(project: ProjectSummary, table: pd.DataFrame, zeta: float) ->
                 writer = _choice("Writer", sorted(table["writer"].unique()), str, 240)
                 reviewer = _choice("Reviewer", sorted(set(table["reviewer"].unique()) - {""}), str, 240)
             z_range, weight_range = _ranges()
-            st.button(
-                "Clear the filters", icon=":material/filter_alt_off:", key="clear_some", on_click=session.clear_filters
-            )
-    wanted = dict(CHOICES[name][value] for name, value in chosen.items() if value != session.ALL)
-    for column, value in (("class_key", class_key), ("writer", writer), ("reviewer", reviewer)):
-        if value != session.ALL:
-            wanted[column] = value
-    view = fitting(table, wanted, z_range, weight_range, words, ids)
-    ranks = ORDERS[order](view, zeta)
-    # The second key keeps the order of equals the same from one day to the next.
-    return view.loc[ranks.sort_values(kind="stable").index], (
-        *wanted.items(),
-        z_range,
-        weight_range,
-        words,
-        order,
-        tuple(ids),
-    )
+            off = ":material/filter_alt_off:"
+            st.button("Clear the filters", icon=off, key="clear_some", on_click=session.clear_filters)
+    wanted = [CHOICES[name][value] for name, value in chosen.items() if value != session.ALL]
+    others = (("class_key", class_key), ("writer", writer), ("reviewer", reviewer))
+    wanted += [(column, value) for column, value in others if value != session.ALL]
+    return Filters(tuple(wanted), z_range, weight_range, words or "", tuple(session.sent_to_review()), order)
 
 
 def sent_banner() -> None:

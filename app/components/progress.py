@@ -10,7 +10,6 @@ import streamlit as st
 from app import session
 from app.curated import Seen
 from avion_core.studio.agreement import review_progress
-from avion_core.studio.curation import review_value
 from avion_core.studio.projects import ProjectSummary
 
 
@@ -24,22 +23,38 @@ def overview(seen: Seen) -> None:
         text=f"{judged:,} of {len(seen.table):,} judged · {accepted:,} accepted · {judged - accepted:,} rejected · "
         f"{own:,} by you · {int(seen.curation.table['kept'].sum()):,} in use",
     )
-    value = review_value(seen.curation)
+    worth = seen.count_worth()
+    if worth is not None and worth.curation is seen.curation:
+        _meter(seen)
+    else:
+        st.fragment(_meter, run_every=2.0)(seen)
+
+
+def _meter(seen: Seen) -> None:
+    """Whether going on with the review could pay."""
+    worth = seen.count_worth()
+    if worth is None:
+        st.markdown(":material/hourglass: Counting what more verdicts could change.")
+        return
+    value = worth.value
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f":material/{'insights' if value.that_matter else 'task_alt'}: {value.sentence}",
-            help="For every undecided description: would accepting it, or rejecting it, change which class the "
-            "teacher's prototypes predict for any validation image? Each is asked on its own, the test set never.",
+            help="For the undecided descriptions: could any verdicts on them, alone or together, change which class "
+            "the teacher's prototypes predict for a validation image? The test set is never asked."
+            + ("" if worth.curation is seen.curation else " Counted before the newest verdicts."),
             width="content",
         )
-        if value.that_matter:
-            st.button(
-                f"Judge these {value.that_matter:,}" if value.that_matter > 1 else "Judge this one",
-                icon=":material/arrow_forward:",
-                type="tertiary",
-                key="what_matters",
-                on_click=session.filter_for_what_matters,
-            )
+        label = f"Judge these {value.that_matter:,}" if value.that_matter > 1 else "Judge this one"
+        pressed = value.that_matter and st.button(
+            label,
+            icon=":material/arrow_forward:",
+            type="tertiary",
+            key="what_matters",
+            on_click=session.filter_for_worth,
+        )
+    if pressed:
+        st.rerun()  # the whole page, also where this line is drawn alone
 
 
 def progress_tables(project: ProjectSummary, seen: Seen, names: Mapping[str, str]) -> None:

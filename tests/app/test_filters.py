@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from app.components.filters import CHOICES, ORDERS, Z_TOP, fitting
+from app.components.filters import CHOICES, Z_TOP, Filters, fitting
 
 
 @pytest.fixture
@@ -29,6 +29,7 @@ def table() -> pd.DataFrame:
             "conflict": [False, True, False, False],
             "at_odds": [False, False, True, False],
             "matters": [True, False, True, False],
+            "settled": [True, True, False, False],
             "z": [0.5, 2.9, 14.0, float("nan")],
             "weight": [0.021, 0.0, 0.3, float("nan")],
             "influence": [0.4, 0.0, 2.0, float("nan")],
@@ -37,8 +38,8 @@ def table() -> pd.DataFrame:
     )
 
 
-def passing(table: pd.DataFrame, *args: Any, **filters: Any) -> list[str]:
-    return fitting(table, *args, **filters)["description_id"].tolist()
+def passing(table: pd.DataFrame, **filters: Any) -> list[str]:
+    return fitting(table, Filters(**filters))["description_id"].tolist()
 
 
 @pytest.mark.parametrize(
@@ -57,15 +58,16 @@ def passing(table: pd.DataFrame, *args: Any, **filters: Any) -> list[str]:
         ("Disagreement", "between reviewers", ["d1"]),
         ("Disagreement", "between flag and z", ["d2"]),
         ("Worth a verdict", "could change a prediction", ["d0", "d2"]),
+        ("Worth a verdict", "class not settled", ["d2", "d3"]),
     ],
 )
 def test_each_choice_lets_its_own_pass(name: str, choice: str, expected: list[str], table: pd.DataFrame) -> None:
-    assert passing(table, dict([CHOICES[name][choice]])) == expected
+    assert passing(table, wanted=(CHOICES[name][choice],)) == expected
 
 
 def test_filters_add_up(table: pd.DataFrame) -> None:
-    assert passing(table, {"class_key": "beach", "verdict": "undecided"}, words="sand -beach") == ["d3"]
-    assert passing(table, {"class_key": "beach"}, ids=["d0", "d3"]) == ["d3"]
+    assert passing(table, wanted=(("class_key", "beach"), ("verdict", "undecided")), words="sand -beach") == ["d3"]
+    assert passing(table, wanted=(("class_key", "beach"),), ids=("d0", "d3")) == ["d3"]
 
 
 @pytest.mark.parametrize(
@@ -78,11 +80,11 @@ def test_filters_add_up(table: pd.DataFrame) -> None:
     ],
 )
 def test_the_top_of_the_z_range_stands_for_more(z_range: tuple, expected: list[str], table: pd.DataFrame) -> None:
-    assert passing(table, {}, z_range) == expected
+    assert passing(table, z_range=z_range) == expected
 
 
 def test_weights_are_percent(table: pd.DataFrame) -> None:
-    assert passing(table, {}, weight_range=(2.0, 5.0)) == ["d0"]
+    assert passing(table, weight_range=(2.0, 5.0)) == ["d0"]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,7 @@ def test_weights_are_percent(table: pd.DataFrame) -> None:
 def test_search_takes_words_phrases_and_what_must_not_occur(
     words: str, expected: list[str], table: pd.DataFrame
 ) -> None:
-    assert passing(table, {}, words=words) == expected
+    assert passing(table, words=words) == expected
 
 
 @pytest.mark.parametrize(
@@ -112,5 +114,10 @@ def test_search_takes_words_phrases_and_what_must_not_occur(
     ],
 )
 def test_orders(order: str, first: str, table: pd.DataFrame) -> None:
-    ranks = ORDERS[order](table, 3.0)
-    assert table["description_id"][ranks.sort_values(kind="stable").index[0]] == first
+    ids, start = Filters(order=order).lay_out(table, 3.0)
+    assert ids[0] == first
+    assert start == next(item for item in ids if item in ("d2", "d3"))  # the undecided ones
+
+
+def test_nothing_that_fits_is_an_empty_list(table: pd.DataFrame) -> None:
+    assert Filters(words="zebra").lay_out(table, 3.0) == ([], "")

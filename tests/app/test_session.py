@@ -67,7 +67,7 @@ def _desk() -> None:
     from app import session
 
     signature = tuple(st.session_state["signature"])
-    desk = session.review_desk(signature, st.session_state["order"], start="b")
+    desk = session.review_desk(signature, lambda: (st.session_state["order"], "b"))
     for entry in desk.waiting():
         desk.taken = entry["seq"]
     st.text(f"{desk.cursor} {desk.taken} {len(desk.waiting())}")

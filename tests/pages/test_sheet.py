@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from avion_core.studio.agreement import set_blind
 from avion_core.studio.candidates import read_candidates
-from avion_core.studio.curation import curation_table, history, my_verdicts, record_verdict
+from avion_core.studio.curation import curation_table, history, my_verdicts, record_verdict, review_value
 from avion_core.studio.home import Home
 from avion_core.studio.projects import get_project
 from tests.app.tiny_home import CLASSES, NAME, TEXTS
@@ -149,19 +148,28 @@ def test_a_blind_review_hides_what_others_said_until_one_has_decided(home: Home,
     assert len(history(home, NAME, item)) == 2
 
 
-@pytest.mark.parametrize("state", ["open", "done"])
-def test_the_meter_says_whether_going_on_could_pay(state: str, home: Home, open_page: Open) -> None:
-    curation = curation_table(home, NAME)
-    if state == "done":
-        for item in curation.table["description_id"]:
-            record_verdict(home, NAME, item, "accept", reviewer="me")
-        assert not [button for button in open_page("review").button if button.key == "what_matters"]
-        return
-    matter = int(curation.table["matters"].sum())
-    app = open_page("review")
-    buttons = [button for button in app.button if button.key == "what_matters"]
-    assert len(buttons) == (matter > 0)
-    if buttons:
-        app = settle(buttons[0].click().run())
-        assert app.selectbox(key="worth").value == "could change a prediction"
-        assert app.selectbox(key="order").value == "most influence"
+def counted(app: AppTest) -> AppTest:
+    """Until the worth of more verdicts is counted; AppTest does not tick `run_every`."""
+    for _ in range(100):
+        if "Counting what more" not in all_text(app):
+            break
+        app = settle(app.run())
+    return app
+
+
+def test_the_meter_leads_to_what_could_still_change_a_prediction(home: Home, open_page: Open) -> None:
+    value = review_value(curation_table(home, NAME))
+    app = counted(open_page("review"))
+    assert value.sentence in all_text(app)
+    assert value.that_matter > 0
+    app = settle(app.button(key="what_matters").click().run())
+    assert app.selectbox(key="worth").value == "class not settled"
+    assert app.selectbox(key="order").value == "most influence"
+
+
+def test_the_meter_says_when_one_may_stop(home: Home, open_page: Open) -> None:
+    for item in curation_table(home, NAME).table["description_id"]:
+        record_verdict(home, NAME, item, "accept", reviewer="me")
+    app = counted(open_page("review"))
+    assert review_value(curation_table(home, NAME)).sentence in all_text(app)
+    assert not [button for button in app.button if button.key == "what_matters"]

@@ -1,0 +1,194 @@
+"""Reviewing in a real browser: fast keys, a whole table in one go, two people at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete
+
+from avion_core.store.database import writing
+from avion_core.store.tables import Account, SignIn
+from avion_core.studio import accounts
+from avion_core.studio.agreement import agreement
+from avion_core.studio.candidates import read_candidates
+from avion_core.studio.curation import history, my_verdicts, record_verdict
+from avion_core.studio.home import Home
+from avion_core.studio.projects import get_project
+from tests.app.tiny_home import CLASSES, NAME, TEXTS
+from tests.browser.conftest import open_chromium
+from tests.browser.page import Page
+
+pytestmark = pytest.mark.timeout(600)
+Picture = Callable[[str], None]
+ALL = len(CLASSES) * TEXTS
+
+
+@pytest.fixture
+def undecided(home: Home) -> None:
+    """Every description undecided again, whoever judged before."""
+    project = get_project(home, NAME)
+    for item in read_candidates(home, project.id).query("verdict != 'undecided'")["description_id"]:
+        record_verdict(home, project.id, item, "undecide")
+
+
+@pytest.fixture
+def signed_in(home: Home) -> Iterator[dict[str, str]]:
+    """Two people with accounts: name -> the secret in their browser's cookie. Afterwards nobody signs in again."""
+    password = "twenty verdicts each"
+    for name in ("ana", "ben"):
+        accounts.add_account(home, name, password, "admin" if name == "ana" else "reviewer")
+    yield {name: accounts.sign_in(home, name, password, "127.0.0.1") for name in ("ana", "ben")}
+    with writing(home.engine) as session:
+        session.execute(delete(SignIn))
+        session.execute(delete(Account))
+
+
+def decided(home: Home) -> dict[str, str]:
+    table = read_candidates(home, get_project(home, NAME).id).query("verdict != 'undecided'")
+    return dict(zip(table["description_id"], table["verdict"], strict=True))
+
+
+def decisions(home: Home, item: str, reviewer: str = "me") -> int:
+    """How often a reviewer accepted or rejected a description."""
+    return sum(
+        entry.verdict in ("accept", "reject") and entry.reviewer == reviewer for entry in history(home, NAME, item)
+    )
+
+
+def wait_for_server(page: Page) -> None:
+    page.until(lambda: page.card("pending") == "0", "the server to take every decision")
+
+
+@pytest.mark.usefixtures("undecided")
+@pytest.mark.parametrize("milliseconds", [300, 100, 30])
+def test_twenty_keys_are_twenty_verdicts(milliseconds: int, page: Page, home: Home) -> None:
+    page.open("review")
+    page.until(lambda: page.card("item"), "the review card")
+    before = {
+        item: decisions(home, item) for item in read_candidates(home, get_project(home, NAME).id)["description_id"]
+    }
+    judged = []
+    for number in range(20):
+        judged.append(page.card("item"))
+        page.press("ax"[number % 2])
+        time.sleep(milliseconds / 1000)
+    wait_for_server(page)
+    assert len(set(judged)) == 20
+    assert decided(home) == {item: ("accepted", "rejected")[place % 2] for place, item in enumerate(judged)}
+    assert {decisions(home, item) - before[item] for item in judged} == {1}
+
+
+@pytest.mark.usefixtures("undecided")
+def test_keys_edit_skip_undo_take_back_and_move(page: Page, home: Home) -> None:
+    page.open("review")
+    first = page.until(lambda: page.card("item"), "the review card")
+    page.press("s")
+    second = page.until(lambda: page.card("item") != first and page.card("item"), "the next text")
+    page.press("ArrowLeft")
+    page.until(lambda: page.card("item") == first, "the text before")
+    page.press("ArrowRight")
+    page.press("a")
+    page.until(lambda: decided(home) == {second: "accepted"}, "the verdict")
+    page.press("x")
+    page.until(lambda: len(decided(home)) == 2, "another verdict")
+    page.press("ArrowLeft")
+    page.press("ArrowLeft")
+    page.press("t")  # an earlier decision, not the newest one
+    page.until(lambda: second not in decided(home), "the earlier verdict to be taken back")
+    page.press("u")
+    page.until(lambda: decided(home).get(second) == "accepted", "the taking back to be undone")
+    page.press("u")
+    page.until(lambda: decided(home) == {second: "accepted"}, "the verdict before to be undone")
+    wait_for_server(page)
+
+    page.press("w")
+    page.driver.switch_to.active_element.send_keys("axe")  # letters are text here, not commands
+    page.driver.switch_to.active_element.send_keys("\ue007")  # Enter
+    page.press("e")
+    page.driver.switch_to.active_element.send_keys(" A wide aerial view.")
+    page.driver.switch_to.active_element.send_keys("\ue009\ue007")  # Ctrl + Enter
+    project = get_project(home, NAME).id
+    edited = page.until(lambda: read_candidates(home, project).query("edited").to_dict("records"), "the edit")
+    assert edited[0]["text"].endswith(" A wide aerial view.")
+    wait_for_server(page)
+    assert page.card("item") == edited[0]["description_id"]
+    assert "A wide aerial view." in page.card("ins")
+    assert history(home, NAME, page.card("item"))[-1].reason == "axe"
+
+
+@pytest.mark.usefixtures("undecided")
+def test_the_whole_table_is_judged_and_undone_by_key(page: Page, home: Home, picture: Picture) -> None:
+    page.open("review", view="table")
+    page.until(lambda: page.all(".st-key-whole_view label"), "the switch for the whole view")[0].click()
+    page.until(lambda: f"Reject {ALL}" in page.text(), "the number on the buttons")
+    page.press("x")
+    page.until(lambda: f"Reject: {ALL} descriptions?" in page.text(), "the question with the count")
+    page.settle()
+    picture("review-bulk")
+    page.press("Enter")
+    page.until(lambda: len(decided(home)) == ALL, "every verdict")
+    assert set(decided(home).values()) == {"rejected"}
+    page.settle()
+    page.press("u")
+    page.until(lambda: decided(home) == {}, "the bulk verdict to be undone as one")
+
+
+@pytest.mark.usefixtures("undecided")
+def test_two_people_review_at_once(
+    page: Page, home: Home, signed_in: dict[str, str], tmp_path: Path, picture: Picture
+) -> None:
+    second = Page(open_chromium(tmp_path / "second"), page.address)
+    pages = {"ana": page, "ben": second}
+    try:
+        second.look("light", 1280, 1000)
+        for name, own in pages.items():
+            own.driver.get(page.address)
+            own.driver.add_cookie({"name": accounts.cookie_name(home), "value": signed_in[name]})
+            own.open("review")
+            own.until(lambda own=own: own.card("item"), "the review card")
+        judged: dict[str, list[str]] = {"ana": [], "ben": []}
+        for number in range(20):
+            for name, own in pages.items():
+                judged[name].append(own.card("item"))
+                own.press("a" if name == "ana" else "ax"[number % 2])
+            time.sleep(0.05)
+        for own in pages.values():
+            wait_for_server(own)
+        assert judged["ana"] == judged["ben"]
+        for name, items in judged.items():
+            said = my_verdicts(home, NAME, name)
+            assert [said[item] for item in items] == (
+                ["accepted"] * 20 if name == "ana" else ["accepted", "rejected"] * 10
+            )
+            assert {decisions(home, item, name) for item in items} == {1}
+        found = agreement(home, NAME)
+        assert (found.reviewers[:2], found.pairs["agree"].iloc[0]) == (["ana", "ben"], 50.0)
+        page.open("agreement")
+        page.until(lambda: "Conflict 1 of 10" in page.text(), "the conflicts")
+        picture("agreement")
+    finally:
+        second.driver.quit()
+        page.driver.delete_all_cookies()
+
+
+@pytest.mark.usefixtures("undecided")
+def test_pictures_scores_filters_and_hostile_texts(page: Page, picture: Picture) -> None:
+    page.open("review", **{"class": "forest"})
+    page.until(lambda: page.card(".count").endswith(f"of {TEXTS}"), "one class")
+    page.until(lambda: page.all(".js-plotly-plot"), "the strip of scores")
+    script = "return [...document.querySelectorAll('[data-testid=stImage] img')].map(i => i.naturalWidth)"
+    widths = page.until(lambda: page.driver.execute_script(script), "thumbnails")
+    assert len(widths) >= 2
+    assert min(widths) > 0
+    picture("review")
+
+    page.open("review", words="onerror")
+    page.until(lambda: "onerror=alert(1)" in page.card(".text"), "the text as it is")
+    assert not page.driver.execute_script("return document.querySelectorAll('img[src=x]').length")
+
+    page.open("review", words="zebra%20crossing")
+    page.click("Clear the filters")
+    page.until(lambda: page.card(".count").endswith(f"of {ALL}"), "all classes")
