@@ -34,6 +34,7 @@ _PAGES = {
     ],
     "Descriptions": [
         ("generate", "Generate", "edit", "Have a language model write descriptions, and watch them come."),
+        ("writers", "Writers", "groups", "What each language model's texts alone would make of this project."),
         ("review", "Review", "rate_review", "Judge one description at a time with the evidence beside it."),
         ("sheet", "Class sheet", "view_list", "All descriptions of one class at once, most influence first."),
         ("agreement", "Agreement", "handshake", "How alike reviewers judge; settle what they disagree on."),

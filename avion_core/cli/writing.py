@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from avion_core.cli.frame import FAILURE, Answer, Desk, command, table
-from avion_core.cli.tour import ProjectName, app
+from avion_core.cli.tour import ProjectName, app, descriptions
 
 
 @command(app, "describe")
@@ -78,6 +78,34 @@ def describe(
         return Answer({"plan": made.estimate, "note": made.note}, said)
     desk.say(said)
     return _written(desk, project, writing.order_descriptions(desk.home, project, settings))
+
+
+@command(descriptions, "compare")
+def compare(desk: Desk, project: ProjectName) -> Answer:
+    """Writers side by side: what each one's texts alone would make of the project."""
+    from avion_core.studio.compare_writers import compare_writers
+    from avion_core.studio.curation import curation_table
+
+    found = compare_writers(desk.home, curation_table(desk.home, project, progress=desk.progress))
+    desk.end_line()
+    rows = [
+        {
+            "writer": one.name,
+            "texts": one.texts,
+            "classes": one.classes,
+            "accuracy": one.accuracy,
+            "RS-Flag": one.flagged,
+            "kept": one.kept,
+            "n_eff": one.n_eff,
+            "similarity": f"{one.similarity[1]:.3f}",
+            "diversity": f"{one.diversity:.3f}",
+            "cost": one.cost,
+        }
+        for one in found.writers
+    ]
+    text = table(rows, list(rows[0])) if rows else "No descriptions yet."
+    said = f"\nClass names alone: {found.template:.1f} % of {found.validation_images} validation images."
+    return Answer({"writers": found.writers, "template_accuracy": found.template}, text + said)
 
 
 def _written(desk: Desk, project: str, generation: str) -> Answer:

@@ -8,7 +8,6 @@ from avion_core.errors import DataError
 from avion_core.store.home import Home
 from avion_core.studio.curation import curation_table
 from avion_core.studio.models import open_towers
-from avion_core.studio.projects import get_project
 
 
 def confusable_classes(home: Home, project: str, count: int) -> dict[str, tuple[str, ...]]:
@@ -28,12 +27,11 @@ def confusable_classes(home: Home, project: str, count: int) -> dict[str, tuple[
         raise DataError("there is nothing to confuse yet", way_out, value=f"{len(curation.class_keys)} classes")
     scale = open_towers(home, curation.config.teacher).logit_scale
     probabilities = softmax(scale * features @ curation.template.T, dim=1)  # (N, C)
-    names = {entry.key: entry.prompt_name for entry in get_project(home, project).classes}
     found: dict[str, tuple[str, ...]] = {}
     for place, key in enumerate(curation.class_keys):
         mean = probabilities[labels == place].mean(dim=0)  # (C,)
         even = (1.0 - mean[place]) / others
         mean[place] = 0.0
         worst = mean.argsort(descending=True)[:count].tolist()
-        found[key] = tuple(names[curation.class_keys[other]] for other in worst if mean[other] > even)
+        found[key] = tuple(curation.class_names[curation.class_keys[other]] for other in worst if mean[other] > even)
     return found

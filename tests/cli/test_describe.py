@@ -70,3 +70,14 @@ def test_wrong_use_ends_with_two(scenes, avion):
     result = avion("describe", "scenes", "--per-class", "0")
     assert result.exit_code == 2
     assert "The setting per_class cannot be used: 0." in result.stderr
+
+
+def test_compare_writers(scenes, answer, avion):
+    with loopback() as server:
+        answer("describe", "scenes", "--base-url", server.address, "--per-class", "3", "--distinguish", "0")
+    found = answer("descriptions", "compare", "scenes")
+    assert {(one["writer"], one["texts"]) for one in found["writers"]} == {("gemini", 9), ("", 12)}
+    assert all(0 <= one["accuracy"] <= 100 for one in found["writers"])
+    said = avion("descriptions", "compare", "scenes").stdout
+    assert "gemini · gemini-3.8-flash" in said
+    assert "Class names alone:" in said

@@ -1,0 +1,29 @@
+"""Writers: what each language model's texts alone would make of this project."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import session, shell
+from app.components.writer_table import similarity_chart, verdict_on, writer_table
+from app.curated import need_curation
+from avion_core.studio.compare_writers import compare_writers
+
+
+def page() -> None:
+    project = shell.need_project()
+    curation = need_curation(project).curation
+    found = compare_writers(session.home(), curation)
+    st.markdown(verdict_on(found))
+    writer_table(found)
+    st.markdown("**Similarity of the texts to their class's training images** (quartiles; the dot is the median)")
+    st.plotly_chart(similarity_chart(found), key="writer_similarity", alt="Similarity quartiles of each writer")
+    st.caption(
+        "Every writer is judged by the rules in force as if its texts were all there are. Verdicts are set aside and "
+        "edited texts left out, so that one who was reviewed is not compared with one who was not. A class that a "
+        "writer lacks is stood in for by its name. Only training shots and validation images are looked at."
+    )
+    shell.go_button("Ask another writer", "generate", "edit", primary=False)
+
+
+page()
