@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +11,6 @@ import plotly.graph_objects as go
 from app.palette import CATEGORICAL, CUT, FOCUS, KEPT, NEUTRAL
 
 QUIET = {"displayModeBar": False}
-# Loss parts keep their colour whether or not the others are shown.
-LOSSES = {
-    "loss": CATEGORICAL[7],
-    "task": CATEGORICAL[0],
-    "image": CATEGORICAL[1],
-    "text": CATEGORICAL[2],
-    "logit": CATEGORICAL[3],
-}
 
 
 def layout(figure: go.Figure, height: int, *, legend: bool, **settings: Any) -> go.Figure:
@@ -129,32 +120,6 @@ def _lines(figure: go.Figure, median: float, cut: float) -> None:
         figure.add_vline(
             x=cut, line={"color": CUT, "dash": "dash", "width": 2}, annotation_text="cut", annotation_position="top"
         )
-
-
-def curves(table: pd.DataFrame, columns: Sequence[str], *, percent: bool = False) -> go.Figure:
-    """Lines over training steps; points that were not measured are bridged.
-
-    Args:
-        table: column `step` and the `columns`, NaN where nothing was measured.
-    """
-    figure = go.Figure()
-    for place, column in enumerate(columns):
-        part = table[["step", column]].dropna()
-        colour = LOSSES.get(column, CATEGORICAL[(place + 3) % len(CATEGORICAL)])
-        figure.add_scatter(
-            x=part["step"],
-            y=part[column],
-            mode="lines+markers" if len(part) < 40 else "lines",
-            name=column.replace("_", " "),
-            line={"width": 2.2, "color": colour},
-            marker={"size": 5},
-        )
-    figure.update_xaxes(title_text="step")
-    figure.update_yaxes(title_text="percent" if percent else "loss", rangemode="tozero")
-    if percent:
-        figure.update_yaxes(range=[0, 100])
-    # The same revision keeps a reader's zoom while new points arrive.
-    return layout(figure, 320, legend=True, uirevision="keep", hovermode="x unified")
 
 
 def bars(table: pd.DataFrame, *, label: str, value: str, focus: str | None = None) -> go.Figure:

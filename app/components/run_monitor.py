@@ -53,9 +53,9 @@ def run_figures(run: RunView, project: ProjectSummary) -> None:
     _say_silence(run)
     share = run.step / run.steps if run.steps else 0.0
     left = f" · about {duration(run.eta_seconds)} left" if run.state == "running" and run.eta_seconds else ""
-    st.progress(min(share, 1.0), text=f"{run.stage or state_of(run)} · step {run.step:,} of {run.steps:,}{left}")
-    with st.grid(6, min_column_width=150):
-        st.metric("Epoch", run.epoch, border=True)
+    place = f"epoch {run.epoch} · step {run.step:,} of {run.steps:,}" if run.steps else "not begun"
+    st.progress(min(share, 1.0), text=f"{run.stage or state_of(run)} · {place}{left}")
+    with st.grid(5, min_column_width=140):
         st.metric("Validation accuracy", "–" if run.accuracy is None else f"{run.accuracy:.1f} %", border=True)
         st.metric("Device", run.device or "–", border=True)
         st.metric("Last heartbeat", age(run.heartbeat_age) or "–", border=True, help="A beat a second says it lives.")

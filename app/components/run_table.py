@@ -83,17 +83,17 @@ def _row(run: RunView, place: int | None, baseline: str | None) -> dict[str, obj
     state = state_of(run)
     return {
         "name": run.name,
+        "role": "baseline" if run.id == baseline else "",
         "state": f"{state}, {place} in line" if place else state,
         "progress": 100 * run.step / run.steps if run.steps else 0.0,
         "validation": run.accuracy,
+        "time left": duration(run.eta_seconds) if run.eta_seconds else "",
+        "heartbeat": age(run.heartbeat_age),
+        "device": run.device or "",
         "shots": run.config.data.shots,
         "seed": run.config.data.seed,
         "protocol": run.config.protocol.name,
-        "device": run.device or "",
-        "time left": duration(run.eta_seconds) if run.eta_seconds else "",
-        "heartbeat": age(run.heartbeat_age),
         "started": run.started_at or run.created_at,
-        "role": "baseline" if run.id == baseline else "",
         "run": run.id,
     }
 

@@ -248,12 +248,6 @@ def test_nothing_is_drawn_where_nothing_can_be_cut() -> None:
     assert not charts.histogram(table, (float("-inf"), float("inf"))).layout.shapes
 
 
-def test_curves_bridge_steps_that_were_not_measured() -> None:
-    table = pd.DataFrame({"step": [1, 2, 3], "validation_accuracy": [10.0, np.nan, 30.0]})
-    (line,) = charts.curves(table, ["validation_accuracy"], percent=True).data
-    assert list(line.x) == [1, 3]
-
-
 def test_thumbnails(tmp_path: Path) -> None:
     Image.new("RGB", (600, 300), "green").save(tmp_path / "large.png")
     Image.new("RGB", (64, 64), "green").save(tmp_path / "small.png")

@@ -80,7 +80,7 @@ def test_no_runs_yet_leads_to_the_launch(home: Home, open_page: Open) -> None:
 def test_a_finished_run(home: Home, finished: str, open_page: Open) -> None:
     app = open_page("runs", run=finished)
     values = {metric.label: metric.value for metric in app.metric}
-    assert values["Epoch"] == "3"
+    assert "epoch 3 · step 6 of 6" in next(iter(app.get("progress"))).proto.text
     assert values["Validation accuracy"].endswith("%")
     assert values["Memory, at most"].endswith(" GB")
     assert (values["Last heartbeat"], values["Process"]) == ("–", "–")
