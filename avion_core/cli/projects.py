@@ -99,15 +99,19 @@ def show(desk: Desk, project: ProjectName) -> Answer:
 def import_(
     desk: Desk,
     project: ProjectName,
-    file: Annotated[Path, typer.Argument(help='JSON lines, CSV, or {"class": ["text", ...]} as JSON.')],
+    file: Annotated[Path, typer.Argument(help='JSON lines, CSV, Parquet, or {"class": ["text", ...]} as JSON.')],
     split_sentences: Annotated[bool, typer.Option("--split-sentences", help="One description per sentence.")] = False,
     writer: Annotated[str | None, typer.Option(help="Who wrote them, where the file does not say.")] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Say what would be done, and change nothing.")] = False,
 ) -> Answer:
-    """Add the descriptions of a file that the project does not hold yet."""
+    """Add the descriptions of a file that the project lacks, and the decisions in it that are new."""
     from avion_core.studio.descriptions import import_descriptions
 
-    report = import_descriptions(desk.home, project, file, split_sentences=split_sentences, writer=writer)
-    data = {"added": report.added, "known": report.known, "duplicates": report.duplicates}
+    report = import_descriptions(
+        desk.home, project, file, split_sentences=split_sentences, writer=writer, preview=preview
+    )
+    data = {"added": report.added, "known": report.known, "duplicates": report.duplicates, "written": report.written}
+    data["decisions"] = report.decisions
     return Answer(data | {"unknown_classes": report.unknown_classes, "problems": report.problems}, report.sentence)
 
 

@@ -30,18 +30,26 @@ With colleagues on your network:
   avion users invite --role reviewer   a link for one colleague
   avion backup list                    copies of the database, made every day
 
+\b
+Without a network, and to another machine:
+  avion review pack mine --out FILE    a colleague judges elsewhere; avion review merge
+  avion projects pack mine --out FILE  all of a project in one file; avion projects unpack
+  avion projects relink mine FOLDER    the images moved
+
 Every command takes --json (one object on standard output), --home (where everything lives) and --debug.
 """
 
 _QUIET: dict[str, Any] = {"add_completion": False, "no_args_is_help": True, "rich_markup_mode": None}
 app = typer.Typer(help=TOUR, pretty_exceptions_enable=False, **_QUIET)
 projects = typer.Typer(help="Image folders with classes and frozen splits.", **_QUIET)
-descriptions = typer.Typer(help="Class descriptions: import, list, and RS-Flag.", **_QUIET)
+descriptions = typer.Typer(help="Class descriptions: import, export, list, and RS-Flag.", **_QUIET)
+review = typer.Typer(help="Review without a network: packs that go out, verdicts that come back.", **_QUIET)
 models = typer.Typer(help="Weights of teachers and students.", **_QUIET)
 users = typer.Typer(help="Accounts of people who share a studio, and their roles.", **_QUIET)
 backup = typer.Typer(help="Copies of the database.", **_QUIET)
 app.add_typer(projects, name="projects")
 app.add_typer(descriptions, name="descriptions")
+app.add_typer(review, name="review")
 app.add_typer(models, name="models")
 app.add_typer(users, name="users")
 app.add_typer(backup, name="backup")

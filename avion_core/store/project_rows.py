@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Column, Select, insert, select
 from sqlalchemy import Table as SqlTable
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from avion_core.errors import DataError
@@ -73,13 +74,17 @@ def write_rows(session: Session, tables: Mapping[str, Sequence[Row]], name: str)
             for row in tables.get(table.name, ()):
                 taken = session.execute(select(key).where(key == row[key.name])).first() is not None
                 ids[table.name, row[key.name]] = new_id() if taken else row[key.name]
-    for table in project_tables():
-        rows = [{**row} for row in tables.get(table.name, ())]
-        if table.name == "projects":
-            rows[0]["name"] = name
-        if "lease" in table.columns:
-            rows = [_at_rest(row) for row in rows]
-        _write(session, table, rows, project_id, ids)
+    try:
+        for table in project_tables():
+            rows = [{**row} for row in tables.get(table.name, ())]
+            if table.name == "projects":
+                rows[0]["name"] = name
+            if "lease" in table.columns:
+                rows = [_at_rest(row) for row in rows]
+            _write(session, table, rows, project_id, ids)
+    except (SQLAlchemyError, KeyError, TypeError, ValueError) as error:
+        what = f"the rows of the pack do not fit together ({str(error).splitlines()[0]})"
+        raise DataError(what, "Pack the project again; a pack is not meant to be edited.") from error
     return project_id, {old: new for (table, old), new in ids.items() if table == "runs"}
 
 
@@ -148,7 +153,7 @@ def _fitted(table: SqlTable, row: Row, project_id: str, ids: Mapping[tuple[str, 
             fitted[column.name] = datetime.fromisoformat(value)
     for column, target in _references(table).items():
         if fitted.get(column.name) is not None:
-            fitted[column.name] = ids.get((target, row[column.name]), row[column.name])
+            fitted[column.name] = ids.get((target, row[column.name]))  # None where that row did not come along
     key = _own_key(table)
     if key is not None and (table.name, row[key.name]) in ids:
         fitted[key.name] = ids[table.name, row[key.name]]

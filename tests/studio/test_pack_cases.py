@@ -266,6 +266,8 @@ def put(name: str, content: bytes = b"x"):
         (put("tables/projects.jsonl", b""), "does not hold one project|needs a name"),
         (lambda m: edit_rows(m, "runs", id="../../../../etc"), r"id that is none: \.\./"),
         (lambda m: edit_rows(m, "runs", colour="red"), "row of runs does not fit its table: colour"),
+        (lambda m: edit_rows(m, "verdicts", description_id="none"), "rows of the pack do not fit together"),
+        (lambda m: edit_rows(m, "verdicts", created_at="yesterday"), "rows of the pack do not fit together"),
     ],
 )  # fmt: skip
 def test_an_unsound_pack_is_refused_and_leaves_nothing_behind(sound, tmp_path, change, message):
