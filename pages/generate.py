@@ -44,7 +44,9 @@ def page() -> None:
     orderable = True
     try:
         key = f"plan:{project.id}:{project.revision}:{project.descriptions}:{settings.model_dump_json()}"
-        plan = computed(key, "Looking at what is there", lambda progress: plan_writing(home, project.id, settings))
+        plan = computed(
+            key, "Looking at what is there", lambda progress: plan_writing(home, project.id, settings, progress)
+        )
         show_plan(plan)
         orderable = bool(plan.estimate.descriptions)
     except AvionError as error:

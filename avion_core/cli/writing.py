@@ -72,7 +72,8 @@ def describe(
             "price_out": price_out,
         }
     )
-    made = writing.plan_writing(desk.home, project, settings)
+    made = writing.plan_writing(desk.home, project, settings, desk.progress)
+    desk.end_line()
     said = _planned(made)
     if plan:
         return Answer({"plan": made.estimate, "note": made.note}, said)

@@ -72,7 +72,14 @@ def write_orders(folder: Path, entries: Iterator[dict[str, Any]]) -> int:
 
 
 def read_orders(folder: Path) -> Iterator[dict[str, Any]]:
-    """What `write_orders` wrote, a class at a time."""
+    """What `write_orders` wrote, a class at a time.
+
+    Raises:
+        WriterError: it is not here.
+    """
+    if not (folder / "orders.jsonl").is_file():
+        way_out = "Order anew: what was written already counts."
+        raise WriterError("the orders of this generation are not on this machine", way_out, value=folder.name)
     with (folder / "orders.jsonl").open(encoding="utf-8") as file:
         yield from map(json.loads, file)
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from torch.nn.functional import softmax
 
+from avion_core.data.progress import Progress
 from avion_core.errors import DataError
 from avion_core.store.home import Home
 from avion_core.studio.curation import curation_table
 from avion_core.studio.models import open_towers
 
 
-def confusable_classes(home: Home, project: str, count: int) -> dict[str, tuple[str, ...]]:
+def confusable_classes(
+    home: Home, project: str, count: int, progress: Progress | None = None
+) -> dict[str, tuple[str, ...]]:
     """Class key -> prompt names of the `count` classes that its training shots are likeliest taken for, worst first.
 
     By the teacher's zero-shot probabilities with the class-name template: p(c' | x) averaged over the training shots x
@@ -19,7 +22,7 @@ def confusable_classes(home: Home, project: str, count: int) -> dict[str, tuple[
     Raises:
         DataError: no training shots, or fewer than two classes. NotFoundError: the teacher's weights are not installed.
     """
-    curation = curation_table(home, project)
+    curation = curation_table(home, project, progress=progress)
     features, labels = curation.images["train"]
     others = len(curation.class_keys) - 1
     if others < 1 or not len(features):

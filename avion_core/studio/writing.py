@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
+from avion_core.data.progress import Progress
 from avion_core.descriptions.writers.generate import MOST_AT_ONCE, Order
 from avion_core.descriptions.writers.plan import Plan, plan
 from avion_core.descriptions.writers.prompt import Prompt, PromptFile, compose, find_prompt, read_prompts, save_prompt
@@ -154,11 +155,11 @@ def preview(home: Home, project: str, settings: WritingSettings, class_key: str)
     )
 
 
-def plan_writing(home: Home, project: str, settings: WritingSettings) -> WritingPlan:
+def plan_writing(home: Home, project: str, settings: WritingSettings, progress: Progress | None = None) -> WritingPlan:
     """What it will take, from the project's own earlier replies of this writer and model where there are any."""
     summary = get_project(home, project)
     settings = _resolved(summary, settings)
-    entries, note = _entries(home, summary, settings)
+    entries, note = _entries(home, summary, settings, progress)
     with reading(home.engine) as session:
         there = rows.written_by(session, summary.id, settings.writer, settings.model)
         spent = [
@@ -353,7 +354,9 @@ def _resolved(summary: ProjectSummary, settings: WritingSettings) -> WritingSett
     return settings.model_copy(update={"model": describing.open_writer(settings, names).model})
 
 
-def _entries(home: Home, summary: ProjectSummary, settings: WritingSettings) -> tuple[Iterator[dict[str, Any]], str]:
+def _entries(
+    home: Home, summary: ProjectSummary, settings: WritingSettings, progress: Progress | None = None
+) -> tuple[Iterator[dict[str, Any]], str]:
     """What is known of each class asked about, one at a time; and why no confusable classes are named, if so."""
     confusable: dict[str, tuple[str, ...]] = {}
     note = ""
@@ -361,7 +364,7 @@ def _entries(home: Home, summary: ProjectSummary, settings: WritingSettings) -> 
         from avion_core.studio.confusable_classes import confusable_classes  # brings torch along
 
         try:
-            confusable = confusable_classes(home, summary.id, settings.distinguish)
+            confusable = confusable_classes(home, summary.id, settings.distinguish, progress)
         except AvionError as error:
             note = f"No confusable classes are named: {error}"
     shots = read_splits(home, summary.id).shots(1, max(settings.pictures, 1)) if settings.pictures else {}

@@ -6,7 +6,6 @@ import threading
 import pytest
 
 from avion_core.errors import AvionError, ConfigError, DescriptionError, NotFoundError
-from avion_core.store import generations as rows
 from avion_core.store.database import reading
 from avion_core.store.tables import Description, Reply
 from avion_core.studio import writing
@@ -132,8 +131,12 @@ def test_pictures_are_training_shots_made_small(home, project):
     with loopback() as server:
         have_written(home, server, pictures=2, classes=("beach",))
         assert server.asks[0].pictures == 2
+        have_written(home, server, classes=("forest",))
     with reading(home.engine) as session:
-        assert rows.replies_of(session, writing.get_generation(home, "scenes").id)[0].pictures == 2
+        versions = {row.class_key: row.prompt_version for row in session.query(Description)}
+        assert [reply.pictures for reply in session.query(Reply)] == [2, 0]
+    assert versions["beach"].endswith("+2pictures")
+    assert "pictures" not in versions["forest"]
 
 
 @pytest.mark.parametrize(
@@ -167,6 +170,15 @@ def test_no_key_is_an_error_before_anything_is_sent(home, project, monkeypatch):
     with pytest.raises(AvionError, match=r"no key for Gemini: GEMINI_API_KEY\. Set GEMINI_API_KEY in"):
         writing.order_descriptions(home, "scenes", settings())
     assert writing.keys_present() == {"gemini": False, "openai-compatible": False}
+
+
+def test_a_generation_that_came_without_its_orders_says_so(home, project):
+    with loopback() as server:
+        generation = writing.order_descriptions(home, "scenes", settings(server))
+        (home.path / "generations" / generation / "orders.jsonl").unlink()
+        with pytest.raises(AvionError, match=rf"not on this machine: {generation}\. Order anew"):
+            writing.write_here(home, generation, threading.Event())
+    assert writing.get_generation(home, "scenes").state == "failed"
 
 
 def test_a_finished_generation_is_not_resumed(home, project):

@@ -127,6 +127,8 @@ def _write_class(
     order: Order, writer: Writer, prompt: PromptFile, imaging: Imaging, patience: Patience, language: str
 ) -> Iterator[Event]:
     known = list(order.known)
+    # Texts that were written with pictures of the class at hand say so for good.
+    version = f"{prompt.version}+{len(order.pictures)}pictures" if order.pictures else prompt.version
     key, written, barren, problem = order.card.class_key, 0, 0, ""
     while written < order.wanted and barren < BARREN_REPLIES:
         asked = min(MOST_AT_ONCE, order.wanted - written)
@@ -154,7 +156,7 @@ def _write_class(
                 key,
                 writer=writer.name,
                 model=writer.model,
-                prompt_version=prompt.version,
+                prompt_version=version,
                 **found.model_dump(),
             )
             for found in reading.descriptions
