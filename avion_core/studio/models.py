@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import time
@@ -182,7 +183,7 @@ def start_adding(home: Home, name: str, file: Path | BinaryIO, file_name: str = 
     The file is loaded first; keys that lack or are foreign are named in the error.
 
     Args:
-        file_name: of a file that was sent; its ending says how to read it.
+        file_name: of a file that was sent.
 
     Raises:
         NotFoundError: the catalog has no such name.
@@ -192,7 +193,8 @@ def start_adding(home: Home, name: str, file: Path | BinaryIO, file_name: str = 
         if isinstance(file, Path):
             return home.weights.add_local(name, file)
         with tempfile.TemporaryDirectory(dir=home.path) as folder:
-            sent = Path(folder) / f"sent{Path(file_name).suffix}"
+            # The name is the visitor's: kept for messages and the record, without what could lead elsewhere.
+            sent = Path(folder) / re.sub(r"[^\w.-]", "_", Path(file_name).name)
             with sent.open("wb") as copy:
                 shutil.copyfileobj(file, copy)
             return home.weights.add_local(name, sent)

@@ -74,8 +74,8 @@ def test_a_second_press_finds_the_same_download(home: Home) -> None:
 
 
 def test_a_file_that_a_browser_sent_is_installed(home: Home, hub: Hub) -> None:
-    assert finish(models.start_adding(home, NAME, io.BytesIO(hub.content), "mine.pt")).error is None
-    assert listed(home).path is not None
+    assert finish(models.start_adding(home, NAME, io.BytesIO(hub.content), "../my weights.pt")).error is None
+    assert listed(home).origin == "local: my_weights.pt"
     assert [path.name for path in home.path.iterdir()] == ["weights"]  # what was sent is gone
 
 
