@@ -95,7 +95,10 @@ class Space:
         for shard, pairs in by_shard.items():
             places, picked = zip(*pairs, strict=True)
             with safe_open(shard, "pt") as file:
-                rows[list(places)] = file.get_tensor(_ROWS)[list(picked)]
+                found = file.get_tensor(_ROWS)[torch.tensor(picked)]
+            if len(by_shard) == 1:
+                return found  # in the order of the keys already; a large project's rows need no second copy
+            rows[torch.tensor(places)] = found
         return rows
 
     def _look(self) -> None:

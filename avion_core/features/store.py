@@ -78,14 +78,15 @@ def text_features(
         CheckpointError: the towers give numbers that are not finite.
     """
     space = store.space(towers.dim, kind="text", weights=towers.weights_hash)
-    by_key = {content_key(text): text for text in texts}
+    keys_of_texts = [content_key(text) for text in texts]
+    by_key = dict(zip(keys_of_texts, texts, strict=True))
     missing = space.missing(by_key)
     cut = len(towers.too_long([by_key[key] for key in missing]))
     what = f"text embeddings ({cut} longer than the model reads, cut)" if cut else "text embeddings"
     with _Writer(space, len(by_key), len(by_key) - len(missing), what, progress) as writer:
         for keys in _batches(missing, _TEXTS_A_STEP):
             writer.add(keys, towers.encode_text([by_key[key] for key in keys]))
-    return space.read([content_key(text) for text in texts])
+    return space.read(keys_of_texts)
 
 
 def prepare_images(

@@ -215,8 +215,8 @@ def _check(
             value=f"{len(candidates)} descriptions, embeddings {tuple(embeddings.shape)}, "
             f"visual prototypes {tuple(visual.shape)}, {len(class_keys)} classes",
         )
-    finite = torch.isfinite(embeddings).all(dim=1)
-    if not finite.all():
+    if not embeddings.sum().isfinite():  # looking at every number by itself takes ten times as long
+        finite = torch.isfinite(embeddings).all(dim=1)
         raise PrototypeError(
             "the embedding of a description is not a number",
             "Compute the embeddings again, or reject the description.",

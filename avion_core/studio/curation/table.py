@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,6 +93,7 @@ class Curation(Preview):
         return self.config.prototypes.zeta
 
     def by_class(self) -> Classes:
+        """Class by class, as verdicts are tried out on."""
         return Classes(self.table, self.owner, self.embeddings, self.vectors, self.template, self.config.prototypes)
 
     def place(self, description_id: str) -> int:
@@ -145,13 +148,15 @@ def curation_table(
 
     names = {entry.key: entry.prompt_name for entry in summary.classes}
     candidates = candidates[candidates["class_key"].isin(class_keys)].reset_index(drop=True)
-    embeddings = text_features(towers, candidates["text"].tolist(), home.features, progress=progress).cpu()
-    template_texts = [config.model.template.format(names[key]) for key in class_keys]
-    template = text_features(towers, template_texts, home.features).cpu()
+    texts = candidates["text"].tolist() + [config.model.template.format(names[key]) for key in class_keys]
+    embeddings, template = (
+        text_features(towers, texts, home.features, progress=progress).cpu().split([len(candidates), len(class_keys)])
+    )
     visual = visual_prototypes(*images["train"], class_keys)
 
-    decided = decide(candidates, embeddings, visual, template, class_keys, config.prototypes, config.descriptions)
-    table = with_figures(decided, candidates, embeddings)
+    with _collecting_no_garbage():
+        decided = decide(candidates, embeddings, visual, template, class_keys, config.prototypes, config.descriptions)
+        table = with_figures(decided, candidates, embeddings)
     owner = pd.Index(class_keys).get_indexer(table["class_key"].to_numpy())
     rankings = {part: rank(features, decided.vectors) for part, (features, _) in images.items()}
     classes = Classes(table, owner, embeddings, decided.vectors, template, config.prototypes)
@@ -262,6 +267,18 @@ def would_change(now: pd.DataFrame, then: pd.DataFrame, names: dict[str, str]) -
 def accuracy(images: dict[str, tuple[Tensor, Tensor]], rankings: dict[str, Ranking]) -> dict[str, float]:
     """Percent right on each part; NaN without images."""
     return {part: rankings[part].accuracy(labels) for part, (_, labels) in images.items()}
+
+
+@contextmanager
+def _collecting_no_garbage() -> Iterator[None]:
+    """While objects for 50,000 texts are made, all of which stay: searching them for garbage takes as long as that."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _labelled_images(
