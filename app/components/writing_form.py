@@ -10,12 +10,14 @@ import streamlit as st
 from app import session
 from app.components.background import duration
 from app.components.guard import plain
-from avion_core.descriptions.writers.prompt import DEFAULT_PROMPT
-from avion_core.descriptions.writers.settings import KEYS, WriterName, WritingSettings
 from avion_core.studio import rights
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.writing import (
+    DEFAULT_PROMPT,
+    KEYS,
+    WriterName,
     WritingPlan,
+    WritingSettings,
     keep_prompt,
     keys_present,
     make_writing_settings,

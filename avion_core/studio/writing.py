@@ -17,8 +17,16 @@ from pydantic import ValidationError
 from avion_core.data.progress import Progress
 from avion_core.descriptions.writers.generate import MOST_AT_ONCE, Order
 from avion_core.descriptions.writers.plan import Plan, plan
-from avion_core.descriptions.writers.prompt import Prompt, PromptFile, compose, find_prompt, read_prompts, save_prompt
-from avion_core.descriptions.writers.settings import KEYS, WritingSettings
+from avion_core.descriptions.writers.prompt import (
+    DEFAULT_PROMPT,
+    Prompt,
+    PromptFile,
+    compose,
+    find_prompt,
+    read_prompts,
+    save_prompt,
+)
+from avion_core.descriptions.writers.settings import KEYS, WriterName, WritingSettings
 from avion_core.errors import AvionError, ConfigError, NotFoundError
 from avion_core.jobs import describing
 from avion_core.jobs.describing import Listener
@@ -31,6 +39,8 @@ from avion_core.store.home import Home
 from avion_core.store.projects import find_project
 from avion_core.store.tables import Generation, Reply
 from avion_core.studio.projects import ProjectSummary, get_project, read_manifest, read_splits
+
+__all__ = ["DEFAULT_PROMPT", "KEYS", "WriterName", "WritingSettings"]  # pages take them from here
 
 _OPTIONS = {
     "writer": "--writer",
