@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +10,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from avion_core.studio import accounts
+from avion_core.studio.backup import list_backups
 from avion_core.studio.home import Home
-from tests.browser.conftest import PICTURES, serving
+from tests.browser.conftest import serving
 from tests.browser.page import Page
 
 PASSWORD = "nine harbours at dusk"
@@ -32,10 +32,6 @@ def test_invite_account_refresh_sign_out_gate(chromium: WebDriver, shared: tuple
     page = Page(chromium, address)
     page.look("light", 1280, 1000)
 
-    def keep(name: str) -> None:
-        if os.environ.get("AVION_SCREENSHOTS") == "1":
-            page.shoot(PICTURES / f"{name}.png")
-
     def fill(**typed: str) -> None:
         for name, text in typed.items():
             page.until(lambda name=name: page.all(f"input[name={name}]"), f"the field {name}")[0].send_keys(text)
@@ -47,7 +43,6 @@ def test_invite_account_refresh_sign_out_gate(chromium: WebDriver, shared: tuple
 
     chromium.get(f"{address}/account/join/{accounts.invite(home, 'adjudicator', who='Ana')}")
     page.until(lambda: "Ana invites you to this studio as adjudicator." in page.text(), "the invitation")
-    keep("join")
     fill(name="Ben", password=PASSWORD)
     page.settle()
     page.until(lambda: "Ben · adjudicator" in page.text(), "the name of who signed in")
@@ -72,3 +67,4 @@ def test_invite_account_refresh_sign_out_gate(chromium: WebDriver, shared: tuple
     accounts.set_disabled(home, "Ben", True)
     chromium.refresh()
     page.until(lambda: "Sign in to go on." in page.text(), "the gate, for a disabled account")
+    assert [backup.kind for backup in list_backups(home)] == ["daily"]  # made when the server started
