@@ -107,9 +107,14 @@ def outcome(found: Confusions, texts: dict[str, list[str]], cell: tuple[str, str
     with st.grid(3):
         for row in teacher.to_dict("records"):
             gain = row["after"] - row["before"]
-            help_text = f"{row['images']} validation images; before: {row['before']:.1f} %."
             st.metric(
-                f"Teacher, {titles[row['part']]}", f"{row['after']:.1f} %", f"{gain:+.1f}", border=True, help=help_text
+                f"Teacher, {titles[row['part']]}",
+                f"{row['after']:.1f} %",
+                f"{gain:+.1f} points" if gain else "no change",
+                delta_color="normal" if gain else "off",
+                delta_arrow="auto" if gain else "off",
+                border=True,
+                help=f"{row['images']} validation images; before: {row['before']:.1f} %.",
             )
     table = result.figures.assign(judge=result.figures["judge"].map(_JUDGES), part=result.figures["part"].map(titles))
     percent = st.column_config.NumberColumn(format="%.1f %%")

@@ -63,7 +63,9 @@ def confusion(counts: Sequence[Sequence[int]], names: Sequence[str], cell: tuple
     figure.update_xaxes(
         range=reach, side="top", tickangle=-60, showgrid=False, zeroline=False, showticklabels=named, **ticks
     )
-    return layout(figure, min(900, max(360, 24 * size + 150)), legend=False, clickmode="event+select", dragmode=False)
+    layout(figure, min(900, max(360, 24 * size + 150)), legend=False, clickmode="event+select", dragmode=False)
+    # Slanted names reach past the last column.
+    return figure.update_layout(margin={"l": 8, "r": 64, "t": 12, "b": 8})
 
 
 def over_shots(curve: pd.DataFrame, points: pd.DataFrame, titles: Mapping[str, str]) -> go.Figure:

@@ -88,7 +88,7 @@ def per_class(part: dict[str, Any], names: Names, title: str) -> None:
     """Class by class, with intervals, precision and F1."""
     table = pd.DataFrame(part["per_class"])
     table.insert(0, "class", table["class_key"].map(names))
-    table = table.drop(columns=["class_key"]).sort_values("accuracy")
+    table = table.drop(columns=["class_key", "correct"]).sort_values("accuracy")
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Class by class**, the weakest first, with 95 % intervals")

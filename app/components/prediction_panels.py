@@ -96,8 +96,8 @@ def classified(project: ProjectSummary, run: RunView, paths: list[Path], names: 
         {
             "file": table["file"],
             "class": table["prompt_name"].where(sure, _NOT_SURE),
-            "probability": table["probability"],
-            "margin": table["margin"],
+            "probability": 100 * table["probability"],
+            "margin": 100 * table["margin"],
             "runner-up": table["runner_up"].map(_names(project)),
         }
     )
@@ -112,7 +112,7 @@ def classified(project: ProjectSummary, run: RunView, paths: list[Path], names: 
             "text/csv",
             icon=":material/download:",
         )
-    percent = st.column_config.NumberColumn(format="percent")
+    percent = st.column_config.NumberColumn(format="%.1f %%")
     st.dataframe(
         shown,
         hide_index=True,
@@ -132,7 +132,7 @@ def classified(project: ProjectSummary, run: RunView, paths: list[Path], names: 
     if len(table) > 1:
         with st.expander("All pictures", icon=":material/grid_view:", expanded=len(table) <= 24):
             captions = [
-                f"{name} · {share:.0%}" for name, share in zip(shown["class"], shown["probability"], strict=True)
+                f"{name} · {share:.0f} %" for name, share in zip(shown["class"], shown["probability"], strict=True)
             ]
             paged_gallery(table["path"].tolist(), captions, project.recipe, key="predicted_page")
 

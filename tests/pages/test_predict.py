@@ -32,7 +32,7 @@ def test_dropped_images_are_classified_with_evidence(home: Home, open_page: Open
     assert len(table) == len(CLASSES)
     names = {entry.prompt_name for entry in get_project(home, NAME).classes}
     assert set(table["class"]) <= names
-    assert table["probability"].between(0, 1).all()
+    assert table["probability"].between(0, 100).all()
     assert "Training images it looks like" in all_text(app)
     near = [caption.value for caption in app.caption if " · 0." in caption.value or " · 1.0" in caption.value]
     assert len(near) == 4

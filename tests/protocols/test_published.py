@@ -1,0 +1,49 @@
+"""The paper's figures stand only beside what they can be compared with."""
+
+from __future__ import annotations
+
+import pytest
+
+from avion_core.config import make_config
+from avion_core.data.catalog import DATA_SETS
+from avion_core.protocols.published import SIX_SETS, data_set, published_figures
+
+EUROSAT = DATA_SETS["eurosat"]
+
+
+def config(shots: int = 16, **overrides):
+    return make_config(overrides={"data.shots": shots, **overrides})
+
+
+@pytest.mark.parametrize("name", ["aid", "resisc45", "eurosat", "whu-rs19", "patternnet", "ucmerced"])
+def test_a_whole_data_set_is_known_by_its_classes_and_images(name: str) -> None:
+    entry = DATA_SETS[name]
+    assert data_set(entry.classes, entry.images) == name
+    assert data_set(entry.classes, entry.images - 1) == name  # a file twice in it counts once here
+    assert data_set(entry.classes, entry.images // 2) is None
+    assert data_set(entry.classes[1:], entry.images) is None
+
+
+def test_few_shot_figures_and_what_they_are_of() -> None:
+    found = published_figures(config(16), EUROSAT.classes, EUROSAT.images)
+    assert {key: (figure.percent, figure.of) for key, figure in found.items()} == {
+        "accuracy": (93.69, SIX_SETS),
+        "zero_shot_accuracy": (61.40, EUROSAT.title),
+        "teacher_zero_shot_accuracy": (67.47, EUROSAT.title),
+    }
+    assert "accuracy" not in published_figures(config(4), EUROSAT.classes, EUROSAT.images)
+
+
+def test_base_to_novel_figures() -> None:
+    settings = config(**{"protocol.name": "base-to-novel"})
+    found = published_figures(settings, DATA_SETS["aid"].classes, DATA_SETS["aid"].images)
+    assert {key: figure.percent for key, figure in found.items()} == {"harmonic_mean": 87.05, "novel_accuracy": 79.94}
+
+
+@pytest.mark.parametrize("pair", [{"teacher": "demo-teacher"}, {"student": "demo-student"}])
+def test_another_pair_of_models_has_none(pair: dict[str, str]) -> None:
+    assert published_figures(config(16, **pair), EUROSAT.classes, EUROSAT.images) == {}
+
+
+def test_another_project_has_none() -> None:
+    assert published_figures(config(), ("beach", "forest"), 2100) == {}
