@@ -4,7 +4,17 @@ import pytest
 
 from avion_core.errors import DescriptionError, NotFoundError, StoreError
 from avion_core.store.database import writing
-from avion_core.store.verdicts import add_verdict, count_decisions, current_verdicts, history, undo
+from avion_core.store.projects import add_descriptions
+from avion_core.store.verdicts import (
+    add_verdict,
+    add_verdicts,
+    count_decisions,
+    current_verdicts,
+    history,
+    own_decisions,
+    undo,
+    undo_decision,
+)
 
 
 @pytest.fixture
@@ -161,3 +171,113 @@ def test_decisions_that_make_no_sense(decide, verdict, text, message):
     with pytest.raises(DescriptionError) as raised:
         decide("d1", verdict, text=text)
     assert message in str(raised.value)
+
+
+def test_many_at_once_are_undone_at_once(session, project, decide, standing):
+    decide("d2", "reject")
+    assert add_verdicts(session, project, ["d1", "d2", "d3", "d1"], "accept", reviewer="me", batch="b") == ("b", 3)
+    assert standing() == {"d1": "accepted", "d2": "accepted", "d3": "accepted"}
+    assert undo(session, project, "me", token="key") == ["d1", "d2", "d3"]
+    assert undo(session, project, "me", token="key") == ["d1", "d2", "d3"]
+    assert standing() == {"d2": "rejected"}
+    assert undo(session, project, "me") == ["d2"]
+
+
+def test_an_undo_takes_back_what_still_holds_of_a_batch(session, project, decide, standing):
+    add_verdicts(session, project, ["d1", "d2", "d3"], "reject", reviewer="me")
+    decide("d2", "accept")
+    assert undo(session, project, "me") == ["d2"]
+    assert undo_decision(session, project, "d3", "me")
+    assert standing() == {"d1": "rejected", "d2": "rejected", "d3": "undecided"}
+    assert undo(session, project, "me") == ["d3"]
+    assert undo(session, project, "me") == ["d1", "d2", "d3"]
+    assert standing() == {}
+
+
+def test_the_same_batch_adds_nothing(session, project):
+    batch, added = add_verdicts(session, project, ["d1", "d2"], "accept", reviewer="me")
+    assert added == 2
+    assert add_verdicts(session, project, ["d1", "d2"], "accept", reviewer="me", batch=batch) == (batch, 0)
+    with pytest.raises(StoreError, match="This batch was used for another decision"):
+        add_verdicts(session, project, ["d1", "d2"], "reject", reviewer="me", batch=batch)
+
+
+def test_bulk_decisions_that_make_no_sense(session, project):
+    with pytest.raises(DescriptionError, match=r"not decided for many texts at once: edit\. Choose one of: accept"):
+        add_verdicts(session, project, ["d1"], "edit", reviewer="me")
+    with pytest.raises(DescriptionError, match="No description was chosen"):
+        add_verdicts(session, project, [], "accept", reviewer="me")
+    with pytest.raises(NotFoundError, match="no such description: d8, d9"):
+        add_verdicts(session, project, ["d1", "d8", "d9"], "accept", reviewer="me")
+
+
+def test_more_descriptions_than_one_statement_may_name(session, project):
+    many = [f"m{number:04d}" for number in range(1200)]
+    add_descriptions(
+        session, project, [{"description_id": key, "class_key": "harbor", "text": f"text of {key}"} for key in many]
+    )
+    assert add_verdicts(session, project, many, "accept", reviewer="me")[1] == 1200
+    assert count_decisions(session, project) == {"accepted": 1200}
+    assert len(undo(session, project, "me")) == 1200
+
+
+def test_any_decision_can_be_taken_back_however_old(session, project, decide, standing):
+    decide("d1", "accept")
+    decide("d1", "reject")
+    decide("d2", "accept")
+    decide("d1", "accept", reviewer="ann")
+    assert undo_decision(session, project, "d1", "me", token="key")
+    assert undo_decision(session, project, "d1", "me", token="key")
+    assert standing() == {"d1": "accepted", "d2": "accepted"}
+    assert not undo_decision(session, project, "d1", "me")
+    assert not undo_decision(session, project, "d3", "me")
+    assert undo(session, project, "me") == ["d1"]
+    assert current_verdicts(session, project, ["d1"])["d1"].conflict
+
+
+def test_taking_back_leaves_the_edits_of_others(session, project, decide):
+    decide("d1", "edit", reviewer="ann", text="rows of boats seen from above")
+    decide("d1", "accept", reviewer="bob")
+    decide("d1", "undecide", reviewer="bob")
+    assert current_verdicts(session, project)["d1"].text == "rows of boats seen from above"
+    decide("d1", "undecide", reviewer="ann")
+    assert current_verdicts(session, project)["d1"].text == "text 1"
+
+
+def test_the_adjudicator_wins_until_an_edit_opens_the_question_again(session, project, decide):
+    for reviewer in ("ann", "bob", "cyd"):
+        decide("d1", "reject", reviewer=reviewer)
+    decide("d1", "accept", reviewer="dee", reason="the quay is clear", adjudicates=True)
+    decide("d1", "reject", reviewer="eve")
+    current = current_verdicts(session, project)["d1"]
+    assert (current.verdict, current.conflict, current.reviewer) == ("accepted", False, "dee")
+    assert current.reason == "the quay is clear"
+    decide("d1", "edit", reviewer="ann", text="a clear quay from above")
+    assert current_verdicts(session, project)["d1"].verdict == "undecided"
+    undo(session, project, "ann")
+    undo(session, project, "dee")
+    assert current_verdicts(session, project)["d1"].verdict == "rejected"
+
+
+def test_an_adjudicator_may_leave_it_to_the_rules(session, project, decide):
+    decide("d1", "edit", reviewer="ann", text="a clear quay from above")
+    decide("d1", "accept", reviewer="ann")
+    decide("d1", "reject", reviewer="bob")
+    decide("d1", "undecide", reviewer="dee", adjudicates=True)
+    current = current_verdicts(session, project)["d1"]
+    assert (current.verdict, current.conflict, current.text) == ("undecided", False, "a clear quay from above")
+
+
+def test_ones_own_decisions(session, project, decide):
+    decide("d1", "accept")
+    decide("d1", "skip")
+    decide("d2", "skip")
+    decide("d3", "reject", reviewer="ann")
+    assert own_decisions(session, project, "me") == {"d1": "accept", "d2": "skip"}
+    assert own_decisions(session, project, "ann", "d1") == {}
+
+
+def test_edits_are_counted(session, project, decide):
+    decide("d1", "edit", text="a clear quay from above")
+    decide("d2", "accept")
+    assert count_decisions(session, project) == {"accepted": 1, "edited": 1}
