@@ -76,9 +76,18 @@ def project_id() -> str | None:
 
 
 def choose(key: str, value: str) -> None:
-    """Make `value` the choice of PROJECT, RUN or MAP, in this tab and in its address."""
+    """Make `value` the choice of a name in the address, in this tab and in the address; "" is no choice."""
     st.session_state[key] = value
-    st.query_params[key] = value
+    if value:
+        st.query_params[key] = value
+    else:
+        st.query_params.pop(key, None)
+
+
+def asked(key: str) -> str:
+    """The choice of this tab, else the one in the address (where it then stays); "" for none."""
+    choose(key, st.session_state.get(key, st.query_params.get(key, "")))
+    return st.session_state[key]
 
 
 def selector(key: str, known: Sequence[str]) -> str:
@@ -121,51 +130,25 @@ def fill(widget: str, value: Any) -> None:
 
 
 def shown_runs(known: Sequence[str]) -> list[str]:
-    """The runs that the runs page shows, the first one as RUN: those asked for that there are, else the newest.
-
-    Args:
-        known: ids of the project's runs, the newest first; not empty.
-    """
-    first = st.session_state.get(RUN, st.query_params.get(RUN, ""))
-    others = st.session_state.get(BESIDE, st.query_params.get(BESIDE, ""))
-    asked = [run for run in dict.fromkeys([first, *others.split(",")]) if run in known]
-    show_runs(asked or [known[0]])
-    return asked or [known[0]]
+    """The runs that the runs page shows: those asked for of the known ones (newest first), else the newest."""
+    wanted = dict.fromkeys([asked(RUN), *asked(BESIDE).split(",")])
+    show_runs([run for run in wanted if run in known] or known[:1])
+    return [asked(RUN), *filter(None, asked(BESIDE).split(","))]
 
 
 def show_runs(runs: Sequence[str]) -> None:
     """Show one run, or several beside each other, the first one as RUN."""
     choose(RUN, runs[0])
-    st.session_state[BESIDE] = ",".join(runs[1:])
-    if runs[1:]:
-        st.query_params[BESIDE] = st.session_state[BESIDE]
-    else:
-        st.query_params.pop(BESIDE, None)
+    choose(BESIDE, ",".join(runs[1:]))
 
 
 def take_picked_runs(table: str, runs: Sequence[str]) -> None:
     """Callback of the table of runs: what is ticked is shown; runs that were shown before stay in front."""
     rows = (st.session_state[table].get("selection") or {}).get("rows") or []
-    ticked = [runs[row] for row in rows if row < len(runs)]
-    before = [st.session_state.get(RUN, ""), *st.session_state.get(BESIDE, "").split(",")]
+    before = [asked(RUN), *asked(BESIDE).split(",")]
+    ticked = sorted((runs[row] for row in rows if row < len(runs)), key=lambda run: run not in before)
     if ticked:
-        show_runs([run for run in before if run in ticked] + [run for run in ticked if run not in before])
-
-
-def start_from(run: str | None) -> None:
-    """Let the launch page begin with an earlier run's settings; None: with a preset's."""
-    st.session_state[BASED_ON] = run or ""
-    if run:
-        st.query_params[BASED_ON] = run
-    else:
-        st.query_params.pop(BASED_ON, None)
-
-
-def based_on() -> str | None:
-    """The run whose settings the launch page begins with."""
-    run = st.session_state.get(BASED_ON, st.query_params.get(BASED_ON, ""))
-    start_from(run)
-    return run or None
+        show_runs(ticked)
 
 
 def asked_project() -> Any:

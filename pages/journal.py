@@ -44,7 +44,7 @@ def go(label: str, page_name: str, run: str | None, *, key: str, primary: bool =
     if not st.button(label, icon=":material/arrow_forward:", type=kind, key=key):
         return
     if run is not None and page_name == "launch":
-        session.start_from(run)
+        session.choose(session.BASED_ON, run)
     elif run is not None:
         session.show_runs([run])
     st.switch_page(shell.page_path(page_name))

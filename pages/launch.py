@@ -47,6 +47,8 @@ def start(
     shots, seeds = sweep
     number = len(shots) * len(seeds)
     name = "" if number else st.text_input("Name", placeholder="made from the settings", key="run_name", width=420)
+    if not session.may(rights.TRAIN):
+        st.caption(":material/lock: Starting a training takes an adjudicator or an admin of this studio.")
     with st.container(horizontal=True):
         if number:
             now = False
@@ -64,7 +66,7 @@ def start(
         runs = launch_sweep(home, project.id, preset, changed, shots=shots, seeds=seeds, based_on=base, who=who)
     else:
         runs = [launch(home, project.id, preset, changed, name, based_on=base, wait=later, who=who)]
-    session.start_from(None)
+    session.choose(session.BASED_ON, "")
     session.show_runs(runs[:1])
     session.say_after_rerun("Training started" if now else f"Queued: {len(runs)}", ":material/rocket_launch:")
     st.switch_page(shell.page_path("runs"))

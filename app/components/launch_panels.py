@@ -54,13 +54,15 @@ def look_choice() -> bool:
 
 def origin(project: ProjectSummary, *, research: bool) -> tuple[str, str | None]:
     """Where the settings begin: (preset, None), or the preset's name and the earlier run whose settings they are."""
-    base = session.based_on()
+    base = session.asked(session.BASED_ON) or None
     preset = "demo" if project.student == "demo-student" else "recommended"
     if base is not None:
         run = get_run(session.home(), base)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"The settings of **{plain(run.name)}** ({run.id}), to change as you like.")
-            st.button("Start from a preset instead", on_click=session.start_from, args=(None,), type="tertiary")
+            st.button(
+                "Start from a preset instead", on_click=session.choose, args=(session.BASED_ON, ""), type="tertiary"
+            )
         return preset, run.id
     if research:
         preset = st.segmented_control("Preset", list(PRESETS), default=preset, required=True, key="preset")

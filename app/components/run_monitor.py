@@ -101,7 +101,7 @@ def run_controls(run: RunView, project: ProjectSummary) -> None:
             goes_on = "Goes on exactly where it saved; waits its turn while another run computes on its device."
             _deed("Resume", "play_arrow", goes_on, lambda: resume(home, run.id, who), primary=True)
         if st.button("New from this", icon=":material/content_copy:", help="The launch page with these settings."):
-            session.start_from(run.id)
+            session.choose(session.BASED_ON, run.id)
             st.switch_page(shell.page_path("launch"))
         pinned = run.id == project.baseline_run
         _deed(

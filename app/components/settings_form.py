@@ -68,7 +68,7 @@ def settings_form(config: RunConfig, key: str, *, research: bool = True) -> dict
         for dotted in BASIC:
             if dotted in fields:
                 title = names.get(dotted, label(dotted))
-                chosen[dotted] = _widget(title, dotted, *fields[dotted][1:], key=key, width=190)
+                chosen[dotted] = _widget(title, dotted, *fields[dotted][1:], key=key, width=150)
     with st.expander("Advanced settings", icon=":material/tune:"):
         for stage, title in _STAGES.items():
             rest = [dotted for dotted, (owner, *_) in fields.items() if owner == stage and dotted not in BASIC]

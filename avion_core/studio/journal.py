@@ -128,7 +128,7 @@ def next_steps(home: Home, project: str) -> list[NextStep]:
     """
     summary = get_project(home, project)
     runs = list_runs(home, summary.id)
-    return [*_before_training(home, summary), *_about_runs(home, summary, runs)]
+    return [*_before_training(summary), *_about_runs(home, summary, runs)]
 
 
 def listed(words: Sequence[str]) -> str:
@@ -136,20 +136,17 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
-def _before_training(home: Home, summary: ProjectSummary) -> list[NextStep]:
+def _before_training(summary: ProjectSummary) -> list[NextStep]:
     steps = []
     if summary.labelled == 0:
         steps.append(NextStep("Label some images", "A student learns from a few labelled images per class.", "label"))
     if summary.descriptions == 0:
         why = "The text prototypes are made from them."
         return [*steps, NextStep("Import class descriptions", why, "exchange")]
-    candidates = project_data(home, summary.id).descriptions
-    undecided = int((candidates["verdict"] == "undecided").sum())
+    undecided = summary.descriptions - sum(summary.verdicts.values())
     if undecided:
-        why = (
-            f"{undecided:,} of {len(candidates):,} descriptions are not judged; the review says when the rest cannot "
-            "matter any more."
-        )
+        said = f"{undecided:,} of {summary.descriptions:,} descriptions are not judged"
+        why = f"{said}; the review says when the rest cannot matter any more."
         steps.append(NextStep("Review descriptions", why, "review"))
     return steps
 
@@ -167,13 +164,17 @@ def _about_runs(home: Home, summary: ProjectSummary, runs: list[RunView]) -> lis
             steps.append(NextStep("Train a student", "No training is finished yet.", "launch"))
         return steps
     if kept_results(home, finished.id, "validation") is None:
-        why = f"{finished.name} is finished and was not measured beside its baselines yet."
+        why = f"The run {finished.name} is finished and was not measured beside its baselines yet."
         steps.append(NextStep("See what the student gained", why, "evaluation", finished.id))
     if not _has_map(finished):
-        why = f"{finished.name} has no map of its images, descriptions and prototypes yet."
+        why = f"The run {finished.name} has no map of its images, descriptions and prototypes yet."
         steps.append(NextStep("Look at the map", why, "alignment", finished.id))
     if not steps:
-        steps.append(NextStep("Use the student", f"{finished.name} classifies new images.", "predict", finished.id))
+        steps.append(
+            NextStep(
+                "Use the student", f"The student of {finished.name} classifies new images.", "predict", finished.id
+            )
+        )
     return steps
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from avion_core.errors import NotFoundError, TrainingError
+from avion_core.store.database import writing
+from avion_core.store.tables import Look
 from avion_core.studio import evaluation
 from avion_core.studio.compare import change_between, compare_runs
+from avion_core.studio.journal import journal_entries
 from avion_core.studio.projects import create_project, get_project
 from avion_core.studio.training import create_run, delete_run, get_run, list_runs, pin_baseline, rename_run, stop
 
@@ -80,6 +83,13 @@ def test_a_baseline_is_of_the_project_and_goes_with_its_run(home, described, ima
         delete_run(home, pair[0])
     assert get_run(home, pair[0]).state == "queued"
     stop(home, pair[0])
-    delete_run(home, pair[0])
+    with writing(home.engine) as session:
+        session.add(Look(run_id=pair[0], who="ann"))
+    delete_run(home, pair[0], "bob")
+    (last,) = journal_entries(home, described.id, limit=1)
+    assert (last.who, last.sentence) == (
+        "bob",
+        f"Deleted: first ({pair[0]}), which had looked at the test set 1 times.",
+    )
     assert get_project(home, described.id).baseline_run is None
     assert [run.id for run in list_runs(home)] == [pair[1]]
