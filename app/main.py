@@ -10,7 +10,7 @@ from threading import Thread
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from app import session
+from app import session, visitor
 from app.components.guard import guard
 from app.components.people import person_in_sidebar, sign_in_page
 from avion_core.studio.projects import project_names
@@ -66,7 +66,7 @@ def main() -> None:
     st.set_page_config(page_title="AVION Studio", page_icon=str(_ICON), layout="wide")
     st.logo(str(_LOGO), size="large")
     with guard():
-        person = session.person()
+        person = visitor.person()
         page = _navigation(visible=person is not None)
         if person is None:
             sign_in_page()

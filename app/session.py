@@ -10,13 +10,12 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 import streamlit as st
 
-from avion_core.errors import AccountError
-from avion_core.studio import accounts, rights
-from avion_core.studio.home import Home
+from app.visitor import home as home
+from app.visitor import signed_in as signed_in
+from avion_core.studio import rights
 
 # Names in the address.
 PROJECT = "project"
@@ -62,12 +61,6 @@ _OPENED_MAPS = "_opened_test_maps"
 _SENT_TO_REVIEW = "_sent_to_review"
 _ASKED_VERDICT = "_asked_verdict"
 _SELECTION = "_selection_name"
-
-
-@st.cache_resource(show_spinner=False)
-def home() -> Home:
-    """Where everything of this installation lives; opened once per server."""
-    return Home()
 
 
 def project_id() -> str | None:
@@ -362,23 +355,6 @@ def forget_sent_to_review() -> None:
     st.query_params.pop("ids", None)
 
 
-def person() -> accounts.Person | None:
-    """Who is signed in by this browser's cookie; `accounts.ALONE` where nobody signs in, None for a closed gate."""
-    return accounts.person_of(home(), _browser_secret())
-
-
-def signed_in() -> accounts.Person:
-    """Who is at work here.
-
-    Raises:
-        AccountError: nobody is signed in (any more).
-    """
-    found = person()
-    if found is None:
-        raise AccountError("this browser is not signed in any more", "Sign in again.")
-    return found
-
-
 def reviewer() -> str:
     """Who is judging. Alone on one's own computer nobody signs in."""
     return signed_in().name
@@ -400,22 +376,6 @@ def demand(right: rights.Right) -> None:
     A button that is greyed out is a courtesy; a browser can press it all the same.
     """
     rights.demand(role(), right)
-
-
-def sign_out() -> None:
-    """Make this browser's cookie worthless; the next run meets the gate."""
-    accounts.sign_out(home(), _browser_secret() or "")
-
-
-def address() -> str:
-    """Where this browser found the studio: "http://192.168.1.5:8501"."""
-    parts = urlsplit(str(st.context.url or ""))
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _browser_secret() -> str | None:
-    found = st.context.cookies.get(accounts.cookie_name(home()))
-    return found if isinstance(found, str) else None  # without a browser (AppTest) it is anything but text
 
 
 def picked_points(map_key: str) -> list[str]:

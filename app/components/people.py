@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import session
+from app import session, visitor
 from avion_core.studio import accounts, rights
 from avion_core.studio.accounts import AccountView, InviteView, Person
 from avion_core.studio.serving import invite_link
@@ -34,7 +34,7 @@ def person_in_sidebar(person: Person) -> None:
     with st.sidebar.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/person: **{person.name}** · {person.role}", width="stretch")
         if st.button("Sign out", type="tertiary", icon=":material/logout:"):
-            session.sign_out()
+            visitor.sign_out()
             st.rerun()
 
 
@@ -125,4 +125,4 @@ def _invite(waiting: InviteView) -> None:
 
 def _show_link(secret: str, text: str) -> None:
     st.success(f"{text}. It is shown this once, works once, and expires in {accounts.INVITE_DAYS} days.")
-    st.code(invite_link(session.home(), secret, session.address()), language=None, wrap_lines=True)
+    st.code(invite_link(session.home(), secret, visitor.address()), language=None, wrap_lines=True)
