@@ -110,9 +110,10 @@ def run_controls(run: RunView, project: ProjectSummary) -> None:
             "Other runs are compared with the baseline.",
             lambda: pin_baseline(home, project.id, None if pinned else run.id, who),
         )
-        _rename(run)
-        if run.state not in ACTIVE:
-            _delete(run)
+        if session.may(rights.TRAIN):
+            _rename(run)
+            if run.state not in ACTIVE:
+                _delete(run)
 
 
 def _deed(
