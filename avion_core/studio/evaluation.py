@@ -21,6 +21,7 @@ from avion_core.metrics.calibration import reliability
 from avion_core.protocols.evaluate import evaluate
 from avion_core.protocols.project_data import ProjectData
 from avion_core.protocols.published import PublishedFigure, published_figures
+from avion_core.store import journal
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Look
@@ -50,6 +51,7 @@ def evaluate_run(
     if split == "test":
         with writing(home.engine) as session:
             session.add(Look(run_id=view.id, who=who))
+            journal.note(session, view.project_id, "training", f"Looked at the sealed test set with {view.name}", who)
     figures = evaluate(
         ProjectData.load(view.folder / "inputs"),
         view.config,

@@ -10,6 +10,9 @@ import pandas as pd
 import pytest
 
 from avion_core.errors import DataError
+from avion_core.metrics import calibration
+from avion_core.store.database import reading
+from avion_core.store.journal import entries
 from avion_core.studio.evaluation import change, evaluate_run, kept_results, looks, parts, pictures, reliability_table
 from avion_core.studio.protocol_runs import base_to_novel, few_shot_curve
 from avion_core.studio.training import create_run, get_run, run_here
@@ -41,6 +44,28 @@ def test_reading_kept_test_figures_is_no_look(home, described) -> None:
     kept_results(home, run, "test")
     few_shot_curve(home, run, "test")
     assert looks(home, run)["who"].tolist() == ["ana"]
+    with reading(home.engine) as session:
+        told = [entry.who for entry in entries(session, described.id) if "sealed test set" in entry.sentence]
+    assert told == ["ana"]
+
+
+def test_a_temperature_fitted_on_validation_is_measured_on_the_test_set_alone(home, described, monkeypatch) -> None:
+    run = trained(home, described)
+    assert evaluate_run(home, run, "test")["temperature"] is None  # six images are too few
+    monkeypatch.setattr(calibration, "FEWEST_TO_FIT", 3)
+    on_validation, on_test = evaluate_run(home, run), evaluate_run(home, run, "test")
+    assert on_test["temperature"] == pytest.approx(on_validation["temperature"])
+    assert "calibrated_error" not in on_validation
+    assert on_test["calibrated_error"] != pytest.approx(on_test["calibration_error"], abs=1e-3)
+
+
+def test_rows_say_what_the_untrained_student_says(home, described) -> None:
+    result = evaluate_run(home, trained(home, described))
+    rows = pd.DataFrame(result["predictions"])
+    assert 100 * (rows["zero_shot"] == rows["class_key"]).mean() == pytest.approx(result["zero_shot_accuracy"])
+    right = rows["correct"]
+    assert rows.loc[right, "true_probability"].tolist() == pytest.approx(rows.loc[right, "probability"].tolist())
+    assert (rows.loc[~right, "true_probability"] <= rows.loc[~right, "probability"]).all()
 
 
 def test_pictures_and_reliability_are_of_the_images_measured(home, described) -> None:
