@@ -1,19 +1,29 @@
-"""Alignment: maps of images, descriptions and prototypes as teacher and student see them, linked to the pictures."""
+"""Alignment: maps of images, descriptions and prototypes as teacher and student see them, linked to what they show."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from app import session, shell
-from app.components.background import Progress, computed, is_computed
 from app.components.guard import empty_state
-from app.components.linked_map import linked_views, picked_panel
-from app.components.map_form import map_form
-from avion_core.studio.alignment import MapResult, embed_map
+from app.components.linked_map import linked_views
+from app.components.map_figures import map_figures
+from app.components.map_form import map_form, map_label
+from app.components.map_progress import map_failed, map_progress
+from app.components.picked_items import picked_items
+from avion_core.studio import rights
+from avion_core.studio.alignment import (
+    MapResult,
+    MapView,
+    image_counts,
+    list_maps,
+    look_at_test_map,
+    read_map,
+    start_map,
+)
+from avion_core.studio.candidates import read_candidates
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.training import RunView
-
-VIEWS = {"teacher": "Teacher", "before": "Student before", "after": "Student after"}
 
 
 def page() -> None:
@@ -21,56 +31,80 @@ def page() -> None:
     run = shell.need_run(
         project, ("finished", "stopped"), "A map shows what training moved: it needs a trained student to compare with."
     )
-    method, settings = map_form()
-    key = f"map:{run.id}:{run.step}:{method}:{sorted(settings.items())}"
-    if not is_computed(key):
-        asked = st.button("Compute the map", icon=":material/scatter_plot:", type="primary")
-        if not asked:
-            empty_state(
-                "scatter_plot",
-                "Settings first, then the map",
-                "It takes some seconds and is kept: asking again with the same settings shows it at once.",
-            )
-            return
-
-    def compute(progress: Progress) -> MapResult:
-        return embed_map(
-            session.home(), run.id, method=method, views=tuple(VIEWS), settings=settings, progress=progress
+    # What shows the sealed test set comes last: nobody is to meet it by opening the page.
+    maps = sorted(list_maps(session.home(), run.id), key=lambda found: found.shows_test)
+    with st.expander("New map", icon=":material/add:", expanded=not maps):
+        settings = map_form(image_counts(session.home(), run.id))
+    if settings is not None:
+        if "test" in settings.parts:
+            session.demand(rights.UNSEAL)
+        key = start_map(session.home(), run.id, settings, session.reviewer())
+        session.open_test_map(key)
+        session.choose(session.MAP, key)
+        st.rerun()
+    if not maps:
+        empty_state(
+            "scatter_plot",
+            "Settings first, then the map",
+            "It takes from some seconds to some minutes, and is kept: asking again with the same settings shows it at "
+            "once.",
         )
-
-    result = computed(key, "Computing the map", compute)
-    figures(result)
-    show(project, run, result, key)
-
-
-def figures(result: MapResult) -> None:
-    """Alignment, uniformity and modality gap of each view, side by side."""
-    table = result.figures.set_index("view").rename(index=VIEWS).reset_index()
-    with st.expander("Alignment, uniformity and modality gap", icon=":material/straighten:", expanded=True):
-        st.dataframe(
-            table,
-            hide_index=True,
-            column_config={
-                "view": "",
-                "alignment": st.column_config.NumberColumn(
-                    format="%.3f",
-                    help="Mean squared distance of images from the prototype of their class: smaller is closer.",
-                ),
-                "uniformity": st.column_config.NumberColumn(
-                    format="%.3f", help="How evenly images spread over the sphere: more negative is more even."
-                ),
-                "modality_gap": st.column_config.NumberColumn(
-                    "modality gap", format="%.3f", help="Distance between the centre of images and that of prototypes."
-                ),
-            },
-            alt="Alignment, uniformity and modality gap of teacher, student before and student after",
-        )
+        return
+    found = choose_map(maps)
+    if found.job.state == "running":
+        map_progress(run.id, found.key)
+    elif found.job.state == "failed":
+        map_failed(run.id, found)
+    elif found.shows_test and not session.test_map_is_open(found.key):
+        sealed(run, found)
+    else:
+        show(project, run, found)
 
 
-def show(project: ProjectSummary, run: RunView, result: MapResult, key: str) -> None:
-    names = {entry.key: entry.prompt_name for entry in project.classes}
-    picked = linked_views(result.points, VIEWS, names, key)
-    picked_panel(project, result.points, picked, names)
+def choose_map(maps: list[MapView]) -> MapView:
+    """One of the run's maps; the address keeps the choice."""
+    by_key = {found.key: found for found in maps}
+    states = {"running": " · computing", "failed": " · failed", "finished": ""}
+    chosen = st.selectbox(
+        "Map",
+        list(by_key),
+        format_func=lambda key: map_label(by_key[key].settings) + states[by_key[key].job.state],
+        key=session.selector(session.MAP, list(by_key)),
+        on_change=session.take_selected,
+        args=(session.MAP,),
+    )
+    return by_key[chosen]
+
+
+def sealed(run: RunView, found: MapView) -> None:
+    """The gate before a map with the sealed test set."""
+    looks = f"It has been looked at {run.looks:,} times on this run." if run.looks else "Nobody has looked at it yet."
+    with empty_state(
+        "lock",
+        "This map shows the sealed test set",
+        f"Figures and choices made on it are no longer measured on unseen images. {looks} Opening it counts as a look.",
+    ):
+        if st.button("Open it", icon=":material/lock_open:", disabled=not session.may(rights.UNSEAL)):
+            session.demand(rights.UNSEAL)
+            look_at_test_map(session.home(), run.id, session.reviewer())
+            session.open_test_map(found.key)
+            st.rerun()
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the map")
+def kept_map(key: str, run_id: str) -> MapResult:
+    """A map by its key, which changes with what it was made from; not to be changed by who gets it."""
+    return read_map(session.home(), run_id, key)
+
+
+def show(project: ProjectSummary, run: RunView, found: MapView) -> None:
+    result = kept_map(found.key, run.id)
+    map_figures(result.figures)
+    candidates = read_candidates(session.home(), project.id)
+    verdicts = dict(zip(candidates["description_id"], candidates["verdict"], strict=True))
+    what = linked_views(project, result, verdicts, found.key)
+    st.caption(result.statement)
+    picked_items(project, run.id, result, verdicts, what, found.key)
 
 
 page()

@@ -1,139 +1,162 @@
-"""Several views of the same points: a lasso in one marks the points in all, and shows their pictures and texts."""
+"""Several views of the same points: a lasso in one marks the points in all. What is filtered out cannot be picked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from app import session
-from app.components import charts
-from app.components.gallery import paged_gallery
-from app.palette import colours, symbols
+from app.components import map_colours
+from app.components.map_charts import LASSO, MOST_NAMED_POINTS, Legend, map_view, span
+from avion_core.studio.alignment import MapResult
 from avion_core.studio.projects import ProjectSummary
 
+TITLES = {"teacher": "Teacher", "before": "Student before", "after": "Student after"}
 # Views that share a layout are drawn with the same axes: only there can a point's way be followed.
-_SPACES = {"teacher": ("teacher",), "before": ("before", "after"), "after": ("before", "after")}
+_SPACES = {"teacher": ["teacher"], "before": ["before", "after"], "after": ["before", "after"]}
+_SIGNS = {
+    "circle": "●",
+    "diamond": "◆",
+    "square": "■",
+    "triangle-up": "▲",
+    "cross": "✚",
+    "star": "★",
+    "triangle-down": "▼",
+    "hexagon": "⬢",
+}
+_MOST_SIGNS = 64
 
-_COLOUR_BY = {"class": "class", "split": "split", "correct": "student says", "kept": "description kept", "kind": "kind"}
+
+@dataclass(frozen=True)
+class Picked:
+    """Which points of a map are shown and which are picked.
+
+    visible, picked: row numbers in the map's table; picked ones are visible. hidden: how many picked points the
+    filters hide now.
+    """
+
+    visible: np.ndarray
+    picked: np.ndarray
+    hidden: int
 
 
-def linked_views(points: pd.DataFrame, views: Mapping[str, str], names: Mapping[str, str], key: str) -> set[str]:
-    """Draw one scatter per view; returns the ids picked by lasso, box or click in any of them.
+def linked_views(project: ProjectSummary, result: MapResult, verdicts: Mapping[str, str], key: str) -> Picked:
+    """Draw one scatter per view, and return what is visible and what of it is picked.
 
     Args:
-        points: id, kind, view, x, y, class_key, split, kept, correct.
-        views: view -> title.
-        names: class_key -> prompt name.
+        verdicts: description id -> verdict as it now stands.
         key: what the map is; a selection belongs to one map.
     """
-    points = points.assign(**_labels(points, names))
+    points = result.points
+    by = st.segmented_control(
+        "Colour by",
+        map_colours.choices(points),
+        default="class",
+        required=True,
+        format_func=map_colours.COLOUR_BY.__getitem__,
+        key="map_colour",
+        bind="query-params",
+    )
+    views = [view for view in TITLES if f"x_{view}" in points]
+    values = {view: map_colours.values(points, by, view, project.classes, verdicts) for view in views}
+    present = sorted({value for of_view in values.values() for value in of_view.unique()} - {"-"})
+    there = [kind for kind in ("image", "description", "prototype") if (points["kind"] == kind).any()]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        colour_by = st.segmented_control(
-            "Colour by",
-            list(_COLOUR_BY),
-            default="class",
-            required=True,
-            format_func=_COLOUR_BY.__getitem__,
-            key="map_colour",
-            bind="query-params",
-        )
         kinds = st.pills(
-            "Show",
-            ["image", "description", "prototype"],
-            selection_mode="multi",
-            default=["image", "description", "prototype"],
-            format_func=lambda kind: f"{kind}s",
-            key="map_kinds",
+            "Show", there, selection_mode="multi", default=there, format_func=lambda kind: f"{kind}s", key="map_kinds"
         )
-    shown = points[points["kind"].isin(kinds)]
-    picked = set(session.picked_points(key))
-    values = sorted(shown[colour_by].astype(str).unique())
-    # One table row per point and view; the charts send back row numbers, ids are looked up here.
+        only = st.multiselect(
+            f"Only ({map_colours.COLOUR_BY[by]})",
+            present,
+            placeholder="all",
+            key=f"map_only_{by}",
+            help="Hides every other point: it is not drawn, not counted, and a lasso cannot pick it.",
+        )
+    legend = map_colours.legend(by, [*present, "-"], project.classes)
+    of_kind = points["kind"].isin(kinds).to_numpy()
+    shown = {view: of_kind & (values[view].isin(only).to_numpy() if only else True) for view in views}
+    visible = np.flatnonzero(np.logical_or.reduce(list(shown.values())))
     ids = points["id"].to_numpy()
-    columns = st.columns(len(views))
-    for column, (view, title) in zip(columns, views.items(), strict=True):
-        part = shown[shown["view"] == view]
-        chart = f"map_{view}"
-
-        def pick(chart: str = chart) -> None:
-            rows = session.chart_selection(chart)
-            session.pick_points(key, [ids[row] for row in rows])
-
+    marked = np.flatnonzero(points["id"].isin(session.picked_points(key)).to_numpy())
+    picked = np.intersect1d(marked, visible)
+    for column, view in zip(st.columns(len(views)), views, strict=True):
         with column:
-            st.markdown(f"**{title}**", text_alignment="center")
-            st.plotly_chart(
-                charts.map_view(part, colour_by, values, picked, shown[shown["view"].isin(_SPACES[view])]),
-                key=chart,
-                on_select=pick,
-                selection_mode=("points", "lasso", "box"),
-                config=charts.LASSO,
-                alt=f"{title}: {len(part)} points coloured by {_COLOUR_BY[colour_by]}",
-            )
-    _legend(values)
-    return picked
-
-
-def picked_panel(project: ProjectSummary, points: pd.DataFrame, picked: set[str], names: Mapping[str, str]) -> None:
-    """What was picked: counts, pictures, a table, and the list as a file."""
-    of_one_view = points.drop_duplicates("id")
-    chosen = of_one_view[of_one_view["id"].isin(picked)]
-    if chosen.empty:
+            _view(points[shown[view]], values[view][shown[view]], view, legend, picked, _extent(points, view), ids, key)
+    _legend(legend, {value for view in views for value in values[view][shown[view]].unique()})
+    if len(visible) > MOST_NAMED_POINTS:
         st.caption(
-            ":material/lasso_select: Draw a lasso around points of any view: they light up in all of them, and "
-            "their pictures and texts appear here."
+            f":material/info: {len(visible):,} points: above {MOST_NAMED_POINTS:,} the pointer tells a point's kind "
+            "alone. Draw a lasso to see what it is."
         )
-        return
-    images = chosen[chosen["kind"] == "image"]
-    texts = chosen[chosen["kind"] == "description"]
-    all_images, all_texts = (of_one_view["kind"] == "image").sum(), (of_one_view["kind"] == "description").sum()
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            f"**{len(chosen):,} / {len(of_one_view):,}** points picked · images **{len(images):,} / "
-            f"{all_images:,}** · descriptions **{len(texts):,} / {all_texts:,}**",
-            width="stretch",
-        )
-        table = chosen.assign(prompt_name=chosen["class_key"].map(names)).drop(columns=["x", "y", "view"])
-        st.download_button(
-            "Export as CSV", table.to_csv(index=False).encode(), "picked.csv", "text/csv", icon=":material/download:"
-        )
-        st.button("Clear", icon=":material/close:", on_click=session.pick_points, args=("", []))
-    if len(images):
-        captions = [names.get(key, key) for key in images["class_key"]]
-        paged_gallery(images["path"].tolist(), captions, project.recipe, key="picked_page")
-    with st.expander("Table", icon=":material/table:", expanded=not len(images)):
-        st.dataframe(table, hide_index=True, alt="Picked points")
+    return Picked(visible, picked, len(marked) - len(picked))
 
 
-def _labels(points: pd.DataFrame, names: Mapping[str, str]) -> dict[str, pd.Series]:
-    said = points["correct"].map({True: "right", False: "wrong"}).fillna("not an image")
-    kept = points["kept"].map({True: "kept", False: "out"}).fillna("not a text")
-    return {
-        "row": pd.Series(range(len(points)), index=points.index),
-        "class": points["class_key"].map(names).fillna(points["class_key"]),
-        "correct": said,
-        "kept": kept,
-        "split": points["split"].replace("", "not an image").fillna("not an image"),
-    }
+def _view(
+    points: pd.DataFrame,
+    values: pd.Series,
+    view: str,
+    legend: Legend,
+    picked: np.ndarray,
+    extent: tuple[list[float], list[float]],
+    ids: np.ndarray,
+    key: str,
+) -> None:
+    chart = f"map_{view}"
+
+    def pick() -> None:
+        session.pick_points(key, [ids[row] for row in session.chart_selection(chart)])
+
+    drawn = pd.DataFrame(
+        {
+            "row": points.index,
+            "kind": points["kind"],
+            "kept": points["kept"],
+            "x": points[f"x_{view}"],
+            "y": points[f"y_{view}"],
+            "code": pd.Categorical(values, categories=list(legend.values)).codes,
+        }
+    )
+    few = len(points) <= MOST_NAMED_POINTS
+    drawn["name"] = [escape(name) for name in values + points["text"].map(_under_pointer)] if few else ""
+    st.markdown(f"**{TITLES[view]}**", text_alignment="center")
+    st.plotly_chart(
+        map_view(drawn, legend, picked, extent),
+        key=chart,
+        on_select=pick,
+        selection_mode=("points", "lasso", "box"),
+        config=LASSO,
+        alt=f"{TITLES[view]}: {len(points):,} points, {len(picked):,} of them picked",
+    )
 
 
-_SIGNS = {"circle": "●", "diamond": "◆", "square": "■", "triangle-up": "▲", "cross": "✚", "star": "★"}
+def _extent(points: pd.DataFrame, view: str) -> tuple[list[float], list[float]]:
+    together = [name for name in _SPACES[view] if f"x_{name}" in points]
+    return span(points[[f"x_{name}" for name in together]]), span(points[[f"y_{name}" for name in together]])
 
 
-def _legend(values: list[str]) -> None:
-    """One legend for all views: sign, colour and name; what lies behind the shapes of texts and prototypes."""
-    colour, shape = colours(values), symbols(values)
+def _under_pointer(text: str) -> str:
+    return f": {text[:70]}{'…' if len(text) > 70 else ''}" if text else ""
+
+
+def _legend(legend: Legend, there: set[str]) -> None:
+    """One legend for all views: sign, colour and name of what is shown; long ones scroll in a box of their own."""
     entries = "".join(
-        f'<span style="white-space:nowrap;margin-right:1em"><span style="color:{colour[name]}">'
-        f"{_SIGNS.get(shape[name], '●')}</span> {_escaped(name)}</span>"
-        for name in values
+        f'<span><span style="color:{colour}">{_SIGNS[shape]}</span> {escape(value if value != "-" else "other")}</span>'
+        for value, colour, shape in zip(legend.values, legend.colours, legend.shapes, strict=True)
+        if value in there
     )
+    marks = '<span style="opacity:0.75">✕ description kept &ensp; ☓ cut or not judged &ensp; ★ prototype</span>'
     st.html(
-        f'<div style="font-size:0.85rem;line-height:1.7">{entries}<span style="opacity:0.7">✕ description &ensp; '
-        "★ prototype</span></div>"
+        '<div style="display:flex;flex-wrap:wrap;gap:0 1em;max-height:8.5rem;overflow-y:auto;font-size:0.85rem;'
+        f'line-height:1.7">{entries}{marks}</div>'
     )
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    if len(legend.values) > _MOST_SIGNS:
+        st.caption(
+            f":material/info: {len(legend.values) - 1:,} values share {_MOST_SIGNS} signs: choose some under Only to "
+            "tell them apart."
+        )

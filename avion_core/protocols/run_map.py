@@ -6,10 +6,9 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,11 +22,11 @@ from avion_core.config import RunConfig
 from avion_core.data.progress import Progress
 from avion_core.features.store import FeatureStore, image_features, text_features
 from avion_core.maps.alignment_map import ITEM_COLUMNS, alignment_map, map_key
-from avion_core.maps.settings import MapSettings, Part
+from avion_core.maps.settings import MapSettings
 from avion_core.protocols import predict
 from avion_core.protocols.project_data import ProjectData, class_sets, class_texts, held_out_images, training_images
 
-_FIRST: tuple[Part, ...] = ("train", "validation")
+_FIRST = ("train", "validation")
 
 
 @dataclass(frozen=True)
@@ -38,11 +37,11 @@ class DrawnImages:
     part that the project has, chosen or not.
     """
 
-    part_of: dict[str, Part]
-    counts: dict[Part, tuple[int, int]]
+    part_of: dict[str, str]
+    counts: dict[str, tuple[int, int]]
 
 
-def image_parts(project: ProjectData, config: RunConfig) -> dict[Part, list[str]]:
+def image_parts(project: ProjectData, config: RunConfig) -> dict[str, list[str]]:
     """Every image of the project by its part in a run: training shots, validation, pool, unlabelled, sealed test."""
     classes = [
         key for part in class_sets(project.class_names, config.protocol, config.data.seed).values() for key in part
@@ -195,28 +194,21 @@ class StudentTowers:
         self.name = f"{self.backbone.name}, trained"
         self.dim, self.image_size, self.view = self.backbone.dim, self.backbone.image_size, self.backbone.view
         self.device = self.backbone.device
-        self._adapter = folder / "adapter.safetensors"
-
-    @cached_property
-    def weights_hash(self) -> str:
-        learned = hashlib.sha256(self._adapter.read_bytes()).hexdigest()[:16]
-        return f"{self.backbone.weights_hash}+{learned}"
-
-    @property
-    def logit_scale(self) -> float:
-        return self._student.logit_scale.exp().item()
+        self.logit_scale = trained.student.logit_scale.exp().item()
+        learned = hashlib.sha256((folder / "adapter.safetensors").read_bytes()).hexdigest()[:16]
+        self.weights_hash = f"{self.backbone.weights_hash}+{learned}"
 
     def prepare(self, image: PIL.Image.Image) -> Tensor:
         return self.backbone.prepare(image)
 
-    def too_long(self, texts: Any) -> list[int]:
+    def too_long(self, texts: Sequence[str]) -> list[int]:
         return self.backbone.too_long(texts)
 
     def encode_image(self, pixels: Tensor, precision: str = "float32") -> Tensor:
         with torch.no_grad():
             return self._student.encode_image(pixels.to(self.device)).float()
 
-    def encode_text(self, texts: Any, precision: str = "float32") -> Tensor:
+    def encode_text(self, texts: Sequence[str], precision: str = "float32") -> Tensor:
         with torch.no_grad():
             return self._student.encode_text(self._student.tokenize(list(texts))).float()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -66,17 +68,17 @@ class MapResult:
 
     points: pd.DataFrame
     figures: pd.DataFrame
-    counts: dict[Part, tuple[int, int]]
+    counts: dict[str, tuple[int, int]]
     settings: MapSettings
     folder: Path
 
     @property
     def statement(self) -> str:
         """What is on the map and what is not, with exact numbers."""
-        return shown_statement(self.settings, self.counts, self.points["kind"].value_counts().to_dict())
+        return shown_statement(self.settings, self.counts, Counter(self.points["kind"]))
 
 
-def image_counts(home: Home, run: str) -> dict[Part, int]:
+def image_counts(home: Home, run: str) -> dict[str, int]:
     """How many images of each part a map of this run could show; parts without any are left out.
 
     Raises:
@@ -208,7 +210,7 @@ def embed_map(
     return _read_result(folder, settings)
 
 
-PART_NAMES: dict[Part, str] = {
+PART_NAMES: dict[str, str] = {
     "train": "training shots",
     "validation": "validation images",
     "pool": "other labelled images",
@@ -217,14 +219,14 @@ PART_NAMES: dict[Part, str] = {
 }
 
 
-def shown_statement(settings: MapSettings, counts: dict[Part, tuple[int, int]], kinds: dict[str, int]) -> str:
+def shown_statement(settings: MapSettings, counts: dict[str, tuple[int, int]], kinds: Mapping[str, int]) -> str:
     """What is on a map, what was sampled and what was left out, in exact numbers."""
     shown = [
         f"all {of:,} {PART_NAMES[part]}" if got == of else f"{got:,} of {of:,} {PART_NAMES[part]}"
         for part, (got, of) in counts.items()
         if part in settings.parts and "image" in settings.kinds
     ]
-    shown += [f"all {kinds[kind]:,} {kind}s" for kind in ("description", "prototype") if kinds.get(kind)]
+    shown += [f"all {kinds[kind]:,} {kind}s" for kind in ("description", "prototype") if kinds.get(kind, 0)]
     said = f"On the map: {', '.join(shown)}."
     if any(0 < got < of for got, of in counts.values()):
         said += f" Sampled: drawn at random with seed {settings.seed}, {settings.most_images:,} images at most."

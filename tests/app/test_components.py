@@ -191,34 +191,6 @@ def test_the_least_certain_text_is_near_the_cut_or_at_odds_with_its_flag() -> No
     assert order == [3, 1, 0, 2]
 
 
-def points(count: int) -> pd.DataFrame:
-    generator = np.random.default_rng(0)
-    return pd.DataFrame(
-        {
-            "row": range(count),
-            "id": [f"id{number}" for number in range(count)],
-            "kind": ["image"] * (count - 2) + ["description", "prototype"],
-            "x": generator.normal(size=count),
-            "y": generator.normal(size=count),
-            "class": [f"class {number % 3}" for number in range(count)],
-        }
-    )
-
-
-def test_a_map_sends_row_numbers_alone() -> None:
-    table = points(30)
-    figure = charts.map_view(table, "class", sorted(table["class"].unique()), {"id4"}, table)
-    assert sorted(number for trace in figure.data for number in trace.customdata) == list(range(30))
-    chosen = [trace.customdata[place] for trace in figure.data for place in trace.selectedpoints]
-    assert chosen == [4]
-
-
-def test_without_a_selection_nothing_is_faded() -> None:
-    table = points(10)
-    figure = charts.map_view(table, "class", sorted(table["class"].unique()), set(), table)
-    assert all(trace.selectedpoints is None for trace in figure.data)
-
-
 def scores() -> pd.DataFrame:
     similarity = np.linspace(0.1, 0.4, 10)
     return pd.DataFrame(
