@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+_HIDDEN = "It would tell what others decided: shown after your own verdict."
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -21,7 +23,8 @@ def figures(row: Mapping[str, Any], class_similarities: Sequence[float], n_eff: 
     """The scores of one row of the curation table, each explained.
 
     Args:
-        row: similarity, z, cut, median, kept, verdict, weight, influence (degrees).
+        row: similarity, z, cut, median, kept, verdict, weight, influence (degrees); in a blind review weight and
+            influence are NaN and kept is None.
         class_similarities: the similarities of every text of the class, this one among them.
         n_eff: effective number of texts of the class.
         zeta: the robust z-score above which texts are cut.
@@ -51,7 +54,9 @@ def z_figure(row: Mapping[str, Any], zeta: float) -> Figure:
         return Figure("Robust z", "–", "Not scored: no text of the class is in play.")
     shown = f"{z:.2f}" if z < 1000 else "≫ 1000"
     side = "below" if row["similarity"] < row["median"] else "above"
-    if row["kept"] and z > zeta:
+    if row["kept"] is None and z > zeta:
+        sentence = f"{z - zeta:.2f} past the limit of {zeta:g}, {side} the median."
+    elif row["kept"] and z > zeta:
         reason = "accepted by a person" if row["verdict"] == "accepted" else f"{side} the median, where nothing is cut"
         sentence = f"Past the limit of {zeta:g}, but kept: {reason}."
     elif z > zeta:
@@ -62,6 +67,8 @@ def z_figure(row: Mapping[str, Any], zeta: float) -> Figure:
 
 
 def weight_figure(weight: float, n_eff: float) -> Figure:
+    if math.isnan(weight):
+        return Figure("Weight", "–", _HIDDEN)
     if weight == 0:
         return Figure("Weight", "0 %", "Has no part in the class's prototype.")
     even = 1 / n_eff
@@ -74,6 +81,8 @@ def weight_figure(weight: float, n_eff: float) -> Figure:
 
 
 def influence_figure(degrees: float, weight: float) -> Figure:
-    if weight == 0 or degrees is None or math.isnan(degrees):
+    if math.isnan(weight):
+        return Figure("Influence", "–", _HIDDEN)
+    if weight == 0 or math.isnan(degrees):
         return Figure("Influence", "0°", "Leaving it out changes nothing.")
     return Figure("Influence", f"{degrees:.2f}°", f"Leaving it out would turn the class's prototype by {degrees:.2f}°.")

@@ -47,6 +47,12 @@ def test_z_says_how_far_the_cut_is(change: dict, expected: str) -> None:
     assert z_figure(ROW | change, 3.0).sentence == expected
 
 
+def test_a_blind_review_tells_nothing_of_others() -> None:
+    shown = figures(ROW | {"weight": math.nan, "influence": math.nan, "kept": None, "z": 4.5}, [0.1, 0.3], 10.0, 3.0)
+    assert [figure.value for figure in shown] == ["0.300", "4.50", "–", "–"]
+    assert shown[1].sentence == "1.50 past the limit of 3, above the median."
+
+
 def test_a_class_without_a_text_in_play_has_no_z() -> None:
     assert z_figure(ROW | {"z": math.nan}, 3.0).value == "–"
 

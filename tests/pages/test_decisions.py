@@ -7,7 +7,7 @@ import pytest
 from avion_core.studio.home import Home
 from avion_core.studio.projects import get_project
 from avion_core.studio.rules import current_rules
-from tests.app.tiny_home import NAME
+from tests.app.tiny_home import CLASSES, NAME
 from tests.pages.conftest import Open, all_text, settle
 
 
@@ -39,6 +39,33 @@ def test_a_slider_shows_what_would_change_and_saves(home: Home, open_page: Open)
     assert (prototypes.zeta, version) == (0.5, 1)
     assert metrics(app)["Texts that would change"] == "0"
     assert "version 1 is in force" in all_text(app)
+
+
+def test_versions_of_the_rules_say_who_changed_what(home: Home, open_page: Open) -> None:
+    project = get_project(home, NAME)
+    app = open_page("decisions")
+    app = settle(app.slider(key=f"rules_{project.id}_0_beta").set_value(20.0).run())
+    app = settle(next(button for button in app.button if "Save" in button.label).click().run())
+    versions = next(frame.value for frame in app.dataframe if "what" in frame.value.columns)
+    assert versions["number"].tolist() == [1, 0]
+    assert "beta 10.0 → 20.0" in versions["what"].iloc[0]
+    assert versions["who"].iloc[0] == "me"
+
+
+def test_a_two_sided_z_is_said_to_cut_the_best_match(home: Home, open_page: Open) -> None:
+    project = get_project(home, NAME)
+    app = open_page("decisions")
+    assert "both ways" not in all_text(app)
+    app.button_group(key=f"rules_{project.id}_0_z_mode").set_value("paper")
+    app = settle(app.run())
+    assert f"of {len(CLASSES)} classes" in all_text(app)
+
+
+def test_rules_are_saved_by_those_who_may(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.session.role", lambda: "reviewer")
+    app = open_page("decisions")
+    app = settle(app.slider(key=f"rules_{get_project(home, NAME).id}_0_zeta").set_value(0.5).run())
+    assert next(button for button in app.button if "Save" in button.label).disabled
 
 
 @pytest.mark.parametrize(("rule", "value"), [("z_mode", "paper"), ("flag_mode", "hard"), ("rule_set", "paper")])
