@@ -56,6 +56,7 @@ _PICKED = "_picked_points"
 _NOTICE = "_notice"
 _CELL = "_confusion_cell"
 _ASKED_PROJECT = "_asked_project"
+_ASKED_MOVE = "_asked_move"
 _FOR_LABELS = "_sent_to_label"
 _OPENED_MAPS = "_opened_test_maps"
 _SENT_TO_REVIEW = "_sent_to_review"
@@ -151,6 +152,19 @@ def asked_project() -> Any:
 
 def ask_project(asked: Any) -> None:
     st.session_state[_ASKED_PROJECT] = asked
+
+
+def asked_move() -> Any:
+    """What is being packed, unpacked or re-linked, while that goes on; the last part tells one asking from another."""
+    return st.session_state.get(_ASKED_MOVE)
+
+
+def ask_move(*what: Any) -> None:
+    st.session_state[_ASKED_MOVE] = (*what, uuid.uuid4().hex)
+
+
+def end_move() -> None:
+    st.session_state[_ASKED_MOVE] = None
 
 
 def say_after_rerun(message: str, icon: str = ":material/check:") -> None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import session
-from app.components.guard import empty_state
+from app.components.guard import empty_state, plain
 from avion_core.studio.projects import Demo, ProjectSummary, get_project, open_demo
+from avion_core.studio.relink import root_is_there
 from avion_core.studio.training import RunView, list_runs
 
 
@@ -45,7 +46,12 @@ def need_project() -> ProjectSummary:
             demo_button("Open the demo")
             go_button("Use my own images", "projects", "create_new_folder", primary=False)
         st.stop()
-    return get_project(session.home(), chosen)
+    project = get_project(session.home(), chosen)
+    if not root_is_there(project):
+        with st.container(border=True, horizontal=True, vertical_alignment="center", key="moved_images"):
+            st.markdown(f":material/folder_off: **The images are not in {plain(str(project.image_root))} any more.**")
+            go_button("Say where they are now", "projects", "drive_file_move", primary=False)
+    return project
 
 
 def need_labels(project: ProjectSummary) -> None:

@@ -69,10 +69,9 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class FileForm:
-    """How a form is written, its ending and its media type."""
+    """How a form is written, and its media type."""
 
     encode: Callable[[Sequence[Record]], bytes]
-    suffix: str
     media_type: str
 
 
@@ -136,8 +135,8 @@ def _parquet(records: Sequence[Record]) -> bytes:
 
 
 FORMS = {
-    "jsonl": FileForm(_json_lines, ".jsonl", "application/jsonl"),
-    "csv": FileForm(_csv, ".csv", "text/csv"),
-    "parquet": FileForm(_parquet, ".parquet", "application/vnd.apache.parquet"),
+    "jsonl": FileForm(_json_lines, "application/jsonl"),
+    "csv": FileForm(_csv, "text/csv"),
+    "parquet": FileForm(_parquet, "application/vnd.apache.parquet"),
 }
 """The forms that hold whole records."""

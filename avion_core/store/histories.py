@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from avion_core.descriptions.schema import PastDecision
@@ -56,6 +56,11 @@ def read_histories(session: Session, project_id: str) -> dict[str, list[PastDeci
         )
         histories.setdefault(row.description_id, []).append(decision)
     return histories
+
+
+def count_rows(session: Session, project_id: str) -> int:
+    """How many rows the histories of a project have."""
+    return session.scalar(select(func.count()).select_from(Verdict).where(Verdict.project_id == project_id)) or 0
 
 
 def merge_histories(session: Session, project_id: str, histories: Mapping[str, Sequence[PastDecision]]) -> Merged:

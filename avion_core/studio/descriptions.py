@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
@@ -16,6 +15,7 @@ from avion_core.store.classes import successors
 from avion_core.store.database import reading, writing
 from avion_core.store.histories import Merged, merge_histories, moment
 from avion_core.store.home import Home
+from avion_core.studio.uploads import as_file
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,7 @@ def import_upload(
     preview: bool = False,
 ) -> ImportReport:
     """As `import_descriptions`, for a file that came through a browser: its name and its bytes."""
-    with tempfile.TemporaryDirectory(prefix="avion-upload-") as folder:
-        path = Path(folder) / (PurePath(name).name or "upload")
-        path.write_bytes(content)
+    with as_file(name, content) as path:
         return import_descriptions(
             home, project, path, split_sentences=split_sentences, writer=writer, who=who, preview=preview
         )

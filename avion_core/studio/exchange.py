@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from avion_core.descriptions.exporting import SCORES, Choice, Form, Record, clas
 from avion_core.errors import AvionError, DataError, NotFoundError
 from avion_core.store import projects as rows
 from avion_core.store.database import reading
-from avion_core.store.histories import read_histories
+from avion_core.store.histories import count_rows, read_histories
 from avion_core.store.home import Home
 from avion_core.store.tables import Description
 from avion_core.store.verdicts import current_verdicts
@@ -36,8 +37,39 @@ class Export:
 
     @property
     def sentence(self) -> str:
+        if self.media_type == "application/json":
+            return f"{self.descriptions:,} texts."
         said = f"{self.descriptions:,} descriptions with {self.decisions:,} decisions"
         return f"{said}, without scores: {self.without_scores}" if self.without_scores else f"{said}."
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """How much there is to carry out of a project."""
+
+    descriptions: int
+    judged: int
+    """Descriptions that people accepted or rejected."""
+    accepted: int
+    decisions: int
+    """Rows of the verdict history, skips and undos with them."""
+
+
+def holdings(home: Home, project: str) -> Holdings:
+    """Count what an export would hold.
+
+    Raises:
+        NotFoundError: no such project.
+    """
+    with reading(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        standing = Counter(current.verdict for current in current_verdicts(session, project_id).values())
+        return Holdings(
+            descriptions=rows.count_descriptions(session, project_id),
+            judged=standing["accepted"] + standing["rejected"],
+            accepted=standing["accepted"],
+            decisions=count_rows(session, project_id),
+        )
 
 
 def export_descriptions(
@@ -70,12 +102,12 @@ def export_descriptions(
     if form == "json":
         texts = class_texts(records, choice)
         content = (json.dumps(texts, ensure_ascii=False, indent=2) + "\n").encode()
-        told = file_name(f"{name}-{choice}", ".json"), "application/json", sum(map(len, texts.values())), 0, ""
-        return Export(content, *told)
+        count = sum(map(len, texts.values()))
+        return Export(content, export_name(name, form, choice), "application/json", count, 0, "")
     written = file_form(form)
     return Export(
         content=written.encode(records),
-        name=file_name(f"{name}-descriptions", written.suffix),
+        name=export_name(name, form, choice),
         media_type=written.media_type,
         descriptions=len(records),
         decisions=sum(len(record["history"]) for record in records),
@@ -140,6 +172,11 @@ def save(content: bytes, path: Path) -> Path:
         way_out = "Name a file in a folder that is there and that you may write to."
         raise DataError(f"the file cannot be written ({error.strerror})", way_out, value=str(path)) from error
     return path
+
+
+def export_name(project: str, form: Form, choice: Choice) -> str:
+    """What an export's file is called."""
+    return file_name(f"{project}-{choice if form == 'json' else 'descriptions'}", f".{form}")
 
 
 def file_name(stem: str, suffix: str) -> str:

@@ -19,6 +19,7 @@ from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.studio.packs import redirect_runs
+from avion_core.studio.projects import ProjectSummary
 
 _SAMPLE = 24
 
@@ -85,6 +86,11 @@ class RootCheck:
             if listed:
                 parts.append(f"{len(listed):,} {what} ({listed[0]}{', …' if len(listed) > 1 else ''})")
         return "; ".join(parts) + "."
+
+
+def root_is_there(project: ProjectSummary) -> bool:
+    """Whether the folder of a project's images is there at all."""
+    return project.image_root.is_dir()
 
 
 def look_at_root(home: Home, project: str) -> RootLook:

@@ -33,11 +33,12 @@ from avion_core.store.tables import new_id, now
 from avion_core.store.verdicts import current_verdicts
 from avion_core.studio.archives import Archive, ArchiveWriter, new_archive
 from avion_core.studio.descriptions import ImportReport, bring_in, read_for
-from avion_core.studio.exchange import read_records
+from avion_core.studio.exchange import file_name, read_records
 from avion_core.studio.packs import add_features, take_in, texts_of
 from avion_core.studio.projects import ProjectSummary, get_project, list_projects, read_manifest, read_splits
 from avion_core.studio.review_sheet import review_sheet
 from avion_core.studio.rules import run_config
+from avion_core.studio.uploads import as_file
 
 KIND, FORMAT = "avion-review", 1
 ALONE = "me"
@@ -165,6 +166,31 @@ def make_review_pack(
         journal.note(session, summary.id, "review", f"{len(records):,} descriptions packed for review{whom}.", who)
     path = Path(path).expanduser().absolute()
     return ReviewPack(path, path.stat().st_size, reviewer, len(records), len(pictures), without_scores)
+
+
+@dataclass(frozen=True)
+class PackedReview:
+    """A review pack as a browser takes it."""
+
+    content: bytes
+    name: str
+    sentence: str
+
+
+def packed_review(
+    home: Home,
+    project: str,
+    *,
+    reviewer: str = "",
+    classes: Iterable[str] | None = None,
+    who: str = "me",
+    progress: Progress | None = None,
+) -> PackedReview:
+    """As `make_review_pack`, in memory: packs of thumbnails are small."""
+    name = file_name(f"{get_project(home, project).name}-review{f'-{reviewer}' if reviewer else ''}", ".zip")
+    with as_file(name, b"") as path:
+        pack = make_review_pack(home, project, path, reviewer=reviewer, classes=classes, who=who, progress=progress)
+        return PackedReview(path.read_bytes(), name, pack.sentence)
 
 
 def open_review_pack(

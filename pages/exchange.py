@@ -1,0 +1,64 @@
+"""Import & export: descriptions and verdicts out and in, and reviews that happen elsewhere."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import session, shell
+from app.components.exchange_forms import export_form, upload_form
+from app.components.guard import plain
+from app.components.review_packs import merge_form, open_form, opened_pack, pack_form
+from avion_core.studio.exchange import Holdings, holdings
+from avion_core.studio.projects import ProjectSummary
+
+
+def page() -> None:
+    project = shell.need_project()
+    held = holdings(session.home(), project.id)
+    figures(held)
+    opened_pack(project)
+    out, back_in, reviews = st.tabs(["Export", "Import", "Review elsewhere"], key="exchange_tab")
+    with out:
+        export(project, held)
+    with back_in:
+        upload_form(project, held)
+    with reviews:
+        review_elsewhere(project, held)
+
+
+def figures(held: Holdings) -> None:
+    with st.container(horizontal=True):
+        st.metric("Descriptions", f"{held.descriptions:,}", border=True)
+        st.metric("Judged by people", f"{held.judged:,}", border=True)
+        st.metric(
+            "Decisions on record",
+            f"{held.decisions:,}",
+            border=True,
+            help="Every row of the history, of all reviewers: also what was skipped, undone or decided again.",
+        )
+
+
+def export(project: ProjectSummary, held: Holdings) -> None:
+    if not held.descriptions:
+        st.markdown(f":material/info: {plain(project.name)} has no descriptions yet. Import some first.")
+        return
+    export_form(project, held)
+
+
+def review_elsewhere(project: ProjectSummary, held: Holdings) -> None:
+    st.markdown(
+        "A colleague without this network judges in a file: it goes out with texts, scores and small pictures, and the "
+        "verdicts come back in. Nobody's decision is overwritten; where people disagree, the text is in conflict."
+    )
+    with st.expander("Send descriptions out", icon=":material/outbox:", expanded=True):
+        if held.descriptions:
+            pack_form(project)
+        else:
+            st.markdown(":material/info: There are no descriptions to send yet.")
+    with st.expander("Bring verdicts back", icon=":material/move_to_inbox:"):
+        merge_form(project, held)
+    with st.expander("Open a pack that you were sent", icon=":material/folder_zip:"):
+        open_form()
+
+
+page()

@@ -1,0 +1,201 @@
+"""The page Import & export: files out and in, packs out and verdicts back, with a look before anything is written."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from avion_core.studio.curation import record_verdict
+from avion_core.studio.exchange import export_descriptions, holdings, read_records
+from avion_core.studio.home import Home
+from avion_core.studio.packs import pack_project
+from avion_core.studio.projects import get_project, list_projects
+from avion_core.studio.review_packs import make_review_pack, open_review_pack, returned_verdicts
+from tests.app.tiny_home import NAME
+from tests.pages.conftest import Open, all_text, settle
+
+NEW = {"class": "Forest", "text": "A broad forest seen from above, dark and closed.", "history": []}
+
+
+def button(app: AppTest, label: str):
+    return next(button for button in app.button if button.label.startswith(label))
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def upload(app: AppTest, key: str, name: str, content: bytes) -> AppTest:
+    app.file_uploader(key=key).upload(name, content)
+    app.run()
+    return settle(app)
+
+
+def first(home: Home) -> str:
+    return read_records(home, NAME, scores=False)[0][0]["description_id"]
+
+
+def test_without_a_project_it_leads_to_one(empty_home: Home, open_page: Open) -> None:
+    app = open_page("exchange")
+    assert "No project yet" in all_text(app)
+    assert button(app, "Open the demo")
+
+
+def test_exports_say_what_is_in_them(home: Home, open_page: Open) -> None:
+    record_verdict(home, NAME, first(home), "accept")
+    app = open_page("exchange")
+    assert metrics(app) == {"Descriptions": "27", "Judged by people": "1", "Decisions on record": "1"}
+    assert "27 descriptions with 1 decisions." in all_text(app)
+    assert app.download_button(key="export").label == "Export 27 descriptions"
+    for form in ("csv", "parquet", "json"):
+        app.segmented_control(key="export_form").set_value(form).run()
+        settle(app)
+        assert app.download_button(key="export")
+    app.radio(key="texts").set_value("accepted").run()
+    assert app.download_button(key="export").label == "Export"
+
+
+def test_an_import_is_seen_before_it_is_written(home: Home, open_page: Open) -> None:
+    app = open_page("exchange")
+    assert "Nothing is written before you have seen" in all_text(app)
+    lines = [NEW, {"class": "Volcano", "text": "A crater."}, {"class": "Forest", "text": ""}]
+    app = upload(app, "import_file", "new.jsonl", "\n".join(map(json.dumps, lines)).encode())
+    seen = metrics(app)
+    assert (seen["Descriptions to add"], seen["Left out"]) == ("1", "1")
+    text = all_text(app)
+    assert "1 could not be used" in text
+    assert "Volcano (1)" in text
+    assert holdings(home, NAME).descriptions == 27
+    button(app, "Import 1 descriptions and 0 decisions").click().run()
+    assert holdings(home, NAME).descriptions == 28
+    assert "importing it would change nothing" in all_text(settle(app))
+    assert button(app, "Import 0 descriptions").disabled
+
+
+def test_an_export_comes_back_with_its_decisions(home: Home, open_page: Open) -> None:
+    record_verdict(home, NAME, first(home), "accept", reviewer="ann")
+    content = export_descriptions(home, NAME, scores=False).content
+    app = upload(open_page("exchange"), "import_file", "x.jsonl", content)
+    assert "importing it would change nothing" in all_text(app)
+    assert metrics(app)["There already"] == "27"
+
+
+def test_a_file_that_cannot_be_read_is_a_sentence(home: Home, open_page: Open) -> None:
+    app = upload(open_page("exchange"), "import_file", "x.jsonl", b"not json")
+    assert "Each line is one JSON object." in all_text(app)
+
+
+def test_a_blind_review_keeps_its_verdicts(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app import session
+    from avion_core.studio.agreement import set_blind
+
+    set_blind(home, NAME, True, "me")
+    assert open_page("exchange").download_button(key="export")
+    monkeypatch.setattr(session, "role", lambda: "reviewer")
+    app = open_page("exchange")
+    assert not [one for one in app.download_button if one.key == "export"]
+    assert "This review is blind" in "\n".join(info.value for info in app.info)
+
+
+def test_a_pack_is_made_for_a_colleague(home: Home, open_page: Open) -> None:
+    app = open_page("exchange")
+    app.text_input(key="pack_reviewer").set_value("ann")
+    app.multiselect(key="pack_classes").set_value(["Forest"])
+    button(app, "Make the pack").click().run()
+    app = settle(app)
+    assert "9 descriptions for ann with" in all_text(app)
+    assert app.download_button(key="save_pack")
+
+
+def test_verdicts_come_back_and_conflicts_are_told(home: Home, open_page: Open, tmp_path: Path) -> None:
+    record_verdict(home, NAME, first(home), "accept")
+    pack = make_review_pack(home, NAME, tmp_path / "p.zip", reviewer="ann")
+    away = Home(tmp_path / "away")
+    there = open_review_pack(away, pack.path)
+    record_verdict(away, there.id, first(home), "reject")
+    app = upload(open_page("exchange"), "merge_file", "back.jsonl", returned_verdicts(away, there.id))
+    assert "Decisions by ann 1." in all_text(app)
+    assert "1 descriptions would be in conflict then" in all_text(app)
+    button(app, "Merge 1 decisions").click().run()
+    assert holdings(home, NAME).decisions == 2
+    assert button(settle(app), "Merge 0 decisions").disabled
+
+
+def test_a_pack_is_opened_and_says_for_whom(home: Home, open_page: Open, tmp_path: Path) -> None:
+    pack = make_review_pack(home, NAME, tmp_path / "p.zip")
+    app = open_page("exchange")
+    app.file_uploader(key="open_pack_file").upload("p.zip", pack.path.read_bytes())
+    button(app, "Open the pack").click().run()
+    assert "does not say who judges" in str(app.error[0].proto)
+    app.file_uploader(key="open_pack_file").upload("p.zip", pack.path.read_bytes())
+    app.text_input(key="open_pack_reviewer").set_value("eve")
+    button(app, "Open the pack").click().run()
+    app = settle(app)
+    assert [project.name for project in list_projects(home)][-1] == f"{NAME}, review by eve"
+    assert "You judge these descriptions of **tiny** as **eve**" in all_text(app)
+    assert app.download_button(key="send_back")
+
+
+class TestProjectLife:
+    """The panel at the end of the projects page."""
+
+    @pytest.fixture
+    def moved(self, home: Home, tmp_path: Path) -> Path:
+        """The images of the project, where they are not looked for."""
+        from avion_core.store.database import writing
+        from avion_core.store.projects import find_project
+
+        root = Path(shutil.copytree(get_project(home, NAME).image_root, tmp_path / "now"))
+        with writing(home.engine) as session:
+            find_project(session, NAME).image_root = str(tmp_path / "before")
+        return root
+
+    def test_a_moved_root_is_noticed_and_linked(self, home: Home, open_page: Open, moved: Path) -> None:
+        assert "any more" in all_text(open_page("review"))
+        app = open_page("projects")
+        assert "any more" in str(app.warning[0].proto)
+        app.text_input(key="relink_folder").set_value(str(moved))
+        button(app, "Compare").click().run()
+        app = settle(app)
+        assert "36 of 36 images" in "\n".join(done.value for done in app.success)
+        app.button(key="relink_now").click().run()
+        assert get_project(home, NAME).image_root == moved
+        assert not settle(app).warning
+
+    def test_an_incomplete_folder_is_told(self, home: Home, open_page: Open, moved: Path) -> None:
+        (moved / "Forest" / sorted(path.name for path in (moved / "Forest").iterdir())[0]).unlink()
+        app = open_page("projects")
+        app.text_input(key="relink_folder").set_value(str(moved))
+        button(app, "Compare").click().run()
+        app = settle(app)
+        assert "1 missing" in "\n".join(warning.value for warning in app.warning).replace("\\", "")
+        assert app.button(key="relink_now").label == "Link it with 35 images"
+        app.button(key="relink_cancel").click().run()
+        assert not [one for one in settle(app).button if one.key == "relink_now"]
+
+    def test_a_folder_that_is_not_there_is_a_sentence(self, home: Home, open_page: Open) -> None:
+        app = open_page("projects")
+        app.text_input(key="relink_folder").set_value("/nowhere/at/all")
+        button(app, "Compare").click().run()
+        assert "Check the path." in all_text(settle(app))
+
+    def test_pack_and_unpack(self, home: Home, open_page: Open, tmp_path: Path) -> None:
+        target = tmp_path / "tiny.avion"
+        app = open_page("projects")
+        app.text_input(key="pack_path").set_value(str(target))
+        button(app, "Pack").click().run()
+        app = settle(app)
+        assert target.exists()
+        app.text_input(key="unpack_path").set_value(str(target))
+        button(app, "Unpack").click().run()
+        assert "Choose another name" in all_text(settle(app))
+        app.text_input(key="unpack_path").set_value(str(target))
+        app.text_input(key="unpack_name").set_value("tiny, again")
+        button(app, "Unpack").click().run()
+        settle(app)
+        assert [project.name for project in list_projects(home)] == [NAME, "tiny, again"]
+        assert pack_project(home, "tiny, again", tmp_path / "again.avion").runs == 1
