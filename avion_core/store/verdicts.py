@@ -15,7 +15,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import ColumnElement, Select, func, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -333,12 +334,34 @@ def decisions_by_reviewer(session: Session, project_id: str) -> dict[str, dict[s
 
 def count_decisions(session: Session, project_id: str) -> Counter[str]:
     """How many descriptions stand accepted and rejected, and how many read otherwise than imported ("edited")."""
-    standing = current_verdicts(session, project_id)
-    counts = Counter[str](current.verdict for current in standing.values())
-    del counts["undecided"]
-    originals = _texts(session, project_id, standing)
-    edited = sum(current.text != originals[key] for key, current in standing.items())
-    return counts + Counter(edited=edited)
+    engine = session.get_bind()
+    of_engine = _COUNTED.get(engine, {})
+    read_up_to = mark(session, project_id)
+    before, fates = of_engine.get(project_id, (Mark(0, 0), {}))
+    if before != read_up_to:
+        ids = decided_since(session, project_id, before) if before.rows else None
+        fates = {**(fates if ids is not None else {}), **_fates(session, project_id, ids)}
+        if not engine.get_execution_options().get("writes"):  # what is being written may yet be taken back
+            _COUNTED[engine] = {**of_engine, project_id: (read_up_to, fates)}
+    words = Counter(fates.values())
+    edited = sum(count for (_, was_edited), count in words.items() if was_edited)
+    accepted, rejected = (words[word, True] + words[word, False] for word in ("accepted", "rejected"))
+    return +Counter(accepted=accepted, rejected=rejected, edited=edited)
+
+
+_COUNTED: WeakKeyDictionary[Any, dict[str, tuple[Mark, dict[str, tuple[str, bool]]]]] = WeakKeyDictionary()
+"""By database and project: how far its verdicts were counted, and each description's verdict and whether it is edited.
+
+Every page asks for the counts after every verdict; counting 50,000 anew would take longer than all the rest of it.
+"""
+
+
+def _fates(session: Session, project_id: str, ids: list[str] | None) -> dict[str, tuple[str, bool]]:
+    found = current_verdicts(session, project_id, ids)
+    originals = _texts(session, project_id, found)
+    # What was decided and then undone stands as if nobody had: nothing of it may be left from before.
+    undone = dict.fromkeys(ids or (), ("undecided", False))
+    return undone | {key: (now.verdict, now.text != originals[key]) for key, now in found.items()}
 
 
 def rules_in_force(session: Session, project_id: str) -> int:

@@ -13,7 +13,6 @@ from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.verdicts import together
-from avion_core.studio.candidates import read_candidates
 
 
 @dataclass(frozen=True)
@@ -134,11 +133,10 @@ def _judged(home: Home, project: str) -> pd.DataFrame:
     with reading(home.engine) as session:
         project_id = rows.find_project(session, project).id
         votes = verdicts.votes(session, project_id)
+        class_of = {row[0]: row[1] for row in rows.candidates_of(session, project_id)}
     of_description: dict[str, list[verdicts.Vote]] = {}
     for vote in votes:
         of_description.setdefault(vote.description_id, []).append(vote)
-    candidates = read_candidates(home, project_id)
-    class_of = dict(zip(candidates["description_id"], candidates["class_key"], strict=True))
     found = []
     for key, decisions in of_description.items():
         standing = together(decisions)

@@ -46,18 +46,15 @@ def standing(
     description_ids: Sequence[str], originals: Sequence[str], decided: dict[str, CurrentVerdict]
 ) -> dict[str, pd.Series]:
     """The columns that verdicts decide, for descriptions with their texts as imported."""
-    columns: dict[str, list] = {
-        "text": list(originals),
-        "verdict": ["undecided"] * len(originals),
-        "edited": [False] * len(originals),
-        "reviewer": [""] * len(originals),
-        "reason": [""] * len(originals),
-        "conflict": [False] * len(originals),
+    found = [decided.get(key) for key in description_ids]
+    texts = [now.text if now else original for now, original in zip(found, originals, strict=True)]
+    columns = {
+        "text": texts,
+        "verdict": [now.verdict if now else "undecided" for now in found],
+        "edited": [text != original for text, original in zip(texts, originals, strict=True)],
+        "reviewer": [now.reviewer if now else "" for now in found],
+        "reason": [now.reason if now else "" for now in found],
+        "conflict": [now is not None and now.conflict for now in found],
     }
-    for row, key in enumerate(description_ids) if decided else ():
-        if (now := decided.get(key)) is not None:
-            told = (now.text, now.verdict, now.text != originals[row], now.reviewer, now.reason, now.conflict)
-            for name, value in zip(columns, told, strict=True):
-                columns[name][row] = value
     kinds = {"edited": bool, "conflict": bool}
     return {name: pd.Series(values, dtype=kinds.get(name, str)) for name, values in columns.items()}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from avion_core.errors import DescriptionError, NotFoundError, StoreError
-from avion_core.store.database import writing
+from avion_core.store.database import reading, writing
 from avion_core.store.projects import add_descriptions
 from avion_core.store.verdicts import (
     add_verdict,
@@ -281,3 +281,29 @@ def test_edits_are_counted(session, project, decide):
     decide("d1", "edit", text="a clear quay from above")
     decide("d2", "accept")
     assert count_decisions(session, project) == {"accepted": 1, "edited": 1}
+
+
+def test_counts_follow_every_decision_and_undo(engine, project):
+    """Counted as it goes on, which must be what counting anew says."""
+
+    def counted() -> dict[str, int]:
+        with reading(engine) as session:
+            return dict(count_decisions(session, project))
+
+    def write(work) -> dict[str, int]:
+        with writing(engine) as session:
+            work(session)
+        return counted()
+
+    assert counted() == {}
+    assert write(lambda s: add_verdicts(s, project, ["d1", "d2"], "accept", reviewer="me")) == {"accepted": 2}
+    edit = {"reviewer": "me", "text": "a clear quay from above"}
+    assert write(lambda s: add_verdict(s, project, "d2", "edit", **edit)) == {"accepted": 1, "edited": 1}
+    assert write(lambda s: undo(s, project, "me")) == {"accepted": 2}
+    assert write(lambda s: undo(s, project, "me")) == {}
+    assert write(lambda s: add_verdict(s, project, "d3", "reject", reviewer="ann")) == {"rejected": 1}
+    with writing(engine) as session:
+        add_verdict(session, project, "d1", "accept", reviewer="ann")
+        assert count_decisions(session, project) == {"accepted": 1, "rejected": 1}
+        session.rollback()
+    assert counted() == {"rejected": 1}
