@@ -15,7 +15,7 @@ _WHY = {
     "uniformity": ("Uniformity", "How evenly images spread: more negative is more even, 0 means all fall together."),
     "modality_gap": (
         "Modality gap",
-        "Distance between the centre of the images and that of the prototypes: so far apart do pictures and texts live.",
+        "Distance between the centre of the images and that of the prototypes: so far apart are they.",
     ),
     "trust": (
         "Trustworthiness",
