@@ -169,6 +169,8 @@ def detail(project: ProjectSummary, found: Predictions, row: int, name: str) -> 
         captions = [f"{names.get(one.class_key, one.class_key)} · {one.similarity:.2f}" for one in near]
         gallery([one.path for one in near], captions, project.recipe, columns=4, side=64)
         st.caption("The nearest training images, by the cosine in the student's eyes: what it has seen of the kind.")
+        if record["trained_on"]:
+            st.caption(":material/info: The student was trained on this very image: being sure of it proves nothing.")
 
 
 def text_search(project: ProjectSummary, run: RunView) -> None:

@@ -6,16 +6,13 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import PIL.Image
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
 
 from avion_core.backbones.load import WeightStore, load_towers
 from avion_core.config import RunConfig
@@ -25,6 +22,7 @@ from avion_core.maps.alignment_map import ITEM_COLUMNS, alignment_map, map_key
 from avion_core.maps.settings import MapSettings
 from avion_core.protocols import predict
 from avion_core.protocols.project_data import ProjectData, class_sets, class_texts, held_out_images, training_images
+from avion_core.protocols.student_towers import StudentTowers
 
 _FIRST = ("train", "validation")
 
@@ -134,7 +132,7 @@ def map_items(
         ]
     }
     del teacher  # the largest of the models: the student needs the room
-    after = StudentTowers(predict.load_student(config, folder, weights, device=device), folder)
+    after = StudentTowers(predict.load_student(config, folder, weights, device=device).student)
     for name, towers in (("before", after.backbone), ("after", after)):
         seen[name] = [
             image_features(towers, pairs, features, recipe=project.recipe, progress=progress),
@@ -183,34 +181,6 @@ def make_run_map(
             raise
         shutil.rmtree(unfinished)  # another process has just kept the same map
     return kept
-
-
-class StudentTowers:
-    """A trained student in the form of towers, so that what it sees is computed once and kept as theirs is."""
-
-    def __init__(self, trained: predict.TrainedStudent, folder: Path) -> None:
-        self._student = trained.student
-        self.backbone = trained.student.backbone
-        self.name = f"{self.backbone.name}, trained"
-        self.dim, self.image_size, self.view = self.backbone.dim, self.backbone.image_size, self.backbone.view
-        self.device = self.backbone.device
-        self.logit_scale = trained.student.logit_scale.exp().item()
-        learned = hashlib.sha256((folder / "adapter.safetensors").read_bytes()).hexdigest()[:16]
-        self.weights_hash = f"{self.backbone.weights_hash}+{learned}"
-
-    def prepare(self, image: PIL.Image.Image) -> Tensor:
-        return self.backbone.prepare(image)
-
-    def too_long(self, texts: Sequence[str]) -> list[int]:
-        return self.backbone.too_long(texts)
-
-    def encode_image(self, pixels: Tensor, precision: str = "float32") -> Tensor:
-        with torch.no_grad():
-            return self._student.encode_image(pixels.to(self.device)).float()
-
-    def encode_text(self, texts: Sequence[str], precision: str = "float32") -> Tensor:
-        with torch.no_grad():
-            return self._student.encode_text(self._student.tokenize(list(texts))).float()
 
 
 def _descriptions(project: ProjectData, folder: Path, set_of: dict[str, str]) -> pd.DataFrame:

@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from avion_core.data.images import open_image
+from avion_core.data.images import content_id, open_image
 from avion_core.data.progress import Progress
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import SUFFIXES
@@ -53,10 +53,11 @@ class Neighbour:
 class Predictions:
     """What a student says of images.
 
-    table: one row per image: path, class_key, prompt_name, probability, margin (to the runner-up), runner_up, and
-    `p_CLASS` per class. nearest: for each row its most similar training images. problems: one sentence for each file
-    that cannot be read. temperature: what the logits were divided by, fitted on the validation images; None where
-    there are too few, and the probabilities are as they come.
+    table: one row per image: path, class_key, prompt_name, probability, margin (to the runner-up), runner_up,
+    trained_on (the student was trained on this very image), and `p_CLASS` per class. nearest: for each row its most
+    similar training images. problems: one sentence for each file that cannot be read. temperature: what the logits
+    were divided by, fitted on the validation images; None where there are too few, and the probabilities are as they
+    come.
     """
 
     table: pd.DataFrame
@@ -127,7 +128,9 @@ def predict(home: Home, run: str, paths: Sequence[Path], *, progress: Progress |
     table = table.rename(columns={"predicted": "class_key"})
     table.insert(0, "path", [str(path) for path in readable])
     table.insert(2, "prompt_name", [student.class_names[key] for key in table["class_key"]])
-    return Predictions(table, _nearest(home, view, student, inputs, features, progress), problems, temperature)
+    shots = training_images(inputs, view.config, list(student.class_names))
+    table.insert(6, "trained_on", [content_id(path) in set(shots.image_ids) for path in readable])
+    return Predictions(table, _nearest(home, student, inputs, shots, features, progress), problems, temperature)
 
 
 def search(
@@ -247,14 +250,13 @@ def _temperature(home: Home, view: RunView, student: prediction.TrainedStudent, 
 
 def _nearest(
     home: Home,
-    view: RunView,
     student: prediction.TrainedStudent,
     inputs: ProjectData,
+    shots: LabelledImages,
     features: Tensor,
     progress: Progress | None,
 ) -> list[list[Neighbour]]:
     keys = list(student.class_names)
-    shots = training_images(inputs, view.config, keys)
     paths = [path for _, path in inputs.images(shots.image_ids)]
     similarity = features @ _features(home, student, inputs, shots, progress).T  # (N, training images)
     top = similarity.topk(min(NEAREST, len(paths)), dim=1)

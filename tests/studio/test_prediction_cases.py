@@ -43,6 +43,9 @@ def test_the_nearest_training_images_are_shots_and_an_image_is_nearest_to_itself
     manifest = read_manifest(home, described.id).set_index("image_id")
     paths = {images / manifest.at[image, "path"]: key for key, ids in shots.items() for image in ids}
     found = predict(home, run, list(paths))
+    assert found.table["trained_on"].all()
+    others = sorted(set(images.rglob("*.png")) - set(paths))
+    assert not predict(home, run, others).table["trained_on"].any()
     for path, near in zip(found.table["path"], found.nearest, strict=True):
         assert near[0].path == Path(path)
         assert near[0].similarity == pytest.approx(1, abs=1e-4)
