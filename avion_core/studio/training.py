@@ -26,7 +26,7 @@ from avion_core.store.home import Home
 from avion_core.store.tables import Run, new_id, now
 from avion_core.store.verdicts import rules_in_force
 from avion_core.studio.preflight import refuse_unready
-from avion_core.studio.rules import run_config
+from avion_core.studio.rules import current_rules, rules_at, run_config
 from avion_core.studio.snapshot import project_data
 
 DRAWN_STEPS = 1500
@@ -91,13 +91,20 @@ def planned_config(
 ) -> RunConfig:
     """Settings of a run to come: a preset's (see `rules.run_config`), or those of an earlier run; then overrides.
 
+    What followed the project's rules in the earlier run follows them as they stand now.
+
     Raises:
         NotFoundError: no such project, or no such earlier run.
         ConfigError: settings that cannot be used.
     """
     if based_on is None:
         return run_config(home, project, preset, overrides)
-    return make_config(overrides=overrides, base=get_run(home, based_on).config.model_dump())
+    run = get_run(home, based_on)
+    settings = run.config.model_dump()
+    then, now = rules_at(home, project, run.rule_version), current_rules(home, project)[:2]
+    for stage, old, new in zip(("prototypes", "descriptions"), then, now, strict=True):
+        settings[stage] |= {name: getattr(new, name) for name, value in old if settings[stage][name] == value}
+    return make_config(overrides=overrides, base=settings)
 
 
 def create_run(

@@ -14,7 +14,7 @@ from avion_core.studio.curation import record_verdict
 from avion_core.studio.journal import changes_since, journal_entries, listed, next_steps, stale
 from avion_core.studio.projects import get_project
 from avion_core.studio.rules import current_rules, save_rules
-from avion_core.studio.training import create_run, get_run, stop
+from avion_core.studio.training import create_run, get_run, planned_config, stop
 
 
 @pytest.fixture
@@ -49,6 +49,16 @@ def test_each_kind_of_change_is_counted(home, described, trained):
     assert (found.page, found.run) == ("launch", run)
     assert changes_since(home, get_run(home, trained("anew"))) == []
     assert stale(home, described.id) == []
+
+
+def test_training_again_takes_the_rules_as_they_stand_now(home, described, tiny_towers):
+    changed = {"prototypes.beta": 3.0, "distillation.epochs": 9}
+    run = create_run(home, described.id, overrides=changed)
+    save_rules(home, described.id, PrototypesConfig(zeta=1.5, beta=7.0), current_rules(home, described.id)[1])
+    again = planned_config(home, described.id, based_on=run)
+    assert again.prototypes.zeta == 1.5  # followed the rules then, follows them now
+    assert again.prototypes.beta == 3.0  # was chosen for the run
+    assert again.distillation.epochs == 9
 
 
 def test_an_undone_change_is_none(home, described, trained):
