@@ -44,7 +44,7 @@ class ClassAtHand:
         """Prototypes (R, D) of R sets of weights (R, K); zeros where the class would be blocked."""
         vectors = normalize(torch.from_numpy(weights).float() @ self.embeddings.float(), dim=1)
         if self.fallback is not None:
-            vectors[~weights.any(axis=1)] = self.fallback.float()
+            vectors[weights.sum(axis=1) == 0] = self.fallback.float()
         return vectors
 
 
@@ -120,4 +120,4 @@ def classes_to_look_at_again(
     other = torch.stack([getattr(before, name) != getattr(after, name) for name in names]).any(dim=0)
     those = features[other], vectors, torch.arange(len(vectors))
     nearest = torch.minimum(margins(before.only(other), *those), margins(after.only(other), *those))  # (n, C)
-    return (nearest.numpy() <= reach + 2 * ROUNDING).any(axis=0)
+    return np.asarray((nearest.numpy() <= reach + 2 * ROUNDING).any(axis=0))

@@ -82,8 +82,12 @@ def settled_classes(
     """Which classes no verdict on their undecided texts, given together, can change a prediction through: (C,) bool.
 
     Args:
-        classes: all C of them. features: (N, D) validation images. ranking: of them, with all prototypes as they stand.
+        classes: all C of them. features: (N, D) validation images; without any, nothing is settled that is open.
+        ranking: of them, with all prototypes as they stand.
     """
+    decided = ~np.array([at_hand.is_open(config) for at_hand in classes])
+    if not len(features):
+        return decided
     images = features.double().numpy()
     best, row = ranking.best.numpy(), np.arange(len(images))
     bounds = [score_bounds(at_hand, config, images) for at_hand in classes]
@@ -92,7 +96,7 @@ def settled_classes(
 
     # Alone: its best images stay above all others as these stand, and it rises above no other image's best.
     upper[row, best] = -np.inf
-    settled = (upper < top[:, None] - ROUNDING).all(axis=0)
+    settled = np.asarray((upper < top[:, None] - ROUNDING).all(axis=0))
     np.logical_and.at(settled, best, least > ranking.second.double().numpy() + ROUNDING)
     # Together: of two classes that may meet on an image, one is left out; first the one that meets the most others.
     meet = np.zeros((len(classes), len(classes)), dtype=bool)
@@ -100,7 +104,7 @@ def settled_classes(
     meet |= meet.T
     while (meetings := (meet & settled & settled[:, None]).sum(axis=1)).any():
         settled[meetings.argmax()] = False
-    return settled | ~np.array([at_hand.is_open(config) for at_hand in classes])
+    return settled | decided
 
 
 def _greatest_ratio(numerators: np.ndarray, denominators: np.ndarray, most: np.ndarray) -> np.ndarray:

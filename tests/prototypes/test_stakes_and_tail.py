@@ -186,6 +186,15 @@ def test_a_class_without_an_accepted_text_is_never_settled() -> None:
     assert not settled_classes(at_hand, case.config, case.features, case.ranking).any()
 
 
+def test_without_images_nothing_open_is_settled() -> None:
+    case = Case(1, PrototypesConfig(), texts=12, noise=0.15, decided=0.7)
+    case.table.loc[:11, "verdict"] = "accepted"
+    case.now = case.decide(case.table, case.keys)
+    at_hand = [case.at_hand(place) for place in range(case.classes)]
+    nothing = rank(case.features[:0], case.now.vectors)
+    assert settled_classes(at_hand, case.config, case.features[:0], nothing).tolist() == [True, False, False]
+
+
 def test_with_the_template_alone_nothing_is_left_to_change() -> None:
     case = Case(1, PrototypesConfig(source="template"), decided=0.0)
     at_hand = [case.at_hand(place) for place in range(case.classes)]
