@@ -9,13 +9,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import streamlit as st
 
 from app.visitor import home as home
 from app.visitor import signed_in as signed_in
 from avion_core.studio import rights
+
+if TYPE_CHECKING:  # it brings the models' library along
+    from avion_core.studio.curation import Decision
 
 # Names in the address.
 PROJECT = "project"
@@ -278,7 +281,7 @@ def go_to(name: str, item: str) -> None:
 class Asked:
     """A verdict on several descriptions (or one description's new wording) that waits for its confirmation."""
 
-    verdict: str
+    verdict: Decision
     ids: tuple[str, ...]
     batch: str
     """Sent again with the same name, the verdicts are the same ones and nothing is added."""

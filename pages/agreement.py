@@ -12,7 +12,7 @@ from app.components.verdict_table import undo_button
 from app.curated import need_curation
 from avion_core.studio import rights
 from avion_core.studio.agreement import Agreement, agreement, conflicts, set_blind
-from avion_core.studio.curation import record_verdict
+from avion_core.studio.curation import Decision, record_verdict
 from avion_core.studio.projects import ProjectSummary
 
 
@@ -24,8 +24,9 @@ def page() -> None:
     st.subheader("Conflicts")
     open_conflicts = conflicts(session.home(), project.id)
     if project.blind and not session.may(rights.ADJUDICATE):
-        own = [session.reviewer() in (*row.accepts, *row.rejects) for row in open_conflicts.itertuples()]
-        open_conflicts = open_conflicts[own]
+        mine = session.reviewer()
+        own = (open_conflicts["accepts"] + open_conflicts["rejects"]).map(lambda names: mine in names)
+        open_conflicts = open_conflicts[own.astype(bool)]
     if open_conflicts.empty:
         st.markdown(":material/handshake: Nobody disagrees: no description is both accepted and rejected.")
         return
@@ -116,7 +117,8 @@ def decide(project: ProjectSummary, description_id: str) -> None:
     st.text_input("Why (optional)", key=f"why_{description_id}", max_chars=300)
     with st.container(horizontal=True):
         # The id is part of the buttons' names: a key pressed for this text never settles the next one.
-        for verdict, icon, key in (("accept", "check_circle", "A"), ("reject", "cancel", "X")):
+        choices: list[tuple[Decision, str, str]] = [("accept", "check_circle", "A"), ("reject", "cancel", "X")]
+        for verdict, icon, key in choices:
             st.button(
                 verdict.capitalize(),
                 icon=f":material/{icon}:",
@@ -129,7 +131,7 @@ def decide(project: ProjectSummary, description_id: str) -> None:
         undo_button(project)
 
 
-def settle(project: str, description_id: str, verdict: str) -> None:
+def settle(project: str, description_id: str, verdict: Decision) -> None:
     home, who, reason = session.home(), session.reviewer(), session.typed(f"why_{description_id}")
     with guard():
         session.demand(rights.ADJUDICATE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
@@ -89,14 +90,16 @@ def show_table(project: ProjectSummary, seen: Seen, desk: session.ReviewDesk, na
 def take_waiting(project: ProjectSummary) -> None:
     """Write down what the browser's queue holds, in order, each decision once."""
     desk = session.current_desk()
-    for decision in desk.waiting() if desk else []:
+    if desk is None:
+        return
+    for decision in desk.waiting():
         # One that cannot be written (its text is gone, say) is told and left behind: it must not block the others.
         desk.taken = decision["seq"]
         with guard():
             desk.cursor = take(project, desk, decision)
 
 
-def take(project: ProjectSummary, desk: session.ReviewDesk, decision: Mapping[str, str]) -> str:
+def take(project: ProjectSummary, desk: session.ReviewDesk, decision: Mapping[str, Any]) -> str:
     """One decision of the queue; returns where the review goes from there."""
     home, who = session.home(), session.reviewer()
     action, item, token = decision["action"], decision["id"], decision["token"]
@@ -109,8 +112,8 @@ def take(project: ProjectSummary, desk: session.ReviewDesk, decision: Mapping[st
             st.toast(elsewhere, icon=":material/undo:")
         return next((found for found in undone if found in desk.places), desk.cursor)
     verdict = "undecide" if action == "withdraw" else action
-    text, reason = decision.get("text"), decision.get("reason", "")
-    record_verdict(home, project.id, item, verdict, reviewer=who, text=text, reason=reason or "", token=token)
+    text, reason = decision.get("text"), decision.get("reason") or ""
+    record_verdict(home, project.id, item, verdict, reviewer=who, text=text, reason=reason, token=token)
     return item if action in ("edit", "withdraw") else desk.after(item)
 
 

@@ -49,9 +49,9 @@ def _note(row: dict[str, Any]) -> str:
     """Whose verdict the badge shows, where it is not simply one's own."""
     if row["conflict"]:
         return "reviewers disagree"
-    if row["reviewer"] and row["mine"] != row["verdict"]:
-        return f"by {row['reviewer']}"
-    return ""
+    if row["verdict"] == "undecided":
+        return f"edited by {row['reviewer']}" if row["edited"] and row["reviewer"] else ""
+    return f"by {row['reviewer']}" if row["mine"] != row["verdict"] else ""
 
 
 def review_card(desk: session.ReviewDesk, items: Sequence[dict[str, Any]]) -> None:

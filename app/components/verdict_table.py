@@ -10,19 +10,19 @@ import streamlit as st
 from app import session
 from app.components.guard import guard
 from app.palette import VERDICT_WORDS
-from avion_core.studio.curation import record_verdict, record_verdicts, undo
+from avion_core.studio.curation import Decision, record_verdict, record_verdicts, undo
 from avion_core.studio.projects import ProjectSummary
 
 PAGE_SIZE = 100
 ROW_HEIGHT = 66  # the least at which a table breaks long texts into lines, and room for three
-_VERDICTS = {
+_VERDICTS: dict[Decision, tuple[str, str, str]] = {
     "accept": ("Accept", "Accepted", "A"),
     "reject": ("Reject", "Rejected", "X"),
     "skip": ("Skip", "Skipped", "S"),
     "undecide": ("Take back", "Took back your verdicts on", "T"),
 }
 _LEGEND = "table_legend"
-_EVERYTHING = "whole_view"
+_SELECTED, _ALL = "selected", "all"
 
 
 def verdict_table(
@@ -97,10 +97,18 @@ def _bar(
         _confirm(project, asked, rows)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        everything = st.toggle(
-            f"All {len(whole):,}", key=_EVERYTHING, help="Judge the whole view, whatever is selected."
+        # Buttons, for a checkbox would keep the focus, and keys stay quiet while an input has it.
+        scope = st.segmented_control(
+            "For",
+            [_SELECTED, _ALL],
+            default=_SELECTED,
+            required=True,
+            format_func=lambda option: option if option == _SELECTED else f"all {len(whole):,}",
+            key="verdict_scope",
+            label_visibility="collapsed",
+            width="content",
         )
-        ids = tuple(whole) if everything else chosen
+        ids = tuple(whole) if scope == _ALL else chosen
         for verdict, (label, _, shortcut) in _VERDICTS.items():
             st.button(
                 f"{label} {len(ids):,}" if ids else label,
@@ -151,7 +159,7 @@ def _words(asked: session.Asked) -> str:
     return f"words_{asked.batch}"
 
 
-def _ask(project: str, verdict: str, ids: tuple[str, ...], batch: str) -> None:
+def _ask(project: str, verdict: Decision, ids: tuple[str, ...], batch: str) -> None:
     """One description is judged at once; several after a question that names their number."""
     asked = session.Asked(verdict, ids, batch)
     if len(ids) == 1:
@@ -193,8 +201,8 @@ def counted(number: int) -> str:
 
 
 _COLUMNS = {
-    "verdict": st.column_config.TextColumn("verdict", width=110),
-    "text": st.column_config.TextColumn("description", width="large"),
+    "verdict": st.column_config.TextColumn("verdict", width=95),
+    "text": st.column_config.TextColumn("description", width=300),
     "class": st.column_config.TextColumn("class", width=120),
     "flag": st.column_config.CheckboxColumn("RS-Flag", width=70, help="Speaks of an overhead view in 6 to 20 words."),
     "similarity": st.column_config.NumberColumn(

@@ -179,6 +179,7 @@ def test_an_edit_is_shown_word_by_word() -> None:
         ({"verdict": "accepted", "mine": "accepted", "reviewer": "ana"}, ""),
         ({"verdict": "accepted", "reviewer": "ana"}, "by ana"),
         ({"conflict": True, "reviewer": "ana"}, "reviewers disagree"),
+        ({"edited": True, "reviewer": "ana"}, "edited by ana"),
     ],
 )
 def test_the_card_says_whose_verdict_it_shows(changes: dict, note: str) -> None:

@@ -122,7 +122,7 @@ def test_keys_edit_skip_undo_take_back_and_move(page: Page, home: Home) -> None:
 @pytest.mark.usefixtures("undecided")
 def test_the_whole_table_is_judged_and_undone_by_key(page: Page, home: Home, picture: Picture) -> None:
     page.open("review", view="table")
-    page.until(lambda: page.all(".st-key-whole_view label"), "the switch for the whole view")[0].click()
+    page.button(f"all {ALL}").click()
     page.until(lambda: f"Reject {ALL}" in page.text(), "the number on the buttons")
     page.press("x")
     page.until(lambda: f"Reject: {ALL} descriptions?" in page.text(), "the question with the count")

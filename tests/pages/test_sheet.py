@@ -85,7 +85,7 @@ def test_a_bulk_verdict_can_be_called_off(home: Home, open_page: Open) -> None:
 
 def test_the_whole_view_in_one_go(home: Home, open_page: Open) -> None:
     app = open_page("review", view="table", **{"class": "forest"})
-    app = settle(app.toggle(key="whole_view").set_value(True).run())
+    app = settle(app.button_group(key="verdict_scope").set_value("all").run())
     app = press(press(app, f"Accept {TEXTS}"), f"Accept {TEXTS}")
     assert list(verdicts(home).values()) == ["accepted"] * TEXTS
 
@@ -95,7 +95,7 @@ def test_skips_in_bulk_can_be_cleared(home: Home, open_page: Open) -> None:
     assert list(my_verdicts(home, NAME, "me").values()) == ["skipped"] * 2
     app = open_page("review", view="table", mine="skipped")
     assert len(table(app)) == 2
-    app = settle(app.toggle(key="whole_view").set_value(True).run())
+    app = settle(app.button_group(key="verdict_scope").set_value("all").run())
     app = press(press(app, "Take back 2"), "Take back 2")
     assert set(my_verdicts(home, NAME, "me").values()) == {"undecided"}
     assert "No description fits" in all_text(open_page("review", view="table", mine="skipped"))
