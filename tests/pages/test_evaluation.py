@@ -88,6 +88,20 @@ def test_over_shots_says_which_runs_are_missing_and_leads_to_the_launch(home: Ho
     assert app.title[0].value == "Launch"
 
 
+def test_base_to_novel_has_its_table_and_its_parts(home: Home, open_page: Open) -> None:
+    run = create_run(home, NAME, overrides={"protocol.name": "base-to-novel"})
+    run_here(home, run, threading.Event())
+    app = open_page("evaluation", run=run)
+    assert {"AVION, harmonic mean", "AVION, base", "AVION, novel"} <= {metric.label for metric in app.metric}
+    app = view(app, "protocol")
+    table = next(frame.value for frame in app.dataframe if "seed" in frame.value.columns)
+    assert table["seed"].tolist() == ["1", "mean"]
+    assert "2 shots, seed 2" in all_text(app)
+    for name in ("classes", "change", "confusion", "mistakes", "calibration"):
+        app = view(app, name)
+        assert [header.value for header in app.subheader] == ["Base classes", "Novel classes"]
+
+
 def test_a_confusion_cell_opens_its_pictures(home: Home, open_page: Open) -> None:
     app = view(open_page("evaluation"), "confusion")
     run = list_runs(home, NAME)[0]
