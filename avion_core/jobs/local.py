@@ -19,7 +19,8 @@ from avion_core.jobs.process import ProcessId, find_living, identify, this_proce
 from avion_core.jobs.run_files import LOG, last_word
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
-from avion_core.store.runs import end_unheard, find_run, list_runs, note_process, silent_since
+from avion_core.store.leases import end_unheard, note_process, silent_since
+from avion_core.store.runs import find_run, list_runs
 from avion_core.store.tables import Run
 
 WORKER: Sequence[str] = (sys.executable, "-m", "avion_core.jobs.worker")
@@ -38,7 +39,7 @@ def start(home: Home, run_id: str) -> None:
     except psutil.NoSuchProcess:
         return  # ended already; its row or its log says how
     with writing(home.engine) as session:
-        note_process(session, run_id, **asdict(process))
+        note_process(session, Run, run_id, **asdict(process))
 
 
 def detach(command: Sequence[str], log: Path) -> int:

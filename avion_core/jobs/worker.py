@@ -26,10 +26,10 @@ from avion_core.jobs.heartbeat import Heartbeat
 from avion_core.jobs.process import this_process
 from avion_core.jobs.run_files import RunFiles
 from avion_core.jobs.stopping import stop_on_signals
-from avion_core.store import journal
+from avion_core.store import journal, leases
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
-from avion_core.store.runs import end_run, find_run, lease_run
+from avion_core.store.runs import find_run
 from avion_core.store.tables import Run, now
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def work(home: Home, run_id: str, stop: threading.Event, listener: Listener | No
     """
     process = this_process()
     with writing(home.engine) as session:
-        lease = lease_run(session, run_id, **asdict(process))
+        lease = leases.take(session, Run, run_id, **asdict(process))
     if lease is None:
         way_out = "See its state with `avion runs`, or take it up again with --resume."
         raise TrainingError("the run is not waiting for a process", way_out, value=run_id)
@@ -76,7 +76,7 @@ def work(home: Home, run_id: str, stop: threading.Event, listener: Listener | No
             files.log("".join(traceback.format_exception(error)))
         files.log(state)
         with writing(home.engine) as session:
-            if end_run(session, run_id, lease, state, **last):
+            if leases.end(session, Run, run_id, lease, state, **last):
                 run = find_run(session, run_id)
                 journal.note(session, run.project_id, "training", _sentence(run), "worker")
     if failure is not None:

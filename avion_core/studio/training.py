@@ -19,7 +19,7 @@ from avion_core.jobs import local, queue, run_files, worker
 from avion_core.jobs.devices import LANES, device_name, lane_of
 from avion_core.jobs.process import this_process
 from avion_core.jobs.run_files import Curves
-from avion_core.store import journal, runs
+from avion_core.store import journal, leases, runs
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
@@ -236,7 +236,7 @@ def stop(home: Home, run: str, who: str = "me") -> None:
     """
     view = get_run(home, run)
     with writing(home.engine) as session:
-        asked = runs.request_stop(session, view.id)
+        asked = leases.request_stop(session, Run, view.id)
         if asked:
             _note(session, runs.find_run(session, view.id), "Asked to stop", who)
     if not asked:
@@ -287,11 +287,11 @@ def queue_again(home: Home, run: str, who: str = "me", *, here: bool = False) ->
     with writing(home.engine) as session:
         before = runs.find_run(session, view.id)
         process, state = local.process_of(before), before.state
-        won = runs.queue_again(session, view.id)
+        won = leases.queue_again(session, Run, view.id)
         if won:
             _note(session, before, "Resumed", who)
             if here:
-                runs.note_process(session, view.id, **asdict(this_process()))
+                leases.note_process(session, Run, view.id, **asdict(this_process()))
     if not won:
         what = "the run is finished" if state == "finished" else "the run is being worked on already"
         way_out = "Start a new one." if state == "finished" else "Wait for it, or stop it first."
@@ -430,7 +430,7 @@ def _view(home: Home, row: Run, project_name: str, looks: int) -> RunView:
         host=row.host,
         pid=row.pid,
         alive=local.is_alive(row) if at_work else None,
-        heartbeat_age=runs.silent_since(row).total_seconds() if at_work and row.heartbeat_at else None,
+        heartbeat_age=leases.silent_since(row).total_seconds() if at_work and row.heartbeat_at else None,
         step_age=run_files.seconds_since_step(folder) if row.state == "running" else None,
         eta_seconds=_seconds_until(row.expected_end) if row.state == "running" else None,
         preparation_seconds=row.preparation_seconds,

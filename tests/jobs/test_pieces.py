@@ -23,7 +23,7 @@ from avion_core.jobs.heartbeat import Heartbeat
 from avion_core.jobs.process import ProcessId, find_living, identify, this_process
 from avion_core.jobs.run_files import RunFiles, log_tail, read_curves
 from avion_core.store.database import writing
-from avion_core.store.runs import lease_run, request_stop
+from avion_core.store.leases import request_stop, take
 from avion_core.store.tables import Run, now
 from avion_core.studio import training
 
@@ -104,7 +104,7 @@ def leased(home):
     run_id = training.create_run(home, "scenes")
     me = this_process()
     with writing(home.engine) as session:
-        lease = lease_run(session, run_id, host=me.host, pid=me.pid, process_started=me.process_started)
+        lease = take(session, Run, run_id, host=me.host, pid=me.pid, process_started=me.process_started)
     assert lease is not None
     yield run_id, lease
     with writing(home.engine) as session:  # so that nobody kills this process for it
@@ -130,7 +130,7 @@ def test_the_heartbeat_hears_of_a_stop(home, leased):
         heart.note(step=4, steps=9)
         assert not stop.wait(0.2)
         with writing(home.engine) as session:
-            request_stop(session, run_id)
+            request_stop(session, Run, run_id)
         assert stop.wait(10)
     assert (training.get_run(home, run_id).step, training.get_run(home, run_id).steps) == (4, 9)
 

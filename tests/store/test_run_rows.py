@@ -6,17 +6,9 @@ import pytest
 
 from avion_core.errors import NotFoundError
 from avion_core.store.database import reading, writing
-from avion_core.store.runs import (
-    beat,
-    end_run,
-    end_unheard,
-    find_run,
-    lease_run,
-    list_runs,
-    queue_again,
-    request_stop,
-)
-from avion_core.store.tables import Run
+from avion_core.store.leases import beat, end, end_unheard, queue_again, request_stop, take
+from avion_core.store.runs import count_looks, delete_run, find_run, list_runs
+from avion_core.store.tables import Look, Run
 
 SILENT = {"cause": "lost", "error": "Silent."}
 ME = {"host": "here", "pid": 1, "process_started": 2.0}
@@ -52,10 +44,10 @@ def state(engine, run_id):
 
 def test_a_run_from_queue_to_end(do, run_id, state):
     assert state() == "queued"
-    lease = do(lease_run, run_id, **ME)
+    lease = do(take, Run, run_id, **ME)
     assert state() == "running"
-    assert do(beat, run_id, lease, {"step": 7, "accuracy": 61.5})
-    assert do(end_run, run_id, lease, "finished", summary={"accuracy": 70.0})
+    assert do(beat, Run, run_id, lease, {"step": 7, "accuracy": 61.5})
+    assert do(end, Run, run_id, lease, "finished", summary={"accuracy": 70.0})
     run = do(find_run, run_id)
     assert (run.state, run.step, run.accuracy, run.summary, run.lease) == (
         "finished",
@@ -68,71 +60,71 @@ def test_a_run_from_queue_to_end(do, run_id, state):
 
 def test_of_many_that_want_a_lease_one_gets_it(do, run_id):
     with ThreadPoolExecutor(8) as threads:
-        leases = list(threads.map(lambda _: do(lease_run, run_id, **ME), range(8)))
+        leases = list(threads.map(lambda _: do(take, Run, run_id, **ME), range(8)))
     assert sum(lease is not None for lease in leases) == 1
 
 
 def test_of_many_that_resume_one_does(do, run_id):
-    do(end_run, run_id, do(lease_run, run_id, **ME), "stopped")
+    do(end, Run, run_id, do(take, Run, run_id, **ME), "stopped")
     with ThreadPoolExecutor(8) as threads:
-        assert sum(threads.map(lambda _: do(queue_again, run_id), range(8))) == 1
+        assert sum(threads.map(lambda _: do(queue_again, Run, run_id), range(8))) == 1
 
 
 @pytest.mark.parametrize("ended", ["stopped", "failed", "lost"])
 def test_what_can_be_resumed(do, run_id, state, ended):
-    do(end_run, run_id, do(lease_run, run_id, **ME), ended, cause="data", error="Broken.")
-    assert do(queue_again, run_id)
+    do(end, Run, run_id, do(take, Run, run_id, **ME), ended, cause="data", error="Broken.")
+    assert do(queue_again, Run, run_id)
     run = do(find_run, run_id)
     assert (run.state, run.cause, run.error, run.pid) == ("queued", None, None, None)
 
 
 def test_a_finished_run_is_not_resumed(do, run_id, state):
-    do(end_run, run_id, do(lease_run, run_id, **ME), "finished")
-    assert not do(queue_again, run_id)
+    do(end, Run, run_id, do(take, Run, run_id, **ME), "finished")
+    assert not do(queue_again, Run, run_id)
     assert state() == "finished"
 
 
 def test_a_stop_reaches_the_process_with_its_next_heartbeat(do, run_id):
-    lease = do(lease_run, run_id, **ME)
-    assert do(beat, run_id, lease, {})
-    assert do(request_stop, run_id)
-    assert not do(beat, run_id, lease, {})
+    lease = do(take, Run, run_id, **ME)
+    assert do(beat, Run, run_id, lease, {})
+    assert do(request_stop, Run, run_id)
+    assert not do(beat, Run, run_id, lease, {})
 
 
 def test_a_queued_run_stops_at_once(do, run_id, state):
-    assert do(request_stop, run_id)
+    assert do(request_stop, Run, run_id)
     assert state() == "stopped"
-    assert do(lease_run, run_id, **ME) is None
+    assert do(take, Run, run_id, **ME) is None
 
 
 def test_an_ended_run_cannot_be_stopped(do, run_id):
-    do(end_run, run_id, do(lease_run, run_id, **ME), "finished")
-    assert not do(request_stop, run_id)
+    do(end, Run, run_id, do(take, Run, run_id, **ME), "finished")
+    assert not do(request_stop, Run, run_id)
 
 
 def test_a_lost_process_that_is_heard_from_again_runs_on(do, run_id, state):
-    lease = do(lease_run, run_id, **ME)
+    lease = do(take, Run, run_id, **ME)
     assert do(end_unheard, do(find_run, run_id), "lost", **SILENT)
     assert state() == "lost"
-    assert do(beat, run_id, lease, {"step": 3})
+    assert do(beat, Run, run_id, lease, {"step": 3})
     assert state() == "running"
 
 
 def test_a_process_that_was_replaced_writes_no_more(do, run_id, state):
-    old = do(lease_run, run_id, **ME)
+    old = do(take, Run, run_id, **ME)
     do(end_unheard, do(find_run, run_id), "lost", **SILENT)
-    do(queue_again, run_id)
-    new = do(lease_run, run_id, **ME)
-    assert not do(beat, run_id, old, {"step": 99})
-    assert not do(end_run, run_id, old, "finished")
-    assert do(beat, run_id, new, {})
+    do(queue_again, Run, run_id)
+    new = do(take, Run, run_id, **ME)
+    assert not do(beat, Run, run_id, old, {"step": 99})
+    assert not do(end, Run, run_id, old, "finished")
+    assert do(beat, Run, run_id, new, {})
     assert do(find_run, run_id).step == 0
 
 
 def test_a_run_that_moved_on_is_not_marked_lost(do, run_id, state):
-    lease = do(lease_run, run_id, **ME)
+    lease = do(take, Run, run_id, **ME)
     as_read = do(find_run, run_id)
-    do(beat, run_id, lease, {})
+    do(beat, Run, run_id, lease, {})
     assert not do(end_unheard, as_read, "lost", **SILENT)
     assert state() == "running"
 
@@ -160,3 +152,14 @@ def test_a_run_that_is_not_there(do, run_id, wanted):
 def test_latest_of_no_runs(do, engine):
     with pytest.raises(NotFoundError, match=r"no run yet\. Start one with `avion train"):
         do(find_run, "latest")
+
+
+def test_only_an_ended_run_is_deleted_and_its_looks_go_with_it(do, engine, run_id):
+    with writing(engine) as session:
+        session.add(Look(run_id=run_id, who="ann"))
+    assert not do(delete_run, run_id)
+    assert do(count_looks, run_id) == 1
+    do(request_stop, Run, run_id)
+    assert do(delete_run, run_id)
+    assert do(count_looks, run_id) == 0
+    assert do(list_runs) == []
