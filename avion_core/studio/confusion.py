@@ -149,7 +149,7 @@ def pulling_texts(found: Confusions, true: str, said: str, judge: Judge = "teach
     """
     curation = found.curation
     table, keys = curation.table, curation.class_keys
-    kept = (table["kept"] & table["class_key"].isin([true, said])).to_numpy()
+    kept = (table["kept"] & table["class_key"].isin([true, said])).to_numpy(copy=True)
     chosen = table.loc[kept, ["description_id", "class_key", "text", "weight"]].reset_index(drop=True)
     g = curation.embeddings[torch.from_numpy(kept)]
     margins = _margins(g, chosen["class_key"], {true: said, said: true}, curation)

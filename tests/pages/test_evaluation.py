@@ -54,6 +54,16 @@ def test_it_is_on_validation_until_the_test_set_is_opened(home: Home, open_page:
     assert "paper" not in rows.columns  # no published data set, no published pair
 
 
+def test_only_who_may_unseal_the_test_set_is_offered_to(home: Home, open_page: Open, monkeypatch) -> None:
+    monkeypatch.setattr(session, "role", lambda: "reviewer")
+    app = open_page("evaluation")
+    assert app.toggle[0].disabled
+    app.session_state[app.toggle[0].key] = True  # a browser can send it all the same
+    app = settle(app.run())
+    assert app.error[0].value.startswith("Ask an admin")
+    assert list_runs(home, NAME)[0].looks == 0
+
+
 def test_validation_figures_are_kept_between_servers(home: Home, open_page: Open, monkeypatch) -> None:
     open_page("evaluation")
     run = list_runs(home, NAME)[0].id
