@@ -28,7 +28,7 @@ from avion_core.studio.training import RunView
 from tests import tiny_studio
 from tests.jobs.conftest import WORKER, ended, make_home, wait_until
 
-LONG = {"distillation.epochs": 200, "distillation.checkpoint_seconds": 0.2, "distillation.validate_every": 50}
+LONG = {"distillation.epochs": 400, "distillation.checkpoint_seconds": 0.2, "distillation.validate_every": 50}
 SLEEPER = (sys.executable, "-c", "import time; time.sleep(600)")
 
 
@@ -41,7 +41,7 @@ def unbroken(tmp_path_factory, images) -> RunView:
             patch.setattr(owner, attribute, stand_in)
         home = make_home(tmp_path_factory.mktemp("unbroken"), images)
         run = training.run_here(home, training.create_run(home, "scenes", overrides=LONG), threading.Event())
-    assert (run.state, run.step) == ("finished", 400)
+    assert (run.state, run.step) == ("finished", 800)
     return run
 
 
@@ -108,7 +108,7 @@ def test_sigkill_loses_at_most_the_work_since_the_last_checkpoint(home, unbroken
 @pytest.mark.timeout(3000)
 def test_twenty_sigkills_at_random_moments(home, unbroken):
     chance = random.Random(2603)
-    kill_and_resume(home, unbroken, moments=sorted(chance.randrange(380) for _ in range(20)), chance=chance)
+    kill_and_resume(home, unbroken, moments=sorted(chance.randrange(780) for _ in range(20)), chance=chance)
 
 
 def kill_and_resume(home: Home, unbroken: RunView, moments: list[int], chance: random.Random) -> None:
