@@ -24,9 +24,8 @@ def page() -> None:
     st.subheader("Conflicts")
     open_conflicts = conflicts(session.home(), project.id)
     if project.blind and not session.may(rights.ADJUDICATE):
-        mine = session.reviewer()
-        own = (open_conflicts["accepts"] + open_conflicts["rejects"]).map(lambda names: mine in names)
-        open_conflicts = open_conflicts[own.astype(bool)]
+        sides = zip(open_conflicts["accepts"], open_conflicts["rejects"], strict=True)
+        open_conflicts = open_conflicts[[session.reviewer() in (*accepts, *rejects) for accepts, rejects in sides]]
     if open_conflicts.empty:
         st.markdown(":material/handshake: Nobody disagrees: no description is both accepted and rejected.")
         return
