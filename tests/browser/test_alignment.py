@@ -1,0 +1,104 @@
+"""A map in a real browser: computed beside the page, lassoed, shown, exported, and handed on to the review."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from avion_core.studio.alignment import list_maps
+from avion_core.studio.candidates import read_candidates
+from avion_core.studio.home import Home
+from avion_core.studio.projects import get_project
+from avion_core.studio.training import list_runs
+from tests.app.tiny_home import NAME
+from tests.browser.page import Page
+
+pytestmark = pytest.mark.timeout(600)
+Picture = Callable[[str], None]
+
+# Points that a lasso marked, per view, as the browser holds them.
+MARKED = (
+    "return [...document.querySelectorAll('.js-plotly-plot')]"
+    ".map(plot => plot.data.reduce((sum, trace) => sum + (trace.selectedpoints || []).length, 0))"
+)
+
+
+def test_from_a_lasso_to_pictures_files_and_the_review(
+    page: Page, home: Home, picture: Picture, tmp_path: Path
+) -> None:
+    finished = next(run.id for run in list_runs(home, NAME) if run.state == "finished")
+    page.driver.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    page.open("alignment", run=finished)
+    page.click("t-SNE")  # no compiling, as UMAP needs it
+    page.until(lambda: "Perplexity" in page.text(), "the settings of t-SNE")
+    page.click("Compute the map")
+    page.until(lambda: list_maps(home, finished), "the job")
+    page.open("", run=finished)  # the page is left and the work goes on
+    page.until(lambda: list_maps(home, finished)[0].job.state == "finished", "the map")
+    page.open("alignment", run=finished)
+    plots = page.until(lambda: len(page.all(".js-plotly-plot")) == 3 and page.all(".js-plotly-plot"), "three views")
+    page.settle()
+    picture("alignment")
+    drag(page, plots[2])
+    page.until(lambda: "visible points picked" in page.text(), "what the lasso picked")
+    page.settle()
+    picked, of = page.text().split(" visible points picked")[0].splitlines()[-1].split(" / ")
+    assert 0 < int(picked) <= int(of)
+    page.until(lambda: page.driver.execute_script(MARKED) == [int(picked)] * 3, "the same points in all views")
+    assert page.all('[data-testid="stImage"] img')
+    picture("alignment-lasso")
+
+    for label in ("CSV", "JSON"):
+        page.click(label)
+    files = [tmp_path / "picked.csv", tmp_path / "picked.json"]
+    page.until(lambda: all(file.is_file() and file.stat().st_size for file in files), "the files")
+    time.sleep(0.5)
+    ids = {row["id"] for row in csv.DictReader(files[0].read_text(encoding="utf-8").splitlines())}
+    lists = json.loads(files[1].read_text(encoding="utf-8"))
+    assert len(ids) == int(picked) == sum(len(lists[name]) for name in ("images", "descriptions", "prototypes"))
+    assert set(lists["images"]) | set(lists["descriptions"]) <= ids
+    known = set(read_candidates(home, get_project(home, NAME).id)["description_id"])
+    assert set(lists["descriptions"]) <= known
+
+    page.click(f"Review {len(lists['descriptions'])} descriptions")
+    page.until(lambda: page.card("item") in lists["descriptions"], "the review of what was picked")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 1920])
+def test_the_map_fits_its_window(scheme: str, width: int, page: Page, home: Home, picture: Picture) -> None:
+    finished = next(run.id for run in list_runs(home, NAME) if run.state == "finished")
+    page.look(scheme, width, 1000)
+    page.open("alignment", run=finished)
+    page.until(lambda: len(page.all(".js-plotly-plot")) == 3, "three views")
+    box = "const m = document.querySelector('[data-testid=stMain]'); return [m.scrollWidth, m.clientWidth]"
+    wide, room = page.driver.execute_script(box)
+    assert wide <= room
+    picture(f"alignment-map-{scheme}-{width}")
+
+
+def drag(page: Page, plot: object) -> None:
+    """A lasso around the whole of a plot."""
+    left, top, width, height = page.driver.execute_script(
+        "arguments[0].scrollIntoView({block: 'center'}); const b = arguments[0].querySelector('.nsewdrag')"
+        ".getBoundingClientRect(); return [b.left, b.top, b.width, b.height]",
+        plot,
+    )
+    corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.05)]
+    path = [(left + x * width, top + y * height) for x, y in corners]
+
+    def mouse(kind: str, x: float, y: float) -> None:
+        event = {"type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1}
+        page.driver.execute_cdp_cmd("Input.dispatchMouseEvent", event)
+
+    mouse("mousePressed", *path[0])
+    for (x0, y0), (x1, y1) in pairwise(path):
+        for step in range(1, 6):
+            mouse("mouseMoved", x0 + (x1 - x0) * step / 5, y0 + (y1 - y0) * step / 5)
+    mouse("mouseReleased", *path[-1])

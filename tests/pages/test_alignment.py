@@ -1,0 +1,237 @@
+"""Alignment over a really trained student: the form, the job, the linked views, and what can be done with a pick."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import session
+from avion_core.jobs import map_job
+from avion_core.studio.alignment import MapSettings, list_maps, map_settings, start_map
+from avion_core.studio.candidates import read_candidates
+from avion_core.studio.curation import record_verdict
+from avion_core.studio.home import Home
+from avion_core.studio.projects import create_project, get_project, read_splits
+from avion_core.studio.training import get_run
+from tests.app.tiny_home import CLASSES, NAME
+from tests.pages.conftest import Open, all_text
+
+TSNE = map_settings(method="tsne")
+NOBODY = (sys.executable, "-c", "")
+SLEEPER = (sys.executable, "-c", "import time; time.sleep(600)")
+
+
+def compute(home: Home, settings: MapSettings) -> str:
+    """A map as its process makes it, made in this one; returns its key."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(map_job, "WORKER", NOBODY)
+        key = start_map(home, "latest", settings)
+        map_job.work(home, get_run(home, "latest").folder / "maps" / "jobs" / key)
+    return key
+
+
+@pytest.fixture(scope="module")
+def places(trained_home: Home) -> str:
+    """One t-SNE map of the home of which tests get copies; removed when this file is done."""
+    key = compute(trained_home, TSNE)
+    yield key
+    map_job.stop(get_run(trained_home, "latest").folder / "maps" / "jobs" / key)
+
+
+@pytest.fixture
+def mapped(places: str, home: Home) -> Home:
+    """The home with the map in it."""
+    # The copy's run lies elsewhere: its map is asked for anew and found by its content.
+    assert compute(home, TSNE) == places
+    return home
+
+
+def button(app: AppTest, label: str) -> Any:
+    return next(button for button in app.button if label in button.label)
+
+
+def chart_data(app: AppTest) -> list[dict[str, Any]]:
+    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+
+
+def rows_of(trace: dict[str, Any]) -> list[int]:
+    """Row numbers as the browser gets them."""
+    sent = trace["customdata"]
+    return np.frombuffer(base64.b64decode(sent["bdata"]), sent["dtype"]).tolist()
+
+
+def drawn(app: AppTest, view: int = 2) -> set[int]:
+    return {row for trace in chart_data(app)[view]["data"] for row in rows_of(trace)}
+
+
+def pick(monkeypatch: pytest.MonkeyPatch, ids: list[str]) -> None:
+    monkeypatch.setattr(session, "picked_points", lambda key: ids)
+
+
+def test_without_a_student_the_launch_is_one_button_away(home: Home, open_page: Open) -> None:
+    bare = create_project(home, "bare", get_project(home, NAME).image_root)
+    app = open_page("alignment", project=bare.id)
+    assert "No finished training yet" in all_text(app)
+    app = button(app, "Train a student").click().run()
+    assert app.title[0].value == "Launch"
+
+
+def test_settings_are_chosen_first_and_a_process_computes_the_map(home: Home, open_page: Open) -> None:
+    app = open_page("alignment")
+    assert "Settings first, then the map" in all_text(app)
+    assert {"Neighbours", "Min dist"} <= {slider.label for slider in app.slider}
+    app = next(group for group in app.get("button_group") if group.label == "Method").set_value("tsne").run()
+    assert {slider.label: slider.value for slider in app.slider} == {"Perplexity": 30}
+    app = button(app, "Compute the map").click().run()
+    assert "the work goes on" in all_text(app)
+    assert button(app, "Stop")
+    deadline = time.monotonic() + 200
+    while list_maps(home, "latest")[0].job.state == "running" and time.monotonic() < deadline:
+        time.sleep(0.2)
+    app = app.run()
+    assert not app.exception
+    assert len(chart_data(app)) == 3
+    other_tab = open_page("alignment")  # what was computed is there for everybody, without another button
+    assert len(chart_data(other_tab)) == 3
+
+
+def test_a_map_can_be_stopped(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(map_job, "WORKER", SLEEPER)
+    app = button(open_page("alignment"), "Compute the map").click().run()
+    assert list_maps(home, "latest")[0].job.state == "running"
+    button(app, "Stop").click().run()
+    assert list_maps(home, "latest") == []
+
+
+def test_a_map_that_failed_says_why_and_can_be_forgotten(
+    home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(map_job, "WORKER", (sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"))
+
+    def ended() -> None:
+        for child in map_job._children:
+            child.wait(30)
+
+    start_map(home, "latest", TSNE)
+    ended()
+    app = open_page("alignment")
+    assert "Its process ended without a word" in all_text(app)
+    app = button(app, "Try again").click().run()
+    ended()
+    app = app.run()
+    app = button(app, "Forget it").click().run()
+    assert "Settings first, then the map" in all_text(app)
+
+
+def test_three_linked_views_with_figures_and_an_exact_statement(mapped: Home, open_page: Open) -> None:
+    app = open_page("alignment")
+    charts = chart_data(app)
+    assert len(charts) == 3
+    assert {trace["type"] for chart in charts for trace in chart["data"]} == {"scattergl"}
+    assert [trace["name"] for trace in charts[0]["data"]] == ["image", "description", "prototype"]
+    assert charts[1]["layout"]["xaxis"]["range"] == charts[2]["layout"]["xaxis"]["range"]
+    assert [metric.label for metric in app.metric] == ["Alignment", "Uniformity", "Modality gap", "Trustworthiness"]
+    splits = read_splits(mapped, get_project(mapped, NAME).id)
+    shots = sum(map(len, splits.shots(1, 2).values()))
+    assert f"On the map: all {shots} training shots, all " in all_text(app)
+    assert f"{len(splits.test)} sealed test images." in all_text(app)
+
+
+def test_what_was_picked_becomes_counts_pictures_a_table_and_files(
+    mapped: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = get_project(mapped, NAME)
+    texts = read_candidates(mapped, project.id)["description_id"].tolist()
+    shots = read_splits(mapped, project.id).shots(1, 2)["Forest"]
+    pick(monkeypatch, [*shots, *texts[:3]])
+    app = open_page("alignment")
+    of = len(drawn(app))
+    assert f"**5 / {of}** visible points picked" in all_text(app)
+    assert f"descriptions **3 / {len(texts)}**" in all_text(app)
+    table: pd.DataFrame = next(frame.value for frame in app.dataframe if "id" in frame.value.columns)
+    assert set(table["id"]) == {*shots, *texts[:3]}
+    names = {Path(path).name for path in table["path"] if path}
+    assert len(names) == 2
+    assert set(table.loc[table["kind"] == "image", "Student after says"]) <= {"forest", "residential", "sea lake"}
+    for chart in chart_data(app):
+        chosen = [rows_of(trace)[place] for trace in chart["data"] for place in trace["selectedpoints"]]
+        assert len(chosen) == 5
+    assert {found.proto.label for found in app.get("download_button")} == {"CSV", "JSON"}
+
+
+def test_what_is_filtered_out_is_neither_drawn_nor_counted_nor_picked(
+    mapped: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = read_candidates(mapped, get_project(mapped, NAME).id)
+    pick(monkeypatch, texts["description_id"].tolist())
+    app = open_page("alignment")
+    everything = drawn(app)
+    app = app.multiselect[0].set_value(["forest"]).run()
+    forest = int((texts["class_key"] == "Forest").sum())
+    assert len(drawn(app)) < len(everything)
+    assert f"**{forest} / {len(drawn(app))}** visible points picked" in all_text(app)
+    assert f"{len(texts) - forest} more picked points are hidden by the filters." in all_text(app)
+    app = next(group for group in app.get("button_group") if group.label == "Show").set_value(["image"]).run()
+    assert "visible points picked" not in all_text(app)
+    assert button(app, "Pick all").label == f"Pick all {len(drawn(app)):,} visible"
+
+
+@pytest.mark.parametrize("colour", ["part", "correct", "kept", "verdict", "writer", "kind"])
+def test_ways_of_colouring(colour: str, mapped: Home, open_page: Open) -> None:
+    texts = read_candidates(mapped, get_project(mapped, NAME).id)["description_id"].tolist()
+    record_verdict(mapped, NAME, texts[0], "accept")
+    app = open_page("alignment")
+    app = next(group for group in app.get("button_group") if group.label == "Colour by").set_value(colour).run()
+    expected = {
+        "part": {"training shot", "validation"},
+        "correct": {"right", "wrong"},
+        "kept": {"kept", "cut"},
+        "verdict": {"accepted", "undecided"},
+        "writer": {"tests"},
+        "kind": {"image", "description", "prototype"},
+    }
+    shown = set(app.multiselect[0].options)
+    assert shown <= expected[colour]
+    assert shown >= expected[colour] - {"wrong", "right", "cut"}
+    assert len(chart_data(app)) == 3
+
+
+def test_descriptions_go_to_the_review_and_images_to_the_labels(
+    mapped: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = get_project(mapped, NAME)
+    texts = read_candidates(mapped, project.id)["description_id"].tolist()[:3]
+    shots = read_splits(mapped, project.id).shots(1, 2)["Forest"]
+    pick(monkeypatch, [*shots, *texts])
+    app = button(open_page("alignment"), "Review 3 descriptions").click().run()
+    assert app.title[0].value == "Review"
+    assert sorted(app.session_state["_sent_to_review"]) == sorted(texts)
+    app = button(open_page("alignment"), "Relabel 2 images").click().run()
+    assert sorted(app.session_state["_sent_to_label"]) == sorted(shots)
+
+
+def test_the_sealed_test_set_is_behind_a_gate_and_every_look_is_counted(mapped: Home, open_page: Open) -> None:
+    key = compute(mapped, map_settings(method="tsne", parts=("train", "test")))  # a colleague's look
+    assert get_run(mapped, "latest").looks == 1
+    app = open_page("alignment")
+    assert len(chart_data(app)) == 3  # the newest map is not the one that is shown by itself
+    app = open_page("alignment", map=key)
+    assert "This map shows the sealed test set" in all_text(app)
+    assert not chart_data(app)
+    app = button(app, "Open it").click().run()
+    assert len(chart_data(app)) == 3
+    assert get_run(mapped, "latest").looks == 2
+    app.run()
+    assert get_run(mapped, "latest").looks == 2  # drawing the page again is no new look
+    assert len(drawn(app)) == 2 * len(CLASSES) + len(read_splits(mapped, get_project(mapped, NAME).id).test) + len(
+        read_candidates(mapped, get_project(mapped, NAME).id)
+    ) + len(CLASSES)
