@@ -105,7 +105,7 @@ def fitting(table: pd.DataFrame, filters: Filters) -> pd.DataFrame:
     if filters.weight_range != (0.0, 100.0):
         fits &= (100 * table["weight"]).between(*filters.weight_range).to_numpy()
     # The list needs few of the columns, and copying fifty thousand rows of all of them takes longer than sorting.
-    view: pd.DataFrame = table.loc[fits, _LISTED]
+    view = table[_LISTED][fits]
     for minus, quoted, word in re.findall(r'(-?)(?:"([^"]+)"|(\S+))', filters.words):
         holds = view["text"].str.contains(quoted or word, case=False, regex=False)
         view = view[~holds if minus else holds]
