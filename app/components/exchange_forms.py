@@ -168,5 +168,6 @@ def import_report(report: ImportReport) -> None:
         )
     if report.problems:
         shown = report.problems[:_SHOWN_PROBLEMS]
-        st.caption(f"{len(report.problems):,} could not be used; the first {len(shown):,} of them:")
+        some = f"; the first {len(shown):,} of them" if len(shown) < len(report.problems) else ""
+        st.caption(f"{len(report.problems):,} could not be used{some}:")
         st.dataframe(pd.DataFrame({"what is wrong": shown}), hide_index=True, alt="Entries that could not be used")
