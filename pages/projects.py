@@ -8,6 +8,7 @@ import streamlit as st
 from app import session, shell
 from app.components.guard import empty_state
 from app.components.project_forms import import_form, project_form
+from app.components.project_life import moved_images, project_life
 from avion_core.studio.classes import rename_class
 from avion_core.studio.projects import ProjectSummary, get_project, list_projects
 from avion_core.studio.training import list_runs
@@ -23,6 +24,7 @@ def page() -> None:
     chosen = session.project_id()
     project = get_project(home, chosen or projects[0].id)
     figures(project)
+    moved_images(project)
     next_step(project)
     classes, problems, other = st.tabs(["Classes", f"Problems found ({len(project.problems)})", "All projects"])
     with classes:
@@ -33,6 +35,7 @@ def page() -> None:
         all_projects(projects)
     import_form(project)
     project_form()
+    project_life(project)
 
 
 def welcome() -> None:
