@@ -1,7 +1,7 @@
 """A studio small enough for tests, with nothing faked but the towers' size: real images, real training, real processes.
 
-`python tests/tiny_studio.py --home H --run ID` is the detached worker, `python tests/tiny_studio.py queue ...` the queue,
-and `python tests/tiny_studio.py avion ...` the command line, with the tiny towers in the catalog's place.
+`python tests/tiny_studio.py --home H --run ID` is the detached worker, `python tests/tiny_studio.py queue ...` the
+queue, and `python tests/tiny_studio.py avion ...` the command line, with the tiny towers in the catalog's place.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from app.components.word_diff import word_diff
 
-sentences = st.lists(st.sampled_from("aerial view of a dense forest with roads".split()), max_size=12).map(" ".join)
+WORDS = ("aerial", "view", "of", "a", "dense", "forest", "with", "roads")
+sentences = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
 
 
 @given(sentences, sentences)

@@ -142,7 +142,8 @@ def test_long_texts_are_split_and_keep_their_parent(tmp_path: Path) -> None:
         (
             "a.txt",
             "river: blue",
-            "Descriptions cannot be read from this kind of file: a.txt. Give a file that ends in .jsonl, .csv, .json or .parquet.",
+            "Descriptions cannot be read from this kind of file: a.txt. "
+            "Give a file that ends in .jsonl, .csv, .json or .parquet.",
         ),
         ("a.jsonl", " \n", "The file of descriptions is empty: a.jsonl. Give a file with a text per class."),
         (
