@@ -116,15 +116,15 @@ def _write(
 ) -> None:
     """Insert rows in their order. `ids` grows by the numbers that the database gives them."""
     key = _own_key(table)
-    numbered = key is not None and key.type.python_type is int
+    number = key if key is not None and key.type.python_type is int else None
     in_use = tokens_in_use(session, table.c, (row["token"] for row in rows)) if "token" in table.columns else set()
     to_itself = [column.name for column, target in _references(table).items() if target == table.name]
     waiting: list[Row] = []
     old_ids: list[Any] = []
 
     def flush() -> None:
-        if waiting and numbered:
-            given = session.scalars(insert(table).returning(key, sort_by_parameter_order=True), waiting)
+        if waiting and number is not None:
+            given = session.scalars(insert(table).returning(number, sort_by_parameter_order=True), waiting)
             ids.update(zip([(table.name, old) for old in old_ids], given, strict=True))
         elif waiting:
             session.execute(insert(table), waiting)
@@ -138,8 +138,8 @@ def _write(
         fitted = _fitted(table, row, project_id, ids)
         if "token" in fitted:
             fitted["token"] = own_token(row["token"], project_id, in_use)
-        if numbered:
-            old_ids.append(fitted.pop(key.name))  # pyright: ignore[reportOptionalMemberAccess]
+        if number is not None:
+            old_ids.append(fitted.pop(number.name))
         waiting.append(fitted)
     flush()
 

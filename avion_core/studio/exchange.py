@@ -217,13 +217,16 @@ def _scores(home: Home, project: str, progress: Progress | None) -> tuple[dict[s
         return {}, str(error)
     except AvionError as error:
         return {}, str(error)
-    scored = table.set_index("description_id")[list(SCORES)].to_dict("index")
-    return {str(key): {name: _plain(value) for name, value in entry.items()} for key, entry in scored.items()}, ""
+    names = ["description_id", *SCORES]
+    found = zip(*(table[name] for name in names), strict=True)
+    return {str(key): dict(zip(SCORES, map(_plain, values), strict=True)) for key, *values in found}, ""
 
 
 def _plain(value: Any) -> Any:
     """A cell as JSON has it: lists as such, no NumPy types, null for what is no number."""
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Sequence):
         return [dict(entry) for entry in value]
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
