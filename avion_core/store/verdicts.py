@@ -265,8 +265,7 @@ def together(decisions: Sequence[Vote]) -> CurrentVerdict:
     if adjudicated:
         last = adjudicated[-1]
         on_this_text = [last]
-    counted = Counter(vote.verdict for vote in on_this_text)
-    accepts, rejects = counted["accept"], counted["reject"]
+    accepts, rejects = (sum(vote.verdict == word for vote in on_this_text) for word in ("accept", "reject"))
     return CurrentVerdict(
         verdict="accepted" if accepts > rejects else "rejected" if rejects > accepts else "undecided",
         text=last.text,
