@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from avion_core.studio.projects import ClassInfo
+
 CATEGORICAL = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8A63B0", "#7F8790")
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "triangle-down", "hexagon")
 
@@ -23,6 +25,12 @@ VERDICT_WORDS = {"accepted": "✓ accepted", "rejected": "✕ rejected", "undeci
 def colours(names: Sequence[str]) -> dict[str, str]:
     """A colour for each name, by its place in the sorted list: a class keeps its colour from page to page."""
     return {name: CATEGORICAL[place % len(CATEGORICAL)] for place, name in enumerate(sorted(set(names)))}
+
+
+def class_colours(classes: Sequence[ClassInfo]) -> dict[str, str]:
+    """Class key -> the colour on its card, or else the palette's."""
+    own = colours([entry.key for entry in classes])
+    return {entry.key: entry.colour or own[entry.key] for entry in classes}
 
 
 def symbols(names: Sequence[str]) -> dict[str, str]:

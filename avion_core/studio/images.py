@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,15 +81,15 @@ def image_table(home: Home, project: str, seed: int = 1) -> pd.DataFrame:
     for images in splits.shots(seed, splits.max_shots).values():
         part |= dict.fromkeys(images, "train")
         place |= {image: rank for rank, image in enumerate(images, start=1)}
-    unlabelled = manifest["label"] == ""
+    part |= dict.fromkeys(manifest.loc[manifest["label"] == "", "image_id"], "unlabelled")
     return pd.DataFrame(
         {
             "image_id": manifest["image_id"],
-            "path": [str(Path(row.image_root) / path) for path in manifest["path"]],
+            "path": f"{row.image_root}{os.sep}" + manifest["path"],
             "name": manifest["path"],
             "class_key": manifest["label"],
-            "part": manifest["image_id"].map(part).fillna("pool").mask(unlabelled, "unlabelled"),
-            "place": manifest["image_id"].map(place).fillna(0).astype(int),
+            "part": [part.get(image, "pool") for image in manifest["image_id"]],
+            "place": [place.get(image, 0) for image in manifest["image_id"]],
             "group": manifest["group"],
             "by_hand": manifest["image_id"].isin(now.given),
             "width": manifest["width"],
@@ -150,7 +151,8 @@ def _needed_recipe(samples: tuple[Path, ...]) -> tuple[RenderingRecipe | None, i
     bands = 0
     for sample in samples:
         try:
-            bands = bands or decode_image(sample, RenderingRecipe())[1]
+            found = decode_image(sample, RenderingRecipe())[1]
+            bands = bands or found
         except ImageError as error:
             if error.kind != "needs_recipe":
                 continue

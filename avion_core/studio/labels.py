@@ -14,7 +14,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
 from avion_core.studio.projects import write_splits
-from avion_core.studio.standing import standing
+from avion_core.studio.standing import known_images, standing
 
 
 def give_labels(
@@ -46,7 +46,7 @@ def give_labels(
         project_id = rows.find_project(session, project).id
         for key in sorted({key for key in labels.values() if key is not None}):
             class_card(session, project_id, key)
-        known = set(standing(home, session, project_id).manifest["image_id"])
+        known = set(known_images(home, project_id))
         if unknown := [image for image in labels if image not in known]:
             raise NotFoundError("the project has no such image", "Reload the page.", value=unknown[0])
         added = label_rows.add_labels(session, project_id, labels, reviewer=reviewer, batch=batch, guesses=guesses)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from threading import Lock
 
 import pandas as pd
@@ -15,6 +17,7 @@ from avion_core.store import projects as rows
 from avion_core.store.classes import successors
 from avion_core.store.home import Home
 from avion_core.store.labels import current_labels, newest_label
+from avion_core.store.tables import Project
 
 _KEPT = 8
 
@@ -28,7 +31,7 @@ class Standing:
 
     manifest: as the scan made it (see `data.scan`), `label` as it stands now. splits: the frozen draw under these
     labels. given: images that people labelled, in the order of labelling. revision: another one whenever images,
-    labels or the set of classes change.
+    their rendering, labels or the set of classes change.
     """
 
     manifest: pd.DataFrame
@@ -40,18 +43,24 @@ class Standing:
 def standing(home: Home, session: Session, project_id: str) -> Standing:
     """How the project stands; made anew only when files, labels or classes have changed."""
     folder = home.project_folder(project_id)
-    files = (folder / "manifest.parquet", folder / "splits.json")
-    stamps = tuple(file.stat().st_mtime_ns for file in files)
+    stamps = _stamps(folder)
     class_keys = tuple(rows.prompt_names(session, project_id))
     merged = successors(session, project_id)
-    key = (str(folder), stamps, newest_label(session, project_id), class_keys, tuple(merged.items()))
+    recipe = session.get_one(Project, project_id).recipe
+    key = (
+        str(folder),
+        stamps,
+        repr(recipe),
+        newest_label(session, project_id),
+        class_keys,
+        tuple(merged.items()),
+    )
     with _lock:
         if key in _known:
             _known.move_to_end(key)
             return _known[key]
     labels_given = current_labels(session, project_id)
-    manifest = pd.read_parquet(files[0])
-    drawn = Splits.from_json(files[1].read_text(encoding="utf-8"))
+    manifest, drawn = _frozen(folder, stamps)
     labels: dict[str, str] = dict(zip(manifest["image_id"], manifest["label"], strict=True))
     came_labelled = [image for image, label in labels.items() if label]
     labels |= {image: label or "" for image, label in labels_given.items() if image in labels}
@@ -72,3 +81,20 @@ def standing(home: Home, session: Session, project_id: str) -> Standing:
         while len(_known) > _KEPT:
             _known.popitem(last=False)
     return now
+
+
+def known_images(home: Home, project_id: str) -> pd.Series:
+    """Every image id of the project, by path; it takes no look at labels, so it is fast for every single one given."""
+    folder = home.project_folder(project_id)
+    return _frozen(folder, _stamps(folder))[0]["image_id"]
+
+
+def _stamps(folder: Path) -> tuple[int, ...]:
+    return tuple((folder / name).stat().st_mtime_ns for name in ("manifest.parquet", "splits.json"))
+
+
+@lru_cache(maxsize=_KEPT)
+def _frozen(folder: Path, _stamps: tuple[int, ...]) -> tuple[pd.DataFrame, Splits]:
+    """The files as the scan and the draw left them; a file that was replaced has another stamp."""
+    splits = Splits.from_json((folder / "splits.json").read_text(encoding="utf-8"))
+    return pd.read_parquet(folder / "manifest.parquet"), splits

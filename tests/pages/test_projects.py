@@ -63,8 +63,8 @@ def test_a_taken_prompt_name_is_refused_in_a_sentence(home: Home, open_page: Ope
 def test_a_project_is_created_from_a_folder(home: Home, open_page: Open) -> None:
     app = open_page()
     images = get_project(home, NAME).image_root
-    app.text_input[1].set_value("again")
-    app.text_input[2].set_value(str(images))
+    app.text_input(key="new_name").set_value("again")
+    app.text_input(key="new_folder").set_value(str(images)).run()
     settle(next(button for button in app.button if button.label == "Create the project").click().run())
     assert [project.name for project in list_projects(home)] == [NAME, "again"]
     assert app.sidebar.selectbox[0].value == get_project(home, "again").id
@@ -72,19 +72,52 @@ def test_a_project_is_created_from_a_folder(home: Home, open_page: Open) -> None
 
 def test_a_folder_that_is_not_there(home: Home, open_page: Open, tmp_path: Path) -> None:
     app = open_page()
-    app.text_input[1].set_value("lost")
-    app.text_input[2].set_value(str(tmp_path / "nowhere"))
-    settle(next(button for button in app.button if button.label == "Create the project").click().run())
+    app.text_input(key="new_name").set_value("lost")
+    app.text_input(key="new_folder").set_value(str(tmp_path / "nowhere")).run()
+    assert next(button for button in app.button if button.label == "Create the project").disabled
     assert len(app.error) == 1
     assert "nowhere" in f"{app.error[0].value}{app.error[0].proto}"
     assert [project.name for project in list_projects(home)] == [NAME]
+
+
+def test_a_flat_folder_becomes_a_project_without_labels(home: Home, open_page: Open) -> None:
+    app = open_page()
+    app.text_input(key="new_name").set_value("bare")
+    app.text_input(key="new_folder").set_value(str(get_project(home, NAME).image_root)).run()
+    assert f"{len(CLASSES) * IMAGES} pictures" in all_text(app)
+    app.toggle(key="new_class_folders").set_value(False).run()
+    settle(next(button for button in app.button if button.label == "Create the project").click().run())
+    project = get_project(home, "bare")
+    assert (project.labelled, project.classes) == (0, [])
+    assert "Name the classes" in all_text(app)
+
+
+def test_rasters_get_a_recipe_that_is_seen_before_anything_is_created(empty_home: Home, open_page: Open) -> None:
+    app = open_page()
+    app.text_input(key="new_name").set_value("rasters")
+    rasters = Path(__file__).parents[1] / "fixtures" / "geotiff"
+    app.text_input(key="new_folder").set_value(str(rasters)).run()
+    assert "One recipe renders them all" in all_text(app)
+    low = next(box for box in app.text_input if box.label == "Shown black")
+    assert float(low.value.split(",")[0]) > 0  # suggested
+    low.set_value("none").run()
+    assert "Shown black takes numbers with commas" in str(app.error[0].proto)
+    assert list_projects(empty_home) == []
+
+
+def test_a_data_set_that_is_another_one(home: Home, open_page: Open) -> None:
+    app = open_page()
+    app.segmented_control(key="new_source").set_value("Published data set").run()
+    app.selectbox(key="new_data_set").set_value("aid").run()
+    app.text_input(key="new_folder").set_value(str(get_project(home, NAME).image_root)).run()
+    assert "not those of AID" in app.warning[0].value
 
 
 def test_descriptions_are_imported_from_a_file(home: Home, open_page: Open, tmp_path: Path) -> None:
     file = tmp_path / "more.csv"
     file.write_text("class,text\nForest,Overhead view of a dark forest with one narrow clearing.\n", encoding="utf-8")
     app = open_page()
-    app.text_input[0].set_value(str(file))
+    app.text_input(key="import_file").set_value(str(file))
     settle(next(button for button in app.button if button.label == "Import").click().run())
     assert get_project(home, NAME).descriptions == len(CLASSES) * TEXTS + 1
 

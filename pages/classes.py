@@ -1,0 +1,64 @@
+"""Classes: a card for each, and renaming, adding, merging and dividing them, all of which can be undone."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import session, shell
+from app.components.class_card import card_form, class_list, merge_form, split_form
+from app.components.guard import empty_state
+from avion_core.studio.classes import add_class, class_changes, undo_change
+from avion_core.studio.projects import ProjectSummary
+from avion_core.studio.rights import CHANGE_PROJECTS
+
+
+def page() -> None:
+    project = shell.need_project()
+    if not project.classes:
+        with empty_state(
+            "category", "No class yet", "Name what your images can show: two classes or more. Labels come next."
+        ):
+            add_form(project)
+        return
+    listed, card = st.columns([6, 7], gap="medium")
+    with listed:
+        entry = class_list(project)
+        add_form(project)
+    with card:
+        card_form(project, entry)
+        merge, split = st.columns(2)
+        with merge:
+            merge_form(project, entry)
+        with split:
+            split_form(project, entry)
+    history(project)
+
+
+def add_form(project: ProjectSummary) -> None:
+    with st.form("add_class", border=False, clear_on_submit=True), st.container(horizontal=True):
+        name = st.text_input("New class", placeholder="solar farm", label_visibility="collapsed", width="stretch")
+        if st.form_submit_button("Add the class", icon=":material/add:"):
+            session.demand(CHANGE_PROJECTS)
+            key = add_class(session.home(), project.id, name, who=session.reviewer())
+            session.choose(session.CLASS, key)
+            session.say_after_rerun(f"{key} is added")
+            st.rerun()
+
+
+def history(project: ProjectSummary) -> None:
+    """What was changed, and the button that takes the newest change back."""
+    changes = class_changes(session.home(), project.id)
+    if not changes:
+        return
+    with st.expander(f"Changes ({len(changes)})", icon=":material/history:", expanded=not changes[0].undone):
+        for number, change in enumerate(changes):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                said = f"~~{change.sentence}~~ undone" if change.undone else change.sentence
+                st.markdown(f"{said} · {change.who} · {change.created_at:%Y-%m-%d %H:%M} UTC", width="stretch")
+                if change.undoable and st.button("Undo", icon=":material/undo:", key=f"undo_{number}"):
+                    session.demand(CHANGE_PROJECTS)
+                    session.say_after_rerun(undo_change(session.home(), project.id, who=session.reviewer()))
+                    st.rerun()
+
+
+page()

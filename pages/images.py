@@ -1,0 +1,133 @@
+"""Images: a gallery by class and part, and the recipe by which rasters become pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from app import session, shell
+from app.components.gallery import paged_gallery
+from app.components.guard import show_error
+from app.components.project_forms import draw_panel
+from app.components.recipe_form import recipe_form
+from avion_core.errors import AvionError
+from avion_core.studio.images import image_table, set_recipe
+from avion_core.studio.projects import ProjectSummary, read_splits
+from avion_core.studio.rights import CHANGE_PROJECTS, REVIEW, may
+
+_PARTS = {
+    "train": ("Training shots", "Runs may train on them: a K-shot run takes the first K of each class."),
+    "validation": ("Validation", "They choose settings, at most four a class. No run trains on them."),
+    "test": ("Test, sealed", "They decide nothing until the end; pictures are shown only on purpose."),
+    "pool": ("Pool", "Labelled, but past the most shots a run may take, or neighbours of held-out images."),
+    "unlabelled": ("Unlabelled", "They wait for a label."),
+}
+
+
+def page() -> None:
+    project = shell.need_project()
+    draw_panel(project)
+    gallery, recipe = st.tabs(["Gallery", "Rendering recipe"])
+    with gallery:
+        show_gallery(project)
+    with recipe:
+        recipe_panel(project)
+
+
+def show_gallery(project: ProjectSummary) -> None:
+    """The pictures of one class and part; only those of the shown page are decoded."""
+    names = {entry.key: entry.prompt_name for entry in project.classes}
+    figures = st.container(horizontal=True)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        session.forget_unknown("image_class", [session.ALL, *names])
+        chosen = st.selectbox(
+            "Class", [session.ALL, *names], format_func=lambda key: names.get(key, key), key="image_class",
+            bind="query-params", width=240,
+        )  # fmt: skip
+        part = st.selectbox(
+            "Part", [session.ALL, *_PARTS], format_func=lambda key: _PARTS[key][0] if key in _PARTS else key,
+            key="image_part", bind="query-params", width=200,
+        )  # fmt: skip
+        draws = sorted(read_splits(session.home(), project.id).train)
+        seed = st.selectbox("Draw", draws, help="Training and validation are drawn anew for each seed.", width=90)
+        words = st.text_input("File name contains", key="image_words", bind="query-params", width=200)
+    table = image_table(session.home(), project.id, seed)
+    of_class = table if chosen == session.ALL else table[table["class_key"] == chosen]
+    if words:
+        of_class = of_class[of_class["name"].str.contains(words, case=False, regex=False)]
+    counts = of_class["part"].value_counts()
+    with figures:
+        for key, (title, meaning) in _PARTS.items():
+            st.metric(title, f"{counts.get(key, 0):,}", border=True, help=meaning)
+    view = of_class if part == session.ALL else of_class[of_class["part"] == part]
+    view = view[unsealed(view)].sort_values(
+        ["class_key", "part", "place"], kind="stable", key=lambda column: column.replace(list(_PARTS), range(5))
+    )
+    if view.empty:
+        st.markdown(":material/image_not_supported: No picture of this class and part.")
+        return
+    captions = [
+        caption(row, names) for row in view[["name", "class_key", "part", "place", "by_hand"]].to_dict("records")
+    ]
+    paged_gallery(view["path"].tolist(), captions, project.recipe, key=f"images_{chosen}_{part}_{seed}_{words}")
+    send_to_label(view["image_id"].tolist())
+
+
+def unsealed(view: pd.DataFrame) -> pd.Series:
+    """Which rows may be shown: all, once somebody asks for the test set's pictures, and all but those until then."""
+    tested = view["part"] == "test"
+    if not tested.any():
+        return ~tested
+    asked = st.toggle(
+        f"Show the {tested.sum():,} sealed test images too",
+        help="To mend a label, say. Whoever chooses texts or settings by looking at them measures nothing in the end.",
+    )
+    return ~tested | asked
+
+
+def caption(row: dict[str, object], names: dict[str, str]) -> str:
+    shot = f"shot {row['place']}" if row["place"] else _PARTS[str(row["part"])][0].lower()
+    name = names.get(str(row["class_key"]))
+    said = f"{name} · {shot}" if name else shot
+    return f"{said} · by hand" if row["by_hand"] and name else said
+
+
+def send_to_label(images: list[str]) -> None:
+    """Take what is shown to the label page."""
+    if may(session.role(), REVIEW) and st.button(
+        f"Label these {len(images):,} images anew", icon=":material/label:", help="They keep their parts."
+    ):
+        session.send_to_label(images)
+        st.switch_page(shell.page_path("label"))
+
+
+def recipe_panel(project: ProjectSummary) -> None:
+    """How rasters of more than 8 bits or three bands become pictures, on pictures of the project."""
+    table = image_table(session.home(), project.id)
+    shown = table[table["part"] != "test"]
+    st.markdown(
+        "The models see every picture through one recipe. 8-bit grey and RGB files need none; others need bands "
+        f"and a fixed stretch. The files here have {', '.join(map(str, sorted(table['bands'].unique())))} bands."
+    )
+    samples = [Path(path) for path in shown["path"].iloc[:: max(1, len(shown) // 8)][:8]]
+    try:
+        recipe = recipe_form(f"recipe_{project.id}", project.recipe, samples)
+    except AvionError as error:
+        show_error(error)
+        return
+    if recipe == project.recipe:
+        st.caption("This is the recipe in force.")
+        return
+    st.caption(
+        "Another recipe means other pictures: the teacher's features are computed anew, finished runs keep theirs."
+    )
+    if st.button("Use this recipe", icon=":material/check:", type="primary"):
+        session.demand(CHANGE_PROJECTS)
+        set_recipe(session.home(), project.id, recipe, who=session.reviewer())
+        session.say_after_rerun("The recipe is in force")
+        st.rerun()
+
+
+page()

@@ -1,0 +1,186 @@
+"""Label, images and classes: what a person sees and does, from a project without labels on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.components.label_grid import PRESSES
+from avion_core.studio.classes import add_class, class_changes
+from avion_core.studio.descriptions import import_descriptions
+from avion_core.studio.home import Home
+from avion_core.studio.images import image_table
+from avion_core.studio.labels import give_labels, unlabelled
+from avion_core.studio.projects import ProjectSummary, create_project, get_project, read_manifest, read_splits
+from tests.app.tiny_home import CLASSES, DEFAULTS, IMAGES, NAME
+from tests.pages.conftest import Open, all_text, settle
+
+
+@pytest.fixture
+def bare(home: Home) -> ProjectSummary:
+    """The pictures of the tiny project, without labels and classes."""
+    images = get_project(home, NAME).image_root
+    return create_project(
+        home, "bare", images, class_folders=False, teacher="demo-teacher", student="demo-student", defaults=DEFAULTS
+    )
+
+
+@pytest.fixture
+def named(home: Home, bare: ProjectSummary) -> ProjectSummary:
+    for name in CLASSES:
+        add_class(home, bare.id, name)
+    return get_project(home, bare.id)
+
+
+def press(app: AppTest, *entries: dict[str, Any]) -> AppTest:
+    """The browser's queue arrives."""
+    queue = [{"seq": place, "token": f"t-{place}", **entry} for place, entry in enumerate(entries, start=1)]
+    app.session_state["label_grid"] = {"queue": queue}
+    return settle(app.run())
+
+
+def click(app: AppTest, label: str) -> AppTest:
+    return settle(next(button for button in app.button if button.label == label).click().run())
+
+
+def test_without_classes_the_label_page_leads_to_them(home: Home, bare: ProjectSummary, open_page: Open) -> None:
+    app = open_page("label", project=bare.id)
+    assert "No class yet" in all_text(app)
+    assert any(button.label == "Add classes" for button in app.button)
+
+
+@pytest.mark.parametrize("name", ["review", "decisions"])
+def test_later_pages_say_what_lacks(home: Home, named: ProjectSummary, open_page: Open, name: str) -> None:
+    texts = home.path / "texts.json"
+    texts.write_text('{"Forest": ["Aerial view of a forest."], "SeaLake": ["Aerial view of water."]}')
+    import_descriptions(home, named.id, texts)
+    app = open_page(name, project=named.id)
+    assert "Labels are missing" in all_text(app)
+    assert any(button.label == "Label images" for button in app.button)
+
+
+def test_labels_come_from_the_grid_once_and_can_be_undone(home: Home, named: ProjectSummary, open_page: Open) -> None:
+    app = open_page("label", project=named.id)
+    assert "by the class names alone" in all_text(app)
+    desk = app.session_state["_label_desk"]
+    first, second, third, fourth = desk.order[:4]
+    assert set(desk.order) == set(unlabelled(home, named.id))
+    entries = [
+        {"action": "label", "labels": {first: "Forest"}},
+        {"action": "go", "id": third},
+        {"action": "label", "labels": {third: "SeaLake", fourth: "SeaLake"}},
+    ]
+    press(app, *entries)
+    press(app, *entries)  # the browser sends its whole queue until it is acknowledged
+    labels = read_manifest(home, named.id).set_index("image_id")["label"]
+    assert [labels[image] for image in (first, second, third, fourth)] == ["Forest", "", "SeaLake", "SeaLake"]
+    assert app.session_state["_label_desk"].order == desk.order  # labelling moves nothing
+    assert app.session_state["_label_desk"].cursor == desk.order[4]
+    press(app, *entries, {"action": "undo"})
+    assert app.session_state["_label_desk"].cursor == third
+    assert sum(read_manifest(home, named.id)["label"] != "") == 1
+    click(app, "Guess and order anew")
+    assert set(app.session_state["_label_desk"].order) == set(unlabelled(home, named.id))
+
+
+def test_sure_guesses_are_confirmed_with_their_number(home: Home, named: ProjectSummary, open_page: Open) -> None:
+    app = open_page("label", project=named.id)
+    app.slider(key="label_sure").set_value(0.5).run()
+    (button,) = (button for button in app.button if button.label.startswith("Give "))
+    count = int(button.label.split()[1])
+    settle(button.click().run())
+    assert get_project(home, named.id).labelled == count > 0
+    press(app, {"action": "undo"})
+    assert get_project(home, named.id).labelled == 0
+
+
+def test_test_images_are_drawn_when_labels_suffice(home: Home, named: ProjectSummary, open_page: Open) -> None:
+    app = open_page("label", project=named.id)
+    assert "lacking: forest, residential, sea or lake" in all_text(app)
+    table = image_table(home, named.id)
+    give_labels(home, named.id, dict(zip(table["image_id"], table["name"].str.split("/").str[0], strict=True)))
+    app = open_page("images", project=named.id)
+    click(app, "Draw and seal")
+    project = get_project(home, named.id)
+    assert project.drawn
+    assert [entry.test for entry in project.classes] == [IMAGES // 2] * 3
+    app = open_page("label", project=named.id)
+    assert "Every image has a label" in all_text(app)
+
+
+def test_what_another_page_sends_is_labelled_anew(home: Home, open_page: Open) -> None:
+    app = open_page("images")
+    project = get_project(home, NAME)
+    assert {metric.label: metric.value for metric in app.metric}["Test, sealed"] == str(len(CLASSES) * IMAGES // 2)
+    app.selectbox(key="image_class").set_value("Forest").run()
+    captions = [caption.value for caption in app.caption if caption.value.startswith("forest · ")]
+    assert len(captions) == IMAGES // 2  # the sealed half is a count
+    click(app, f"Label these {IMAGES // 2} images anew")
+    app.switch_page("../pages/label.py")
+    settle(app.run())
+    desk = app.session_state["_label_desk"]
+    held = set(read_splits(home, project.id).validation[1]["Forest"])
+    assert held <= set(desk.order)
+    press(app, {"action": "label", "labels": {desk.order[0]: "SeaLake"}})
+    assert "1 of 6" in all_text(app)
+    assert read_manifest(home, project.id).set_index("image_id").at[desk.order[0], "label"] == "SeaLake"
+    click(app, "Back to the unlabelled images")
+    assert "Every image has a label" in all_text(app)
+
+
+def test_the_sealed_pictures_are_shown_on_purpose(home: Home, open_page: Open) -> None:
+    app = open_page("images")
+    app.selectbox(key="image_part").set_value("test").run()
+    assert "No picture of this class and part" in all_text(app)
+    app.toggle[0].set_value(True).run()
+    assert "residential · test, sealed" in all_text(app)
+
+
+def test_another_recipe_is_seen_and_then_in_force(home: Home, open_page: Open) -> None:
+    app = open_page("images")
+    project = get_project(home, NAME)
+    assert "This is the recipe in force." in all_text(app)
+    next(box for box in app.text_input if box.label == "Bands").set_value("3, 2, 1").run()
+    click(app, "Use this recipe")
+    changed = get_project(home, NAME)
+    assert changed.recipe.bands == (3, 2, 1)
+    assert changed.revision != project.revision
+    next(box for box in app.text_input if box.label == "Bands").set_value("3, 2").run()
+    assert "Name one band" in app.error[0].value
+
+
+def test_a_card_is_edited(home: Home, open_page: Open) -> None:
+    app = open_page("classes")
+    fields = {box.label: box for box in [*app.text_input, *app.text_area]}
+    fields["Name in prompts"].set_value("evergreen forest")
+    fields["Code"].set_value("3.1.2")
+    fields["Definition"].set_value("Closed canopy of needle-leaved trees.")
+    click(app, "Save the card")
+    card = get_project(home, NAME).classes[0]
+    assert (card.prompt_name, card.code) == ("evergreen forest", "3.1.2")
+    assert card.definition.startswith("Closed canopy")
+    assert card.colour == ""  # nobody chose one
+    assert "forest was renamed to evergreen forest." in all_text(app)
+    click(app, "Undo")
+    assert get_project(home, NAME).classes[0].prompt_name == "forest"
+
+
+def test_classes_are_added_merged_and_divided(home: Home, open_page: Open) -> None:
+    app = open_page("classes")
+    next(box for box in app.text_input if box.label == "New class").set_value("solar farm")
+    click(app, "Add the class")
+    assert app.query_params["class_card"] == "solar farm"
+    app.selectbox(key="class_card_selector").set_value("Forest").run()
+    click(app, "Merge forest into residential")
+    assert [entry.key for entry in get_project(home, NAME).classes] == ["Residential", "SeaLake", "solar farm"]
+    app.text_input(key="split_Residential").set_value("dense forest").run()
+    click(app, "Divide, then sort its images")
+    assert len(class_changes(home, NAME)) == 3
+    assert len(app.session_state["_sent_to_label"]) == 2 * IMAGES
+
+
+def test_every_key_has_one_meaning() -> None:
+    assert len(set(PRESSES)) == len(PRESSES) == 32
+    assert not set(PRESSES) & set("asuh")
