@@ -41,7 +41,7 @@ def need_desk(project: ProjectSummary, images: Sequence[str], *, sent: bool, gue
         except AvionError as error:
             show_error(error)
         else:
-            guesses = {row["image_id"]: row for row in found.table.to_dict("records")}
+            guesses = {row["image_id"]: row for row in _records(found.table)}
             sentence = found.sentence
     order = list(images) if sent or not guesses else list(guesses)
     desk = LabelDesk(signature, order, guesses=guesses, sentence=sentence, again=before.again + 1 if before else 0)
@@ -68,9 +68,7 @@ def take_waiting(project: ProjectSummary) -> None:
         desk.taken = entry["seq"]
 
 
-def give(
-    project: ProjectSummary, desk: LabelDesk, labels: dict[str, str | None], batch: str | None = None
-) -> None:
+def give(project: ProjectSummary, desk: LabelDesk, labels: dict[str, str | None], batch: str | None = None) -> None:
     """Label images of the desk; what the teacher had guessed is kept beside."""
     guesses = {image: desk.guesses[image]["guess"] for image in labels if image in desk.guesses}
     give_labels(session.home(), project.id, labels, reviewer=session.reviewer(), guesses=guesses, batch=batch)
@@ -95,7 +93,7 @@ def tiles(project: ProjectSummary, desk: LabelDesk, table: pd.DataFrame) -> list
             place=place,
             done=row["image_id"] in desk.done,
         )
-        for place, row in enumerate(table.loc[near].to_dict("records"), first)
+        for place, row in enumerate(_records(table.loc[near]), first)
     ]
 
 
@@ -106,3 +104,7 @@ def sure_guesses(desk: LabelDesk, least: float) -> dict[str, str | None]:
         for image, row in desk.guesses.items()
         if image not in desk.done and row["probability"] >= least
     }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -43,7 +44,7 @@ def show_gallery(project: ProjectSummary) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         session.forget_unknown("image_class", [session.ALL, *names])
         chosen = st.selectbox(
-            "Class", [session.ALL, *names], format_func=lambda key: names.get(key, key), key="image_class",
+            "Class", [session.ALL, *names], format_func=lambda key: names.get(key, str(key)), key="image_class",
             bind="query-params", width=240,
         )  # fmt: skip
         part = st.selectbox(
@@ -87,7 +88,7 @@ def unsealed(view: pd.DataFrame) -> pd.Series:
     return ~tested | asked
 
 
-def caption(row: dict[str, object], names: dict[str, str]) -> str:
+def caption(row: Mapping[Hashable, object], names: dict[str, str]) -> str:
     shot = f"shot {row['place']}" if row["place"] else _PARTS[str(row["part"])][0].lower()
     name = names.get(str(row["class_key"]))
     said = f"{name} · {shot}" if name else shot

@@ -56,7 +56,7 @@ def page() -> None:
         label_grid(desk, tiles(project, desk, table), project.classes)
     with focus:
         if desk.cursor:
-            focused(project, desk, table.loc[desk.cursor])
+            focused(project, desk, table.loc[[desk.cursor]].iloc[0])
         many(project, desk)
         st.button(
             "Guess and order anew",

@@ -8,7 +8,7 @@ import streamlit as st
 from app import palette, session, shell
 from app.components.guard import plain
 from avion_core.studio.candidates import read_candidates
-from avion_core.studio.classes import CARD_FIELDS, edit_card, merge_classes, rename_class, split_class
+from avion_core.studio.classes import edit_card, merge_classes, rename_class, split_class
 from avion_core.studio.images import image_table
 from avion_core.studio.projects import ClassInfo, ProjectSummary
 from avion_core.studio.rights import CHANGE_PROJECTS
@@ -76,7 +76,7 @@ def card_form(project: ProjectSummary, entry: ClassInfo) -> None:
             fields["parent"] = _field("Part of", "parent", entry)
             picked = st.color_picker("Colour", colour, help="On maps and charts, the same on every page.")
         for title, key in (("Definition", "definition"), ("Includes", "includes"), ("Excludes", "excludes")):
-            fields[key] = st.text_area(title, getattr(entry, key), height=68, help=_HELP[key])
+            fields[key] = str(st.text_area(title, getattr(entry, key), height=68, help=_HELP[key]))
         with st.container(horizontal=True, vertical_alignment="center"):
             saved = st.form_submit_button("Save the card", icon=":material/save:", type="primary")
             st.caption(
@@ -89,15 +89,14 @@ def card_form(project: ProjectSummary, entry: ClassInfo) -> None:
     if picked.lower() != colour.lower():
         fields["colour"] = picked
     who = session.reviewer()
-    assert fields.keys() <= set(CARD_FIELDS)
+    rename_class(session.home(), project.id, entry.key, name, who=who)  # first, since it may be refused
     edit_card(session.home(), project.id, entry.key, fields, who=who)
-    rename_class(session.home(), project.id, entry.key, name, who=who)
     session.say_after_rerun(f"The card of {name} is saved")
     st.rerun()
 
 
 def _field(title: str, key: str, entry: ClassInfo) -> str:
-    return st.text_input(title, getattr(entry, key), max_chars=120, help=_HELP[key])
+    return str(st.text_input(title, getattr(entry, key), max_chars=120, help=_HELP[key]))
 
 
 def merge_form(project: ProjectSummary, entry: ClassInfo) -> None:

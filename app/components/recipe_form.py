@@ -28,7 +28,7 @@ def recipe_form(key: str, recipe: RenderingRecipe, samples: Sequence[Path]) -> R
             "Holes in grey", 0, 255, recipe.nodata_colour, key=f"{key}_grey", width=130, help="0 black, 255 white"
         )
     chosen = RenderingRecipe(
-        bands=bands and tuple(map(int, bands)),
+        bands=tuple(map(int, bands)) if bands else None,
         low=low,
         high=high,
         nodata=nodata[0] if nodata else None,
