@@ -141,7 +141,7 @@ def show_runs(runs: Sequence[str]) -> None:
 
 def take_picked_runs(table: str, runs: Sequence[str]) -> None:
     """Callback of the table of runs: what is ticked is shown; runs that were shown before stay in front."""
-    rows = (st.session_state[table].get("selection") or {}).get("rows") or []
+    rows: list[int] = (st.session_state[table].get("selection") or {}).get("rows") or []
     before = [asked(RUN), *asked(BESIDE).split(",")]
     picked: list[str] = [runs[row] for row in rows if row < len(runs)]
     ticked = sorted(picked, key=lambda run: run not in before)
