@@ -29,8 +29,8 @@ def colours(names: Sequence[str]) -> dict[str, str]:
 
 def class_colours(classes: Sequence[ClassInfo]) -> dict[str, str]:
     """Class key -> the colour on its card, or else the palette's."""
-    own = colours([entry.key for entry in classes])
-    return {entry.key: entry.colour or own[entry.key] for entry in classes}
+    own = colours([entry.prompt_name for entry in classes])
+    return {entry.key: entry.colour or own[entry.prompt_name] for entry in classes}
 
 
 def symbols(names: Sequence[str]) -> dict[str, str]:

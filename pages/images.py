@@ -16,7 +16,7 @@ from app.components.recipe_form import recipe_form
 from avion_core.errors import AvionError
 from avion_core.studio.images import image_table, set_recipe
 from avion_core.studio.projects import ProjectSummary, read_splits
-from avion_core.studio.rights import CHANGE_PROJECTS, REVIEW, may
+from avion_core.studio.rights import CHANGE_PROJECTS, REVIEW, UNSEAL
 
 _PARTS = {
     "train": ("Training shots", "Runs may train on them: a K-shot run takes the first K of each class."),
@@ -79,7 +79,7 @@ def show_gallery(project: ProjectSummary) -> None:
 def unsealed(view: pd.DataFrame) -> pd.Series:
     """Which rows may be shown: all, once somebody asks for the test set's pictures, and all but those until then."""
     tested = view["part"] == "test"
-    if not tested.any():
+    if not tested.any() or not session.may(UNSEAL):
         return ~tested
     asked = st.toggle(
         f"Show the {tested.sum():,} sealed test images too",
@@ -97,7 +97,7 @@ def caption(row: Mapping[Hashable, object], names: dict[str, str]) -> str:
 
 def send_to_label(images: list[str]) -> None:
     """Take what is shown to the label page."""
-    if may(session.role(), REVIEW) and st.button(
+    if session.may(REVIEW) and st.button(
         f"Label these {len(images):,} images anew", icon=":material/label:", help="They keep their parts."
     ):
         session.send_to_label(images)

@@ -11,7 +11,7 @@ from avion_core.studio.candidates import read_candidates
 from avion_core.studio.classes import edit_card, merge_classes, rename_class, split_class
 from avion_core.studio.images import image_table
 from avion_core.studio.projects import ClassInfo, ProjectSummary
-from avion_core.studio.rights import CHANGE_PROJECTS
+from avion_core.studio.rights import CHANGE_PROJECTS, UNSEAL
 
 _HELP = {
     "local_name": "In the language of the people who work with it.",
@@ -129,7 +129,7 @@ def split_form(project: ProjectSummary, entry: ClassInfo) -> None:
                 key=f"split_texts_{entry.key}", alt="Descriptions of the class",
             )  # fmt: skip
             rows = event["selection"]["rows"]
-        tested = st.toggle(
+        tested = session.may(UNSEAL) and st.toggle(
             f"Sort its {entry.test:,} test images too", value=True, help="Else they all keep the old label."
         )
         if st.button("Divide, then sort its images", type="primary", disabled=not name.strip()):

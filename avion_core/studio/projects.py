@@ -233,8 +233,6 @@ def read_splits(home: Home, project_id: str) -> Splits:
 def _summary(home: Home, session: Session, project: Project) -> ProjectSummary:
     problems = (home.project_folder(project.id) / "problems.json").read_text(encoding="utf-8")
     now = standing(home, session, project.id)
-    counts = Counter(now.manifest["label"])
-    tested = Counter(now.manifest.loc[now.manifest["image_id"].isin(now.splits.test), "label"])
     seed, most = min(now.splits.train), now.splits.max_shots
     return ProjectSummary(
         id=project.id,
@@ -246,15 +244,15 @@ def _summary(home: Home, session: Session, project: Project) -> ProjectSummary:
         student=project.student,
         defaults=project.defaults,
         images=len(now.manifest),
-        labelled=len(now.manifest) - counts[""],
+        labelled=len(now.manifest) - now.counts[""],
         classes=[
             ClassInfo(
                 key=card.class_key,
                 prompt_name=card.prompt_name,
-                count=counts[card.class_key],
+                count=now.counts[card.class_key],
                 train=min(most, len(now.splits.train[seed][card.class_key])),
                 validation=min(VALIDATION_IMAGES, len(now.splits.validation[seed][card.class_key])),
-                test=tested[card.class_key],
+                test=now.tested[card.class_key],
                 local_name=card.local_name,
                 code=card.code,
                 definition=card.definition,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -30,13 +30,16 @@ class Standing:
     """Images, labels and splits of one moment; shared between callers, so copy before changing.
 
     manifest: as the scan made it (see `data.scan`), `label` as it stands now. splits: the frozen draw under these
-    labels. given: images that people labelled, in the order of labelling. revision: another one whenever images,
-    their rendering, labels or the set of classes change.
+    labels. given: images that people labelled, in the order of labelling. counts: images of each class, of "" the
+    unlabelled ones; tested: those of them in the test set. revision: another one whenever images, their rendering,
+    labels or the set of classes change.
     """
 
     manifest: pd.DataFrame
     splits: Splits
     given: tuple[str, ...]
+    counts: Counter[str]
+    tested: Counter[str]
     revision: str
 
 
@@ -74,6 +77,8 @@ def standing(home: Home, session: Session, project_id: str) -> Standing:
         manifest=manifest,
         splits=drawn.relabelled(labels, [image for image in teaching if image not in held_out], groups, class_keys),
         given=tuple(labels_given),
+        counts=Counter(labels.values()),
+        tested=Counter(labels[image] for image in drawn.test if labels[image]),
         revision=hashlib.sha256(repr(key).encode()).hexdigest()[:16],
     )
     with _lock:
