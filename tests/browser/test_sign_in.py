@@ -55,7 +55,7 @@ def test_invite_account_refresh_sign_out_gate(chromium: WebDriver, shared: tuple
     page.click("Sign out")
     page.until(lambda: "this browser is not signed in" in page.text(), "the gate inside the app")
     assert "Ben" not in page.text()
-    chromium.find_element(By.LINK_TEXT, "Sign in").click()
+    page.until(lambda: chromium.find_elements(By.LINK_TEXT, "Sign in"), "the way back in")[0].click()
     page.until(lambda: "Sign in to go on." in page.text(), "the form")
 
     fill(name="ben", password="a wrong guess")
