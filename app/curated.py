@@ -152,7 +152,7 @@ def seen(
         mine: description -> one's own verdict (see `my_verdicts`).
     """
     table, worth = curation.table, count_worth()
-    own = table["description_id"].map(mine).fillna("")
+    own = table["description_id"].map(mine).astype(object).fillna("")
     table = table.assign(
         mine=own,
         judged=own.isin(["accepted", "rejected", "skipped"]),

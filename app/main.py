@@ -66,6 +66,8 @@ _PAGES = {
 def main() -> None:
     st.set_page_config(page_title="AVION Studio", page_icon=str(_ICON), layout="wide")
     st.logo(str(_LOGO), size="large")
+    # Keys of writers may stand in Streamlit's secrets.toml: reading it puts them into the environment.
+    st.secrets.load_if_toml_exists()
     with guard():
         person = visitor.person()
         page = _navigation(visible=person is not None)

@@ -28,8 +28,10 @@ def generation_figures(view: GenerationView) -> None:
     colour, icon = STATES[state]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(state, icon=f":material/{icon}:", color=colour)
+        served = ", ".join(model for model in view.served if model != view.settings.model)
+        answered = f" (answered: {plain(served)})" if served else ""
         since = f"{view.created_at:%Y-%m-%d %H:%M} UTC"
-        st.markdown(f"**{plain(view.settings.model)}** · {view.prompt_version} · {plain(view.who)} · {since}")
+        st.markdown(f"**{plain(view.settings.model)}**{answered} · {view.prompt_version} · {plain(view.who)} · {since}")
     if view.error:
         st.error(plain(view.error), title=f"It {view.state}", icon=":material/error:")
     share = view.classes_done / view.classes if view.classes else 1.0

@@ -86,6 +86,8 @@ class GenerationView:
     id: str
     state: str
     settings: WritingSettings
+    served: tuple[str, ...]
+    """Models that the service says answered; they may differ from the one asked."""
     prompt_version: str
     who: str
     created_at: datetime
@@ -331,6 +333,7 @@ def _view(row: Generation, replies: list[Reply]) -> GenerationView:
         id=row.id,
         state=row.state,
         settings=WritingSettings.model_validate(row.settings),
+        served=tuple(dict.fromkeys(reply.model for reply in replies if reply.model)),
         prompt_version=row.prompt_version,
         who=row.who,
         created_at=row.created_at,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.remote.webelement import WebElement
@@ -41,7 +41,7 @@ class Page:
             try:
                 if seen := see():
                     return seen
-            except StaleElementReferenceException:
+            except (NoSuchElementException, StaleElementReferenceException):  # between two pages, or drawn anew
                 pass
             time.sleep(0.1)
         raise AssertionError(f"waited {PATIENCE} s for {what}; the page reads:\n{self.text()[:3000]}")

@@ -36,6 +36,7 @@ def test_everything_about_a_reply_is_kept(home, project):
         view = have_written(home, server, model="some-model", price_in=1.0, price_out=10.0)
     assert (view.state, view.written, view.classes_done) == ("finished", 12, 3)
     assert view.cost == pytest.approx(3 * (400 + 1200) / 1e6)
+    assert view.served == ("some-model-served",)
     with reading(home.engine) as session:
         replies = session.query(Reply).all()
         descriptions = session.query(Description).all()

@@ -24,7 +24,7 @@ class WritingSettings(Stage):
     writer: WriterName = "gemini"
     """Who writes: Gemini, any server that speaks OpenAI's protocol (Ollama, vLLM, LM Studio, ...), or a file."""
     model: str = ""
-    """The model asked; for Gemini, empty takes the current default."""
+    """The model asked; for Gemini, empty takes the current default (gemini-2.5-flash, the paper's, ends in 2026)."""
     base_url: str = ""
     """Address of an OpenAI-compatible server, up to /v1; empty for the provider's own."""
     file: str = ""
