@@ -90,6 +90,11 @@ def make_order(entry: dict[str, Any], wanted: int, known: tuple[str, ...]) -> Or
     return Order(ClassCard(**entry["card"]), wanted, known, tuple(entry["distinguish_from"]), pictures)
 
 
+def key_of(writer: str) -> str:
+    """A writer's key in the environment; "" where none is set."""
+    return next((os.environ[name] for name in KEYS[writer] if os.environ.get(name)), "")
+
+
 def open_writer(settings: WritingSettings, class_names: dict[str, str]) -> Writer:
     """The writer that settings name, with its key from the environment.
 
@@ -101,8 +106,7 @@ def open_writer(settings: WritingSettings, class_names: dict[str, str]) -> Write
         if not settings.file:
             raise DescriptionError("the writer file needs a file", "Name it with --file.", value=settings.file)
         return FileWriter(Path(settings.file).expanduser(), class_names)
-    names = KEYS[settings.writer]
-    key = next((os.environ[name] for name in names if os.environ.get(name)), "")
+    names, key = KEYS[settings.writer], key_of(settings.writer)
     timeout, base_url = settings.timeout_seconds, settings.base_url or None
     if settings.writer == "gemini":
         from avion_core.descriptions.writers.gemini import DEFAULT_MODEL, GeminiWriter

@@ -21,7 +21,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.leases import end_unheard, note_process, silent_since
 from avion_core.store.runs import find_run, list_runs
-from avion_core.store.tables import Run
+from avion_core.store.tables import Generation, Run
 
 WORKER: Sequence[str] = (sys.executable, "-m", "avion_core.jobs.worker")
 _KILL_SECONDS = 10.0
@@ -102,15 +102,15 @@ def end_process(process: ProcessId) -> None:
         psutil.wait_procs([living], timeout=_KILL_SECONDS)
 
 
-def process_of(run: Run) -> ProcessId | None:
-    """The process that works on a run or last did; None before the first."""
+def process_of(run: Run | Generation) -> ProcessId | None:
+    """The process that works on a run or generation or last did; None before the first."""
     if run.host is None or run.pid is None or run.process_started is None:
         return None
     return ProcessId(run.host, run.pid, run.process_started)
 
 
-def is_alive(run: Run) -> bool | None:
-    """Whether the run's very process does work on this machine; None where that cannot be told from here."""
+def is_alive(run: Run | Generation) -> bool | None:
+    """Whether that very process does work on this machine; None where that cannot be told from here."""
     process = process_of(run)
     if process is None or process.host != this_process().host:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import threading
 from collections.abc import Iterator
@@ -31,7 +30,7 @@ from avion_core.errors import AvionError, ConfigError, NotFoundError
 from avion_core.jobs import describing
 from avion_core.jobs.describing import Listener
 from avion_core.jobs.heartbeat import LOST_AFTER_SECONDS
-from avion_core.jobs.process import ProcessId, find_living, this_process
+from avion_core.jobs.local import is_alive, process_of
 from avion_core.store import generations as rows
 from avion_core.store import journal, leases
 from avion_core.store.database import reading, writing
@@ -145,7 +144,7 @@ def keep_prompt(home: Home, name: str, text: str) -> PromptFile:
 
 def keys_present() -> dict[str, bool]:
     """Writer -> whether its key is in the environment (which one it is stays there)."""
-    return {writer: any(os.environ.get(name) for name in names) for writer, names in KEYS.items()}
+    return {writer: bool(describing.key_of(writer)) for writer in KEYS}
 
 
 def preview(home: Home, project: str, settings: WritingSettings, class_key: str) -> Prompt:
@@ -347,10 +346,9 @@ def _view(row: Generation, replies: list[Reply]) -> GenerationView:
 
 def _gone(row: Generation) -> str:
     """Why a generation's process will not be heard of again; "" while all is well."""
-    here = this_process()
-    if row.host is None or row.pid is None or row.process_started is None:
+    if process_of(row) is None:
         return ""
-    if row.host == here.host and find_living(ProcessId(row.host, row.pid, row.process_started)) is None:
+    if is_alive(row) is False:
         return "Its process ended without a word (killed, or the machine went down). Resume it: what came is kept."
     silence = leases.silent_since(row).total_seconds()
     if silence > LOST_AFTER_SECONDS:
