@@ -48,7 +48,7 @@ def add_labels(
             guess=(guesses or {}).get(image_id, ""),
             reviewer=reviewer,
             batch=batch,
-            token=_token(batch, image_id),
+            token=_token(project_id, batch, image_id),
         )
         for image_id, class_key in labels.items()
     )
@@ -86,7 +86,7 @@ def undo_batch(session: Session, project_id: str, batch: str, *, reviewer: str, 
             class_key=None,
             reviewer=reviewer,
             batch=token,
-            token=_token(token, row.image_id),
+            token=_token(project_id, token, row.image_id),
             undoes=row.id,
         )
         for row in taken
@@ -116,8 +116,9 @@ def _holding(project_id: str) -> Select[Label]:
     return select(Label).where(Label.project_id == project_id, Label.undoes.is_(None), ~taken_back)
 
 
-def _token(batch: str, image_id: str) -> str:
-    return hashlib.sha256(f"{batch} {image_id}".encode()).hexdigest()
+def _token(project_id: str, batch: str, image_id: str) -> str:
+    """The same label sent twice is one; of two projects on the same images each has its own."""
+    return hashlib.sha256(f"{project_id} {batch} {image_id}".encode()).hexdigest()
 
 
 def _flush(session: Session, batch: str) -> None:

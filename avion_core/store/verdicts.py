@@ -23,6 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from avion_core.errors import DescriptionError, NotFoundError, StoreError
+from avion_core.store.histories import own_token, tokens_in_use
 from avion_core.store.tables import Description, RuleVersion, Verdict
 
 Decision = Literal["accept", "reject", "edit", "undecide", "skip"]
@@ -92,7 +93,7 @@ def add_verdict(
             "an edit comes with its new text, and no other verdict does", "Send the text with the edit.", value=verdict
         )
     originals = _texts(session, project_id, [description_id])
-    sent_before = _by_token(session, token)
+    sent_before = _by_token(session, project_id, token)
     if sent_before is not None:
         if (sent_before.description_id, sent_before.verdict) != (description_id, verdict):
             raise StoreError(
@@ -110,7 +111,7 @@ def add_verdict(
         reason=reason,
         reviewer=reviewer,
         rule_version=rules_in_force(session, project_id),
-        token=token or uuid.uuid4().hex,
+        token=_token(session, project_id, token),
         adjudicates=adjudicates and verdict not in ("edit", "skip"),
     )
     return _add(session, row)
@@ -146,9 +147,10 @@ def add_verdicts(
     if not ids:
         raise DescriptionError("no description was chosen", "Choose one at least.")
     batch = batch or uuid.uuid4().hex
-    sent_before = session.execute(select(Verdict.project_id, Verdict.verdict).where(Verdict.batch == batch)).first()
+    same_batch = select(Verdict.verdict).where(Verdict.project_id == project_id, Verdict.batch == batch)
+    sent_before = session.scalar(same_batch.limit(1))
     if sent_before is not None:
-        if tuple(sent_before) != (project_id, verdict):
+        if sent_before != verdict:
             raise StoreError(
                 "this batch was used for another decision", "Send every batch with a name of its own.", value=batch
             )
@@ -162,9 +164,11 @@ def add_verdicts(
         "rule_version": rules_in_force(session, project_id),
         "batch": batch,
     }
+    tokens = [f"{batch}-{place}" for place in range(len(ids))]
+    in_use = tokens_in_use(session, Verdict, tokens)
     rows = [
-        {**shared, "description_id": key, "text": judged[key], "token": f"{batch}-{place}"}
-        for place, key in enumerate(ids)
+        {**shared, "description_id": key, "text": judged[key], "token": own_token(token, project_id, in_use)}
+        for key, token in zip(ids, tokens, strict=True)
     ]
     try:
         session.execute(insert(Verdict), rows)
@@ -184,9 +188,11 @@ def undo(session: Session, project_id: str, reviewer: str, token: str | None = N
     Returns:
         The descriptions decided on, none when there is nothing left to take back.
     """
-    sent_before = _by_token(session, token)
+    sent_before = _by_token(session, project_id, token)
     if sent_before is not None:
-        same_go = select(Verdict.description_id).where(Verdict.batch == sent_before.batch, Verdict.verdict == "undo")
+        same_go = select(Verdict.description_id).where(
+            Verdict.project_id == project_id, Verdict.batch == sent_before.batch, Verdict.verdict == "undo"
+        )
         return list(session.scalars(same_go.order_by(Verdict.id)))
     columns = (Verdict.id, Verdict.description_id, Verdict.text, Verdict.batch)
     own = _holding(project_id, *columns).where(Verdict.reviewer == reviewer)
@@ -208,7 +214,7 @@ def undo(session: Session, project_id: str, reviewer: str, token: str | None = N
         {**shared, "description_id": row.description_id, "text": row.text, "undoes": row.id, "token": uuid.uuid4().hex}
         for row in taken_back
     ]
-    rows[0]["token"] = token or rows[0]["token"]
+    rows[0]["token"] = _token(session, project_id, token)
     try:
         session.execute(insert(Verdict), rows)
     except IntegrityError as error:
@@ -226,7 +232,7 @@ def undo_decision(
     Returns:
         False when the reviewer has no decision there that holds.
     """
-    if _by_token(session, token) is None:
+    if _by_token(session, project_id, token) is None:
         own = [vote for vote in votes(session, project_id, [description_id]) if vote.reviewer == reviewer]
         if not own or own[0].verdict == "undecide":
             return False
@@ -408,8 +414,19 @@ def _judged_texts(session: Session, project_id: str, originals: dict[str, str], 
     return {key: current[key].text if key in current else text for key, text in originals.items()}
 
 
-def _by_token(session: Session, token: str | None) -> Verdict | None:
-    return None if token is None else session.scalar(select(Verdict).where(Verdict.token == token))
+def _by_token(session: Session, project_id: str, token: str | None) -> Verdict | None:
+    """The project's own row of that token, if there is one; another project's is another decision."""
+    if token is None:
+        return None
+    own = {token, own_token(token, project_id, {token})}
+    return session.scalar(select(Verdict).where(Verdict.project_id == project_id, Verdict.token.in_(own)))
+
+
+def _token(session: Session, project_id: str, token: str | None) -> str:
+    """The token of a new row: as it was sent, unless another project has used it, or drawn."""
+    if token is None:
+        return uuid.uuid4().hex
+    return own_token(token, project_id, tokens_in_use(session, Verdict, [token]))
 
 
 def _add(session: Session, row: Verdict) -> Verdict:

@@ -7,6 +7,7 @@ names its successor; its images are read as the successor's, so nothing that was
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -145,11 +146,13 @@ def split_class(
             )
         key = _new_class(session, project_id, name, parent=old.parent)
         moved = list(description_ids)
+        # Named by chance and not by the change's number: in another database the change has another number.
+        batch = f"{label_rows.OF_CHANGE}{uuid.uuid4().hex[:24]}"
         details = {"into": key, "before": old.prompt_name, "after": prompt_name(key), "descriptions": moved}
-        change = _write_change(session, project_id, "split", class_key, details, who)
+        _write_change(session, project_id, "split", class_key, {**details, "labels": batch}, who)
         cards.move_descriptions(session, project_id, moved, key)
         given = dict.fromkeys(image_ids, key)
-        label_rows.add_labels(session, project_id, given, reviewer=who, batch=_batch(change))
+        label_rows.add_labels(session, project_id, given, reviewer=who, batch=batch)
         return key
 
 
@@ -204,8 +207,7 @@ def _take_back(session: Session, project_id: str, change: ClassChange, who: str)
         divided_off = cards.class_card(session, project_id, details["into"])
         everything = cards.descriptions_of_class(session, project_id, details["into"])
         cards.move_descriptions(session, project_id, everything, change.class_key)
-        batch = _batch(change)
-        label_rows.undo_batch(session, project_id, batch, reviewer=who, token=f"{batch}-undo")
+        label_rows.undo_batch(session, project_id, details["labels"], reviewer=who, token=uuid.uuid4().hex)
         labelled_since = details["into"] in label_rows.current_labels(session, project_id).values()
         divided_off.retired, divided_off.merged_into = True, change.class_key if labelled_since else ""
 
@@ -238,12 +240,11 @@ def _refuse_taken(session: Session, project_id: str, words: str, besides: str = 
 
 def _write_change(
     session: Session, project_id: str, kind: str, class_key: str, details: dict[str, Any], who: str
-) -> ClassChange:
+) -> None:
     change = ClassChange(project_id=project_id, kind=kind, class_key=class_key, details=details, who=who)
     session.add(change)
     session.flush()
     note(session, project_id, "classes", _sentence(change), who)
-    return change
 
 
 def _sentence(change: ClassChange) -> str:
@@ -255,7 +256,3 @@ def _sentence(change: ClassChange) -> str:
         "split": f"{after} was divided off {before}.",
     }
     return said[change.kind]
-
-
-def _batch(change: ClassChange) -> str:
-    return f"{label_rows.OF_CHANGE}{change.id}"

@@ -4,7 +4,9 @@ import pytest
 
 from avion_core.errors import DescriptionError, NotFoundError, StoreError
 from avion_core.store.database import reading, writing
-from avion_core.store.projects import add_descriptions
+from avion_core.store.histories import read_histories
+from avion_core.store.projects import add_descriptions, add_project
+from avion_core.store.tables import Project
 from avion_core.store.verdicts import (
     add_verdict,
     add_verdicts,
@@ -200,6 +202,36 @@ def test_the_same_batch_adds_nothing(session, project):
     assert add_verdicts(session, project, ["d1", "d2"], "accept", reviewer="me", batch=batch) == (batch, 0)
     with pytest.raises(StoreError, match="This batch was used for another decision"):
         add_verdicts(session, project, ["d1", "d2"], "reject", reviewer="me", batch=batch)
+
+
+@pytest.fixture
+def copy(session, project) -> str:
+    """The id of another project with the same descriptions, as an unpacked copy has them."""
+    original = session.get_one(Project, project)
+    facts = {name: getattr(original, name) for name in ("image_root", "modality", "teacher", "student")}
+    row = Project(name="harbours, a copy", recipe={}, defaults={}, **facts)
+    add_project(session, row, {"harbor": "harbor"})
+    texts = [{"description_id": f"d{i}", "class_key": "harbor", "text": f"text {i}"} for i in (1, 2, 3)]
+    add_descriptions(session, row.id, texts)
+    return row.id
+
+
+def test_a_batch_and_a_token_of_another_project_do_not_matter(session, project, copy, standing):
+    assert add_verdicts(session, copy, ["d1", "d2"], "reject", reviewer="me", batch="b") == ("b", 2)
+    assert add_verdicts(session, project, ["d1", "d2"], "accept", reviewer="me", batch="b") == ("b", 2)
+    assert add_verdicts(session, project, ["d1", "d2"], "accept", reviewer="me", batch="b") == ("b", 0)
+    for there in (copy, project):
+        add_verdict(session, there, "d3", "accept", reviewer="me", token="key-1")
+        add_verdict(session, there, "d3", "accept", reviewer="me", token="key-1")
+    assert standing() == {"d1": "accepted", "d2": "accepted", "d3": "accepted"}
+    assert {entry.token for entry in read_histories(session, project)["d3"]} == {"key-1"}  # as files have it
+
+    for there in (copy, project):
+        assert undo(session, there, "me", token="key-2") == ["d3"]
+        assert undo(session, there, "me", token="key-3") == ["d1", "d2"]
+        assert undo(session, there, "me", token="key-3") == ["d1", "d2"]
+    assert standing() == {}
+    assert current_verdicts(session, copy) == {}
 
 
 def test_bulk_decisions_that_make_no_sense(session, project):

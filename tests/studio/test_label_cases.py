@@ -95,6 +95,18 @@ def test_a_batch_is_given_once_and_undone_as_one(home, partly):
     assert undo_labels(home, partly.id, "Ben") == [waiting[3]]
 
 
+def test_the_same_batch_in_another_project_on_the_same_images_is_another_one(home, images, partly):
+    other = create_project(home, "the same scenes again", images)
+    waiting = unlabelled(home, partly.id)[0]
+    give_labels(home, other.id, {waiting: "forest"}, reviewer="Ada", batch="b")
+    give_labels(home, partly.id, {waiting: "beach"}, reviewer="Ada", batch="b")
+    labels = [read_manifest(home, p.id).set_index("image_id").at[waiting, "label"] for p in (other, partly)]
+    assert labels == ["forest", "beach"]
+    assert undo_labels(home, other.id, "Ada", token="u") == [waiting]
+    assert undo_labels(home, partly.id, "Ada", token="u") == [waiting]
+    assert waiting in unlabelled(home, partly.id)
+
+
 def test_an_undo_brings_back_the_label_before(home, partly):
     image, *_ = unlabelled(home, partly.id)
     give_labels(home, partly.id, {image: "beach"}, reviewer="Ada")
