@@ -22,7 +22,7 @@ from avion_core.store.project_rows import STAYS_BEHIND, project_tables, read_row
 from avion_core.store.tables import ClassChange, Label, Look, Run, Table, new_id
 from avion_core.studio import exchange
 from avion_core.studio.archives import LISTING
-from avion_core.studio.classes import add_class, rename_class, split_class, undo_change
+from avion_core.studio.classes import add_class, split_class, undo_change
 from avion_core.studio.descriptions import import_descriptions
 from avion_core.studio.packs import pack_project, unpack_project
 from avion_core.studio.projects import ProjectSummary, create_project, get_project, read_manifest, read_splits
@@ -329,11 +329,10 @@ def test_a_disk_without_room_is_told(sound, tmp_path, monkeypatch):
 def test_a_split_is_undone_and_made_on_the_other_machine_too(home, described, tmp_path):
     """Changes have other numbers there: labels that a split gave must not be found by them."""
     own = read_manifest(home, described.id).query("label == 'beach'")["image_id"].tolist()
-    rename_class(home, described.id, "forest", "woodland")
-    split_class(home, described.id, "beach", "dunes", image_ids=own[:3])  # the second change here
+    add_class(home, create_project(home, "other", described.image_root).id, "marsh")  # takes a number here
+    split_class(home, described.id, "beach", "dunes", image_ids=own[:3])  # the second change here, the first there
     pack_project(home, described.id, tmp_path / "scenes.zip")
     away = Home(tmp_path / "away")
-    add_class(away, create_project(away, "other", described.image_root).id, "marsh")  # takes a number there
     project = unpack_project(away, tmp_path / "scenes.zip")
 
     split_class(away, project.id, "golfcourse", "bunker", image_ids=of_class(away, project.id, "golfcourse")[:2])
