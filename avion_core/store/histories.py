@@ -6,17 +6,17 @@ import hashlib
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy.orm import Session, aliased
 
 from avion_core.descriptions.schema import PastDecision
-from avion_core.store.tables import Description, Verdict, now
+from avion_core.store.tables import Table, Verdict, now
 
-_A_QUERY = 500  # values in one IN (...), and rows in one INSERT
+_A_QUERY = 500  # values in one IN (...)
 
 
 @dataclass(frozen=True)
@@ -36,25 +36,32 @@ class Merged:
     touched: list[str]
 
 
+@dataclass(frozen=True)
+class Merge:
+    """Decisions that a project lacks, and what writing them comes to.
+
+    fresh: (description id, decision) in the order to write them. stored: every token that is in it or in the project
+    -> the token as the project's rows have it. after: touched description -> its history with them, the oldest first.
+    """
+
+    fresh: list[tuple[str, PastDecision]]
+    stored: dict[str, str]
+    after: dict[str, list[PastDecision]]
+    merged: Merged
+
+
 def read_histories(session: Session, project_id: str) -> dict[str, list[PastDecision]]:
     """Description id -> every row about it, the oldest first, skips and undos with them."""
-    rows = session.scalars(select(Verdict).where(Verdict.project_id == project_id).order_by(Verdict.id)).all()
+    names = ("id", "description_id", *(field.name for field in fields(PastDecision)))
+    query = select(*(getattr(Verdict, name) for name in names)).where(Verdict.project_id == project_id)
+    rows = session.execute(query.order_by(Verdict.id)).all()
     tokens = {row.id: travelling(row.token, project_id) for row in rows}
     histories: dict[str, list[PastDecision]] = {}
-    for row in rows:
-        decision = PastDecision(
-            token=tokens[row.id],
-            verdict=row.verdict,
-            text=row.text,
-            reviewer=row.reviewer,
-            created_at=row.created_at.isoformat(),
-            reason=row.reason,
-            rule_version=row.rule_version,
-            batch=row.batch,
-            adjudicates=row.adjudicates,
-            undoes=None if row.undoes is None else tokens[row.undoes],
-        )
-        histories.setdefault(row.description_id, []).append(decision)
+    for number, description_id, *values in rows:
+        row = dict(zip(names[2:], values, strict=True))
+        row["token"], row["created_at"] = tokens[number], row["created_at"].isoformat()
+        row["undoes"] = tokens.get(row["undoes"])
+        histories.setdefault(description_id, []).append(PastDecision(**row))
     return histories
 
 
@@ -63,42 +70,74 @@ def count_rows(session: Session, project_id: str) -> int:
     return session.scalar(select(func.count()).select_from(Verdict).where(Verdict.project_id == project_id)) or 0
 
 
-def merge_histories(session: Session, project_id: str, histories: Mapping[str, Sequence[PastDecision]]) -> Merged:
-    """Add the decisions that the project lacks; those it has are left as they are.
+def plan_merge(
+    session: Session,
+    project_id: str,
+    histories: Mapping[str, Sequence[PastDecision]],
+    originals: Mapping[str, str],
+) -> Merge:
+    """Find the decisions that the project lacks; only reads.
 
-    What is new is written in the order of its dates, each description's own order kept. Nothing that was decided here
-    is changed; two people who disagree are then in conflict.
+    What is new is to be written in the order of its dates, each description's own order kept. Nothing that was decided
+    here is changed; two people who disagree are then in conflict.
 
     Args:
         histories: id of a description of the project -> decisions on it, the oldest first.
+        originals: id of a description -> its text as imported.
     """
-    rows = session.execute(select(Verdict.id, Verdict.token, Verdict.undoes).where(Verdict.project_id == project_id))
-    places: dict[str, int] = {}
-    taken_back: set[int] = set()
-    for number, token, undoes in rows:
-        places[travelling(token, project_id)] = number
-        if undoes is not None:
-            taken_back.add(undoes)
+    rows = session.scalars(select(Verdict.token).where(Verdict.project_id == project_id))
+    stored = {travelling(token, project_id): token for token in rows}
+    here = read_histories(session, project_id) if histories else {}
+    taken_back = {row.undoes for ours in here.values() for row in ours}
     fresh: list[tuple[str, PastDecision]] = []
-    seen: set[str] = set()
+    seen = set(stored)
     for description_id, decision in _by_date(histories):
         # Taken back in both places: the row that says so here is enough.
-        told = decision.undoes is not None and places.get(decision.undoes) in taken_back
-        if decision.token not in places and decision.token not in seen and not told:
+        told = decision.undoes is not None and decision.undoes in taken_back
+        if decision.token not in seen and not told:
             fresh.append((description_id, decision))
             seen.add(decision.token)
-    known = sum(map(len, histories.values())) - len(fresh)
-    elsewhere = tokens_in_use(session, Verdict, (decision.token for _, decision in fresh))
-    overtaken = _overtaken(session, project_id, histories, fresh)
+    added = len(fresh)
+    overtaken = _overtaken(here, histories, fresh, originals)
     fresh += [(description_id, _taking_back(decision)) for description_id, decision in overtaken]
-    _write(session, project_id, fresh, places, elsewhere)
-    return Merged(
-        added=len(fresh) - len(overtaken),
-        known=known,
+    in_use = tokens_in_use(session, Verdict, (decision.token for _, decision in fresh))
+    after: dict[str, list[PastDecision]] = {}
+    for description_id, decision in fresh:
+        stored[decision.token] = own_token(decision.token, project_id, in_use)
+        after.setdefault(description_id, [*here.get(description_id, ())]).append(decision)
+    merged = Merged(
+        added=added,
+        known=sum(map(len, histories.values())) - added,
         overtaken=len(overtaken),
-        reviewers=dict(Counter(decision.reviewer for _, decision in fresh[: len(fresh) - len(overtaken)])),
-        touched=list(dict.fromkeys(description_id for description_id, _ in fresh)),
+        reviewers=dict(Counter(decision.reviewer for _, decision in fresh[:added])),
+        touched=list(after),
     )
+    return Merge(fresh, stored, after, merged)
+
+
+def write_merge(session: Session, project_id: str, merge: Merge) -> None:
+    """Write the decisions that a plan found. An undo finds the row it takes back by its token: it may be as new."""
+    taken_back = aliased(Verdict)
+    number = select(taken_back.id).where(taken_back.token == bindparam("taken_back")).scalar_subquery()
+    rows = [
+        {
+            "project_id": project_id,
+            "description_id": description_id,
+            "verdict": decision.verdict,
+            "text": decision.text,
+            "reason": decision.reason,
+            "reviewer": decision.reviewer,
+            "rule_version": decision.rule_version,
+            "token": merge.stored[decision.token],
+            "batch": decision.batch,
+            "adjudicates": decision.adjudicates,
+            "taken_back": None if decision.undoes is None else merge.stored[decision.undoes],
+            "created_at": moment(decision.created_at),
+        }
+        for description_id, decision in merge.fresh
+    ]
+    if rows:
+        session.connection().execute(insert(Table.metadata.tables["verdicts"]).values(undoes=number), rows)
 
 
 def travelling(token: str, project_id: str) -> str:
@@ -131,53 +170,11 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _write(
-    session: Session,
-    project_id: str,
-    fresh: Sequence[tuple[str, PastDecision]],
-    places: dict[str, int],
-    elsewhere: set[str],
-) -> None:
-    """Insert in the order given. `places` (token -> row id) grows: an undo names a row that may be as new as itself."""
-    waiting: list[tuple[str, dict[str, Any]]] = []
-
-    def flush() -> None:
-        if waiting:
-            found = session.scalars(
-                insert(Verdict).returning(Verdict.id, sort_by_parameter_order=True), [row for _, row in waiting]
-            )
-            places.update(zip([token for token, _ in waiting], found, strict=True))
-            waiting.clear()
-
-    among_waiting: set[str] = set()
-    for description_id, decision in fresh:
-        if decision.undoes in among_waiting or len(waiting) == _A_QUERY:
-            flush()
-            among_waiting.clear()
-        row = {
-            "project_id": project_id,
-            "description_id": description_id,
-            "verdict": decision.verdict,
-            "text": decision.text,
-            "reason": decision.reason,
-            "reviewer": decision.reviewer,
-            "rule_version": decision.rule_version,
-            "token": own_token(decision.token, project_id, elsewhere),
-            "batch": decision.batch,
-            "adjudicates": decision.adjudicates,
-            "undoes": None if decision.undoes is None else places[decision.undoes],
-            "created_at": moment(decision.created_at),
-        }
-        waiting.append((decision.token, row))
-        among_waiting.add(decision.token)
-    flush()
-
-
 def _overtaken(
-    session: Session,
-    project_id: str,
+    here: Mapping[str, Sequence[PastDecision]],
     histories: Mapping[str, Sequence[PastDecision]],
     fresh: Sequence[tuple[str, PastDecision]],
+    originals: Mapping[str, str],
 ) -> list[tuple[str, PastDecision]]:
     """Decisions among the new ones that came too late: written down last, they would otherwise count as the newest.
 
@@ -186,18 +183,15 @@ def _overtaken(
     fresh_of: dict[str, set[str]] = {}
     for description_id, decision in fresh:
         fresh_of.setdefault(description_id, set()).add(decision.token)
-    here = read_histories(session, project_id) if fresh_of else {}
     late = []
     for description_id, tokens in fresh_of.items():
         ours = here.get(description_id)
         if not ours:
             continue
-        original = session.get(Description, (project_id, description_id))
-        assert original is not None
         rows = [*ours, *(row for row in histories[description_id] if row.token in tokens)]  # in the order of their ids
         written = {row.token: place for place, row in enumerate(rows)}
         newest = _newest_by_reviewer(rows)
-        edits = [row for row in newest.values() if row.verdict == "edit" or row.text != original.text]
+        edits = [row for row in newest.values() if row.verdict == "edit" or row.text != originals[description_id]]
         reads = max(edits, key=lambda row: moment(row.created_at), default=None)
         for row in _holding(rows[len(ours) :]):
             last = newest[row.reviewer]

@@ -22,6 +22,7 @@ from sqlalchemy import ColumnElement, Select, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
+from avion_core.descriptions.schema import PastDecision
 from avion_core.errors import DescriptionError, NotFoundError, StoreError
 from avion_core.store.histories import own_token, tokens_in_use
 from avion_core.store.tables import Description, RuleVersion, Verdict
@@ -280,6 +281,20 @@ def together(decisions: Sequence[Vote]) -> CurrentVerdict:
         decided_at=last.created_at,
         conflict=accepts == rejects > 0,
     )
+
+
+def standing_of(history: Sequence[PastDecision]) -> CurrentVerdict | None:
+    """How a description stands by its whole history, the oldest first; None where no decision on it holds.
+
+    As `current_verdicts`, for rows that are not written yet.
+    """
+    taken_back = {row.undoes for row in history}
+    newest: dict[str, Vote] = {}
+    for place, row in enumerate(history):
+        if row.verdict not in ("undo", "skip") and row.token not in taken_back:
+            at = datetime.fromisoformat(row.created_at)
+            newest[row.reviewer] = Vote(place, "", row.reviewer, row.verdict, row.text, row.reason, at, row.adjudicates)
+    return together(sorted(newest.values())) if newest else None
 
 
 class Mark(NamedTuple):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -13,8 +15,9 @@ from avion_core.store import journal
 from avion_core.store import projects as rows
 from avion_core.store.classes import successors
 from avion_core.store.database import reading, writing
-from avion_core.store.histories import Merged, merge_histories, moment
+from avion_core.store.histories import Merge, Merged, moment, plan_merge, write_merge
 from avion_core.store.home import Home
+from avion_core.store.verdicts import Mark, mark
 from avion_core.studio.uploads import as_file
 
 
@@ -86,13 +89,14 @@ def import_descriptions(
         DescriptionError: the file cannot be used.
     """
     project_id, _, result = read_for(home, project, path, split_sentences=split_sentences, writer=writer)
-    with writing(home.engine) as session:
-        report = bring_in(session, project_id, result, written=not preview)
-        if preview:
-            session.rollback()
-        elif report.changes:
-            journal.note(session, project_id, "descriptions", f"From {PurePath(path).name}: {report.sentence}", who)
-    return report
+    return bring_in(
+        home,
+        project_id,
+        result,
+        lambda plan: ("descriptions", f"From {PurePath(path).name}: {plan.report.sentence}"),
+        who=who,
+        preview=preview,
+    ).report
 
 
 def import_upload(
@@ -129,7 +133,7 @@ def read_for(
     with reading(home.engine) as session:
         project_id = rows.find_project(session, project).id
         class_names = rows.prompt_names(session, project_id)
-        known = {row.description_id: row.class_key for row in rows.descriptions_of(session, project_id)}
+        known = {key: class_key for key, class_key, *_ in rows.candidates_of(session, project_id)}
         merged_into = {old: new for old, new in successors(session, project_id).items() if new}
     result = read_descriptions(
         Path(path).expanduser(),
@@ -145,35 +149,83 @@ def read_for(
     return project_id, known, replace(result, descriptions=moved)
 
 
-def bring_in(session: Session, project_id: str, result: ImportResult, *, written: bool) -> ImportReport:
-    """Add what the project lacks, and say what that was; `written` goes into the report."""
-    there = rows.descriptions_of(session, project_id)
-    ids = {row.description_id for row in there}
+@dataclass(frozen=True)
+class ImportPlan:
+    """What of a file the project lacks, ready to be written, and the report on it."""
+
+    descriptions: list[dict[str, Any]]
+    decisions: Merge
+    report: ImportReport
+    standing: tuple[int, Mark]
+    """How much the project held when it was made."""
+
+
+def bring_in(
+    home: Home,
+    project_id: str,
+    result: ImportResult,
+    entry: Callable[[ImportPlan], tuple[journal.Kind, str]],
+    *,
+    who: str,
+    preview: bool = False,
+) -> ImportPlan:
+    """Add what the project lacks of a file, all of it or nothing.
+
+    What that is, which takes long for a long file, is found out in a transaction that only reads, so that others can
+    go on working; it is found out again only where somebody wrote meanwhile.
+
+    Args:
+        entry: what the journal shall say of it: kind and sentence.
+        preview: find out, and change nothing.
+    """
+    with reading(home.engine) as session:
+        plan = _plan(session, project_id, result, written=not preview)
+    if preview or not plan.report.changes:
+        return plan
+    with writing(home.engine) as session:
+        if _standing(session, project_id) != plan.standing:
+            plan = _plan(session, project_id, result, written=True)
+        if plan.report.changes:
+            rows.add_descriptions(session, project_id, plan.descriptions)
+            write_merge(session, project_id, plan.decisions)
+            journal.note(session, project_id, *entry(plan), who)
+    return plan
+
+
+def _standing(session: Session, project_id: str) -> tuple[int, Mark]:
+    return rows.count_descriptions(session, project_id), mark(session, project_id)
+
+
+def _plan(session: Session, project_id: str, result: ImportResult, *, written: bool) -> ImportPlan:
+    standing = _standing(session, project_id)
+    there = rows.candidates_of(session, project_id)
+    texts = {key: text for key, _, text, *_ in there}
     # A text may be here under another id: its class was renamed on one of the two sides.
-    same_text = {(row.class_key, folded(row.text)): row.description_id for row in there}
+    same_text = {(class_key, folded(text)): key for key, class_key, text, *_ in there}
     here: dict[str, str] = {}  # id in the file -> id in the project
-    fresh = []
+    fresh: dict[str, dict[str, Any]] = {}
     for description in result.descriptions:
         own_id = description.description_id
-        if own_id not in ids:
+        if own_id not in texts:
             own_id = same_text.get((description.class_key, folded(description.text)), own_id)
         here[description.description_id] = own_id
-        if own_id not in ids:
+        if own_id not in texts:
             row = {**vars(description)}
             row["written_at"] = row.pop("created_at")
             if imported_at := result.imported_at.get(own_id):
                 row["created_at"] = moment(imported_at)
-            fresh.append(row)
-    added = rows.add_descriptions(session, project_id, fresh)
+            fresh[own_id] = row
     histories: dict[str, list[PastDecision]] = {}
     for file_id, decisions in result.histories.items():
         histories.setdefault(here[file_id], []).extend(decisions)
-    return ImportReport(
-        added=added,
-        known=len(result.descriptions) - added,
+    merge = plan_merge(session, project_id, histories, texts)
+    report = ImportReport(
+        added=len(fresh),
+        known=len(result.descriptions) - len(fresh),
         duplicates=len(result.duplicates),
         unknown_classes=result.unknown_classes,
         problems=result.problems,
-        decisions=merge_histories(session, project_id, histories),
+        decisions=merge.merged,
         written=written,
     )
+    return ImportPlan(list(fresh.values()), merge, report, standing)

@@ -30,9 +30,9 @@ from avion_core.store.database import SCHEMA, reading, writing
 from avion_core.store.home import Home
 from avion_core.store.project_rows import read_rows
 from avion_core.store.tables import new_id, now
-from avion_core.store.verdicts import current_verdicts
+from avion_core.store.verdicts import standing_of
 from avion_core.studio.archives import Archive, ArchiveWriter, new_archive
-from avion_core.studio.descriptions import ImportReport, bring_in, read_for
+from avion_core.studio.descriptions import ImportPlan, ImportReport, bring_in, read_for
 from avion_core.studio.exchange import file_name, read_records
 from avion_core.studio.packs import add_features, take_in, texts_of
 from avion_core.studio.projects import ProjectSummary, get_project, list_projects, read_manifest, read_splits
@@ -276,18 +276,16 @@ def merge_review(home: Home, project: str, path: Path, *, who: str = "me", previ
     result = replace(
         result, descriptions=ours, histories={key: rows for key, rows in result.histories.items() if key in held}
     )
-    with writing(home.engine) as session:
-        brought = bring_in(session, project_id, result, written=not preview)
-        touched = brought.decisions.touched
-        standing = current_verdicts(session, project_id, touched)
-        report = ReviewReport(
-            brought, elsewhere, [key for key in touched if key in standing and standing[key].conflict]
-        )
-        if preview:
-            session.rollback()
-        elif brought.changes:
-            journal.note(session, project_id, "review", f"From {Path(path).name}: {report.sentence}", who)
-    return report
+
+    def report(plan: ImportPlan) -> ReviewReport:
+        after = plan.decisions.after.items()
+        conflicts = [key for key, decisions in after if (now := standing_of(decisions)) and now.conflict]
+        return ReviewReport(plan.report, elsewhere, conflicts)
+
+    def entry(plan: ImportPlan) -> tuple[journal.Kind, str]:
+        return "review", f"From {Path(path).name}: {report(plan).sentence}"
+
+    return report(bring_in(home, project_id, result, entry, who=who, preview=preview))
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,10 @@ from avion_core.errors import DescriptionError, NotFoundError
 from avion_core.store import journal, verdicts
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
+from avion_core.store.histories import read_histories
 from avion_core.store.home import Home
 from avion_core.store.tables import Description, Project, Verdict
+from avion_core.studio import descriptions
 from avion_core.studio.descriptions import import_descriptions, import_upload
 from avion_core.studio.exchange import export_descriptions, read_records
 from tests import tiny_studio
@@ -295,6 +297,49 @@ def test_a_preview_changes_nothing(home, judged):
     assert report.sentence.startswith("8 descriptions to add; 19 decisions to add (ann 13, bob 5, eve 1)")
     assert export(home, other) == b""
     assert import_upload(home, other, "x.jsonl", exported).changes
+
+
+def test_others_write_while_a_file_is_looked_into(home, judged, monkeypatch):
+    other = bare_project(home, "other")
+    exported = export(home, judged)
+    plan_merge = descriptions.plan_merge
+
+    def interrupted(*arguments):
+        decide(home, judged, 7, "accept", "cyd")  # "database is locked", if this were within a transaction that writes
+        return plan_merge(*arguments)
+
+    monkeypatch.setattr(descriptions, "plan_merge", interrupted)
+    assert import_upload(home, other, "x.jsonl", exported, preview=True).changes
+    assert standing(home, judged)[list(standing(home, judged))[7]][1] == "accepted"
+    assert import_upload(home, other, "x.jsonl", exported).changes
+
+
+def test_what_others_wrote_meanwhile_is_not_written_twice(home, judged, monkeypatch):
+    other = bare_project(home, "other")
+    exported = export(home, judged)
+    plan_merge, reports = descriptions.plan_merge, []
+
+    def overtaken(*arguments):
+        plan = plan_merge(*arguments)
+        if not reports:
+            reports.append(None)
+            reports.append(import_upload(home, other, "x.jsonl", exported))
+        return plan
+
+    monkeypatch.setattr(descriptions, "plan_merge", overtaken)
+    late = import_upload(home, other, "x.jsonl", exported)
+    assert (reports[1].changes, late.changes, late.known) == (True, False, 8)
+    assert export(home, other) == exported
+    with reading(home.engine) as session:
+        assert len(journal.entries(session, other)) == 1
+
+
+def test_a_history_says_by_itself_how_its_description_stands(home, judged):
+    with reading(home.engine) as session:
+        histories = read_histories(session, judged)
+        assert {key: verdicts.standing_of(history) for key, history in histories.items()} == {
+            **dict.fromkeys(histories), **verdicts.current_verdicts(session, judged)
+        }  # fmt: skip
 
 
 def test_unusable_decisions_are_told_and_the_rest_is_kept(home):
