@@ -28,6 +28,7 @@ BASED_ON = "based_on"
 SHEET_CLASS = "sheet_class"
 CLASS = "class_card"
 MAP = "map"
+CELL = "cell"
 
 REVIEW_CARD = "review_card"
 LABEL_GRID = "label_grid"
@@ -425,6 +426,11 @@ def test_map_is_open(key: str) -> bool:
     return key in st.session_state.get(_OPENED_MAPS, ())
 
 
+def texts_matrix(project: str) -> str:
+    """The confusion page's matrix of a project: its cell stays chosen whoever's mistakes are looked at."""
+    return f"texts:{project}"
+
+
 def pick_cell(matrix: str, cell: tuple[str, str]) -> None:
     """Keep the cell (true class, said class) of a confusion matrix that a person looks at."""
     st.session_state[_CELL] = (matrix, cell)
@@ -433,11 +439,18 @@ def pick_cell(matrix: str, cell: tuple[str, str]) -> None:
 def cell_selector(matrix: str, cells: list[tuple[str, str]]) -> tuple[str, list[tuple[str, str]]]:
     """Prepare the selector of a matrix's cell just before it is drawn: its widget key and its options.
 
-    It shows the picked cell, which joins the options where it is none of them, else the first.
+    It shows the cell picked in this tab, else the one in the address, else the first; one that is none of the options
+    joins them.
+
+    Args:
+        cells: the options, with every class's own cell among them.
     """
     of, picked = st.session_state.get(_CELL, (None, None))
-    if of != matrix or picked is None:
+    if of != matrix:
+        picked = tuple(st.query_params.get_all(CELL))
+    if len(picked or ()) != 2 or not set(picked) <= {true for true, _ in cells}:
         picked = cells[0]
+    st.query_params[CELL] = picked
     widget = f"cell_{matrix}"
     st.session_state[widget] = picked
     return widget, cells if picked in cells else [picked, *cells]

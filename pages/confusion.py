@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import session, shell
 from app.components.background import Progress, computed
-from app.components.contrast import contrast_form, pulling_panel
+from app.components.contrast import contrast_form, contrasts_panel, pulling_panel
 from app.components.evaluation_panels import cell_choice
 from app.components.gallery import paged_gallery
 from app.components.guard import empty_state
@@ -33,13 +33,14 @@ def page() -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         part = {"class_keys": keys, "confusion": found.matrix(judge)}
-        cell = cell_choice(f"texts:{run.id if run else ''}", part, names)
+        cell = cell_choice(session.texts_matrix(project.id), part, names)
     with right:
         cell_pictures(project, found, judge, cell, names)
     if cell[0] == cell[1]:
         st.info("Choose a cell off the diagonal to see the texts of its two classes.", icon=":material/info:")
         return
     pulling_panel(found, cell, judge, names, blind=project.blind)
+    contrasts_panel(found, cell, names, blind=project.blind)
     contrast_form(project, found, cell, names)
 
 

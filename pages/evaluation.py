@@ -93,7 +93,7 @@ def by_part(project: ProjectSummary, run: RunView, result: dict[str, Any], view:
             against_baseline(project, run, part, names_here, name, result["split"])
         elif view == "confusion":
             cell = panels.confusion(project, run.id, f"{run.id}:{result['split']}:{name}", part, names_here)
-            texts_button(run.id, cell)
+            texts_button(project.id, cell)
         elif view == "mistakes":
             panels.mistakes(project, run.id, part, names_here)
         else:
@@ -127,12 +127,12 @@ def against_baseline(
     panels.changes(change(part, baseline), names, choices[chosen], f"{name}_{chosen}")
 
 
-def texts_button(run_id: str, cell: tuple[str, str]) -> None:
+def texts_button(project_id: str, cell: tuple[str, str]) -> None:
     """To the texts that pull the two classes of a cell together."""
     if cell[0] != cell[1]:
         label = "Texts that pull these two together"
         if st.button(label, icon=":material/compare_arrows:", key=f"texts_{'_'.join(cell)}"):
-            session.pick_cell(f"texts:{run_id}", cell)
+            session.pick_cell(session.texts_matrix(project_id), cell)
             st.switch_page(shell.page_path("confusion"))
 
 

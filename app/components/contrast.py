@@ -9,8 +9,17 @@ import streamlit as st
 
 from app import session, shell
 from app.components.background import Progress, computed
+from app.components.writing_form import fill_contrast
 from avion_core.studio import rights
-from avion_core.studio.confusion import Confusions, Judge, Rescore, add_contrastive, pulling_texts, try_texts
+from avion_core.studio.confusion import (
+    Confusions,
+    Judge,
+    Rescore,
+    add_contrastive,
+    contrasts,
+    pulling_texts,
+    try_texts,
+)
 from avion_core.studio.projects import ProjectSummary
 
 Names = Mapping[str, str]
@@ -63,19 +72,56 @@ def pulling_panel(found: Confusions, cell: tuple[str, str], judge: Judge, names:
         to_review(ids)
 
 
+def contrasts_panel(found: Confusions, cell: tuple[str, str], names: Names, *, blind: bool) -> None:
+    """The contrastive descriptions that the project has of the two classes, and what they change as they stand."""
+
+    def look(progress: Progress) -> Rescore:
+        return contrasts(session.home(), found, cell)
+
+    result = computed(f"contrasts:{_state(found)}:{cell}", "Looking at the contrastive descriptions", look)
+    if result.texts.empty:
+        return
+    st.subheader(f"Texts written to tell {names[cell[0]]} and {names[cell[1]]} apart")
+    verdicts = result.texts["verdict"].value_counts()
+    judged = f", {int(result.texts['kept'].sum()):,} of them in use"
+    judged += "".join(f" · {count:,} {verdict}" for verdict, count in verdicts.items())
+    ids = result.texts["description_id"].tolist()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{len(ids):,}** texts{'' if blind else judged}", width="content")
+        if st.button("Review them", icon=":material/rate_review:", key="review_contrasts"):
+            to_review(ids)
+    _figures(result, names)
+    _texts(result, names, blind=blind)
+
+
 def contrast_form(project: ProjectSummary, found: Confusions, cell: tuple[str, str], names: Names) -> None:
-    """Write texts that tell the two classes apart, see what they would change, and add them."""
-    st.subheader("Write a contrast")
+    """Have texts written that tell the two classes apart; or write some, see what they would change, and add them."""
+    may_add = session.may(rights.CHANGE_PROJECTS)
+    st.subheader("More such texts")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(
+            "Ask for contrastive descriptions",
+            icon=":material/edit:",
+            disabled=not may_add,
+            on_click=fill_contrast,
+            args=(cell,),
+            help="Opens the page of the writers: both classes chosen, each to be told apart from the other.",
+        ):
+            st.switch_page(shell.page_path("generate"))
+        st.caption(
+            "A language model writes a few of each class; you see what is sent, and what it takes, before it is."
+        )
+    st.markdown("**Or write them yourself**")
     st.caption(
-        "Say what one class shows from above and the other does not. One text a line; nothing is trained, and "
-        "nothing is added before you say so."
+        "Say what one class shows from above and the other does not; say what is there, for the teacher reads “without "
+        "trees” as trees. One text a line; nothing is trained, and nothing is added before you say so."
     )
     with st.form(f"contrast_{'_'.join(cell)}", border=False):
         sides = st.columns(2, gap="large")
         written = {
             key: side.text_area(
                 f"Texts of {names[key]}",
-                placeholder=f"Aerial view of {names[key]} …, unlike {names[other]} …",
+                placeholder=f"Aerial view of {names[key]} with what {names[other]} never shows …",
                 height=120,
                 key=f"contrast_{key}_{other}",
             )
@@ -83,25 +129,29 @@ def contrast_form(project: ProjectSummary, found: Confusions, cell: tuple[str, s
         }
         with st.container(horizontal=True):
             tried = st.form_submit_button("Try them", icon=":material/science:", type="primary")
-            may_add = session.may(rights.CHANGE_PROJECTS)
             added = st.form_submit_button("Add and review them", icon=":material/playlist_add:", disabled=not may_add)
     texts = {key: [line for line in text.splitlines() if line.strip()] for key, text in written.items()}
     if added:
         session.demand(rights.CHANGE_PROJECTS)
         to_review(add_contrastive(session.home(), project.id, texts, session.reviewer()))
     if tried or any(texts.values()):
-        outcome(found, texts, cell, names)
+
+        def score(progress: Progress) -> Rescore:
+            return try_texts(session.home(), found, texts, cell)
+
+        result = computed(f"contrast:{_state(found)}:{cell}:{texts}", "Scoring the texts", score)
+        _figures(result, names)
+        _texts(result, names, blind=False)
 
 
-def outcome(found: Confusions, texts: dict[str, list[str]], cell: tuple[str, str], names: Names) -> None:
+def _state(found: Confusions) -> str:
+    """Figures rest on the texts in force: verdicts given meanwhile make another piece of work of them."""
+    texts = pd.util.hash_pandas_object(found.curation.table[["text", "verdict", "kept", "weight"]]).sum()
+    return f"{found.curation.project_id}:{texts}"
+
+
+def _figures(result: Rescore, names: Names) -> None:
     """Before and after on the validation images."""
-
-    def score(progress: Progress) -> Rescore:
-        return try_texts(session.home(), found, texts, cell)
-
-    # The figures rest on the texts in force too: verdicts given meanwhile make another piece of work of it.
-    state = pd.util.hash_pandas_object(found.curation.table[["text", "kept", "weight"]]).sum()
-    result = computed(f"contrast:{found.curation.project_id}:{state}:{cell}:{texts}", "Scoring the texts", score)
     titles = {"all": "all classes", **names}
     teacher = result.figures[result.figures["judge"] == "teacher"]
     with st.grid(3):
@@ -114,25 +164,40 @@ def outcome(found: Confusions, texts: dict[str, list[str]], cell: tuple[str, str
                 delta_color="normal" if gain else "off",
                 delta_arrow="auto" if gain else "off",
                 border=True,
-                help=f"{row['images']} validation images; before: {row['before']:.1f} %.",
+                help=f"{row['images']} validation images; without these texts: {row['before']:.1f} %.",
             )
     table = result.figures.assign(judge=result.figures["judge"].map(_JUDGES), part=result.figures["part"].map(titles))
-    percent = st.column_config.NumberColumn(format="%.1f %%")
+    percent = {"format": "%.1f %%"}
     st.dataframe(
-        table, hide_index=True, column_config={"before": percent, "after": percent}, alt="Accuracy before and after"
+        table,
+        hide_index=True,
+        column_config={
+            "before": st.column_config.NumberColumn("without these texts", **percent),
+            "after": st.column_config.NumberColumn("with them", **percent),
+        },
+        alt="Accuracy without these texts and with them",
     )
     st.caption(
         "Validation images only. The teacher's text prototypes change at once. A trained student reads class names: "
         "it changes at its next training, and its row, where there is one, holds its images against the mapped "
         "prototypes."
     )
-    new = result.texts.assign(**{"class": result.texts["class_key"].map(names)})
-    cosine = st.column_config.NumberColumn(format=_COSINE)
+
+
+def _texts(result: Rescore, names: Names, *, blind: bool) -> None:
+    """What verdicts and rules make of the texts; nobody's judgement where reviewers are not to see each other's."""
+    shown = result.texts.assign(**{"class": result.texts["class_key"].map(names)})
+    judged = [] if blind else ["kept", "why", "weight"]
     st.dataframe(
-        new[["class", "text", "kept", "why", "weight", "margin"]],
+        shown[["class", "text", *judged, "margin"]],
         hide_index=True,
-        column_config={"margin": cosine, "weight": st.column_config.NumberColumn(format="percent")},
-        alt="What the rules make of the new texts",
+        height=min(320, 38 + 35 * len(shown)),
+        column_config={
+            "text": st.column_config.TextColumn(width="large"),
+            "margin": st.column_config.NumberColumn(format=_COSINE, help=_MARGIN),
+            "weight": st.column_config.NumberColumn(format="percent"),
+        },
+        alt="The texts, and what verdicts and rules make of them",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 import streamlit as st
@@ -13,6 +14,7 @@ from app.components.guard import plain
 from avion_core.studio import rights
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.writing import (
+    CONTRAST_PROMPT,
     DEFAULT_PROMPT,
     KEYS,
     WriterName,
@@ -25,6 +27,10 @@ from avion_core.studio.writing import (
     prompts,
 )
 
+CONTRASTS_PER_CLASS = 5
+"""Enough to see whether they help; asked again with more, it tops up."""
+
+_CLASSES, _APART = "writing_classes", "writing_apart"
 _FIELDS = WritingSettings.model_fields
 _NAMES = {
     "gemini": "Gemini",
@@ -62,28 +68,49 @@ def writing_form(project: ProjectSummary) -> WritingSettings:
                 help=_help("base_url"),
                 width=300,
             )
-        chosen["per_class"] = st.number_input(
-            "Per class", 1, 1000, 50, key="writing_count", help=_help("per_class"), width=130
-        )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen["classes"] = tuple(
-            st.multiselect(
-                "Classes",
-                list(names),
-                format_func=names.__getitem__,
-                placeholder="all",
-                key="writing_classes",
-                width=560,
-            )
+        chosen["classes"] = _class_choice("Classes", names, "all", key=_CLASSES)
+        chosen["distinguish_from"] = _class_choice(
+            "Told apart from", names, "those the teacher confuses", key=_APART, help=_help("distinguish_from")
         )
+        contrast = bool(chosen["distinguish_from"])
         known = list(prompts(session.home()))
-        default = known.index(DEFAULT_PROMPT)
-        chosen["prompt"] = st.selectbox("Prompt", known, default, key="writing_prompt", width=240)
+        default = known.index(CONTRAST_PROMPT if contrast else DEFAULT_PROMPT)
+        chosen["prompt"] = st.selectbox("Prompt", known, default, key="writing_prompt", width=200)
+        count = CONTRASTS_PER_CLASS if contrast else 50
+        chosen["per_class"] = st.number_input(
+            "Per class", 1, 1000, count, key="writing_count", help=_help("per_class"), width=120
+        )
     with st.expander("How the images are taken", icon=":material/satellite_alt:"):
         chosen["imaging"] = {"modality": project.modality, **_imaging()}
     with st.expander("More settings", icon=":material/tune:"):
-        chosen |= _more()
+        chosen |= _more(teacher_names=not contrast)
     return make_writing_settings(chosen)
+
+
+def fill_contrast(classes: Sequence[str]) -> None:
+    """Callback: let the form order texts of each class that tell it from the others."""
+    for widget in (_CLASSES, _APART):
+        session.fill(widget, list(classes))
+
+
+def _class_choice(
+    title: str, names: Mapping[str, str], placeholder: str, *, key: str, help: str | None = None
+) -> tuple[str, ...]:
+    # A class that was merged or removed since is no option any more.
+    session.forget_unknown_among(key, list(names))
+    return tuple(
+        st.multiselect(
+            title,
+            list(names),
+            format_func=names.__getitem__,
+            placeholder=placeholder,
+            key=key,
+            help=help,
+            width=340,
+            bind="query-params",
+        )
+    )
 
 
 def _imaging() -> dict[str, str]:
@@ -97,13 +124,20 @@ def _imaging() -> dict[str, str]:
         }
 
 
-def _more() -> dict[str, Any]:
+def _more(*, teacher_names: bool) -> dict[str, Any]:
     languages = get_args(_FIELDS["language"].annotation)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = {
             "language": st.selectbox("Language", languages, key="writing_language", help=_help("language"), width=160),
             "distinguish": st.number_input(
-                "Confusable classes named", 0, 10, 3, key="writing_distinguish", help=_help("distinguish"), width=190
+                "Confusable classes named",
+                0,
+                10,
+                3,
+                key="writing_distinguish",
+                help=_help("distinguish"),
+                width=190,
+                disabled=not teacher_names,
             ),
             "pictures": st.number_input(
                 "Training images sent along", 0, 8, 0, key="writing_pictures", help=_help("pictures"), width=200
@@ -154,7 +188,9 @@ def show_prompt(project: ProjectSummary, settings: WritingSettings) -> None:
     """What would be sent for a class, word for word; and the prompt to read, copy and edit."""
     names = {entry.key: entry.prompt_name for entry in project.classes}
     with st.expander("What is sent", icon=":material/visibility:"):
-        key = st.selectbox("Class", list(names), format_func=names.__getitem__, key="writing_preview", width=260)
+        asked = settings.classes or tuple(names)
+        session.forget_unknown("writing_preview", asked)
+        key = st.selectbox("Class", asked, format_func=names.__getitem__, key="writing_preview", width=260)
         # Naming confusable classes needs the teacher; the preview shows the rest at once.
         sent = preview(session.home(), project.id, settings.model_copy(update={"distinguish": 0}), key)
         left, right = st.columns(2)
@@ -162,7 +198,7 @@ def show_prompt(project: ProjectSummary, settings: WritingSettings) -> None:
         left.code(sent.instructions, language=None, wrap_lines=True, height=420)
         right.markdown("**Data** (this class, as JSON: nothing in it can become an instruction)")
         right.code(json.dumps(json.loads(sent.data), indent=1, ensure_ascii=False), language="json", height=420)
-        if settings.distinguish:
+        if settings.distinguish and not settings.distinguish_from:
             right.caption(f"With it go up to {settings.distinguish} classes that the teacher confuses with this one.")
     with st.expander("Edit the prompt", icon=":material/edit_note:"):
         chosen = prompts(session.home())[settings.prompt]

@@ -88,6 +88,11 @@ def generation_controls(project: ProjectSummary, view: GenerationView) -> None:
             again = view.settings.model_copy(update={"classes": view.lacking})
             start(home, order_descriptions(home, project.id, again, session.reviewer()))
             st.rerun(scope="app")
+        if len(pair := view.settings.distinguish_from) == 2 and st.button(
+            "See what they change", icon=":material/compare_arrows:", help="The two classes, on the confusion page."
+        ):
+            session.pick_cell(session.texts_matrix(project.id), (pair[0], pair[1]))
+            st.switch_page(shell.page_path("confusion"))
         if view.written and st.button(f"Review these {view.written:,}", icon=":material/rate_review:"):
             session.send_to_review(descriptions_written(home, project.id, view.id))
             st.switch_page(shell.page_path("review"))

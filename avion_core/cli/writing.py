@@ -24,7 +24,7 @@ def describe(
     per_class: Annotated[int, typer.Option(help="Descriptions per class of this writer; what is there counts.")] = 50,
     only: Annotated[list[str] | None, typer.Option("--class", help="Only this class; may be given again.")] = None,
     prompt: Annotated[
-        str, typer.Option(help="The prompt: remote-sensing, plain, or one of your own.")
+        str, typer.Option(help="The prompt: remote-sensing, contrast, plain, or one of your own.")
     ] = "remote-sensing",
     language: Annotated[str, typer.Option(help="The language to write in.")] = "English",
     view: Annotated[Literal["nadir", "oblique"], typer.Option(help="From straight above, or at an angle.")] = "nadir",
@@ -33,6 +33,9 @@ def describe(
     region: Annotated[str, typer.Option(help="Where on Earth.")] = "",
     season: Annotated[str, typer.Option(help="When in the year.")] = "",
     distinguish: Annotated[int, typer.Option(help="Name so many classes that the teacher confuses; 0 names none.")] = 3,
+    distinguish_from: Annotated[
+        list[str] | None, typer.Option(help="Name this class instead, to be told apart from; may be given again.")
+    ] = None,
     pictures: Annotated[int, typer.Option(help="Send so many training images of each class along.")] = 0,
     concurrency: Annotated[int, typer.Option(help="Classes asked about at the same time.")] = 4,
     rpm: Annotated[float | None, typer.Option(help="Requests a minute that the account allows.")] = None,
@@ -64,6 +67,7 @@ def describe(
             "language": language,
             "imaging": {**imaging, "resolution": resolution, "region": region, "season": season},
             "distinguish": distinguish,
+            "distinguish_from": tuple(distinguish_from or ()),
             "pictures": pictures,
             "concurrency": concurrency,
             "requests_per_minute": rpm,

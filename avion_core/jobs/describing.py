@@ -230,7 +230,9 @@ def _write(
 def _wanted(home: Home, row: Generation, settings: WritingSettings) -> Iterator[tuple[dict[str, Any], int]]:
     """The classes that lack descriptions of this writer and model, and how many."""
     with reading(home.engine) as session:
-        there = rows.written_by(session, row.project_id, settings.writer, row.settings["model"])
+        there = rows.written_by(
+            session, row.project_id, settings.writer, row.settings["model"], settings.distinguish_from
+        )
     for entry in read_orders(generation_folder(home, row.id)):
         wanted = settings.per_class - there[entry["card"]["class_key"]]
         if wanted > 0:

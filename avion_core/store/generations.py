@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import func, select
@@ -50,13 +51,26 @@ def replies_of(session: Session, generation_id: str) -> list[Reply]:
     return list(session.scalars(query.order_by(Reply.id)))
 
 
-def written_by(session: Session, project_id: str, writer: str, model: str) -> Counter[str]:
-    """Class key -> how many descriptions of one writer and model the project holds."""
+def written_by(
+    session: Session, project_id: str, writer: str, model: str, distinguish_from: Collection[str] = ()
+) -> Counter[str]:
+    """Class key -> how many descriptions of one writer and model the project holds.
+
+    Args:
+        distinguish_from: count those alone that were ordered to be told from just these classes.
+    """
     query = (
         select(Description.class_key, func.count())
         .where(Description.project_id == project_id, Description.writer == writer, Description.model == model)
         .group_by(Description.class_key)
     )
+    if distinguish_from:
+        same = [
+            row.id
+            for row in list_generations(session, project_id)
+            if set(row.settings.get("distinguish_from", ())) == set(distinguish_from)
+        ]
+        query = query.join(Reply, Description.reply_id == Reply.id).where(Reply.generation_id.in_(same))
     return Counter({class_key: count for class_key, count in session.execute(query).all() if count})
 
 
@@ -64,6 +78,22 @@ def descriptions_written(session: Session, generation_id: str) -> list[str]:
     """Ids of the descriptions that came in a generation's replies, in the order they came."""
     query = select(Description.description_id).join(Reply, Description.reply_id == Reply.id)
     return list(session.scalars(query.where(Reply.generation_id == generation_id).order_by(Description.created_at)))
+
+
+def contrasts_of(session: Session, project_id: str, pair: Collection[str], by_hand: str) -> list[str]:
+    """Ids of these classes' descriptions that were ordered to tell them apart, or have `by_hand` as prompt version."""
+    orders = [
+        row.id
+        for row in list_generations(session, project_id)
+        if set(pair) <= set(row.settings.get("distinguish_from", ()))
+    ]
+    query = (
+        select(Description.description_id)
+        .outerjoin(Reply, Description.reply_id == Reply.id)
+        .where(Description.project_id == project_id, Description.class_key.in_(pair))
+        .where(Reply.generation_id.in_(orders) | (Description.prompt_version == by_hand))
+    )
+    return list(session.scalars(query))
 
 
 def texts_of(session: Session, project_id: str, class_key: str) -> list[str]:

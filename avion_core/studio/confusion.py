@@ -8,7 +8,7 @@ mapped prototypes meanwhile, which tells what the new texts would be worth to it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -30,9 +30,9 @@ from avion_core.metrics import accuracy
 from avion_core.protocols.predict import load_student
 from avion_core.protocols.student_towers import StudentTowers
 from avion_core.prototypes.text_prototypes import text_prototypes
-from avion_core.store import journal
+from avion_core.store import generations, journal
 from avion_core.store import projects as rows
-from avion_core.store.database import writing
+from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.studio.curation import Curation, curation_table, refresh
 from avion_core.studio.models import open_towers
@@ -91,11 +91,11 @@ class Confusions:
 
 @dataclass(frozen=True)
 class Rescore:
-    """What texts that are not in the project yet would change, in percent of the validation images.
+    """What contrastive texts change, in percent of the validation images: without them, and with them.
 
     figures: judge ("teacher", and "student" where its images can be held against the mapped prototypes), part ("all"
-    or a class key), images, before, after. texts: class_key, text, kept, why, weight, own, other and margin of the new
-    ones (see `pulling_texts`).
+    or a class key), images, before, after. texts: description_id, class_key, text, verdict, kept, why, weight, own,
+    other and margin of them (see `pulling_texts`).
     """
 
     figures: pd.DataFrame
@@ -152,7 +152,7 @@ def pulling_texts(found: Confusions, true: str, said: str, judge: Judge = "teach
     kept = (table["kept"] & table["class_key"].isin([true, said])).to_numpy(copy=True)
     chosen = table.loc[kept, ["description_id", "class_key", "text", "weight"]].reset_index(drop=True)
     g = curation.embeddings[torch.from_numpy(kept)]
-    margins = _margins(g, chosen["class_key"], {true: said, said: true}, curation)
+    margins = _margins(g, chosen["class_key"], (true, said), curation)
     taken = (found.said(judge) == keys.index(said)) & (curation.images["validation"][1] == keys.index(true))
     confused = curation.images["validation"][0][taken]
     similarity = (g @ confused.T).mean(1).tolist() if len(confused) else [float("nan")] * len(g)
@@ -168,32 +168,40 @@ def try_texts(home: Home, found: Confusions, texts: Mapping[str, Sequence[str]],
         texts: class key -> texts. pair: the two classes whose figures are wanted beside the whole.
 
     Raises:
-        DescriptionError: no text, one that cannot be used, or one that the project holds already.
+        DescriptionError: no text, one that cannot be used or that the project holds already, or a class that it lacks.
     """
     curation = found.curation
-    fresh = _fresh(texts)
+    fresh = _fresh(texts, curation.class_keys)
     known = set(curation.table["description_id"])
     for row in fresh:
         if row["description_id"] in known:
             raise DescriptionError("the project holds this text already", "Write another one.", value=row["text"])
-    fields = ["description_id", "class_key", "text", "verdict"]
-    new = pd.DataFrame(fresh)[fields[:3]].assign(verdict="undecided")
+    new = pd.DataFrame(fresh)[_CANDIDATE[:3]].assign(verdict="undecided")
     towers = open_towers(home, curation.config.teacher)
     g = text_features(towers, list(new["text"]), home.features).cpu()
-    rules = curation.config.descriptions
-    decided = text_prototypes(
-        pd.concat([curation.table[fields], new], ignore_index=True),
-        torch.cat([curation.embeddings, g]),
-        curation.visual,
-        curation.class_keys,
-        load_rule_set(rules.rule_set, rules.modality),
-        curation.config.prototypes,
-        curation.template,
-        allow_blocked=True,
+    everything = pd.concat([curation.table[_CANDIDATE], new], ignore_index=True)
+    table, vectors = _decided(curation, everything, torch.cat([curation.embeddings, g]), sorted(texts))
+    judged = curation.explained(table.tail(len(new)).reset_index(drop=True))[_JUDGED]
+    return Rescore(
+        rescored(found, curation.vectors, vectors, pair), judged.join(_margins(g, new["class_key"], pair, curation))
     )
-    judged = decided.table.tail(len(new)).reset_index(drop=True)[["class_key", "text", "kept", "why", "weight"]]
-    margins = _margins(g, new["class_key"], {pair[0]: pair[1], pair[1]: pair[0]}, curation)
-    return Rescore(rescored(found, curation.vectors, decided.vectors, pair), judged.join(margins))
+
+
+def contrasts(home: Home, found: Confusions, pair: tuple[str, str]) -> Rescore:
+    """The project's descriptions that were written, or asked for, to tell two classes apart, and what they change.
+
+    Their verdicts count as they stand; "before" is what the prototypes would be if these texts were not there. Texts
+    that a person wrote for one of the classes count whichever class they were to tell it from.
+    """
+    curation = found.curation
+    with reading(home.engine) as session:
+        ids = generations.contrasts_of(session, curation.project_id, pair, by_hand=CONTRASTIVE)
+    chosen = curation.table["description_id"].isin(ids).to_numpy(copy=True)
+    texts = curation.explained(curation.table[chosen].reset_index(drop=True))[_JUDGED]
+    others = torch.from_numpy(~chosen)
+    _, without = _decided(curation, curation.table.loc[~chosen, _CANDIDATE], curation.embeddings[others], pair)
+    margins = _margins(curation.embeddings[~others], texts["class_key"], pair, curation)
+    return Rescore(rescored(found, without, curation.vectors, pair), texts.join(margins))
 
 
 def rescored(found: Confusions, before: Tensor, after: Tensor, pair: tuple[str, str]) -> pd.DataFrame:
@@ -221,12 +229,10 @@ def add_contrastive(home: Home, project: str, texts: Mapping[str, Sequence[str]]
         NotFoundError: no such project.
         DescriptionError: no text, one that cannot be used, or a class that the project lacks.
     """
-    fresh = _fresh(texts)
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
         names = rows.prompt_names(session, project_id)
-        if unknown := [key for key in texts if key not in names]:
-            raise DescriptionError("the project has no such class", "Choose one that it has.", value=unknown[0])
+        fresh = _fresh(texts, names)
         added = rows.add_descriptions(
             session, project_id, [{**row, "writer": who, "prompt_version": CONTRASTIVE} for row in fresh]
         )
@@ -237,6 +243,8 @@ def add_contrastive(home: Home, project: str, texts: Mapping[str, Sequence[str]]
     return [row["description_id"] for row in fresh]
 
 
+_CANDIDATE = ["description_id", "class_key", "text", "verdict"]
+_JUDGED = [*_CANDIDATE, "kept", "why", "weight"]
 _OF_THE_RUN = ("data", "teacher", "student", "model", "device")
 
 
@@ -259,8 +267,31 @@ def _said(features: Tensor, vectors: Tensor) -> Tensor:
     return (features @ vectors.T).masked_fill(vectors.norm(dim=1) == 0, float("-inf")).argmax(1)
 
 
-def _margins(g: Tensor, class_keys: pd.Series, other: Mapping[str, str], curation: Curation) -> pd.DataFrame:
-    """own, other and margin of texts (M, D_T); a class that is not of the pair has no other (NaN)."""
+def _decided(
+    curation: Curation, candidates: pd.DataFrame, embeddings: Tensor, keys: Sequence[str]
+) -> tuple[pd.DataFrame, Tensor]:
+    """Some classes decided anew from other candidates: their table, and the (C, D_T) prototypes of all classes."""
+    places = [curation.class_keys.index(key) for key in keys]
+    of_classes = candidates["class_key"].isin(keys).to_numpy(copy=True)
+    rules = curation.config.descriptions
+    decided = text_prototypes(
+        candidates[of_classes].reset_index(drop=True),
+        embeddings[torch.from_numpy(of_classes)],
+        curation.visual[places],
+        keys,
+        load_rule_set(rules.rule_set, rules.modality),
+        curation.config.prototypes,
+        curation.template[places],
+        allow_blocked=True,
+    )
+    vectors = curation.vectors.clone()
+    vectors[places] = decided.vectors
+    return decided.table, vectors
+
+
+def _margins(g: Tensor, class_keys: pd.Series, pair: tuple[str, str], curation: Curation) -> pd.DataFrame:
+    """own, other and margin of texts (M, D_T) of the pair's classes."""
+    other = {pair[0]: pair[1], pair[1]: pair[0]}
     place = {key: index for index, key in enumerate(curation.class_keys)}
     similarity = g @ curation.visual.T
     own = [similarity[row, place[key]].item() for row, key in enumerate(class_keys)]
@@ -268,8 +299,10 @@ def _margins(g: Tensor, class_keys: pd.Series, other: Mapping[str, str], curatio
     return pd.DataFrame({"own": own, "other": others}).assign(margin=lambda table: table["own"] - table["other"])
 
 
-def _fresh(texts: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
+def _fresh(texts: Mapping[str, Sequence[str]], class_keys: Collection[str]) -> list[dict[str, str]]:
     """description_id, class_key and text of each text once; refuses what is none."""
+    if unknown := [key for key in texts if key not in class_keys]:
+        raise DescriptionError("the project has no such class", "Choose one that it has.", value=unknown[0])
     fresh: dict[str, dict[str, str]] = {}
     for key, written in texts.items():
         for text in (" ".join(line.split()) for line in written):

@@ -17,6 +17,7 @@ from avion_core.data.progress import Progress
 from avion_core.descriptions.writers.generate import MOST_AT_ONCE, Order
 from avion_core.descriptions.writers.plan import Plan, plan
 from avion_core.descriptions.writers.prompt import (
+    CONTRAST_PROMPT,
     DEFAULT_PROMPT,
     Prompt,
     PromptFile,
@@ -39,7 +40,7 @@ from avion_core.store.projects import find_project
 from avion_core.store.tables import Generation, Reply
 from avion_core.studio.projects import ProjectSummary, get_project, read_manifest, read_splits
 
-__all__ = ["DEFAULT_PROMPT", "KEYS", "WriterName", "WritingSettings"]  # pages take them from here
+__all__ = ["CONTRAST_PROMPT", "DEFAULT_PROMPT", "KEYS", "WriterName", "WritingSettings"]  # pages take them from here
 
 _OPTIONS = {
     "writer": "--writer",
@@ -56,6 +57,7 @@ _OPTIONS = {
     "region": "--region",
     "season": "--season",
     "distinguish": "--distinguish",
+    "distinguish_from": "--distinguish-from",
     "pictures": "--pictures",
     "concurrency": "--concurrency",
     "requests_per_minute": "--rpm",
@@ -172,7 +174,7 @@ def plan_writing(home: Home, project: str, settings: WritingSettings, progress: 
     settings = _resolved(summary, settings)
     entries, note = _entries(home, summary, settings, progress)
     with reading(home.engine) as session:
-        there = rows.written_by(session, summary.id, settings.writer, settings.model)
+        there = rows.written_by(session, summary.id, settings.writer, settings.model, settings.distinguish_from)
         spent = [
             row
             for row in rows.spent(session, summary.id)
@@ -229,8 +231,15 @@ def order_descriptions(home: Home, project: str, settings: WritingSettings, who:
         session.flush()
         # Inside the transaction: an order that is in the database has its file.
         row.classes = describing.write_orders(describing.generation_folder(home, row.id), entries)
-        sentence = f"Ordered {settings.per_class} descriptions for each of {row.classes} classes from {settings.model}."
-        journal.note(session, summary.id, "descriptions", sentence, who)
+        apart = ", ".join(_names(summary)[key] for key in settings.distinguish_from)
+        journal.note(
+            session,
+            summary.id,
+            "descriptions",
+            f"Ordered {settings.per_class} descriptions for each of {row.classes} classes from {settings.model}"
+            f"{f' that tell them from {apart}' if apart else ''}.",
+            who,
+        )
     return row.id
 
 
@@ -358,8 +367,8 @@ def _gone(row: Generation) -> str:
 
 def _resolved(summary: ProjectSummary, settings: WritingSettings) -> WritingSettings:
     """The settings with the model that will really be asked; a writer that cannot be opened is an error here."""
-    names = {entry.key: entry.prompt_name for entry in summary.classes}
-    unknown = [key for key in settings.classes if key not in names]
+    names = _names(summary)
+    unknown = [key for key in (*settings.classes, *settings.distinguish_from) if key not in names]
     if unknown:
         raise NotFoundError("the project has no such class", f"Its classes: {', '.join(names)}.", value=unknown[0])
     return settings.model_copy(update={"model": describing.open_writer(settings, names).model})
@@ -371,7 +380,10 @@ def _entries(
     """What is known of each class asked about, one at a time; and why no confusable classes are named, if so."""
     confusable: dict[str, tuple[str, ...]] = {}
     note = ""
-    if settings.distinguish:
+    if settings.distinguish_from:
+        names = _names(summary)
+        confusable = {key: tuple(names[other] for other in settings.distinguish_from if other != key) for key in names}
+    elif settings.distinguish:
         from avion_core.studio.confusable_classes import confusable_classes  # brings torch along
 
         try:
@@ -405,6 +417,10 @@ def _entries(
             }
 
     return entries(), note
+
+
+def _names(summary: ProjectSummary) -> dict[str, str]:
+    return {entry.key: entry.prompt_name for entry in summary.classes}
 
 
 def _prompt_folder(home: Home) -> Path:

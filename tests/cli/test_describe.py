@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 
+from avion_core.studio import writing
 from tests.descriptions.writers.loopback import KEY, Say, loopback, written
 
 
@@ -35,6 +37,18 @@ def test_describe_with_a_server_of_ones_own(scenes, avion):
     assert result.exit_code == 0, result.stderr
     assert "2 descriptions by llama in 1 requests, cost 0.0006." in result.stdout
     assert "2 descriptions of 1 classes: 1 requests" in result.stderr
+
+
+def test_describe_tells_classes_apart_as_the_page_says(scenes, answer):
+    pair = ("beach", "forest")
+    with loopback() as server:
+        values = {"per_class": 2, "classes": pair, "distinguish_from": pair, "prompt": "contrast"}
+        settings = writing.make_writing_settings(values | {"base_url": server.address})
+        avion, describe, *words = shlex.split(writing.cli_command("scenes", settings))
+        assert (avion, words.count("--distinguish-from")) == ("avion", 2)
+        assert answer(describe, *words)["written"] == 4
+    assert {(ask.name, *ask.data["distinguish_from"]) for ask in server.asks} == {pair, pair[::-1]}
+    assert writing.get_generation(scenes, "scenes").settings.distinguish_from == pair
 
 
 def test_describe_from_a_file(scenes, answer, tmp_path):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from avion_core.descriptions.schema import description_id
-from avion_core.studio.confusion import confusions, pulling_texts
+from avion_core.studio import writing
+from avion_core.studio.confusion import confusions, contrasts, pulling_texts
+from avion_core.studio.curation import record_verdict
 from avion_core.studio.home import Home
 from avion_core.studio.projects import create_project, get_project
 from avion_core.studio.training import list_runs
 from tests.app.tiny_home import CLASSES, NAME
+from tests.descriptions.writers.loopback import KEY, loopback
 from tests.pages.conftest import Open, all_text, settle
 
 TEXT = "Aerial view of dense dark canopy without any roof or street."
@@ -59,6 +64,58 @@ def test_a_contrast_is_tried_then_added_and_goes_to_the_review(home: Home, open_
     assert get_project(home, NAME).descriptions == before + 1
     assert app.title[0].value == "Review"
     assert app.query_params["ids"] == description_id("Forest", TEXT)
+
+
+def test_a_language_model_is_asked_for_a_contrast_and_the_way_back(
+    home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    forest, sea = name_of(home, "Forest"), name_of(home, "SeaLake")
+    app = click(look_at(open_page("confusion"), "Forest", "SeaLake"), "Ask for contrastive descriptions")
+    assert app.title[0].value == "Generate"
+    app = open_page("generate", writing_classes=[forest, sea], writing_apart=[forest, sea])  # what is in its address
+    chosen = {box.label: box.value for box in app.multiselect}
+    assert chosen == {"Classes": ["Forest", "SeaLake"], "Told apart from": ["Forest", "SeaLake"]}
+    assert any("EVERY description rests on something" in code.value for code in app.code)
+    assert any(f'"distinguish_from": [\n  "{sea}"\n ]' in code.value for code in app.code)
+    command = "--class Forest --class SeaLake --prompt contrast --distinguish-from Forest --distinguish-from SeaLake"
+    assert any(command in code.value for code in app.code)
+
+    with loopback() as server:
+        app = settle(app.text_input(key="writing_address").set_value(server.address).run())
+        click(app, "Have them written")
+        wait_for_the_writer(home)
+    assert {(ask.name, *ask.data["distinguish_from"]) for ask in server.asks} == {(forest, sea), (sea, forest)}
+    assert get_project(home, NAME).descriptions == 27 + 2 * 5
+
+    app = click(open_page("generate"), "See what they change")
+    assert app.title[0].value == "Confusion"
+    app = open_page("confusion", cell=["Forest", "SeaLake"])  # what is in its address
+    found = confusions(home, NAME, list_runs(home, NAME)[0].id)
+    expected = contrasts(home, found, ("Forest", "SeaLake")).figures.query("judge == 'teacher'").set_index("part")
+    metrics = {metric.label: metric.value for metric in app.metric}
+    assert metrics["Teacher, all classes"] == f"{expected.at['all', 'after']:.1f} %"
+    assert metrics[f"Teacher, {forest}"] == f"{expected.at['Forest', 'after']:.1f} %"
+    assert "**10** texts" in all_text(app)
+
+    item = contrasts(home, found, ("Forest", "SeaLake")).texts["description_id"].iloc[0]
+    app = click(app, "Review them")
+    assert app.title[0].value == "Review"
+    assert len(app.query_params["ids"].split(",")) == 10
+    record_verdict(home, NAME, item, "reject")
+    app = open_page("confusion", cell=["Forest", "SeaLake"])
+    assert "· 1 rejected" in all_text(app)
+
+
+def wait_for_the_writer(home: Home) -> None:
+    deadline = time.monotonic() + 240
+    while writing.get_generation(home, NAME).state in ("queued", "running"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def click(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run()
 
 
 def test_texts_are_sent_to_the_review(home: Home, open_page: Open) -> None:

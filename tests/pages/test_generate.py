@@ -83,7 +83,7 @@ def test_what_is_sent_is_shown_and_prompts_are_kept(open_page: Open, home: Home)
     app.text_area[0].set_value("Describe the class in the data from above.")
     app.text_input(key="prompt_name").set_value("mine")
     app = app.button(key="prompt_save").click().run()
-    assert set(writing.prompts(home)) == {"plain", "remote-sensing", "mine"}
+    assert set(writing.prompts(home)) == {"contrast", "plain", "remote-sensing", "mine"}
     app.text_input(key="prompt_name").set_value("../up")
     app = app.button(key="prompt_save").click().run()
     assert app.error[0].value == "Choose such a name."

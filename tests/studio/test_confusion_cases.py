@@ -12,9 +12,19 @@ from avion_core.errors import DescriptionError
 from avion_core.store.database import reading
 from avion_core.store.journal import entries
 from avion_core.store.projects import descriptions_of
-from avion_core.studio.confusion import add_contrastive, confusions, pulling_texts, refreshed, rescored, try_texts
+from avion_core.studio.confusion import (
+    add_contrastive,
+    confusions,
+    contrasts,
+    pulling_texts,
+    refreshed,
+    rescored,
+    try_texts,
+)
 from avion_core.studio.curation import record_verdict
 from avion_core.studio.training import create_run, run_here
+from avion_core.studio.writing import descriptions_written, make_writing_settings, order_descriptions, write_here
+from tests.descriptions.writers.loopback import KEY, loopback
 
 PAIR = ("beach", "forest")
 TEXTS = {
@@ -59,6 +69,34 @@ def test_added_texts_are_a_person_s_contrastive_and_in_the_journal(home, describ
         assert {row.prompt_version for row in written.values()} == {"contrastive"}
         said = [entry.sentence for entry in entries(session, described.id) if entry.who == "ana"]
     assert said == ["3 contrastive descriptions written for beach and forest"]
+
+
+def test_asked_and_written_contrasts_are_held_against_the_project_without_them(
+    home, described, run, monkeypatch
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    before = confusions(home, described.id, run)
+    assert contrasts(home, before, PAIR).texts.empty
+    ids = set(add_contrastive(home, described.id, TEXTS, "ana"))
+    with loopback() as server:
+        for apart in (PAIR, ("forest", "golfcourse")):  # the second is no contrast of the pair
+            values = {"base_url": server.address, "per_class": 2, "classes": apart, "distinguish_from": apart}
+            order = order_descriptions(home, described.id, make_writing_settings(values))
+            write_here(home, order, threading.Event())
+            ids |= set(descriptions_written(home, described.id, order)) if apart == PAIR else set()
+    found = confusions(home, described.id, run)
+    result = contrasts(home, found, PAIR)
+    assert set(result.texts["description_id"]) == ids
+    assert len(ids) == 3 + 4
+
+    others = sorted(set(found.curation.table["description_id"]) - ids)
+    assert len(others) == len(before.curation.table) + 4
+    for item in ids:
+        record_verdict(home, described.id, item, "reject")
+    rejected = refreshed(home, found)
+    judged = contrasts(home, rejected, PAIR)
+    assert not judged.texts["kept"].any()
+    assert judged.figures["before"].tolist() == pytest.approx(judged.figures["after"].tolist())
 
 
 def test_cells_hold_the_images_that_the_matrix_counts(home, described, run) -> None:
@@ -106,6 +144,7 @@ def test_a_rejected_text_pulls_no_longer(home, described) -> None:
         ({}, r"^There is no text\. Write at least one description\."),
         ({"beach": [" . "]}, r"^A text is empty or too long: \.\. Write words"),
         ({"beach": ["long " * 1000]}, r"^A text is empty or too long"),
+        ({"desert": ["Aerial view of bare sand."]}, r"^The project has no such class: desert\. Choose one"),
         ({"beach": ["Aerial view of beach seen from directly above in daylight."]}, r"^The project holds this text"),
     ],
 )

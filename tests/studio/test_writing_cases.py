@@ -10,6 +10,7 @@ from avion_core.store.database import reading
 from avion_core.store.tables import Description, Reply
 from avion_core.studio import writing
 from avion_core.studio.confusable_classes import confusable_classes
+from avion_core.studio.journal import journal_entries
 from tests import tiny_studio
 from tests.descriptions.writers.loopback import KEY, Say, loopback, written
 
@@ -108,6 +109,59 @@ def test_the_prompt_can_be_seen_before_it_is_sent(home, project):
     assert json.loads(shown.data)["count"] == 50
 
 
+PAIR = {"classes": ("beach", "forest"), "distinguish_from": ("beach", "forest"), "prompt": "contrast"}
+
+
+def test_classes_are_told_apart_by_name(home, project):
+    """No teacher is asked, and nothing of it is installed here."""
+    with loopback() as server:
+        chosen = settings(server, **PAIR, distinguish=3)
+        made = writing.plan_writing(home, "scenes", chosen)
+        assert (made.note, made.estimate.descriptions) == ("", 8)
+        shown = json.loads(writing.preview(home, "scenes", chosen, "beach").data)
+        view = have_written(home, server, **PAIR, distinguish=3)
+    sent = {ask.name: ask.data["distinguish_from"] for ask in server.asks}
+    assert sent == {"beach": ["forest"], "forest": ["beach"]}
+    assert shown["distinguish_from"] == ["forest"]
+    assert view.settings.distinguish_from == PAIR["distinguish_from"]
+    assert view.prompt_version.startswith("contrast@")
+    newest = journal_entries(home, "scenes")[0].sentence
+    assert (
+        newest
+        == "Ordered 4 descriptions for each of 2 classes from gemini-3.8-flash that tell them from beach, forest."
+    )
+
+
+def test_a_contrast_counts_what_was_asked_for_against_the_same_classes(home, project):
+    with loopback() as server:
+        have_written(home, server, per_class=6)  # enough of this writer, but none of them a contrast
+        assert have_written(home, server, **PAIR).written == 8
+        assert have_written(home, server, **PAIR).written == 0
+        assert have_written(home, server, **PAIR, per_class=5).written == 2
+        other = {**PAIR, "distinguish_from": ("beach", "golfcourse")}
+        assert have_written(home, server, **other).written == 8
+        assert have_written(home, server, per_class=14).written == 8  # beach and forest have theirs with the contrasts
+
+
+def test_a_resumed_contrast_asks_for_the_same(home, project):
+    stop = threading.Event()
+
+    def script(ask):
+        stop.set()  # while the first class is asked about
+        return written(ask)
+
+    with loopback(script) as server:
+        generation = writing.order_descriptions(home, "scenes", settings(server, **PAIR, concurrency=1))
+        assert writing.write_here(home, generation, stop) == "stopped"
+        assert writing.get_generation(home, "scenes", generation).written == 4
+        writing.write_here(home, writing.resume(home, "scenes", generation), threading.Event())
+    assert writing.get_generation(home, "scenes", generation).written == 8
+    assert [(ask.name, ask.data["distinguish_from"]) for ask in server.asks] == [
+        ("beach", ["forest"]),
+        ("forest", ["beach"]),
+    ]
+
+
 @pytest.mark.usefixtures("tiny_towers")
 def test_confusable_classes_are_named_by_the_teacher(home, described):
     named = confusable_classes(home, "scenes", 1)
@@ -151,6 +205,11 @@ def test_pictures_are_training_shots_made_small(home, project):
             r"setting language cannot be used: Klingon\. Input should be 'English'",
         ),
         ({"classes": ("moon",)}, NotFoundError, r"no such class: moon\. Its classes: beach, forest, golfcourse"),
+        (
+            {"distinguish_from": ("moon",)},
+            NotFoundError,
+            r"no such class: moon\. Its classes: beach, forest, golfcourse",
+        ),
         ({"prompt": "poem"}, NotFoundError, r"no such prompt: poem\."),
         ({"writer": "openai-compatible"}, AvionError, r"no key for this writer: OPENAI_API_KEY\..*--base-url"),
         ({"writer": "openai-compatible", "base_url": "http://x/v1"}, AvionError, r"needs a model.*--model"),

@@ -18,6 +18,8 @@ from avion_core.errors import DescriptionError, NotFoundError
 
 SHIPPED = Path(__file__).parents[1] / "prompts"
 DEFAULT_PROMPT = "remote-sensing"
+CONTRAST_PROMPT = "contrast"
+"""Every text of it tells the class from those of `distinguish_from`."""
 MOST_CHARACTERS = 20_000
 MOST_ALREADY_WRITTEN = 200
 """Texts shown to the writer as known; more would cost more than the few repeated ones that are dropped anyway."""

@@ -41,6 +41,8 @@ class WritingSettings(Stage):
     """How the images are taken."""
     distinguish: int = Field(default=3, ge=0, le=10)
     """Name so many classes that the teacher confuses with each one on its training shots; 0 names none."""
+    distinguish_from: tuple[str, ...] = ()
+    """Name these classes instead (keys; never a class to itself). What was asked for against the same ones counts."""
     pictures: int = Field(default=0, ge=0, le=8)
     """Send so many training images of the class along (never validation or test images)."""
     concurrency: int = Field(default=4, ge=1, le=64)

@@ -8,18 +8,18 @@ from avion_core.errors import DescriptionError, NotFoundError
 
 def test_shipped_prompts_ask_for_what_the_rules_want():
     prompts = read_prompts()
-    assert set(prompts) == {"remote-sensing", "plain"}
-    text = prompts["remote-sensing"].text
-    for slot in (
-        "`modality`",
-        "`sensor`",
-        "`resolution`",
-        "`region`",
-        "`season`",
-        "`distinguish_from`",
-        "6 to 20 words",
-    ):
-        assert slot in text
+    assert set(prompts) == {"remote-sensing", "contrast", "plain"}
+    for text in (prompts["remote-sensing"].text, prompts["contrast"].text):
+        for slot in (
+            "`modality`",
+            "`sensor`",
+            "`resolution`",
+            "`region`",
+            "`season`",
+            "`distinguish_from`",
+            "6 to 20 words",
+        ):
+            assert slot in text
 
 
 def test_a_version_names_the_text_for_good():
@@ -33,7 +33,7 @@ def test_a_prompt_of_ones_own_is_kept_and_found(tmp_path):
     own = tmp_path / "prompts"
     saved = save_prompt(own, "sar-ships", "Describe {class} from above: 100 % data.")
     assert find_prompt("sar-ships", own) == saved
-    assert set(read_prompts(own)) == {"remote-sensing", "plain", "sar-ships"}
+    assert set(read_prompts(own)) == {"remote-sensing", "contrast", "plain", "sar-ships"}
     assert save_prompt(own, "sar-ships", "Anew.").version != saved.version
 
 
@@ -54,7 +54,7 @@ def test_prompts_that_cannot_be_kept(tmp_path, name, text, message):
 
 
 def test_a_prompt_that_is_not_there(tmp_path):
-    with pytest.raises(NotFoundError, match=r"no such prompt: poem\. Choose one of: plain, remote-sensing"):
+    with pytest.raises(NotFoundError, match=r"no such prompt: poem\. Choose one of: contrast, plain, remote-sensing"):
         find_prompt("poem", tmp_path)
 
 
