@@ -26,7 +26,10 @@ def page() -> None:
     with controls:
         st.caption(f"Rules version {version} is in force" if version else "The defaults are in force")
         wanted = rules_form(prototypes, descriptions, key=f"rules_{project.id}_{version}")
-        save_button(project, wanted, changed=wanted != (prototypes, descriptions))
+        changed = wanted != (prototypes, descriptions)
+        save_button(project, wanted, changed=changed)
+        if version and not changed:
+            shell.go_button("Train with these rules", "launch", "rocket_launch", primary=False)
     preview = decision_preview(curation, *wanted)
     with overview:
         figures(preview, curation)

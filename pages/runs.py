@@ -50,7 +50,7 @@ def overview(project: ProjectSummary, drawn: list[str], shown: list[str]) -> Non
     some = filtered(runs)
     if some:
         run_table(some, shown, project.baseline_run)
-        st.caption(f"{len(some)} of {len(runs)} runs. Tick one to look at it, several to compare them.")
+        st.caption(f"{len(some):,} of {len(runs):,} shown. Tick a run to look at it, several to compare them.")
     else:
         st.info("No run passes these filters.", icon=":material/filter_alt_off:")
 

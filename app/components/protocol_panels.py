@@ -42,7 +42,7 @@ def over_shots(run: RunView, split: str) -> None:
             alt="Mean and standard deviation over seeds",
         )
     _measure_others(found.unmeasured, split)
-    _missing([f"{shots} shots, seed {seed}" for shots, seed in found.missing])
+    _missing([f"{shots}-shot, seed {seed}" for shots, seed in found.missing])
 
 
 def over_seeds(run: RunView, split: str) -> None:
@@ -54,7 +54,7 @@ def over_seeds(run: RunView, split: str) -> None:
     st.dataframe(table, hide_index=True, column_config=columns, alt="Base, novel and harmonic mean over seeds")
     st.caption("The mean's harmonic mean is that of the mean base and mean novel accuracy, as the literature has it.")
     _measure_others(found.unmeasured, split)
-    _missing([f"{run.config.data.shots} shots, seed {seed}" for seed in found.missing])
+    _missing([f"{run.config.data.shots}-shot, seed {seed}" for seed in found.missing])
 
 
 def _measure_others(unmeasured: list[str], split: str) -> None:

@@ -54,7 +54,8 @@ def run_figures(run: RunView, project: ProjectSummary) -> None:
     share = run.step / run.steps if run.steps else 0.0
     left = f" · about {duration(run.eta_seconds)} left" if run.state == "running" and run.eta_seconds else ""
     place = f"epoch {run.epoch} · step {run.step:,} of {run.steps:,}" if run.steps else "not begun"
-    st.progress(min(share, 1.0), text=f"{run.stage or state_of(run)} · {place}{left}")
+    doing = run.stage if run.state in ACTIVE and run.stage else state_of(run)
+    st.progress(min(share, 1.0), text=f"{doing} · {place}{left}")
     with st.grid(5, min_column_width=140):
         st.metric("Validation accuracy", "–" if run.accuracy is None else f"{run.accuracy:.1f} %", border=True)
         st.metric("Device", run.device or "–", border=True)
@@ -89,6 +90,9 @@ def run_controls(run: RunView, project: ProjectSummary) -> None:
     """What makes sense in this state; whatever destroys asks first."""
     home, who = session.home(), session.reviewer()
     with st.container(horizontal=True):
+        if run.state == "finished":
+            shell.go_button("See its map", "alignment", "scatter_plot")
+            shell.go_button("Evaluate it", "evaluation", "fact_check", primary=False)
         if run.waiting:
             _deed("Start now", "play_arrow", "Beside whatever computes already.", lambda: start_now(home, run.id))
         if run.state in ACTIVE:

@@ -141,7 +141,7 @@ def create_run(
         run = Run(
             id=run_id,
             project_id=row.id,
-            name=name.strip() or f"{what}, {config.data.shots} shots, seed {config.data.seed}",
+            name=name.strip() or f"{what}, {config.data.shots}-shot, seed {config.data.seed}",
             config=config.model_dump(mode="json"),
             rule_version=rules_in_force(session, row.id),
             based_on=None if base is None else base.id,

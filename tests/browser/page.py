@@ -88,5 +88,7 @@ class Page:
         return self.driver.execute_script(script, attribute) or ""
 
     def shoot(self, path: Path) -> None:
+        """Save what the window shows, with the mouse out of the way."""
+        self.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": 0, "y": 0})
         path.parent.mkdir(parents=True, exist_ok=True)
         self.driver.save_screenshot(str(path))

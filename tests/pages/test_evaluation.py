@@ -86,9 +86,9 @@ def test_over_shots_says_which_runs_are_missing_and_leads_to_the_launch(home: Ho
     assert avion[["shots", "seeds"]].values.tolist() == [[2, 2]]
     assert avion["deviation"].notna().all()
     text = all_text(app)
-    assert "1 shots, seed 1" in text
-    assert "2 shots, seed 3" in text
-    assert "2 shots, seed 2" not in text
+    assert "1-shot, seed 1" in text
+    assert "2-shot, seed 3" in text
+    assert "2-shot, seed 2" not in text
     assert "1 finished run was not measured" in text
     app = settle(next(button for button in app.button if button.label == "Measure now").click().run())
     assert "not measured" not in all_text(app)
@@ -106,7 +106,7 @@ def test_base_to_novel_has_its_table_and_its_parts(home: Home, open_page: Open) 
     app = view(app, "protocol")
     table = next(frame.value for frame in app.dataframe if "seed" in frame.value.columns)
     assert table["seed"].tolist() == ["1", "mean"]
-    assert "2 shots, seed 2" in all_text(app)
+    assert "2-shot, seed 2" in all_text(app)
     for name in ("classes", "change", "confusion", "mistakes", "calibration"):
         app = view(app, name)
         assert [header.value for header in app.subheader] == ["Base classes", "Novel classes"]
