@@ -25,7 +25,7 @@ from avion_core.studio.rules import current_rules
 HIDDEN = "Hidden until you have decided: this review is blind."
 _FIRST_COUNT_SECONDS, _COUNT_SECONDS = 0.5, 0.05
 # What a colleague's verdict shows in, and what stands there while the review is blind and one's own is missing.
-_VEIL = {"verdict": "undecided", "reviewer": "", "reason": "", "why": HIDDEN}
+_VEIL = {"verdict": "undecided", "reviewer": "", "reason": ""}
 _VEILED_FIGURES = ("weight", "influence")
 
 
@@ -59,8 +59,11 @@ class Seen:
         return pd.Index(self.table["description_id"])
 
     def rows(self, ids: Sequence[str]) -> pd.DataFrame:
-        """These descriptions, in this order."""
-        return self.table.iloc[self.places.get_indexer(pd.Index(ids))]
+        """These descriptions, in this order, with why, reasons and hits (see `Curation.explained`)."""
+        places = self.places.get_indexer(pd.Index(ids))
+        words = self.curation.explained(self.curation.table.iloc[places])[["why", "reasons", "hits"]]
+        rows = self.table.iloc[places].join(words)
+        return rows.assign(why=words["why"].mask(rows["kept"].isna(), HIDDEN)) if self.blind else rows
 
     def records(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         """These descriptions, each with all its figures."""

@@ -39,7 +39,7 @@ def prototypes(
         "blocked": curation.blocked,
         "teacher_accuracy": curation.teacher_accuracy,
         "template_accuracy": curation.template_accuracy,
-        "descriptions": curation.table.drop(columns=["hits", "reasons"]).to_dict("records"),
+        "descriptions": curation.explained(curation.table).drop(columns=["hits", "reasons"]).to_dict("records"),
     }
     lines = [table(rows, ["class_key", "texts", "flagged", "kept", "n_eff"]), ""]
     lines.append(

@@ -8,11 +8,10 @@ The word lists are data, under `rules/`; this file knows how to read and apply t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
 
@@ -94,36 +93,6 @@ class RSFlag:
             ),
             _length_reason(self.words, self.rules.least_words, self.rules.most_words),
         )
-
-    @property
-    def reason_rows(self) -> Rows:
-        """The reasons as tables hold them: rule, passed, sentence."""
-        return Rows(self, "reasons")
-
-    @property
-    def hit_rows(self) -> Rows:
-        """The terms found as tables hold them: start, end, term, kind."""
-        return Rows(self, "hits")
-
-
-class Rows(Sequence[dict[str, Any]]):
-    """The reasons or the hits of a text as dicts, found at the first look."""
-
-    __slots__ = ("_flag", "_name")
-
-    def __init__(self, flag: RSFlag, name: Literal["reasons", "hits"]) -> None:
-        self._flag, self._name = flag, name
-
-    def __getitem__(self, place: Any) -> Any:
-        return [dict(vars(entry)) for entry in getattr(self._flag, self._name)][place]
-
-    def __len__(self) -> int:
-        return len(getattr(self._flag, self._name))
-
-    def __eq__(self, other: object) -> bool:
-        return list(self) == (list(other) if isinstance(other, Sequence) else other)
-
-    __hash__ = None  # pyright: ignore[reportAssignmentType]
 
 
 @dataclass(frozen=True)

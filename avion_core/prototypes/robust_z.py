@@ -5,7 +5,6 @@ z_j = |s_j - median(s)| / (MAD(s) + 1e-8),   MAD(s) = median |s_j - median(s)|, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -20,18 +19,18 @@ NO_SPREAD_REACH = 1e-3  # without spread, scores this close to the median are al
 NORMAL_CONSISTENCY = 0.6745  # MAD / standard deviation of a normal distribution
 
 
-@dataclass(frozen=True)
-class RobustZ:
-    """Scores of one class seen from their median. K is the number of scores given.
+class RobustZ(NamedTuple):
+    """The K scores of a class seen from their median; of many classes, or of many sets in play, each (...) one.
 
-    median, mad: over the scores in play. z (K,): distances from the median in MADs, or in sigmas when `scaled`.
-    low_cut: the similarity under which a text is cut; NaN when none can be. kept (K,): in play, and not cut.
+    median, mad (...): over the scores in play. z (..., K): distances from the median in MADs, or in sigmas when
+    `scaled`. low_cut (...): the similarity under which a text is cut; NaN when none can be. kept (..., K): in play, and
+    not cut. Where none is in play nothing is kept, and the other figures are NaN.
     """
 
-    median: float
-    mad: float
+    median: np.ndarray
+    mad: np.ndarray
     z: np.ndarray
-    low_cut: float
+    low_cut: np.ndarray
     kept: np.ndarray
 
 
@@ -43,67 +42,43 @@ def robust_z(scores: np.ndarray, mode: Mode = "paper", zeta: float = 3.0, in_pla
     the median then have z = 0 and the others are cut. One or two scores are all kept.
 
     Args:
-        scores: (K,) similarities, K >= 1.
+        scores: (..., K) similarities.
         zeta: the largest z that is kept.
-        in_play: (K,) bool; the scores that make median and MAD and that may be kept. None: all of them.
-
-    Raises:
-        PrototypeError: a score that is not a number, or none in play.
-    """
-    scores = np.asarray(scores, dtype=np.float64)
-    playing = np.ones(scores.shape, dtype=bool) if in_play is None else np.asarray(in_play, dtype=bool)
-    if not playing.any():
-        raise PrototypeError("there is no similarity to judge", "Accept or add a description of this class.")
-    rows = robust_z_rows(scores, mode, zeta, playing[None])
-    return RobustZ(float(rows.median[0]), float(rows.mad[0]), rows.z[0], float(rows.low_cut[0]), rows.kept[0])
-
-
-class RobustZRows(NamedTuple):
-    """`RobustZ` of the same scores for R sets of those in play: median, mad, low_cut (R,); z, kept (R, K)."""
-
-    median: np.ndarray
-    mad: np.ndarray
-    z: np.ndarray
-    low_cut: np.ndarray
-    kept: np.ndarray
-
-
-def robust_z_rows(scores: np.ndarray, mode: Mode, zeta: float, in_play: np.ndarray) -> RobustZRows:
-    """`robust_z` of one class for R sets of scores in play at once, to try verdicts out.
-
-    Args:
-        scores: (K,) float64. in_play: (R, K) bool; a row without any keeps nothing, and its figures say nothing.
+        in_play: (..., K) bool, broadcast with scores; those that make median and MAD and that may be kept. None: all.
 
     Raises:
         PrototypeError: a score that is not a number.
     """
+    scores = np.asarray(scores, dtype=np.float64)
+    in_play = np.ones(scores.shape, dtype=bool) if in_play is None else np.asarray(in_play, dtype=bool)
     if not np.isfinite(scores).all():
         raise PrototypeError(
             "a similarity is not a number",
             "Compute the embeddings again; a damaged image or weights file can do this.",
             value=float(scores[~np.isfinite(scores)][0]),
         )
-    count = in_play.sum(axis=1)
-    median = _median(scores[None], in_play, count)
-    distance = np.abs(scores - median[:, None])
+    count = in_play.sum(axis=-1)
+    median = _median(scores, in_play, count)
+    distance = np.abs(scores - median[..., None])
     mad = _median(distance, in_play, count)
     unit = (mad + EPSILON) / (NORMAL_CONSISTENCY if mode == "scaled" else 1.0)
     reach = zeta * unit
     flat = mad < NO_SPREAD
     if flat.any():
-        distance = np.where(flat[:, None] & (distance <= NO_SPREAD_REACH), 0.0, distance)
+        distance = np.where(flat[..., None] & (distance <= NO_SPREAD_REACH), 0.0, distance)
         mad, unit = np.where(flat, 0.0, mad), np.where(flat, EPSILON, unit)
         reach = np.where(flat, NO_SPREAD_REACH, reach)
-    z = distance / unit[:, None]
+    z = distance / unit[..., None]
     few = count <= 2
-    cut = (z > zeta) & ~few[:, None]
+    cut = (z > zeta) & ~few[..., None]
     if mode == "low_side":
-        cut &= scores < median[:, None]
-    return RobustZRows(median, mad, z, np.where(few, np.nan, median - reach), in_play & ~cut)
+        cut &= scores < median[..., None]
+    return RobustZ(median, mad, z, np.where(few, np.nan, median - reach), in_play & ~cut)
 
 
 def _median(values: np.ndarray, in_play: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """Median of each row's values in play: (R,); of an even count, the mean of the middle two; of none, 0."""
-    ordered = np.sort(np.where(in_play, values, np.inf), axis=1)
-    row, last = np.arange(len(ordered)), np.maximum(count, 1)
-    return np.where(count > 0, ordered[row, (last - 1) // 2] + ordered[row, last // 2], 0.0) / 2
+    """Median of the values in play along the last axis; of an even count, the mean of the middle two; of none, NaN."""
+    ordered = np.sort(np.where(in_play, values, np.inf), axis=-1)
+    last = np.maximum(count, 1)
+    middle = np.stack([(last - 1) // 2, last // 2], axis=-1)
+    return np.where(count > 0, np.take_along_axis(ordered, middle, axis=-1).mean(axis=-1), np.nan)

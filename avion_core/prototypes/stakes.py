@@ -7,94 +7,114 @@ prototype that moves by |p' - p| changes no score by more: only images whose mar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from avion_core.config import PrototypesConfig
 from avion_core.prototypes.ranking import Ranking, scores_of
-from avion_core.prototypes.selection import try_verdicts
+from avion_core.prototypes.selection import class_blocks, select
 
 ROUNDING = 1e-6  # scores of unit vectors in float32; a prediction this close to another may change
-
-
-@dataclass(frozen=True)
-class ClassAtHand:
-    """One class as it stands: K descriptions, D dimensions.
-
-    similarity (K,), flag (K,) bool, verdict (K,) words. embeddings: (K, D). vector: (D,) its prototype, zeros when
-    blocked. fallback: (D,) the template's embedding where it may step in for a class without texts, else None.
-    """
-
-    similarity: np.ndarray
-    flag: np.ndarray
-    verdict: np.ndarray
-    embeddings: Tensor
-    vector: Tensor
-    fallback: Tensor | None
-
-    def is_open(self, config: PrototypesConfig) -> bool:
-        """Whether there is anything left to decide that the prototype depends on."""
-        return config.source == "descriptions" and bool((self.verdict == "undecided").any())
-
-    def prototypes(self, weights: np.ndarray) -> Tensor:
-        """Prototypes (R, D) of R sets of weights (R, K); zeros where the class would be blocked."""
-        vectors = normalize(torch.from_numpy(weights).float() @ self.embeddings.float(), dim=1)
-        if self.fallback is not None:
-            vectors[weights.sum(axis=1) == 0] = self.fallback.float()
-        return vectors
-
-
-def other_verdicts(verdict: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each way to judge one of K descriptions otherwise, the others as they are.
-
-    Returns:
-        whose (R,): which description; accepted and rejected (R, K) bool.
-    """
-    tried, whose = [], []
-    for word in ("accepted", "rejected", "undecided"):
-        others = np.flatnonzero(verdict != word)
-        rows = np.repeat(verdict[None], len(others), axis=0)
-        rows[np.arange(len(others)), others] = word
-        tried.append(rows)
-        whose.append(others)
-    table = np.concatenate(tried)
-    return np.concatenate(whose), table == "accepted", table == "rejected"
+_WORDS = ("undecided", "accepted", "rejected")
 
 
 def reach_and_stakes(
-    at_hand: ClassAtHand, place: int, config: PrototypesConfig, features: Tensor, ranking: Ranking, margin: Tensor
-) -> tuple[float, np.ndarray]:
-    """How far a verdict on one text moves this class's prototype at most, and which texts have a prediction at stake.
+    table: pd.DataFrame,
+    owner: np.ndarray,
+    embeddings: Tensor,
+    vectors: Tensor,
+    template: Tensor | None,
+    config: PrototypesConfig,
+    features: Tensor,
+    ranking: Ranking,
+) -> tuple[np.ndarray, np.ndarray]:
+    """How far a verdict on one text moves its class's prototype at most, and which texts have a prediction at stake.
 
     Args:
-        place: which class of the ranking it is.
-        features: (N, D) validation images. ranking: of them, with all prototypes as they stand. margin: (N,) of the
-            class (see `margins`).
+        table: M rows with similarity, flag and verdict (see `TextPrototypes.table`); those of some classes will do.
+        owner: (M,) the place of each row's class. embeddings: (M, D).
+        vectors: (C, D) the prototypes as they stand, zeros where a class is blocked. template: (C, D) its embeddings
+            where they may step in for a class without texts, else None.
+        features: (N, D) validation images. ranking: of them, with all prototypes as they stand.
 
     Returns:
-        The greatest |p' - p| (inf where the class could be blocked or unblocked), and (K,) bool.
+        reach (C,): the greatest |p' - p| (inf where the class could be blocked or unblocked; 0 where it has no row),
+        and at_stake (M,) bool.
     """
-    at_stake = np.zeros(len(at_hand.verdict), dtype=bool)
-    if config.source == "template" or not len(at_hand.verdict):
-        return 0.0, at_stake
-    whose, accepted, rejected = other_verdicts(at_hand.verdict)
-    weights = try_verdicts(at_hand.similarity, at_hand.flag, accepted, rejected, config).weights
-    vectors = at_hand.prototypes(weights)  # (R, D)
-    moved = (vectors - at_hand.vector).norm(dim=1)
-    moved[(vectors.norm(dim=1) == 0) != (at_hand.vector.norm() == 0)] = torch.inf
-    reach = float(moved.max())
-    near = margin <= reach + ROUNDING
-    own = (ranking.best[near] == place)[:, None]
-    then = scores_of(features[near], vectors)  # (n, R)
-    lost = own & (then <= ranking.second[near, None] + ROUNDING)
-    won = ~own & (then >= ranking.top[near, None] - ROUNDING)
-    changes = ((lost | won).any(dim=0) & (moved > 0)).numpy()
-    at_stake[whose[changes]] = True
+    reach, at_stake = np.zeros(len(vectors)), np.zeros(len(table), dtype=bool)
+    if config.source == "template":
+        return reach, at_stake
+    similarity, flag = table["similarity"].to_numpy(), table["flag"].to_numpy(dtype=bool)
+    verdict = pd.Index(_WORDS).get_indexer(table["verdict"].to_numpy())
+    for places, rows, given in class_blocks(owner):
+        whose, tried = _other_verdicts(verdict[rows])
+        weights = select(
+            similarity[rows][:, None],
+            flag[rows][:, None],
+            tried == _WORDS.index("accepted"),
+            tried == _WORDS.index("rejected"),
+            config,
+            given[:, None],
+        ).weights  # (B, R, K)
+        then = normalize(torch.from_numpy(weights).float() @ embeddings[rows].float(), dim=2)  # (B, R, D)
+        if template is not None:
+            empty = torch.from_numpy(weights.sum(axis=2) == 0)
+            then = torch.where(empty[..., None], template[places][:, None].float(), then)
+        now = vectors[places][:, None]
+        moved = (then - now).norm(dim=2)
+        moved[then.any(dim=2) != now.any(dim=2)] = torch.inf
+        moved[~torch.from_numpy(given[:, whose])] = 0.0  # tried on a text that is not there
+        farthest = moved.amax(dim=1)
+        reach[places] = farthest.numpy()
+        changes = _changes(places, then, moved, features, ranking, vectors, farthest)
+        of_text = changes.reshape(len(places), 2, -1).any(axis=1)  # (B, K)
+        at_stake[rows[given]] = of_text[given]
     return reach, at_stake
+
+
+def _other_verdicts(verdict: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each way to judge one of K descriptions otherwise, the others as they are: there are R = 2K of them.
+
+    Args:
+        verdict: (B, K) places in _WORDS.
+
+    Returns:
+        whose (R,): which description; tried (B, R, K).
+    """
+    count = verdict.shape[1]
+    whose = np.tile(np.arange(count), 2)
+    tried = np.repeat(verdict[:, None], 2 * count, axis=1)
+    tried[:, np.arange(2 * count), whose] = (verdict[:, whose] + np.repeat([1, 2], count)) % len(_WORDS)
+    return whose, tried
+
+
+def _changes(
+    places: np.ndarray,
+    then: Tensor,
+    moved: Tensor,
+    features: Tensor,
+    ranking: Ranking,
+    vectors: Tensor,
+    reach: Tensor,
+) -> np.ndarray:
+    """Which of R prototypes that B classes might have instead would change a prediction: (B, R) bool.
+
+    Args:
+        then: (B, R, D). moved: (B, R) how far each is from the one that stands. reach: (B,) the farthest of them.
+    """
+    changes = np.zeros(moved.shape, dtype=bool)
+    near = margins(ranking, features, vectors[places], torch.from_numpy(places)) <= reach + ROUNDING  # (N, B)
+    for place in near.any(dim=0).nonzero()[:, 0].tolist():
+        images = near[:, place]
+        own = (ranking.best[images] == int(places[place]))[:, None]
+        scores = scores_of(features[images], then[place])  # (n, R)
+        lost = own & (scores <= ranking.second[images, None] + ROUNDING)
+        won = ~own & (scores >= ranking.top[images, None] - ROUNDING)
+        changes[place] = ((lost | won).any(dim=0) & (moved[place] > 0)).numpy()
+    return changes
 
 
 def margins(ranking: Ranking, features: Tensor, vectors: Tensor, places: Tensor) -> Tensor:

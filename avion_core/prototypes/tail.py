@@ -22,12 +22,31 @@ texts with the largest ratios are in, the others out). |u|^2 is bounded by the s
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
 from avion_core.config import PrototypesConfig
 from avion_core.prototypes.ranking import Ranking
-from avion_core.prototypes.stakes import ROUNDING, ClassAtHand
+from avion_core.prototypes.stakes import ROUNDING
+
+
+@dataclass(frozen=True)
+class ClassAtHand:
+    """One class as it stands: K descriptions, D dimensions.
+
+    similarity (K,), verdict (K,) words. embeddings: (K, D). vector: (D,) its prototype, zeros when blocked.
+    """
+
+    similarity: np.ndarray
+    verdict: np.ndarray
+    embeddings: torch.Tensor
+    vector: torch.Tensor
+
+    def is_open(self, config: PrototypesConfig) -> bool:
+        """Whether there is anything left to decide that the prototype depends on."""
+        return config.source == "descriptions" and bool((self.verdict == "undecided").any())
 
 
 def score_bounds(at_hand: ClassAtHand, config: PrototypesConfig, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -22,9 +22,9 @@ from avion_core.config import PrototypesConfig
 from avion_core.descriptions.rs_flag import RuleSet
 from avion_core.errors import PrototypeError
 from avion_core.prototypes.ranking import rank
-from avion_core.prototypes.selection import Selection, select, template_only
+from avion_core.prototypes.selection import class_blocks, select
+from avion_core.prototypes.why import explained
 
-TOLD = ("reasons", "hits")
 VERDICTS = ("accepted", "rejected", "undecided")
 
 
@@ -33,9 +33,9 @@ class TextPrototypes:
     """Text prototypes and every figure behind them. C classes, D dimensions.
 
     table: one row per candidate, in the order given: description_id, class_key, text, verdict, flag (RS-Flag's own),
-        reasons and hits (see `RSFlag`), words, rule_positive, rule_negative and rule_words (which rules hold),
-        similarity, median, mad, z, cut (the similarity under which a text is cut, NaN where none can be), kept, why (a
-        sentence), weight (sums to 1 over a class).
+        words, rule_positive, rule_negative and rule_words (which rules hold), similarity, median, mad, z, cut (the
+        similarity under which a text is cut, NaN where none can be), in_play (neither rejected nor refused), kept,
+        weight (sums to 1 over a class). `why.explained` puts it in words.
     vectors: (C, D) float32, unit norm; a blocked class has a row of zeros.
     visual: (C, D) the visual prototypes they were judged by.
     n_eff: class -> 1 / sum(w_j^2), the effective number of texts; 0 where none is used.
@@ -49,11 +49,14 @@ class TextPrototypes:
     n_eff: dict[str, float]
     blocked: list[str]
     template: list[str]
+    rule_set: RuleSet
+    config: PrototypesConfig
 
     def full_table(self) -> pd.DataFrame:
-        """The table with the reasons and hits of every text as JSON: what a file holds."""
-        told = {name: [json.dumps(list(rows), ensure_ascii=False) for rows in self.table[name]] for name in TOLD}
-        return self.table.assign(**told)
+        """The table in figures and words, lists as JSON: what a file holds."""
+        table = explained(self.table, self.rule_set, self.config)
+        lists = {name: [json.dumps(row, ensure_ascii=False) for row in table[name]] for name in ("reasons", "hits")}
+        return table.assign(**lists)
 
 
 def visual_prototypes(features: Tensor, labels: Tensor, classes: Sequence[str]) -> Tensor:
@@ -122,28 +125,31 @@ def text_prototypes(
     _check(candidates, embeddings, visual, class_keys, config, template_embeddings)
     table = _judged(candidates, rule_set)
     flag, verdict = table["flag"].to_numpy(dtype=bool), table["verdict"].to_numpy(dtype=str)
-    similarity = np.zeros(len(table))
+    accepted, rejected = verdict == "accepted", verdict == "rejected"
+    columns = {name: np.full(len(table), np.nan) for name in ("similarity", "median", "mad", "z", "cut")}
+    columns |= {name: np.zeros(len(table), dtype=bool) for name in ("in_play", "kept")} | {
+        "weight": np.zeros(len(table))
+    }
     vectors = torch.zeros(visual.shape, dtype=torch.float64)  # (C, D)
-    selections: list[tuple[np.ndarray, Selection]] = []
-    n_eff: dict[str, float] = {}
-    blocked, template = [], []
-    for index, (key, rows) in enumerate(_rows_of(table, class_keys)):
-        g = embeddings[rows].cpu().double()  # (K, D)
-        similarity[rows] = (g @ visual[index].cpu().double()).numpy()
-        if config.source == "template":
-            selection = template_only(len(rows))
-        else:
-            selection = select(similarity[rows], flag[rows], verdict[rows], config)
-        selections.append((rows, selection))
-        n_eff[key] = selection.n_eff
-        if selection.kept.any():
-            vectors[index] = torch.from_numpy(selection.weights) @ g
-        elif template_embeddings is not None and (config.source == "template" or config.template_fallback):
-            vectors[index] = template_embeddings[index].cpu().double()
-            template.append(key)
-        else:
-            blocked.append(key)
+    n_eff = np.zeros(len(class_keys))
+    for places, rows, given in class_blocks(owner_of(table, class_keys)):
+        g = embeddings[rows].cpu().double() * torch.from_numpy(given[..., None])  # (B, K, D)
+        similarity = torch.einsum("bkd,bd->bk", g, visual[places].cpu().double()).numpy()
+        selection = select(similarity, flag[rows], accepted[rows], rejected[rows], config, given)
+        z = selection.z
+        figures = {"similarity": similarity, "median": z.median[:, None], "mad": z.mad[:, None], "z": z.z}
+        figures |= {"cut": z.low_cut[:, None], "in_play": selection.in_play, "kept": selection.kept}
+        figures["weight"] = selection.weights
+        for name, values in figures.items():
+            columns[name][rows[given]] = np.broadcast_to(values, rows.shape)[given]
+        vectors[places] = torch.einsum("bk,bkd->bd", torch.from_numpy(selection.weights), g)
+        n_eff[places] = selection.n_eff
 
+    empty = np.flatnonzero(n_eff == 0)
+    blocked, template = [class_keys[place] for place in empty], []
+    if template_embeddings is not None and (config.source == "template" or config.template_fallback):
+        vectors[empty] = template_embeddings[empty].cpu().double()
+        blocked, template = template, blocked
     if blocked and not allow_blocked:
         raise PrototypeError(
             "no usable description is left for these classes",
@@ -151,53 +157,33 @@ def text_prototypes(
             value=", ".join(blocked),
         )
     return TextPrototypes(
-        table=table.assign(similarity=similarity, **_columns(selections, len(table))),
+        table=table.assign(**columns),
         vectors=normalize(vectors, dim=1).float(),
         class_keys=class_keys,
         visual=visual,
-        n_eff=n_eff,
+        n_eff=dict(zip(class_keys, n_eff.tolist(), strict=True)),
         blocked=blocked,
         template=template,
+        rule_set=rule_set,
+        config=config,
     )
 
 
-def _rows_of(table: pd.DataFrame, class_keys: tuple[str, ...]) -> list[tuple[str, np.ndarray]]:
-    """The positions of each class's descriptions in the table, in the order of class_keys."""
-    owner = pd.Index(class_keys).get_indexer(table["class_key"].to_numpy())
-    order = owner.argsort(kind="stable")
-    rows = np.split(order, np.searchsorted(owner[order], np.arange(1, len(class_keys))))
-    return list(zip(class_keys, rows, strict=True))
+def owner_of(table: pd.DataFrame, class_keys: Sequence[str]) -> np.ndarray:
+    """The place of each row's class in class_keys: (M,)."""
+    return pd.Index(class_keys).get_indexer(table["class_key"].to_numpy())
 
 
 def _judged(candidates: pd.DataFrame, rule_set: RuleSet) -> pd.DataFrame:
     flags = [rule_set.judge(text) for text in candidates["text"]]
-    reasons, hits = np.empty((2, len(flags)), dtype=object)  # filled one by one: pandas would look into the rows
-    for place, flag in enumerate(flags):
-        reasons[place], hits[place] = flag.reason_rows, flag.hit_rows
-    return candidates[["description_id", "class_key", "text", "verdict"]].assign(
-        flag=np.array([flag.flag for flag in flags], dtype=bool),
-        reasons=reasons,
-        hits=hits,
-        words=np.array([flag.words for flag in flags], dtype=np.int64),
-        rule_positive=np.array([flag.positive for flag in flags], dtype=bool),
-        rule_negative=np.array([flag.negative for flag in flags], dtype=bool),
-        rule_words=np.array([flag.length for flag in flags], dtype=bool),
-    )
-
-
-def _columns(selections: list[tuple[np.ndarray, Selection]], count: int) -> dict[str, np.ndarray]:
-    columns = {name: np.full(count, np.nan) for name in ("median", "mad", "z", "cut")}
-    columns |= {"kept": np.zeros(count, dtype=bool), "why": np.full(count, "", dtype=object), "weight": np.zeros(count)}
-    for rows, selection in selections:
-        if selection.z is not None:
-            columns["median"][rows] = selection.z.median
-            columns["mad"][rows] = selection.z.mad
-            columns["z"][rows] = selection.z.z
-            columns["cut"][rows] = selection.z.low_cut
-        columns["kept"][rows] = selection.kept
-        columns["why"][rows] = selection.why
-        columns["weight"][rows] = selection.weights
-    return columns
+    words = np.array([flag.words for flag in flags], dtype=np.int64)
+    rules = {
+        "rule_positive": np.array([flag.positive for flag in flags], dtype=bool),
+        "rule_negative": np.array([flag.negative for flag in flags], dtype=bool),
+        "rule_words": (words >= rule_set.least_words) & (words <= rule_set.most_words),
+    }
+    known = candidates[["description_id", "class_key", "text", "verdict"]]
+    return known.assign(flag=np.logical_and.reduce(list(rules.values())), words=words, **rules)
 
 
 def _check(
@@ -276,17 +262,15 @@ def leave_one_out_influence(prototypes: TextPrototypes, embeddings: Tensor) -> n
         (M,) degrees.
     """
     degrees = np.zeros(len(prototypes.table))
-    all_weights = prototypes.table["weight"].to_numpy()
-    for _, rows in _rows_of(prototypes.table, prototypes.class_keys):
-        used = rows[all_weights[rows] > 0]
-        if not len(used):
-            continue
-        weights, g = all_weights[used], embeddings[used].cpu().double().numpy()  # (K,), (K, D)
-        total = weights @ g  # S
-        length = np.linalg.norm(total)
-        along = g @ (total / max(length, 1e-12))  # c_j
-        across = np.sqrt(np.clip(1 - along**2, 0, None))
-        degrees[used] = np.degrees(np.arctan2(weights * across, length - weights * along))
-        if len(used) == 1:
-            degrees[used] = 180.0
+    weight = prototypes.table["weight"].to_numpy()
+    for _, rows, given in class_blocks(owner_of(prototypes.table, prototypes.class_keys)):
+        w = torch.from_numpy(weight[rows] * given)  # (B, K)
+        g = embeddings[rows].cpu().double()  # (B, K, D)
+        total = torch.einsum("bk,bkd->bd", w, g)  # S
+        length = total.norm(dim=1, keepdim=True)
+        along = torch.einsum("bkd,bd->bk", g, total / length.clamp(min=1e-12))  # c_j
+        across = (1 - along**2).clamp(min=0).sqrt()
+        angle = torch.rad2deg(torch.atan2(w * across, length - w * along))
+        angle[(w > 0).sum(dim=1) == 1] = 180.0
+        degrees[rows[given]] = (angle * (w > 0)).numpy()[given]
     return degrees

@@ -210,14 +210,14 @@ def _scores(home: Home, project: str, progress: Progress | None) -> tuple[dict[s
     from avion_core.studio.curation import curation_table  # brings torch along, which an export may do without
 
     try:
-        table = curation_table(home, project, progress=progress).table
+        curation = curation_table(home, project, progress=progress)
     except NotFoundError as error:
         with reading(home.engine) as session:
             rows.find_project(session, project)  # no project at all is no matter of scores
         return {}, str(error)
     except AvionError as error:
         return {}, str(error)
-    names = ["description_id", *SCORES]
+    table, names = curation.explained(curation.table), ["description_id", *SCORES]
     found = zip(*(table[name] for name in names), strict=True)
     return {str(key): dict(zip(SCORES, map(_plain, values), strict=True)) for key, *values in found}, ""
 

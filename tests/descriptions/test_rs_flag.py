@@ -191,15 +191,6 @@ def test_spans_point_into_the_original_text() -> None:
     ]
 
 
-def test_verdicts_go_to_tables_as_lists() -> None:
-    verdict = load_rule_set("paper").judge(f"Overhead street {TAIL}")
-    assert verdict.hit_rows == [
-        {"start": 0, "end": 8, "term": "overhead", "kind": "positive"},
-        {"start": 9, "end": 15, "term": "street", "kind": "negative"},
-    ]
-    assert [reason["passed"] for reason in verdict.reason_rows] == [True, False, True]
-
-
 def test_rule_sets_are_versioned_data() -> None:
     assert [(load_rule_set(name).name, load_rule_set(name).version) for name in ("paper", "extended")] == [
         ("paper", 1),

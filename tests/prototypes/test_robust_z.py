@@ -127,6 +127,11 @@ def test_a_score_that_is_no_number_is_refused(bad: float) -> None:
         robust_z(np.array([0.1, bad, 0.3]))
 
 
-def test_nothing_in_play_is_refused() -> None:
-    with pytest.raises(PrototypeError, match=r"^There is no similarity to judge\. Accept or add a description"):
-        robust_z(np.array([0.1]), in_play=np.array([False]))
+def test_of_classes_with_texts_and_without_each_is_as_if_alone() -> None:
+    scores = np.array([[0.3, 0.31, 0.29, 0.1], [0.5, 0.6, 0.7, 0.9]])
+    in_play = np.array([[True, True, True, True], [False] * 4])
+    both, alone = robust_z(scores, in_play=in_play), robust_z(scores[0])
+    for of_both, of_one in zip(both, alone, strict=True):
+        np.testing.assert_array_equal(of_both[0], of_one)
+    assert not both.kept[1].any()
+    assert np.isnan([both.median[1], both.mad[1], both.low_cut[1], *both.z[1]]).all()

@@ -24,6 +24,7 @@ from avion_core.prototypes.text_prototypes import (
     text_prototypes,
     visual_prototypes,
 )
+from avion_core.prototypes.why import explained, why
 
 RULES = load_rule_set("extended")
 FLAGGED = "An aerial view of a harbour with rows of boats."
@@ -67,6 +68,10 @@ def one_class(
         template,
         allow_blocked=allow_blocked,
     )
+
+
+def sentences(found: TextPrototypes) -> list[str]:
+    return why(found.table, found.config)
 
 
 def random_case(seed: int, classes: int = 3, each: int = 7) -> tuple[pd.DataFrame, Tensor, Tensor, list[str]]:
@@ -221,7 +226,7 @@ def test_an_emptied_class_is_blocked() -> None:
 def test_a_zeta_under_one_can_cut_everything_and_then_the_class_is_blocked() -> None:
     found = one_class([0.2, 0.2, 0.3, 0.3], zeta=0.5, z_mode="paper", allow_blocked=True)
     assert found.blocked == ["harbour"]
-    assert set(found.table["why"].str[:4]) == {"Cut:"}
+    assert {sentence[:4] for sentence in sentences(found)} == {"Cut:"}
 
 
 def test_a_class_nobody_described_is_blocked_too() -> None:
@@ -239,7 +244,7 @@ def test_the_template_steps_in_only_on_purpose() -> None:
     torch.testing.assert_close(found.vectors, template)
     ablation = one_class([0.3, 0.4, 0.5], source="template")
     torch.testing.assert_close(ablation.vectors, template)
-    assert set(ablation.table["why"]) == {"Not used: the prototype is the class-name template's."}
+    assert set(sentences(ablation)) == {"Not used: the prototype is the class-name template's."}
     assert one_class([0.3, 0.4], template_fallback=True).template == []
 
 
@@ -249,7 +254,7 @@ def test_without_selection_all_weigh_the_same_but_the_rejected() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "case", "why"),
+    ("row", "case", "sentence"),
     [
         (0, {}, "Cut: similarity 0.210 is 9.0 MADs below the class median 0.300 (cut at 3.0)."),
         (1, {}, "Kept: similarity 0.290 is 1.0 MADs below the class median 0.300 (cut at 3.0)."),
@@ -275,17 +280,17 @@ def test_without_selection_all_weigh_the_same_but_the_rejected() -> None:
         ),
     ],
 )
-def test_every_row_says_why_in_one_sentence(row: int, case: dict, why: str) -> None:
+def test_every_row_says_why_in_one_sentence(row: int, case: dict, sentence: str) -> None:
     found = one_class([0.21, 0.29, 0.29, 0.30, 0.31, 0.31, 0.39], **case)
-    assert found.table["why"][row] == why
+    assert sentences(found)[row] == sentence
 
 
 def test_why_for_few_texts_and_for_texts_that_agree() -> None:
-    assert one_class([0.3, 0.5]).table["why"].tolist() == [
-        "Kept: similarity 0.300; with 2 in play there is no telling an outlier.",
-        "Kept: similarity 0.500; with 2 in play there is no telling an outlier.",
+    assert sentences(one_class([0.3, 0.5])) == [
+        "Kept: similarity 0.300; of one or two texts in play none can be told an outlier.",
+        "Kept: similarity 0.500; of one or two texts in play none can be told an outlier.",
     ]
-    assert one_class([0.3, 0.3, 0.3, 0.25]).table["why"][3] == (
+    assert sentences(one_class([0.3, 0.3, 0.3, 0.25]))[3] == (
         "Cut: similarity 0.250 is 0.0500 below the median 0.300 that the other texts share (cut at 0.001)."
     )
 
@@ -293,27 +298,17 @@ def test_why_for_few_texts_and_for_texts_that_agree() -> None:
 def test_the_table_can_be_filed_and_shown(tmp_path: Path) -> None:
     found = one_class([0.3, 0.4, 0.5], ["undecided", "rejected", "accepted"], [FLAGGED, PLAIN, "Selfie."])
     assert list(found.table.columns) == [
-        *("description_id", "class_key", "text", "verdict", "flag", "reasons", "hits", "words"),
-        *(
-            "rule_positive",
-            "rule_negative",
-            "rule_words",
-            "similarity",
-            "median",
-            "mad",
-            "z",
-            "cut",
-            "kept",
-            "why",
-            "weight",
-        ),
+        *("description_id", "class_key", "text", "verdict", "flag", "words"),
+        *("rule_positive", "rule_negative", "rule_words"),
+        *("similarity", "median", "mad", "z", "cut", "in_play", "kept", "weight"),
     ]
-    assert [reason["passed"] for reason in found.table["reasons"][2]] == [False, False, False]
-    assert found.table["hits"][2][0]["kind"] == "negative"
+    table = explained(found.table, RULES, found.config)
+    assert [reason["passed"] for reason in table["reasons"][2]] == [False, False, False]
+    assert table["hits"][2] == [{"start": 0, "end": 6, "term": "selfie", "kind": "negative"}]
     assert found.table["words"].tolist() == [10, 9, 1]
     assert found.table[["rule_positive", "rule_negative", "rule_words"]].loc[1].tolist() == [False, True, True]
     filed = found.full_table()
-    assert json.loads(filed["hits"][0]) == list(found.table["hits"][0])
+    assert json.loads(filed["hits"][0]) == table["hits"][0]
     filed.to_parquet(tmp_path / "prototypes.parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "prototypes.parquet"), filed)
 

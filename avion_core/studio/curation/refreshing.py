@@ -16,11 +16,11 @@ from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.studio.candidates import COLUMNS, standing
 from avion_core.studio.curation.table import (
-    Classes,
     Curation,
     Preview,
     accuracy,
     decide,
+    stakes,
     with_figures,
     would_change,
 )
@@ -43,7 +43,9 @@ def decision_preview(curation: Curation, prototypes: PrototypesConfig, descripti
     rankings = {part: rank(features, decided.vectors) for part, (features, _) in curation.images.items()}
     return Preview(
         table=decided.table,
-        would_change=would_change(curation.table, decided.table, curation.class_names),
+        would_change=would_change(
+            curation.table, decided.table, curation.config.prototypes, prototypes, curation.class_names
+        ),
         n_eff=decided.n_eff,
         blocked=decided.blocked,
         vectors=decided.vectors,
@@ -101,11 +103,11 @@ def _decided_again(curation: Curation, touched: np.ndarray) -> Curation:
     features, after = curation.images["validation"][0], rankings["validation"]
     again = classes_to_look_at_again(curation.rankings["validation"], after, features, vectors, curation.reach)
     again[touched] = True
-    places = np.flatnonzero(again).tolist()
-    classes = Classes(table, curation.owner, curation.embeddings, vectors, curation.template, rules)
-    reach, matters = curation.reach.copy(), table["matters"].to_numpy(copy=True)
-    for place, (farthest, of_class) in zip(places, classes.at_stake(places, features, after), strict=True):
-        reach[place], matters[classes.rows[place]] = farthest, of_class
+    rows = np.flatnonzero(again[curation.owner])
+    now = table.iloc[rows], curation.owner[rows], curation.embeddings[rows], vectors, curation.template
+    at_stake = stakes(*now, curation.config, curation.images, rankings)
+    reach, matters = np.where(again, at_stake[0], curation.reach), table["matters"].to_numpy(copy=True)
+    matters[rows] = at_stake[1]
     table["matters"] = matters
     return replace(
         curation,

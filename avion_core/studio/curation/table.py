@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,13 +19,15 @@ from avion_core.descriptions.rs_flag import load_rule_set
 from avion_core.errors import DataError, NotFoundError
 from avion_core.features.store import image_features, text_features
 from avion_core.prototypes.ranking import Ranking, rank
-from avion_core.prototypes.stakes import ClassAtHand, margins, reach_and_stakes
+from avion_core.prototypes.stakes import reach_and_stakes
 from avion_core.prototypes.text_prototypes import (
     TextPrototypes,
     leave_one_out_influence,
+    owner_of,
     text_prototypes,
     visual_prototypes,
 )
+from avion_core.prototypes.why import explained, why
 from avion_core.store import verdicts
 from avion_core.store.database import reading
 from avion_core.store.home import Home
@@ -92,9 +94,11 @@ class Curation(Preview):
         """The robust z-score above which texts are cut."""
         return self.config.prototypes.zeta
 
-    def by_class(self) -> Classes:
-        """Class by class, as verdicts are tried out on."""
-        return Classes(self.table, self.owner, self.embeddings, self.vectors, self.template, self.config.prototypes)
+    def explained(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Rows of the table with why, reasons and hits: the words behind the figures (see `prototypes.why`)."""
+        descriptions = self.config.descriptions
+        rule_set = load_rule_set(descriptions.rule_set, descriptions.modality)
+        return explained(rows, rule_set, self.config.prototypes)
 
     def place(self, description_id: str) -> int:
         """The row of a description.
@@ -157,16 +161,12 @@ def curation_table(
     with _collecting_no_garbage():
         decided = decide(candidates, embeddings, visual, template, class_keys, config.prototypes, config.descriptions)
         table = with_figures(decided, candidates, embeddings)
-    owner = pd.Index(class_keys).get_indexer(table["class_key"].to_numpy())
+    owner = owner_of(table, class_keys)
     rankings = {part: rank(features, decided.vectors) for part, (features, _) in images.items()}
-    classes = Classes(table, owner, embeddings, decided.vectors, template, config.prototypes)
-    reach, matters = np.zeros(len(class_keys)), np.zeros(len(table), dtype=bool)
-    at_stake = classes.at_stake(range(len(class_keys)), images["validation"][0], rankings["validation"])
-    for place, (farthest, of_class) in enumerate(at_stake):
-        reach[place], matters[classes.rows[place]] = farthest, of_class
+    reach, matters = stakes(table, owner, embeddings, decided.vectors, template, config, images, rankings)
     return Curation(
         table=table.assign(matters=matters),
-        would_change=would_change(table, table, names),
+        would_change=would_change(table, table, config.prototypes, config.prototypes, names),
         n_eff=decided.n_eff,
         blocked=decided.blocked,
         vectors=decided.vectors,
@@ -211,55 +211,37 @@ def with_figures(decided: TextPrototypes, candidates: pd.DataFrame, embeddings: 
     )
 
 
-class Classes:
-    """A curation table, class by class.
-
-    Args:
-        table: M rows. owner: (M,) the place of each row's class. embeddings: (M, D). vectors, template: (C, D).
-    """
-
-    def __init__(
-        self,
-        table: pd.DataFrame,
-        owner: np.ndarray,
-        embeddings: Tensor,
-        vectors: Tensor,
-        template: Tensor,
-        rules: PrototypesConfig,
-    ) -> None:
-        order = owner.argsort(kind="stable")
-        self.rows = np.split(order, np.searchsorted(owner[order], np.arange(1, len(vectors))))
-        self.similarity, self.flag = table["similarity"].to_numpy(), table["flag"].to_numpy()
-        self.verdict = table["verdict"].to_numpy(dtype=str)
-        self.embeddings, self.vectors, self.template, self.rules = embeddings, vectors, template, rules
-
-    def at_hand(self, place: int) -> ClassAtHand:
-        rows = self.rows[place]
-        return ClassAtHand(
-            similarity=self.similarity[rows],
-            flag=self.flag[rows],
-            verdict=self.verdict[rows],
-            embeddings=self.embeddings[rows],
-            vector=self.vectors[place],
-            fallback=self.template[place] if self.rules.template_fallback else None,
-        )
-
-    def at_stake(self, places: Sequence[int], features: Tensor, ranking: Ranking) -> Iterator[tuple[float, np.ndarray]]:
-        """`reach_and_stakes` of some classes."""
-        near = margins(ranking, features, self.vectors[list(places)], torch.tensor(places))  # (N, P)
-        for place, margin in zip(places, near.T, strict=True):
-            yield reach_and_stakes(self.at_hand(place), place, self.rules, features, ranking, margin)
+def stakes(
+    table: pd.DataFrame,
+    owner: np.ndarray,
+    embeddings: Tensor,
+    vectors: Tensor,
+    template: Tensor,
+    config: RunConfig,
+    images: dict[str, tuple[Tensor, Tensor]],
+    rankings: dict[str, Ranking],
+) -> tuple[np.ndarray, np.ndarray]:
+    """`reach_and_stakes` of the classes in the table, held against the validation images."""
+    fallback = template if config.prototypes.template_fallback else None
+    validation, ranking = images["validation"][0], rankings["validation"]
+    return reach_and_stakes(table, owner, embeddings, vectors, fallback, config.prototypes, validation, ranking)
 
 
-def would_change(now: pd.DataFrame, then: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
+def would_change(
+    now: pd.DataFrame,
+    then: pd.DataFrame,
+    rules_now: PrototypesConfig,
+    rules_then: PrototypesConfig,
+    names: dict[str, str],
+) -> pd.DataFrame:
     """The descriptions whose fate is not the same in two tables, with both fates in words."""
     changed = now["kept"] != then["kept"]
     return pd.DataFrame(
         {
             "class": then.loc[changed, "class_key"].map(names),
             "text": then.loc[changed, "text"],
-            "now": now.loc[changed, "why"],
-            "then": then.loc[changed, "why"],
+            "now": why(now[changed], rules_now),
+            "then": why(then[changed], rules_then),
         }
     )
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from avion_core.prototypes.tail import settled_classes
+import numpy as np
+
+from avion_core.prototypes.tail import ClassAtHand, settled_classes
 from avion_core.studio.curation.table import Curation
 
 
@@ -28,9 +30,8 @@ class ReviewValue:
 
 def review_value(curation: Curation) -> ReviewValue:
     """Order what is undecided by what a verdict on it could change, and say when there is nothing left to change."""
-    table, features, classes = curation.table, curation.images["validation"][0], curation.by_class()
-    at_hand = [classes.at_hand(place) for place in range(len(curation.class_keys))]
-    settled = settled_classes(at_hand, curation.config.prototypes, features, curation.rankings["validation"])
+    table, features, ranking = curation.table, curation.images["validation"][0], curation.rankings["validation"]
+    settled = settled_classes(_at_hand(curation), curation.config.prototypes, features, ranking)
     left = table[["description_id", "matters", "influence"]].assign(unsettled=~settled[curation.owner])
     left = left[table["verdict"] == "undecided"]
     left = left.sort_values(["matters", "unsettled", "influence"], ascending=False, kind="stable")
@@ -45,6 +46,18 @@ def review_value(curation: Curation) -> ReviewValue:
         settled=[key for key, done in zip(curation.class_keys, settled, strict=True) if done],
         sentence=_sentence(len(left), that_matter, alone, open_classes, len(features)),
     )
+
+
+def _at_hand(curation: Curation) -> list[ClassAtHand]:
+    """Every class as it stands."""
+    similarity = curation.table["similarity"].to_numpy()
+    verdict = curation.table["verdict"].to_numpy(dtype=str)
+    order = curation.owner.argsort(kind="stable")
+    ends = np.searchsorted(curation.owner[order], np.arange(1, len(curation.class_keys)))
+    return [
+        ClassAtHand(similarity[rows], verdict[rows], curation.embeddings[rows], vector)
+        for rows, vector in zip(np.split(order, ends), curation.vectors, strict=True)
+    ]
 
 
 def _sentence(undecided: int, that_matter: int, alone: int, open_classes: int, images: int) -> str:

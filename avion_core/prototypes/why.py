@@ -1,0 +1,75 @@
+"""Why each description is kept or out, in a sentence, from the figures of its row.
+
+Sentences are made for the rows somebody looks at: of the 50,000 of a large project those are few.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pandas as pd
+
+from avion_core.config import PrototypesConfig
+from avion_core.descriptions.rs_flag import RuleSet
+from avion_core.prototypes.robust_z import NO_SPREAD_REACH
+
+_FIGURES = ("verdict", "in_play", "kept", "similarity", "median", "mad", "z", "cut")
+
+
+def explained(table: pd.DataFrame, rule_set: RuleSet, config: PrototypesConfig) -> pd.DataFrame:
+    """Rows of a prototype table (see `TextPrototypes.table`) with the words behind the figures.
+
+    Returns:
+        The rows with three more columns: why (a sentence), reasons (of each RS-Flag rule, a dict of rule, passed and
+        sentence) and hits (of each term found, a dict of start, end, term and kind).
+    """
+    judged = [rule_set.judge(text) for text in table["text"]]
+    return table.assign(
+        why=pd.Series(why(table, config), index=table.index, dtype=str),
+        reasons=pd.Series([[asdict(entry) for entry in flag.reasons] for flag in judged], table.index, dtype=object),
+        hits=pd.Series([[asdict(entry) for entry in flag.hits] for flag in judged], table.index, dtype=object),
+    )
+
+
+def why(table: pd.DataFrame, config: PrototypesConfig) -> list[str]:
+    """One sentence for each row of a prototype table."""
+    return [_why(*figures, config) for figures in zip(*(table[name] for name in _FIGURES), strict=True)]
+
+
+def _why(
+    verdict: str,
+    in_play: bool,
+    kept: bool,
+    similarity: float,
+    median: float,
+    mad: float,
+    z: float,
+    cut: float,
+    config: PrototypesConfig,
+) -> str:
+    if config.source == "template":
+        return "Not used: the prototype is the class-name template's."
+    if not in_play:
+        if verdict == "rejected":
+            return "Out: a reviewer rejected it."
+        return "Out: RS-Flag refuses it, and the flag is a filter here."
+    side = "below" if similarity < median else "above"
+    if mad > 0:
+        unit = "sigmas" if config.z_mode == "scaled" else "MADs"
+        place = f"similarity {similarity:.3f} is {z:.1f} {unit} {side} the class median {median:.3f}"
+        limit = f"cut at {config.zeta:.1f}"
+    else:
+        gap = abs(similarity - median)
+        place = f"similarity {similarity:.3f} is {gap:.4f} {side} the median {median:.3f} that the other texts share"
+        limit = f"cut at {NO_SPREAD_REACH}"
+    if verdict == "accepted":
+        return f"Kept: a reviewer accepted it ({place})."
+    if not config.selective:
+        return f"Kept: nothing is cut here ({place})."
+    if cut != cut:  # NaN: no similarity is too low
+        return f"Kept: similarity {similarity:.3f}; of one or two texts in play none can be told an outlier."
+    if not kept:
+        return f"Cut: {place} ({limit})."
+    if z > config.zeta:
+        return f"Kept: {place} (only low similarities are cut)."
+    return f"Kept: {place} ({limit})."
