@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import session
 from app.components.guard import empty_state, plain
+from avion_core.studio import rights
 from avion_core.studio.projects import Demo, ProjectSummary, get_project, open_demo
 from avion_core.studio.relink import root_is_there
 from avion_core.studio.training import RunView, list_runs
@@ -55,8 +56,17 @@ def need_project() -> ProjectSummary:
 
 
 def need_labels(project: ProjectSummary) -> None:
-    """Two classes with training images; without them, an empty state that leads to them, and the page ends."""
-    if sum(entry.train > 0 for entry in project.classes) > 1:
+    """Two classes with training images; without them, an empty state that leads to them, and the page ends.
+
+    Descriptions are judged by their class's images, so those of a class that has none yet wait; the page says so.
+    """
+    waiting = [entry.prompt_name for entry in project.classes if not entry.train]
+    if len(project.classes) - len(waiting) > 1:
+        if waiting:
+            named = ", ".join(map(plain, waiting[:5])) + (f" and {len(waiting) - 5} more" if len(waiting) > 5 else "")
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.caption(f":material/label_off: Left out until an image is labelled: {named}.", width="content")
+                go_button("Label images", "label", "label", primary=False)
         return
     text = "Two classes with a few labelled images each are the least to compare texts with pictures."
     with empty_state("label", "Labels are missing", text):
@@ -70,7 +80,9 @@ def need_labels(project: ProjectSummary) -> None:
 def demo_button(label: str, which: Demo = "ucmerced", *, primary: bool = True) -> None:
     """Open a bundled demo project (made at the first press) and go to it."""
     kind = "primary" if primary else "secondary"
-    if st.button(label, icon=":material/play_circle:", type=kind, key=f"open_demo_{which}"):
+    may = session.may(rights.CHANGE_PROJECTS)
+    if st.button(label, icon=":material/play_circle:", type=kind, key=f"open_demo_{which}", disabled=not may):
+        session.demand(rights.CHANGE_PROJECTS)
         with st.spinner("Opening the demo: reading images and descriptions"):
             project = open_demo(session.home(), which)
         session.choose(session.PROJECT, project.id)

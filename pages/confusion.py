@@ -45,10 +45,12 @@ def page() -> None:
 
 
 def need_texts(project: ProjectSummary) -> None:
-    """Two classes and some descriptions; else an empty state, and the page ends."""
-    if len(project.classes) < 2:
-        with empty_state("category", "Nothing to confuse", "Two classes or more can be taken for each other."):
-            shell.go_button("To the projects", "projects", "folder_open")
+    """Labels, held-out images and some descriptions; else an empty state, and the page ends."""
+    shell.need_labels(project)
+    if not any(entry.validation for entry in project.classes):
+        text = "Confusions are counted on validation images: label two images or more of each class, then draw them."
+        with empty_state("rule", "No validation image yet", text):
+            shell.go_button("Label and draw images", "label", "label")
         st.stop()
     if not project.descriptions:
         text = "This page shows which texts pull two classes together: it needs descriptions."

@@ -35,6 +35,17 @@ _SIGNS = {
     "warning": ":orange[:material/warning:]",
     "error": ":red[:material/error:]",
 }
+_PLACES = {
+    "agreement": "Settle the conflicts",
+    "classes": "Make classes",
+    "generate": "Have them written",
+    "label": "Label images",
+    "models": "Open models",
+    "projects": "Open projects",
+    "review": "Open the review",
+    "runs": "Look at the runs",
+}
+"""What the button says that leads to a check's page."""
 _SHOTS = (1, 2, 4, 8, 16)
 
 
@@ -119,9 +130,10 @@ def _mend_buttons(check: Check, form: str, number: int) -> None:
             args=(form, check.settings),
             key=f"mend_{number}_{check.title}",
         )
-    if check.page and st.button(
-        f"Open {check.page}", icon=":material/arrow_forward:", key=f"mend_page_{number}_{check.title}"
-    ):
+    where = f"Open the run {check.run}" if check.run else _PLACES.get(check.page)
+    if where and st.button(where, icon=":material/arrow_forward:", key=f"mend_page_{number}_{check.title}"):
+        if check.run:
+            session.show_runs([check.run])
         st.switch_page(shell.page_path(check.page))
 
 

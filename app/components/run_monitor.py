@@ -114,10 +114,11 @@ def run_controls(run: RunView, project: ProjectSummary) -> None:
             "Other runs are compared with the baseline.",
             lambda: pin_baseline(home, project.id, None if pinned else run.id, who),
         )
-        if session.may(rights.TRAIN):
-            _rename(run)
-            if run.state not in ACTIVE:
-                _delete(run)
+        _rename(run)
+        if run.state not in ACTIVE:
+            _delete(run)
+    if not session.may(rights.TRAIN):
+        st.caption(":material/lock: Changing a training takes an adjudicator or an admin of this studio.")
 
 
 def _deed(
@@ -137,7 +138,7 @@ def _deed(
 
 
 def _rename(run: RunView) -> None:
-    with st.popover("Rename", icon=":material/edit:"):
+    with st.popover("Rename", icon=":material/edit:", disabled=not session.may(rights.TRAIN)):
         name = st.text_input("Name", value=run.name, key=f"rename_{run.id}")
         if st.button("Keep the name", disabled=not name.strip() or name == run.name):
             session.demand(rights.TRAIN)
@@ -146,7 +147,7 @@ def _rename(run: RunView) -> None:
 
 
 def _delete(run: RunView) -> None:
-    with st.popover("Delete", icon=":material/delete:"):
+    with st.popover("Delete", icon=":material/delete:", disabled=not session.may(rights.TRAIN)):
         st.markdown(f"**{plain(run.name)}** with its student, curves, maps and figures. This cannot be undone.")
         if run.looks:
             st.caption(f"It looked at the test set {run.looks} times; the journal keeps that.")

@@ -14,6 +14,7 @@ from avion_core.backbones.catalog import CATALOG
 from avion_core.config import RunConfig
 from avion_core.errors import CheckpointError, TrainingError
 from avion_core.jobs.devices import device_name, lane_of
+from avion_core.protocols.project_data import class_sets
 from avion_core.store import projects as rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
@@ -44,7 +45,9 @@ class Check:
     settings: dict[str, Any] = field(default_factory=dict)
     """Settings (dotted keys) that would mend it."""
     page: str = ""
-    """The studio's page on which a person can mend it."""
+    """The studio's page on which a person can mend it, or look closer."""
+    run: str = ""
+    """Id of the earlier run that it speaks of."""
 
 
 def preflight(home: Home, project: str, config: RunConfig) -> list[Check]:
@@ -54,10 +57,11 @@ def preflight(home: Home, project: str, config: RunConfig) -> list[Check]:
         NotFoundError: no such project.
     """
     summary = get_project(home, project)
+    trained = _trained_classes(summary, config)
     return [
         *_models(home, config),
-        *_images(home, summary, config),
-        *_descriptions(home, summary, config),
+        *_images(home, summary, config, trained),
+        *_descriptions(home, summary, config, trained),
         *_machine(home, config),
         *_cost(home, summary, config),
         *_repeats(home, summary, config),
@@ -123,7 +127,15 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
         )
 
 
-def _images(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[Check]:
+def _trained_classes(summary: ProjectSummary, config: RunConfig) -> list[str]:
+    """The classes that training sees: all, or the base classes; all where there are too few to divide."""
+    names = {entry.key: entry.prompt_name for entry in summary.classes}
+    if len(names) < 2:
+        return list(names)
+    return next(iter(class_sets(names, config.protocol, config.data.seed).values()))
+
+
+def _images(home: Home, summary: ProjectSummary, config: RunConfig, trained: list[str]) -> Iterator[Check]:
     if not summary.image_root.is_dir():
         mend = "Connect the drive, move it back, or link the project to its new place."
         yield Check("Images", f"{summary.image_root} is not there.", "error", mend, page="projects")
@@ -141,39 +153,62 @@ def _images(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[
             },
         )
         return
-    shots = splits.shots(config.data.seed, config.data.shots)
-    fewer = [key for key, images in shots.items() if len(images) < config.data.shots]
-    if fewer:
+    if len(trained) < 2:
+        classes = "no class" if not trained else "one class alone"
+        mend = "Make the classes that images are to be told apart by."
+        yield Check("Classes", f"There is {classes} to train on.", "error", mend, page="classes")
+        return
+    of_all = splits.shots(config.data.seed, config.data.shots)
+    shots = {key: len(of_all.get(key, ())) for key in trained}
+    least = min(shots.values())
+    if not any(shots.values()):
+        mend = "Label a few images of each class."
+        yield Check("Shots", "No image is labelled for training yet.", "error", mend, page="label")
+    elif least == 0:
+        without = _some([key for key, images in shots.items() if not images])
+        mend = "Label a few images of each, or take the class out of the project."
+        yield Check("Shots", f"No labelled training image: {without}.", "error", mend, page="label")
+    elif least < config.data.shots:
+        fewer = _some([key for key, images in shots.items() if images < config.data.shots])
         yield Check(
             "Shots",
-            f"{len(fewer)} classes have fewer than {config.data.shots} training images: {_some(fewer)}.",
+            f"Fewer than {config.data.shots} training images: {fewer}.",
             "warning",
             "They train with what they have; label more of their images, or choose fewer shots.",
-            {"data.shots": most} if (most := min(map(len, shots.values()))) else {},
+            {"data.shots": least},
             page="label",
         )
     else:
         yield Check("Shots", f"{config.data.shots} training images in each of {len(shots)} classes.", "ok")
+    held_out = splits.validation_images(config.data.seed, config.data.shots)
+    if least and not any(held_out.get(key) for key in trained):
+        yield Check(
+            "Validation",
+            "No image is held out, so nothing tells how good the student is.",
+            "warning",
+            "Label two images or more of each class, then draw the validation and test images.",
+            page="label",
+        )
 
 
-def _descriptions(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[Check]:
+def _descriptions(home: Home, summary: ProjectSummary, config: RunConfig, trained: list[str]) -> Iterator[Check]:
     if config.prototypes.source == "template":
         yield Check("Descriptions", "Not used: prototypes come from the class-name template.", "ok")
         return
     candidates = read_candidates(home, summary.id)
     usable = set(candidates.loc[candidates["verdict"] != "rejected", "class_key"])
-    without = [entry.key for entry in summary.classes if entry.key not in usable]
+    without = [key for key in trained if key not in usable]
     if without:
         fallback = config.prototypes.template_fallback
         yield Check(
             "Descriptions",
-            f"{len(without)} classes have no usable description: {_some(without)}.",
+            f"No usable description: {_some(without)}.",
             "warning" if fallback else "error",
             "They use the template."
             if fallback
-            else "Import or accept one of each, or set prototypes.template_fallback.",
+            else "Have some written, import or accept one of each, or set prototypes.template_fallback.",
             {} if fallback else {"prototypes.template_fallback": True},
-            page="review",
+            page="review" if set(without) <= set(candidates["class_key"]) else "generate",
         )
     conflicts = sum(candidates["conflict"])
     if conflicts:
@@ -233,9 +268,8 @@ def _repeats(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator
     if twins:
         newest = twins[0]
         said = f"The run {newest.name} ({newest.id}) has the same settings, and is {newest.state}."
-        yield Check(
-            "Done before", said, "warning", "Fine after new reviews or labels; else look at that run.", page="runs"
-        )
+        mend = "Fine after new reviews or labels; else look at that run."
+        yield Check("Done before", said, "warning", mend, page="runs", run=newest.id)
 
 
 def _free_bytes(config: RunConfig) -> int:

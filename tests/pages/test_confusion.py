@@ -9,10 +9,12 @@ from streamlit.testing.v1 import AppTest
 
 from avion_core.descriptions.schema import description_id
 from avion_core.studio import writing
+from avion_core.studio.classes import add_class
 from avion_core.studio.confusion import confusions, contrasts, pulling_texts
 from avion_core.studio.curation import record_verdict
 from avion_core.studio.home import Home
-from avion_core.studio.projects import create_project, get_project
+from avion_core.studio.labels import give_labels
+from avion_core.studio.projects import create_project, get_project, read_manifest
 from avion_core.studio.training import list_runs
 from tests.app.tiny_home import CLASSES, NAME
 from tests.descriptions.writers.loopback import KEY, loopback
@@ -149,4 +151,19 @@ def test_without_descriptions_the_import_is_one_button_away(home: Home, open_pag
 def test_one_class_cannot_be_confused(home: Home, open_page: Open) -> None:
     one = create_project(home, "one", get_project(home, NAME).image_root / CLASSES[0], teacher="demo-teacher")
     app = open_page("confusion", project=one.id)
-    assert "Nothing to confuse" in all_text(app)
+    assert "Labels are missing" in all_text(app)
+
+
+def test_without_a_held_out_image_the_draw_is_one_button_away(home: Home, open_page: Open) -> None:
+    root = get_project(home, NAME).image_root
+    few = create_project(home, "few", root, class_folders=False, teacher="demo-teacher", student="demo-student")
+    for name in CLASSES:
+        add_class(home, few.id, name)
+    manifest = read_manifest(home, few.id)
+    folder = manifest["path"].str.split("/").str[0]
+    labels = dict(zip(manifest["image_id"], folder, strict=True))
+    one_each = manifest["image_id"].groupby(folder).first()
+    give_labels(home, few.id, {image: labels[image] for image in one_each})
+    app = open_page("confusion", project=few.id)
+    assert "No validation image yet" in all_text(app)
+    assert "Label and draw images" in {button.label for button in app.button}

@@ -8,11 +8,12 @@ from streamlit.testing.v1 import AppTest
 from avion_core.config import RunConfig
 from avion_core.studio import training
 from avion_core.studio.candidates import read_candidates
+from avion_core.studio.classes import add_class
 from avion_core.studio.curation import record_verdict
 from avion_core.studio.home import Home
 from avion_core.studio.projects import create_project, get_project
 from avion_core.studio.training import list_runs
-from tests.app.tiny_home import NAME
+from tests.app.tiny_home import CLASSES, NAME
 from tests.pages.conftest import Open, all_text, settle
 
 KINDS = ("selectbox", "number_input", "toggle", "text_input")
@@ -110,6 +111,7 @@ def test_new_from_a_run_begins_with_its_settings(home: Home, open_page: Open, st
     assert f"The settings of **{run.name}**" in all_text(app)
     assert setting(app, "distillation.epochs").value == run.config.distillation.epochs
     assert "has the same settings, and is finished" in all_text(app)
+    assert f"Open the run {run.id}" in {button.label for button in app.button}
     app = settle(setting(app, "data.seed").set_value(2).run())
     press(app, "Start now")
     newest = list_runs(home, NAME)[0]
@@ -135,6 +137,28 @@ def test_missing_weights_keep_the_run_from_starting_and_lead_to_the_models(home:
     assert "Open models" in {button.label for button in app.button}
 
 
+def test_without_labels_nothing_starts_and_the_label_page_is_one_button_away(home: Home, open_page: Open) -> None:
+    root = get_project(home, NAME).image_root
+    bare = create_project(home, "bare", root, class_folders=False, teacher="demo-teacher", student="demo-student")
+    app = open_page("launch", project=bare.id)
+    assert "There is no class to train on." in all_text(app)
+    for name in CLASSES:
+        add_class(home, bare.id, name)
+    app = open_page("launch", project=bare.id)
+    assert "No image is labelled for training yet." in all_text(app)
+    assert all(button.disabled for button in app.button if button.label in ("Start now", "Queue"))
+    app = next(button for button in app.button if button.label == "Label images").click().run()
+    assert app.title[0].value == "Label"
+
+
+def test_the_run_done_before_is_one_button_away(home: Home, open_page: Open) -> None:
+    (run,) = list_runs(home, NAME)
+    app = open_page("launch", based_on=run.id)
+    app = next(button for button in app.button if button.label == f"Open the run {run.id}").click().run()
+    assert app.title[0].value == "Runs"
+    assert app.query_params["run"] == run.id
+
+
 def test_a_mend_changes_the_setting(home: Home, open_page: Open) -> None:
     app = open_page("launch")
     app = settle(setting(app, "data.shots").set_value(500).run())
@@ -151,7 +175,7 @@ def test_open_conflicts_are_warned_of(home: Home, open_page: Open) -> None:
     app = open_page("launch")
     assert "Can start; look at the warnings" in all_text(app)
     assert "Reviewers disagree on 1 descriptions" in all_text(app)
-    assert "Open agreement" in {button.label for button in app.button}
+    assert "Settle the conflicts" in {button.label for button in app.button}
 
 
 def test_what_it_will_take_is_measured_on_earlier_runs(home: Home, open_page: Open) -> None:

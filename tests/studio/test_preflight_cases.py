@@ -12,9 +12,13 @@ from avion_core.errors import CheckpointError, TrainingError
 from avion_core.studio import preflight as module
 from avion_core.studio import training
 from avion_core.studio.candidates import read_candidates
+from avion_core.studio.classes import add_class
 from avion_core.studio.curation import record_verdict
+from avion_core.studio.labels import give_labels
 from avion_core.studio.preflight import cli_command, preflight
+from avion_core.studio.projects import create_project, read_manifest
 from avion_core.studio.rules import current_rules, run_config, save_rules
+from tests import tiny_studio
 
 
 @pytest.fixture
@@ -78,17 +82,69 @@ def test_images_that_are_not_there(check, home, described, images):
 
 
 def test_fewer_images_than_shots(check):
-    assert check("warning", {"data.shots": 4})["Shots"].startswith("3 classes have fewer than 4 training images: beach")
+    assert check("warning", {"data.shots": 4})["Shots"] == "Fewer than 4 training images: beach, forest, golfcourse."
+
+
+def test_without_training_images_nothing_starts(check, home, described):
+    manifest = read_manifest(home, described.id)
+    of_class = manifest.groupby("label")["image_id"].agg(list)
+    give_labels(home, described.id, dict.fromkeys(of_class["forest"]))
+    assert check("error") == {"Shots": "No labelled training image: forest."}
+    # Of the base classes (beach, forest) none may be without; the novel one is not trained on.
+    assert check("error", {"protocol.name": "base-to-novel"}) == {"Shots": "No labelled training image: forest."}
+    give_labels(home, described.id, dict.fromkeys(of_class["beach"] + of_class["golfcourse"]))
+    (found,) = [one for one in preflight(home, described.id, run_config(home, described.id)) if one.severity == "error"]
+    assert (found.message, found.page) == ("No image is labelled for training yet.", "label")
+    with pytest.raises(
+        TrainingError, match=r"No image is labelled for training yet\. Label a few images of each class"
+    ):
+        training.create_run(home, described.id)
+
+
+def test_only_the_classes_that_are_trained_count(check, home, described):
+    of_class = read_manifest(home, described.id).groupby("label")["image_id"].agg(list)
+    give_labels(home, described.id, dict.fromkeys(of_class["golfcourse"]))
+    assert check("error", {"protocol.name": "base-to-novel"}) == {}
+    assert check("ok", {"protocol.name": "base-to-novel"})["Shots"] == "2 training images in each of 2 classes."
+
+
+@pytest.mark.parametrize(("classes", "message"), [((), "no class"), (("beach",), "one class alone")])
+def test_fewer_than_two_classes(check, home, images, classes, message):
+    bare = create_project(home, "bare", images, class_folders=False)
+    for name in classes:
+        add_class(home, bare.id, name)
+    (found,) = [one for one in preflight(home, bare.id, run_config(home, bare.id)) if one.title == "Classes"]
+    assert (found.message, found.severity, found.page) == (f"There is {message} to train on.", "error", "classes")
+
+
+def test_nothing_held_out_is_warned_of(check, home, images):
+    bare = create_project(home, "bare", images, class_folders=False)
+    paths = read_manifest(home, bare.id).set_index("path")["image_id"]
+    for name in tiny_studio.CLASSES:
+        add_class(home, bare.id, name)
+    give_labels(home, bare.id, {paths[f"{name}/00.png"]: name for name in tiny_studio.CLASSES})
+    (found,) = [one for one in preflight(home, bare.id, run_config(home, bare.id)) if one.title == "Validation"]
+    assert (found.severity, found.page) == ("warning", "label")
+
+
+def test_the_run_done_before_is_named(home, described, monkeypatch):
+    monkeypatch.setattr(WeightStore, "path", lambda *_: "there")
+    run = training.create_run(home, described.id, name="the first")
+    (found,) = [
+        one for one in preflight(home, described.id, run_config(home, described.id)) if one.title == "Done before"
+    ]
+    assert (found.run, found.page) == (run, "runs")
+    assert f"The run the first ({run}) has the same settings" in found.message
 
 
 def test_a_class_without_a_text(check, home, described):
     for item in read_candidates(home, described.id).query("class_key == 'forest'")["description_id"]:
         record_verdict(home, described.id, item, "reject")
-    assert check("error") == {"Descriptions": "1 classes have no usable description: forest."}
+    assert check("error") == {"Descriptions": "No usable description: forest."}
     fallback = {"prototypes.template_fallback": True}
     assert (check("error", fallback), check("warning", fallback)["Descriptions"]) == (
         {},
-        "1 classes have no usable description: forest.",
+        "No usable description: forest.",
     )
     assert check("error", {"prototypes.source": "template"}) == {}
 
