@@ -30,7 +30,7 @@ def backups() -> None:
     )
     if st.button("Back up now", icon=":material/save:"):
         session.demand(rights.ADMINISTER)
-        session.say_after_rerun(f"Backup {back_up(home).name} is made")
+        session.say_after_rerun(f"Backup {back_up(home, session.reviewer()).name} is made")
         st.rerun()
     found = list_backups(home)
     if not found:
@@ -75,7 +75,7 @@ def _restore(name: str) -> None:
         st.markdown("Nothing that people made gets lost by it. The database as it is now is backed up first.")
     if st.button("Restore, and lose these" if lost else "Restore", type="primary", icon=":material/history:"):
         session.demand(rights.ADMINISTER)
-        restore_backup(session.home(), name, losing=True)
+        restore_backup(session.home(), name, session.reviewer(), losing=True)
         st.cache_data.clear()
         st.cache_resource.clear()
         session.say_after_rerun("The backup is restored")

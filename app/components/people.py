@@ -86,7 +86,7 @@ def _account(account: AccountView, person: Person) -> None:
         )
         if chosen != account.role:
             session.demand(rights.ADMINISTER)
-            accounts.set_role(session.home(), account.name, chosen)
+            accounts.set_role(session.home(), account.name, chosen, who=person.name)
             session.say_after_rerun(f"{account.name} is {chosen} now")
             st.rerun()
         if st.button("New password", key=f"reset_{account.name}", help="Makes a link by which they choose a new one."):
@@ -95,7 +95,7 @@ def _account(account: AccountView, person: Person) -> None:
             _show_link(secret, f"Give this link to {account.name}")
         if st.button("Enable" if account.disabled_at else "Disable", key=f"disable_{account.name}"):
             session.demand(rights.ADMINISTER)
-            accounts.set_disabled(session.home(), account.name, account.disabled_at is None)
+            accounts.set_disabled(session.home(), account.name, account.disabled_at is None, who=person.name)
             st.rerun()
 
 
@@ -119,7 +119,7 @@ def _invite(waiting: InviteView) -> None:
         st.markdown(f":material/link: {purpose}, made by {waiting.made_by}, open until {until}", width="stretch")
         if st.button("Withdraw", key=f"withdraw_{waiting.id}"):
             session.demand(rights.ADMINISTER)
-            accounts.withdraw_invite(session.home(), waiting.id)
+            accounts.withdraw_invite(session.home(), waiting.id, who=session.reviewer())
             st.rerun()
 
 

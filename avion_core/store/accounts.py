@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from avion_core.store.tables import Account, Invite, SignIn, now
@@ -56,6 +56,12 @@ def signed_in(session: Session, secret_hash: str) -> Account | None:
             Account.disabled_at.is_(None),
         )
     )
+
+
+def prune(session: Session) -> None:
+    """Delete the links that nobody can use any more, and the browsers that are signed in no longer."""
+    session.execute(delete(Invite).where(or_(Invite.account_id.is_not(None), Invite.expires_at <= now())))
+    session.execute(delete(SignIn).where(or_(SignIn.ended_at.is_not(None), SignIn.expires_at <= now())))
 
 
 def end_sign_ins(session: Session, *, account_id: str | None = None, secret_hash: str | None = None) -> None:

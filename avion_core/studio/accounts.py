@@ -25,7 +25,7 @@ from avion_core.store import accounts as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Account, Invite, SignIn, now
-from avion_core.studio.rights import ROLES
+from avion_core.studio.rights import ADMINISTER, ROLES, demand_of, needs
 from avion_core.studio.throttle import Throttle
 
 INVITE_DAYS = 7
@@ -101,6 +101,7 @@ def add_account(home: Home, name: str, password: str, role: str) -> Person:
         return Person(account.name, account.role)
 
 
+@needs(ADMINISTER)
 def invite(home: Home, role: str, *, who: str) -> str:
     """The secret of a link by which one person makes an account of that role, within `INVITE_DAYS`.
 
@@ -118,13 +119,17 @@ def reset_password(home: Home, name: str, *, who: str) -> str:
 
     Raises:
         AccountError: no such account.
+        RightsError: it is not one's own, and one may not manage accounts.
     """
     with reading(home.engine) as session:
         account = _find(session, name)
+    if account.name != who:
+        demand_of(home, who, ADMINISTER)
     return _make_invite(home, Invite(role=account.role, made_by=who, resets=account.id))
 
 
-def withdraw_invite(home: Home, invite_id: int) -> None:
+@needs(ADMINISTER)
+def withdraw_invite(home: Home, invite_id: int, *, who: str = ALONE.name) -> None:
     """Make a link worthless before anybody uses it."""
     with writing(home.engine) as session:
         found = session.get(Invite, invite_id)
@@ -216,7 +221,8 @@ def sign_out(home: Home, secret: str) -> None:
         rows.end_sign_ins(session, secret_hash=_hash(secret))
 
 
-def set_role(home: Home, name: str, role: str) -> None:
+@needs(ADMINISTER)
+def set_role(home: Home, name: str, role: str, *, who: str = ALONE.name) -> None:
     """Give an account another role, at once.
 
     Raises:
@@ -229,7 +235,8 @@ def set_role(home: Home, name: str, role: str) -> None:
         _keep_an_admin(session)
 
 
-def set_disabled(home: Home, name: str, disabled: bool) -> None:
+@needs(ADMINISTER)
+def set_disabled(home: Home, name: str, disabled: bool, *, who: str = ALONE.name) -> None:
     """Close an account and sign its browsers out, or open it again. What its owner did stays.
 
     Raises:
@@ -258,6 +265,7 @@ def _make_invite(home: Home, invite_row: Invite) -> str:
 
 
 def _remember_browser(session: Session, account: Account) -> str:
+    rows.prune(session)
     secret = secrets.token_urlsafe(32)
     expires = now() + timedelta(days=SIGN_IN_DAYS)
     session.add(SignIn(secret_hash=_hash(secret), account_id=account.id, expires_at=expires))

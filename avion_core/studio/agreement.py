@@ -13,6 +13,7 @@ from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.verdicts import together
+from avion_core.studio.rights import ADJUDICATE, needs
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ def review_progress(home: Home, project: str) -> pd.DataFrame:
     return pd.DataFrame(table, columns=["reviewer", *names])
 
 
+@needs(ADJUDICATE)
 def set_blind(home: Home, project: str, on: bool, who: str) -> None:
     """Hide others' verdicts from each reviewer until they have judged a text themselves, or show them again."""
     with writing(home.engine) as session:

@@ -26,6 +26,7 @@ from avion_core.store.database import writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Look
 from avion_core.studio.projects import get_project
+from avion_core.studio.rights import UNSEAL, needs
 from avion_core.studio.trained import run_device, trained_run
 from avion_core.studio.training import RunView, get_run
 
@@ -165,6 +166,7 @@ def stop_map(home: Home, run: str, key: str) -> None:
     map_job.stop(get_run(home, run).folder / "maps" / "jobs" / found.key)
 
 
+@needs(UNSEAL)
 def look_at_test_map(home: Home, run: str, who: str = "me") -> int:
     """Write down that `who` looks at a map with the sealed test set; returns the looks so far.
 

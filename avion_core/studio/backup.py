@@ -11,6 +11,7 @@ from avion_core.store.backups import Backup
 from avion_core.store.database import backup_folder, bring_up_to_date, database_url
 from avion_core.store.home import Home
 from avion_core.store.migrations.run import known_schemas
+from avion_core.studio.rights import ADMINISTER, needs
 from avion_core.studio.training import list_runs
 
 __all__ = ["Backup", "back_up", "back_up_if_due", "backups_are_ours", "list_backups", "losses", "restore_backup"]
@@ -29,7 +30,8 @@ def list_backups(home: Home) -> list[Backup]:
     return backups.list_backups(backup_folder(home.path))
 
 
-def back_up(home: Home) -> Backup:
+@needs(ADMINISTER)
+def back_up(home: Home, who: str = "me") -> Backup:
     """Copy the database now; such a copy stays until somebody deletes it.
 
     Raises:
@@ -65,7 +67,8 @@ def losses(home: Home, name: str) -> list[str]:
     return [_counted(_NOUNS.get(table, table.removesuffix("s")), count) for table, count in lost.items()]
 
 
-def restore_backup(home: Home, name: str, *, losing: bool = False) -> Backup:
+@needs(ADMINISTER)
+def restore_backup(home: Home, name: str, who: str = "me", *, losing: bool = False) -> Backup:
     """Put a copy in the database's place.
 
     Args:

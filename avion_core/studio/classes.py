@@ -24,6 +24,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
 from avion_core.store.tables import ClassChange, ProjectClass, now
+from avion_core.studio.rights import CHANGE_PROJECTS, needs
 
 CARD_FIELDS = ("local_name", "code", "definition", "includes", "excludes", "parent", "colour")
 
@@ -39,6 +40,7 @@ class Change:
     undoable: bool
 
 
+@needs(CHANGE_PROJECTS)
 def edit_card(home: Home, project: str, class_key: str, fields: dict[str, str], *, who: str = "me") -> None:
     """Write what people say a class means: local_name, code, definition, includes, excludes, parent, colour.
 
@@ -66,6 +68,7 @@ def edit_card(home: Home, project: str, class_key: str, fields: dict[str, str], 
             note(session, project_id, "classes", f"The card of {card.prompt_name} was edited ({said}).", who)
 
 
+@needs(CHANGE_PROJECTS)
 def rename_class(home: Home, project: str, class_key: str, name: str, *, who: str = "me") -> None:
     """Give a class other words in prompts and on pages; its labels, descriptions and verdicts stay.
 
@@ -84,6 +87,7 @@ def rename_class(home: Home, project: str, class_key: str, name: str, *, who: st
         card.prompt_name = words
 
 
+@needs(CHANGE_PROJECTS)
 def add_class(home: Home, project: str, name: str, *, who: str = "me") -> str:
     """Make a class; returns its key, which is the name as given.
 
@@ -97,6 +101,7 @@ def add_class(home: Home, project: str, name: str, *, who: str = "me") -> str:
         return key
 
 
+@needs(CHANGE_PROJECTS)
 def merge_classes(home: Home, project: str, class_key: str, into: str, *, who: str = "me") -> None:
     """Let one class become part of another, with its images in their parts, its descriptions and their verdicts.
 
@@ -116,6 +121,7 @@ def merge_classes(home: Home, project: str, class_key: str, into: str, *, who: s
         card.retired, card.merged_into = True, into
 
 
+@needs(CHANGE_PROJECTS)
 def split_class(
     home: Home,
     project: str,
@@ -156,6 +162,7 @@ def split_class(
         return key
 
 
+@needs(CHANGE_PROJECTS)
 def undo_change(home: Home, project: str, *, who: str = "me") -> str:
     """Take back the newest change of classes that holds; returns what was undone, in a sentence.
 

@@ -18,6 +18,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.histories import Merge, Merged, moment, plan_merge, write_merge
 from avion_core.store.home import Home
 from avion_core.store.verdicts import Mark, mark
+from avion_core.studio.rights import CHANGE_PROJECTS, needs
 from avion_core.studio.uploads import as_file
 
 
@@ -65,6 +66,7 @@ class ImportReport:
         return "; ".join(parts).removesuffix(".") + "."
 
 
+@needs(CHANGE_PROJECTS)
 def import_descriptions(
     home: Home,
     project: str,

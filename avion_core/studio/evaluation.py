@@ -26,6 +26,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Look
 from avion_core.studio.projects import get_project
+from avion_core.studio.rights import UNSEAL, demand_of
 from avion_core.studio.trained import run_device, trained_run
 from avion_core.studio.training import get_run
 
@@ -43,10 +44,13 @@ def evaluate_run(
 
     Raises:
         NotFoundError: no such run.
+        RightsError: `who` may not open the sealed set.
         TrainingError: it has not been trained yet.
         DataError: no such split, or no images in it.
     """
     _check_split(split)
+    if split == "test":
+        demand_of(home, who, UNSEAL)
     view = trained_run(home, run)
     if split == "test":
         with writing(home.engine) as session:

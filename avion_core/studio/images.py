@@ -20,6 +20,7 @@ from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
+from avion_core.studio.rights import CHANGE_PROJECTS, needs
 from avion_core.studio.standing import standing
 
 PARTS = ("train", "validation", "test", "pool", "unlabelled")
@@ -117,6 +118,7 @@ def look_into(folder: Path) -> FolderLook:
     return FolderLook(root, len(paths), classes, samples, bands, recipe, next(known, ""))
 
 
+@needs(CHANGE_PROJECTS)
 def set_recipe(home: Home, project: str, recipe: RenderingRecipe, *, who: str = "me") -> None:
     """Render the project's pictures in another way from now on; what was computed before is computed anew when needed.
 

@@ -14,6 +14,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
 from avion_core.studio.projects import write_splits
+from avion_core.studio.rights import CHANGE_PROJECTS, needs
 from avion_core.studio.standing import known_images, standing
 
 
@@ -77,6 +78,7 @@ def unlabelled(home: Home, project: str) -> list[str]:
     return manifest.loc[manifest["label"] == "", "image_id"].tolist()
 
 
+@needs(CHANGE_PROJECTS)
 def draw_splits(home: Home, project: str, *, who: str = "me") -> Splits:
     """Draw test and validation images from the labels there are: once, when the project began with too few.
 

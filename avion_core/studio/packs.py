@@ -28,6 +28,7 @@ from avion_core.store.project_rows import read_rows, write_rows
 from avion_core.store.tables import Project, now
 from avion_core.studio.archives import Archive, ArchiveWriter, new_archive
 from avion_core.studio.projects import ProjectSummary, get_project
+from avion_core.studio.rights import CHANGE_PROJECTS, needs
 
 KIND, FORMAT = "avion-project", 1
 _UNFINISHED = (".part", ".tmp")
@@ -62,6 +63,7 @@ class Packed:
         return f"{self.bytes / 2**20:,.1f} MiB with {', '.join(held) or 'the project alone'}."
 
 
+@needs(CHANGE_PROJECTS)
 def pack_project(
     home: Home,
     project: str,
@@ -124,6 +126,7 @@ def pack_project(
     )
 
 
+@needs(CHANGE_PROJECTS)
 def unpack_project(
     home: Home, path: Path, *, name: str | None = None, who: str = "me", progress: Progress | None = None
 ) -> ProjectSummary:

@@ -28,6 +28,7 @@ from avion_core.store.journal import note
 from avion_core.store.tables import Project
 from avion_core.store.verdicts import add_verdict, count_decisions
 from avion_core.studio.descriptions import import_descriptions
+from avion_core.studio.rights import CHANGE_PROJECTS, needs
 from avion_core.studio.standing import standing
 
 Demo = Literal["ucmerced", "eurosat"]
@@ -84,6 +85,7 @@ class ProjectSummary:
     """The run that others are compared with, pinned by a person."""
 
 
+@needs(CHANGE_PROJECTS)
 def create_project(
     home: Home,
     name: str,

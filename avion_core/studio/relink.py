@@ -20,6 +20,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.studio.packs import redirect_runs
 from avion_core.studio.projects import ProjectSummary
+from avion_core.studio.rights import CHANGE_PROJECTS, needs
 
 _SAMPLE = 24
 
@@ -135,6 +136,7 @@ def check_root(home: Home, project: str, root: Path | None = None, *, progress: 
     return RootCheck(root, same, moved, sorted(missing), sorted(changed), new)
 
 
+@needs(CHANGE_PROJECTS)
 def relink(
     home: Home,
     project: str,

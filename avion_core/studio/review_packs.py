@@ -37,6 +37,7 @@ from avion_core.studio.exchange import file_name, read_records
 from avion_core.studio.packs import add_features, take_in, texts_of
 from avion_core.studio.projects import ProjectSummary, get_project, list_projects, read_manifest, read_splits
 from avion_core.studio.review_sheet import review_sheet
+from avion_core.studio.rights import CHANGE_PROJECTS, needs
 from avion_core.studio.rules import run_config
 from avion_core.studio.uploads import as_file
 
@@ -98,6 +99,7 @@ class ReviewReport:
         return "; ".join(parts).removesuffix(".") + "."
 
 
+@needs(CHANGE_PROJECTS)
 def make_review_pack(
     home: Home,
     project: str,
@@ -193,6 +195,7 @@ def packed_review(
         return PackedReview(path.read_bytes(), name, pack.sentence)
 
 
+@needs(CHANGE_PROJECTS)
 def open_review_pack(
     home: Home, path: Path, *, reviewer: str | None = None, who: str = "me", progress: Progress | None = None
 ) -> ProjectSummary:
@@ -254,6 +257,7 @@ def returned_verdicts(home: Home, project: str) -> bytes:
     return file_form("jsonl").encode(records)
 
 
+@needs(CHANGE_PROJECTS)
 def merge_review(home: Home, project: str, path: Path, *, who: str = "me", preview: bool = False) -> ReviewReport:
     """Bring verdicts home: what a colleague sent back, or any export of the same descriptions.
 

@@ -12,8 +12,10 @@ from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Project, RuleVersion
+from avion_core.studio.rights import CHANGE_RULES, needs
 
 
+@needs(CHANGE_RULES, by="reviewer")
 def save_rules(
     home: Home, project: str, prototypes: PrototypesConfig, descriptions: DescriptionsConfig, reviewer: str = "me"
 ) -> int:

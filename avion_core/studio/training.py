@@ -26,6 +26,7 @@ from avion_core.store.home import Home
 from avion_core.store.tables import Run, new_id, now
 from avion_core.store.verdicts import rules_in_force
 from avion_core.studio.preflight import refuse_unready
+from avion_core.studio.rights import TRAIN, needs
 from avion_core.studio.rules import current_rules, rules_at, run_config
 from avion_core.studio.snapshot import project_data
 
@@ -107,6 +108,7 @@ def planned_config(
     return make_config(overrides=overrides, base=settings)
 
 
+@needs(TRAIN)
 def create_run(
     home: Home,
     project: str,
@@ -227,6 +229,7 @@ def start_now(home: Home, run: str) -> None:
     local.start(home, view.id)
 
 
+@needs(TRAIN)
 def stop(home: Home, run: str, who: str = "me") -> None:
     """Ask a run to save its state and stop; it does so within a step and a second. One that waits leaves the queue.
 
@@ -243,6 +246,7 @@ def stop(home: Home, run: str, who: str = "me") -> None:
         raise TrainingError("the run has ended already", "Resume it, or start a new one.", value=view.state)
 
 
+@needs(TRAIN)
 def kill(home: Home, run: str, who: str = "me") -> None:
     """End a run's process at once; what it did since its last checkpoint is lost.
 
@@ -273,6 +277,7 @@ def resume(home: Home, run: str, who: str = "me") -> str:
     return run_id
 
 
+@needs(TRAIN)
 def queue_again(home: Home, run: str, who: str = "me", *, here: bool = False) -> str:
     """Let a stopped, failed or lost run wait for a process again; returns its id.
 
@@ -316,6 +321,7 @@ def rename_run(home: Home, run: str, name: str) -> None:
         runs.find_run(session, view.id).name = name.strip()
 
 
+@needs(TRAIN)
 def delete_run(home: Home, run: str, who: str = "me") -> None:
     """Delete an ended run with its folder: student, curves, maps and figures. The journal remembers that it was.
 
@@ -336,6 +342,7 @@ def delete_run(home: Home, run: str, who: str = "me") -> None:
     shutil.rmtree(view.folder, ignore_errors=True)
 
 
+@needs(TRAIN)
 def pin_baseline(home: Home, project: str, run: str | None, who: str = "me") -> None:
     """Make a run the one that others are compared with; None takes the pin off.
 

@@ -228,3 +228,18 @@ def test_who_may_do_what():
     with pytest.raises(RightsError, match=r"^As reviewer you may not start and stop trainings\. Ask an adjudicator or"):
         rights.demand("reviewer", rights.TRAIN)
     assert not rights.may("stranger", rights.REVIEW)
+
+
+def test_signing_in_clears_away_what_is_of_no_use_any_more(home, ana):
+    ben = accounts.accept_invite(home, accounts.invite(home, "reviewer", who="Ana"), "Ben", PASSWORD)
+    left, expired = accounts.invite(home, "reviewer", who="Ana"), accounts.invite(home, "reviewer", who="Ana")
+    with writing(home.engine) as session:
+        late = session.get_one(Invite, accounts.read_invite(home, expired).id)
+        late.expires_at = now() - timedelta(seconds=1)
+    accounts.sign_out(home, ben)
+    again = accounts.sign_in(home, "Ben", PASSWORD, "127.0.0.1")
+    with reading(home.engine) as session:
+        assert len(session.scalars(select(Invite)).all()) == 1
+        assert len(session.scalars(select(SignIn)).all()) == 2
+    assert [accounts.person_of(home, secret) and secret for secret in (ana, ben, again)] == [ana, None, again]
+    assert accounts.read_invite(home, left).role == "reviewer"

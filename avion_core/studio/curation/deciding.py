@@ -10,6 +10,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Verdict
 from avion_core.store.verdicts import Decision
+from avion_core.studio.rights import ADJUDICATE, demand_of
 
 _STANDING = {
     "accept": "accepted",
@@ -41,8 +42,11 @@ def record_verdict(
 
     Raises:
         NotFoundError: no such project or description.
+        RightsError: the reviewer may not settle questions.
         DescriptionError: a word that is no decision, or an edit without its text.
     """
+    if adjudicates:
+        demand_of(home, reviewer, ADJUDICATE)
     with writing(home.engine) as session:
         verdicts.add_verdict(
             session,
