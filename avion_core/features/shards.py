@@ -14,7 +14,9 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -24,17 +26,22 @@ from torch import Tensor
 from avion_core.errors import StoreError
 
 _ROWS = "features"
+_OPEN_SPACES = 8
 
 
 class FeatureStore:
-    """A folder of spaces."""
+    """A folder of spaces. The last few stay open: to open one is to read the keys of all its shards."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
+        self._open = lru_cache(_OPEN_SPACES)(Space)
 
     def space(self, dim: int, **facts: str) -> Space:
-        """The rows of width `dim` that these facts decide (weights, view, recipe, precision)."""
-        return Space(self.folder / content_key(json.dumps(facts, sort_keys=True)), dim, facts)
+        """The rows of width `dim` that these facts decide (weights, view, recipe, precision), as they are now."""
+        told = json.dumps(facts, sort_keys=True)
+        space = self._open(self.folder / content_key(told), dim, told)
+        space.look()
+        return space
 
     def spaces(self) -> Iterator[Space]:
         """The spaces that hold rows, as their shards describe them."""
@@ -45,18 +52,28 @@ class FeatureStore:
                         facts, dim = json.loads(file.metadata()["facts"]), file.get_slice(_ROWS).get_shape()[1]
                 except (SafetensorError, KeyError, TypeError, ValueError):
                     continue  # cut short: the space leaves it out too
-                yield Space(folder, dim, facts)
+                yield Space(folder, dim, json.dumps(facts, sort_keys=True))
                 break
 
 
 class Space:
-    """Rows (D,) of float32 by key, all made in one way."""
+    """Rows (D,) of float32 by key, all made in one way: the facts, as JSON."""
 
-    def __init__(self, folder: Path, dim: int, facts: dict[str, str]) -> None:
-        self.folder, self.dim, self.facts = folder, dim, facts
+    def __init__(self, folder: Path, dim: int, facts: str) -> None:
+        self.folder, self.dim, self.facts = folder, dim, json.loads(facts)
         self._where: dict[str, tuple[Path, int]] = {}
         self._seen: set[Path] = set()
-        self._look()
+        self._lock = Lock()
+        self.look()
+
+    def look(self) -> None:
+        """Note what other processes wrote, or took away, since the last look."""
+        shards = set(self.folder.glob("*.safetensors"))
+        with self._lock:
+            if not self._seen <= shards:
+                self._where, self._seen = {}, set()
+            for shard in sorted(shards - self._seen):
+                self._take(shard)
 
     def missing(self, keys: Iterable[str]) -> list[str]:
         """Keys without a row, each once, in the order given."""
@@ -83,7 +100,8 @@ class Space:
                 "Free space there, or check its rights.",
                 value=str(self.folder),
             ) from error
-        self._take(shard)
+        with self._lock:
+            self._take(shard)
 
     def read(self, keys: Sequence[str]) -> Tensor:
         """Rows (N, D) in the order of the keys; KeyError for one that is missing."""
@@ -101,10 +119,6 @@ class Space:
             rows[torch.tensor(places)] = found
         return rows
 
-    def _look(self) -> None:
-        for shard in sorted(self.folder.glob("*.safetensors")):
-            self._take(shard)
-
     def _take(self, shard: Path) -> None:
         """Note a shard's rows. One that is cut short or not of this form is removed: its rows are made again."""
         try:
@@ -118,6 +132,7 @@ class Space:
             return
         for row, key in enumerate(keys):
             self._where.setdefault(key, (shard, row))
+        self._seen.add(shard)
 
 
 def content_key(text: str) -> str:

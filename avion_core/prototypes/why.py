@@ -33,10 +33,11 @@ def explained(table: pd.DataFrame, rule_set: RuleSet, config: PrototypesConfig) 
 
 def why(table: pd.DataFrame, config: PrototypesConfig) -> list[str]:
     """One sentence for each row of a prototype table."""
-    return [_why(*figures, config) for figures in zip(*(table[name] for name in _FIGURES), strict=True)]
+    return [_why(config, *figures) for figures in zip(*(table[name] for name in _FIGURES), strict=True)]
 
 
 def _why(
+    config: PrototypesConfig,
     verdict: str,
     in_play: bool,
     kept: bool,
@@ -45,7 +46,6 @@ def _why(
     mad: float,
     z: float,
     cut: float,
-    config: PrototypesConfig,
 ) -> str:
     if config.source == "template":
         return "Not used: the prototype is the class-name template's."

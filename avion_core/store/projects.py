@@ -10,7 +10,6 @@ from sqlalchemy import func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from avion_core.errors import DataError, NotFoundError
-from avion_core.store.classes import class_cards
 from avion_core.store.tables import Description, Project, ProjectClass, RuleVersion, now
 
 _MOST_IN_A_QUERY = 500  # SQLite took 999 variables once
@@ -57,7 +56,9 @@ def add_project(session: Session, project: Project, prompt_names: dict[str, str]
 
 def prompt_names(session: Session, project_id: str) -> dict[str, str]:
     """Class key -> prompt name of the classes in use, by class key."""
-    return {card.class_key: card.prompt_name for card in class_cards(session, project_id)}
+    query = select(ProjectClass.class_key, ProjectClass.prompt_name).order_by(ProjectClass.class_key)
+    in_use = query.where(ProjectClass.project_id == project_id, ProjectClass.retired.is_(False))
+    return dict(session.execute(in_use).tuples().all())  # plain columns: every page asks
 
 
 def add_descriptions(session: Session, project_id: str, rows: Iterable[dict[str, Any]]) -> int:
