@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from app import session
 from app.components.background import computed
-from app.components.guard import show_error
+from app.components.guard import guard, show_error
 from app.components.label_grid import PAGE, LabelDesk, tile
 from avion_core.errors import AvionError
 from avion_core.studio.guesses import guess_labels
@@ -54,18 +54,25 @@ def take_waiting(project: ProjectSummary) -> None:
     desk: LabelDesk | None = session.label_desk()
     if desk is None:
         return
-    home, who = session.home(), session.reviewer()
-    for entry in desk.waiting():
-        if entry["action"] == "go":
-            desk.cursor = entry["id"] if entry["id"] in desk.places else desk.next_open(desk.cursor)
-        elif entry["action"] == "undo":
-            undone = undo_labels(home, project.id, who, token=entry["token"])
-            desk.done -= set(undone)
-            desk.cursor = next((image for image in undone if image in desk.places), desk.cursor)
-        else:
-            give(project, desk, entry["labels"], batch=entry["token"])
-            desk.cursor = desk.next_open(max(entry["labels"], key=desk.places.__getitem__))
-        desk.taken = entry["seq"]
+    with desk.taking:
+        for entry in desk.waiting():
+            # One that cannot be written (its class is gone, say) is told and left behind: it must not block the others.
+            desk.taken = entry["seq"]
+            with guard():
+                take(project, desk, entry)
+
+
+def take(project: ProjectSummary, desk: LabelDesk, entry: Mapping[str, Any]) -> None:
+    """One entry of the queue, and the cursor to where the labelling goes from there."""
+    if entry["action"] == "go":
+        desk.cursor = entry["id"] if entry["id"] in desk.places else desk.next_open(desk.cursor)
+    elif entry["action"] == "undo":
+        undone = undo_labels(session.home(), project.id, session.reviewer(), token=entry["token"])
+        desk.done -= set(undone)
+        desk.cursor = next((image for image in undone if image in desk.places), desk.cursor)
+    else:
+        desk.cursor = desk.next_open(max(entry["labels"], key=desk.places.__getitem__))
+        give(project, desk, entry["labels"], batch=entry["token"])
 
 
 def give(project: ProjectSummary, desk: LabelDesk, labels: dict[str, str | None], batch: str | None = None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import streamlit as st
@@ -189,6 +190,9 @@ class ReviewDesk:
 
     The order is frozen while the filters stay as they are, so that judging a text neither moves nor hides the next
     one. Decisions arrive from the browser's queue with rising sequence numbers; each is taken once.
+
+    taking: held while decisions are taken. A key during a run starts the next run before this one has come to its end:
+    both would take the same decisions, and the older run would set `taken` and `cursor` back.
     """
 
     card: ClassVar[str] = REVIEW_CARD
@@ -197,6 +201,7 @@ class ReviewDesk:
     cursor: str = ""
     taken: int = 0
     places: dict[str, int] = field(default_factory=dict)
+    taking: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.places = {item: place for place, item in enumerate(self.order)}

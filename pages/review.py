@@ -92,11 +92,12 @@ def take_waiting(project: ProjectSummary) -> None:
     desk = session.current_desk()
     if desk is None:
         return
-    for decision in desk.waiting():
-        # One that cannot be written (its text is gone, say) is told and left behind: it must not block the others.
-        desk.taken = decision["seq"]
-        with guard():
-            desk.cursor = take(project, desk, decision)
+    with desk.taking:
+        for decision in desk.waiting():
+            # One that cannot be written (its text is gone, say) is told and left behind: it must not block the others.
+            desk.taken = decision["seq"]
+            with guard():
+                desk.cursor = take(project, desk, decision)
 
 
 def take(project: ProjectSummary, desk: session.ReviewDesk, decision: Mapping[str, Any]) -> str:

@@ -85,6 +85,22 @@ def test_labels_come_from_the_grid_once_and_can_be_undone(home: Home, named: Pro
     assert set(app.session_state["_label_desk"].order) == set(unlabelled(home, named.id))
 
 
+def test_a_label_that_cannot_be_written_is_told_and_blocks_no_other(
+    home: Home, named: ProjectSummary, open_page: Open
+) -> None:
+    app = open_page("label", project=named.id)
+    first, second = app.session_state["_label_desk"].order[:2]
+    press(
+        app,
+        {"action": "label", "labels": {first: "merged away"}},
+        {"action": "label", "labels": {second: "Forest"}},
+    )
+    (error,) = app.error
+    assert "no such class" in f"{error.proto.title} {error.value}"
+    labels = read_manifest(home, named.id).set_index("image_id")["label"]
+    assert (labels[first], labels[second]) == ("", "Forest")
+
+
 def test_sure_guesses_are_confirmed_with_their_number(home: Home, named: ProjectSummary, open_page: Open) -> None:
     app = open_page("label", project=named.id)
     app.slider(key="label_sure").set_value(0.5).run()
