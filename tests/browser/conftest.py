@@ -108,12 +108,12 @@ def page(chromium: WebDriver, server: str) -> Page:
 
 
 @pytest.fixture
-def picture(page: Page) -> Callable[[str], None]:
+def picture(chromium: WebDriver) -> Callable[[str], None]:
     """Keep a screenshot for the README and the documents, when AVION_SCREENSHOTS=1."""
 
     def keep(name: str) -> None:
         if os.environ.get("AVION_SCREENSHOTS") == "1":
-            page.shoot(PICTURES / f"{name}.png")
+            Page(chromium, "").shoot(PICTURES / f"{name}.png")
 
     return keep
 
