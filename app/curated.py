@@ -133,6 +133,7 @@ def need_curation(project: ProjectSummary) -> Seen:
     state = (
         project.descriptions,
         project.revision,
+        str(project.image_root),
         tuple(entry.prompt_name for entry in project.classes),
         current_rules(home, project.id)[2],
     )
@@ -177,5 +178,5 @@ def _counter() -> ThreadPoolExecutor:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _held(_home: Home, project: str, state: tuple[Any, ...], _progress: Progress | None = None) -> _Held:
-    """The curation as it follows from `state`: number of texts, images and labels, class names, rules."""
+    """The curation as it follows from `state`: texts, images and their labels and place, class names, rules."""
     return _Held(curation_table(_home, project, progress=_progress))

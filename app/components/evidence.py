@@ -59,7 +59,7 @@ def reasons_panel(seen: Seen, row: Mapping[str, Any]) -> None:
 
 def evidence_column(project: ProjectSummary, seen: Seen, row: Mapping[str, Any]) -> None:
     """Pictures, the place among its class, the nearest text of another class, and the history."""
-    _pictures(project, row["description_id"], row["text"])
+    _pictures(project, evidence(seen.curation, row["description_id"]))
     st.plotly_chart(
         charts.score_strip(seen.of_class(row["class_key"]), row["description_id"]),
         config=charts.QUIET,
@@ -70,19 +70,12 @@ def evidence_column(project: ProjectSummary, seen: Seen, row: Mapping[str, Any])
     history_panel(project, row["description_id"], row["original"])
 
 
-def _pictures(project: ProjectSummary, description_id: str, text: str) -> None:
-    """The class's TRAINING images that the text matches best and worst (never validation or test images)."""
-    found = _evidence(project.id, description_id, text)
+def _pictures(project: ProjectSummary, found: Evidence) -> None:
+    """The class's TRAINING images that a text matches best and worst (never validation or test images)."""
     for title, images in (("Training images it matches best", found.best), ("and worst", found.worst)):
         st.markdown(f"**{title}**")
         captions = [f"{image.similarity:.3f}" for image in images]
         gallery([image.path for image in images], captions, project.recipe, columns=4, side=64)
-
-
-@st.cache_data(max_entries=500, show_spinner=False)
-def _evidence(project: str, description_id: str, text: str) -> Evidence:
-    """`text` as it reads now is part of the key: an edited one is matched anew."""
-    return evidence(session.home(), project, description_id)
 
 
 def _rival(project: ProjectSummary, seen: Seen, row: Mapping[str, Any]) -> None:

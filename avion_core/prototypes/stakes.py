@@ -70,8 +70,7 @@ def reach_and_stakes(
         farthest = moved.amax(dim=1)
         reach[places] = farthest.numpy()
         changes = _changes(places, then, moved, features, ranking, vectors, farthest)
-        of_text = changes.reshape(len(places), 2, -1).any(axis=1)  # (B, K)
-        at_stake[rows[given]] = of_text[given]
+        at_stake[rows[given]] = np.logical_or.reduce(changes.reshape(len(places), 2, -1), axis=1)[given]
     return reach, at_stake
 
 

@@ -113,22 +113,22 @@ def test_a_preview_is_fast_enough_for_a_slider(curation):
     assert min(seconds) < 0.2
 
 
-def test_evidence_is_training_images_of_the_class_best_first(home, described, curation):
+def test_evidence_is_training_images_of_the_class_best_first(curation):
     item = curation.table.query("class_key == 'forest'")["description_id"].iloc[0]
-    found = evidence(home, described.id, item)
+    found = evidence(curation, item)
     matches = found.best + found.worst
     assert {match.path.parent.name for match in matches} == {"forest"}
     assert len(matches) == len({match.path for match in matches}) == 2
     assert found.best[0].similarity >= found.worst[0].similarity
 
 
-def test_a_verdict_on_what_is_not_there(home, described):
+def test_a_verdict_on_what_is_not_there(home, described, curation):
     with pytest.raises(NotFoundError, match=r"no such description: d9\. Import it first"):
         record_verdict(home, described.id, "d9", "accept")
     with pytest.raises(NotFoundError, match=r"no such project: atlantis\. Projects here: scenes"):
         record_verdict(home, "atlantis", "d9", "accept")
     with pytest.raises(NotFoundError, match=r"no such description: d9\. Reload the page"):
-        evidence(home, described.id, "d9")
+        evidence(curation, "d9")
 
 
 def test_a_word_that_is_no_verdict(home, described, curation):

@@ -61,9 +61,10 @@ def test_out_and_home_again(home, described, away, tmp_path):
     assert there.id != described.id
     assert standing(away, there.id) == standing(home, described.id)
     # The teacher's figures are those of home, since the embeddings of the originals came along.
-    judged = curation_table(away, there.id).table.set_index("description_id")["similarity"]
+    found = curation_table(away, there.id)
+    judged = found.table.set_index("description_id")["similarity"]
     assert judged.to_dict() == pytest.approx(scores.to_dict(), abs=1e-6)
-    shown = evidence(away, there.id, str(judged.index[0]))
+    shown = evidence(found, str(judged.index[0]))
     assert [match.path.suffix for match in shown.best] == [".jpg"]
     assert all(match.path.is_relative_to(away.project_folder(there.id)) for match in [*shown.best, *shown.worst])
 

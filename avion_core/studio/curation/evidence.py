@@ -7,14 +7,7 @@ from pathlib import Path
 
 import torch
 
-from avion_core.errors import NotFoundError
-from avion_core.features.store import image_features, text_features
-from avion_core.store.home import Home
-from avion_core.studio.candidates import read_candidates
 from avion_core.studio.curation.table import Curation
-from avion_core.studio.models import open_towers
-from avion_core.studio.projects import get_project, read_manifest, read_splits
-from avion_core.studio.rules import run_config
 
 EVIDENCE_IMAGES = 4
 
@@ -43,28 +36,18 @@ class Confusable:
     similarity: float
 
 
-def evidence(home: Home, project: str, description_id: str) -> Evidence:
+def evidence(curation: Curation, description_id: str) -> Evidence:
     """The training shots of its class that a description, as it reads now, matches best and worst.
 
     Raises:
-        NotFoundError: no such project or description.
+        NotFoundError: the curation has no such description.
     """
-    summary = get_project(home, project)
-    config = run_config(home, summary.id)
-    candidates = read_candidates(home, summary.id, description_id)
-    if candidates.empty:
-        raise NotFoundError("the project has no such description", "Reload the page.", value=description_id)
-    class_key, text = str(candidates.at[0, "class_key"]), str(candidates.at[0, "text"])
-    towers = open_towers(home, config.teacher)
-    shots = read_splits(home, summary.id).shots(config.data.seed, config.data.shots)[class_key]
-    manifest = read_manifest(home, summary.id)
-    paths = dict(zip(manifest["image_id"], manifest["path"], strict=True))
-    images = [(image, summary.image_root / paths[image]) for image in shots]
-    features = image_features(towers, images, home.features, recipe=summary.recipe).cpu()
-    (embedding,) = text_features(towers, [text], home.features).cpu()
-    similarities = (features @ embedding).tolist()
-    matches = [Match(path, similarity) for (_, path), similarity in zip(images, similarities, strict=True)]
-    matches.sort(key=lambda match: match.similarity, reverse=True)
+    place = curation.place(description_id)
+    features, labels = curation.images["train"]
+    shots = (labels == int(curation.owner[place])).nonzero()[:, 0]
+    similarities = features[shots] @ curation.embeddings[place]
+    order = similarities.argsort(descending=True, stable=True).tolist()
+    matches = [Match(curation.train_paths[int(shots[shot])], float(similarities[shot])) for shot in order]
     # With few shots no picture is shown both as a good match and as a bad one.
     half = min(EVIDENCE_IMAGES, (len(matches) + 1) // 2)
     return Evidence(best=matches[:half], worst=matches[half:][: -EVIDENCE_IMAGES - 1 : -1])

@@ -6,6 +6,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -82,6 +83,8 @@ class Curation(Preview):
     """(C, D)"""
     images: dict[str, tuple[Tensor, Tensor]]
     """"train" and "validation" -> features (N, D) and labels (N,)."""
+    train_paths: list[Path]
+    """The files of the training images, in their order."""
     rankings: dict[str, Ranking]
     """"train" and "validation" -> what the teacher predicts."""
     reach: np.ndarray
@@ -140,14 +143,10 @@ def curation_table(
     manifest = read_manifest(home, summary.id)
     paths = dict(zip(manifest["image_id"], manifest["path"], strict=True))
     images: dict[str, tuple[Tensor, Tensor]] = {}
+    files: dict[str, list[tuple[str, Path]]] = {}
     for part, labelled in _labelled_images(splits, config, class_keys).items():
-        features = image_features(
-            towers,
-            [(image, summary.image_root / paths[image]) for image, _ in labelled],
-            home.features,
-            recipe=summary.recipe,
-            progress=progress,
-        )
+        files[part] = [(image, summary.image_root / paths[image]) for image, _ in labelled]
+        features = image_features(towers, files[part], home.features, recipe=summary.recipe, progress=progress)
         images[part] = features.cpu(), torch.tensor([place for _, place in labelled], dtype=torch.long)
 
     names = {entry.key: entry.prompt_name for entry in summary.classes}
@@ -181,6 +180,7 @@ def curation_table(
         visual=visual,
         template=template,
         images=images,
+        train_paths=[path for _, path in files["train"]],
         rankings=rankings,
         reach=reach,
         read_up_to=read_up_to,
