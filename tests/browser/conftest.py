@@ -60,15 +60,23 @@ def server(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         yield address
 
 
+@pytest.fixture(scope="session")
+def slow_server(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of the same home that takes its time over every verdict and label."""
+    log = tmp_path_factory.mktemp("slow-server") / "log.txt"
+    with serving(home, log, program="tests.browser.slow_streamlit") as address:
+        yield address
+
+
 @contextmanager
-def serving(home: Home, log: Path, **environment: str) -> Iterator[str]:
+def serving(home: Home, log: Path, program: str = "streamlit", **environment: str) -> Iterator[str]:
     """Serve a home as `avion app` does, on a free port; gives the address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app/server.py", "--server.port", str(port)],
+            [sys.executable, "-m", program, "run", "app/server.py", "--server.port", str(port)],
             cwd=ROOT,
             env={**os.environ, "AVION_HOME": str(home.path), "OMP_NUM_THREADS": "1", **environment},
             stdout=output,
@@ -103,6 +111,14 @@ def open_chromium(profile: Path) -> WebDriver:
 def page(chromium: WebDriver, server: str) -> Page:
     """A browser at the app, 1280 wide and light."""
     page = Page(chromium, server)
+    page.look("light", 1280, 1000)
+    return page
+
+
+@pytest.fixture
+def slow_page(chromium: WebDriver, slow_server: str) -> Page:
+    """A browser at the app on a slow server."""
+    page = Page(chromium, slow_server)
     page.look("light", 1280, 1000)
     return page
 

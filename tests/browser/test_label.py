@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
+from sqlalchemy import select
 
+from avion_core.store.database import reading
+from avion_core.store.tables import Label
 from avion_core.studio.classes import add_class
 from avion_core.studio.home import Home
 from avion_core.studio.labels import unlabelled
@@ -31,13 +34,27 @@ def labels(home: Home, project: ProjectSummary) -> dict[str, str]:
     return {row.image_id: row.label for row in manifest.itertuples() if row.label}
 
 
+def label_rows(home: Home, project: ProjectSummary) -> int:
+    """How many labels were written down, those that were replaced among them."""
+    with reading(home.engine) as session:
+        return len(session.scalars(select(Label.id).where(Label.project_id == project.id)).all())
+
+
 def settled(page: Page) -> None:
     page.until(lambda: page.card("pending") == "0", "the server to take every label")
 
 
-@pytest.mark.parametrize("milliseconds", [100, 30])
+@pytest.mark.parametrize("milliseconds", [300, 100, 30])
 def test_twenty_keys_are_twenty_labels(milliseconds: int, page: Page, home: Home, bare: ProjectSummary) -> None:
-    page.open("label", project=bare.id)
+    label_twenty(page, home, bare, milliseconds)
+
+
+def test_keys_every_30_ms_over_a_slow_server(slow_page: Page, home: Home, bare: ProjectSummary) -> None:
+    label_twenty(slow_page, home, bare, 30)
+
+
+def label_twenty(page: Page, home: Home, project: ProjectSummary, milliseconds: int) -> None:
+    page.open("label", project=project.id)
     page.until(lambda: page.card("item"), "the grid")
     pressed = {}
     for number in range(20):  # over the end of the first page of pictures
@@ -47,7 +64,8 @@ def test_twenty_keys_are_twenty_labels(milliseconds: int, page: Page, home: Home
         page.press("123"[number % 3])
         time.sleep(milliseconds / 1000)
     settled(page)
-    assert labels(home, bare) == pressed
+    assert labels(home, project) == pressed
+    assert label_rows(home, project) == 20
 
 
 def test_confirm_undo_skip_search_and_a_whole_page(page: Page, home: Home, bare: ProjectSummary, picture) -> None:

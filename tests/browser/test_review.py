@@ -44,6 +44,15 @@ def wait_for_server(page: Page) -> None:
 @pytest.mark.usefixtures("undecided")
 @pytest.mark.parametrize("milliseconds", [300, 100, 30])
 def test_twenty_keys_are_twenty_verdicts(milliseconds: int, page: Page, home: Home) -> None:
+    judge_twenty(page, home, milliseconds)
+
+
+@pytest.mark.usefixtures("undecided")
+def test_keys_every_30_ms_over_a_slow_server(slow_page: Page, home: Home) -> None:
+    judge_twenty(slow_page, home, 30)
+
+
+def judge_twenty(page: Page, home: Home, milliseconds: int) -> None:
     page.open("review")
     page.until(lambda: page.card("item"), "the review card")
     before = {
