@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 import streamlit as st
 
@@ -14,23 +15,26 @@ from avion_core.studio.relink import root_is_there
 from avion_core.studio.training import RunView, list_runs
 
 
-def page_path(name: str) -> str:
-    """A page's file as st.switch_page and st.page_link want it: seen from app/main.py."""
-    return f"../pages/{name}.py"
+def go(page: str) -> NoReturn:
+    """Open another page, and end this one.
+
+    The address is emptied by name: what Streamlit does by default refuses while a filter is bound to it.
+    """
+    st.switch_page(f"../pages/{page}.py", query_params={})
 
 
 def go_button(label: str, page: str, icon: str, *, primary: bool = True) -> None:
     """A button that leads to another page."""
     kind = "primary" if primary else "secondary"
     if st.button(label, icon=f":material/{icon}:", type=kind, key=f"go_{page}_{label}"):
-        st.switch_page(page_path(page))
+        go(page)
 
 
 def sheet_button(class_key: str, name: str) -> None:
     """A button that opens the class sheet at this class."""
     if st.button(f"All texts of {name}", icon=":material/view_list:", type="tertiary", key="go_sheet"):
         session.choose(session.SHEET_CLASS, class_key)
-        st.switch_page(page_path("sheet"))
+        go("sheet")
 
 
 def need_project() -> ProjectSummary:

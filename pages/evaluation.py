@@ -133,7 +133,7 @@ def texts_button(project_id: str, cell: tuple[str, str]) -> None:
         label = "Texts that pull these two together"
         if st.button(label, icon=":material/compare_arrows:", key=f"texts_{'_'.join(cell)}"):
             session.pick_cell(session.texts_matrix(project_id), cell)
-            st.switch_page(shell.page_path("confusion"))
+            shell.go("confusion")
 
 
 page()

@@ -101,7 +101,7 @@ def send_to_label(images: list[str]) -> None:
         f"Label these {len(images):,} images anew", icon=":material/label:", help="They keep their parts."
     ):
         session.send_to_label(images)
-        st.switch_page(shell.page_path("label"))
+        shell.go("label")
 
 
 def recipe_panel(project: ProjectSummary) -> None:

@@ -47,7 +47,7 @@ def go(label: str, page_name: str, run: str | None, *, key: str, primary: bool =
         session.choose(session.BASED_ON, run)
     elif run is not None:
         session.show_runs([run])
-    st.switch_page(shell.page_path(page_name))
+    shell.go(page_name)
 
 
 def show_entries(project: ProjectSummary) -> None:

@@ -69,7 +69,7 @@ def start(
     session.choose(session.BASED_ON, "")
     session.show_runs(runs[:1])
     session.say_after_rerun("Training started" if now else f"Queued: {len(runs)}", ":material/rocket_launch:")
-    st.switch_page(shell.page_path("runs"))
+    shell.go("runs")
 
 
 page()

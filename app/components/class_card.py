@@ -141,4 +141,4 @@ def split_form(project: ProjectSummary, entry: ClassInfo) -> None:
             own = images[(images["class_key"] == entry.key) & (tested | (images["part"] != "test"))]
             session.send_to_label(own["image_id"].tolist())
             session.say_after_rerun(f"{key} is divided off; give its images their new label")
-            st.switch_page(shell.page_path("label"))
+            shell.go("label")

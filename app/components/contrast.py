@@ -107,7 +107,7 @@ def contrast_form(project: ProjectSummary, found: Confusions, cell: tuple[str, s
             args=(cell,),
             help="Opens the page of the writers: both classes chosen, each to be told apart from the other.",
         ):
-            st.switch_page(shell.page_path("generate"))
+            shell.go("generate")
         st.caption(
             "A language model writes a few of each class; you see what is sent, and what it takes, before it is."
         )
@@ -204,4 +204,4 @@ def _texts(result: Rescore, names: Names, *, blind: bool) -> None:
 def to_review(ids: list[str]) -> None:
     """Go to the review with these descriptions alone."""
     session.send_to_review(ids)
-    st.switch_page(shell.page_path("review"))
+    shell.go("review")

@@ -134,7 +134,7 @@ def _mend_buttons(check: Check, form: str, number: int) -> None:
     if where and st.button(where, icon=":material/arrow_forward:", key=f"mend_page_{number}_{check.title}"):
         if check.run:
             session.show_runs([check.run])
-        st.switch_page(shell.page_path(check.page))
+        shell.go(check.page)
 
 
 def _apply(form: str, settings: dict[str, Any]) -> None:

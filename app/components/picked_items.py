@@ -12,7 +12,7 @@ from app import session
 from app.components.gallery import paged_gallery
 from app.components.linked_map import TITLES, Picked
 from app.components.map_colours import PARTS
-from app.shell import page_path
+from app.shell import go
 from avion_core.studio.alignment import MapResult
 from avion_core.studio.projects import ProjectSummary
 
@@ -104,10 +104,10 @@ def _actions(
     with st.container(horizontal=True):
         if st.button(f"Review {len(texts):,} descriptions", icon=":material/rate_review:", disabled=not texts):
             session.send_to_review(texts)
-            st.switch_page(page_path("review"))
+            go("review")
         if st.button(f"Relabel {len(images):,} images", icon=":material/label:", disabled=not images):
             session.send_to_label(images)
-            st.switch_page(page_path("label"))
+            go("label")
         st.download_button(
             "CSV",
             lambda: table.to_csv(index=False).encode(),

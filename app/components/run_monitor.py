@@ -106,7 +106,7 @@ def run_controls(run: RunView, project: ProjectSummary) -> None:
             _deed("Resume", "play_arrow", goes_on, lambda: resume(home, run.id, who), primary=True)
         if st.button("New from this", icon=":material/content_copy:", help="The launch page with these settings."):
             session.choose(session.BASED_ON, run.id)
-            st.switch_page(shell.page_path("launch"))
+            shell.go("launch")
         pinned = run.id == project.baseline_run
         _deed(
             "Unpin" if pinned else "Pin as baseline",

@@ -92,7 +92,7 @@ def generation_controls(project: ProjectSummary, view: GenerationView) -> None:
             "See what they change", icon=":material/compare_arrows:", help="The two classes, on the confusion page."
         ):
             session.pick_cell(session.texts_matrix(project.id), (pair[0], pair[1]))
-            st.switch_page(shell.page_path("confusion"))
+            shell.go("confusion")
         if view.written and st.button(f"Review these {view.written:,}", icon=":material/rate_review:"):
             session.send_to_review(descriptions_written(home, project.id, view.id))
-            st.switch_page(shell.page_path("review"))
+            shell.go("review")

@@ -169,6 +169,14 @@ def test_an_unknown_run_in_the_address_shows_the_newest(finished: str, open_page
     assert open_page("runs", run="gone").query_params["run"] == finished
 
 
+def test_a_filter_in_the_address_does_not_keep_one_on_the_page(finished: str, open_page: Open) -> None:
+    app = open_page("runs", run_states="finished")
+    app = next(button for button in app.button if button.label == "New from this").click().run()
+    assert not app.exception
+    assert app.title[0].value == "Launch"
+    assert "run_states" not in app.query_params
+
+
 def test_filters_live_in_the_address(home: Home, put, open_page: Open) -> None:
     put("one more")
     assert len(table(open_page("runs"))) == 2
