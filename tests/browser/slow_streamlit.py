@@ -5,19 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import wraps
+from random import Random
 from typing import Any
 
 from streamlit.web import cli
 
 from avion_core.studio import curation, labels
 
-SECONDS = 0.25  # a verdict or a label; keys come eight times as fast
+MOST_SECONDS = 0.5  # that a verdict or a label takes; keys come many times as fast
 
 
 def slowly(use_case: Callable[..., Any]) -> Callable[..., Any]:
+    draw = Random(0)
+
     @wraps(use_case)
     def wait_first(*given: Any, **named: Any) -> Any:
-        time.sleep(SECONDS)
+        time.sleep(draw.uniform(0, MOST_SECONDS))
         return use_case(*given, **named)
 
     return wait_first
