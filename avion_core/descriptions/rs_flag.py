@@ -97,14 +97,26 @@ class RSFlag:
 
 @dataclass(frozen=True)
 class Terms:
-    """Entries of a rule set and one expression with a group for each of them, to be read against folded text.
+    """Entries of a rule set with a pattern for each of them, to be read against folded text.
 
-    stems: every match contains one of these, so that most texts are told free of matches without the expression.
+    patterns: as alternatives between `before` and `after`. stems: every match contains one of these, so that most texts
+    are told free of matches without an expression.
     """
 
     entries: tuple[str, ...]
-    expression: re.Pattern[str]
+    patterns: tuple[str, ...]
+    before: str
+    after: str
     stems: tuple[str, ...]
+
+    @cached_property
+    def any_of_them(self) -> re.Pattern[str]:
+        """Says whether; without a group for each entry that is twice as fast."""
+        return re.compile(f"{self.before}(?:{'|'.join(self.patterns)}){self.after}")
+
+    @cached_property
+    def which_of_them(self) -> re.Pattern[str]:
+        return re.compile(f"{self.before}(?:{'|'.join(f'({pattern})' for pattern in self.patterns)}){self.after}")
 
     def may_be_in(self, folded: str) -> bool:
         for stem in self.stems:  # noqa: SIM110 (three times as fast as any() here, and called for every text)
@@ -117,11 +129,11 @@ class Terms:
             return []
         return [
             TermHit(match.start(), match.end(), self.entries[(match.lastindex or 1) - 1], kind)
-            for match in self.expression.finditer(folded)
+            for match in self.which_of_them.finditer(folded)
         ]
 
     def is_in(self, folded: str) -> bool:
-        return self.may_be_in(folded) and self.expression.search(folded) is not None
+        return self.may_be_in(folded) and self.any_of_them.search(folded) is not None
 
 
 @dataclass(frozen=True, eq=False)  # one object per name and modality: told apart by identity, which hashes fast
@@ -153,11 +165,10 @@ class RuleSet:
 @lru_cache(maxsize=200_000)  # every text of a large project under both rule sets
 def _judge(rules: RuleSet, text: str) -> RSFlag:
     folded = _fold(text)
-    if rules.ignored and rules.ignored.is_in(folded):
+    positive, negative = rules.positive.is_in(folded), rules.negative.is_in(folded)
+    if (positive or negative) and rules.ignored and rules.ignored.is_in(folded):
         kinds = {hit.kind for hit in rules.find(folded)}
         positive, negative = "positive" in kinds, "negative" in kinds
-    else:
-        positive, negative = rules.positive.is_in(folded), rules.negative.is_in(folded)
     return RSFlag(text, rules, positive, not negative, len(text.split()))
 
 
@@ -215,9 +226,8 @@ def _compile(entries: list[str], vocabulary: dict[str, list[str]], exact: bool) 
     else:
         before, after = r"(?<!\w)", r"(?!\w)"
         patterns = [_pattern(entry, vocabulary) for entry in folded]
-    groups = "|".join(f"({pattern})" for pattern in patterns)
     stems = sorted({stem for entry in folded for stem in _stems(entry, vocabulary)})
-    return Terms(tuple(entries), re.compile(f"{before}(?:{groups}){after}"), tuple(stems))
+    return Terms(tuple(entries), tuple(patterns), before, after, tuple(stems))
 
 
 def _stems(entry: str, vocabulary: dict[str, list[str]]) -> list[str]:

@@ -102,7 +102,7 @@ def candidates_of(session: Session, project_id: str, description_id: str | None 
     if description_id is not None:
         query = query.where(Description.description_id == description_id)
     query = query.order_by(Description.class_key, Description.created_at, Description.description_id)
-    return [tuple(row) for row in session.execute(query)]
+    return list(session.execute(query).tuples())
 
 
 def count_descriptions(session: Session, project_id: str) -> int:
