@@ -1,0 +1,94 @@
+"""review.html of an offline review pack, opened as a file: judged by key, closed, opened again, saved, merged at home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from selenium.webdriver.remote.webdriver import WebDriver
+from typer.testing import CliRunner
+
+from avion_core.cli import app
+from avion_core.studio.candidates import read_candidates
+from avion_core.studio.curation import history
+from avion_core.studio.home import Home
+from avion_core.studio.projects import get_project
+from avion_core.studio.review_packs import make_review_pack
+from tests.app.tiny_home import CLASSES, HOSTILE, NAME, TEXTS, make_home
+from tests.browser.page import Page
+
+CONTROL_ENTER, ENTER = "\ue009\ue007", "\ue007"
+ALL = len(CLASSES) * TEXTS
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    home = make_home(tmp_path, trained=False)
+    monkeypatch.setenv("AVION_HOME", str(home.path))  # where the command line looks
+    return home
+
+
+def test_judged_in_a_file_and_merged_at_home(home: Home, chromium: WebDriver, tmp_path: Path) -> None:
+    with ZipFile(make_review_pack(home, NAME, tmp_path / "pack.zip").path) as pack:
+        sheet = Path(pack.extract("review.html", tmp_path))
+    chromium.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    page = Page(chromium, sheet.as_uri())
+    page.look("light", 1280, 1000)
+
+    def see(sentence: str) -> None:
+        page.until(lambda: sentence in page.text(), sentence)
+
+    def press(*keys: str) -> None:
+        for key in keys:
+            page.press(key)
+
+    def type_in(words: str) -> None:
+        chromium.switch_to.active_element.send_keys(words)
+
+    chromium.get(page.address)
+    see(f"0 of {ALL} judged, this is number 1")
+    widths = page.until(
+        lambda: chromium.execute_script("return [...document.images].map(image => image.naturalWidth)"), "pictures"
+    )
+    assert min(widths) > 0
+    page.all("main")[0].click()
+    press("a")  # nobody has said who judges: nothing is written down, and the name is asked for
+    assert f"0 of {ALL} judged" in page.text()
+    type_in(f"ann{ENTER}")
+    press("a", "x", "s", "a", "u", "x")
+    see(f"3 of {ALL} judged, this is number 5")
+    press("ArrowLeft", "e")
+    type_in(f" Seen from above.{CONTROL_ENTER}")
+    see("You edited it.")
+    see(f"2 of {ALL} judged, this is number 4")
+    press("a")
+
+    chromium.get("about:blank")
+    chromium.get(page.address)  # closed and opened again: name, place and verdicts are kept
+    see(f"3 of {ALL} judged, this is number 5")
+    for _ in range(ALL - 4):
+        press("x")
+    see("That was the last one. Press → for the first of the 1 that you have not judged.")
+    press("x", "ArrowRight")
+    see("this is number 3")
+    press("a", "ArrowLeft", "s")  # skipping takes no verdict back
+    see(f"{ALL} of {ALL} judged, this is number 4")
+    page.click("Save my verdicts as a file")
+    file = tmp_path / "verdicts-ann.jsonl"
+    page.until(lambda: file.is_file() and file.stat().st_size, "the file")
+
+    result = CliRunner().invoke(app, ["review", "merge", NAME, str(file)])
+    assert result.exit_code == 0, result.output
+    assert "(ann " in result.output
+    table = read_candidates(home, get_project(home, NAME).id)
+    verdicts, items = table["verdict"].tolist(), table["description_id"].tolist()
+    assert set(table["reviewer"]) == {"ann"}
+    assert verdicts == ["accepted", "rejected", "accepted", "accepted", *["rejected"] * (ALL - 4)]
+    assert HOSTILE in table["text"].tolist()
+    assert table["text"][3].endswith(" Seen from above.")
+    assert [entry.verdict for entry in history(home, NAME, items[2])] == ["skip", "accept", "skip"]
+    given = [entry.verdict for entry in history(home, NAME, items[3])]
+    assert given == ["accept", "undo", "reject", "edit", "accept"]
+    again = CliRunner().invoke(app, ["review", "merge", NAME, str(file)])
+    assert "0 decisions merged" in again.output
