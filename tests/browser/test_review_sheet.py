@@ -1,4 +1,4 @@
-"""review.html of an offline review pack, opened as a file: judged by key, closed, opened again, saved, merged at home."""
+"""review.html of an offline review pack, opened as a file: judged by key, opened again, saved, and merged at home."""
 
 from __future__ import annotations
 
