@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import session, shell
 from app.components.background import Progress, computed
-from app.components.contrast import contrast_form, contrasts_panel, pulling_panel
+from app.components.contrast import ask_button, contrast_form, contrasts_panel, pulling_panel
 from app.components.evaluation_panels import cell_choice
 from app.components.gallery import paged_gallery
 from app.components.guard import empty_state
@@ -36,6 +36,8 @@ def page() -> None:
         cell = cell_choice(session.texts_matrix(project.id), part, names)
     with right:
         cell_pictures(project, found, judge, cell, names)
+        if cell[0] != cell[1]:
+            ask_button(cell)
     if cell[0] == cell[1]:
         st.info("Choose a cell off the diagonal to see the texts of its two classes.", icon=":material/info:")
         return

@@ -10,6 +10,7 @@ from app import session, shell
 from app.components.launch_panels import look_choice, origin, show_checks, show_cost, sweep_choice
 from app.components.settings_form import settings_form
 from avion_core.studio import rights
+from avion_core.studio.models import list_models
 from avion_core.studio.preflight import cli_command, preflight
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.training import launch, launch_sweep, planned_config
@@ -20,7 +21,8 @@ def page() -> None:
     research = look_choice()
     preset, base = origin(project, research=research)
     home, form = session.home(), f"launch_{project.id}_{base or preset}"
-    changed = settings_form(planned_config(home, project.id, preset, based_on=base), key=form, research=research)
+    begin = planned_config(home, project.id, preset, based_on=base)
+    changed = settings_form(begin, key=form, models=list_models(home), research=research)
     config = planned_config(home, project.id, preset, changed, base)
     shots, seeds = sweep_choice(project, config)
     each = [{**changed, "data.shots": shot, "data.seed": seed} for shot in shots for seed in seeds] or [changed]
@@ -28,10 +30,11 @@ def page() -> None:
     checks = preflight(home, project.id, configs[-1])
     show_checks(checks, form)
     show_cost(project, configs)
+    name = "" if shots else st.text_input("Name", placeholder="made from the settings", key="run_name", width=420)
     st.markdown("**The same from the command line**")
-    st.code(cli_command(home, project.id, config, shots, seeds), language="bash", wrap_lines=True)
+    st.code(cli_command(home, project.id, config, shots, seeds, name), language="bash", wrap_lines=True)
     blocked = any(check.severity == "error" for check in checks) or not session.may(rights.TRAIN)
-    start(project, preset, base, changed, (shots, seeds), blocked=blocked)
+    start(project, preset, base, changed, (shots, seeds), name, blocked=blocked)
 
 
 def start(
@@ -40,13 +43,13 @@ def start(
     base: str | None,
     changed: dict[str, Any],
     sweep: tuple[list[int], list[int]],
+    name: str,
     *,
     blocked: bool,
 ) -> None:
     """The buttons that begin it, and on to the runs."""
     shots, seeds = sweep
     number = len(shots) * len(seeds)
-    name = "" if number else st.text_input("Name", placeholder="made from the settings", key="run_name", width=420)
     if not session.may(rights.TRAIN):
         st.caption(":material/lock: Starting a training takes an adjudicator or an admin of this studio.")
     with st.container(horizontal=True):

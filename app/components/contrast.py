@@ -53,14 +53,14 @@ def pulling_panel(found: Confusions, cell: tuple[str, str], judge: Judge, names:
         selection_mode="multi-row",
         height=320,
         column_config={
-            "text": st.column_config.TextColumn(width="large"),
-            "margin": st.column_config.NumberColumn(format=_COSINE, help=_MARGIN),
-            "own": st.column_config.NumberColumn("to its own", format=_COSINE),
-            "other": st.column_config.NumberColumn("to the other", format=_COSINE),
+            "text": st.column_config.TextColumn(width=280),
+            "margin": st.column_config.NumberColumn(format=_COSINE, help=_MARGIN, width=70),
+            "own": st.column_config.NumberColumn("to its own", format=_COSINE, width=85),
+            "other": st.column_config.NumberColumn("to the other", format=_COSINE, width=95),
             "confused": st.column_config.NumberColumn(
-                "to the confused pictures", format=_COSINE, help="Mean cosine with the pictures of this cell."
+                "to the pictures", format=_COSINE, help="Mean cosine with the pictures of this cell.", width=105
             ),
-            "weight": st.column_config.NumberColumn("weight", format="percent"),
+            "weight": st.column_config.NumberColumn("weight", format="percent", width=70),
         },
         alt=f"Texts of {names[true]} and {names[said]}, the smallest margin first",
     )
@@ -94,24 +94,24 @@ def contrasts_panel(found: Confusions, cell: tuple[str, str], names: Names, *, b
     _texts(result, names, blind=blind)
 
 
+def ask_button(cell: tuple[str, str]) -> None:
+    """To the writers, with an order for texts of the two classes that tell each from the other."""
+    if st.button(
+        "Ask for contrastive descriptions",
+        icon=":material/edit:",
+        disabled=not session.may(rights.CHANGE_PROJECTS),
+        on_click=fill_contrast,
+        args=(cell,),
+        help="A language model writes some of each class that tell it from the other. Before it is asked you see what "
+        "is sent, and what it takes.",
+    ):
+        shell.go("generate")
+
+
 def contrast_form(project: ProjectSummary, found: Confusions, cell: tuple[str, str], names: Names) -> None:
-    """Have texts written that tell the two classes apart; or write some, see what they would change, and add them."""
+    """Write texts that tell the two classes apart, see what they would change, and add them."""
     may_add = session.may(rights.CHANGE_PROJECTS)
-    st.subheader("More such texts")
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button(
-            "Ask for contrastive descriptions",
-            icon=":material/edit:",
-            disabled=not may_add,
-            on_click=fill_contrast,
-            args=(cell,),
-            help="Opens the page of the writers: both classes chosen, each to be told apart from the other.",
-        ):
-            shell.go("generate")
-        st.caption(
-            "A language model writes a few of each class; you see what is sent, and what it takes, before it is."
-        )
-    st.markdown("**Or write them yourself**")
+    st.subheader("Write a contrast yourself")
     st.caption(
         "Say what one class shows from above and the other does not; say what is there, for the teacher reads “without "
         "trees” as trees. One text a line; nothing is trained, and nothing is added before you say so."

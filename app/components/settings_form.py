@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from avion_core.config import RunConfig
+from avion_core.studio.models import Model
 
 BASIC = ("data.shots", "data.seed", "distillation.epochs", "protocol.name", "device")
 
@@ -46,18 +48,24 @@ _STAGES = {
 }
 
 
-def settings_form(config: RunConfig, key: str, *, research: bool = True) -> dict[str, Any]:
+def settings_form(
+    config: RunConfig, key: str, *, models: Sequence[Model] = (), research: bool = True
+) -> dict[str, Any]:
     """Draw the settings of a run, the common ones first.
 
     Args:
         config: the values to start from.
         key: prefix of the widgets' keys (see `widget_key`); another prefix starts afresh.
+        models: the catalog, to choose teacher and student from.
         research: every setting under its own name; else plain words, without what only research on the method needs.
 
     Returns:
         What differs from `config`, with dotted keys.
     """
     names = {} if research else _PLAIN
+    known = {model.name: model.title if model.installed else f"{model.title}, not installed" for model in models}
+    students = {model.name: known[model.name] for model in models if model.takes_prompts}
+    choices = {"teacher": known, "student": students}
     fields = {
         dotted: (stage, field, value)
         for dotted, stage, field, value in _fields(config)
@@ -78,7 +86,8 @@ def settings_form(config: RunConfig, key: str, *, research: bool = True) -> dict
             with st.grid(4, min_column_width=200, vertical_alignment="bottom"):
                 for dotted in rest:
                     field = fields[dotted][1:]
-                    chosen[dotted] = _widget(label(dotted), dotted, *field, key=key, width="stretch")
+                    among = choices.get(dotted)
+                    chosen[dotted] = _widget(label(dotted), dotted, *field, key=key, width="stretch", among=among)
     return {dotted: value for dotted, value in chosen.items() if value != fields[dotted][2]}
 
 
@@ -104,8 +113,21 @@ def _fields(config: BaseModel, stage: str = "") -> Iterator[tuple[str, str, Fiel
             yield (f"{stage}.{name}" if stage else name), stage, field, value
 
 
-def _widget(title: str, dotted: str, field: FieldInfo, value: Any, *, key: str, width: int | Literal["stretch"]) -> Any:
+def _widget(
+    title: str,
+    dotted: str,
+    field: FieldInfo,
+    value: Any,
+    *,
+    key: str,
+    width: int | Literal["stretch"],
+    among: Mapping[str, str] | None = None,
+) -> Any:
+    """One setting's widget; `among`: the values to choose from, with what each is called."""
     shared: dict[str, Any] = {"help": field.description, "key": widget_key(key, dotted), "width": width}
+    if among:
+        options = list(dict.fromkeys([*among, value]))
+        return st.selectbox(title, options, options.index(value), lambda name: among.get(name, name), **shared)
     if get_origin(field.annotation) is Literal:
         options = list(get_args(field.annotation))
         return st.selectbox(title, options, index=options.index(value), **shared)
@@ -119,11 +141,16 @@ def _widget(title: str, dotted: str, field: FieldInfo, value: Any, *, key: str, 
             min_value=None if low is None else kind(low),
             max_value=None if high is None else kind(high),
             value=kind(value),
-            step=1 if kind is int else None,
+            step=1 if kind is int else step(value),
             format="%d" if kind is int else "%g",
             **shared,
         )
     return st.text_input(title, value=value, **shared)
+
+
+def step(value: float) -> float:
+    """What + and - change a number by: a tenth of its leading digit's place, 0.0001 for a learning rate of 0.002."""
+    return 10.0 ** (math.floor(math.log10(abs(value))) - 1) if value else 0.01
 
 
 def limits(field: FieldInfo) -> tuple[float | None, float | None]:

@@ -49,7 +49,7 @@ def writing_form(project: ProjectSummary) -> WritingSettings:
     chosen: dict[str, Any] = {}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen["writer"] = st.selectbox(
-            "Writer", get_args(WriterName), format_func=_NAMES.__getitem__, key="writing_writer", width=330
+            "Writer", get_args(WriterName), format_func=_NAMES.__getitem__, key="writing_writer", width=300
         )
         if chosen["writer"] == "file":
             chosen["file"] = st.text_input("File on this machine", key="writing_file", help=_help("file"), width=420)
@@ -59,7 +59,7 @@ def writing_form(project: ProjectSummary) -> WritingSettings:
                 placeholder=_placeholder(str(chosen["writer"])),
                 key="writing_model",
                 help=_help("model"),
-                width=260,
+                width=200,
             )
             chosen["base_url"] = st.text_input(
                 "Address",
@@ -69,14 +69,19 @@ def writing_form(project: ProjectSummary) -> WritingSettings:
                 width=300,
             )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen["classes"] = _class_choice("Classes", names, "all", key=_CLASSES)
+        chosen["classes"] = _class_choice("Classes", names, "all", key=_CLASSES, width=230)
         chosen["distinguish_from"] = _class_choice(
-            "Told apart from", names, "those the teacher confuses", key=_APART, help=_help("distinguish_from")
+            "Told apart from",
+            names,
+            "those the teacher confuses",
+            key=_APART,
+            width=270,
+            help=_help("distinguish_from"),
         )
         contrast = bool(chosen["distinguish_from"])
         known = list(prompts(session.home()))
         default = known.index(CONTRAST_PROMPT if contrast else DEFAULT_PROMPT)
-        chosen["prompt"] = st.selectbox("Prompt", known, default, key="writing_prompt", width=200)
+        chosen["prompt"] = st.selectbox("Prompt", known, default, key="writing_prompt", width=170)
         count = CONTRASTS_PER_CLASS if contrast else 50
         chosen["per_class"] = st.number_input(
             "Per class", 1, 1000, count, key="writing_count", help=_help("per_class"), width=120
@@ -95,7 +100,7 @@ def fill_contrast(classes: Sequence[str]) -> None:
 
 
 def _class_choice(
-    title: str, names: Mapping[str, str], placeholder: str, *, key: str, help: str | None = None
+    title: str, names: Mapping[str, str], placeholder: str, *, key: str, width: int, help: str | None = None
 ) -> tuple[str, ...]:
     # A class that was merged or removed since is no option any more.
     session.forget_unknown_among(key, list(names))
@@ -107,7 +112,7 @@ def _class_choice(
             placeholder=placeholder,
             key=key,
             help=help,
-            width=340,
+            width=width,
             bind="query-params",
         )
     )

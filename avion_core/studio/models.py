@@ -57,6 +57,8 @@ class Model:
     image_size: int
     parameters: int
     activation: str
+    takes_prompts: bool
+    """Can be a student."""
     licence: str
     source: str
     hub: str
@@ -94,6 +96,7 @@ def list_models(home: Home) -> list[Model]:
                 image_size=entry.image_size,
                 parameters=entry.parameters,
                 activation="QuickGELU" if entry.quick_gelu else "GELU",
+                takes_prompts=entry.kind == "open_clip",
                 licence=entry.licence,
                 source=entry.source,
                 hub=f"{entry.hub_repo}/{entry.hub_file}" if entry.hub_repo else "",

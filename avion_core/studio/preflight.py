@@ -76,13 +76,13 @@ def refuse_unready(home: Home, project: str, config: RunConfig) -> None:
 
 
 def cli_command(
-    home: Home, project: str, config: RunConfig, shots: Sequence[int] = (), seeds: Sequence[int] = ()
+    home: Home, project: str, config: RunConfig, shots: Sequence[int] = (), seeds: Sequence[int] = (), name: str = ""
 ) -> str:
     """The command line that trains a project with these settings; with `shots` and `seeds`, each pair in turn."""
     with reading(home.engine) as session:
-        name = rows.find_project(session, project).name
+        of_project = rows.find_project(session, project).name
     usual = _leaves(run_config(home, project).model_dump())
-    words = ["avion", "train", shlex.quote(name)]
+    words = ["avion", "train", shlex.quote(of_project)]
     for key, value in _leaves(config.model_dump()).items():
         if value == usual[key] or (shots and key in ("data.shots", "data.seed")):
             continue
@@ -91,6 +91,8 @@ def cli_command(
         else:
             shown = str(value).lower() if isinstance(value, bool) else str(value)
             words += ["--set", shlex.quote(f"{key}={shown}")]
+    if name.strip():
+        words += ["--name", shlex.quote(name.strip())]
     if not shots:
         return " ".join(words)
     one = " ".join([*words, "--shots", '"$shots"', "--seed", '"$seed"'])

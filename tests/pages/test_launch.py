@@ -71,12 +71,30 @@ def test_a_changed_setting_is_in_the_command_and_in_the_run(home: Home, open_pag
     app = settle(setting(app, "distillation.epochs").set_value(7).run())
     assert "--epochs 7" in app.code[0].value
     app = settle(next(field for field in app.text_input if field.label == "Name").set_value("seven passes").run())
+    assert app.code[0].value.endswith(" --name 'seven passes'")
     app = press(app, "Start now")
     assert app.title[0].value == "Runs"
     newest = list_runs(home, NAME)[0]
     assert started == [newest.id]
     assert (newest.name, newest.config.distillation.epochs, newest.based_on) == ("seven passes", 7, None)
     assert app.query_params["run"] == newest.id
+
+
+def test_teacher_and_student_are_chosen_from_the_catalog(home: Home, open_page: Open) -> None:
+    app = open_page("launch", look="Research")
+    teachers, students = setting(app, "teacher"), setting(app, "student")
+    assert (teachers.value, students.value) == ("demo-teacher", "demo-student")
+    assert set(teachers.options) - set(students.options) == {"Demo teacher (EfficientNet-Lite0 + MiniLM)"}
+    assert "GeoRSCLIP ViT-B/32, not installed" in students.options
+    app = settle(students.set_value("georsclip-vit-b-32").run())
+    assert "The weights of GeoRSCLIP ViT-B/32 are not installed." in all_text(app)
+
+
+def test_numbers_change_by_steps_of_their_own_size(home: Home, open_page: Open) -> None:
+    app = open_page("launch", look="Research")
+    rate = setting(app, "distillation.learning_rate")
+    assert (rate.value, rate.step) == (0.002, pytest.approx(0.0001))
+    assert setting(app, "prototypes.beta").step == 1.0
 
 
 def test_a_queued_run_waits_for_its_turn(home: Home, open_page: Open, started: list[str]) -> None:
