@@ -48,3 +48,50 @@ def test_generate_fail_retry_review(page: Page, home: Home, service: Loopback, p
     page.click("Review these 4")
     page.until(lambda: page.card(".count").endswith("of 4"), "the four that came, in the review")
     assert "aerial view of forest" in page.card(".text").casefold()
+
+
+@pytest.fixture
+def willing() -> Iterator[Loopback]:
+    with loopback() as server:
+        yield server
+
+
+def test_from_a_confused_pair_to_contrasts_and_back(
+    page: Page, willing: Loopback, picture: Callable[[str], None]
+) -> None:
+    """Click a cell, have both classes told apart by name, judge what came, and see what it changed."""
+    page.open("confusion")
+    chart = page.until(lambda: page.all(".js-plotly-plot"), "the matrix")[0]
+    script = """
+        const plot = arguments[0]._fullLayout, box = arguments[0].getBoundingClientRect()
+        const [x, y] = [plot.xaxis, plot.yaxis]
+        return [box.x + x._offset + x.c2p(2), box.y + y._offset + y.c2p(0)]"""
+    left, top = page.driver.execute_script(script, chart)
+    for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+        place = (
+            {"x": left, "y": top, "button": "left", "clickCount": 1} if kind != "mouseMoved" else {"x": left, "y": top}
+        )
+        page.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": kind, **place})
+    page.until(lambda: "cell=Forest&cell=SeaLake" in page.driver.current_url, "the cell in the address")
+    page.click("Ask for contrastive descriptions")
+    page.until(lambda: "/generate" in page.driver.current_url, "the writers")
+    page.settle()
+    fill(page, "Address", willing.address)
+    page.until(lambda: "10 descriptions of 2 classes in 2 requests" in page.text(), "the plan")
+    page.click("Have them written")
+    page.until(lambda: "2 of 2 classes · 10 descriptions" in page.text(), "both classes")
+    names = {ask.name: ask.data["distinguish_from"] for ask in willing.asks}
+    assert names == {"forest": ["sea or lake"], "sea or lake": ["forest"]}
+    page.click("See what they change")
+    page.until(lambda: "10 texts, " in page.text(), "what they change")
+    assert "cell=Forest&cell=SeaLake" in page.driver.current_url
+    page.click("Review them")
+    page.until(lambda: page.card(".count").endswith("of 10"), "the ten, in the review")
+    page.press("x")
+    page.until(lambda: page.card(".count").startswith("2 "), "the first judged")
+    page.open("confusion", cell="Forest&cell=SeaLake")
+    page.until(lambda: "1 rejected" in page.text(), "the verdict in the figures")
+    picture("contrasts")
+    page.driver.refresh()
+    page.settle()
+    page.until(lambda: "1 rejected" in page.text(), "the same after a refresh")
