@@ -1,6 +1,14 @@
 """`avion ...`: the studio's use cases from a command line. `avion --help` is the tour."""
 
-from avion_core.cli import admin, exchange, projects, training, writing  # noqa: F401 (their commands register themselves)
+from avion_core.cli import (  # noqa: F401 (their commands register themselves)
+    admin,
+    exchange,
+    labels,
+    projects,
+    runs,
+    training,
+    writing,
+)
 from avion_core.cli.tour import app
 
 

@@ -8,13 +8,11 @@ from typing import Annotated, Literal
 import typer
 
 from avion_core.cli.frame import FAILURE, Answer, Desk, command
-from avion_core.cli.tour import ProjectName, descriptions, projects, review
+from avion_core.cli.tour import Out, Preview, ProjectName, descriptions, projects, review
 
 Classes = Annotated[
     list[str] | None, typer.Option("--class", metavar="KEY", help="Only this class; may be given several times.")
 ]
-Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it.")]
-Preview = Annotated[bool, typer.Option("--preview", help="Say what would be done, and change nothing.")]
 Packed = Annotated[Path, typer.Argument(metavar="FILE", help="The pack.")]
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from avion_core.cli.frame import Answer, Desk, command, table
-from avion_core.cli.tour import ProjectName, app, descriptions, projects
+from avion_core.cli.tour import Preview, ProjectName, app, descriptions, projects
 
 
 @command(app, "demo")
@@ -45,12 +45,35 @@ def demo(
     return Answer({"projects": [_brief(project) for project in opened]}, text)
 
 
+@command(projects, "look")
+def look(
+    desk: Desk, folder: Annotated[Path, typer.Argument(help="A folder of images, or of class folders with images.")]
+) -> Answer:
+    """What a folder would make as a project: pictures, classes, the data set it seems to be, the recipe it needs."""
+    from avion_core.studio.images import look_into
+
+    found = look_into(folder)
+    lines = [f"{found.pictures:,} pictures in {found.root}"]
+    lines.append(f"{len(found.classes):,} class folders: {', '.join(found.classes)}" if found.classes
+                 else "No class folders: label the images in the studio, or give --labels FILE.")  # fmt: skip
+    if found.data_set:
+        lines.append(f"These are the classes of {found.data_set}.")
+    if found.recipe:
+        lines.append(f"They need a recipe to be shown; suggested: {_options(found.recipe)}")
+    return Answer(dict(vars(found)), "\n".join(lines))
+
+
 @command(projects, "create")
 def create(
     desk: Desk,
     name: Annotated[str, typer.Argument(help="What to call it.")],
     folder: Annotated[Path, typer.Argument(help="Class folders with images, or a flat folder with --labels.")],
-    labels: Annotated[Path | None, typer.Option(help="CSV or Parquet with path, label, group, split.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV or Parquet with path, label, group, split; or a caption file (JSON).")
+    ] = None,
+    class_folders: Annotated[
+        bool, typer.Option("--class-folders/--unlabelled", help="Whether the folders in it are classes.")
+    ] = True,
     teacher: Annotated[str, typer.Option(help="A name of `avion models list`.")] = "georsclip-vit-h-14",
     student: Annotated[str, typer.Option(help="A name of `avion models list`.")] = "georsclip-vit-b-32",
     modality: Annotated[
@@ -63,6 +86,7 @@ def create(
 ) -> Answer:
     """Make a project from a folder of images; its splits are drawn once and frozen."""
     from avion_core.data.recipe import RenderingRecipe
+    from avion_core.studio.images import look_into
     from avion_core.studio.projects import create_project
 
     recipe = RenderingRecipe(
@@ -70,8 +94,8 @@ def create(
         nodata=nodata,
     )  # fmt: skip
     project = create_project(
-        desk.home, name, folder, labels=labels, recipe=recipe, teacher=teacher, student=student, modality=modality,
-        progress=desk.progress,
+        desk.home, name, folder if labels else look_into(folder).root, labels=labels, class_folders=class_folders,
+        recipe=recipe, teacher=teacher, student=student, modality=modality, progress=desk.progress,
     )  # fmt: skip
     return Answer(_whole(project), _described(project))
 
@@ -102,7 +126,7 @@ def import_(
     file: Annotated[Path, typer.Argument(help='JSON lines, CSV, Parquet, or {"class": ["text", ...]} as JSON.')],
     split_sentences: Annotated[bool, typer.Option("--split-sentences", help="One description per sentence.")] = False,
     writer: Annotated[str | None, typer.Option(help="Who wrote them, where the file does not say.")] = None,
-    preview: Annotated[bool, typer.Option("--preview", help="Say what would be done, and change nothing.")] = False,
+    preview: Preview = False,
 ) -> Answer:
     """Add the descriptions of a file that the project lacks, and the decisions in it that are new."""
     from avion_core.studio.descriptions import import_descriptions
@@ -197,6 +221,15 @@ def _described(project: Any) -> str:
         lines += ["", f"{len(project.problems):,} problems found:"]
         lines += [f"  {problem.kind}: {problem.path}: {problem.message}" for problem in project.problems]
     return "\n".join([*lines, *(f"  {note}" for note in project.notes)])
+
+
+def _options(recipe: Any) -> str:
+    """A recipe as options of `avion projects create`."""
+    words = []
+    for name, value in recipe.model_dump(exclude_defaults=True).items():
+        shown = ",".join(f"{part:g}" for part in value) if isinstance(value, tuple | list) else f"{value:g}"
+        words.append(f"--{name} {shown}")
+    return " ".join(words)
 
 
 def _numbers(option: str, text: str | None, kind: type) -> tuple[Any, ...] | None:

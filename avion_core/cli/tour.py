@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,16 +19,25 @@ A first tour, offline:
 
 \b
 With your own images:
+  avion projects look FOLDER           what is in it, before it is a project
   avion projects create mine FOLDER    class folders, or --labels FILE
+  avion labels import mine FILE        what images show; and avion classes
   avion descriptions import mine FILE  JSONL, CSV or {"class": ["text", ...]}
   avion models download NAME           or: avion models add NAME FILE
   avion train mine --shots 16
   avion predict latest FOLDER
+  avion runs export latest --out FILE  the student as a zip
+
+\b
+Long trainings:
+  avion train mine --queue             in the background, one after another
+  avion runs list                      how they stand; stop, kill, resume, delete
 
 \b
 With colleagues on your network:
   avion app --lan                      everybody signs in; prints the first admin's link
   avion users invite --role reviewer   a link for one colleague
+  avion agreement mine                 kappa, alpha and what is in conflict
   avion backup list                    copies of the database, made every day
 
 \b
@@ -42,19 +52,27 @@ Every command takes --json (one object on standard output), --home (where everyt
 _QUIET: dict[str, Any] = {"add_completion": False, "no_args_is_help": True, "rich_markup_mode": None}
 app = typer.Typer(help=TOUR, pretty_exceptions_enable=False, **_QUIET)
 projects = typer.Typer(help="Image folders with classes and frozen splits.", **_QUIET)
+labels = typer.Typer(help="What images show, out as a table and in again.", **_QUIET)
+classes = typer.Typer(help="Classes and their cards: definitions, includes, excludes, names, colours.", **_QUIET)
 descriptions = typer.Typer(help="Class descriptions: import, export, list, and RS-Flag.", **_QUIET)
 review = typer.Typer(help="Review without a network: packs that go out, verdicts that come back.", **_QUIET)
+runs = typer.Typer(help="Trainings: how they stand, stop, kill, resume, and the student as a zip.", **_QUIET)
 models = typer.Typer(help="Weights of teachers and students.", **_QUIET)
 users = typer.Typer(help="Accounts of people who share a studio, and their roles.", **_QUIET)
 backup = typer.Typer(help="Copies of the database.", **_QUIET)
 app.add_typer(projects, name="projects")
+app.add_typer(labels, name="labels")
+app.add_typer(classes, name="classes")
 app.add_typer(descriptions, name="descriptions")
 app.add_typer(review, name="review")
+app.add_typer(runs, name="runs")
 app.add_typer(models, name="models")
 app.add_typer(users, name="users")
 app.add_typer(backup, name="backup")
 
 ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="A project's name or id.")]
+Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it.")]
+Preview = Annotated[bool, typer.Option("--preview", help="Say what would be done, and change nothing.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of it, or latest.")]
 Settings = Annotated[
     list[str] | None,

@@ -61,21 +61,32 @@ def train(
     seed: Seed = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     settings: Settings = None,
+    name: Annotated[str, typer.Option(help="What to call the run; none makes one from the settings.")] = "",
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a stopped, failed or lost run.")] = None,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="In the background, after the runs before it; see `avion runs list`.")
+    ] = False,
 ) -> Answer:
     """Train a student here and now. Ctrl-C or SIGTERM saves and stops; --resume goes on exactly there."""
+    if (project is None) == (resume is None):
+        raise typer.BadParameter("Name a PROJECT to train, or --resume a RUN.")
+    direct = {"protocol.name": protocol, "data.shots": shots, "data.seed": seed, "distillation.epochs": epochs}
+    if project is not None and queue:
+        from avion_core.studio.training import launch
+
+        run_id = launch(desk.home, project, preset, _overrides(settings, direct), name, wait=True)
+        return Answer({"run_id": run_id}, f"Run {run_id} waits for its turn.\nNext:  avion runs show {run_id}")
+    if queue:
+        raise typer.BadParameter("A run goes on in the background with `avion runs resume RUN`.")
     from avion_core.jobs.stopping import stop_on_signals
 
     with stop_on_signals() as stop:
         from avion_core.studio import training
 
-        if resume is not None:
-            run_id = training.queue_again(desk.home, resume, here=True)
-        elif project is not None:
-            direct = {"protocol.name": protocol, "data.shots": shots, "data.seed": seed, "distillation.epochs": epochs}
-            run_id = training.create_run(desk.home, project, preset, _overrides(settings, direct), here=True)
+        if project is not None:
+            run_id = training.create_run(desk.home, project, preset, _overrides(settings, direct), name, here=True)
         else:
-            raise typer.BadParameter("Name a PROJECT to train, or --resume a RUN.")
+            run_id = training.queue_again(desk.home, str(resume), here=True)
         desk.say(f"run {run_id}")
         run = training.run_here(desk.home, run_id, stop, _Watcher(desk))
     data = {"run_id": run.id, "state": run.state, "step": run.step, "steps": run.steps, "accuracy": run.accuracy}
@@ -83,25 +94,6 @@ def train(
     after = f"avion evaluate {run.id}" if run.state == "finished" else f"avion train --resume {run.id}"
     text = f"Run {run.id} is {run.state} at step {run.step:,} of {run.steps:,}{said}.\nNext:  {after}"
     return Answer(data | {"folder": run.folder, "summary": run.summary}, text)
-
-
-@command(app, "runs")
-def runs(
-    desk: Desk, project: Annotated[str | None, typer.Argument(metavar="PROJECT", help="Only its runs.")] = None
-) -> Answer:
-    """All runs, the newest first, and how they stand."""
-    from avion_core.studio.training import list_runs
-
-    rows = [
-        {
-            "id": run.id, "project": run.project, "name": run.name, "state": run.state, "step": run.step,
-            "steps": run.steps, "accuracy": run.accuracy, "cause": run.cause, "error": run.error,
-            "created_at": run.created_at,
-        }
-        for run in list_runs(desk.home, project)
-    ]  # fmt: skip
-    columns = ["id", "project", "name", "state", "step", "steps", "accuracy"]
-    return Answer({"runs": rows}, table(rows, columns) if rows else "No run yet.")
 
 
 @command(app, "evaluate")

@@ -6,11 +6,14 @@ names its successor; its images are read as the successor's, so nothing that was
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -48,24 +51,49 @@ def edit_card(home: Home, project: str, class_key: str, fields: dict[str, str], 
         NotFoundError: no such class, or no such field.
         DataError: a colour that is not #rrggbb, or a class above itself.
     """
-    if unknown := sorted(fields.keys() - set(CARD_FIELDS)):
-        raise NotFoundError("a class card has no such field", f"Fields are {', '.join(CARD_FIELDS)}.", value=unknown[0])
-    colour = fields.get("colour", "")
-    if colour and not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
-        raise DataError("the colour cannot be used", "Give it as #rrggbb, or leave it empty.", value=colour)
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
         card = cards.class_card(session, project_id, class_key)
-        if fold(fields.get("parent", "")) in (fold(card.prompt_name), fold(class_key)) and fields.get("parent"):
-            raise DataError(
-                "a class cannot be part of itself", "Name the broader class, or none.", value=fields["parent"]
-            )
-        changed = [name for name, value in fields.items() if getattr(card, name) != value.strip()]
-        for name in changed:
-            setattr(card, name, fields[name].strip())
-        if changed:
+        if changed := _fill_in(card, fields):
             said = ", ".join(name.replace("_", " ") for name in changed)
             note(session, project_id, "classes", f"The card of {card.prompt_name} was edited ({said}).", who)
+
+
+def export_cards(home: Home, project: str) -> bytes:
+    """The cards of all classes as a table (CSV), which `import_cards` reads: class_key, prompt_name and CARD_FIELDS."""
+    with reading(home.engine) as session:
+        found = cards.class_cards(session, rows.find_project(session, project).id)
+    text = io.StringIO()
+    columns = ("class_key", "prompt_name", *CARD_FIELDS)
+    table = csv.writer(text, lineterminator="\n")
+    table.writerows([columns, *([getattr(card, name) for name in columns] for card in found)])
+    return text.getvalue().encode()
+
+
+@needs(CHANGE_PROJECTS)
+def import_cards(home: Home, project: str, file: Path, *, who: str = "me") -> list[str]:
+    """Fill cards in from a table (CSV): of the classes that it lists, the columns that it has; all of it or nothing.
+
+    Returns:
+        The keys of the classes whose cards have changed.
+
+    Raises:
+        NotFoundError: the project has no such class, or a card no such field.
+        DataError: a file that is no such table, or a value that cannot be used (see `edit_card`, `rename_class`).
+    """
+    table = _read_cards(file)
+    changed = []
+    with writing(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        for fields in table:
+            card = cards.class_card(session, project_id, fields.pop("class_key"))
+            renamed = _rename(session, project_id, card, fields.pop("prompt_name", card.prompt_name), who)
+            if _fill_in(card, fields) or renamed:
+                changed.append(card.class_key)
+        if changed:
+            sentence = f"{len(changed):,} class cards were filled in from {file.name}."
+            note(session, project_id, "classes", sentence, who)
+    return changed
 
 
 @needs(CHANGE_PROJECTS)
@@ -76,15 +104,9 @@ def rename_class(home: Home, project: str, class_key: str, name: str, *, who: st
         NotFoundError: no such class.
         DataError: no words, or words of another class.
     """
-    words = " ".join(name.split())
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
-        card = cards.class_card(session, project_id, class_key)
-        if words == card.prompt_name:
-            return
-        _refuse_taken(session, project_id, words, besides=class_key)
-        _write_change(session, project_id, "rename", class_key, {"before": card.prompt_name, "after": words}, who)
-        card.prompt_name = words
+        _rename(session, project_id, cards.class_card(session, project_id, class_key), name, who)
 
 
 @needs(CHANGE_PROJECTS)
@@ -193,6 +215,52 @@ def class_changes(home: Home, project: str) -> list[Change]:
             Change(_sentence(row), row.who, row.created_at, row.undone_at is not None, row is newest)
             for row in cards.class_changes(session, project_id)
         ]
+
+
+def _fill_in(card: ProjectClass, fields: Mapping[str, str]) -> list[str]:
+    """Write fields of a card; returns the names of those that have changed."""
+    if unknown := sorted(fields.keys() - set(CARD_FIELDS)):
+        raise NotFoundError("a class card has no such field", f"Fields are {', '.join(CARD_FIELDS)}.", value=unknown[0])
+    colour, parent = fields.get("colour", "").strip(), fields.get("parent", "")
+    if colour and not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+        raise DataError("the colour cannot be used", "Give it as #rrggbb, or leave it empty.", value=colour)
+    if parent and fold(parent) in (fold(card.prompt_name), fold(card.class_key)):
+        raise DataError("a class cannot be part of itself", "Name the broader class, or none.", value=parent)
+    changed = [name for name, value in fields.items() if getattr(card, name) != value.strip()]
+    for name in changed:
+        setattr(card, name, fields[name].strip())
+    return changed
+
+
+def _read_cards(file: Path) -> list[dict[str, str]]:
+    """The rows of a table of cards; column names in any case."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            found = [row for row in csv.reader(lines) if row]
+    except (OSError, ValueError, csv.Error) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise DataError(
+            f"the class cards cannot be read ({why})", "Give a table as CSV UTF-8.", value=str(file)
+        ) from error
+    columns = [name.strip().lower() for name in found[0]] if found else []
+    if "class_key" not in columns:
+        way_out = "It needs class_key; `avion classes export` writes such a table."
+        raise DataError("the table of class cards has no column class_key", way_out, value=", ".join(columns))
+    if uneven := next((row for row in found if len(row) != len(columns)), None):
+        way_out = f"Each has {len(columns)} cells; quote those that hold a comma."
+        raise DataError("a row of the class cards has more or fewer cells than the first", way_out, value=uneven[0])
+    return [dict(zip(columns, row, strict=True)) for row in found[1:]]
+
+
+def _rename(session: Session, project_id: str, card: ProjectClass, name: str, who: str) -> bool:
+    """Give a class other words; False where they are the same."""
+    words = " ".join(name.split())
+    if words == card.prompt_name:
+        return False
+    _refuse_taken(session, project_id, words, besides=card.class_key)
+    _write_change(session, project_id, "rename", card.class_key, {"before": card.prompt_name, "after": words}, who)
+    card.prompt_name = words
+    return True
 
 
 def _take_back(session: Session, project_id: str, change: ClassChange, who: str) -> None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
+from avion_core.data.class_names import fold
+from avion_core.data.labels import read_labels
+from avion_core.data.problems import Problem
 from avion_core.data.splits import Splits, make_splits
 from avion_core.errors import DataError, NotFoundError
 from avion_core.store import labels as label_rows
@@ -13,7 +18,7 @@ from avion_core.store.classes import class_card
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
-from avion_core.studio.projects import write_splits
+from avion_core.studio.projects import get_project, read_manifest, read_splits, write_splits
 from avion_core.studio.rights import CHANGE_PROJECTS, needs
 from avion_core.studio.standing import known_images, standing
 
@@ -54,6 +59,68 @@ def give_labels(
         if added > 1:
             note(session, project_id, "labels", f"{added:,} images were labelled in one go.", reviewer)
     return batch
+
+
+@dataclass(frozen=True)
+class LabelReport:
+    """What the labels of a file did, or would do."""
+
+    given: int
+    """Images that have another label now."""
+    known: int
+    """Images that had the same label already."""
+    problems: list[Problem]
+    """Rows that fit no image, or that contradict one another."""
+    written: bool
+
+    @property
+    def sentence(self) -> str:
+        said = f"{self.given:,} images {'labelled' if self.written else 'to label'}, {self.known:,} were already"
+        more = f"; {len(self.problems):,} rows could not be used" if self.problems else ""
+        return f"{said}{more}."
+
+
+def import_labels(home: Home, project: str, file: Path, *, reviewer: str = "me", preview: bool = False) -> LabelReport:
+    """Give the labels of a table (CSV or Parquet with the columns path and label) as one batch.
+
+    Classes are named by their key or by their words. A row without a label says nothing.
+
+    Args:
+        preview: report what would be done, and change nothing.
+
+    Raises:
+        NotFoundError: no such project, or a class that it lacks.
+        DataError: the file cannot be used.
+    """
+    summary = get_project(home, project)
+    manifest = read_manifest(home, summary.id)
+    images = dict(zip(manifest["path"], manifest["image_id"], strict=True))
+    given = dict(zip(manifest["path"], manifest["label"], strict=True))
+    found, problems = read_labels(Path(file).expanduser(), summary.image_root, set(images))
+    keys = {fold(word): entry.key for entry in summary.classes for word in (entry.prompt_name, entry.key)}
+    labels = {}
+    for path, row in found.items():
+        if row.label and fold(row.label) not in keys:
+            way_out = "Add it with `avion classes add` or on the page Classes, then import again."
+            raise NotFoundError("the project has no such class", way_out, value=row.label)
+        if row.label:
+            labels[path] = keys[fold(row.label)]
+    new = {images[path]: key for path, key in labels.items() if given[path] != key}
+    if new and not preview:
+        give_labels(home, summary.id, new, reviewer=reviewer)
+    return LabelReport(len(new), len(labels) - len(new), problems, written=not preview)
+
+
+def export_labels(home: Home, project: str) -> bytes:
+    """The labels as a table (CSV) by path, which `import_labels` and a new project read: path, label, group, split.
+
+    split says "test" of the sealed images and nothing else: of the rest each seed draws its own.
+    """
+    summary = get_project(home, project)
+    tested = set(read_splits(home, summary.id).test)
+    table = read_manifest(home, summary.id)[["image_id", "path", "label", "group"]].sort_values("path")
+    table["split"] = ["test" if image in tested else "" for image in table["image_id"]]
+    return table.drop(columns="image_id").to_csv(index=False, lineterminator="\n").encode()
 
 
 def undo_labels(home: Home, project: str, reviewer: str = "me", token: str | None = None) -> list[str]:

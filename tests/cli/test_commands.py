@@ -119,8 +119,8 @@ def test_train_evaluate_map_and_predict(answer, avion, scenes, images):
     predictions = answer("predict", "latest", images / "beach", images / "forest" / "00.png")["predictions"]
     assert len(predictions) == 9
     assert {"path", "class_key", "prompt_name", "probability", "margin", "runner_up"} <= set(predictions[0])
-    assert "finished" in avion("runs").stdout
-    assert answer("runs", "scenes")["runs"][0]["id"] == run["run_id"]
+    assert "finished" in avion("runs", "list").stdout
+    assert answer("runs", "list", "scenes")["runs"][0]["id"] == run["run_id"]
 
 
 def test_base_to_novel(answer, scenes):

@@ -79,7 +79,7 @@ def test_debug_shows_where(avion, scenes):
 
 def test_an_unexpected_error_is_no_traceback(avion, scenes, monkeypatch):
     monkeypatch.setattr(training, "list_runs", lambda *_: 1 / 0)
-    result = avion("runs")
+    result = avion("runs", "list")
     assert result.exit_code == 1
     assert result.stderr.startswith("Something unexpected went wrong (ZeroDivisionError: division by zero).")
     assert "Traceback" not in result.stderr
@@ -90,7 +90,7 @@ def test_a_failed_training_is_told_and_kept(avion, answer, scenes, tmp_path):
     result = avion("train", "scenes")
     assert result.exit_code == 1
     assert "Traceback" not in result.stderr
-    run = answer("runs")["runs"][0]
+    run = answer("runs", "list")["runs"][0]
     assert (run["state"], run["cause"]) == ("failed", "data")
     assert run["error"] in result.stderr
 
@@ -103,7 +103,7 @@ def test_a_training_that_cannot_start_leaves_no_run(avion, answer, scenes, monke
         "The weights of GeoRSCLIP ViT-H/14 are not installed. Run `avion models download georsclip-vit-h-14`, or "
         "`avion models add georsclip-vit-h-14 FILE` for a file of your own.\n"
     )
-    assert answer("runs") == {"runs": []}
+    assert answer("runs", "list") == {"runs": []}
 
 
 def test_a_newer_database_is_refused(avion, scenes):

@@ -1,0 +1,102 @@
+"""Commands for runs: how they stand, stopping and going on, and the student on its way out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from avion_core.cli.frame import Answer, Desk, command, table
+from avion_core.cli.tour import Out, RunName, runs
+
+
+@command(runs, "list")
+def list_runs_(
+    desk: Desk, project: Annotated[str | None, typer.Argument(metavar="PROJECT", help="Only its runs.")] = None
+) -> Answer:
+    """All runs, the newest first, and how they stand."""
+    from avion_core.studio.training import list_runs
+
+    rows = [
+        {
+            "id": run.id, "project": run.project, "name": run.name, "state": run.state, "waiting": run.waiting,
+            "step": run.step, "steps": run.steps, "accuracy": run.accuracy, "eta_seconds": run.eta_seconds,
+            "cause": run.cause, "error": run.error, "created_at": run.created_at,
+        }
+        for run in list_runs(desk.home, project)
+    ]  # fmt: skip
+    columns = ["id", "project", "name", "state", "step", "steps", "accuracy"]
+    return Answer({"runs": rows}, table(rows, columns) if rows else "No run yet.")
+
+
+@command(runs, "show")
+def show(desk: Desk, run: RunName) -> Answer:
+    """One run: how it stands, where its files are, and every setting."""
+    from avion_core.studio.training import get_run
+
+    found = get_run(desk.home, run)
+    lines = [f"{found.id} ({found.name}) of {found.project}: {found.state} at step {found.step:,} of {found.steps:,}"]
+    if found.accuracy is not None:
+        lines.append(f"validation accuracy {found.accuracy:.1f} %")
+    if found.error:
+        lines.append(found.error)
+    lines.append(f"files in {found.folder}")
+    settings = {
+        f"{stage}.{name}": value
+        for stage, part in found.config.model_dump(mode="json").items()
+        if isinstance(part, dict)
+        for name, value in part.items()
+    }
+    rows = [{"setting": name, "value": str(value)} for name, value in settings.items()]
+    return Answer(dict(vars(found)), "\n".join([*lines, "", table(rows, ["setting", "value"])]))
+
+
+@command(runs, "stop")
+def stop_(desk: Desk, run: RunName) -> Answer:
+    """Ask a run to save its state and stop; one that waits leaves the queue."""
+    from avion_core.studio.training import get_run, stop
+
+    found = get_run(desk.home, run)
+    stop(desk.home, found.id)
+    text = f"{found.id} saves its state and stops. It goes on with: avion runs resume {found.id}"
+    return Answer({"run_id": found.id}, text)
+
+
+@command(runs, "kill")
+def kill_(desk: Desk, run: RunName) -> Answer:
+    """End a run's process at once; what it did since its last checkpoint is lost."""
+    from avion_core.studio.training import get_run, kill
+
+    found = get_run(desk.home, run)
+    kill(desk.home, found.id)
+    return Answer({"run_id": found.id}, f"{found.id} is ended. It goes on with: avion runs resume {found.id}")
+
+
+@command(runs, "resume")
+def resume_(desk: Desk, run: RunName) -> Answer:
+    """Go on with a stopped, failed or lost run in the background; `avion train --resume` does it here."""
+    from avion_core.studio.training import get_run, resume
+
+    run_id = resume(desk.home, run)
+    found = get_run(desk.home, run_id)
+    return Answer({"run_id": run_id, "waiting": found.waiting}, f"{run_id} {'waits' if found.waiting else 'goes on'}.")
+
+
+@command(runs, "delete")
+def delete(desk: Desk, run: RunName) -> Answer:
+    """Delete an ended run with its student, curves and maps."""
+    from avion_core.studio.training import delete_run, get_run
+
+    found = get_run(desk.home, run)
+    delete_run(desk.home, found.id)
+    return Answer({"run_id": found.id}, f"{found.id} ({found.name}) is deleted.")
+
+
+@command(runs, "export")
+def export(desk: Desk, run: RunName, out: Out) -> Answer:
+    """Write a run's student as a zip: its weights, classes and settings, and how to load it elsewhere."""
+    from avion_core.studio.exchange import save
+    from avion_core.studio.prediction import export_student
+
+    path = save(export_student(desk.home, run), out)
+    return Answer({"file": path, "bytes": path.stat().st_size}, f"{path}: README.md in it says how to use it.")
