@@ -451,14 +451,16 @@ def cell_selector(matrix: str, cells: list[tuple[str, str]]) -> tuple[str, list[
         cells: the options, with every class's own cell among them.
     """
     of, picked = st.session_state.get(_CELL, (None, None))
-    if of != matrix:
-        picked = tuple(st.query_params.get_all(CELL))
-    if len(picked or ()) != 2 or not set(picked) <= {true for true, _ in cells}:
-        picked = cells[0]
-    st.query_params[CELL] = picked
+    known = {true for true, _ in cells}
+    match picked if of == matrix else st.query_params.get_all(CELL):
+        case [true, said] if {true, said} <= known:
+            cell = (true, said)
+        case _:
+            cell = cells[0]
+    st.query_params[CELL] = cell
     widget = f"cell_{matrix}"
-    st.session_state[widget] = picked
-    return widget, cells if picked in cells else [picked, *cells]
+    st.session_state[widget] = cell
+    return widget, cells if cell in cells else [cell, *cells]
 
 
 def take_cell(matrix: str) -> None:

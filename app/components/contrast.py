@@ -167,13 +167,12 @@ def _figures(result: Rescore, names: Names) -> None:
                 help=f"{row['images']} validation images; without these texts: {row['before']:.1f} %.",
             )
     table = result.figures.assign(judge=result.figures["judge"].map(_JUDGES), part=result.figures["part"].map(titles))
-    percent = {"format": "%.1f %%"}
     st.dataframe(
         table,
         hide_index=True,
         column_config={
-            "before": st.column_config.NumberColumn("without these texts", **percent),
-            "after": st.column_config.NumberColumn("with them", **percent),
+            "before": st.column_config.NumberColumn("without these texts", format="%.1f %%"),
+            "after": st.column_config.NumberColumn("with them", format="%.1f %%"),
         },
         alt="Accuracy without these texts and with them",
     )

@@ -210,7 +210,8 @@ def show_prompt(project: ProjectSummary, settings: WritingSettings) -> None:
         text = st.text_area("Prompt", chosen.text, height=420, key=f"prompt_text_{chosen.version}")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             name = st.text_input("Save as", placeholder="my-prompt", key="prompt_name", width=240)
-            if st.button("Save", icon=":material/save:", key="prompt_save"):
+            may = session.may(rights.CHANGE_PROJECTS)
+            if st.button("Save", icon=":material/save:", key="prompt_save", disabled=not may):
                 session.demand(rights.CHANGE_PROJECTS)
                 saved = keep_prompt(session.home(), name, text)
                 session.say_after_rerun(f"Kept as {saved.version}")

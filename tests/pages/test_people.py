@@ -310,14 +310,21 @@ def wait_for(work: models.Installing) -> None:
         ("launch", "button", "Start now"),
         ("evaluation", "toggle", "test set"),
         ("runs", "button", "Pin as baseline"),
+        ("runs", "popover", "Rename"),
+        ("runs", "popover", "Delete"),
+        ("projects", "button", "Open the demo"),
+        ("confusion", "button", "Ask for contrastive descriptions"),
+        ("generate", "button", "Save"),
     ],
 )
 def test_what_a_reviewer_may_not_do_is_greyed_out(
     home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch, page: str, widget: str, label: str
 ) -> None:
     def barred() -> list[bool]:
-        app = open_page(page)
-        return [found.disabled for found in app.get(widget) if label in found.label]
+        app = open_page(page, cell=["Forest", "SeaLake"])
+        # The test's popover shows what it holds alone; what it was told is in its message.
+        protos = [found.proto.popover if widget == "popover" else found.proto for found in app.get(widget)]
+        return [proto.disabled for proto in protos if label in proto.label]
 
     assert barred()
     assert not any(barred())
