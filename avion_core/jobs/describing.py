@@ -20,7 +20,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import psutil
 from pydantic import SecretStr
 
 from avion_core.data.images import open_image
@@ -35,9 +34,8 @@ from avion_core.descriptions.writers.writer import Writer, WriterError
 from avion_core.errors import DescriptionError, NotFoundError
 from avion_core.jobs.causes import explain
 from avion_core.jobs.heartbeat import Heartbeat
-from avion_core.jobs.local import detach
-from avion_core.jobs.process import identify, this_process
-from avion_core.jobs.run_files import LOG
+from avion_core.jobs.local import start_worker
+from avion_core.jobs.process import this_process
 from avion_core.jobs.stopping import stop_on_signals
 from avion_core.store import generations as rows
 from avion_core.store import leases
@@ -71,6 +69,13 @@ def write_orders(folder: Path, entries: Iterator[dict[str, Any]]) -> int:
     return count
 
 
+def orders_hold(folder: Path) -> bool:
+    """Whether the orders are here, and every picture is where they say."""
+    if not (folder / "orders.jsonl").is_file():
+        return False
+    return all(Path(picture).is_file() for entry in read_orders(folder) for picture in entry["pictures"])
+
+
 def read_orders(folder: Path) -> Iterator[dict[str, Any]]:
     """What `write_orders` wrote, a class at a time.
 
@@ -78,7 +83,7 @@ def read_orders(folder: Path) -> Iterator[dict[str, Any]]:
         WriterError: it is not here.
     """
     if not (folder / "orders.jsonl").is_file():
-        way_out = "Order anew: what was written already counts."
+        way_out = "Resume it: they are written down anew, and what was written already counts."
         raise WriterError("the orders of this generation are not on this machine", way_out, value=folder.name)
     with (folder / "orders.jsonl").open(encoding="utf-8") as file:
         yield from map(json.loads, file)
@@ -127,13 +132,8 @@ def open_writer(settings: WritingSettings, class_names: dict[str, str]) -> Write
 def start(home: Home, generation_id: str) -> None:
     """Start a queued generation in a session of its own, so that it outlives the browser and this server."""
     folder = generation_folder(home, generation_id)
-    pid = detach([*WORKER, "--home", str(home.path), "--generation", generation_id], folder / LOG)
-    try:
-        process = identify(pid)
-    except psutil.NoSuchProcess:
-        return  # ended already; its row or its log says how
-    with writing(home.engine) as session:
-        leases.note_process(session, Generation, generation_id, **asdict(process))
+    command = [*WORKER, "--home", str(home.path), "--generation", generation_id]
+    start_worker(home, Generation, generation_id, command, folder)
 
 
 def describe(home: Home, generation_id: str, stop: threading.Event, listener: Listener | None = None) -> str:

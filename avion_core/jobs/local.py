@@ -32,14 +32,18 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 def start(home: Home, run_id: str) -> None:
     """Start a queued run in a session of its own, so that it outlives the browser, this server and its terminal."""
-    folder = home.run_folder(run_id)
-    pid = detach([*WORKER, "--home", str(home.path), "--run", run_id], folder / LOG)
+    start_worker(home, Run, run_id, [*WORKER, "--home", str(home.path), "--run", run_id], home.run_folder(run_id))
+
+
+def start_worker(home: Home, table: type[Run | Generation], row_id: str, command: Sequence[str], folder: Path) -> None:
+    """Start the process that takes a queued row, with its log in `folder`, and note in the row which one it is."""
+    pid = detach(command, folder / LOG)
     try:
         process = identify(pid)
     except psutil.NoSuchProcess:
         return  # ended already; its row or its log says how
     with writing(home.engine) as session:
-        note_process(session, Run, run_id, **asdict(process))
+        note_process(session, table, row_id, **asdict(process))
 
 
 def detach(command: Sequence[str], log: Path) -> int:

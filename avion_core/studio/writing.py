@@ -39,6 +39,7 @@ from avion_core.store.home import Home
 from avion_core.store.projects import find_project
 from avion_core.store.tables import Generation, Reply
 from avion_core.studio.projects import ProjectSummary, get_project, read_manifest, read_splits
+from avion_core.studio.rights import CHANGE_PROJECTS, needs
 
 __all__ = ["CONTRAST_PROMPT", "DEFAULT_PROMPT", "KEYS", "WriterName", "WritingSettings"]  # pages take them from here
 
@@ -207,6 +208,7 @@ def plan_writing(home: Home, project: str, settings: WritingSettings, progress: 
     return WritingPlan(estimate, note)
 
 
+@needs(CHANGE_PROJECTS)
 def order_descriptions(home: Home, project: str, settings: WritingSettings, who: str = "me") -> str:
     """Write an order down, queued for a process; returns its id.
 
@@ -256,15 +258,24 @@ def write_here(home: Home, generation: str, stop: threading.Event, listener: Lis
 def resume(home: Home, project: str, wanted: str = "latest") -> str:
     """Queue a generation again that was stopped, failed or lost; what it has is kept. Returns its id.
 
+    Its orders, a file, do not come along in a backup or a pack, and name pictures where they were: where they do not
+    hold any more, they are written down anew from the classes as they are now.
+
     Raises:
         NotFoundError: no such generation. ConfigError: it is at work or finished.
     """
-    with writing(home.engine) as session:
+    with reading(home.engine) as session:
         row = rows.find_generation(session, find_project(session, project).id, wanted)
+    folder, entries = describing.generation_folder(home, row.id), None
+    if row.state not in ("queued", "running", "finished") and not describing.orders_hold(folder):
+        entries, _ = _entries(home, get_project(home, row.project_id), WritingSettings.model_validate(row.settings))
+    with writing(home.engine) as session:
         if not leases.queue_again(session, Generation, row.id):
             way_out = "Wait for it, or order anew: what is there counts."
             raise ConfigError("this generation is not there to be resumed", way_out, value=row.state)
-        return row.id
+        if entries is not None:
+            session.get_one(Generation, row.id).classes = describing.write_orders(folder, entries)
+    return row.id
 
 
 def ask_to_stop(home: Home, generation: str) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 
 import pytest
@@ -10,7 +11,11 @@ from avion_core.store.database import reading
 from avion_core.store.tables import Description, Reply
 from avion_core.studio import writing
 from avion_core.studio.confusable_classes import confusable_classes
+from avion_core.studio.home import Home
 from avion_core.studio.journal import journal_entries
+from avion_core.studio.packs import pack_project, unpack_project
+from avion_core.studio.projects import create_project
+from avion_core.studio.relink import relink
 from tests import tiny_studio
 from tests.descriptions.writers.loopback import KEY, Say, loopback, written
 
@@ -232,13 +237,41 @@ def test_no_key_is_an_error_before_anything_is_sent(home, project, monkeypatch):
     assert writing.keys_present() == {"gemini": False, "openai-compatible": False}
 
 
-def test_a_generation_that_came_without_its_orders_says_so(home, project):
+def test_a_generation_that_came_without_its_orders_says_so_and_is_resumed(home, project):
     with loopback() as server:
         generation = writing.order_descriptions(home, "scenes", settings(server))
-        (home.path / "generations" / generation / "orders.jsonl").unlink()
-        with pytest.raises(AvionError, match=rf"not on this machine: {generation}\. Order anew"):
+        shutil.rmtree(home.path / "generations")  # as after a restored backup
+        with pytest.raises(AvionError, match=rf"not on this machine: {generation}\. Resume it"):
             writing.write_here(home, generation, threading.Event())
-    assert writing.get_generation(home, "scenes").state == "failed"
+        assert writing.get_generation(home, "scenes").state == "failed"
+        writing.write_here(home, writing.resume(home, "scenes"), threading.Event())
+    assert writing.get_generation(home, "scenes").written == 12
+
+
+def test_a_generation_goes_on_where_its_project_was_unpacked(home, project, tmp_path):
+    with loopback() as server:
+        writing.order_descriptions(home, "scenes", settings(server, pictures=1))
+        pack_project(home, "scenes", tmp_path / "p.avion", images=True)
+        away = Home(tmp_path / "away")
+        unpack_project(away, tmp_path / "p.avion")
+        generation = writing.resume(away, "scenes")
+        writing.write_here(away, generation, threading.Event())
+        assert [ask.pictures for ask in server.asks] == [1, 1, 1]
+    orders = (away.path / "generations" / generation / "orders.jsonl").read_text(encoding="utf-8")
+    assert str(away.path) in orders
+
+
+def test_pictures_that_moved_are_found_again(home, tmp_path):
+    images = tiny_studio.make_images(tmp_path / "before")
+    create_project(home, "scenes", images)
+    with loopback() as server:
+        generation = writing.order_descriptions(home, "scenes", settings(server, pictures=1))
+        images.rename(tmp_path / "after")
+        with pytest.raises(NotFoundError, match=r"training image is not there: .*before.*Relink the project's"):
+            writing.write_here(home, generation, threading.Event())
+        relink(home, "scenes", tmp_path / "after")
+        writing.write_here(home, writing.resume(home, "scenes"), threading.Event())
+    assert writing.get_generation(home, "scenes").written == 12
 
 
 def test_a_finished_generation_is_not_resumed(home, project):
