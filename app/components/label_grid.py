@@ -5,17 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar
 
-from streamlit.components.v2 import component
-
 from app import palette, session
+from app.components.browser_half import browser_half
 from app.components.gallery import thumbnail
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.studio.projects import ClassInfo
 
-_HERE = Path(__file__)
 PAGE = 18
 """Pictures shown at once: three rows of six. The browser holds the next page as well, so that keys need not wait."""
 
@@ -24,12 +21,7 @@ PRESSES = (*"1234567890", *"qwertyiopdfgjklzxcvbnm")
 
 _SIDE = 176
 
-_component = component(
-    "avion_label_grid",
-    html=_HERE.with_suffix(".html").read_text(encoding="utf-8"),
-    css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
-    js=_HERE.with_suffix(".js").read_text(encoding="utf-8"),
-)
+_component = browser_half("avion_label_grid", __file__)
 
 
 @dataclass

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from streamlit.components.v2 import component
-
 from app import session
+from app.components.browser_half import browser_half
 from app.components.word_diff import word_diff
-
-_HERE = Path(__file__)
 
 # Texts sent ahead, so that fast keys never wait for the server; and behind, for the arrow keys.
 AHEAD, BEHIND = 80, 20
 
-_component = component(
-    "avion_review_card",
-    html=_HERE.with_suffix(".html").read_text(encoding="utf-8"),
-    css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
-    js=_HERE.with_suffix(".js").read_text(encoding="utf-8"),
-)
+_component = browser_half("avion_review_card", __file__)
 
 
 def card_item(row: dict[str, Any], *, place: int, class_name: str) -> dict[str, Any]:
