@@ -53,7 +53,7 @@ def pulling_panel(found: Confusions, cell: tuple[str, str], judge: Judge, names:
         selection_mode="multi-row",
         height=320,
         column_config={
-            "text": st.column_config.TextColumn(width=280),
+            "text": st.column_config.TextColumn(width=255),
             "margin": st.column_config.NumberColumn(format=_COSINE, help=_MARGIN, width=70),
             "own": st.column_config.NumberColumn("to its own", format=_COSINE, width=85),
             "other": st.column_config.NumberColumn("to the other", format=_COSINE, width=95),
