@@ -32,7 +32,8 @@ def page() -> None:
     show_cost(project, configs)
     name = "" if shots else st.text_input("Name", placeholder="made from the settings", key="run_name", width=420)
     st.markdown("**The same from the command line**")
-    st.code(cli_command(home, project.id, config, shots, seeds, name), language="bash", wrap_lines=True)
+    command = cli_command(home, project.id, config, shots, seeds, preset=preset, name=name)
+    st.code(command, language="bash", wrap_lines=True)
     blocked = any(check.severity == "error" for check in checks) or not session.may(rights.TRAIN)
     start(project, preset, base, changed, (shots, seeds), name, blocked=blocked)
 

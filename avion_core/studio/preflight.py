@@ -23,6 +23,7 @@ from avion_core.studio.candidates import read_candidates
 from avion_core.studio.estimate import estimate
 from avion_core.studio.projects import ProjectSummary, get_project, read_splits
 from avion_core.studio.rules import run_config
+from avion_core.wording import counted
 
 _LARGE_PARAMETERS = 300_000_000
 _ROOM_BYTES = 1_000_000_000
@@ -76,21 +77,26 @@ def refuse_unready(home: Home, project: str, config: RunConfig) -> None:
 
 
 def cli_command(
-    home: Home, project: str, config: RunConfig, shots: Sequence[int] = (), seeds: Sequence[int] = (), name: str = ""
+    home: Home,
+    project: str,
+    config: RunConfig,
+    shots: Sequence[int] = (),
+    seeds: Sequence[int] = (),
+    *,
+    preset: str = "recommended",
+    name: str = "",
 ) -> str:
-    """The command line that trains a project with these settings; with `shots` and `seeds`, each pair in turn."""
+    """The command line that trains a project with these settings; with `shots` and `seeds`, each pair in turn.
+
+    Args:
+        preset: where the settings began; it is named where that makes the command shorter.
+    """
     with reading(home.engine) as session:
         of_project = rows.find_project(session, project).name
-    usual = _leaves(run_config(home, project).model_dump())
-    words = ["avion", "train", shlex.quote(of_project)]
-    for key, value in _leaves(config.model_dump()).items():
-        if value == usual[key] or (shots and key in ("data.shots", "data.seed")):
-            continue
-        if key in _OPTIONS:
-            words += [_OPTIONS[key], str(value)]
-        else:
-            shown = str(value).lower() if isinstance(value, bool) else str(value)
-            words += ["--set", shlex.quote(f"{key}={shown}")]
+    varied = ("data.shots", "data.seed") if shots else ()
+    settings = {key: value for key, value in _leaves(config.model_dump()).items() if key not in varied}
+    ways = [_options(home, project, settings, begun) for begun in dict.fromkeys(("recommended", preset))]
+    words = ["avion", "train", shlex.quote(of_project), *min(ways, key=len)]
     if name.strip():
         words += ["--name", shlex.quote(name.strip())]
     if not shots:
@@ -98,6 +104,21 @@ def cli_command(
     one = " ".join([*words, "--shots", '"$shots"', "--seed", '"$seed"'])
     every = {"shots": " ".join(map(str, shots)), "seed": " ".join(map(str, seeds))}
     return f"for shots in {every['shots']}; do for seed in {every['seed']}; do {one}; done; done"
+
+
+def _options(home: Home, project: str, settings: dict[str, Any], preset: str) -> list[str]:
+    """The options that lead from a preset to these settings (dotted keys)."""
+    usual = _leaves(run_config(home, project, preset).model_dump())
+    words = [] if preset == "recommended" else ["--preset", preset]
+    for key, value in settings.items():
+        if value == usual[key]:
+            continue
+        if key in _OPTIONS:
+            words += [_OPTIONS[key], str(value)]
+        else:
+            shown = str(value).lower() if isinstance(value, bool) else str(value)
+            words += ["--set", shlex.quote(f"{key}={shown}")]
+    return words
 
 
 def _models(home: Home, config: RunConfig) -> Iterator[Check]:
@@ -216,7 +237,7 @@ def _descriptions(home: Home, summary: ProjectSummary, config: RunConfig, traine
     if conflicts:
         yield Check(
             "Verdicts",
-            f"Reviewers disagree on {conflicts} descriptions.",
+            f"Reviewers disagree on {counted(conflicts, 'description')}.",
             "warning",
             "Settle them in the review; until then the rules decide.",
             page="agreement",

@@ -124,7 +124,8 @@ def test_train_evaluate_map_and_predict(answer, avion, scenes, images):
 
 
 def test_base_to_novel(answer, scenes):
-    answer("train", "scenes", "--protocol", "base-to-novel", "--epochs", "1")
+    answer("train", "scenes", "--protocol", "base-to-novel", "--epochs", "1", "--name", "half of them")
+    assert answer("runs", "list")["runs"][0]["name"] == "half of them"
     found = answer("evaluate", "latest")
     for prefix in ("", "zero_shot_"):
         base, novel, mean = (found[f"{prefix}{name}"] for name in ("base_accuracy", "novel_accuracy", "harmonic_mean"))

@@ -153,7 +153,7 @@ def test_reviewers_who_disagree(check, home, described):
     item = read_candidates(home, described.id)["description_id"][0]
     record_verdict(home, described.id, item, "accept", reviewer="ann")
     record_verdict(home, described.id, item, "reject", reviewer="bob")
-    assert check("warning")["Verdicts"] == "Reviewers disagree on 1 descriptions."
+    assert check("warning")["Verdicts"] == "Reviewers disagree on 1 description."
 
 
 def test_little_room_and_company(check, home, described, monkeypatch):
@@ -182,7 +182,7 @@ def test_a_run_that_is_not_ready_is_not_queued(home, described, check):
 def test_the_command_shown_trains_with_the_same_settings(home, described, preset, overrides):
     save_rules(home, described.id, PrototypesConfig(zeta=2.0), current_rules(home, described.id)[1])
     config = run_config(home, described.id, preset, overrides)
-    words = shlex.split(cli_command(home, described.id, config))
+    words = shlex.split(cli_command(home, described.id, config, preset=preset))
     assert words[:3] == ["avion", "train", "scenes"]
     options = dict(zip(words[3::2], words[4::2], strict=True))
     pairs = [value for name, value in zip(words[3::2], words[4::2], strict=True) if name == "--set"]
@@ -192,4 +192,16 @@ def test_the_command_shown_trains_with_the_same_settings(home, described, preset
         "distillation.epochs": options.get("--epochs"),
         "protocol.name": options.get("--protocol"),
     }
-    assert run_config(home, described.id, overrides=_overrides(pairs, direct)) == config
+    assert options.get("--preset", "recommended") == preset
+    assert run_config(home, described.id, preset, _overrides(pairs, direct)) == config
+
+
+def test_a_preset_is_named_only_where_that_is_shorter(home, described):
+    config = run_config(home, described.id)
+    assert cli_command(home, described.id, config, preset="B2") == "avion train scenes"
+    config = run_config(home, described.id, overrides={"data.shots": 1})
+    sweep = cli_command(home, described.id, config, [1, 2], [3], name="it's one")
+    assert sweep == (
+        "for shots in 1 2; do for seed in 3; do avion train scenes --name 'it'\"'\"'s one' "
+        '--shots "$shots" --seed "$seed"; done; done'
+    )
