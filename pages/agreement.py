@@ -28,6 +28,9 @@ def page() -> None:
         open_conflicts = open_conflicts[[session.reviewer() in (*accepts, *rejects) for accepts, rejects in sides]]
     if open_conflicts.empty:
         st.markdown(":material/handshake: Nobody disagrees: no description is both accepted and rejected.")
+        with st.container(horizontal=True):
+            shell.go_button("Review descriptions", "review", "rate_review")
+            shell.go_button("Send some to a colleague", "exchange", "outbox", primary=False)
         return
     queue(project, open_conflicts, names)
 

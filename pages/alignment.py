@@ -24,6 +24,7 @@ from avion_core.studio.alignment import (
 from avion_core.studio.candidates import read_candidates
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.training import RunView
+from avion_core.wording import counted
 
 
 def page() -> None:
@@ -78,7 +79,11 @@ def choose_map(maps: list[MapView]) -> MapView:
 
 def sealed(run: RunView, found: MapView) -> None:
     """The gate before a map with the sealed test set."""
-    looks = f"It has been looked at {run.looks:,} times on this run." if run.looks else "Nobody has looked at it yet."
+    looks = (
+        f"It has been looked at {counted(run.looks, 'time')} on this run."
+        if run.looks
+        else "Nobody has looked at it yet."
+    )
     with empty_state(
         "lock",
         "This map shows the sealed test set",

@@ -14,6 +14,7 @@ from avion_core.studio.confusion import Confusions, Judge, confusions, refreshed
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.rules import current_rules
 from avion_core.studio.training import RunView, list_runs
+from avion_core.wording import counted
 
 _JUDGES: dict[Judge, str] = {"student": "A trained student", "teacher": "The teacher's text prototypes"}
 
@@ -98,7 +99,7 @@ def cell_pictures(
 ) -> None:
     """The validation images of a cell."""
     paths = found.pictures(judge, *cell)
-    st.markdown(f"**{names[cell[0]]}** taken for **{names[cell[1]]}**: {len(paths):,} images")
+    st.markdown(f"**{names[cell[0]]}** taken for **{names[cell[1]]}**: {counted(len(paths), 'image')}")
     if not paths:
         st.caption("No image. Click another cell, or choose one from the list.")
     else:

@@ -17,6 +17,7 @@ from avion_core.errors import AvionError
 from avion_core.studio.images import image_table, set_recipe
 from avion_core.studio.projects import ProjectSummary, read_splits
 from avion_core.studio.rights import CHANGE_PROJECTS, REVIEW, UNSEAL
+from avion_core.wording import counted
 
 _PARTS = {
     "train": ("Training shots", "Runs may train on them: a K-shot run takes the first K of each class."),
@@ -98,7 +99,7 @@ def caption(row: Mapping[Hashable, object], names: dict[str, str]) -> str:
 def send_to_label(images: list[str]) -> None:
     """Take what is shown to the label page."""
     if session.may(REVIEW) and st.button(
-        f"Label these {len(images):,} images anew", icon=":material/label:", help="They keep their parts."
+        f"Label {counted(len(images), 'image')} anew", icon=":material/label:", help="They keep their parts."
     ):
         session.send_to_label(images)
         shell.go("label")

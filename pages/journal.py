@@ -63,9 +63,9 @@ def show_entries(project: ProjectSummary) -> None:
         pd.DataFrame({"when": row.when, "who": row.who, "about": row.kind, "what": row.sentence} for row in rows),
         hide_index=True,
         column_config={
-            "when": st.column_config.DatetimeColumn(format="distance", width="small"),
-            "who": st.column_config.TextColumn(width="small"),
-            "about": st.column_config.TextColumn(width="small"),
+            "when": st.column_config.DatetimeColumn(format="distance", width=110),
+            "who": st.column_config.TextColumn(width=80),
+            "about": st.column_config.TextColumn(width=95),
             "what": st.column_config.TextColumn(width="large"),
         },
         alt="What was done in this project, the newest first",

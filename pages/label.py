@@ -15,6 +15,7 @@ from avion_core.studio.images import image_table
 from avion_core.studio.labels import unlabelled
 from avion_core.studio.projects import ProjectSummary, get_project
 from avion_core.studio.rights import REVIEW
+from avion_core.wording import counted
 
 
 def page() -> None:
@@ -106,11 +107,11 @@ def many(project: ProjectSummary, desk: LabelDesk) -> None:
         least = st.slider("At least this probability", 0.5, 1.0, 0.95, 0.01, key="label_sure")
         chosen = sure_guesses(desk, least)
         st.caption("Look at a few pages first: a probability is the teacher's own opinion. U takes all back at once.")
-        if st.button(f"Give {len(chosen):,} images their guess", type="primary", disabled=not chosen):
+        if st.button(f"Give {counted(len(chosen), 'image')} the teacher's guess", type="primary", disabled=not chosen):
             give(project, desk, chosen)
             desk.again += 1
             desk.cursor = desk.cursor if desk.cursor not in desk.done else desk.next_open("")
-            session.say_after_rerun(f"{len(chosen):,} images labelled; U takes that back")
+            session.say_after_rerun(f"{counted(len(chosen), 'image')} labelled; U takes that back")
             st.rerun()
 
 

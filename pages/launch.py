@@ -14,6 +14,7 @@ from avion_core.studio.models import list_models
 from avion_core.studio.preflight import cli_command, preflight
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.training import launch, launch_sweep, planned_config
+from avion_core.wording import counted
 
 
 def page() -> None:
@@ -56,7 +57,9 @@ def start(
     with st.container(horizontal=True):
         if number:
             now = False
-            later = st.button(f"Queue {number} runs", icon=":material/queue:", type="primary", disabled=blocked)
+            later = st.button(
+                f"Queue {counted(number, 'run')}", icon=":material/queue:", type="primary", disabled=blocked
+            )
         else:
             now = st.button("Start now", icon=":material/play_arrow:", type="primary", disabled=blocked)
             later = st.button(

@@ -12,6 +12,7 @@ from app.components.run_table import filtered, run_table
 from avion_core.studio import rights
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.training import RunView, get_run, list_runs, sleeping_queue, wake_queue
+from avion_core.wording import counted
 
 _LIVE, _IDLE = "2s", "15s"
 
@@ -45,7 +46,7 @@ def overview(project: ProjectSummary, drawn: list[str], shown: list[str]) -> Non
         st.rerun(scope="app")
     if asleep := sleeping_queue(session.home(), runs):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.warning(f"{len(asleep)} runs wait, and nothing on this machine starts them.", width="stretch")
+            st.warning(f"Nothing on this machine starts what waits: {counted(len(asleep), 'run')}.", width="stretch")
             may = session.may(rights.TRAIN)
             if st.button("Wake the queue", icon=":material/alarm:", type="primary", disabled=not may):
                 session.demand(rights.TRAIN)

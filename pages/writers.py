@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import session, shell
+from app.components import charts
 from app.components.writer_table import similarity_chart, verdict_on, writer_table
 from app.curated import need_curation
 from avion_core.studio.compare_writers import compare_writers
@@ -17,7 +18,12 @@ def page() -> None:
     st.markdown(verdict_on(found))
     writer_table(found)
     st.markdown("**Similarity of the texts to their class's training images** (quartiles; the dot is the median)")
-    st.plotly_chart(similarity_chart(found), key="writer_similarity", alt="Similarity quartiles of each writer")
+    st.plotly_chart(
+        similarity_chart(found),
+        config=charts.QUIET,
+        key="writer_similarity",
+        alt="Similarity quartiles of each writer",
+    )
     st.caption(
         "Every writer is judged by the rules in force as if its texts were all there are. Verdicts are set aside and "
         "edited texts left out, so that one who was reviewed is not compared with one who was not. A class that a "

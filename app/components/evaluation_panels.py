@@ -13,6 +13,7 @@ from app.components import charts, evaluation_charts
 from app.components.gallery import gallery, paged_gallery
 from avion_core.studio.evaluation import Change, looks, pictures, published, reliability_table
 from avion_core.studio.projects import ProjectSummary
+from avion_core.wording import counted
 
 Names = Mapping[str, str]
 
@@ -45,7 +46,10 @@ def headline(run: str, result: dict[str, Any]) -> None:
     with st.grid(4):
         for key in shown:
             gain = result[key] - result[f"zero_shot_{key}"]
-            st.metric(METHODS[key][0], f"{result[key]:.1f} %", f"{gain:+.1f} on zero-shot", border=True)
+            none = abs(gain) < 0.05
+            said = "as zero-shot" if none else f"{gain:+.1f} on zero-shot"
+            colour, arrow = ("off", "off") if none else ("normal", "auto")
+            st.metric(METHODS[key][0], f"{result[key]:.1f} %", said, colour, delta_arrow=arrow, border=True)
         for key, name in (("macro_accuracy", "Macro accuracy"), ("macro_f1", "Macro F1")):
             if key in result:
                 st.metric(name, f"{result[key]:.1f} %", border=True, height="stretch")
@@ -140,7 +144,7 @@ def confusion(project: ProjectSummary, run: str, matrix: str, part: dict[str, An
     cell = cell_choice(matrix, part, names)
     rows = pd.DataFrame(part["predictions"])
     of_cell = rows[(rows["class_key"] == cell[0]) & (rows["predicted"] == cell[1])]
-    st.markdown(f"**{names[cell[0]]}** taken for **{names[cell[1]]}**: {len(of_cell):,} images")
+    st.markdown(f"**{names[cell[0]]}** taken for **{names[cell[1]]}**: {counted(len(of_cell), 'image')}")
     if of_cell.empty:
         st.caption("No image. Click another cell, or choose one from the list.")
         return cell
@@ -161,7 +165,7 @@ def cell_choice(matrix: str, part: dict[str, Any], names: Names) -> tuple[str, s
     chosen = st.selectbox(
         "Cell",
         options,
-        format_func=lambda cell: f"{names[cell[0]]} taken for {names[cell[1]]} · {number[cell]} images",
+        format_func=lambda cell: f"{names[cell[0]]} taken for {names[cell[1]]} · {counted(number[cell], 'image')}",
         key=widget,
         on_change=session.take_cell,
         args=(matrix,),

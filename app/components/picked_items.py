@@ -15,6 +15,7 @@ from app.components.map_colours import PARTS
 from app.shell import go
 from avion_core.studio.alignment import MapResult
 from avion_core.studio.projects import ProjectSummary
+from avion_core.wording import counted
 
 MOST_TABLE_ROWS = 2_000
 _MOST_CLASSES = 6
@@ -102,10 +103,10 @@ def _actions(
         return json.dumps({**facts, **lists, "prototypes": prototypes}, indent=1, ensure_ascii=False)
 
     with st.container(horizontal=True):
-        if st.button(f"Review {len(texts):,} descriptions", icon=":material/rate_review:", disabled=not texts):
+        if st.button(f"Review {counted(len(texts), 'description')}", icon=":material/rate_review:", disabled=not texts):
             session.send_to_review(texts)
             go("review")
-        if st.button(f"Relabel {len(images):,} images", icon=":material/label:", disabled=not images):
+        if st.button(f"Relabel {counted(len(images), 'image')}", icon=":material/label:", disabled=not images):
             session.send_to_label(images)
             go("label")
         st.download_button(

@@ -27,6 +27,7 @@ from avion_core.studio.prediction import (
 )
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.training import RunView
+from avion_core.wording import counted
 
 Names = Mapping[str, str]
 
@@ -76,10 +77,10 @@ def classified(project: ProjectSummary, run: RunView, paths: list[Path], names: 
         return predict(home, run.id, paths, progress=progress)
 
     found = computed(
-        f"predict:{run.id}:{run.step}:{fingerprint(paths)}", f"Classifying {len(paths):,} images", classify
+        f"predict:{run.id}:{run.step}:{fingerprint(paths)}", f"Classifying {counted(len(paths), 'image')}", classify
     )
     if found.problems:
-        st.warning("\n\n".join(found.problems), title=f"{len(found.problems):,} files cannot be read")
+        st.warning("\n\n".join(found.problems), title=f"Cannot be read: {counted(len(found.problems), 'file')}")
     least = st.slider(
         "Say nothing below a probability of",
         0,

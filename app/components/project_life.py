@@ -16,6 +16,7 @@ from avion_core.studio.packs import pack_project, unpack_project
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.relink import RootCheck, check_root, look_at_root, relink
 from avion_core.studio.rights import CHANGE_PROJECTS
+from avion_core.wording import counted
 
 _SHOWN_PATHS = 5
 
@@ -64,7 +65,7 @@ def _relink_form(project: ProjectSummary) -> None:
     _show_check(check)
     if not check.found:
         return
-    label = "Link this folder" if check.complete else f"Link it with {check.found:,} images"
+    label = "Link this folder" if check.complete else f"Link it with {counted(check.found, 'image')}"
     with st.container(horizontal=True):
         if st.button(label, icon=":material/link:", type="primary", key="relink_now"):
             session.demand(CHANGE_PROJECTS)

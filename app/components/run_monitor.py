@@ -27,6 +27,7 @@ from avion_core.studio.training import (
     start_now,
     stop,
 )
+from avion_core.wording import counted
 
 ACTIVE = ("queued", "running")
 RESUMABLE = ("stopped", "failed", "lost")
@@ -150,7 +151,7 @@ def _delete(run: RunView) -> None:
     with st.popover("Delete", icon=":material/delete:", disabled=not session.may(rights.TRAIN)):
         st.markdown(f"**{plain(run.name)}** with its student, curves, maps and figures. This cannot be undone.")
         if run.looks:
-            st.caption(f"It looked at the test set {run.looks} times; the journal keeps that.")
+            st.caption(f"It looked at the test set {counted(run.looks, 'time')}; the journal keeps that.")
         if st.button("Delete it for good", icon=":material/delete_forever:", type="primary"):
             session.demand(rights.TRAIN)
             delete_run(session.home(), run.id, session.reviewer())

@@ -36,7 +36,14 @@ def writer_table(found: WriterComparison) -> None:
             format="%.3f", help="Median similarity of a text to its class's visual prototype."
         ),
     }
-    st.dataframe(shown, hide_index=True, column_config={"accuracy": percent} | config, alt="Writers side by side")
+    config["writer"] = st.column_config.TextColumn(width=200, pinned=True)
+    st.dataframe(
+        shown,
+        hide_index=True,
+        column_config={"accuracy": percent} | config,
+        placeholder="–",
+        alt="Writers side by side",
+    )
 
 
 def similarity_chart(found: WriterComparison) -> go.Figure:
@@ -67,15 +74,15 @@ def verdict_on(found: WriterComparison) -> str:
         return "There are no validation images to tell the writers apart by; label some."
     against = best.accuracy - found.template
     said = (
-        f"With {best.name} alone the teacher gets {best.accuracy:.1f} % of {found.validation_images} validation images "
-        f"right, {abs(against):.1f} points {'above' if against >= 0 else 'below'} the class names alone "
-        f"({found.template:.1f} %)."
+        f"With the texts of “{best.name}” alone the teacher gets {best.accuracy:.1f} % of {found.validation_images} "
+        f"validation images right, {abs(against):.1f} points {'above' if against >= 0 else 'below'} the class names "
+        f"alone ({found.template:.1f} %)."
     )
     if len(found.writers) > 1:
         lead = best.accuracy - found.writers[1].accuracy
         one_image = 100.0 / found.validation_images
         unsure = " - fewer than three images, so no more than a hint" if lead < 3 * one_image else ""
-        said += f" Its lead over {found.writers[1].name} is {lead:.1f} points{unsure}."
+        said += f" Its lead over “{found.writers[1].name}” is {lead:.1f} points{unsure}."
     return said
 
 

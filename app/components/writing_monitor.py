@@ -18,6 +18,7 @@ from avion_core.studio.writing import (
     resume,
     start,
 )
+from avion_core.wording import counted
 
 ACTIVE = ("queued", "running")
 
@@ -36,7 +37,8 @@ def generation_figures(view: GenerationView) -> None:
         st.error(plain(view.error), title=f"It {view.state}", icon=":material/error:")
     share = view.classes_done / view.classes if view.classes else 1.0
     st.progress(
-        min(share, 1.0), text=f"{view.classes_done:,} of {view.classes:,} classes · {view.written:,} descriptions"
+        min(share, 1.0),
+        text=f"{view.classes_done:,} of {view.classes:,} classes · {counted(view.written, 'description')}",
     )
     with st.grid(4, min_column_width=150):
         st.metric("Requests", f"{int(view.table['asked'].sum()):,}", border=True)
@@ -82,7 +84,11 @@ def generation_controls(project: ProjectSummary, view: GenerationView) -> None:
         if (
             view.state not in ACTIVE
             and view.lacking
-            and st.button(f"Ask again for {len(view.lacking)} classes", icon=":material/replay:", disabled=not allowed)
+            and st.button(
+                f"Ask again for {counted(len(view.lacking), 'class', 'classes')}",
+                icon=":material/replay:",
+                disabled=not allowed,
+            )
         ):
             session.demand(rights.CHANGE_PROJECTS)
             again = view.settings.model_copy(update={"classes": view.lacking})

@@ -199,10 +199,10 @@ def _sentence(run: Run) -> str:
     """How a run ended, for the journal."""
     if run.state == "finished":
         reached = "" if run.accuracy is None else f", {run.accuracy:.1f} % of the validation images right"
-        return f"The run {run.name} ({run.id}) is finished{reached}."
+        return f"The run “{run.name}” ({run.id}) is finished{reached}."
     if run.state == "failed":
-        return f"The run {run.name} ({run.id}) failed at step {run.step:,}: {run.error}"
-    return f"The run {run.name} ({run.id}) is stopped and saved at step {run.step:,} of {run.steps:,}."
+        return f"The run “{run.name}” ({run.id}) failed at step {run.step:,}: {run.error}"
+    return f"The run “{run.name}” ({run.id}) is stopped and saved at step {run.step:,} of {run.steps:,}."
 
 
 if __name__ == "__main__":

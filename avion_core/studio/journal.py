@@ -164,10 +164,10 @@ def _about_runs(home: Home, summary: ProjectSummary, runs: list[RunView]) -> lis
             steps.append(NextStep("Train a student", "No training is finished yet.", "launch"))
         return steps
     if kept_results(home, finished.id, "validation") is None:
-        why = f"The run {finished.name} is finished and was not measured beside its baselines yet."
+        why = f"The run “{finished.name}” is finished and was not measured beside its baselines yet."
         steps.append(NextStep("See what the student gained", why, "evaluation", finished.id))
     if not _has_map(finished):
-        why = f"The run {finished.name} has no map of its images, descriptions and prototypes yet."
+        why = f"The run “{finished.name}” has no map of its images, descriptions and prototypes yet."
         steps.append(NextStep("Look at the map", why, "alignment", finished.id))
     if not steps:
         steps.append(

@@ -290,7 +290,7 @@ def _repeats(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator
         twins = [run for run in list_runs(session, summary.id) if run.config == settings]
     if twins:
         newest = twins[0]
-        said = f"The run {newest.name} ({newest.id}) has the same settings, and is {newest.state}."
+        said = f"The run “{newest.name}” ({newest.id}) has the same settings, and is {newest.state}."
         mend = "Fine after new reviews or labels; else look at that run."
         yield Check("Done before", said, "warning", mend, page="runs", run=newest.id)
 

@@ -42,7 +42,7 @@ def test_generate_fail_retry_review(page: Page, home: Home, service: Loopback, p
     page.until(lambda: writing.get_generation(home, NAME).state == "running", "a process at work")
     page.until(lambda: "3 of 3 classes · 8 descriptions" in page.text(), "its end, without a reload")
     assert KEY not in page.driver.page_source
-    page.click("Ask again for 1 classes")
+    page.click("Ask again for 1 class")
     page.until(lambda: "1 of 1 classes · 4 descriptions" in page.text(), "the class that had failed")
     picture("generate")
     page.click("Review these 4")

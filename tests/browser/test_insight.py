@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from avion_core.studio.confusion import Confusions, confusions
 from avion_core.studio.home import Home
 from avion_core.studio.projects import get_project
 from avion_core.studio.training import list_runs
+from avion_core.wording import counted
 from tests.app.tiny_home import CLASSES, NAME
 from tests.browser.page import Page
 
 pytestmark = pytest.mark.timeout(600)
-Picture = Callable[[str], None]
 
 
 def click_cell(page: Page, row: int, column: int) -> None:
@@ -38,11 +36,11 @@ def open_cell(page: Page, found: Confusions, names: dict[str, str], cell: tuple[
     count = len(found.pictures("student", true, said))
     click_cell(page, *cell)
     page.until(lambda: f"Texts that pull {names[true]} and {names[said]} together" in page.text(), "the cell's texts")
-    page.until(lambda: f"{names[true]} taken for {names[said]}: {count} images" in page.text(), "its count")
+    page.until(lambda: f"{names[true]} taken for {names[said]}: {counted(count, 'image')}" in page.text(), "its count")
     page.until(lambda: len(page.all('[data-testid="stImage"] img')) == count, "its pictures")
 
 
-def test_a_cell_opens_pictures_texts_and_a_contrast(page: Page, home: Home, picture: Picture) -> None:
+def test_a_cell_opens_pictures_texts_and_a_contrast(page: Page, home: Home) -> None:
     run = next(run.id for run in list_runs(home, NAME) if run.state == "finished")
     found = confusions(home, NAME, run)
     names = {entry.key: entry.prompt_name for entry in get_project(home, NAME).classes}
@@ -57,11 +55,9 @@ def test_a_cell_opens_pictures_texts_and_a_contrast(page: Page, home: Home, pict
     first.send_keys("Aerial view of dense dark canopy without any roof or street.")
     page.click("Try them")
     page.until(lambda: "Teacher, all classes" in page.text(), "the scores")
-    page.settle()
-    picture("confusion")
 
 
-def test_two_files_are_classified_with_evidence(page: Page, home: Home, picture: Picture) -> None:
+def test_two_files_are_classified_with_evidence(page: Page, home: Home) -> None:
     folder = get_project(home, NAME).image_root
     files = [sorted((folder / name).iterdir())[0] for name in CLASSES[:2]]
     page.open("predict")
@@ -70,4 +66,3 @@ def test_two_files_are_classified_with_evidence(page: Page, home: Home, picture:
     script = "return [...document.querySelectorAll('[data-testid=stImage] img')].filter(i => i.naturalWidth).length"
     page.until(lambda: page.driver.execute_script(script) >= 1 + 4 + len(files), "pictures of image and evidence")
     assert "2 images" in page.text()
-    picture("predict")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -15,7 +14,6 @@ from tests.app.tiny_home import CLASSES, NAME, TEXTS
 from tests.browser.page import Page
 
 pytestmark = pytest.mark.timeout(600)
-Picture = Callable[[str], None]
 ALL = len(CLASSES) * TEXTS
 
 
@@ -108,14 +106,13 @@ def test_keys_edit_skip_undo_take_back_and_move(page: Page, home: Home) -> None:
 
 
 @pytest.mark.usefixtures("undecided")
-def test_the_whole_table_is_judged_and_undone_by_key(page: Page, home: Home, picture: Picture) -> None:
+def test_the_whole_table_is_judged_and_undone_by_key(page: Page, home: Home) -> None:
     page.open("review", view="table")
     page.button(f"all {ALL}").click()
     page.until(lambda: f"Reject {ALL}" in page.text(), "the number on the buttons")
     page.press("x")
     page.until(lambda: f"Reject: {ALL} descriptions?" in page.text(), "the question with the count")
     page.settle()
-    picture("review-bulk")
     page.press("Enter")
     page.until(lambda: len(decided(home)) == ALL, "every verdict")
     assert set(decided(home).values()) == {"rejected"}
@@ -125,7 +122,7 @@ def test_the_whole_table_is_judged_and_undone_by_key(page: Page, home: Home, pic
 
 
 @pytest.mark.usefixtures("undecided")
-def test_pictures_scores_filters_and_hostile_texts(page: Page, picture: Picture) -> None:
+def test_pictures_scores_filters_and_hostile_texts(page: Page) -> None:
     page.open("review", **{"class": "forest"})
     page.until(lambda: page.card(".count").endswith(f"of {TEXTS}"), "one class")
     page.until(lambda: page.all(".js-plotly-plot"), "the strip of scores")
@@ -133,7 +130,6 @@ def test_pictures_scores_filters_and_hostile_texts(page: Page, picture: Picture)
     widths = page.until(lambda: page.driver.execute_script(script), "thumbnails")
     assert len(widths) >= 2
     assert min(widths) > 0
-    picture("review")
 
     page.open("review", words="onerror")
     page.until(lambda: "onerror=alert(1)" in page.card(".text"), "the text as it is")

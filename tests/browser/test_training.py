@@ -22,7 +22,6 @@ def test_a_training_lives_through_refresh_and_shows_its_curve(page: Page, home: 
     epochs = page.until(lambda: page.all('input[aria-label="Passes over the images"]'), "the setting")[0]
     epochs.send_keys("\ue009a\ue000", "3000", "\ue007")  # Ctrl + A, the number, Enter
     page.until(lambda: "--epochs 3000" in page.text(), "the command line")
-    picture("launch")
     page.click("Start now")
     (run,) = page.until(lambda: {run.id for run in list_runs(home, NAME)} - before, "the run")
     page.until(lambda: f"run={run}" in page.driver.current_url, "the run in the address")

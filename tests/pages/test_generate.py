@@ -72,7 +72,7 @@ def test_what_failed_is_asked_again(open_page: Open, home: Home):
         app = open_page("generate")
         assert "does not take the request: 400" in " ".join(app.dataframe[0].value["problem"])
         failing = False
-        button(app, "Ask again for 1 classes").click().run()
+        button(app, "Ask again for 1 class").click().run()
         assert until_ended(home).written == 3
 
 

@@ -64,7 +64,7 @@ def test_deeds_are_listed_and_filtered(home: Home, open_page: Open) -> None:
         "training",
         f"Pinned a finished run ({run.id}) as the baseline.",
     ]
-    assert f"The run a finished run ({run.id}) is finished, 100.0 % of the validation images right." in set(
+    assert f"The run “a finished run” ({run.id}) is finished, 100.0 % of the validation images right." in set(
         rows["what"]
     )
     assert set(open_page("journal", journal_kinds="training").dataframe[0].value["about"]) == {"training"}

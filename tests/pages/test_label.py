@@ -133,7 +133,7 @@ def test_what_another_page_sends_is_labelled_anew(home: Home, open_page: Open) -
     app.selectbox(key="image_class").set_value("Forest").run()
     captions = [caption.value for caption in app.caption if caption.value.startswith("forest · ")]
     assert len(captions) == IMAGES // 2  # the sealed half is a count
-    click(app, f"Label these {IMAGES // 2} images anew")
+    click(app, f"Label {IMAGES // 2} images anew")
     app.switch_page("../pages/label.py")
     settle(app.run())
     desk = app.session_state["_label_desk"]

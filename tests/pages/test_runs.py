@@ -124,7 +124,7 @@ def test_a_waiting_run_is_started_now_or_leaves_the_queue(
     assert table(app)["state"].tolist()[:2] == ["waiting, 2 in line", "waiting, 1 in line"]
     assert "Curves appear with the first steps." in all_text(app)
     assert "Kill" not in labels(app)
-    assert "2 runs wait, and nothing on this machine starts them." in app.warning[0].value
+    assert "Nothing on this machine starts what waits: 2 runs." in app.warning[0].value
     press(app, "Wake the queue")
     press(app, "Start now")
     assert started == ["queue", second]

@@ -134,7 +134,7 @@ def test_the_run_done_before_is_named(home, described, monkeypatch):
         one for one in preflight(home, described.id, run_config(home, described.id)) if one.title == "Done before"
     ]
     assert (found.run, found.page) == (run, "runs")
-    assert f"The run the first ({run}) has the same settings" in found.message
+    assert f"The run “the first” ({run}) has the same settings" in found.message
 
 
 def test_a_class_without_a_text(check, home, described):
