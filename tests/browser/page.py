@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -87,6 +88,27 @@ class Page:
               if (card) return card.dataset[arguments[0]] ?? card.querySelector(arguments[0])?.textContent
             }"""
         return self.driver.execute_script(script, attribute) or ""
+
+    def lasso(self, plot: WebElement, share: float = 0.96) -> None:
+        """Draw a lasso around the middle of a plot, over this share of its width and height."""
+        left, top, width, height = self.driver.execute_script(
+            "arguments[0].scrollIntoView({block: 'center'}); const b = arguments[0].querySelector('.nsewdrag')"
+            ".getBoundingClientRect(); return [b.left, b.top, b.width, b.height]",
+            plot,
+        )
+        low, high = 0.5 - share / 2, 0.5 + share / 2
+        corners = [(low, low), (high, low), (high, high), (low, high), (low, low + 0.03)]
+        path = [(left + x * width, top + y * height) for x, y in corners]
+
+        def mouse(kind: str, x: float, y: float) -> None:
+            event = {"type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1}
+            self.driver.execute_cdp_cmd("Input.dispatchMouseEvent", event)
+
+        mouse("mousePressed", *path[0])
+        for (x0, y0), (x1, y1) in pairwise(path):
+            for step in range(1, 6):
+                mouse("mouseMoved", x0 + (x1 - x0) * step / 5, y0 + (y1 - y0) * step / 5)
+        mouse("mouseReleased", *path[-1])
 
     def shoot(self, path: Path) -> None:
         """Save what the window shows, with the mouse out of the way, in 256 colours: a third of the bytes."""

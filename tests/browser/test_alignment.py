@@ -6,7 +6,6 @@ import csv
 import json
 import time
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -35,6 +34,7 @@ def test_from_a_lasso_to_pictures_files_and_the_review(
     finished = next(run.id for run in list_runs(home, NAME) if run.state == "finished")
     page.driver.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     page.open("alignment", run=finished)
+    assert "Settings first, then the map" in page.text()
     page.click("t-SNE")  # no compiling, as UMAP needs it
     page.until(lambda: "Perplexity" in page.text(), "the settings of t-SNE")
     page.click("Compute the map")
@@ -45,7 +45,7 @@ def test_from_a_lasso_to_pictures_files_and_the_review(
     plots = page.until(lambda: len(page.all(".js-plotly-plot")) == 3 and page.all(".js-plotly-plot"), "three views")
     page.settle()
     picture("alignment")
-    drag(page, plots[2])
+    page.lasso(plots[2])
     page.until(lambda: "visible points picked" in page.text(), "what the lasso picked")
     page.settle()
     picked, of = page.text().split(" visible points picked")[0].splitlines()[-1].split(" / ")
@@ -81,24 +81,3 @@ def test_the_map_fits_its_window(scheme: str, width: int, page: Page, home: Home
     wide, room = page.driver.execute_script(box)
     assert wide <= room
     picture(f"alignment-map-{scheme}-{width}")
-
-
-def drag(page: Page, plot: object) -> None:
-    """A lasso around the whole of a plot."""
-    left, top, width, height = page.driver.execute_script(
-        "arguments[0].scrollIntoView({block: 'center'}); const b = arguments[0].querySelector('.nsewdrag')"
-        ".getBoundingClientRect(); return [b.left, b.top, b.width, b.height]",
-        plot,
-    )
-    corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.05)]
-    path = [(left + x * width, top + y * height) for x, y in corners]
-
-    def mouse(kind: str, x: float, y: float) -> None:
-        event = {"type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1}
-        page.driver.execute_cdp_cmd("Input.dispatchMouseEvent", event)
-
-    mouse("mousePressed", *path[0])
-    for (x0, y0), (x1, y1) in pairwise(path):
-        for step in range(1, 6):
-            mouse("mouseMoved", x0 + (x1 - x0) * step / 5, y0 + (y1 - y0) * step / 5)
-    mouse("mouseReleased", *path[-1])

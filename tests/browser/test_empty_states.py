@@ -1,0 +1,66 @@
+"""Every empty state as a person meets it: what is missing, in words, and a button in sight that does the next thing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.remote.webdriver import WebDriver
+
+from avion_core.studio.classes import add_class
+from avion_core.studio.descriptions import import_descriptions
+from avion_core.studio.home import Home
+from avion_core.studio.projects import create_project, get_project
+from tests.app.tiny_home import CLASSES, NAME
+from tests.browser.conftest import serving
+from tests.browser.page import Page
+
+pytestmark = pytest.mark.timeout(600)
+PAIR = {"teacher": "demo-teacher", "student": "demo-student"}
+
+
+def meets(page: Page, name: str, sentence: str, button: str, **query: str) -> None:
+    """The page says so, and its button can be seen and pressed."""
+    page.open(name, **query)
+    page.until(lambda: sentence in page.text(), f"{name or 'projects'}: {sentence}")
+    assert page.until(lambda: page.button(button).is_displayed() and page.button(button).is_enabled(), button)
+    assert not page.all('[data-testid="stException"]'), name
+
+
+def test_without_a_project(chromium: WebDriver, tmp_path: Path) -> None:
+    with serving(Home(tmp_path / "home"), tmp_path / "log.txt") as address:
+        page = Page(chromium, address)
+        page.look("light", 1280, 1000)
+        meets(page, "", "See the whole job in a few minutes", "Open the demo")
+        for name in ("images", "review", "launch", "predict"):
+            meets(page, name, "No project yet", "Open the demo")
+        page.click("Use my own images")
+        page.until(lambda: page.all("h1") and page.all("h1")[0].text == "Projects", "where a project is made")
+
+
+def test_with_images_alone(page: Page, home: Home) -> None:
+    images = get_project(home, NAME).image_root
+    project = create_project(home, "images alone", images, class_folders=False, **PAIR).id
+    meets(page, "classes", "No class yet", "Add the class", project=project)
+    meets(page, "generate", "No classes yet", "Make classes", project=project)
+    meets(page, "label", "No class yet", "Add classes", project=project)
+    page.click("Add classes")
+    page.until(lambda: page.all("h1") and page.all("h1")[0].text == "Classes", "where classes are made")
+
+    for key in CLASSES:
+        add_class(home, project, key)
+    import_descriptions(home, project, home.path.parent / "texts.json")
+    for name in ("review", "decisions"):
+        meets(page, name, "Labels are missing", "Label images", project=project)
+
+
+def test_with_labels_alone(page: Page, home: Home) -> None:
+    project = create_project(home, "labels alone", get_project(home, NAME).image_root, **PAIR).id
+    for name in ("review", "sheet", "decisions"):
+        meets(page, name, "No descriptions yet", "Import descriptions", project=project)
+    meets(page, "label", "Every image has a label", "Look at the images", project=project)
+    meets(page, "runs", "No training yet", "Train a student", project=project)
+    for name in ("alignment", "predict"):
+        meets(page, name, "No finished training yet", "Train a student", project=project)
+    page.click("Train a student")
+    page.until(lambda: page.all("h1") and page.all("h1")[0].text == "Launch", "where a training begins")
