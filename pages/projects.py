@@ -11,6 +11,7 @@ from app.components.project_life import moved_images, project_life
 from app.components.project_tables import class_table, problem_table
 from avion_core.studio.projects import ProjectSummary, get_project, list_projects
 from avion_core.studio.training import list_runs
+from avion_core.wording import counted
 
 
 def page() -> None:
@@ -85,7 +86,7 @@ def next_step(project: ProjectSummary) -> None:
     elif judged == 0:
         text, button = "Descriptions wait for your eyes.", ("Review descriptions", "review", "rate_review")
     else:
-        text = f"{judged:,} descriptions are judged. Train a student, or go on reviewing."
+        text = f"{counted(judged, 'description is', 'descriptions are')} judged. Train a student, or go on reviewing."
         button = ("Train a student", "launch", "rocket_launch")
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/arrow_forward: **Next:** {text}", width="stretch")
@@ -96,9 +97,8 @@ def next_step(project: ProjectSummary) -> None:
 def all_projects(projects: list[ProjectSummary]) -> None:
     for project in projects:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            size = (
-                f"{project.images:,} images · {len(project.classes):,} classes · {project.descriptions:,} descriptions"
-            )
+            parts = (project.images, "image", ""), (len(project.classes), "class", "classes")
+            size = " · ".join(counted(*part) for part in (*parts, (project.descriptions, "description", "")))
             st.markdown(f"**{project.name}** · {size}", width="stretch")
             if st.button("Open", key=f"open_{project.id}"):
                 session.choose(session.PROJECT, project.id)

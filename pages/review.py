@@ -13,7 +13,7 @@ from app.components.filters import review_filters, sent_banner
 from app.components.guard import empty_state, guard
 from app.components.progress import overview, progress_tables
 from app.components.review_card import AHEAD, BEHIND, card_item, review_card
-from app.components.verdict_table import counted, page_of, verdict_table
+from app.components.verdict_table import page_of, taken_back, verdict_table
 from app.curated import Seen, need_curation
 from avion_core.studio.curation import record_verdict, undo
 from avion_core.studio.projects import ProjectSummary
@@ -109,8 +109,7 @@ def take(project: ProjectSummary, desk: session.ReviewDesk, decision: Mapping[st
     if action == "undo":
         undone = undo(home, project.id, who, token=token)
         if len(undone) != 1 or undone[0] not in desk.places:
-            elsewhere = f"Took back your decision on {counted(len(undone))}" if undone else "Nothing left to undo"
-            st.toast(elsewhere, icon=":material/undo:")
+            st.toast(taken_back(len(undone)), icon=":material/undo:")
         return next((found for found in undone if found in desk.places), desk.cursor)
     verdict = "undecide" if action == "withdraw" else action
     text, reason = decision.get("text"), decision.get("reason") or ""

@@ -12,6 +12,7 @@ from avion_core.studio.classes import edit_card, merge_classes, rename_class, sp
 from avion_core.studio.images import image_table
 from avion_core.studio.projects import ClassInfo, ProjectSummary
 from avion_core.studio.rights import CHANGE_PROJECTS, UNSEAL
+from avion_core.wording import counted
 
 _HELP = {
     "local_name": "In the language of the people who work with it.",
@@ -80,8 +81,8 @@ def card_form(project: ProjectSummary, entry: ClassInfo) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             saved = st.form_submit_button("Save the card", icon=":material/save:", type="primary")
             st.caption(
-                f"Label as given: {plain(entry.key)} · {entry.count:,} images · {entry.train} training shots · "
-                f"{entry.validation} validation · {entry.test} test"
+                f"Label as given: {plain(entry.key)} · {counted(entry.count, 'image')} · "
+                f"{counted(entry.train, 'training shot')} · {entry.validation} validation · {entry.test} test"
             )
     if not saved:
         return
@@ -105,8 +106,8 @@ def merge_form(project: ProjectSummary, entry: ClassInfo) -> None:
     with st.popover("Merge into another", icon=":material/merge:", disabled=not others, width="stretch"):
         into = st.selectbox("Into", list(others), format_func=others.__getitem__, key=f"merge_{entry.key}")
         st.caption(
-            f"{entry.count:,} images keep their parts, and descriptions and verdicts come along. Finished runs stay as "
-            "they are. You can undo it."
+            f"{counted(entry.count, 'image keeps its part', 'images keep their parts')}, and descriptions and verdicts "
+            "come along. Finished runs stay as they are. You can undo it."
         )
         if st.button(f"Merge {entry.prompt_name} into {others.get(into, '')}", type="primary"):
             session.demand(CHANGE_PROJECTS)

@@ -16,6 +16,7 @@ from avion_core.studio.descriptions import ImportReport, import_upload
 from avion_core.studio.exchange import Choice, Export, Form, Holdings, export_descriptions, export_name
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.rights import ADJUDICATE, CHANGE_PROJECTS
+from avion_core.wording import counted
 
 _FORMS = {
     "jsonl": "JSON lines",
@@ -131,7 +132,7 @@ def upload_form(project: ProjectSummary, held: Holdings) -> None:
     key = upload_key(project, held, file, split, writer)
     report = computed(key, f"Reading {file.name}", lambda _: bring(preview=True))
     import_report(report)
-    label = f"Import {report.added:,} descriptions and {report.decisions.added:,} decisions"
+    label = f"Import {counted(report.added, 'description')} and {counted(report.decisions.added, 'decision')}"
     if st.button(label, icon=":material/upload_file:", type="primary", disabled=not report.changes):
         session.demand(CHANGE_PROJECTS)
         with st.spinner("Importing"):
@@ -158,7 +159,7 @@ def import_report(report: ImportReport) -> None:
     if not report.changes:
         st.success("The project has all of it already: importing it would change nothing.", icon=":material/check:")
     if report.duplicates:
-        st.caption(f"{report.duplicates:,} texts say the same as another of their class and are left out.")
+        st.caption(f"{counted(report.duplicates, 'text')} left out that another of the class says word for word.")
     if report.unknown_classes:
         st.warning(
             "Add these classes first if their texts are wanted: "

@@ -21,6 +21,7 @@ from avion_core.studio.review_packs import (
 )
 from avion_core.studio.rights import CHANGE_PROJECTS
 from avion_core.studio.uploads import as_file
+from avion_core.wording import counted
 
 _KINDS = ["jsonl", "csv", "parquet"]
 
@@ -108,10 +109,10 @@ def merge_form(project: ProjectSummary, held: Holdings) -> None:
     report = computed(key, f"Reading {file.name}", lambda _: merge(preview=True))
     import_report(report.brought)
     if report.conflicts:
-        st.caption(f":material/rule: {len(report.conflicts):,} descriptions would be in conflict then.")
+        st.caption(f":material/rule: {counted(len(report.conflicts), 'description')} would be in conflict then.")
     if report.elsewhere:
-        st.caption(f"{report.elsewhere:,} descriptions are not of this project and would be left out.")
-    label = f"Merge {report.brought.decisions.added:,} decisions"
+        st.caption(f"{counted(report.elsewhere, 'description')} of another project would be left out.")
+    label = f"Merge {counted(report.brought.decisions.added, 'decision')}"
     if st.button(label, icon=":material/merge:", type="primary", disabled=not report.brought.changes, key="merge"):
         session.demand(CHANGE_PROJECTS)
         session.say_after_rerun(merge(preview=False).sentence)

@@ -12,6 +12,7 @@ from app.components.guard import guard
 from app.palette import VERDICT_WORDS
 from avion_core.studio.curation import Decision, record_verdict, record_verdicts, undo
 from avion_core.studio.projects import ProjectSummary
+from avion_core.wording import counted
 
 PAGE_SIZE = 100
 ROW_HEIGHT = 66  # the least at which a table breaks long texts into lines, and room for three
@@ -177,7 +178,7 @@ def _decide(project: str, asked: session.Asked) -> None:
         else:
             record_verdicts(home, project, asked.ids, asked.verdict, reviewer=who, reason=words, batch=asked.batch)
             did = _VERDICTS[asked.verdict][1]
-        session.say_after_rerun(f"{did} {counted(len(asked.ids))} · U undoes it")
+        session.say_after_rerun(f"{did} {counted(len(asked.ids), 'description')} · U undoes it")
     session.forget_selection()
 
 
@@ -188,16 +189,13 @@ def undo_button(project: ProjectSummary) -> None:
 
 def _undo(project: str) -> None:
     with guard():
-        taken_back = undo(session.home(), project, session.reviewer())
-        session.say_after_rerun(
-            f"Took back your decision on {counted(len(taken_back))}" if taken_back else "Nothing left to undo",
-            ":material/undo:",
-        )
+        undone = undo(session.home(), project, session.reviewer())
+        session.say_after_rerun(taken_back(len(undone)), ":material/undo:")
 
 
-def counted(number: int) -> str:
-    """A number of descriptions in words."""
-    return "1 description" if number == 1 else f"{number:,} descriptions"
+def taken_back(number: int) -> str:
+    """What an undo did, to so many descriptions."""
+    return f"Took back your decision on {counted(number, 'description')}" if number else "Nothing left to undo"
 
 
 _COLUMNS = {

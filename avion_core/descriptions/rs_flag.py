@@ -15,6 +15,8 @@ from typing import Literal
 
 import yaml
 
+from avion_core.wording import counted
+
 DASH = r"[-\u00ad\u2010-\u2015\u2212\ufe58\ufe63\uff0d]"
 GAP = rf"(?:\s+|\s*{DASH}\s*)"
 
@@ -181,12 +183,12 @@ def _fold(text: str) -> str:
 
 
 def _length_reason(words: int, least: int, most: int) -> Reason:
-    counted = f"{words} word{'' if words == 1 else 's'}"
+    length = counted(words, "word")
     if words < least:
-        return Reason("words", False, f"Too short: {counted}, where {least} to {most} are asked.")
+        return Reason("words", False, f"Too short: {length}, where {least} to {most} are asked.")
     if words > most:
-        return Reason("words", False, f"Too long: {counted}, where {least} to {most} are asked.")
-    return Reason("words", True, f"Good length: {counted}, within {least} to {most}.")
+        return Reason("words", False, f"Too long: {length}, where {least} to {most} are asked.")
+    return Reason("words", True, f"Good length: {length}, within {least} to {most}.")
 
 
 def _quoted(text: str, hits: list[TermHit]) -> str:

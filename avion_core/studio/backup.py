@@ -13,6 +13,7 @@ from avion_core.store.home import Home
 from avion_core.store.migrations.run import known_schemas
 from avion_core.studio.rights import ADMINISTER, needs
 from avion_core.studio.training import list_runs
+from avion_core.wording import counted
 
 __all__ = ["Backup", "back_up", "back_up_if_due", "backups_are_ours", "list_backups", "losses", "restore_backup"]
 
@@ -64,7 +65,7 @@ def losses(home: Home, name: str) -> list[str]:
     path = _find(home, name)
     _check(path)
     lost = backups.lost_by(path, _file(home))
-    return [_counted(_NOUNS.get(table, table.removesuffix("s")), count) for table, count in lost.items()]
+    return [counted(count, _NOUNS.get(table, table.removesuffix("s"))) for table, count in lost.items()]
 
 
 @needs(ADMINISTER)
@@ -123,10 +124,6 @@ def _check(path: Path) -> None:
     if schema not in known_schemas():
         way_out = "Update AVION Studio, or choose another backup."
         raise StoreError("the backup is of a newer AVION Studio or of another program", way_out, value=path.name)
-
-
-def _counted(noun: str, count: int) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _and(parts: list[str]) -> str:

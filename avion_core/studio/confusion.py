@@ -39,6 +39,7 @@ from avion_core.studio.models import open_towers
 from avion_core.studio.projects import get_project, read_manifest, read_splits
 from avion_core.studio.rules import run_config
 from avion_core.studio.trained import run_device, trained_run
+from avion_core.wording import counted
 
 CONTRASTIVE = "contrastive"
 Judge = Literal["teacher", "student"]
@@ -238,7 +239,7 @@ def add_contrastive(home: Home, project: str, texts: Mapping[str, Sequence[str]]
         )
         classes = " and ".join(names[key] for key in texts if texts[key])
         if added:
-            sentence = f"{added} contrastive description{'s' if added > 1 else ''} written for {classes}"
+            sentence = f"{counted(added, 'contrastive description')} written for {classes}"
             journal.note(session, project_id, "descriptions", sentence, who)
     return [row["description_id"] for row in fresh]
 

@@ -20,6 +20,7 @@ from avion_core.store.home import Home
 from avion_core.store.verdicts import Mark, mark
 from avion_core.studio.rights import CHANGE_PROJECTS, needs
 from avion_core.studio.uploads import as_file
+from avion_core.wording import counted
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class ImportReport:
 
     @property
     def sentence(self) -> str:
-        parts = [f"{self.added:,} descriptions {'added' if self.written else 'to add'}"]
+        done = "added" if self.written else "to add"
+        parts = [f"{counted(self.added, 'description')} {done}"]
         if self.known:
             parts.append(f"{self.known:,} were there already")
         if self.duplicates:
@@ -53,11 +55,13 @@ class ImportReport:
         if self.decisions.added or self.decisions.known:
             people = ", ".join(f"{name} {count:,}" for name, count in self.decisions.reviewers.items())
             by_whom = f" ({people})" if people else ""
-            parts.append(f"{self.decisions.added:,} decisions {'added' if self.written else 'to add'}{by_whom}")
+            parts.append(
+                f"{counted(self.decisions.added, 'decision')} {'added' if self.written else 'to add'}{by_whom}"
+            )
         if self.decisions.known:
-            parts.append(f"{self.decisions.known:,} decisions were there already")
+            parts.append(f"{counted(self.decisions.known, 'decision was', 'decisions were')} there already")
         if self.decisions.overtaken:
-            parts.append(f"{self.decisions.overtaken:,} decisions came too late to count and are kept in the history")
+            parts.append(f"{counted(self.decisions.overtaken, 'decision')} too late to count, kept in the history")
         if self.unknown_classes:
             listed = ", ".join(self.unknown_classes)
             parts.append(f"{sum(self.unknown_classes.values()):,} of classes that the project lacks ({listed})")

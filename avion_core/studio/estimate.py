@@ -19,6 +19,7 @@ from avion_core.store.home import Home
 from avion_core.store.runs import list_runs
 from avion_core.store.tables import Run
 from avion_core.studio.projects import read_splits
+from avion_core.wording import counted
 
 _NEWEST = 5
 _TEXT_TOKENS = 8
@@ -94,7 +95,7 @@ def _from_runs(
     each = statistics.median((run.seconds_per_step or 0.0) * work / other for run, other in measured)
     alike = [run for run, _ in measured if run.config["teacher"] == config.teacher]
     before = [run.preparation_seconds for run in alike if run.preparation_seconds is not None]
-    runs = f"{len(measured)} earlier run{'s' if len(measured) > 1 else ''}"
+    runs = counted(len(measured), "earlier run")
     how = f"Measured on {runs} on this machine with steps of the same size."
     if not exact:
         how = f"From {runs} on this machine with this student, in proportion to the work of a step: a rough figure."

@@ -20,6 +20,7 @@ from avion_core.store.histories import count_rows, read_histories
 from avion_core.store.home import Home
 from avion_core.store.tables import Description
 from avion_core.store.verdicts import current_verdicts
+from avion_core.wording import counted
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Export:
     @property
     def sentence(self) -> str:
         if self.media_type == "application/json":
-            return f"{self.descriptions:,} texts."
-        said = f"{self.descriptions:,} descriptions with {self.decisions:,} decisions"
+            return f"{counted(self.descriptions, 'text')}."
+        said = f"{counted(self.descriptions, 'description')} with {counted(self.decisions, 'decision')}"
         return f"{said}, without scores: {self.without_scores}" if self.without_scores else f"{said}."
 
 

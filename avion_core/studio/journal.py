@@ -19,6 +19,7 @@ from avion_core.studio.evaluation import kept_results
 from avion_core.studio.projects import ProjectSummary, get_project
 from avion_core.studio.snapshot import project_data
 from avion_core.studio.training import RunView, list_runs, sleeping_queue
+from avion_core.wording import counted
 
 RECENT = 500
 
@@ -86,7 +87,7 @@ def changes_since(home: Home, run: RunView, now: ProjectData | None = None) -> l
         found.append(f"rule version {version}")
     if then.class_names != now.class_names:
         changed = dict(set(then.class_names.items()) ^ set(now.class_names.items()))
-        found.append(_counted(len(changed), "class name"))
+        found.append(counted(len(changed), "class name"))
     if then.recipe != now.recipe:
         found.append("another rendering recipe")
     return found
@@ -145,7 +146,7 @@ def _before_training(summary: ProjectSummary) -> list[NextStep]:
         return [*steps, NextStep("Import class descriptions", why, "exchange")]
     undecided = summary.descriptions - sum(summary.verdicts.values())
     if undecided:
-        said = f"{undecided:,} of {summary.descriptions:,} descriptions are not judged"
+        said = f"{undecided:,} of {counted(summary.descriptions, 'description')} not judged yet"
         why = f"{said}; the review says when the rest cannot matter any more."
         steps.append(NextStep("Review descriptions", why, "review"))
     return steps
@@ -155,7 +156,7 @@ def _about_runs(home: Home, summary: ProjectSummary, runs: list[RunView]) -> lis
     finished = next((run for run in runs if run.state == "finished"), None)
     steps = []
     if asleep := sleeping_queue(home, runs):
-        why = f"{_counted(len(asleep), 'run')} wait and nobody on this machine starts them."
+        why = f"{counted(len(asleep), 'run waits', 'runs wait')} and nobody on this machine starts them."
         steps.append(NextStep("Wake the queue", why, "runs", asleep[-1].id))
     if runs and runs[0].state in ("failed", "lost"):
         steps.append(NextStep("Look at the run that ended early", runs[0].error or "", "runs", runs[0].id))
@@ -182,24 +183,25 @@ def _description_changes(then: pd.DataFrame, now: pd.DataFrame) -> list[str]:
     both = then.merge(now, on="description_id", suffixes=("_then", "_now"))
     added = len(now) - len(both)
     removed = len(then) - len(both)
+    moved = int((both["class_key_then"] != both["class_key_now"]).sum())
     counts = {
-        "verdict": int((both["verdict_then"] != both["verdict_now"]).sum()),
-        "edit": int((both["text_then"] != both["text_now"]).sum()),
-        "description moved to another class": int((both["class_key_then"] != both["class_key_now"]).sum()),
-        "new description": added,
-        "description taken away": removed,
+        ("verdict", ""): int((both["verdict_then"] != both["verdict_now"]).sum()),
+        ("edit", ""): int((both["text_then"] != both["text_now"]).sum()),
+        ("description moved to another class", "descriptions moved to another class"): moved,
+        ("new description", ""): added,
+        ("description taken away", "descriptions taken away"): removed,
     }
-    return [_counted(number, noun) for noun, number in counts.items() if number]
+    return [counted(number, one, many) for (one, many), number in counts.items() if number]
 
 
 def _image_changes(then: ProjectData, now: ProjectData, run: RunView) -> list[str]:
     """Labels that differ, and training images that this run's draw would take now."""
     labels = then.manifest.merge(now.manifest, on="image_id", suffixes=("_then", "_now"))
     relabelled = int((labels["label_then"] != labels["label_now"]).sum())
-    found = [_counted(relabelled, "label")] if relabelled else []
+    found = [counted(relabelled, "label")] if relabelled else []
     drawn = [_drawn(data, run) for data in (then, now)]
     if fresh := len(drawn[1] - drawn[0]):
-        found.append(f"{_counted(fresh, 'training image')} it would take now")
+        found.append(f"{counted(fresh, 'training image')} it would take now")
     return found
 
 
@@ -210,11 +212,3 @@ def _drawn(data: ProjectData, run: RunView) -> set[str]:
 
 def _has_map(run: RunView) -> bool:
     return any((run.folder / "maps").glob("*/points.parquet"))
-
-
-def _counted(number: int, noun: str) -> str:
-    if number == 1:
-        return f"1 {noun}"
-    first, *rest = noun.split(" ")
-    many = f"{noun}s" if first in ("new", "class", "training") or not rest else " ".join([f"{first}s", *rest])
-    return f"{number:,} {many}"

@@ -21,6 +21,7 @@ from avion_core.store.journal import note
 from avion_core.studio.projects import get_project, read_manifest, read_splits, write_splits
 from avion_core.studio.rights import CHANGE_PROJECTS, needs
 from avion_core.studio.standing import known_images, standing
+from avion_core.wording import counted
 
 
 def give_labels(
@@ -75,8 +76,10 @@ class LabelReport:
 
     @property
     def sentence(self) -> str:
-        said = f"{self.given:,} images {'labelled' if self.written else 'to label'}, {self.known:,} were already"
-        more = f"; {len(self.problems):,} rows could not be used" if self.problems else ""
+        said = (
+            f"{counted(self.given, 'image')} {'labelled' if self.written else 'to label'}, {self.known:,} were already"
+        )
+        more = f"; {counted(len(self.problems), 'row')} could not be used" if self.problems else ""
         return f"{said}{more}."
 
 

@@ -40,6 +40,7 @@ from avion_core.studio.review_sheet import review_sheet
 from avion_core.studio.rights import CHANGE_PROJECTS, needs
 from avion_core.studio.rules import run_config
 from avion_core.studio.uploads import as_file
+from avion_core.wording import counted
 
 KIND, FORMAT = "avion-review", 1
 ALONE = "me"
@@ -85,15 +86,15 @@ class ReviewReport:
     def sentence(self) -> str:
         decisions = self.brought.decisions
         people = ", ".join(f"{name} {count:,}" for name, count in decisions.reviewers.items())
-        parts = [f"{decisions.added:,} decisions merged" + (f" ({people})" if people else "")]
+        parts = [f"{counted(decisions.added, 'decision')} merged" + (f" ({people})" if people else "")]
         if decisions.known:
             parts.append(f"{decisions.known:,} were there already")
         if decisions.overtaken:
             parts.append(f"{decisions.overtaken:,} came too late to count and are kept in the history")
         if self.conflicts:
-            parts.append(f"{len(self.conflicts):,} descriptions are in conflict now")
+            parts.append(f"{counted(len(self.conflicts), 'description is', 'descriptions are')} in conflict now")
         if self.elsewhere:
-            parts.append(f"{self.elsewhere:,} descriptions are not of this project and were left out")
+            parts.append(f"{counted(self.elsewhere, 'description')} of another project left out")
         if self.brought.problems:
             parts.append(f"{len(self.brought.problems):,} could not be used: {self.brought.problems[0]}")
         return "; ".join(parts).removesuffix(".") + "."

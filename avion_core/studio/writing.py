@@ -40,6 +40,7 @@ from avion_core.store.projects import find_project
 from avion_core.store.tables import Generation, Reply
 from avion_core.studio.projects import ProjectSummary, get_project, read_manifest, read_splits
 from avion_core.studio.rights import CHANGE_PROJECTS, needs
+from avion_core.wording import counted
 
 __all__ = ["CONTRAST_PROMPT", "DEFAULT_PROMPT", "KEYS", "WriterName", "WritingSettings"]  # pages take them from here
 
@@ -238,7 +239,8 @@ def order_descriptions(home: Home, project: str, settings: WritingSettings, who:
             session,
             summary.id,
             "descriptions",
-            f"Ordered {settings.per_class} descriptions for each of {row.classes} classes from {settings.model}"
+            f"Ordered {counted(settings.per_class, 'description')} for each of "
+            f"{counted(row.classes, 'class', 'classes')} from {settings.model}"
             f"{f' that tell them from {apart}' if apart else ''}.",
             who,
         )

@@ -35,7 +35,7 @@ def test_descriptions_leave_in_every_form_and_come_back(answer, avion, judged, i
     table = pd.read_csv(tmp_path / "out.csv")
     assert table["similarity"].notna().all()
     assert (
-        "12 descriptions with 1 decisions"
+        "12 descriptions with 1 decision"
         in avion("descriptions", "export", "scenes", "--out", tmp_path / "x.jsonl", "--no-scores").stdout
     )
     texts = tmp_path / "texts.json"

@@ -29,7 +29,7 @@ def test_labels_leave_as_a_table_and_come_back(answer, avion, scenes, images, tm
     preview = answer("labels", "import", "scenes", file, "--preview")
     assert (preview["given"], preview["written"], len(preview["problems"])) == (1, False, 1)
     said = avion("labels", "import", "scenes", file).stdout
-    assert said.startswith("1 images labelled, 23 were already; 1 rows could not be used.\n  missing: beach/99.png")
+    assert said.startswith("1 image labelled, 23 were already; 1 row could not be used.\n  missing: beach/99.png")
     counts = {entry.key: entry.count for entry in get_project(scenes, "scenes").classes}
     assert counts == {"beach": 7, "forest": 8, "golfcourse": 9}
 

@@ -49,7 +49,7 @@ def test_exports_say_what_is_in_them(home: Home, open_page: Open) -> None:
     record_verdict(home, NAME, first(home), "accept")
     app = open_page("exchange")
     assert metrics(app) == {"Descriptions": "27", "Judged by people": "1", "Decisions on record": "1"}
-    assert "27 descriptions with 1 decisions." in all_text(app)
+    assert "27 descriptions with 1 decision." in all_text(app)
     assert app.download_button(key="export").label == "Export 27 descriptions"
     for form in ("csv", "parquet", "json"):
         app.segmented_control(key="export_form").set_value(form).run()
@@ -70,7 +70,7 @@ def test_an_import_is_seen_before_it_is_written(home: Home, open_page: Open) -> 
     assert "1 could not be used" in text
     assert "Volcano (1)" in text
     assert holdings(home, NAME).descriptions == 27
-    button(app, "Import 1 descriptions and 0 decisions").click().run()
+    button(app, "Import 1 description and 0 decisions").click().run()
     assert holdings(home, NAME).descriptions == 28
     assert "importing it would change nothing" in all_text(settle(app))
     assert button(app, "Import 0 descriptions").disabled
@@ -119,8 +119,8 @@ def test_verdicts_come_back_and_conflicts_are_told(home: Home, open_page: Open, 
     record_verdict(away, there.id, first(home), "reject")
     app = upload(open_page("exchange"), "merge_file", "back.jsonl", returned_verdicts(away, there.id))
     assert "Decisions by ann 1." in all_text(app)
-    assert "1 descriptions would be in conflict then" in all_text(app)
-    button(app, "Merge 1 decisions").click().run()
+    assert "1 description would be in conflict then" in all_text(app)
+    button(app, "Merge 1 decision").click().run()
     assert holdings(home, NAME).decisions == 2
     assert button(settle(app), "Merge 0 decisions").disabled
 

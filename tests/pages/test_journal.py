@@ -35,7 +35,7 @@ def test_steps_after_a_training_lead_to_its_pages(home: Home, open_page: Open) -
     (run,) = list_runs(home, NAME)
     app = open_page("journal")
     text = all_text(app)
-    assert f"{3 * TEXTS} of {3 * TEXTS} descriptions are not judged" in text
+    assert f"{3 * TEXTS} of {3 * TEXTS} descriptions not judged yet" in text
     assert "was not measured beside its baselines yet" in text
     app = press(app, "See what the student gained")
     assert (app.title[0].value, app.query_params["run"]) == ("Evaluation", run.id)

@@ -419,7 +419,7 @@ class TestTwoStudios:
         decide(*one, 0, "reject", "ann")
         report = self.meet(one, two)
         assert (report.decisions.added, report.decisions.overtaken) == (1, 1)
-        assert "1 decisions came too late to count" in report.sentence
+        assert "1 decision too late to count" in report.sentence
         assert next(iter(standing(*one).values()))[1] == "rejected"
 
     def test_a_verdict_on_an_old_text_does_not_bring_the_old_text_back(self, copies):

@@ -81,7 +81,7 @@ def test_out_and_home_again(home, described, away, tmp_path):
     assert preview.conflicts == report.conflicts
     assert report.brought.decisions.reviewers == {"ann": 4}
     assert report.conflicts == [disputed]
-    assert report.sentence == "4 decisions merged (ann 4); 2 were there already; 1 descriptions are in conflict now."
+    assert report.sentence == "4 decisions merged (ann 4); 2 were there already; 1 description is in conflict now."
     assert [entry[1:] for entry in standing(home, described.id)[:3]] == [
         ("undecided", True), ("accepted", False), ("undecided", False),
     ]  # fmt: skip

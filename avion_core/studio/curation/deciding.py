@@ -11,6 +11,7 @@ from avion_core.store.home import Home
 from avion_core.store.tables import Verdict
 from avion_core.store.verdicts import Decision
 from avion_core.studio.rights import ADJUDICATE, demand_of
+from avion_core.wording import counted
 
 _STANDING = {
     "accept": "accepted",
@@ -89,7 +90,9 @@ def record_verdicts(
             session, project_id, description_ids, verdict, reviewer=reviewer, reason=reason, batch=batch
         )
         if added:
-            journal.note(session, project_id, "review", f"{_DID[verdict]} {_counted(added)} in one go.", reviewer)
+            journal.note(
+                session, project_id, "review", f"{_DID[verdict]} {counted(added, 'description')} in one go.", reviewer
+            )
     return batch
 
 
@@ -106,7 +109,7 @@ def undo(home: Home, project: str, reviewer: str = "me", token: str | None = Non
         project_id = rows.find_project(session, project).id
         taken_back = verdicts.undo(session, project_id, reviewer, token)
         if len(taken_back) > 1:
-            sentence = f"Undid the decisions on {_counted(len(taken_back))} in one go."
+            sentence = f"Undid the decisions on {counted(len(taken_back), 'description')} in one go."
             journal.note(session, project_id, "review", sentence, reviewer)
     return taken_back
 
@@ -149,7 +152,3 @@ def my_verdicts(home: Home, project: str, reviewer: str) -> dict[str, str]:
     with reading(home.engine) as session:
         own = verdicts.own_decisions(session, rows.find_project(session, project).id, reviewer)
     return {key: _STANDING[decision] for key, decision in own.items()}
-
-
-def _counted(count: int) -> str:
-    return f"{count:,} description{'' if count == 1 else 's'}"
