@@ -51,6 +51,20 @@ def test_without_classes_the_label_page_leads_to_them(home: Home, bare: ProjectS
     assert any(button.label == "Add classes" for button in app.button)
 
 
+def test_a_class_that_has_no_label_yet_is_named_where_its_texts_are_left_out(
+    home: Home, named: ProjectSummary, open_page: Open
+) -> None:
+    texts = home.path / "texts.json"
+    texts.write_text('{"Forest": ["Aerial view of a forest."], "SeaLake": ["Aerial view of water."]}')
+    import_descriptions(home, named.id, texts)
+    manifest = read_manifest(home, named.id)
+    one_each = manifest.groupby(manifest["path"].str.split("/").str[0])["image_id"].first()
+    give_labels(home, named.id, {one_each[name]: name for name in ("Forest", "SeaLake")})
+    app = open_page("decisions", project=named.id)
+    assert "Left out until an image is labelled: residential." in all_text(app)
+    assert any(button.label == "Label images" for button in app.button)
+
+
 @pytest.mark.parametrize("name", ["review", "decisions"])
 def test_later_pages_say_what_lacks(home: Home, named: ProjectSummary, open_page: Open, name: str) -> None:
     texts = home.path / "texts.json"
