@@ -44,7 +44,6 @@ def test_from_a_lasso_to_pictures_files_and_the_review(
     page.open("alignment", run=finished)
     plots = page.until(lambda: len(page.all(".js-plotly-plot")) == 3 and page.all(".js-plotly-plot"), "three views")
     page.settle()
-    picture("alignment")
     page.lasso(plots[2])
     page.until(lambda: "visible points picked" in page.text(), "what the lasso picked")
     page.settle()
@@ -72,7 +71,7 @@ def test_from_a_lasso_to_pictures_files_and_the_review(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 1920])
-def test_the_map_fits_its_window(scheme: str, width: int, page: Page, home: Home, picture: Picture) -> None:
+def test_the_map_fits_its_window(scheme: str, width: int, page: Page, home: Home) -> None:
     finished = next(run.id for run in list_runs(home, NAME) if run.state == "finished")
     page.look(scheme, width, 1000)
     page.open("alignment", run=finished)
@@ -80,4 +79,3 @@ def test_the_map_fits_its_window(scheme: str, width: int, page: Page, home: Home
     box = "const m = document.querySelector('[data-testid=stMain]'); return [m.scrollWidth, m.clientWidth]"
     wide, room = page.driver.execute_script(box)
     assert wide <= room
-    picture(f"alignment-map-{scheme}-{width}")

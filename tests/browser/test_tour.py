@@ -25,6 +25,7 @@ SHOWS = {
     "classes": "Save the card",
     "sheet": "Class 1 of 21",
     "writers": "Similarity of the texts",
+    "runs": "Logit scale",
     "evaluation": "Student, zero-shot",
     "confusion": "Texts that pull",
     "journal": "What was done",
@@ -59,7 +60,7 @@ def test_a_page_shows_the_trained_demo(name: str, page: Page, picture: Picture) 
     picture(name)
 
 
-def test_images_of_another_folder_are_classified(page: Page, home: Home, picture: Picture) -> None:
+def test_dropped_images_are_classified(page: Page, home: Home, picture: Picture) -> None:
     root = get_project(home, "ucmerced-demo").image_root
     files = [sorted((root / name).iterdir())[0] for name in ("harbor", "storagetanks", "tenniscourt")]
     page.open("predict")

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(600)
 Picture = Callable[[str], None]
 
 
-def test_a_training_lives_through_refresh_and_shows_its_curve(page: Page, home: Home, picture: Picture) -> None:
+def test_a_training_lives_through_refresh_and_shows_its_curve(page: Page, home: Home) -> None:
     before = {run.id for run in list_runs(home, NAME)}
     page.open("launch")
     epochs = page.until(lambda: page.all('input[aria-label="Passes over the images"]'), "the setting")[0]
@@ -36,7 +36,6 @@ def test_a_training_lives_through_refresh_and_shows_its_curve(page: Page, home: 
         counts.append(page.until(lambda: points() > (counts[-1] if counts else 0) and points(), "the curve to move"))
     assert all(earlier < later for earlier, later in pairwise(counts))
     page.until(lambda: len(page.all(".js-plotly-plot")) == 4, "accuracy, warm-up weight and scale beside the loss")
-    picture("runs")
 
     page.driver.refresh()
     page.settle()
