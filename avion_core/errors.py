@@ -15,14 +15,15 @@ class AvionError(Exception):
     Args:
         what: the thing that is wrong, as a short clause ("the image folder does not exist").
         way_out: what the person can do about it, as a sentence.
-        value: the value that was met; shown as it is, shortened past 200 characters.
+        value: the value that was met; shown as it is, shortened past 200 characters, and left out where it is empty.
     """
 
     cause = "error"
 
     def __init__(self, what: str, way_out: str, *, value: object = _NO_VALUE) -> None:
         self.what, self.way_out = what, way_out
-        shown = "" if value is _NO_VALUE else f": {_short(value)}"
+        empty = value is _NO_VALUE or (isinstance(value, str) and not value)
+        shown = "" if empty else f": {_short(value)}"
         super().__init__(f"{what[:1].upper()}{what[1:]}{shown}. {way_out}")
 
 

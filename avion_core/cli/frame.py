@@ -157,7 +157,7 @@ def _end(use_case: Callable[[Desk], Answer], desk: Desk, *, debug: bool) -> None
         # Libraries print where they like; with --json, standard output is for the one object.
         with contextlib.redirect_stdout(sys.stderr) if desk.as_json else contextlib.nullcontext():
             answer = use_case(desk)
-    except typer.BadParameter:
+    except (typer.BadParameter, typer.Abort):  # wrong use, or a question that nobody answered: typer says so
         raise
     except (Exception, KeyboardInterrupt) as error:
         desk.end_line()

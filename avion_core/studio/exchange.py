@@ -129,12 +129,13 @@ def read_records(
     Returns:
         The records, and why they have no scores (empty where they have).
     """
+    with reading(home.engine) as session:  # before figures are computed, which may take long
+        _refuse_unknown(classes, rows.prompt_names(session, rows.find_project(session, project).id))
     without, judged = "they were not asked for.", {}
     if scores:
         judged, without = _scores(home, project, progress)
     with reading(home.engine) as session:
         row = rows.find_project(session, project)
-        _refuse_unknown(classes, rows.prompt_names(session, row.id))
         histories = read_histories(session, row.id)
         standing = current_verdicts(session, row.id)
         found = rows.descriptions_of(session, row.id)

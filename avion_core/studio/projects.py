@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 import pandas as pd
 from sqlalchemy.orm import Session
 
+from avion_core.backbones.catalog import find_entry
 from avion_core.config import PRESETS, make_config
 from avion_core.data.class_names import prompt_names
 from avion_core.data.problems import Problem
@@ -116,12 +117,15 @@ def create_project(
 
     Raises:
         DataError: the name is taken, or the folder or its labels cannot be used.
-        ConfigError: models or defaults that make no settings.
+        ConfigError: defaults that make no settings.
+        NotFoundError: a teacher or student that is not in the catalog.
     """
     name = name.strip()
     defaults = {**(defaults or {}), "teacher": teacher, "student": student}
     defaults["descriptions"] = {"modality": modality, **defaults.get("descriptions", {})}
     make_config(base=defaults)
+    for towers in (teacher, student):
+        find_entry(towers)
     with reading(home.engine) as session:
         rows.refuse_taken_name(session, name)
     root = Path(image_root).expanduser().absolute()

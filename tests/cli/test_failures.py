@@ -20,6 +20,8 @@ from avion_core.studio import training
         ("projects create new {images} --bands 4,x", 2, "--bands takes numbers with commas, such as 4,3,2"),
         ("projects create new {images} --bands 1,2", 1, "A recipe's bands cannot be used"),
         ("projects create new {images} --modality x-ray", 2, "x-ray"),
+        ("projects create new {images} --teacher nope", 1, "No such towers in the catalog: nope. Choose one of:"),
+        ("descriptions export scenes --out x.jsonl --class nope", 1, "no such class: nope. Its classes are: beach,"),
         ("descriptions import scenes {images}/none.json", 1, "none.json"),
         ("descriptions import scenes {images}/beach/00.png", 1, "00.png. Give a file that ends in .jsonl"),
         ("prototypes scenes --shots 99", 1, "99. Choose 1 to 16 shots per class."),
@@ -69,6 +71,11 @@ def test_a_failure_with_json(avion, scenes):
         "way_out": "Projects here: scenes.",
     }
     assert result.stderr == "There is no such project: atlantis. Projects here: scenes.\n"
+
+
+def test_a_question_that_nobody_answers_is_no_failure_of_the_program(avion, folder):
+    result = avion("users", "add", "Zoe")
+    assert (result.exit_code, "Aborted" in result.stderr, "unexpected" in result.stderr) == (1, True, False)
 
 
 def test_debug_shows_where(avion, scenes):

@@ -61,7 +61,7 @@ def test_class_cards_are_filled_in_from_a_table(answer, avion, scenes, tmp_path)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "has no column class_key: . It needs class_key; `avion classes export` writes such a table."),
+        ("", "has no column class_key. It needs class_key; `avion classes export` writes such a table."),
         ("definition\nSand.\n", "has no column class_key: definition."),
         ("class_key,colour\nbeach,red\n", "The colour cannot be used: red. Give it as #rrggbb"),
         ("class_key,shape\nbeach,round\n", "A class card has no such field: shape. Fields are local_name, code"),

@@ -167,7 +167,7 @@ def test_the_sheet_inside_holds_all_it_needs_and_no_more(home, described, tmp_pa
 
 def test_who_judges_must_be_said(home, described, away, tmp_path):
     pack = make_review_pack(home, described.id, tmp_path / "p.review")
-    with pytest.raises(DataError, match=r"does not say who judges: \. Give your name \(--reviewer NAME\)\."):
+    with pytest.raises(DataError, match=r"does not say who judges\. Give your name \(--reviewer NAME\)\."):
         open_review_pack(away, pack.path)
     assert open_review_pack(away, pack.path, reviewer="eve").name == "scenes, review by eve"
 
