@@ -27,6 +27,8 @@ MARKED = (
     ".map(plot => plot.data.reduce((sum, trace) => sum + (trace.selectedpoints || []).length, 0))"
 )
 
+WIDTHS = "return [...document.querySelectorAll('[data-testid=stImage] img')].map(image => image.naturalWidth)"
+
 
 def test_from_a_lasso_to_pictures_files_and_the_review(
     page: Page, home: Home, picture: Picture, tmp_path: Path
@@ -50,7 +52,7 @@ def test_from_a_lasso_to_pictures_files_and_the_review(
     picked, of = page.text().split(" visible points picked")[0].splitlines()[-1].split(" / ")
     assert 0 < int(picked) <= int(of)
     page.until(lambda: page.driver.execute_script(MARKED) == [int(picked)] * 3, "the same points in all views")
-    assert page.all('[data-testid="stImage"] img')
+    page.until(lambda: min(page.driver.execute_script(WIDTHS), default=0) > 0, "the pictures of what was picked")
     picture("alignment-lasso")
 
     for label in ("CSV", "JSON"):
