@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 import tomllib
 from pathlib import Path
@@ -230,7 +231,7 @@ def test_thumbnails(tmp_path: Path) -> None:
     for name in ("large", "small"):
         picture = thumbnail(str(tmp_path / f"{name}.png"), recipe)
         assert picture is not None
-        (tmp_path / "thumb.jpg").write_bytes(picture)
-        sizes[name] = Image.open(tmp_path / "thumb.jpg").size
+        with Image.open(io.BytesIO(picture)) as shown:
+            sizes[name] = shown.size
     assert sizes == {"large": (224, 112), "small": (128, 128)}
     assert thumbnail(str(tmp_path / "broken.png"), recipe) is None
