@@ -228,7 +228,8 @@ def _compile(entries: list[str], vocabulary: dict[str, list[str]], exact: bool) 
     else:
         before, after = r"(?<!\w)", r"(?!\w)"
         patterns = [_pattern(entry, vocabulary) for entry in folded]
-    stems = sorted({stem for entry in folded for stem in _stems(entry, vocabulary)})
+    stems = {stem for entry in folded for stem in _stems(entry, vocabulary)}
+    stems = sorted(stem for stem in stems if not any(other in stem for other in stems - {stem}))
     return Terms(tuple(entries), tuple(patterns), before, after, tuple(stems))
 
 

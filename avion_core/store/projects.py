@@ -58,7 +58,7 @@ def prompt_names(session: Session, project_id: str) -> dict[str, str]:
     """Class key -> prompt name of the classes in use, by class key."""
     query = select(ProjectClass.class_key, ProjectClass.prompt_name).order_by(ProjectClass.class_key)
     in_use = query.where(ProjectClass.project_id == project_id, ProjectClass.retired.is_(False))
-    return dict(session.execute(in_use).tuples().all())  # plain columns: every page asks
+    return {row.class_key: row.prompt_name for row in session.execute(in_use)}  # plain columns: every page asks
 
 
 def add_descriptions(session: Session, project_id: str, rows: Iterable[dict[str, Any]]) -> int:
@@ -102,7 +102,7 @@ def candidates_of(session: Session, project_id: str, description_id: str | None 
     if description_id is not None:
         query = query.where(Description.description_id == description_id)
     query = query.order_by(Description.class_key, Description.created_at, Description.description_id)
-    return list(session.execute(query).tuples())
+    return [tuple(row) for row in session.execute(query)]
 
 
 def count_descriptions(session: Session, project_id: str) -> int:

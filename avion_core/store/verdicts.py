@@ -272,7 +272,8 @@ def together(decisions: Sequence[Vote]) -> CurrentVerdict:
     if adjudicated:
         last = adjudicated[-1]
         on_this_text = [last]
-    accepts, rejects = (sum(vote.verdict == word for vote in on_this_text) for word in ("accept", "reject"))
+    said = [vote.verdict for vote in on_this_text]
+    accepts, rejects = said.count("accept"), said.count("reject")
     return CurrentVerdict(
         verdict="accepted" if accepts > rejects else "rejected" if rejects > accepts else "undecided",
         text=last.text,
