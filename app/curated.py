@@ -160,7 +160,7 @@ def seen(
     table = table.assign(
         mine=own,
         judged=own.isin(["accepted", "rejected", "skipped"]),
-        at_odds=table["flag"] != (table["z"].fillna(0) <= curation.zeta),
+        at_odds=table["flag"] != (table["past_cut"] <= 0),
         settled=table["class_key"].isin(worth.value.settled if worth else []),
     )
     if blind:

@@ -48,22 +48,20 @@ CHOICES: dict[str, dict[str, tuple[str, Any]]] = {
 Z_TOP = 10.0
 WEIGHTS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)  # percent of a class's prototype
 
-ORDERS: dict[str, Callable[[pd.DataFrame, float], pd.Series]] = {
-    "most uncertain": lambda table, zeta: uncertainty(table, zeta),
-    "most influence": lambda table, zeta: -table["influence"].fillna(0),
-    "best match": lambda table, zeta: -table["similarity"],
-    "worst match": lambda table, zeta: table["similarity"],
-    "by class": lambda table, zeta: table["class_key"].rank(method="dense"),
+ORDERS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+    "most uncertain": lambda table: uncertainty(table),
+    "most influence": lambda table: -table["influence"].fillna(0),
+    "best match": lambda table: -table["similarity"],
+    "worst match": lambda table: table["similarity"],
+    "by class": lambda table: table["class_key"].rank(method="dense"),
 }
 
-_LISTED = ["description_id", "class_key", "text", "verdict", "flag", "z", "influence", "similarity"]
+_LISTED = ["description_id", "class_key", "text", "verdict", "at_odds", "past_cut", "influence", "similarity"]
 
 
-def uncertainty(table: pd.DataFrame, zeta: float) -> pd.Series:
-    """How far a text is from being a toss-up, smallest first: its z from the limit; less where flag and z disagree."""
-    from_cut = (table["z"].fillna(0) - zeta).abs()
-    disagree = table["flag"] != (table["z"].fillna(0) <= zeta)
-    return from_cut - disagree
+def uncertainty(table: pd.DataFrame) -> pd.Series:
+    """How far a text is from being a toss-up, smallest first: its z from the cut; less where flag and z disagree."""
+    return table["past_cut"].abs() - table["at_odds"]
 
 
 @dataclass(frozen=True)
@@ -82,10 +80,10 @@ class Filters:
     ids: tuple[str, ...] = ()
     order: str = next(iter(ORDERS))
 
-    def lay_out(self, table: pd.DataFrame, zeta: float) -> tuple[list[str], str]:
+    def lay_out(self, table: pd.DataFrame) -> tuple[list[str], str]:
         """The ids that pass, in order; and the first of them that is undecided (else the first, "" of none)."""
         view = fitting(table, self)
-        ranks = ORDERS[self.order](view, zeta)
+        ranks = ORDERS[self.order](view)
         view = view.iloc[np.argsort(ranks.to_numpy(), kind="stable")]
         ids = view["description_id"].tolist()
         undecided = np.flatnonzero(view["verdict"].to_numpy() == "undecided")

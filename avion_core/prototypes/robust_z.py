@@ -76,6 +76,21 @@ def robust_z(scores: np.ndarray, mode: Mode = "paper", zeta: float = 3.0, in_pla
     return RobustZ(median, mad, z, np.where(few, np.nan, median - reach), in_play & ~cut)
 
 
+def past_cut(
+    similarity: np.ndarray, median: np.ndarray, z: np.ndarray, cut: np.ndarray, mode: Mode, zeta: float
+) -> np.ndarray:
+    """By how many z each score is past the limit that cuts it: more than 0 exactly where `robust_z` cuts it.
+
+    In `low_side` a score above the median counts from the limit below, as -z - zeta. Where no score can be cut (`cut`
+    is NaN) it is -inf.
+
+    Args:
+        similarity, median, z, cut: (..., K), as `robust_z` gives them (`cut` is its low_cut).
+    """
+    from_median = np.where(similarity < median, z, -z) if mode == "low_side" else z
+    return np.where(np.isnan(cut), -np.inf, from_median - zeta)
+
+
 def _median(values: np.ndarray, in_play: np.ndarray, count: np.ndarray) -> np.ndarray:
     """Median of the values in play along the last axis; of an even count, the mean of the middle two; of none, NaN."""
     ordered = np.sort(np.where(in_play, values, np.inf), axis=-1)

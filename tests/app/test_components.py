@@ -188,9 +188,9 @@ def test_the_card_says_whose_verdict_it_shows(changes: dict, note: str) -> None:
 
 
 def test_the_least_certain_text_is_near_the_cut_or_at_odds_with_its_flag() -> None:
-    table = pd.DataFrame({"z": [0.0, 2.9, 9.0, 2.9], "flag": [True, True, False, False]})
-    order = uncertainty(table, 3.0).sort_values().index.tolist()
-    assert order == [3, 1, 0, 2]
+    table = pd.DataFrame({"past_cut": [-3.0, -0.1, 6.0, -0.1, -np.inf], "at_odds": [False, False, False, True, True]})
+    order = uncertainty(table).sort_values().index.tolist()
+    assert order == [3, 1, 0, 2, 4]
 
 
 def scores() -> pd.DataFrame:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from app.components.filters import CHOICES, Z_TOP, Filters, fitting
+from app.curated import seen
 
 
 @pytest.fixture
@@ -30,6 +32,7 @@ def table() -> pd.DataFrame:
             "at_odds": [False, False, True, False],
             "matters": [True, False, True, False],
             "settled": [True, True, False, False],
+            "past_cut": [-2.5, -0.1, 11.0, float("-inf")],
             "z": [0.5, 2.9, 14.0, float("nan")],
             "weight": [0.021, 0.0, 0.3, float("nan")],
             "influence": [0.4, 0.0, 2.0, float("nan")],
@@ -114,10 +117,16 @@ def test_search_takes_words_phrases_and_what_must_not_occur(
     ],
 )
 def test_orders(order: str, first: str, table: pd.DataFrame) -> None:
-    ids, start = Filters(order=order).lay_out(table, 3.0)
+    ids, start = Filters(order=order).lay_out(table)
     assert ids[0] == first
     assert start == next(item for item in ids if item in ("d2", "d3"))  # the undecided ones
 
 
+def test_flag_and_z_disagree_where_z_cuts_what_the_flag_likes_or_passes_what_it_does_not(table: pd.DataFrame) -> None:
+    curation: Any = SimpleNamespace(table=table.drop(columns=["mine", "judged", "at_odds", "settled"]))
+    shown = seen(curation, {}, blind=False).table
+    assert shown["at_odds"].tolist() == [False, True, True, True]  # the last: no z can cut it
+
+
 def test_nothing_that_fits_is_an_empty_list(table: pd.DataFrame) -> None:
-    assert Filters(words="zebra").lay_out(table, 3.0) == ([], "")
+    assert Filters(words="zebra").lay_out(table) == ([], "")

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from scipy.stats import median_abs_deviation
 
 from avion_core.errors import PrototypeError
-from avion_core.prototypes.robust_z import robust_z
+from avion_core.prototypes.robust_z import past_cut, robust_z
 
 MODES = ("paper", "scaled", "low_side")
 scores = st.lists(st.integers(-100, 100), min_size=1, max_size=25).map(lambda values: np.array(values) / 100)
 modes = st.sampled_from(MODES)
+zetas = st.sampled_from((0.5, 1.0, 3.0))
 
 
 @given(scores, modes)
@@ -117,6 +118,21 @@ def test_scores_out_of_play_change_nothing_and_are_not_kept(values: np.ndarray, 
     assert (found.median, found.mad) == (alone.median, alone.mad)
     np.testing.assert_array_equal(found.kept[in_play], alone.kept)
     assert not found.kept[~in_play].any()
+
+
+@given(scores, modes, zetas)
+def test_past_the_cut_is_what_is_cut(values: np.ndarray, mode, zeta: float) -> None:
+    found = robust_z(values, mode, zeta)
+    median, cut = (np.broadcast_to(figure, values.shape) for figure in (found.median, found.low_cut))
+    past = past_cut(values, median, found.z, cut, mode, zeta)
+    np.testing.assert_array_equal(past > 0, ~found.kept)
+
+
+def test_above_the_median_low_side_counts_from_the_limit_below() -> None:
+    values = np.array([0.1, 0.29, 0.3, 0.31, 0.5])
+    found = robust_z(values, "low_side", 3.0)
+    past = past_cut(values, np.full(5, found.median), found.z, np.full(5, found.low_cut), "low_side", 3.0)
+    assert past == pytest.approx([17.0, -2.0, -3.0, -4.0, -23.0], abs=1e-3)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

@@ -32,6 +32,7 @@ def test_every_description_with_every_figure(curation):
     assert set(table["verdict"]) == {"undecided"}
     assert table.groupby("class_key")["weight"].sum().tolist() == pytest.approx([1.0, 1.0, 1.0])
     assert (table["influence"][table["weight"] > 0] > 0).all()
+    assert ((table["past_cut"] <= 0) == table["kept"]).all()
     assert curation.explained(table)["reasons"][0][0]["rule"] == "positive"
     assert curation.class_keys == ("beach", "forest", "golfcourse")
     assert set(curation.n_eff) == set(curation.class_keys)

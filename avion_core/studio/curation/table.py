@@ -20,6 +20,7 @@ from avion_core.descriptions.rs_flag import load_rule_set
 from avion_core.errors import DataError, NotFoundError
 from avion_core.features.store import image_features, text_features
 from avion_core.prototypes.ranking import Ranking, rank
+from avion_core.prototypes.robust_z import past_cut
 from avion_core.prototypes.stakes import reach_and_stakes
 from avion_core.prototypes.text_prototypes import (
     TextPrototypes,
@@ -63,9 +64,10 @@ class Curation(Preview):
     """What the rules in force decide, with all that is needed to try other rules and to take in new verdicts.
 
     table has besides: writer, model, original, edited, parent, reviewer, reason, conflict, influence (degrees by which
-    leaving the text out would turn its class's prototype), and matters (some verdict on this text alone would change
-    the teacher's prediction of a validation image). template_accuracy: as teacher_accuracy, for the class-name template
-    alone. M descriptions, C classes, D dimensions of the teacher.
+    leaving the text out would turn its class's prototype), past_cut (by how many z it is past the limit that cuts, so
+    that z would cut it where that is above 0; see `robust_z.past_cut`), and matters (some verdict on this text alone
+    would change the teacher's prediction of a validation image). template_accuracy: as teacher_accuracy, for the
+    class-name template alone. M descriptions, C classes, D dimensions of the teacher.
     """
 
     project_id: str
@@ -204,10 +206,14 @@ def decide(
 
 
 def with_figures(decided: TextPrototypes, candidates: pd.DataFrame, embeddings: Tensor) -> pd.DataFrame:
-    """The table of a decision with what is known of each candidate, and its influence."""
+    """The table of a decision with what is known of each candidate, its influence and how far past the cut it is."""
+    figures = (decided.table[name].to_numpy() for name in ("similarity", "median", "z", "cut"))
+    past = past_cut(*figures, decided.config.z_mode, decided.config.zeta)
     known = candidates.drop(columns=["description_id", "class_key", "text", "verdict"]).reset_index(drop=True)
     return (
-        decided.table.reset_index(drop=True).join(known).assign(influence=leave_one_out_influence(decided, embeddings))
+        decided.table.reset_index(drop=True)
+        .join(known)
+        .assign(influence=leave_one_out_influence(decided, embeddings), past_cut=past)
     )
 
 
