@@ -16,6 +16,7 @@ from avion_core.studio.descriptions import ImportReport, import_upload
 from avion_core.studio.exchange import Choice, Export, Form, Holdings, export_descriptions, export_name
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.rights import ADJUDICATE, CHANGE_PROJECTS
+from avion_core.studio.rules import current_rules
 from avion_core.wording import counted
 
 _FORMS = {
@@ -82,7 +83,8 @@ def export_form(project: ProjectSummary, held: Holdings) -> None:
     data: Callable[[], bytes] | bytes = lambda: make().content  # noqa: E731 (of two kinds)
     if scores and (form != "json" or choice == "kept"):
         # Scores can take a while the first time: the work is shown, and says why where they cannot be had.
-        stamp = (project.id, project.revision, held, form, choice, tuple(classes))
+        scored_by = (project.revision, tuple(names.values()), current_rules(home, project.id)[2])
+        stamp = (project.id, *scored_by, held, form, choice, tuple(classes))
         made = computed(f"export:{hash(stamp)}", "Scoring the descriptions", make)
         data = made.content
         st.caption(f":material/description: {plain(made.sentence)}")

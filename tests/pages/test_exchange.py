@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from avion_core.config import DescriptionsConfig, PrototypesConfig
 from avion_core.studio.curation import record_verdict
 from avion_core.studio.exchange import export_descriptions, holdings, read_records
 from avion_core.studio.home import Home
 from avion_core.studio.packs import pack_project
 from avion_core.studio.projects import get_project, list_projects
 from avion_core.studio.review_packs import make_review_pack, open_review_pack, returned_verdicts
+from avion_core.studio.rules import save_rules
 from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open, all_text, settle
 
@@ -57,6 +59,21 @@ def test_exports_say_what_is_in_them(home: Home, open_page: Open) -> None:
         assert app.download_button(key="export")
     app.radio(key="texts").set_value("accepted").run()
     assert app.download_button(key="export").label == "Export"
+
+
+def test_an_export_follows_the_rules_that_are_saved(home: Home, open_page: Open) -> None:
+    app = open_page("exchange")
+    app.segmented_control(key="export_form").set_value("json").run()
+    before = settle(app.radio(key="texts").set_value("kept").run())
+    said = [caption.value for caption in before.caption if caption.value.endswith(" texts.")]
+    save_rules(home, NAME, PrototypesConfig(zeta=0.5), DescriptionsConfig())
+    kept = export_descriptions(home, NAME, "json", choice="kept").sentence
+    after = settle(app.run())
+    assert (
+        [caption.value for caption in after.caption if caption.value.endswith(" texts.")]
+        == [f":material/description: {kept}"]
+        != said
+    )
 
 
 def test_an_import_is_seen_before_it_is_written(home: Home, open_page: Open) -> None:
