@@ -56,7 +56,7 @@ ORDERS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "by class": lambda table: table["class_key"].rank(method="dense"),
 }
 
-_LISTED = ["description_id", "class_key", "text", "verdict", "at_odds", "past_cut", "influence", "similarity"]
+_LISTED = ["description_id", "class_key", "text", "verdict", "judged", "at_odds", "past_cut", "influence", "similarity"]
 
 
 def uncertainty(table: pd.DataFrame) -> pd.Series:
@@ -81,13 +81,16 @@ class Filters:
     order: str = next(iter(ORDERS))
 
     def lay_out(self, table: pd.DataFrame) -> tuple[list[str], str]:
-        """The ids that pass, in order; and the first of them that is undecided (else the first, "" of none)."""
+        """The ids that pass, in order; and where to start: the first undecided one that the reviewer did not skip.
+
+        Where there is none it is the first of all; "" of none.
+        """
         view = fitting(table, self)
         ranks = ORDERS[self.order](view)
         view = view.iloc[np.argsort(ranks.to_numpy(), kind="stable")]
         ids = view["description_id"].tolist()
-        undecided = np.flatnonzero(view["verdict"].to_numpy() == "undecided")
-        return ids, ids[undecided[0] if len(undecided) else 0] if ids else ""
+        waiting = np.flatnonzero((view["verdict"] == "undecided") & ~view["judged"])
+        return ids, ids[waiting[0] if len(waiting) else 0] if ids else ""
 
 
 def fitting(table: pd.DataFrame, filters: Filters) -> pd.DataFrame:
