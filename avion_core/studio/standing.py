@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from avion_core.data.splits import Splits
 from avion_core.store import projects as rows
-from avion_core.store.classes import successors
+from avion_core.store.classes import newest_change, successors
 from avion_core.store.home import Home
 from avion_core.store.labels import current_labels, newest_label
 from avion_core.store.tables import Project
@@ -32,7 +32,7 @@ class Standing:
     manifest: as the scan made it (see `data.scan`), `label` as it stands now. splits: the frozen draw under these
     labels. given: images that people labelled, in the order of labelling. counts: images of each class, of "" the
     unlabelled ones; tested: those of them in the test set. revision: another one whenever images, their rendering,
-    labels or the set of classes change.
+    labels or classes change.
     """
 
     manifest: pd.DataFrame
@@ -49,6 +49,7 @@ def standing(home: Home, session: Session, project_id: str) -> Standing:
     stamps = _stamps(folder)
     class_keys = tuple(rows.prompt_names(session, project_id))
     merged = successors(session, project_id)
+    change = newest_change(session, project_id)  # changes are undone from the newest on: it stands for all before it
     recipe = session.get_one(Project, project_id).recipe
     key = (
         str(folder),
@@ -57,6 +58,7 @@ def standing(home: Home, session: Session, project_id: str) -> Standing:
         newest_label(session, project_id),
         class_keys,
         tuple(merged.items()),
+        change.id if change else 0,
     )
     with _lock:
         if key in _known:

@@ -112,6 +112,16 @@ def test_a_split_carries_what_was_chosen_and_comes_together_again(home, describe
     assert set(read_candidates(home, described.id).set_index("description_id").loc[texts, "class_key"]) == {"beach"}
 
 
+def test_every_change_of_classes_is_another_revision(home, described):
+    texts = read_candidates(home, described.id).query("class_key == 'beach'")["description_id"].tolist()
+    revisions = [get_project(home, described.id).revision]
+    for moved in (texts[:1], texts[:2]):  # the same new class each time, with other descriptions and no label
+        split_class(home, described.id, "beach", "dunes", description_ids=moved)
+        revisions.append(get_project(home, described.id).revision)
+        undo_change(home, described.id)
+    assert len(set(revisions)) == 3
+
+
 def of_class(home, project, key):
     return read_manifest(home, project.id).query("label == @key")["image_id"].tolist()
 
