@@ -56,9 +56,8 @@ def demos(*, primary: bool) -> None:
 
 
 def figures(project: ProjectSummary) -> None:
-    judged = sum(project.verdicts.values())
     counts = {"Images": project.images, "Labelled": project.labelled, "Classes": len(project.classes)}
-    counts |= {"Descriptions": project.descriptions, "Judged by people": judged}
+    counts |= {"Descriptions": project.descriptions, "Judged by people": project.judged}
     with st.container(horizontal=True):
         for title, count in counts.items():
             st.metric(title, f"{count:,}", border=True)
@@ -70,7 +69,6 @@ def figures(project: ProjectSummary) -> None:
 def next_step(project: ProjectSummary) -> None:
     """The one thing to do next, with its button."""
     runs = list_runs(session.home(), project.id)
-    judged = sum(project.verdicts.values())
     if len(project.classes) < 2:
         text, button = "Name the classes that your images can show.", ("Add classes", "classes", "category")
     elif not all(entry.train for entry in project.classes):
@@ -80,13 +78,13 @@ def next_step(project: ProjectSummary) -> None:
     elif not project.descriptions:
         text, button = "Descriptions are missing: import a file below, then review them.", None
     elif any(run.state == "finished" for run in runs):
-        text, button = "A student is trained. See what it gained.", ("Look at its map", "alignment", "scatter_plot")
+        text, button = "A student is trained.", ("See what it gained", "evaluation", "fact_check")
     elif any(run.state in ("queued", "running") for run in runs):
         text, button = "A student is being trained.", ("Watch it", "runs", "monitoring")
-    elif judged == 0:
+    elif project.judged == 0:
         text, button = "Descriptions wait for your eyes.", ("Review descriptions", "review", "rate_review")
     else:
-        text = f"{counted(judged, 'description is', 'descriptions are')} judged. Train a student, or go on reviewing."
+        text = f"{counted(project.judged, 'description is', 'descriptions are')} judged. Train a student, or review on."
         button = ("Train a student", "launch", "rocket_launch")
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/arrow_forward: **Next:** {text}", width="stretch")

@@ -144,7 +144,7 @@ def _before_training(summary: ProjectSummary) -> list[NextStep]:
     if summary.descriptions == 0:
         why = "The text prototypes are made from them."
         return [*steps, NextStep("Import class descriptions", why, "exchange")]
-    undecided = summary.descriptions - sum(summary.verdicts.values())
+    undecided = summary.descriptions - summary.judged
     if undecided:
         said = f"{undecided:,} of {counted(summary.descriptions, 'description')} not judged yet"
         why = f"{said}; the review says when the rest cannot matter any more."

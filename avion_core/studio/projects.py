@@ -79,11 +79,16 @@ class ProjectSummary:
     """Another one whenever images, labels or the set of classes change: part of the key of what is made from them."""
     descriptions: int
     verdicts: dict[str, int]
-    """How many descriptions stand accepted and rejected; none for those that nobody judged."""
+    """How many descriptions stand accepted, rejected and edited; an edited one may be accepted or rejected as well."""
     blind: bool
     """Reviewers see the verdicts of others on a description only after their own."""
     baseline_run: str | None
     """The run that others are compared with, pinned by a person."""
+
+    @property
+    def judged(self) -> int:
+        """How many descriptions stand accepted or rejected, each counted once."""
+        return self.verdicts.get("accepted", 0) + self.verdicts.get("rejected", 0)
 
 
 @needs(CHANGE_PROJECTS)

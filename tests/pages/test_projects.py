@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from avion_core.studio.candidates import read_candidates
+from avion_core.studio.curation import record_verdict
 from avion_core.studio.home import Home
 from avion_core.studio.projects import get_project, list_projects
 from tests.app.tiny_home import CLASSES, IMAGES, NAME, TEXTS
@@ -123,4 +125,15 @@ def test_descriptions_are_imported_from_a_file(home: Home, open_page: Open, tmp_
 
 
 def test_the_next_step_follows_the_work(home: Home, open_page: Open) -> None:
-    assert "A student is trained" in all_text(open_page())
+    app = open_page()
+    assert "A student is trained" in all_text(app)
+    app = settle(app.button(key="go_evaluation_See what it gained").click().run())
+    assert app.title[0].value == "Evaluation"
+
+
+def test_a_text_edited_and_accepted_is_judged_once(home: Home, open_page: Open) -> None:
+    first = read_candidates(home, get_project(home, NAME).id)["description_id"].iloc[0]
+    record_verdict(home, NAME, first, "edit", text="A broad forest of pines, dark and closed.")
+    record_verdict(home, NAME, first, "accept")
+    counts = {metric.label: metric.value for metric in open_page().metric}
+    assert counts["Judged by people"] == "1"
