@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import pandas as pd
@@ -42,7 +43,8 @@ def guess_labels(home: Home, project: str, image_ids: list[str], *, progress: Pr
     """The teacher's guess for each image, by class names, or by names and labelled images once every class has some.
 
     Embeddings that are not there yet are computed, which takes a while the first time. Only training images speak:
-    validation and test images do not, so a label that agrees with a guess leaks nothing.
+    validation and test images do not, so a label that agrees with a guess leaks nothing. An image that is asked about
+    does not speak either: its present label may be the wrong one.
 
     Raises:
         NotFoundError: no such project, or the teacher's weights are not installed.
@@ -56,8 +58,10 @@ def guess_labels(home: Home, project: str, image_ids: list[str], *, progress: Pr
     towers = open_towers(home, config.teacher)
     keys = list(names)
     text = text_features(towers, class_texts(names, keys, config.model.template), home.features).cpu()  # (C, D)
-    taught = read_splits(home, summary.id).train[config.data.seed]
-    least = min(len(taught[key]) for key in keys)
+    asked, taught = set(image_ids), read_splits(home, summary.id).train[config.data.seed]
+    known = [(image, place) for place, key in enumerate(keys) for image in taught[key] if image not in asked]
+    counts = Counter(place for _, place in known)
+    least = min(counts[place] for place in range(len(keys)))
     paths = dict(zip(*read_manifest(home, summary.id)[["image_id", "path"]].to_dict("list").values(), strict=True))
 
     def embed(ids: list[str]) -> Tensor:
@@ -66,7 +70,6 @@ def guess_labels(home: Home, project: str, image_ids: list[str], *, progress: Pr
 
     weights, sentence = text, "by the class names alone: label two or more images of each class and they help"
     if least >= ENOUGH_IMAGES:
-        known = [(image, place) for place, key in enumerate(keys) for image in taught[key]]
         labels = torch.tensor([place for _, place in known])
         weights = class_mean(embed([image for image, _ in known]), labels, keys, text)
         sentence = f"by the class names and {len(known):,} labelled training images"

@@ -44,6 +44,19 @@ def test_names_guess_first_and_labelled_images_join_in(home, bare):
     assert (by_names.table["guess"] == by_names.table["image_id"].map(shown)).mean() < 0.9
 
 
+def test_a_wrong_label_does_not_vote_for_itself(home, bare):
+    for name in tiny_studio.CLASSES:
+        add_class(home, bare.id, name)
+    shown = read_manifest(home, bare.id).set_index("image_id")["path"].str.split("/").str[0]
+    first, other = tiny_studio.CLASSES[:2]
+    taught = {image: name for name in tiny_studio.CLASSES for image in shown.index[shown == name][:3]}
+    wrong = shown.index[shown == first][3]
+    give_labels(home, bare.id, taught | {wrong: other})
+    found = guess_labels(home, bare.id, [wrong])
+    assert found.sentence == "The teacher guesses by the class names and 9 labelled training images."
+    assert found.table["guess"].tolist() == [first]
+
+
 def test_nothing_to_guess(home, images):
     project = create_project(home, "full", images)
     assert guess_labels(home, project.id, []).table.empty
