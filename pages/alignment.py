@@ -21,7 +21,7 @@ from avion_core.studio.alignment import (
     read_map,
     start_map,
 )
-from avion_core.studio.candidates import read_candidates
+from avion_core.studio.candidates import visible_verdicts
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.training import RunView
 from avion_core.wording import counted
@@ -105,8 +105,7 @@ def kept_map(key: str, run_id: str) -> MapResult:
 def show(project: ProjectSummary, run: RunView, found: MapView) -> None:
     result = kept_map(found.key, run.id)
     map_figures(result.figures)
-    candidates = read_candidates(session.home(), project.id)
-    verdicts = dict(zip(candidates["description_id"], candidates["verdict"], strict=True))
+    verdicts = visible_verdicts(session.home(), project.id, session.reviewer())
     what = linked_views(project, result, verdicts, found.key)
     st.caption(result.statement)
     picked_items(project, run.id, result, verdicts, what, found.key)

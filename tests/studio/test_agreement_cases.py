@@ -6,7 +6,7 @@ from avion_core.errors import NotFoundError
 from avion_core.store.database import reading
 from avion_core.store.journal import entries
 from avion_core.studio.agreement import agreement, conflicts, set_blind
-from avion_core.studio.candidates import read_candidates
+from avion_core.studio.candidates import read_candidates, visible_verdicts
 from avion_core.studio.curation import history, my_verdicts, record_verdict, record_verdicts, undo
 
 
@@ -102,7 +102,10 @@ def test_blind_reviewers_see_others_after_their_own(home, described, judge, ids)
     record_verdict(home, described.id, ids[0], "reject", reviewer="bob")
     assert [entry.reviewer for entry in history(home, described.id, ids[0], reviewer="bob")] == ["ann", "bob", "bob"]
     assert len(history(home, described.id, ids[0])) == 3
+    assert set(visible_verdicts(home, described.id, "cyd").values()) == {"undecided"}
+    assert visible_verdicts(home, described.id, "bob")[ids[0]] == read_candidates(home, described.id)["verdict"][0]
     set_blind(home, described.id, False, "ann")
+    assert visible_verdicts(home, described.id, "cyd") == visible_verdicts(home, described.id, "bob")
     assert len(history(home, described.id, ids[0], reviewer="cyd")) == 3
     with reading(home.engine) as session:
         told = [entry.sentence for entry in entries(session, described.id)]
