@@ -84,8 +84,9 @@ def looked_at(project: ProjectSummary, run: RunView | None) -> Confusions:
     home, run_id = session.home(), run.id if run else None
     state = (
         project.descriptions,
+        project.revision,
         current_rules(home, project.id)[2],
-        [(entry.key, entry.prompt_name, entry.validation) for entry in project.classes],
+        [(entry.key, entry.prompt_name) for entry in project.classes],
     )
 
     def look(progress: Progress) -> Confusions:

@@ -14,7 +14,7 @@ from avion_core.studio.confusion import confusions, contrasts, pulling_texts
 from avion_core.studio.curation import record_verdict
 from avion_core.studio.home import Home
 from avion_core.studio.labels import give_labels
-from avion_core.studio.projects import create_project, get_project, read_manifest
+from avion_core.studio.projects import create_project, get_project, read_manifest, read_splits
 from avion_core.studio.training import list_runs
 from tests.app.tiny_home import CLASSES, NAME
 from tests.descriptions.writers.loopback import KEY, loopback
@@ -126,6 +126,22 @@ def test_texts_are_sent_to_the_review(home: Home, open_page: Open) -> None:
     assert app.title[0].value == "Review"
     texts = pulling_texts(confusions(home, NAME, list_runs(home, NAME)[0].id), "Forest", "SeaLake", "student")
     assert app.query_params["ids"] == ",".join(texts["description_id"].head(5))
+
+
+def test_other_labels_of_training_shots_are_looked_at_anew(
+    home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    monkeypatch.setattr(
+        "avion_core.studio.confusion.confusions", lambda *args, **kw: looks.append(args) or confusions(*args, **kw)
+    )
+    open_page("confusion")
+    open_page("confusion")
+    assert len(looks) == 1
+    shots = read_splits(home, get_project(home, NAME).id).shots(1, 2)
+    give_labels(home, NAME, {shots["Forest"][0]: "SeaLake", shots["SeaLake"][0]: "Forest"})
+    open_page("confusion")
+    assert len(looks) == 2
 
 
 def test_nothing_written_is_a_sentence(home: Home, open_page: Open) -> None:
