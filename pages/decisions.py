@@ -36,7 +36,7 @@ def page() -> None:
     with picture:
         distribution(preview, wanted[0], names)
         two_sided_warning(preview, wanted[0])
-    would_change(preview)
+    would_change(preview, curation, names, changed=changed)
     effective_numbers(preview, names)
     versions(project)
 

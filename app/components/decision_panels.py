@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -94,12 +95,19 @@ def two_sided_warning(preview: Preview, rules: PrototypesConfig) -> None:
     )
 
 
-def would_change(preview: Preview) -> None:
-    """The descriptions whose fate these rules would turn."""
+def would_change(preview: Preview, curation: Curation, names: Mapping[str, str], *, changed: bool) -> None:
+    """The descriptions whose fate these rules would turn; where there is none, what they do to the weights.
+
+    Args:
+        changed: the rules are not those in force.
+    """
     st.subheader("What would change")
     changes = preview.would_change
-    if changes.empty:
+    if not changed:
         st.caption("Nothing: these are the rules in force. Move a slider to see.")
+        return
+    if changes.empty:
+        _weights_alone(preview, curation, names)
         return
     st.dataframe(
         changes.head(ROWS_SHOWN),
@@ -122,6 +130,28 @@ def would_change(preview: Preview) -> None:
                 icon=":material/download:",
                 type="tertiary",
             )
+
+
+def _weights_alone(preview: Preview, curation: Curation, names: Mapping[str, str]) -> None:
+    """What rules do that turn no text's fate: n_eff now and then, of each class whose weights differ."""
+    differs = ~np.isclose(preview.table["weight"], curation.table["weight"])
+    classes = preview.table["class_key"][differs].unique()
+    if not len(classes):
+        st.caption("No text's fate changes, nor its weight.")
+        return
+    st.caption("No text's fate changes; the weights do.")
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "class": [names[key] for key in classes],
+                "n_eff now": [curation.n_eff[key] for key in classes],
+                "n_eff then": [preview.n_eff[key] for key in classes],
+            }
+        ),
+        hide_index=True,
+        column_config={f"n_eff {when}": st.column_config.NumberColumn(format="%.1f") for when in ("now", "then")},
+        alt="Effective numbers of texts under the rules in force and under these",
+    )
 
 
 def effective_numbers(preview: Preview, names: Mapping[str, str]) -> None:

@@ -41,6 +41,16 @@ def test_a_slider_shows_what_would_change_and_saves(home: Home, open_page: Open)
     assert "version 1 is in force" in all_text(app)
 
 
+def test_rules_that_only_weigh_otherwise_say_so(home: Home, open_page: Open) -> None:
+    app = open_page("decisions")
+    app = settle(app.slider(key=f"rules_{get_project(home, NAME).id}_0_beta").set_value(50.0).run())
+    assert metrics(app)["Texts that would change"] == "0"
+    assert "No text's fate changes; the weights do." in all_text(app)
+    assert "these are the rules in force" not in all_text(app)
+    figures = next(frame.value for frame in app.dataframe if "n_eff then" in frame.value.columns)
+    assert (figures["n_eff then"] < figures["n_eff now"]).all()  # a sharper softmax leans on fewer texts
+
+
 def test_versions_of_the_rules_say_who_changed_what(home: Home, open_page: Open) -> None:
     project = get_project(home, NAME)
     app = open_page("decisions")
