@@ -22,10 +22,14 @@ from avion_core.studio.home import Home
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.rules import current_rules
 
+FIGURES_HIDDEN = (
+    "This review is blind: figures that follow from everybody's verdicts show once you have judged every text."
+)
 HIDDEN = "Hidden until you have decided: this review is blind."
 _FIRST_COUNT_SECONDS, _COUNT_SECONDS = 0.5, 0.05
 # What a colleague's verdict shows in, and what stands there while the review is blind and one's own is missing.
 _VEIL = {"verdict": "undecided", "reviewer": "", "reason": ""}
+_OWN = ("accepted", "rejected")
 _VEILED_FIGURES = ("weight", "influence")
 
 
@@ -53,6 +57,11 @@ class Seen:
     blind: bool
     count_worth: Callable[[], Worth | None]
     """What more verdicts are worth; the newest count there is."""
+
+    @cached_property
+    def veiled(self) -> bool:
+        """Whether something is hidden, so that figures over many texts would tell what others decided."""
+        return self.blind and not self.table["mine"].isin(_OWN).all()
 
     @cached_property
     def places(self) -> pd.Index:
@@ -164,7 +173,7 @@ def seen(
         settled=table["class_key"].isin(worth.value.settled if worth else []),
     )
     if blind:
-        hidden = ~own.isin(["accepted", "rejected"])
+        hidden = ~own.isin(_OWN)
         veil = {name: table[name].mask(hidden, value) for name, value in _VEIL.items()}
         veil |= {name: table[name].mask(hidden) for name in _VEILED_FIGURES}
         table = table.assign(**veil, kept=table["kept"].mask(hidden, None), conflict=table["conflict"] & ~hidden)

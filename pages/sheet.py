@@ -1,4 +1,7 @@
-"""Class sheet: all descriptions of one class at once, those that pull its prototype most first."""
+"""Class sheet: all descriptions of one class at once, those that pull its prototype most first.
+
+In a blind review that would tell what others decided: there the best matches come first.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from app.components import charts
 from app.components.evidence import evidence_of
 from app.components.guard import plain
 from app.components.verdict_table import page_of, verdict_table
-from app.curated import Seen, need_curation
+from app.curated import FIGURES_HIDDEN, Seen, need_curation
 from avion_core.studio.projects import ClassInfo
 
 
@@ -23,7 +26,7 @@ def page() -> None:
     chosen = class_selector({key: entry.prompt_name for key, entry in classes.items()})
     signature = ("sheet", project.id, len(seen.table), chosen)
     # Influence as it is when the sheet is laid out: verdicts change it, and rows must not jump under the hand.
-    desk = session.review_desk(signature, lambda: (by_influence(seen, chosen), ""))
+    desk = session.review_desk(signature, lambda: (in_order(seen, chosen), ""))
     card(classes[chosen])
     rows = seen.rows(page_of(desk.order))
     columns = ["flag", "similarity", "z", "weight", "influence", "fate", "mine"]
@@ -34,9 +37,9 @@ def page() -> None:
         evidence_of(project, seen, focus)
 
 
-def by_influence(seen: Seen, class_key: str) -> list[str]:
-    of_class = seen.curation.table[seen.curation.table["class_key"] == class_key]
-    return of_class.sort_values("influence", ascending=False, kind="stable")["description_id"].tolist()
+def in_order(seen: Seen, class_key: str) -> list[str]:
+    by = "similarity" if seen.veiled else "influence"
+    return seen.of_class(class_key).sort_values(by, ascending=False, kind="stable")["description_id"].tolist()
 
 
 def class_selector(names: dict[str, str]) -> str:
@@ -80,15 +83,16 @@ def card(entry: ClassInfo) -> None:
 
 def class_figures(seen: Seen, class_key: str) -> None:
     """The class as a whole: how many texts speak for it, and where they stand."""
-    table, in_use = seen.of_class(class_key), seen.curation.table
+    table = seen.of_class(class_key)
     judged = int((table["verdict"] != "undecided").sum())
-    n_eff = seen.curation.n_eff[class_key]
     with st.grid(3):
         st.metric("Judged", f"{judged} of {len(table)}", border=True)
-        st.metric("In use", int(in_use.loc[table.index, "kept"].sum()), border=True)
-        st.metric(
-            "n_eff", f"{n_eff:.1f}", border=True, help="The prototype speaks with the voice of that many equal texts."
-        )
+        if not seen.veiled:
+            st.metric("In use", int(table["kept"].sum()), border=True)
+            voice = "The prototype speaks with the voice of that many equal texts."
+            st.metric("n_eff", f"{seen.curation.n_eff[class_key]:.1f}", border=True, help=voice)
+    if seen.veiled:
+        st.caption(FIGURES_HIDDEN)
     st.plotly_chart(
         charts.score_strip(table, ""),
         config=charts.QUIET,

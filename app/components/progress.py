@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import session
-from app.curated import Seen
+from app.curated import FIGURES_HIDDEN, Seen
 from avion_core.studio.agreement import review_progress
 from avion_core.studio.projects import ProjectSummary
 
@@ -18,11 +18,14 @@ def overview(seen: Seen) -> None:
     verdict, mine = seen.table["verdict"], seen.table["mine"]
     judged, accepted = int((verdict != "undecided").sum()), int((verdict == "accepted").sum())
     own = int(mine.isin(["accepted", "rejected"]).sum())
-    st.progress(
-        judged / max(1, len(seen.table)),
-        text=f"{judged:,} of {len(seen.table):,} judged · {accepted:,} accepted · {judged - accepted:,} rejected · "
-        f"{own:,} by you · {int(seen.curation.table['kept'].sum()):,} in use",
-    )
+    told = f"{judged:,} of {len(seen.table):,} judged · {accepted:,} accepted · {judged - accepted:,} rejected · "
+    told += f"{own:,} by you"
+    if not seen.veiled:
+        told += f" · {int(seen.curation.table['kept'].sum()):,} in use"
+    st.progress(judged / max(1, len(seen.table)), text=told)
+    if seen.veiled:
+        st.caption(FIGURES_HIDDEN)
+        return
     worth = seen.count_worth()
     if worth is not None and worth.curation is seen.curation:
         _meter(seen)
@@ -67,7 +70,7 @@ def progress_tables(project: ProjectSummary, seen: Seen, names: Mapping[str, str
     with progress:
         classes, people = st.columns([3, 2], gap="large")
         classes.dataframe(
-            _per_class(seen.table, seen.curation.table["kept"], names),
+            _per_class(seen, names),
             column_config={
                 "judged": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%.0f %%"),
             },
@@ -79,19 +82,20 @@ def progress_tables(project: ProjectSummary, seen: Seen, names: Mapping[str, str
         people.dataframe(by_person, hide_index=True, alt="Decisions of each person")
 
 
-def _per_class(table: pd.DataFrame, kept: pd.Series, names: Mapping[str, str]) -> pd.DataFrame:
-    verdict = table["verdict"]
-    return (
+def _per_class(seen: Seen, names: Mapping[str, str]) -> pd.DataFrame:
+    table, verdict = seen.table, seen.table["verdict"]
+    counts = (
         pd.DataFrame(
             {
                 "class": table["class_key"].map(names),
                 "judged": 100 * (verdict != "undecided"),
                 "accepted": verdict == "accepted",
                 "rejected": verdict == "rejected",
-                "in use": kept,
+                "in use": seen.curation.table["kept"],
                 "texts": 1,
             }
         )
         .groupby("class")
         .agg({"judged": "mean", "accepted": "sum", "rejected": "sum", "in use": "sum", "texts": "sum"})
     )
+    return counts.drop(columns="in use") if seen.veiled else counts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
+from app.curated import FIGURES_HIDDEN
 from avion_core.studio.agreement import set_blind
 from avion_core.studio.candidates import read_candidates
 from avion_core.studio.curation import curation_table, history, my_verdicts, record_verdict, review_value
@@ -146,6 +147,21 @@ def test_a_blind_review_hides_what_others_said_until_one_has_decided(home: Home,
     text = all_text(open_page("review", ids=item))
     assert "not from above" in text
     assert len(history(home, NAME, item)) == 2
+
+
+def test_in_a_blind_review_no_figure_tells_how_much_others_decided(home: Home, open_page: Open) -> None:
+    table_before = curation_table(home, NAME).table.query("class_key == 'SeaLake'")
+    best = table_before.sort_values("similarity", ascending=False)
+    record_verdict(home, NAME, best["description_id"].iloc[0], "reject", reviewer="ana")
+    set_blind(home, NAME, True, "me")
+    app = open_page("sheet", sheet_class="SeaLake")
+    assert table(app)["text"].tolist() == best["text"].tolist()  # what ana rejected has no place of its own
+    assert {metric.label for metric in app.metric} == {"Judged"}
+    assert FIGURES_HIDDEN in all_text(app)
+    app = open_page("review")
+    assert FIGURES_HIDDEN in all_text(app)
+    assert "undecided texts" not in all_text(app)
+    assert "in use" not in str(app.get("progress")[0].proto)
 
 
 def counted(app: AppTest) -> AppTest:
