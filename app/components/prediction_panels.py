@@ -13,6 +13,7 @@ from app import session
 from app.components import charts, evaluation_charts
 from app.components.background import Progress, computed
 from app.components.gallery import gallery, paged_gallery, thumbnail
+from app.components.guard import plain
 from avion_core.studio import rights
 from avion_core.studio.prediction import (
     Model,
@@ -133,7 +134,8 @@ def classified(project: ProjectSummary, run: RunView, paths: list[Path], names: 
     if len(table) > 1:
         with st.expander("All pictures", icon=":material/grid_view:", expanded=len(table) <= 24):
             captions = [
-                f"{name} · {share:.0f} %" for name, share in zip(shown["class"], shown["probability"], strict=True)
+                f"{plain(Path(file).name)} · {name} · {share:.0f} %"
+                for file, name, share in zip(shown["file"], shown["class"], shown["probability"], strict=True)
             ]
             paged_gallery(table["path"].tolist(), captions, project.recipe, key="predicted_page")
 

@@ -87,9 +87,10 @@ class Uploads:
         self.names = [name for name, _ in files]
         self.paths = []
         for place, (name, content) in enumerate(files):
-            # The name is the visitor's: only its letters and its ending are used, for messages to speak of.
-            stem = re.sub(r"\W+", "-", Path(name).stem)[:60]
-            path = folder / f"{place:04d}-{stem}{Path(name).suffix.lower()}"
+            # The name is the visitor's and messages speak of it: what could lead out of the folder is taken from it.
+            stem = re.sub(r"[^\w .,()+-]+", "-", Path(name).stem)[:60].strip(".")
+            path = folder / f"{place:04d}" / f"{stem or 'image'}{Path(name).suffix.lower()}"
+            path.parent.mkdir()
             path.write_bytes(content)
             self.paths.append(path)
 
