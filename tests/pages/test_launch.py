@@ -13,7 +13,7 @@ from avion_core.studio.curation import record_verdict
 from avion_core.studio.home import Home
 from avion_core.studio.projects import create_project, get_project
 from avion_core.studio.training import list_runs
-from tests.app.tiny_home import CLASSES, NAME
+from tests.app.tiny_home import CLASSES, DEFAULTS, NAME
 from tests.pages.conftest import Open, all_text, settle
 
 KINDS = ("selectbox", "number_input", "toggle", "text_input")
@@ -64,6 +64,18 @@ def test_a_preset_of_research_sets_what_it_says(home: Home, open_page: Open) -> 
     app = settle(preset.set_value("B6").run())
     assert setting(app, "distillation.warmup").value == 0.0
     assert "--preset B6" in app.code[0].value
+
+
+def test_the_paper_s_preset_says_what_it_sets_and_what_it_leaves(home: Home, open_page: Open) -> None:
+    app = open_page("launch", look="Research")
+    preset = next(widget for widget in app.get("button_group") if widget.key == "preset")
+    app = settle(preset.set_value("paper").run())
+    left = ("epochs", "batch_size", "learning_rate")
+    assert {name: setting(app, f"distillation.{name}").value for name in left}.items() <= DEFAULTS[
+        "distillation"
+    ].items()
+    assert "Passes, batch, rate and the rules' other values stay as this project has them." in all_text(app)
+    assert [setting(app, name).value for name in ("descriptions.rule_set", "prototypes.z_mode")] == ["paper", "paper"]
 
 
 def test_a_changed_setting_is_in_the_command_and_in_the_run(home: Home, open_page: Open, started: list[str]) -> None:
