@@ -10,11 +10,11 @@ import streamlit as st
 
 from app import session, shell
 from app.components.gallery import paged_gallery
-from app.components.guard import show_error
+from app.components.guard import guard, show_error
 from app.components.project_forms import draw_panel
 from app.components.recipe_form import recipe_form
 from avion_core.errors import AvionError
-from avion_core.studio.images import image_table, set_recipe
+from avion_core.studio.images import image_table, look_at_test_images, set_recipe
 from avion_core.studio.projects import ProjectSummary, read_splits
 from avion_core.studio.rights import CHANGE_PROJECTS, REVIEW, UNSEAL
 from avion_core.wording import counted
@@ -64,7 +64,7 @@ def show_gallery(project: ProjectSummary) -> None:
         for key, (title, meaning) in _PARTS.items():
             st.metric(title, f"{counts.get(key, 0):,}", border=True, help=meaning)
     view = of_class if part == session.ALL else of_class[of_class["part"] == part]
-    view = view[unsealed(view)].sort_values(
+    view = view[unsealed(project.id, view)].sort_values(
         ["class_key", "part", "place"], kind="stable", key=lambda column: column.replace(list(_PARTS), range(5))
     )
     if view.empty:
@@ -77,16 +77,28 @@ def show_gallery(project: ProjectSummary) -> None:
     send_to_label(view["image_id"].tolist())
 
 
-def unsealed(view: pd.DataFrame) -> pd.Series:
+def unsealed(project: str, view: pd.DataFrame) -> pd.Series:
     """Which rows may be shown: all, once somebody asks for the test set's pictures, and all but those until then."""
     tested = view["part"] == "test"
     if not tested.any() or not session.may(UNSEAL):
         return ~tested
     asked = st.toggle(
         f"Show the {tested.sum():,} sealed test images too",
-        help="To mend a label, say. Whoever chooses texts or settings by looking at them measures nothing in the end.",
+        key=f"unsealed_{project}",
+        help="To mend a label, say. Whoever chooses texts or settings by looking at them measures nothing in the end. "
+        "The journal keeps that you looked.",
+        on_change=note_look,
+        args=(project,),
     )
     return ~tested | asked
+
+
+def note_look(project: str) -> None:
+    """Callback: write down that the sealed pictures are shown, each time they begin to be."""
+    if session.shown(f"unsealed_{project}"):
+        with guard():
+            session.demand(UNSEAL)
+            look_at_test_images(session.home(), project, "in the gallery", session.reviewer())
 
 
 def caption(row: Mapping[Hashable, object], names: dict[str, str]) -> str:

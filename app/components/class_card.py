@@ -9,7 +9,7 @@ from app import palette, session, shell
 from app.components.guard import plain
 from avion_core.studio.candidates import read_candidates
 from avion_core.studio.classes import edit_card, merge_classes, rename_class, split_class
-from avion_core.studio.images import image_table
+from avion_core.studio.images import image_table, look_at_test_images
 from avion_core.studio.projects import ClassInfo, ProjectSummary
 from avion_core.studio.rights import CHANGE_PROJECTS, UNSEAL
 from avion_core.wording import counted
@@ -131,13 +131,17 @@ def split_form(project: ProjectSummary, entry: ClassInfo) -> None:
             )  # fmt: skip
             rows = event["selection"]["rows"]
         tested = session.may(UNSEAL) and st.toggle(
-            f"Sort its {entry.test:,} test images too", value=True, help="Else they all keep the old label."
+            f"Sort its {entry.test:,} sealed test images too",
+            help="Else they all keep the old label. Written in the journal.",
         )
         if st.button("Divide, then sort its images", type="primary", disabled=not name.strip()):
             session.demand(CHANGE_PROJECTS)
             chosen = [str(item) for item in texts["description_id"].iloc[rows]]
             home, who = session.home(), session.reviewer()
             key = split_class(home, project.id, entry.key, name, description_ids=chosen, who=who)
+            if tested and entry.test:
+                session.demand(UNSEAL)
+                look_at_test_images(home, project.id, f"to divide the class {entry.prompt_name}", who)
             images = image_table(home, project.id)
             own = images[(images["class_key"] == entry.key) & (tested | (images["part"] != "test"))]
             session.send_to_label(own["image_id"].tolist())

@@ -20,7 +20,7 @@ from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
-from avion_core.studio.rights import CHANGE_PROJECTS, needs
+from avion_core.studio.rights import CHANGE_PROJECTS, UNSEAL, needs
 from avion_core.studio.standing import standing
 
 PARTS = ("train", "validation", "test", "pool", "unlabelled")
@@ -136,6 +136,23 @@ def set_recipe(home: Home, project: str, recipe: RenderingRecipe, *, who: str = 
         rows.find_project(session, project).recipe = recipe.model_dump(mode="json")
         said = recipe.model_dump_json(exclude_defaults=True)
         note(session, row.id, "data", f"The rendering recipe was changed to {said}; features are computed anew.", who)
+
+
+@needs(UNSEAL)
+def look_at_test_images(home: Home, project: str, why: str, who: str = "me") -> None:
+    """Write into the journal that `who` has the project's sealed test images shown.
+
+    Looks are counted by run; these pictures belong to no run.
+
+    Args:
+        why: what for, as the end of a sentence.
+
+    Raises:
+        NotFoundError: no such project.
+    """
+    with writing(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        note(session, project_id, "data", f"Looked at pictures of the sealed test set {why}.", who)
 
 
 def _class_root(given: Path, paths: list[str]) -> tuple[Path, list[str]]:

@@ -11,6 +11,7 @@ from avion_core.studio.alignment import look_at_test_map
 from avion_core.studio.candidates import read_candidates
 from avion_core.studio.curation import history, record_verdict
 from avion_core.studio.descriptions import import_descriptions
+from avion_core.studio.images import look_at_test_images
 from avion_core.studio.packs import pack_project
 
 
@@ -43,6 +44,7 @@ REFUSED = {
     "unseal the test set": [
         lambda home, who: evaluation.evaluate_run(home, "latest", "test", who),
         lambda home, who: look_at_test_map(home, "latest", who),
+        lambda home, who: look_at_test_images(home, "scenes", "in the gallery", who),
     ],
     "manage users, models and backups": [
         lambda home, who: accounts.invite(home, "admin", who=who),
