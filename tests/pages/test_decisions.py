@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from avion_core.studio.agreement import set_blind
+from avion_core.studio.curation import curation_table, record_verdict
 from avion_core.studio.home import Home
 from avion_core.studio.projects import get_project
 from avion_core.studio.rules import current_rules
@@ -49,6 +51,17 @@ def test_rules_that_only_weigh_otherwise_say_so(home: Home, open_page: Open) -> 
     assert "these are the rules in force" not in all_text(app)
     figures = next(frame.value for frame in app.dataframe if "n_eff then" in frame.value.columns)
     assert (figures["n_eff then"] < figures["n_eff now"]).all()  # a sharper softmax leans on fewer texts
+
+
+def test_in_a_blind_review_others_verdicts_move_no_figure(home: Home, open_page: Open) -> None:
+    before = metrics(open_page("decisions"))
+    for item in curation_table(home, NAME).table["description_id"][:4]:
+        record_verdict(home, NAME, item, "reject", reviewer="ana")
+    assert metrics(open_page("decisions"))["Texts in use"] != before["Texts in use"]
+    set_blind(home, NAME, True, "me")
+    app = open_page("decisions")
+    assert metrics(app) == before
+    assert "This review is blind" in all_text(app)
 
 
 def test_versions_of_the_rules_say_who_changed_what(home: Home, open_page: Open) -> None:

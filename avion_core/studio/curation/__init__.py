@@ -13,7 +13,7 @@ from avion_core.studio.curation.deciding import (
     undo_decision,
 )
 from avion_core.studio.curation.evidence import Confusable, Evidence, Match, confusable, evidence
-from avion_core.studio.curation.refreshing import decision_preview, refresh
+from avion_core.studio.curation.refreshing import as_judged, decision_preview, refresh
 from avion_core.studio.curation.table import Curation, Preview, curation_table
 from avion_core.studio.curation.value import ReviewValue, review_value
 
@@ -25,6 +25,7 @@ __all__ = [
     "Match",
     "Preview",
     "ReviewValue",
+    "as_judged",
     "confusable",
     "curation_table",
     "decision_preview",

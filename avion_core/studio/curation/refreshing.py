@@ -82,6 +82,18 @@ def refresh(home: Home, curation: Curation) -> Curation:
     return _decided_again(curation, touched) if len(touched) else curation
 
 
+def as_judged(curation: Curation, verdict: pd.Series) -> Curation:
+    """The curation as it would be with other verdicts: what one reviewer's alone make of it, say.
+
+    Args:
+        verdict: "accepted", "rejected" or "undecided" of each row of the table.
+    """
+    differs = (verdict != curation.table["verdict"]).to_numpy()
+    touched = np.unique(curation.owner[differs])
+    curation = replace(curation, table=curation.table.assign(verdict=verdict))
+    return _decided_again(curation, touched) if len(touched) else curation
+
+
 def _decided_again(curation: Curation, touched: np.ndarray) -> Curation:
     """The curation with some classes (places) decided anew, from its table's texts and verdicts."""
     rules = curation.config.prototypes
