@@ -207,8 +207,8 @@ def decide(
 
 def with_figures(decided: TextPrototypes, candidates: pd.DataFrame, embeddings: Tensor) -> pd.DataFrame:
     """The table of a decision with what is known of each candidate, its influence and how far past the cut it is."""
-    figures = (decided.table[name].to_numpy() for name in ("similarity", "median", "z", "cut"))
-    past = past_cut(*figures, decided.config.z_mode, decided.config.zeta)
+    similarity, median, z, cut = (decided.table[name].to_numpy() for name in ("similarity", "median", "z", "cut"))
+    past = past_cut(similarity, median, z, cut, decided.config.z_mode, decided.config.zeta)
     known = candidates.drop(columns=["description_id", "class_key", "text", "verdict"]).reset_index(drop=True)
     return (
         decided.table.reset_index(drop=True)
