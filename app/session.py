@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import streamlit as st
 
+from app.components.guard import plain
 from app.visitor import home as home
 from app.visitor import signed_in as signed_in
 from avion_core.studio import rights
@@ -92,8 +93,13 @@ def asked(key: str) -> str:
 def selector(key: str, known: Sequence[str]) -> str:
     """Prepare the selector of PROJECT, RUN or MAP just before it is drawn; returns its widget key.
 
-    It shows the last choice of this tab, else the one in the address, else the first.
+    It shows the last choice of this tab, else the one in the address, else the first. Where the address names one that
+    is not there, a note says so.
     """
+    named = st.query_params.get(key, "")
+    if key not in st.session_state and named and named not in known:
+        said = f"The {key.replace('_', ' ')} that the address names is not here: {plain(named)}. Another one is shown."
+        st.toast(said, icon=":material/link_off:", duration="infinite")
     wanted = [value for value in (st.session_state.get(key), st.query_params.get(key)) if value in known]
     choose(key, [*wanted, *known][0])
     widget = f"{key}_selector"

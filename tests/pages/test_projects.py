@@ -131,6 +131,16 @@ def test_the_next_step_follows_the_work(home: Home, open_page: Open) -> None:
     assert app.title[0].value == "Evaluation"
 
 
+def test_a_link_to_what_is_not_there_is_told_of(home: Home, open_page: Open) -> None:
+    known = get_project(home, NAME).id
+    app = open_page("projects", project="gone_project")
+    assert [toast.value for toast in app.toast] == [
+        "The project that the address names is not here: gone\\_project. Another one is shown."
+    ]
+    assert app.query_params["project"] == known
+    assert not open_page("projects", project=known).toast
+
+
 def test_a_text_edited_and_accepted_is_judged_once(home: Home, open_page: Open) -> None:
     first = read_candidates(home, get_project(home, NAME).id)["description_id"].iloc[0]
     record_verdict(home, NAME, first, "edit", text="A broad forest of pines, dark and closed.")
