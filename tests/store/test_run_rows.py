@@ -145,7 +145,7 @@ def test_a_run_by_id_by_its_beginning_and_the_latest(do, engine, project, run_id
 
 @pytest.mark.parametrize("wanted", ["nosuch", "", "%"])
 def test_a_run_that_is_not_there(do, run_id, wanted):
-    with pytest.raises(NotFoundError, match=r"no such run: .*Name a run's id"):
+    with pytest.raises(NotFoundError, match=r"no such run(: .+)?\. Name a run's id"):
         do(find_run, wanted)
 
 
