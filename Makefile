@@ -25,12 +25,13 @@ lint: .venv/installed-dev
 bench: .venv/installed
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-# The pinned lists, resolved anew for every platform and Python from the ranges in pyproject.toml.
+# The pinned lists, resolved anew for every platform and Python from the ranges in pyproject.toml. They name extras, for
+# without them an older pip asks the index for the newest release of such a package, and refuses it for want of a hash.
 lock: .venv/installed-dev
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 \
-		--generate-hashes pyproject.toml -o requirements.txt
+		--no-strip-extras --generate-hashes pyproject.toml -o requirements.txt
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 \
-		--generate-hashes --group dev -c requirements.txt -o requirements-dev.txt
+		--no-strip-extras --generate-hashes --group dev -c requirements.txt -o requirements-dev.txt
 
 # Each stamp is newer than what it was made from, so a second call installs nothing.
 .venv/created:
