@@ -208,7 +208,10 @@ def test_classes_are_added_merged_and_divided(home: Home, open_page: Open) -> No
     app.text_input(key="split_Residential").set_value("dense forest").run()
     click(app, "Divide, then sort its images")
     assert len(class_changes(home, NAME)) == 3
-    assert len(app.session_state["_sent_to_label"]) == 2 * IMAGES
+    parts = image_table(home, get_project(home, NAME).id).set_index("image_id")["part"]
+    sent = app.session_state["_sent_to_label"]
+    assert len(sent) == IMAGES  # of the two classes merged, half are sealed and keep their label
+    assert "test" not in set(parts[sent])
 
 
 def test_every_key_has_one_meaning() -> None:
