@@ -295,12 +295,15 @@ def _new_class(session: Session, project_id: str, name: str, parent: str = "") -
     card = session.get(ProjectClass, (project_id, key))
     if card is None:
         session.add(ProjectClass(project_id=project_id, class_key=key, prompt_name=prompt_name(key), parent=parent))
-    elif card.merged_into:
+    elif any(
+        change.kind == "merge" and change.class_key == key and change.undone_at is None
+        for change in cards.class_changes(session, project_id)
+    ):
         raise DataError(
             "a class of this name was merged into another", "Undo that, or choose another name.", value=name
         )
-    else:
-        card.retired = False
+    else:  # an addition or a division that was undone: it comes back, with the images that were labelled as it since
+        card.retired, card.merged_into = False, ""
     session.flush()
     return key
 

@@ -170,6 +170,18 @@ def test_a_merged_name_is_not_given_again(home, project):
         add_class(home, project.id, "beach")
 
 
+def test_a_class_that_an_undo_retired_comes_back_with_what_was_labelled_since(home, project):
+    moved, later = of_class(home, project, "beach")[0], of_class(home, project, "forest")[0]
+    key = split_class(home, project.id, "beach", "dunes", image_ids=[moved])
+    give_labels(home, project.id, {later: key})
+    undo_change(home, project.id)
+    assert by_class(home, project) == {"beach": 9, "forest": 7, "golfcourse": 8}
+    assert split_class(home, project.id, "beach", "dunes", image_ids=[moved]) == key
+    assert by_class(home, project) == {"beach": 7, "dunes": 2, "forest": 7, "golfcourse": 8}
+    undo_change(home, project.id)
+    assert by_class(home, project) == {"beach": 9, "forest": 7, "golfcourse": 8}
+
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("label"), st.integers(0, 23), st.integers(0, 9)),
