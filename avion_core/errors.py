@@ -51,6 +51,10 @@ class DescriptionError(AvionError):
     cause = "descriptions"
 
 
+class EditedMeanwhileError(DescriptionError):
+    """A verdict on words that somebody has edited since they were shown."""
+
+
 class PrototypeError(AvionError):
     """A class left without text, or scores that are not numbers."""
 

@@ -10,11 +10,12 @@ import streamlit as st
 from app import session, shell
 from app.components.evidence import evidence_column, evidence_of, reasons_panel
 from app.components.filters import review_filters, sent_banner
-from app.components.guard import empty_state, guard
+from app.components.guard import empty_state, guard, plain
 from app.components.progress import overview, progress_tables
 from app.components.review_card import AHEAD, BEHIND, card_item, review_card
 from app.components.verdict_table import page_of, taken_back, verdict_table
 from app.curated import Seen, need_curation
+from avion_core.errors import EditedMeanwhileError
 from avion_core.studio.curation import record_verdict, undo
 from avion_core.studio.projects import ProjectSummary
 
@@ -112,8 +113,14 @@ def take(project: ProjectSummary, desk: session.ReviewDesk, decision: Mapping[st
             st.toast(taken_back(len(undone)), icon=":material/undo:")
         return next((found for found in undone if found in desk.places), desk.cursor)
     verdict = "undecide" if action == "withdraw" else action
-    text, reason = decision.get("text"), decision.get("reason") or ""
-    record_verdict(home, project.id, item, verdict, reviewer=who, text=text, reason=reason, token=token)
+    text, shown, reason = decision.get("text"), decision.get("shown"), decision.get("reason") or ""
+    try:
+        record_verdict(
+            home, project.id, item, verdict, reviewer=who, text=text, shown=shown, reason=reason, token=token
+        )
+    except EditedMeanwhileError as error:
+        st.toast(plain(str(error)), icon=":material/edit:")
+        return item
     return item if action in ("edit", "withdraw") else desk.after(item)
 
 

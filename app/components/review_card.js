@@ -96,6 +96,7 @@ class Card {
     const reason = this.find(".reason").value.trim()
     const stays = action === "edit" || action === "withdraw" // an edit is scored anew, then judged
     const next = stays ? item : this.data.items[this.place + 1]
+    const shown = item.text // a colleague may edit it before the server hears of this
     item.verdict = CURRENT[action] || item.verdict
     item.mine = MINE[action]
     item.note = ""
@@ -103,7 +104,7 @@ class Card {
     if (action === "withdraw") this.judged = this.judged.filter((id) => id !== item.id)
     else this.judged.push(item.id)
     this.find(".reason").value = ""
-    this.enqueue({ id: item.id, action, text, reason }, next ? next.id : "")
+    this.enqueue({ id: item.id, action, text, shown, reason }, next ? next.id : "")
   }
 
   undo() {

@@ -97,6 +97,7 @@ def _bar(
     if asked is not None:
         _confirm(project, asked, rows)
         return
+    shown = _shown(rows)
     with st.container(horizontal=True, vertical_alignment="center"):
         # Buttons, for a checkbox would keep the focus, and keys stay quiet while an input has it.
         scope = st.segmented_control(
@@ -118,7 +119,7 @@ def _bar(
                 type="primary" if verdict == "accept" else "secondary",
                 disabled=not ids,
                 on_click=_ask,
-                args=(project.id, verdict, ids, f"{selection}-{verdict}"),
+                args=(project.id, verdict, ids, f"{selection}-{verdict}", shown),
             )
         st.button(
             "Edit",
@@ -151,32 +152,39 @@ def _confirm(project: ProjectSummary, asked: session.Asked, rows: pd.DataFrame) 
             st.markdown(f"**{word}: {len(asked.ids):,} descriptions?** One undo takes them all back.")
             st.text_input("Why (optional)", key=_words(asked), max_chars=300)
         with st.container(horizontal=True):
-            decide = (project.id, asked)
+            decide = (project.id, asked, _shown(rows))
             st.button(label, type="primary", shortcut="Enter", key="bulk_confirm", on_click=_decide, args=decide)
             st.button("Cancel", shortcut="Esc", key="bulk_cancel", on_click=session.ask_verdict, args=(None,))
+
+
+def _shown(rows: pd.DataFrame) -> dict[str, str]:
+    """Description -> its words on this page: a colleague may edit it before a button is pressed."""
+    return dict(zip(rows["description_id"], rows["text"], strict=True))
 
 
 def _words(asked: session.Asked) -> str:
     return f"words_{asked.batch}"
 
 
-def _ask(project: str, verdict: Decision, ids: tuple[str, ...], batch: str) -> None:
+def _ask(project: str, verdict: Decision, ids: tuple[str, ...], batch: str, shown: dict[str, str]) -> None:
     """One description is judged at once; several after a question that names their number."""
     asked = session.Asked(verdict, ids, batch)
     if len(ids) == 1:
-        _decide(project, asked)
+        _decide(project, asked, shown)
     else:
         session.ask_verdict(asked)
 
 
-def _decide(project: str, asked: session.Asked) -> None:
+def _decide(project: str, asked: session.Asked, shown: dict[str, str]) -> None:
     home, who, words = session.home(), session.reviewer(), session.typed(_words(asked))
     with guard():
         if asked.verdict == "edit":
             record_verdict(home, project, asked.ids[0], "edit", reviewer=who, text=words, token=f"{asked.batch}-edit")
             did = "Edited"
         else:
-            record_verdicts(home, project, asked.ids, asked.verdict, reviewer=who, reason=words, batch=asked.batch)
+            record_verdicts(
+                home, project, asked.ids, asked.verdict, reviewer=who, shown=shown, reason=words, batch=asked.batch
+            )
             did = _VERDICTS[asked.verdict][1]
         session.say_after_rerun(f"{did} {counted(len(asked.ids), 'description')} · U undoes it")
     session.forget_selection()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -23,7 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from avion_core.descriptions.schema import PastDecision
-from avion_core.errors import DescriptionError, NotFoundError, StoreError
+from avion_core.errors import DescriptionError, EditedMeanwhileError, NotFoundError, StoreError
 from avion_core.store.histories import own_token, tokens_in_use
 from avion_core.store.tables import Description, RuleVersion, Verdict
 
@@ -71,6 +71,7 @@ def add_verdict(
     *,
     reviewer: str,
     text: str | None = None,
+    shown: str | None = None,
     reason: str = "",
     token: str | None = None,
     adjudicates: bool = False,
@@ -79,11 +80,13 @@ def add_verdict(
 
     Args:
         text: of an edit, the new text; not for other decisions.
+        shown: the text that the reviewer had before their eyes; None where nobody can tell.
         token: sent again, it is the same decision and nothing is added.
         adjudicates: the decision settles the question for everybody; an edit does not, for it opens it.
 
     Raises:
         DescriptionError: a word that is no decision, or an edit without text (or text without an edit).
+        EditedMeanwhileError: what is accepted or rejected reads otherwise than what was shown.
         NotFoundError: the project has no such description.
         StoreError: the token was used for another decision.
     """
@@ -102,13 +105,14 @@ def add_verdict(
             )
         return sent_before
     withdrawn = verdict == "undecide" and not adjudicates
+    judged = _judged_texts(session, project_id, originals, withdrawn)
+    if shown is not None:
+        _refuse_unseen(verdict, {description_id: shown}, judged)
     row = Verdict(
         project_id=project_id,
         description_id=description_id,
         verdict=verdict,
-        text=" ".join(text.split())
-        if text is not None
-        else _judged_texts(session, project_id, originals, withdrawn)[description_id],
+        text=" ".join(text.split()) if text is not None else judged[description_id],
         reason=reason,
         reviewer=reviewer,
         rule_version=rules_in_force(session, project_id),
@@ -125,12 +129,14 @@ def add_verdicts(
     verdict: Decision,
     *,
     reviewer: str,
+    shown: Mapping[str, str] | None = None,
     reason: str = "",
     batch: str | None = None,
 ) -> tuple[str, int]:
     """Write the same decision on many descriptions down, to be undone as one.
 
     Args:
+        shown: description -> the text that the reviewer had before their eyes, of those that were shown.
         batch: up to 32 characters; sent again, it is the same set of decisions and nothing is added.
 
     Returns:
@@ -138,6 +144,7 @@ def add_verdicts(
 
     Raises:
         DescriptionError: a decision that is not made in bulk, or no description.
+        EditedMeanwhileError: what is accepted or rejected reads otherwise than what was shown; nothing is written.
         NotFoundError: descriptions that the project does not have.
         StoreError: the batch was used for another decision.
     """
@@ -157,6 +164,7 @@ def add_verdicts(
             )
         return batch, 0
     judged = _judged_texts(session, project_id, _texts(session, project_id, ids), verdict == "undecide")
+    _refuse_unseen(verdict, shown or {}, judged)
     shared = {
         "project_id": project_id,
         "verdict": verdict,
@@ -241,10 +249,19 @@ def undo_decision(
     return True
 
 
-def votes(session: Session, project_id: str, description_ids: Collection[str] | None = None) -> list[Vote]:
-    """Each reviewer's newest decision on each description (or just those asked for), the oldest first."""
+def votes(
+    session: Session, project_id: str, description_ids: Collection[str] | None = None, *, settling: bool = True
+) -> list[Vote]:
+    """Each reviewer's newest decision on each description (or just those asked for), the oldest first.
+
+    Args:
+        settling: whether an adjudicator's word counts as their newest decision; else only what they judged as one of
+            the reviewers.
+    """
     columns = [getattr(Verdict, name) for name in Vote._fields]
     query = _holding(project_id, *columns).where(Verdict.verdict != "skip").order_by(Verdict.id)
+    if not settling:
+        query = query.where(Verdict.adjudicates.is_(False))
     newest: dict[tuple[str, str], Vote] = {}
     for narrowed in _for_ids(query, Verdict.description_id, description_ids):
         for row in session.execute(narrowed):
@@ -345,11 +362,12 @@ def own_decisions(
 
 
 def decisions_by_reviewer(session: Session, project_id: str) -> dict[str, dict[str, str]]:
-    """Reviewer -> description -> what they did last about it that still holds, by name."""
+    """Reviewer -> description -> what they did last about it that still holds (see `own_decisions`), by name."""
     query = _holding(project_id, Verdict.reviewer, Verdict.description_id, Verdict.verdict).order_by(Verdict.id)
     found: dict[str, dict[str, str]] = {}
     for reviewer, key, verdict in session.execute(query):
-        found.setdefault(reviewer, {})[key] = verdict
+        own = found.setdefault(reviewer, {})
+        own[key] = own.get(key, verdict) if verdict == "skip" else verdict
     return dict(sorted(found.items()))
 
 
@@ -428,6 +446,15 @@ def _judged_texts(session: Session, project_id: str, originals: dict[str, str], 
         return originals
     current = current_verdicts(session, project_id, originals)
     return {key: current[key].text if key in current else text for key, text in originals.items()}
+
+
+def _refuse_unseen(verdict: Decision, shown: Mapping[str, str], judged: Mapping[str, str]) -> None:
+    """Nobody accepts or rejects words that they have not read: an edit may have come in since they were shown."""
+    if verdict not in ("accept", "reject"):
+        return
+    for key, now in judged.items():
+        if key in shown and shown[key].split() != now.split():
+            raise EditedMeanwhileError("it was edited meanwhile", "Look again.", value=now.rstrip("."))
 
 
 def _by_token(session: Session, project_id: str, token: str | None) -> Verdict | None:

@@ -135,10 +135,15 @@ def _judged(home: Home, project: str) -> pd.DataFrame:
     with reading(home.engine) as session:
         project_id = rows.find_project(session, project).id
         votes = verdicts.votes(session, project_id)
+        # Who settles a conflict has both sides before their eyes: that is no second opinion.
+        of_reviewers = verdicts.votes(session, project_id, settling=False)
         class_of = {row[0]: row[1] for row in rows.candidates_of(session, project_id)}
     of_description: dict[str, list[verdicts.Vote]] = {}
     for vote in votes:
         of_description.setdefault(vote.description_id, []).append(vote)
+    own: dict[str, list[verdicts.Vote]] = {}
+    for vote in of_reviewers:
+        own.setdefault(vote.description_id, []).append(vote)
     found = []
     for key, decisions in of_description.items():
         standing = together(decisions)
@@ -152,7 +157,7 @@ def _judged(home: Home, project: str) -> pd.DataFrame:
                 "decided_at": vote.created_at,
                 "conflict": standing.conflict,
             }
-            for vote in decisions
+            for vote in own.get(key, [])
             if vote.verdict in ("accept", "reject") and vote.text == standing.text
         ]
     columns = ["description_id", "class_key", "text", "reviewer", "accepts", "decided_at", "conflict"]

@@ -106,6 +106,24 @@ def test_keys_edit_skip_undo_take_back_and_move(page: Page, home: Home) -> None:
 
 
 @pytest.mark.usefixtures("undecided")
+def test_a_key_judges_the_text_on_the_screen_and_no_other(page: Page, home: Home) -> None:
+    page.open("review")
+    item = page.until(lambda: page.card("item"), "the review card")
+    project = get_project(home, NAME).id
+    before = read_candidates(home, project).set_index("description_id")["text"][item]
+    record_verdict(home, project, item, "edit", reviewer="bob", text=f"{before} A colleague's words.")
+    page.press("a")
+    page.until(lambda: "It was edited meanwhile" in page.text(), "the word that it reads otherwise")
+    wait_for_server(page)
+    assert decided(home) == {}
+    assert page.card("item") == item
+    assert "A colleague's words." in page.card(".text")
+    page.press("a")
+    page.until(lambda: decided(home) == {item: "accepted"}, "the verdict on what is shown")
+    record_verdict(home, project, item, "edit", reviewer="bob", text=before)
+
+
+@pytest.mark.usefixtures("undecided")
 def test_the_whole_table_is_judged_and_undone_by_key(page: Page, home: Home) -> None:
     page.open("review", view="table")
     page.button(f"all {ALL}").click()

@@ -8,7 +8,7 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from avion_core.studio.candidates import read_candidates
-from avion_core.studio.curation import history
+from avion_core.studio.curation import history, record_verdict
 from avion_core.studio.home import Home
 from avion_core.studio.projects import create_project, get_project
 from tests.app.tiny_home import CLASSES, HOSTILE, NAME, TEXTS
@@ -107,6 +107,21 @@ def test_an_edit_keeps_the_original_and_stays_for_a_verdict(home: Home, open_pag
     assert shown["hits"][0] == [0, len("Aerial view"), "positive"]
     assert card(app)["cursor"] == item["id"]
     assert "edited it" in all_text(app)
+
+
+def test_a_text_that_a_colleague_edited_meanwhile_is_shown_again_and_not_judged(home: Home, open_page: Open) -> None:
+    app = open_page("review")
+    item = card(app)["items"][0]
+    edited = "Aerial view of a dark and dense canopy without a single road."
+    record_verdict(home, NAME, item["id"], "edit", reviewer="bob", text=edited)
+    judged = {"seq": 1, "id": item["id"], "action": "accept", "shown": item["text"]}
+    app = send(app, judged)
+    assert verdicts(home) == {}
+    assert [entry.verdict for entry in history(home, NAME, item["id"])] == ["edit"]
+    assert (card(app)["cursor"], card(app)["taken"], card(app)["items"][0]["text"]) == (item["id"], 1, edited)
+    assert "It was edited meanwhile" in app.toast[0].value
+    send(app, judged | {"seq": 2, "shown": edited})
+    assert verdicts(home) == {item["id"]: "accepted"}
 
 
 def test_skip_and_arrows_decide_nothing(home: Home, open_page: Open) -> None:

@@ -77,6 +77,18 @@ def test_a_bulk_verdict_names_its_number_and_is_undone_as_one(home: Home, open_p
     assert verdicts(home) == {}
 
 
+def test_what_a_colleague_edited_meanwhile_is_not_judged_with_the_rest(home: Home, open_page: Open) -> None:
+    app = select(open_page("sheet", sheet_class="Forest"), 0, 1)
+    app = press(app, "Accept 2")
+    stale = table(app)["text"].iloc[0]
+    candidates = read_candidates(home, get_project(home, NAME).id)
+    item = candidates.loc[candidates["text"] == stale, "description_id"].iloc[0]
+    record_verdict(home, NAME, item, "edit", reviewer="bob", text="Aerial view of a dark and dense canopy.")
+    app = press(app, "Accept 2")
+    assert verdicts(home) == {}
+    assert "It was edited meanwhile" in app.error[0].value + str(app.error[0].proto)
+
+
 def test_a_bulk_verdict_can_be_called_off(home: Home, open_page: Open) -> None:
     app = press(select(open_page("review", view="table"), 0, 1), "Accept 2")
     app = press(app, "Cancel")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from avion_core.errors import DescriptionError, NotFoundError, StoreError
+from avion_core.errors import DescriptionError, EditedMeanwhileError, NotFoundError, StoreError
 from avion_core.store.database import reading, writing
 from avion_core.store.histories import read_histories
 from avion_core.store.projects import add_descriptions, add_project
@@ -12,6 +12,7 @@ from avion_core.store.verdicts import (
     add_verdicts,
     count_decisions,
     current_verdicts,
+    decisions_by_reviewer,
     history,
     own_decisions,
     undo,
@@ -307,6 +308,21 @@ def test_ones_own_decisions(session, project, decide):
     decide("d3", "reject", reviewer="ann")
     assert own_decisions(session, project, "me") == {"d1": "accept", "d2": "skip"}
     assert own_decisions(session, project, "ann", "d1") == {}
+    of_all = decisions_by_reviewer(session, project)
+    assert of_all == {who: own_decisions(session, project, who) for who in ("ann", "me")}
+
+
+def test_words_that_were_edited_since_they_were_shown_are_not_judged(session, project, decide):
+    decide("d1", "edit", reviewer="ann", text="a clear quay from above")
+    for verdict in ("accept", "reject"):
+        with pytest.raises(EditedMeanwhileError, match="edited meanwhile"):
+            add_verdict(session, project, "d1", verdict, reviewer="me", shown="what it said before")
+        with pytest.raises(EditedMeanwhileError, match="a clear quay from above"):
+            add_verdicts(session, project, ["d2", "d1"], verdict, reviewer="me", shown={"d1": "what it said before"})
+    assert own_decisions(session, project, "me") == {}
+    add_verdict(session, project, "d1", "skip", reviewer="me", shown="what it said before")  # says nothing of the words
+    add_verdict(session, project, "d1", "accept", reviewer="me", shown=" a clear  quay from above")
+    assert current_verdicts(session, project)["d1"].verdict == "accepted"
 
 
 def test_edits_are_counted(session, project, decide):

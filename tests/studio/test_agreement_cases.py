@@ -91,6 +91,16 @@ def test_conflicts_wait_for_an_adjudicator(home, described, judge, ids):
     assert list(conflicts(home, described.id).columns)[:3] == ["description_id", "class_key", "text"]
 
 
+def test_settling_a_conflict_is_no_second_opinion(home, described, judge, ids):
+    """Who settles has seen both sides: their word counts for the verdict, and not as one more blind judgement."""
+    judge("ann", "aaar")
+    judge("bob", "raar")
+    record_verdict(home, described.id, ids[0], "reject", reviewer="ann", adjudicates=True)
+    found = agreement(home, described.id)
+    assert read_candidates(home, described.id)["verdict"][0] == "rejected"
+    assert found.pairs["agree"].tolist() == [75.0]  # ann's own first verdict still disagrees with bob's
+
+
 def test_blind_reviewers_see_others_after_their_own(home, described, judge, ids):
     judge("ann", "a")
     set_blind(home, described.id, True, "ann")
@@ -99,14 +109,18 @@ def test_blind_reviewers_see_others_after_their_own(home, described, judge, ids)
     assert [entry.reviewer for entry in history(home, described.id, ids[0], reviewer="ann")] == ["ann"]
     record_verdict(home, described.id, ids[0], "skip", reviewer="bob")
     assert [entry.verdict for entry in history(home, described.id, ids[0], reviewer="bob")] == ["skip"]
+    text = read_candidates(home, described.id)["text"][0]
+    record_verdict(home, described.id, ids[0], "edit", reviewer="bob", text=text)  # an edit is no verdict yet
+    assert [entry.reviewer for entry in history(home, described.id, ids[0], reviewer="bob")] == ["bob", "bob"]
     record_verdict(home, described.id, ids[0], "reject", reviewer="bob")
-    assert [entry.reviewer for entry in history(home, described.id, ids[0], reviewer="bob")] == ["ann", "bob", "bob"]
-    assert len(history(home, described.id, ids[0])) == 3
+    seen = [entry.reviewer for entry in history(home, described.id, ids[0], reviewer="bob")]
+    assert seen == ["ann", "bob", "bob", "bob"]
+    assert len(history(home, described.id, ids[0])) == 4
     assert set(visible_verdicts(home, described.id, "cyd").values()) == {"undecided"}
     assert visible_verdicts(home, described.id, "bob")[ids[0]] == read_candidates(home, described.id)["verdict"][0]
     set_blind(home, described.id, False, "ann")
     assert visible_verdicts(home, described.id, "cyd") == visible_verdicts(home, described.id, "bob")
-    assert len(history(home, described.id, ids[0], reviewer="cyd")) == 3
+    assert len(history(home, described.id, ids[0], reviewer="cyd")) == 4
     with reading(home.engine) as session:
         told = [entry.sentence for entry in entries(session, described.id)]
     assert told[:2] == ["Reviewers see all verdicts.", "Reviewers see others' verdicts only after their own."]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from avion_core.store import journal, verdicts
 from avion_core.store import projects as rows
@@ -31,6 +31,7 @@ def record_verdict(
     *,
     reviewer: str = "me",
     text: str | None = None,
+    shown: str | None = None,
     reason: str = "",
     token: str | None = None,
     adjudicates: bool = False,
@@ -39,12 +40,14 @@ def record_verdict(
 
     Args:
         text: of an edit, the new text.
+        shown: the text that the reviewer had before their eyes; None where nobody can tell.
         adjudicates: it settles the question for everybody, until an edit opens it again.
 
     Raises:
         NotFoundError: no such project or description.
         RightsError: the reviewer may not settle questions.
         DescriptionError: a word that is no decision, or an edit without its text.
+        EditedMeanwhileError: what is accepted or rejected reads otherwise than what was shown.
     """
     if adjudicates:
         demand_of(home, reviewer, ADJUDICATE)
@@ -56,6 +59,7 @@ def record_verdict(
             verdict,
             reviewer=reviewer,
             text=text,
+            shown=shown,
             reason=reason,
             token=token,
             adjudicates=adjudicates,
@@ -69,12 +73,14 @@ def record_verdicts(
     verdict: Decision,
     *,
     reviewer: str,
+    shown: Mapping[str, str] | None = None,
     reason: str = "",
     batch: str | None = None,
 ) -> str:
     """Accept, reject, skip or un-decide many descriptions in one go; all of it is written, or nothing.
 
     Args:
+        shown: description -> the text that the reviewer had before their eyes, of those that were shown.
         batch: the same batch again adds nothing.
 
     Returns:
@@ -83,11 +89,12 @@ def record_verdicts(
     Raises:
         NotFoundError: no such project, or descriptions that it lacks.
         DescriptionError: another decision, or no description.
+        EditedMeanwhileError: what is accepted or rejected reads otherwise than what was shown; nothing is written.
     """
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
         batch, added = verdicts.add_verdicts(
-            session, project_id, description_ids, verdict, reviewer=reviewer, reason=reason, batch=batch
+            session, project_id, description_ids, verdict, reviewer=reviewer, shown=shown, reason=reason, batch=batch
         )
         if added:
             journal.note(
@@ -139,7 +146,7 @@ def history(home: Home, project: str, description_id: str, *, reviewer: str | No
         entries = verdicts.history(session, row.id, description_id)
         if row.blind and reviewer is not None:
             own = verdicts.own_decisions(session, row.id, reviewer, description_id).get(description_id)
-            if own not in ("accept", "reject", "edit"):
+            if own not in ("accept", "reject"):
                 return [entry for entry in entries if entry.reviewer == reviewer]
     return entries
 
