@@ -15,6 +15,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from app import sign_in
+from app.late_ticks import drop_late_ticks
 from avion_core.errors import AvionError
 from avion_core.studio.backup import back_up_if_due
 
@@ -39,6 +40,7 @@ async def _daily_backups(_: st.App) -> AsyncIterator[None]:
         tasks.cancel_scope.cancel()
 
 
+drop_late_ticks()
 app = st.App(
     Path(__file__).with_name("main.py"),
     routes=sign_in.ROUTES,

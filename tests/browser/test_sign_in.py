@@ -54,7 +54,7 @@ def test_invite_account_refresh_sign_out_gate(chromium: WebDriver, shared: tuple
 
     page.click("Sign out")
     page.until(lambda: "this browser is not signed in" in page.text(), "the gate inside the app")
-    assert "Ben" not in page.text()
+    page.until(lambda: "Ben" not in page.text(), "the sidebar without who signed out")
     page.until(lambda: chromium.find_elements(By.LINK_TEXT, "Sign in"), "the way back in")[0].click()
     page.until(lambda: "Sign in to go on." in page.text(), "the form")
 

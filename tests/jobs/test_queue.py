@@ -42,8 +42,10 @@ def test_a_run_that_crashes_does_not_take_the_queue_with_it(home, monkeypatch):
     first, second = (training.create_run(home, "scenes") for _ in range(2))
     monkeypatch.setattr(local, "WORKER", (sys.executable, "-c", "raise SystemExit('gone')"))
     queue.serve(home, "cpu", threading.Event())
-    assert [training.get_run(home, run).state for run in (first, second)] == ["failed", "failed"]
-    assert "Its last words: gone." in (training.get_run(home, second).error or "")
+    # The queue ends when it has started the last one, which then has still to come to its end.
+    ended = [wait_until(home, run, lambda view: view.state not in ("queued", "running")) for run in (first, second)]
+    assert [run.state for run in ended] == ["failed", "failed"]
+    assert "Its last words: gone." in (ended[1].error or "")
 
 
 def test_a_run_that_was_started_beside_the_queue_is_waited_for(home, monkeypatch):
