@@ -80,7 +80,7 @@ class DistillationConfig(Stage):
     warmup: float = Field(default=0.3, ge=0, le=1)
     """Share of the steps over which the similarity alignment rises from 0 to its weight."""
     epochs: int = Field(default=100, ge=1, le=10000)
-    """Passes over the training images."""
+    """Passes over the training images; the paper's are 100 in few-shot and 50 in base-to-novel."""
     batch_size: int = Field(default=4, ge=1, le=4096)
     """Images per step."""
     learning_rate: float = Field(default=5e-4, gt=0, le=1)
@@ -123,13 +123,41 @@ class RunConfig(Stage):
     protocol: ProtocolConfig = ProtocolConfig()
 
 
+def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+_BY_PROTOCOL = {"few-shot": 100, "base-to-novel": 50}
+"""The paper's passes over the training images."""
+
+# The paper's settings one by one, so that they hold whatever a project's own defaults and rules say. The map, the
+# template and how a run is kept are not the paper's to say; its passes follow from the protocol.
 _PAPER: dict[str, Any] = {
     "descriptions": {"rule_set": "paper"},
-    "prototypes": {"z_mode": "paper"},
+    "prototypes": PrototypesConfig(z_mode="paper").model_dump(exclude={"template_fallback"}),
+    "model": StudentConfig().model_dump(exclude={"template"}),
+    "distillation": DistillationConfig().model_dump(
+        exclude={"projection", "precision", "validate_every", "checkpoint_seconds"}
+    )
+    | {"epochs": None},
 }
 _NO_ALIGNMENT = {"image_weight": 0.0, "text_weight": 0.0, "logit_weight": 0.0}
 
 # Ablation rows are cumulative; B3, B4 and B6 are this project's reading (METHOD.md, section 7).
+_ABLATIONS: dict[str, dict[str, Any]] = {
+    "B0": {"model": {"visual_prompts": 0, "depth": "shallow"}, "distillation": _NO_ALIGNMENT},
+    "B1": {"distillation": _NO_ALIGNMENT},
+    "B2": {"distillation": _NO_ALIGNMENT | {"image_weight": 0.5}},
+    "B3": {"prototypes": {"source": "template"}, "distillation": {"logit_weight": 0.0}},
+    "B4": {"prototypes": {"selective": False}, "distillation": {"logit_weight": 0.0}},
+    "B5": {"distillation": {"logit_weight": 0.0}},
+    "B6": {"distillation": {"warmup": 0.0}},
+    "B7": {},
+}
 PRESETS: dict[str, dict[str, Any]] = {
     "recommended": {},
     "paper": _PAPER,
@@ -138,15 +166,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "student": "demo-student",
         "distillation": {"epochs": 20, "batch_size": 16, "learning_rate": 2e-3, "schedule": "cosine", "augment": True},
     },
-    "B0": _PAPER | {"model": {"visual_prompts": 0, "depth": "shallow"}, "distillation": _NO_ALIGNMENT},
-    "B1": _PAPER | {"distillation": _NO_ALIGNMENT},
-    "B2": _PAPER | {"distillation": _NO_ALIGNMENT | {"image_weight": 0.5}},
-    "B3": _PAPER | {"prototypes": {"source": "template"}, "distillation": {"logit_weight": 0.0}},
-    "B4": _PAPER | {"prototypes": {"z_mode": "paper", "selective": False}, "distillation": {"logit_weight": 0.0}},
-    "B5": _PAPER | {"distillation": {"logit_weight": 0.0}},
-    "B6": _PAPER | {"distillation": {"warmup": 0.0}},
-    "B7": _PAPER,
-}
+} | {name: _merge(_PAPER, settings) for name, settings in _ABLATIONS.items()}
 
 
 def make_config(
@@ -174,6 +194,9 @@ def make_config(
             leaf = leaf[part]
         leaf[last] = _parse(value)
         settings = _merge(settings, branch)
+    if settings.get("distillation", {}).get("epochs") is None:
+        passes = _BY_PROTOCOL.get(settings.get("protocol", {}).get("name", "few-shot"))
+        settings = _merge(settings, {"distillation": {"epochs": passes} if passes else {}})
     return parse_config(settings)
 
 
@@ -189,10 +212,11 @@ def parse_config(settings: dict[str, Any]) -> RunConfig:
         else:
             way_out = f"{first['msg'].removesuffix('.')}."
         raise ConfigError(f"the setting {key} cannot be used", way_out, value=first["input"]) from None
-    if config.model.template.count("{}") != 1:
+    around = config.model.template.replace("{}", "", 1)
+    if around == config.model.template or {"{", "}"} & set(around):
         raise ConfigError(
             "the setting model.template cannot be used",
-            "Write {} once, where the class name goes.",
+            "Write {} once, where the class name goes, and no other curly brackets.",
             value=config.model.template,
         )
     return config
@@ -206,14 +230,6 @@ def _names_beside(location: tuple[int | str, ...]) -> list[str]:
         assert issubclass(annotation, BaseModel)
         model = annotation
     return list(model.model_fields)
-
-
-def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(under)
-    for key, value in over.items():
-        old = merged.get(key)
-        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
 
 
 def _parse(value: Any) -> Any:

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 
 from avion_core.backbones.load import WeightStore, load_towers
-from avion_core.backbones.projection import Projection, fit_procrustes
+from avion_core.backbones.projection import fit_procrustes
 from avion_core.backbones.prompted import PromptedStudent
 from avion_core.backbones.towers import OpenClipTowers, Towers, resolve_precision
 from avion_core.config import RunConfig
@@ -35,6 +34,7 @@ from avion_core.protocols.project_data import (
     held_out_images,
     training_images,
 )
+from avion_core.protocols.teacher_side import TeacherSide
 from avion_core.prototypes.text_prototypes import TextPrototypes, text_prototypes, visual_prototypes
 
 
@@ -81,16 +81,6 @@ class Finished:
 Event = Stage | Metrics | Saved | Stopped | Finished
 
 
-@dataclass(frozen=True)
-class TeacherSide:
-    """All that training takes from the teacher; kept in the run's folder, so that a resume sees the same numbers."""
-
-    images: torch.Tensor
-    prototypes: torch.Tensor
-    scale: float
-    projection: Projection | None
-
-
 def run_experiment(
     project: ProjectData,
     config: RunConfig,
@@ -131,17 +121,17 @@ def run_experiment(
             "this model cannot be a student", "Choose a CLIP of the open_clip kind.", value=config.student
         )
 
-    teacher_file = folder / "teacher.safetensors"
-    if not teacher_file.is_file():
+    if not TeacherSide.is_kept(folder):
         yield Stage("loading the teacher")
         teacher = load_towers(config.teacher, weights, device=device)
         yield Stage("teacher embeddings and text prototypes")
         side, prototypes = _teach(project, config, classes, shots, teacher, backbone, features, progress)
         prototypes.full_table().to_parquet(folder / "prototypes.parquet")
-        _save_teacher_side(teacher_file, side)
+        side.save(folder)
         yield Saved("prototypes", folder / "prototypes.parquet")
         del teacher
-    side = _load_teacher_side(teacher_file)
+    side = TeacherSide.load(folder)
+    side.demand(backbone, "student")
 
     yield Stage("decoding the training images")
     pixels, validation_pixels = (
@@ -179,9 +169,7 @@ def run_experiment(
         save_state(state_file, state, facts)
 
     yield Stage("training")
-    accuracy = None
     for report in trainer.run(should_stop, save):
-        accuracy = report.values.get("validation_accuracy", accuracy)
         yield Metrics(report.step, trainer.steps, report.epoch, report.values)
     if trainer.state.step < trainer.steps:
         yield Stopped(trainer.state.step, trainer.steps)
@@ -191,7 +179,7 @@ def run_experiment(
     summary = {
         "steps": trainer.steps,
         "trained_parameters": trained + (trainer.linear.weight.numel() if trainer.linear is not None else 0),
-        "validation_accuracy": accuracy,
+        "validation_accuracy": trainer.state.accuracy,
         "best_validation_accuracy": trainer.state.best_accuracy if trainer.state.best else None,
         "best_step": trainer.state.best_step,
         "projection": config.distillation.projection,
@@ -230,27 +218,8 @@ def _teach(
         f_s = image_features(backbone, images, features, recipe=project.recipe, progress=progress)
         g_s = text_features(backbone, texts, features, progress)
         projection = fit_procrustes(f_t, f_s, shots.image_ids, teacher_texts, g_s, texts)
-    return TeacherSide(f_t, prototypes.vectors, teacher.logit_scale, projection), prototypes
-
-
-def _save_teacher_side(path: Path, side: TeacherSide) -> None:
-    tensors = {"images": side.images, "prototypes": side.prototypes}
-    facts: dict[str, Any] = {"scale": side.scale}
-    if side.projection is not None:
-        tensors["projection"] = side.projection.matrix
-        facts |= {"rank": side.projection.rank, "agreement": side.projection.agreement}
-    temporary = path.with_suffix(".tmp")
-    own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    save_file(own, temporary)
-    path.with_suffix(".json").write_text(json.dumps(facts))
-    os.replace(temporary, path)
-
-
-def _load_teacher_side(path: Path) -> TeacherSide:
-    tensors, facts = load_file(path), json.loads(path.with_suffix(".json").read_text())
-    matrix = tensors.get("projection")
-    projection = None if matrix is None else Projection(matrix, facts["rank"], facts["agreement"])
-    return TeacherSide(tensors["images"], tensors["prototypes"], facts["scale"], projection)
+    hashes = teacher.weights_hash, backbone.weights_hash
+    return TeacherSide(f_t, prototypes.vectors, teacher.logit_scale, projection, *hashes), prototypes
 
 
 def _facts(

@@ -11,7 +11,7 @@ from avion_core.backbones.towers import OpenClipTowers
 torch.set_num_threads(1)
 
 
-def make_tiny_clip(dim: int = 32, seed: int = 0, name: str = "tiny") -> OpenClipTowers:
+def make_tiny_clip(dim: int = 32, seed: int = 0, name: str = "tiny", device: str = "cpu") -> OpenClipTowers:
     """A CLIP of two layers and width 64 on 32 px images, with random weights that are a function of the seed."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -20,7 +20,7 @@ def make_tiny_clip(dim: int = 32, seed: int = 0, name: str = "tiny") -> OpenClip
             vision_cfg={"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8},
             text_cfg={"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2},
         )
-    return OpenClipTowers(name, clip, quick_gelu=False)
+    return OpenClipTowers(name, clip, quick_gelu=False, device=device)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from avion_core.config import RunConfig, make_config
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import scan_folder
 from avion_core.data.splits import make_splits
-from avion_core.errors import ConfigError, DataError, PrototypeError
+from avion_core.errors import CheckpointError, ConfigError, DataError, PrototypeError
 from avion_core.experiment import Event, Finished, Metrics, Saved, Stopped, run_experiment
 from avion_core.features.store import FeatureStore
 from avion_core.protocols.baselines import class_mean, linear_probe
@@ -25,6 +25,7 @@ from avion_core.protocols.evaluate import evaluate
 from avion_core.protocols.predict import load_student, predict
 from avion_core.protocols.project_data import ProjectData, class_sets
 from tests import tiny_studio
+from tests.conftest import make_tiny_clip
 
 NAMES = {"beach": "beach", "forest": "forest", "golfcourse": "golf course"}
 
@@ -140,6 +141,35 @@ def test_a_resume_with_other_settings_is_refused(project: ProjectData, bench: Be
         bench.run(project, config(**{"distillation.epochs": 4}))
 
 
+def test_a_run_killed_after_its_last_checkpoint_ends_with_the_same_figures(project: ProjectData, bench: Bench) -> None:
+    whole, again = (bench.run(project, config())[-1] for _ in range(2))
+    assert isinstance(whole, Finished)
+    assert whole.summary["validation_accuracy"] is not None
+    assert again == whole
+
+
+def test_other_weights_than_the_run_began_with_are_refused(
+    project: ProjectData, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.run(project, config())
+
+    def exchanged(role: str):
+        """The tiny towers, with other weights for one of the two."""
+
+        def load(name: str, *_: object, **__: object):
+            usual = tiny_studio.tiny_towers(name)
+            return make_tiny_clip(usual.dim, seed=9, name=name) if name == tiny_studio.TINY[role] else usual
+
+        return load
+
+    monkeypatch.setattr(experiment, "load_towers", exchanged("student"))
+    with pytest.raises(CheckpointError, match=r"weights of the student georsclip-vit-b-32 are not those that the run"):
+        bench.run(project, config())
+    monkeypatch.setattr("avion_core.protocols.evaluate.load_towers", exchanged("teacher"))
+    with pytest.raises(CheckpointError, match=r"weights of the teacher georsclip-vit-h-14 are not those that the run"):
+        evaluate(project, config(), bench.folder / "run", features=bench.features, weights=bench.weights)
+
+
 def test_a_class_without_usable_text_stops_the_run_before_training(project: ProjectData, bench: Bench) -> None:
     rejected = project.descriptions.assign(verdict=["rejected"] * 4 + ["undecided"] * 8)
     emptied = replace(project, descriptions=rejected)
@@ -182,6 +212,24 @@ def test_the_student_predicts_trained_and_other_classes(project: ProjectData, be
         predict(trained, [], project.recipe)
     with pytest.raises(DataError, match="two or more classes"):
         predict(trained, files, project.recipe, class_names={"sea": "sea"})
+
+
+def test_the_linear_probe_is_not_chosen_on_the_images_it_is_measured_on(
+    project: ProjectData, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.run(project, config())
+    seen: dict[str, set[int]] = {"validation": set(), "test": set()}
+    for split, counts in seen.items():
+
+        def spy(features, labels, validation, validation_labels, test, counts=counts):
+            counts.add(len(validation))
+            assert len(validation) == len(validation_labels)
+            return linear_probe(features, labels, validation, validation_labels, test)
+
+        monkeypatch.setattr("avion_core.protocols.evaluate.linear_probe", spy)
+        folder = bench.folder / "run"
+        evaluate(project, config(), folder, split, features=bench.features, weights=bench.weights)
+    assert seen == {"validation": {0}, "test": {3}}  # one a class was held out
 
 
 def test_baselines_on_features_that_can_be_checked_by_hand() -> None:

@@ -55,7 +55,8 @@ CARD, RESULTS = Path("demo/MODEL_CARD.md"), Path("demo/results.json")
 def config_of(method: str, shots: int, seed: int, protocol: str = "few-shot", **settings: Any) -> RunConfig:
     preset = "demo" if method == "AVION" else method
     wanted = {"data.shots": shots, "data.seed": seed, "protocol.name": protocol} | settings
-    return make_config(preset, wanted, base=PRESETS["demo"])
+    schedule = {f"distillation.{name}": value for name, value in PRESETS["demo"]["distillation"].items()}
+    return make_config(preset, schedule | wanted, base=PRESETS["demo"])
 
 
 def run(task: tuple[str, int, int, str], work: Path, threads: int) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from avion_core.studio.training import get_run
 _PRESETS = {
     "demo": "Small models, a short training: minutes on a laptop.",
     "recommended": "The paper's method with the settings this project advises.",
-    "paper": "The paper's published word list and its z-score, which cuts both ways. Passes, batch, rate and the "
-    "rules' other values stay as this project has them.",
+    "paper": "The paper's settings to the letter: its word list, its z-score, which cuts both ways, and its schedule "
+    "(small batches and many passes: long without a GPU).",
     "B0": "Ablation: shallow text prompts only.",
     "B1": "Ablation: B0 with deep prompts in both towers.",
     "B2": "Ablation: B1 with visual alignment.",

@@ -73,6 +73,7 @@ def save_state(path: Path, state: TrainingState, facts: dict[str, Any]) -> None:
     groups = state.optimizer["param_groups"]
     progress = {
         "step": state.step,
+        "accuracy": state.accuracy,
         "best_accuracy": state.best_accuracy,
         "best_step": state.best_step,
         "groups": groups,
@@ -98,8 +99,17 @@ def load_state(path: Path) -> tuple[TrainingState, dict[str, Any]]:
         elif kind in parts:
             parts[kind][rest] = tensor
     optimizer = {"state": slots, "param_groups": progress["groups"]}
-    best = progress["best_accuracy"], progress["best_step"]
-    return TrainingState(progress["step"], parts["learned"], optimizer, tensors["random"], *best, parts["best"]), facts
+    state = TrainingState(
+        step=progress["step"],
+        learned=parts["learned"],
+        optimizer=optimizer,
+        random=tensors["random"],
+        accuracy=progress["accuracy"],
+        best_accuracy=progress["best_accuracy"],
+        best_step=progress["best_step"],
+        best=parts["best"],
+    )
+    return state, facts
 
 
 def _write(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:

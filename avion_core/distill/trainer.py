@@ -51,6 +51,8 @@ class TrainingState:
     learned: dict[str, Tensor] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)
     random: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.uint8))
+    accuracy: float | None = None
+    """On the validation images, in percent, as last measured."""
     best_accuracy: float = -1.0
     best_step: int = 0
     best: dict[str, Tensor] = field(default_factory=dict)
@@ -167,7 +169,8 @@ class Trainer:
         says so the loop ends with the step in hand finished and saved.
 
         Raises:
-            TrainingError: a loss that is not finite, with its step and the images of its batch.
+            TrainingError: a loss, or a student after a step, that is not finite, with the step and its images;
+                nothing of it is saved.
         """
         pending: list[tuple[int, dict[str, Tensor], dict[str, float]]] = []
         saved_at = time.monotonic()
@@ -188,10 +191,25 @@ class Trainer:
                 yield from self._reports(pending)
                 pending = []
             if stop or overdue or self.state.step == self.steps:
-                save(self.snapshot())
+                save(self._sound_snapshot(step))
                 saved_at = time.monotonic()
             if stop:
                 return
+
+    def _sound_snapshot(self, step: int) -> TrainingState:
+        """The state after this step; a sound loss may still have had a gradient that was not finite."""
+        state = self.snapshot()
+        if not all(tensor.isfinite().all() for tensor in state.learned.values()):
+            raise self._not_finite("the student", step, state.learned["logit_scale"].item())
+        return state
+
+    def _not_finite(self, what: str, step: int, value: object) -> TrainingError:
+        images = ", ".join(self.data.image_ids[i][:12] for i in self._batch(step).tolist())
+        return TrainingError(
+            f"{what} is not a number at step {step + 1}, images {images}",
+            "Lower distillation.learning_rate, or set distillation.precision to float32; resume is safe.",
+            value=value,
+        )
 
     def _batch(self, step: int) -> Tensor:
         """Indices of a step's images: a new order an epoch, a function of (seed, epoch) alone."""
@@ -251,7 +269,8 @@ class Trainer:
     def _validate(self) -> float:
         """Accuracy in percent on the validation images; remembers the best student (the earlier one at a tie)."""
         logits = predict_logits(self.student, self.data.validation_pixels, self.data.classes)
-        accuracy = 100 * (logits.argmax(1) == self.data.validation_labels).float().mean().item()
+        accuracy = 100 * (logits.argmax(1) == self.data.validation_labels).double().mean().item()
+        self.state.accuracy = accuracy
         if accuracy > self.state.best_accuracy:
             self.state.best_accuracy, self.state.best_step, self.state.best = accuracy, self.state.step, self.learned()
         return accuracy
@@ -264,12 +283,7 @@ class Trainer:
         for (step, _, measured), row in zip(pending, rows, strict=True):
             values = dict(zip(names, row, strict=True))
             if not all(torch.isfinite(torch.tensor(v)) for v in row):
-                images = ", ".join(self.data.image_ids[i][:12] for i in self._batch(step).tolist())
-                raise TrainingError(
-                    f"the loss is not a number at step {step + 1}, images {images}",
-                    "Lower distillation.learning_rate, or set distillation.precision to float32; resume is safe.",
-                    value=values,
-                )
+                raise self._not_finite("the loss", step, values)
             yield StepReport(step + 1, step // self.steps_per_epoch + 1, values | measured)
 
 

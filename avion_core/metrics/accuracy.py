@@ -39,7 +39,7 @@ def confusion(predictions: Tensor, labels: Tensor, classes: int) -> Tensor:
 
 def accuracy(matrix: Tensor) -> float:
     """Micro accuracy in percent: correct images / images. `matrix` (C, C) is a confusion matrix."""
-    return 100.0 * (matrix.trace() / matrix.sum()).item()
+    return 100.0 * (matrix.trace().double() / matrix.sum()).item()
 
 
 def macro_accuracy(matrix: Tensor) -> float:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from avion_core.backbones.load import WeightStore, load_towers
@@ -35,6 +34,7 @@ from avion_core.protocols.project_data import (
     held_out_images,
     training_images,
 )
+from avion_core.protocols.teacher_side import TeacherSide
 
 TIMED_IMAGES = 64
 
@@ -84,6 +84,7 @@ def evaluate(
         raise ConfigError("this model cannot be a student", "Choose an open_clip CLIP.", value=config.student)
     student, _ = load_adapter(folder / "adapter.safetensors", backbone)
     teacher = load_towers(config.teacher, weights, device=device)
+    TeacherSide.load(folder).demand(teacher, "teacher")
     sets = class_sets(project.class_names, config.protocol, config.data.seed)
     measured = {
         name: _measure(
@@ -172,9 +173,11 @@ def _measure(
         with_text = class_mean(train, labels, classes, text)
         result[f"{prefix}class_mean_accuracy"] = _percent_right(test @ means.T, part.labels)
         result[f"{prefix}class_mean_text_accuracy"] = _percent_right(test @ with_text.T, part.labels)
-        guess = linear_probe(train, labels, held_out, validation_labels, test)
+        # On the validation images themselves it gets none to choose its penalty on: AVION's step was not chosen either.
+        chosen_on = (held_out[:0], validation_labels[:0]) if split == "validation" else (held_out, validation_labels)
+        guess = linear_probe(train, labels, *chosen_on, test)
         result[f"{prefix}linear_probe_accuracy"] = accuracy(confusion(guess, part.labels, len(classes)))
-    prototypes = load_file(folder / "teacher.safetensors")["prototypes"]
+    prototypes = TeacherSide.load(folder).prototypes
     result["teacher_prototype_accuracy"] = _percent_right(f_t @ prototypes.T, part.labels)
     return result
 

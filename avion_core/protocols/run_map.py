@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file
 
 from avion_core.backbones.load import WeightStore, load_towers
 from avion_core.config import RunConfig
@@ -23,6 +22,7 @@ from avion_core.maps.settings import MapSettings
 from avion_core.protocols import predict
 from avion_core.protocols.project_data import ProjectData, class_sets, class_texts, held_out_images, training_images
 from avion_core.protocols.student_towers import StudentTowers
+from avion_core.protocols.teacher_side import TeacherSide
 
 _FIRST = ("train", "validation")
 
@@ -122,7 +122,9 @@ def map_items(
 
     pairs, described = project.images(list(drawn.part_of)), list(texts["text"])
     teacher = load_towers(config.teacher, weights, device=device)
-    of_teacher = load_file(folder / "teacher.safetensors")["prototypes"]
+    side = TeacherSide.load(folder)
+    side.demand(teacher, "teacher")
+    of_teacher = side.prototypes
     seen = {
         "teacher": [
             image_features(teacher, pairs, features, recipe=project.recipe, progress=progress),

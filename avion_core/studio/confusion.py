@@ -15,10 +15,9 @@ from typing import Literal
 
 import pandas as pd
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
-from torch.nn.functional import normalize
 
+from avion_core.backbones.projection import Projection
 from avion_core.config import RunConfig
 from avion_core.data.progress import Progress
 from avion_core.descriptions.importing import MOST_CHARACTERS
@@ -29,6 +28,7 @@ from avion_core.features.store import image_features, text_features
 from avion_core.metrics import accuracy
 from avion_core.protocols.predict import load_student
 from avion_core.protocols.student_towers import StudentTowers
+from avion_core.protocols.teacher_side import TeacherSide
 from avion_core.prototypes.text_prototypes import text_prototypes
 from avion_core.store import generations, journal
 from avion_core.store import projects as rows
@@ -55,7 +55,7 @@ class StudentSide:
 
     features: Tensor
     classes: Tensor
-    projection: Tensor | None
+    projection: Projection | None
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ def rescored(found: Confusions, before: Tensor, after: Tensor, pair: tuple[str, 
     features, labels = found.curation.images["validation"]
     judges = [("teacher", features, before, after)]
     if found.student is not None and found.student.projection is not None:
-        mapped = [normalize(vectors @ found.student.projection.T, dim=1) for vectors in (before, after)]
+        mapped = [found.student.projection(vectors) for vectors in (before, after)]
         judges.append(("student", found.student.features, mapped[0], mapped[1]))
     table = []
     for judge, images, *both in judges:
@@ -260,7 +260,7 @@ def _student_side(
     features = image_features(towers, files, home.features, recipe=summary.recipe, progress=progress)
     names = {entry.key: entry.prompt_name for entry in summary.classes}
     classes = trained.embed_classes({key: names[key] for key in curation.class_keys}).cpu()
-    return StudentSide(features.cpu(), classes, load_file(view.folder / "teacher.safetensors").get("projection"))
+    return StudentSide(features.cpu(), classes, TeacherSide.load(view.folder).projection)
 
 
 def _said(features: Tensor, vectors: Tensor) -> Tensor:

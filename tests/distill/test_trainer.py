@@ -34,6 +34,7 @@ def make_trainer(towers: OpenClipTowers, teacher_dim: int = 48, precision: str =
     pixels[torch.arange(12), labels] += 150
     prototypes = unit(3, teacher_dim, seed=1)
     images = F.normalize(prototypes[labels] + 0.3 * unit(12, teacher_dim, seed=2), dim=-1)
+    pixels, labels, images, prototypes = (t.to(towers.device) for t in (pixels, labels, images, prototypes))
     data = TrainingData(
         pixels=pixels,
         image_ids=[f"image{i:02d}" for i in range(12)],
@@ -88,6 +89,7 @@ def same(a: TrainingState, b: TrainingState) -> bool:
         and all(torch.equal(a.learned[n], b.learned[n]) for n in a.learned)
         and all(torch.equal(slots[0][i][n], slots[1][i][n]) for i in slots[0] for n in slots[0][i])
         and torch.equal(a.random, b.random)
+        and a.accuracy == b.accuracy
         and a.best_step == b.best_step
         and all(torch.equal(a.best[n], b.best[n]) for n in a.best)
     )
@@ -142,6 +144,40 @@ def test_a_loss_that_is_not_a_number_names_step_and_images_and_saves_nothing(tin
     with pytest.raises(TrainingError, match=r"not a number at step 3, images image\d\d, image.*learning_rate"):
         list(trainer.run(save=save))
     assert steps == [1, 2]
+
+
+def test_a_gradient_that_is_not_a_number_leaves_the_last_good_checkpoint(tiny_clip: OpenClipTowers) -> None:
+    trainer = make_trainer(tiny_clip, checkpoint_seconds=0)
+    steps: list[int] = []
+
+    def save(state: TrainingState) -> None:
+        assert all(tensor.isfinite().all() for tensor in state.learned.values())
+        steps.append(state.step)
+        if state.step == 2:  # a sound loss, and an overflow on the way back
+            trainer.student.visual_prompts.register_hook(lambda gradient: gradient * float("inf"))
+
+    with pytest.raises(TrainingError, match=r"The student is not a number at step 3, images image\d\d.*resume is safe"):
+        list(trainer.run(save=save))
+    assert steps == [1, 2]
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_stop_and_resume_is_bit_identical_on_a_gpu(monkeypatch: pytest.MonkeyPatch, precision: str) -> None:
+    """With the two settings that docs/determinism.md names."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    try:
+        whole = finish(make_trainer(make_tiny_clip(device="cuda"), precision=precision))
+        broken = make_trainer(make_tiny_clip(device="cuda"), precision=precision)
+        saved: list[TrainingState] = []
+        list(broken.run(lambda: broken.state.step >= 8, saved.append))
+        resumed = make_trainer(make_tiny_clip(device="cuda"), precision=precision)
+        resumed.restore(saved[-1])
+        assert same(whole, finish(resumed))
+    finally:
+        torch.use_deterministic_algorithms(False)
 
 
 def test_dimensions_must_agree_without_a_map(tiny_clip: OpenClipTowers) -> None:

@@ -66,16 +66,15 @@ def test_a_preset_of_research_sets_what_it_says(home: Home, open_page: Open) -> 
     assert "--preset B6" in app.code[0].value
 
 
-def test_the_paper_s_preset_says_what_it_sets_and_what_it_leaves(home: Home, open_page: Open) -> None:
+def test_the_paper_s_preset_is_the_paper_whatever_the_project_has(home: Home, open_page: Open) -> None:
     app = open_page("launch", look="Research")
     preset = next(widget for widget in app.get("button_group") if widget.key == "preset")
     app = settle(preset.set_value("paper").run())
-    left = ("epochs", "batch_size", "learning_rate")
-    assert {name: setting(app, f"distillation.{name}").value for name in left}.items() <= DEFAULTS[
-        "distillation"
-    ].items()
-    assert "Passes, batch, rate and the rules' other values stay as this project has them." in all_text(app)
+    paper = {"epochs": 100, "batch_size": 4, "learning_rate": 5e-4, "schedule": "constant", "augment": False}
+    assert {name: setting(app, f"distillation.{name}").value for name in paper} == paper
+    assert DEFAULTS["distillation"]["epochs"] != 100  # the project's own
     assert [setting(app, name).value for name in ("descriptions.rule_set", "prototypes.z_mode")] == ["paper", "paper"]
+    assert "The paper's settings to the letter" in all_text(app)
 
 
 def test_a_changed_setting_is_in_the_command_and_in_the_run(home: Home, open_page: Open, started: list[str]) -> None:

@@ -1,0 +1,77 @@
+"""What a run takes from its teacher, kept in the run's folder: a resume and an evaluation see the same numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from avion_core.backbones.projection import Projection
+from avion_core.backbones.towers import Towers
+from avion_core.errors import CheckpointError
+
+_NAME = "teacher.safetensors"
+
+
+@dataclass(frozen=True)
+class TeacherSide:
+    """The teacher's half of the distillation, on N training images and C classes.
+
+    images: (N, D_T) f_T; prototypes: (C, D_T) p_c; both unit norm. scale: s_T, the factor of the teacher's logits.
+    projection: the map fitted to both; None for the options that fit none.
+    teacher_hash, student_hash: hashes of the weights that these numbers follow from.
+    """
+
+    images: Tensor
+    prototypes: Tensor
+    scale: float
+    projection: Projection | None
+    teacher_hash: str
+    student_hash: str
+
+    @staticmethod
+    def is_kept(folder: Path) -> bool:
+        """Whether the run in this folder has got so far."""
+        return (folder / _NAME).is_file()
+
+    def save(self, folder: Path) -> None:
+        """Write it all, or nothing."""
+        path = folder / _NAME
+        tensors = {"images": self.images, "prototypes": self.prototypes}
+        facts = {"scale": self.scale, "teacher_hash": self.teacher_hash, "student_hash": self.student_hash}
+        if self.projection is not None:
+            tensors["projection"] = self.projection.matrix
+            facts |= {"rank": self.projection.rank, "agreement": self.projection.agreement}
+        temporary = path.with_suffix(".tmp")
+        save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, temporary)
+        path.with_suffix(".json").write_text(json.dumps(facts))
+        os.replace(temporary, path)
+
+    @classmethod
+    def load(cls, folder: Path) -> TeacherSide:
+        """As `save` left it."""
+        path = folder / _NAME
+        tensors, facts = load_file(path), json.loads(path.with_suffix(".json").read_text())
+        matrix = tensors.get("projection")
+        projection = None if matrix is None else Projection(matrix, facts["rank"], facts["agreement"])
+        hashes = facts["teacher_hash"], facts["student_hash"]
+        return cls(tensors["images"], tensors["prototypes"], facts["scale"], projection, *hashes)
+
+    def demand(self, towers: Towers, role: Literal["teacher", "student"]) -> None:
+        """See that these are the weights the run began with.
+
+        Raises:
+            CheckpointError: they are others, so that numbers of both would be mixed.
+        """
+        begun_with = self.teacher_hash if role == "teacher" else self.student_hash
+        if towers.weights_hash != begun_with:
+            raise CheckpointError(
+                f"the weights of the {role} {towers.name} are not those that the run began with",
+                f"Put back the weights with the hash {begun_with}, or start a new run.",
+                value=towers.weights_hash,
+            )
