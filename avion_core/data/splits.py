@@ -155,6 +155,15 @@ class _Unit:
     split: str = ""
 
 
+def data_set_key(manifest: pd.DataFrame) -> str:
+    """What a data set is in its draws: its images. Two projects over one folder thus seal the same test images.
+
+    Args:
+        manifest: column image_id, rows in any order. Empty, it has no key: "".
+    """
+    return _rank(*sorted(manifest["image_id"])) if len(manifest) else ""
+
+
 def make_splits(
     manifest: pd.DataFrame,
     *,
@@ -170,7 +179,7 @@ def make_splits(
 
     Args:
         manifest: columns image_id, label, group, split (see scan.py); rows without a label are left out.
-        dataset: name of the data set, part of every draw.
+        dataset: the data set's key (see `data_set_key`), part of every draw.
         test_share: share of each class's images in the test set, as near as its groups allow.
 
     Raises:

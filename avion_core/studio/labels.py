@@ -10,7 +10,7 @@ from pathlib import Path
 from avion_core.data.class_names import fold
 from avion_core.data.labels import read_labels
 from avion_core.data.problems import Problem
-from avion_core.data.splits import Splits, make_splits
+from avion_core.data.splits import Splits, data_set_key, make_splits
 from avion_core.errors import DataError, NotFoundError
 from avion_core.store import labels as label_rows
 from avion_core.store import projects as rows
@@ -167,7 +167,7 @@ def draw_splits(home: Home, project: str, *, who: str = "me") -> Splits:
         if empty := [key for key in rows.prompt_names(session, row.id) if key not in set(now.manifest["label"])]:
             way_out = "Label two or more images of each class, or merge the class into another."
             raise DataError("a class has no labelled image", way_out, value=", ".join(empty))
-        splits = make_splits(now.manifest, dataset=row.name)
+        splits = make_splits(now.manifest, dataset=data_set_key(now.manifest))
         write_splits(home.project_folder(row.id), splits)
         note(session, row.id, "data", f"{len(splits.test):,} test images were drawn and sealed.", who)
     return splits

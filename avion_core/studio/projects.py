@@ -19,7 +19,7 @@ from avion_core.data.problems import Problem
 from avion_core.data.progress import Progress
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import scan_folder
-from avion_core.data.splits import VALIDATION_IMAGES, Splits, make_splits, undrawn
+from avion_core.data.splits import VALIDATION_IMAGES, Splits, data_set_key, make_splits, undrawn
 from avion_core.errors import NotFoundError
 from avion_core.store import projects as rows
 from avion_core.store.classes import class_cards
@@ -136,7 +136,7 @@ def create_project(
     root = Path(image_root).expanduser().absolute()
     recipe = recipe or RenderingRecipe()
     scan = scan_folder(root, recipe=recipe, labels=labels, class_folders=class_folders, progress=progress)
-    splits = draw_or_wait(scan.manifest, dataset=name)
+    splits = draw_or_wait(scan.manifest)
     project = Project(
         name=name,
         image_root=str(root),
@@ -156,7 +156,7 @@ def create_project(
     return get_project(home, project.id)
 
 
-def draw_or_wait(manifest: pd.DataFrame, *, dataset: str) -> Splits:
+def draw_or_wait(manifest: pd.DataFrame) -> Splits:
     """The splits of a manifest's labels, or `undrawn` while a class has fewer than two labelled images.
 
     Raises:
@@ -165,7 +165,7 @@ def draw_or_wait(manifest: pd.DataFrame, *, dataset: str) -> Splits:
     labelled = Counter(manifest.loc[manifest["label"] != "", "label"])
     if len(manifest) and (not labelled or min(labelled.values()) < 2):
         return undrawn()
-    return make_splits(manifest, dataset=dataset)
+    return make_splits(manifest, dataset=data_set_key(manifest))
 
 
 def open_demo(home: Home, which: Demo = "ucmerced", *, curated: bool = False) -> ProjectSummary:

@@ -37,6 +37,11 @@ def test_splits_are_frozen(home, project, images):
     assert set(read_manifest(home, project.id)["image_id"]) >= test | shots
 
 
+def test_another_project_over_the_same_folder_seals_the_same_images(home, project, images):
+    again = create_project(home, "the same again", images)
+    assert read_splits(home, again.id) == read_splits(home, project.id)
+
+
 def test_a_project_may_begin_without_labels_or_with_too_few(home, images, tmp_path):
     flights = create_project(home, "flights", images, class_folders=False)
     assert (flights.images, flights.labelled, flights.classes, flights.drawn) == (24, 0, [], False)
