@@ -108,7 +108,10 @@ def cli_command(
 
 def _options(home: Home, project: str, settings: dict[str, Any], preset: str) -> list[str]:
     """The options that lead from a preset to these settings (dotted keys)."""
-    usual = _leaves(run_config(home, project, preset).model_dump())
+    # The number of passes may follow from the protocol, which is named first.
+    protocol = run_config(home, project, preset).protocol.name
+    begun = run_config(home, project, preset, {"protocol.name": settings["protocol.name"]})
+    usual = _leaves(begun.model_dump()) | {"protocol.name": protocol}
     words = [] if preset == "recommended" else ["--preset", preset]
     for key, value in settings.items():
         if value == usual[key]:

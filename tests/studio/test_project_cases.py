@@ -85,12 +85,15 @@ def test_rules_are_versioned(home, project):
 
 def test_a_run_starts_from_defaults_rules_preset_and_overrides_in_this_order(home, project):
     save_rules(home, project.id, PrototypesConfig(zeta=2.0), DescriptionsConfig(rule_set="paper"))
-    config = run_config(home, project.id, "B5", {"data.shots": 1})
+    config = run_config(home, project.id)
     assert config.student == "georsclip-vit-b-32"
     assert config.model.visual_prompts == 2  # the project's default
     assert config.prototypes.zeta == 2.0  # its rules
-    assert config.distillation.logit_weight == 0.0  # the preset
-    assert config.data.shots == 1  # the override
+    config = run_config(home, project.id, "B5", {"data.shots": 1, "prototypes.beta": 5})
+    assert config.student == "georsclip-vit-b-32"
+    assert (config.model.visual_prompts, config.prototypes.zeta) == (8, 3.0)  # the preset, before both
+    assert config.distillation.logit_weight == 0.0
+    assert (config.data.shots, config.prototypes.beta) == (1, 5.0)  # the overrides
 
 
 def test_descriptions_come_in_once(home, described, tmp_path):
