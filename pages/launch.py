@@ -24,6 +24,8 @@ def page() -> None:
     home, form = session.home(), f"launch_{project.id}_{base or preset}"
     begin = planned_config(home, project.id, preset, based_on=base)
     changed = settings_form(begin, key=form, models=list_models(home), research=research)
+    if "protocol.name" in changed:  # a preset's passes may follow from it: what the form shows is what is trained
+        changed.setdefault("distillation.epochs", begin.distillation.epochs)
     config = planned_config(home, project.id, preset, changed, base)
     shots, seeds = sweep_choice(project, config)
     each = [{**changed, "data.shots": shot, "data.seed": seed} for shot in shots for seed in seeds] or [changed]
