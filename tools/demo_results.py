@@ -3,7 +3,8 @@
     python tools/demo_results.py --work build/results
 
 Runs AVION, B0 and B1 at 1, 4 and 16 shots and AVION base-to-novel at 16 shots, three seeds each, on the curated
-descriptions, with the demo preset's schedule for all. A run that is already in the work folder is not repeated.
+descriptions, and AVION by rules alone on the descriptions as they came, with the demo preset's schedule for all. A run
+that is already in the work folder is not repeated.
 Results go to demo/results.json and between the markers of demo/MODEL_CARD.md.
 """
 
@@ -25,19 +26,29 @@ from typing import Any
 import torch
 
 from avion_core.backbones.load import load_towers
+from avion_core.backbones.towers import OpenClipTowers
 from avion_core.config import PRESETS, PrototypesConfig, RunConfig, make_config
 from avion_core.descriptions.rs_flag import load_rule_set
+from avion_core.distill.adapter import load_adapter
+from avion_core.distill.trainer import predict_logits
 from avion_core.experiment import run_experiment
-from avion_core.features.store import image_features, text_features
+from avion_core.features.store import image_features, prepare_images, text_features
+from avion_core.protocols.baselines import class_mean
 from avion_core.protocols.evaluate import evaluate
-from avion_core.protocols.project_data import class_texts, held_out_images, training_images
+from avion_core.protocols.project_data import (
+    LabelledImages,
+    ProjectData,
+    class_texts,
+    held_out_images,
+    training_images,
+)
 from avion_core.prototypes.text_prototypes import prototype_accuracy, text_prototypes, visual_prototypes
 from avion_core.studio.home import Home
 from avion_core.studio.projects import open_demo
 from avion_core.studio.snapshot import project_data
 
 SHOTS, SEEDS = (1, 4, 16), (1, 2, 3)
-METHODS = ("AVION", "B0", "B1")
+METHODS = ("AVION", "AVION, rules only", "B0", "B1")
 BASELINES = {
     "student zero-shot": "zero_shot_accuracy",
     "student class mean": "class_mean_accuracy",
@@ -53,7 +64,7 @@ CARD, RESULTS = Path("demo/MODEL_CARD.md"), Path("demo/results.json")
 
 
 def config_of(method: str, shots: int, seed: int, protocol: str = "few-shot", **settings: Any) -> RunConfig:
-    preset = "demo" if method == "AVION" else method
+    preset = "demo" if method.startswith("AVION") else method
     wanted = {"data.shots": shots, "data.seed": seed, "protocol.name": protocol} | settings
     schedule = {f"distillation.{name}": value for name, value in PRESETS["demo"]["distillation"].items()}
     return make_config(preset, schedule | wanted, base=PRESETS["demo"])
@@ -63,7 +74,7 @@ def run(task: tuple[str, int, int, str], work: Path, threads: int) -> dict[str, 
     """One run and its test figures; kept in its folder."""
     method, shots, seed, protocol = task
     torch.set_num_threads(threads)
-    home = Home(work / "curated")
+    home = Home(work / ("plain" if method.endswith("rules only") else "curated"))
     folder = work / "runs" / f"{method}-{protocol}-{shots}-{seed}"
     kept = folder / "test.json"
     if kept.is_file():
@@ -77,9 +88,46 @@ def run(task: tuple[str, int, int, str], work: Path, threads: int) -> dict[str, 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     facts = {"method": method, "shots": shots, "seed": seed, "protocol": protocol}
     result = facts | {"seconds": seconds, "peak_gib": peak} | {k: v for k, v in figures.items() if isinstance(v, float)}
+    if protocol == "few-shot":
+        result |= beside_the_class_mean(project, config, folder, home)
     kept.write_text(json.dumps(result, indent=1))
-    print(json.dumps({k: round(v, 2) if isinstance(v, float) else v for k, v in result.items()}), flush=True)
+    shown = {k: round(v, 2) if isinstance(v, float) else v for k, v in result.items() if not k.endswith("right")}
+    print(json.dumps(shown), flush=True)
     return result
+
+
+def beside_the_class_mean(project: ProjectData, config: RunConfig, folder: Path, home: Home) -> dict[str, Any]:
+    """How well the student knows its own training images, and on which test images it and class mean + text are right.
+
+    The latter as a digit an image, 1 for right.
+    """
+    backbone = load_towers(config.student, home.weights)
+    assert isinstance(backbone, OpenClipTowers)
+    student, _ = load_adapter(folder / "adapter.safetensors", backbone)
+    classes = list(project.class_names)
+    texts = class_texts(project.class_names, classes, config.model.template)
+
+    def student_right(part: LabelledImages) -> torch.Tensor:
+        pixels = prepare_images(backbone, project.images(part.image_ids), recipe=project.recipe)
+        return predict_logits(student, pixels, student.tokenize(texts)).argmax(1) == torch.tensor(part.labels)
+
+    shots, test = training_images(project, config, classes), held_out_images(project, config, classes, "test")
+    f_shots, f_test = (
+        image_features(backbone, project.images(part.image_ids), home.features, recipe=project.recipe)
+        for part in (shots, test)
+    )
+    g = text_features(backbone, texts, home.features)
+    means = class_mean(f_shots, torch.tensor(shots.labels), classes, g)
+    of_means = (f_test @ means.T).argmax(1) == torch.tensor(test.labels)
+    return {
+        "training_accuracy": 100 * student_right(shots).double().mean().item(),
+        "right": digits(student_right(test)),
+        "class_mean_text_right": digits(of_means),
+    }
+
+
+def digits(right: torch.Tensor) -> str:
+    return "".join(str(int(one)) for one in right)
 
 
 def prototype_rows(work: Path) -> dict[str, list[float]]:
@@ -126,6 +174,19 @@ def spread(values: list[float]) -> str:
     return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}" if len(values) > 1 else f"{values[0]:.1f}"
 
 
+def shots_head() -> list[str]:
+    return [f"{s} shot{'s' if s > 1 else ''}" for s in SHOTS]
+
+
+def paired(few: list[dict[str, Any]], shots: int) -> str:
+    """Mean over images of what changed, each image's seeds averaged first: seeds share their test images."""
+    some = [r for r in few if r["method"] == "AVION" and r["shots"] == shots]
+    of_seeds = [[int(a) - int(b) for a, b in zip(r["right"], r["class_mean_text_right"], strict=True)] for r in some]
+    changes = [100 * statistics.mean(one) for one in zip(*of_seeds, strict=True)]
+    centre, half = statistics.mean(changes), 1.96 * statistics.stdev(changes) / len(changes) ** 0.5
+    return f"{centre:+.1f} ({centre - half:+.1f} to {centre + half:+.1f})"
+
+
 def table(head: list[str], rows: dict[str, list[str]]) -> str:
     lines = [" | ".join(["", *head]), "|".join(["---"] * (len(head) + 1))]
     lines += [" | ".join([name, *cells]) for name, cells in rows.items()]
@@ -140,9 +201,13 @@ def tables(results: list[dict[str, Any]], prototypes: dict[str, list[float]]) ->
         return [spread([r[key] for r in few if r["method"] == method and r["shots"] == s]) for s in SHOTS]
 
     accuracy = {name: cells("AVION", key) for name, key in BASELINES.items() if name.startswith("student")}
-    accuracy |= {name: cells(name, "accuracy") for name in ("B0", "B1")}
+    accuracy |= {name: cells(name, "accuracy") for name in ("B0", "B1", "AVION, rules only")}
     accuracy["**AVION**"] = cells("AVION", "accuracy")
     accuracy |= {name: cells("AVION", key) for name, key in BASELINES.items() if name.startswith("teacher")}
+    learnt = {name: cells(name, "training_accuracy") for name in ("AVION", "B1")}
+    learnt["student linear probe, on the test images"] = accuracy["student linear probe"]
+    learnt["**AVION**, on the test images"] = accuracy["**AVION**"]
+    changes = {"AVION - class mean + text": [paired(few, shots) for shots in SHOTS]}
     novel = {
         name: [spread([r[f"{prefix}{key}"] for r in halves]) for key in HALVES]
         for name, prefix in (
@@ -164,7 +229,11 @@ def tables(results: list[dict[str, Any]], prototypes: dict[str, list[float]]) ->
     return "\n\n".join(
         [
             "Accuracy in percent on the 525 sealed test images, mean ± standard deviation of 3 seeds.",
-            table([f"{s} shot{'s' if s > 1 else ''}" for s in SHOTS], accuracy),
+            table(shots_head(), accuracy),
+            "AVION against class mean + text on the same test images: change in points, 95 % interval over images.",
+            table(shots_head(), changes),
+            "What was learnt: accuracy on the run's own training images, beside the test images.",
+            table(shots_head(), learnt),
             "Base-to-novel, 16 shots of the 11 base classes, 10 novel classes never trained on.",
             table(["base", "novel", "harmonic mean"], novel),
             "The teacher with text prototypes of each kind (16 shots where images are needed).",
