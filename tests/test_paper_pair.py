@@ -32,15 +32,26 @@ def shallow_config(name: str) -> dict[str, Any]:
 
 
 def published_form(name: str, folder: Path) -> Path:
-    """A checkpoint as it is handed out: a plain torch file of the state dict, teacher's in a training wrapper."""
+    """A checkpoint as it is handed out: the teacher's as training saves one, the student's with its towers apart.
+
+    The latter are the names of GeoRSCLIP's own training code.
+    """
     torch.manual_seed(0)
     config = open_clip.get_model_config(PAIR[name])
     weights = open_clip.CLIP(**config).state_dict()
     if name == "georsclip-vit-h-14":
         weights = {"state_dict": {f"module.{key}": value for key, value in weights.items()}, "epoch": 1}
+    else:
+        weights = {of_georsclip(key): value for key, value in weights.items()}
     path = folder / f"{name}.pt"
     torch.save(weights, path)
     return path
+
+
+def of_georsclip(name: str) -> str:
+    if name.startswith("visual."):
+        return name.replace("visual.", "image_backbone.", 1)
+    return name if name == "logit_scale" else f"text_backbone.{name}"
 
 
 def avion(home: Path, *words: str) -> dict[str, Any]:
