@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -241,4 +242,8 @@ def test_baselines_on_features_that_can_be_checked_by_hand() -> None:
     torch.testing.assert_close(with_text[0], torch.tensor([0.5, 0.5]) * 2**0.5, atol=1e-6, rtol=0)
     guess = linear_probe(features, labels, features, labels, torch.tensor([[0.9, 0.0], [0.0, 0.9]]))
     assert guess.tolist() == [0, 1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        one_each = torch.eye(4)
+        assert linear_probe(one_each, torch.arange(4), one_each[:0], labels[:0], one_each).tolist() == [0, 1, 2, 3]
     assert linear_probe(features[:1], labels[:1], features[:0], labels[:0], features).tolist() == [0, 0, 0]
