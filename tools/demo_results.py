@@ -3,8 +3,7 @@
     python tools/demo_results.py --work build/results
 
 Runs AVION, B0 and B1 at 1, 4 and 16 shots and AVION base-to-novel at 16 shots, three seeds each, on the curated
-descriptions, and AVION by rules alone on the descriptions as they came, with the demo preset's schedule for all. A run
-that is already in the work folder is not repeated.
+descriptions, with the demo preset's schedule for all. A run that is already in the work folder is not repeated.
 Results go to demo/results.json and between the markers of demo/MODEL_CARD.md.
 """
 
@@ -48,7 +47,7 @@ from avion_core.studio.projects import open_demo
 from avion_core.studio.snapshot import project_data
 
 SHOTS, SEEDS = (1, 4, 16), (1, 2, 3)
-METHODS = ("AVION", "AVION, rules only", "B0", "B1")
+METHODS = ("AVION", "B0", "B1")
 BASELINES = {
     "student zero-shot": "zero_shot_accuracy",
     "student class mean": "class_mean_accuracy",
@@ -64,7 +63,7 @@ CARD, RESULTS = Path("demo/MODEL_CARD.md"), Path("demo/results.json")
 
 
 def config_of(method: str, shots: int, seed: int, protocol: str = "few-shot", **settings: Any) -> RunConfig:
-    preset = "demo" if method.startswith("AVION") else method
+    preset = "demo" if method == "AVION" else method
     wanted = {"data.shots": shots, "data.seed": seed, "protocol.name": protocol} | settings
     schedule = {f"distillation.{name}": value for name, value in PRESETS["demo"]["distillation"].items()}
     return make_config(preset, schedule | wanted, base=PRESETS["demo"])
@@ -74,7 +73,7 @@ def run(task: tuple[str, int, int, str], work: Path, threads: int) -> dict[str, 
     """One run and its test figures; kept in its folder."""
     method, shots, seed, protocol = task
     torch.set_num_threads(threads)
-    home = Home(work / ("plain" if method.endswith("rules only") else "curated"))
+    home = Home(work / "curated")
     folder = work / "runs" / f"{method}-{protocol}-{shots}-{seed}"
     kept = folder / "test.json"
     if kept.is_file():
@@ -201,7 +200,7 @@ def tables(results: list[dict[str, Any]], prototypes: dict[str, list[float]]) ->
         return [spread([r[key] for r in few if r["method"] == method and r["shots"] == s]) for s in SHOTS]
 
     accuracy = {name: cells("AVION", key) for name, key in BASELINES.items() if name.startswith("student")}
-    accuracy |= {name: cells(name, "accuracy") for name in ("B0", "B1", "AVION, rules only")}
+    accuracy |= {name: cells(name, "accuracy") for name in ("B0", "B1")}
     accuracy["**AVION**"] = cells("AVION", "accuracy")
     accuracy |= {name: cells("AVION", key) for name, key in BASELINES.items() if name.startswith("teacher")}
     learnt = {name: cells(name, "training_accuracy") for name in ("AVION", "B1")}
