@@ -9,12 +9,13 @@ import pandas as pd
 
 from app import session
 from app.components.background import computed
-from app.components.guard import guard, show_error
+from app.components.guard import show_error
 from app.components.label_grid import PAGE, LabelDesk, tile
 from avion_core.errors import AvionError
 from avion_core.studio.guesses import guess_labels
 from avion_core.studio.labels import give_labels, undo_labels
 from avion_core.studio.projects import ProjectSummary
+from avion_core.studio.rights import REVIEW
 
 _NO_GUESS: dict[str, Any] = {"guess": None, "probability": None, "why": ""}
 
@@ -25,9 +26,9 @@ def need_desk(project: ProjectSummary, images: Sequence[str], *, sent: bool, gue
     The order stays as it is while labels are given. What was sent here by another page keeps the order it came in.
     """
     classes = tuple((entry.key, entry.prompt_name) for entry in project.classes)
-    signature = (project.id, tuple(images) if sent else (), guessing, classes)
+    signature = (tuple(images) if sent else (), guessing, classes)
     before: LabelDesk | None = session.label_desk()
-    if before is not None and before.signature == signature:
+    if before is not None and (before.project, before.signature) == (project.id, signature):
         return before
     guesses: dict[str, dict[str, Any]] = {}
     sentence = "Without the teacher's guesses, images come by their path."
@@ -44,43 +45,51 @@ def need_desk(project: ProjectSummary, images: Sequence[str], *, sent: bool, gue
             guesses = {row["image_id"]: row for row in _records(found.table)}
             sentence = found.sentence
     order = list(images) if sent or not guesses else list(guesses)
-    desk = LabelDesk(signature, order, guesses=guesses, sentence=sentence, again=before.again + 1 if before else 0)
+    again = before.again + 1 if before else 0
+    desk = LabelDesk(project.id, signature, order, guesses=guesses, sentence=sentence, again=again)
     session.put_label_desk(desk)
     return desk
 
 
-def take_waiting(project: ProjectSummary) -> None:
-    """Write down what the browser's queue holds, in order, each label once."""
-    desk: LabelDesk | None = session.label_desk()
-    if desk is None:
-        return
-    with desk.taking:
-        for entry in desk.waiting():
-            # One that cannot be written (its class is gone, say) is told and left behind: it must not block the others.
-            desk.taken = entry["seq"]
-            with guard():
-                take(project, desk, entry)
+def take(entry: Mapping[str, Any]) -> None:
+    """Write one entry of the grid's queue down, in its own project.
 
-
-def take(project: ProjectSummary, desk: LabelDesk, entry: Mapping[str, Any]) -> None:
-    """One entry of the queue, and the cursor to where the labelling goes from there."""
-    if entry["action"] == "go":
-        desk.cursor = entry["id"] if entry["id"] in desk.places else desk.next_open(desk.cursor)
-    elif entry["action"] == "undo":
-        undone = undo_labels(session.home(), project.id, session.reviewer(), token=entry["token"])
-        desk.done -= set(undone)
-        desk.cursor = next((image for image in undone if image in desk.places), desk.cursor)
+    Where that project's images are laid out, the cursor goes on.
+    """
+    session.demand(REVIEW)
+    home, project, action = session.home(), entry["project"], entry["action"]
+    desk: LabelDesk | None = session.desk_of(session.LABEL_GRID, project)
+    if action == "undo":
+        undone = undo_labels(home, project, session.reviewer(), token=entry["token"])
+        if desk is not None:
+            desk.done -= set(undone)
+            desk.cursor = next((image for image in undone if image in desk.places), desk.cursor)
+    elif action == "go":
+        if desk is not None:
+            desk.cursor = entry["id"] if entry["id"] in desk.places else desk.next_open(desk.cursor)
     else:
-        desk.cursor = desk.next_open(max(entry["labels"], key=desk.places.__getitem__))
-        give(project, desk, entry["labels"], batch=entry["token"])
+        labels = entry["labels"]
+        give(project, desk, labels, entry["guesses"], batch=entry["token"])
+        if desk is not None:
+            desk.cursor = desk.next_open(max(labels, key=lambda image: desk.places.get(image, -1)))
 
 
-def give(project: ProjectSummary, desk: LabelDesk, labels: dict[str, str | None], batch: str | None = None) -> None:
-    """Label images of the desk; what the teacher had guessed is kept beside."""
-    guesses = {image: desk.guesses[image]["guess"] for image in labels if image in desk.guesses}
-    give_labels(session.home(), project.id, labels, reviewer=session.reviewer(), guesses=guesses, batch=batch)
-    desk.done |= {image for image, key in labels.items() if key is not None}
-    desk.done -= {image for image, key in labels.items() if key is None}
+def give(
+    project: str,
+    desk: LabelDesk | None,
+    labels: Mapping[str, str | None],
+    guesses: Mapping[str, str],
+    batch: str | None = None,
+) -> None:
+    """Label images; what the teacher had guessed is kept beside.
+
+    Args:
+        guesses: image -> the class that was guessed.
+    """
+    give_labels(session.home(), project, labels, reviewer=session.reviewer(), guesses=guesses, batch=batch)
+    if desk is not None:
+        desk.done |= {image for image, key in labels.items() if key is not None}
+        desk.done -= {image for image, key in labels.items() if key is None}
 
 
 def tiles(project: ProjectSummary, desk: LabelDesk, table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -104,7 +113,7 @@ def tiles(project: ProjectSummary, desk: LabelDesk, table: pd.DataFrame) -> list
     ]
 
 
-def sure_guesses(desk: LabelDesk, least: float) -> dict[str, str | None]:
+def sure_guesses(desk: LabelDesk, least: float) -> dict[str, str]:
     """Images that want a label and whose guess has at least this probability -> the guess."""
     return {
         image: row["guess"]

@@ -12,7 +12,9 @@ from streamlit.navigation.page import StreamlitPage
 
 from app import session, visitor
 from app.components.guard import guard
+from app.components.outbox import outbox
 from app.components.people import person_in_sidebar, sign_in_page
+from app.waiting import take_waiting
 from avion_core.studio.projects import project_names
 
 _LOGO = Path(__file__).with_name("logo.svg")
@@ -78,7 +80,10 @@ def main() -> None:
         _project_selector()
         person_in_sidebar(person)
         session.show_notice()
-        st.title(page.title)
+        take_waiting()
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.title(page.title)
+            outbox()
         page.run()
 
 

@@ -10,11 +10,12 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from app.components.guard import plain
+from app.desk import ReviewDesk
 from app.visitor import home as home
 from app.visitor import signed_in as signed_in
 from avion_core.studio import rights
@@ -32,6 +33,7 @@ CLASS = "class_card"
 MAP = "map"
 CELL = "cell"
 
+OUTBOX = "outbox"
 REVIEW_CARD = "review_card"
 LABEL_GRID = "label_grid"
 ALL = "all"
@@ -56,7 +58,8 @@ PASSES: dict[str, Any] = {"Search": "", "Robust z": (0.0, 10.0), "Weight": (0.0,
 # So many ids still make an address that browsers and mail programs take.
 IDS_IN_ADDRESS = 60
 
-_DESK = "_review_desk"
+_OUTBOX = "_outbox"
+_REVIEW_DESK = "_review_desk"
 _LABEL_DESK = "_label_desk"
 _PICKED = "_picked_points"
 _NOTICE = "_notice"
@@ -191,50 +194,43 @@ def show_notice() -> None:
 
 
 @dataclass
-class ReviewDesk:
-    """One person's place in a list of descriptions.
-
-    The order is frozen while the filters stay as they are, so that judging a text neither moves nor hides the next
-    one. Decisions arrive from the browser's queue with rising sequence numbers; each is taken once.
+class Outbox:
+    """What of the browser's queue was taken. Decisions arrive with rising numbers; each is taken once.
 
     taking: held while decisions are taken. A key during a run starts the next run before this one has come to its end:
-    both would take the same decisions, and the older run would set `taken` and `cursor` back.
+    both would take the same decisions, and the older run would set `taken` and a desk's cursor back.
     """
 
-    card: ClassVar[str] = REVIEW_CARD
-    signature: tuple[Any, ...]
-    order: list[str]
-    cursor: str = ""
     taken: int = 0
-    places: dict[str, int] = field(default_factory=dict)
     taking: Lock = field(default_factory=Lock, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        self.places = {item: place for place, item in enumerate(self.order)}
-        if self.cursor not in self.places:
-            self.cursor = self.order[0] if self.order else ""
-
-    @property
-    def place(self) -> int:
-        """Index of the cursor; the length of the list once everything was seen."""
-        return self.places.get(self.cursor, len(self.order))
-
-    def after(self, item: str) -> str:
-        """The text that follows `item`; "" after the last."""
-        following = self.places.get(item, -1) + 1
-        return self.order[following] if following < len(self.order) else ""
 
     def waiting(self) -> list[dict[str, Any]]:
         """Decisions in the browser's queue that were not taken yet, oldest first."""
-        queue = (st.session_state.get(self.card) or {}).get("queue") or []
+        queue = (st.session_state.get(OUTBOX) or {}).get("queue") or []
         return sorted((entry for entry in queue if entry["seq"] > self.taken), key=lambda entry: entry["seq"])
 
 
+def outbox() -> Outbox:
+    """This tab's outbox; it stays when pages, projects and lists change."""
+    return st.session_state.setdefault(_OUTBOX, Outbox())
+
+
+def sender(desk: ReviewDesk) -> dict[str, Any]:
+    """What a component must know to post decisions: in which project, by whom, and which were taken already."""
+    return {"project": desk.project, "reviewer": reviewer(), "taken": outbox().taken}
+
+
+def desk_of(component: str, project: str) -> Any:
+    """The desk at which decisions of a component are made, if it is laid out for this project."""
+    desk = st.session_state.get({REVIEW_CARD: _REVIEW_DESK, LABEL_GRID: _LABEL_DESK}[component])
+    return desk if desk is not None and desk.project == project else None
+
+
 def current_desk() -> ReviewDesk | None:
-    return st.session_state.get(_DESK)
+    return st.session_state.get(_REVIEW_DESK)
 
 
-def review_desk(signature: tuple[Any, ...], lay_out: Callable[[], tuple[list[str], str]]) -> ReviewDesk:
+def review_desk(project: str, signature: tuple[Any, ...], lay_out: Callable[[], tuple[list[str], str]]) -> ReviewDesk:
     """The desk for these filters.
 
     When they change it is laid out anew, at the same text where that is still in the list.
@@ -243,11 +239,10 @@ def review_desk(signature: tuple[Any, ...], lay_out: Callable[[], tuple[list[str
         lay_out: gives the list and where to start in it; asked only when the signature changed.
     """
     desk = current_desk()
-    if desk is None or desk.signature != signature:
-        taken = desk.taken if desk else 0
+    if desk is None or (desk.project, desk.signature) != (project, signature):
         items, start = lay_out()
         cursor = desk.cursor if desk and desk.cursor in set(items) else start
-        desk = st.session_state[_DESK] = ReviewDesk(signature, items, cursor, taken)
+        desk = st.session_state[_REVIEW_DESK] = ReviewDesk(project, signature, items, cursor)
     return desk
 
 
@@ -257,10 +252,7 @@ def label_desk() -> Any:
 
 
 def put_label_desk(desk: ReviewDesk) -> None:
-    """Lay the label page's list out; labels that the last one took are not taken again."""
-    before = label_desk()
-    if before is not None:
-        desk.taken = before.taken
+    """Lay the label page's list out."""
     st.session_state[_LABEL_DESK] = desk
 
 

@@ -194,8 +194,8 @@ class Page:
 
     @property
     def card(self) -> dict[str, Any] | None:
-        found = self.app.get("bidi_component")
-        return json.loads(found[0].proto.json) if found else None
+        told = [json.loads(component.proto.json) for component in self.app.get("bidi_component")]
+        return next((data for data in told if "cursor" in data), None)
 
     def open(self) -> None:
         self.app.run()
@@ -207,8 +207,9 @@ class Page:
         self.app.selectbox(key=self.flag_filter).select(flag).run()
 
     def judge(self, number: int) -> None:
+        sender = {name: self.card[name] for name in ("project", "reviewer")}
         decision = {"seq": number, "token": f"tab-{number}", "id": self.card["cursor"], "action": "reject"}
-        self.app.session_state["review_card"] = {"queue": [decision]}
+        self.app.session_state["outbox"] = {"queue": [{"component": "review_card", **sender, **decision}]}
         self.app.run()
 
     def work_through(self, repeats: int) -> None:

@@ -10,10 +10,10 @@ from app.components.gallery import thumbnail
 from app.components.guard import empty_state
 from app.components.label_grid import LabelDesk, label_grid
 from app.components.project_forms import draw_panel
-from app.labelling import give, need_desk, sure_guesses, take_waiting, tiles
+from app.labelling import give, need_desk, sure_guesses, tiles
 from avion_core.studio.images import image_table
 from avion_core.studio.labels import unlabelled
-from avion_core.studio.projects import ProjectSummary, get_project
+from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.rights import REVIEW
 from avion_core.wording import counted
 
@@ -21,8 +21,6 @@ from avion_core.wording import counted
 def page() -> None:
     project = shell.need_project()
     session.demand(REVIEW)
-    take_waiting(project)
-    project = get_project(session.home(), project.id)  # with the labels that were just taken
     if not project.classes:
         with empty_state(
             "category", "No class yet", "A label is one of the project's classes. Name the first two or three."
@@ -108,7 +106,7 @@ def many(project: ProjectSummary, desk: LabelDesk) -> None:
         chosen = sure_guesses(desk, least)
         st.caption("Look at a few pages first: a probability is the teacher's own opinion. U takes all back at once.")
         if st.button(f"Give {counted(len(chosen), 'image')} the teacher's guess", type="primary", disabled=not chosen):
-            give(project, desk, chosen)
+            give(project.id, desk, chosen, guesses=chosen)
             desk.again += 1
             desk.cursor = desk.cursor if desk.cursor not in desk.done else desk.next_open("")
             session.say_after_rerun(f"{counted(len(chosen), 'image')} labelled; U takes that back")

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import streamlit as st
 
 from app import session, shell
 from app.components.evidence import evidence_column, evidence_of, reasons_panel
 from app.components.filters import review_filters, sent_banner
-from app.components.guard import empty_state, guard, plain
+from app.components.guard import empty_state
 from app.components.progress import overview, progress_tables
 from app.components.review_card import AHEAD, BEHIND, card_item, review_card
-from app.components.verdict_table import page_of, taken_back, verdict_table
+from app.components.verdict_table import page_of, verdict_table
 from app.curated import Seen, need_curation
-from avion_core.errors import EditedMeanwhileError
-from avion_core.studio.curation import record_verdict, undo
+from app.desk import ReviewDesk
 from avion_core.studio.projects import ProjectSummary
 
 ONE, TABLE = "one at a time", "table"
@@ -24,14 +22,13 @@ ONE, TABLE = "one at a time", "table"
 
 def page() -> None:
     project = shell.need_project()
-    take_waiting(project)
     seen = need_curation(project)
     names = {entry.key: entry.prompt_name for entry in project.classes}
     overview(seen)
     filters = review_filters(project, seen.table)
     sent_banner()
-    signature = (project.id, len(seen.table), filters)
-    desk = session.review_desk(signature, lambda: filters.lay_out(seen.table))
+    signature = (len(seen.table), filters)
+    desk = session.review_desk(project.id, signature, lambda: filters.lay_out(seen.table))
     if not desk.order:
         with empty_state("filter_alt_off", "No description fits these filters", "Loosen them to go on."):
             st.button("Clear the filters", key="clear_all", type="primary", on_click=session.clear_filters)
@@ -58,7 +55,7 @@ def page() -> None:
 LAY_OUT = "While you judge, the list keeps its order and what is on it. This filters and sorts again."
 
 
-def show_card(project: ProjectSummary, seen: Seen, desk: session.ReviewDesk, names: Mapping[str, str]) -> None:
+def show_card(project: ProjectSummary, seen: Seen, desk: ReviewDesk, names: Mapping[str, str]) -> None:
     """One description with its evidence beside it."""
     judging, evidence = st.columns([11, 9], gap="large")
     first = max(0, desk.place - BEHIND)
@@ -77,7 +74,7 @@ def show_card(project: ProjectSummary, seen: Seen, desk: session.ReviewDesk, nam
             evidence_column(project, seen, row)
 
 
-def show_table(project: ProjectSummary, seen: Seen, desk: session.ReviewDesk, names: Mapping[str, str]) -> None:
+def show_table(project: ProjectSummary, seen: Seen, desk: ReviewDesk, names: Mapping[str, str]) -> None:
     """The view as a table; the one description that is selected shows its evidence below."""
     columns = ["class", "flag", "similarity", "z", "weight", "influence", "fate", "mine", "writer"]
     rows = seen.rows(page_of(desk.order))
@@ -86,42 +83,6 @@ def show_table(project: ProjectSummary, seen: Seen, desk: session.ReviewDesk, na
         st.caption("Select one description to see its evidence, or several to judge them in one go.")
     else:
         evidence_of(project, seen, chosen)
-
-
-def take_waiting(project: ProjectSummary) -> None:
-    """Write down what the browser's queue holds, in order, each decision once."""
-    desk = session.current_desk()
-    if desk is None:
-        return
-    with desk.taking:
-        for decision in desk.waiting():
-            # One that cannot be written (its text is gone, say) is told and left behind: it must not block the others.
-            desk.taken = decision["seq"]
-            with guard():
-                desk.cursor = take(project, desk, decision)
-
-
-def take(project: ProjectSummary, desk: session.ReviewDesk, decision: Mapping[str, Any]) -> str:
-    """One decision of the queue; returns where the review goes from there."""
-    home, who = session.home(), session.reviewer()
-    action, item, token = decision["action"], decision["id"], decision["token"]
-    if action == "go":
-        return item
-    if action == "undo":
-        undone = undo(home, project.id, who, token=token)
-        if len(undone) != 1 or undone[0] not in desk.places:
-            st.toast(taken_back(len(undone)), icon=":material/undo:")
-        return next((found for found in undone if found in desk.places), desk.cursor)
-    verdict = "undecide" if action == "withdraw" else action
-    text, shown, reason = decision.get("text"), decision.get("shown"), decision.get("reason") or ""
-    try:
-        record_verdict(
-            home, project.id, item, verdict, reviewer=who, text=text, shown=shown, reason=reason, token=token
-        )
-    except EditedMeanwhileError as error:
-        st.toast(plain(str(error)), icon=":material/edit:")
-        return item
-    return item if action in ("edit", "withdraw") else desk.after(item)
 
 
 page()

@@ -1,9 +1,8 @@
 // The label grid: a page of pictures, and keys that say what they show.
 //
 // As in the review card, nothing waits for the server and nothing gets lost: the grid holds this page's pictures and the
-// next one's, moves on by itself, and keeps every label in a queue with rising numbers until the server has taken it.
-// The server is sent the whole queue each time (a state, not an event: the latest one wins and nothing falls between
-// two runs).
+// next one's, moves on by itself, and posts every label; those that the server has not taken are its queue
+// (browser_half.js).
 
 const GRIDS = new WeakMap()
 const KEYS = {
@@ -15,8 +14,6 @@ const MOST_FOUND = 8
 class Grid {
   constructor(root) {
     this.root = root
-    this.tab = Math.random().toString(36).slice(2, 10)
-    this.sequence = Date.now()
     this.queue = []
     this.given = []
     this.cursor = null
@@ -39,18 +36,20 @@ class Grid {
     return this.root.querySelector(selector)
   }
 
-  receive(data, send) {
+  receive(data) {
+    const opened = !this.data || this.data.project !== data.project
+    if (opened) this.given = []
     this.data = data
-    this.send = send
     this.names = new Map(data.classes.map((one) => [one.key, one]))
     this.byKey = new Map(data.classes.filter((one) => one.press).map((one) => [one.press, one.key]))
-    this.queue = this.queue.filter((entry) => entry.seq > data.taken)
+    this.queue = waitingOf("label_grid", data)
     if (data.again !== this.again) this.given = [] // labels were given beside the grid: only the server knows the last
     this.again = data.again
     if (this.queue.length === 0) {
       this.awaitingUndo = false
       this.cursor = data.cursor
     } else {
+      if (opened) this.cursor = this.queue.at(-1).next // made before a reload: go on behind them
       this.replay()
     }
     this.paintKeys()
@@ -108,7 +107,7 @@ class Grid {
     else if (action === "undo") this.undo()
     else if (["left", "right", "up", "down"].includes(action)) this.move(action)
     else if (!this.item) return
-    else if (action === "skip") this.enqueue({ action: "go", id: this.next() }, this.next())
+    else if (action === "skip") this.post({ action: "go", id: this.next() }, this.next())
     else if (action === "off") this.label(null)
     else if (action === "confirm" && this.item.guess) this.label(this.item.guess)
   }
@@ -119,7 +118,7 @@ class Grid {
     this.set(item.id, key)
     const cursor = this.next()
     this.given.push([item.id])
-    this.enqueue({ action: "label", labels: { [item.id]: key } }, cursor)
+    this.post({ action: "label", labels: { [item.id]: key }, guesses: guesses([item]) }, cursor)
     if (this.find("input").value || this.root.activeElement === this.find("input")) this.closeFind()
   }
 
@@ -142,14 +141,14 @@ class Grid {
     for (const item of items) this.set(item.id, item.guess)
     this.given.push(items.map((item) => item.id))
     const last = this.page[this.page.length - 1]
-    this.enqueue({ action: "label", labels }, this.next(last))
+    this.post({ action: "label", labels, guesses: guesses(items) }, this.next(last))
   }
 
   undo() {
     const last = this.given.pop()
     this.awaitingUndo = last === undefined
     for (const id of last || []) this.set(id, null)
-    this.enqueue({ action: "undo" }, last === undefined ? this.cursor : last[0])
+    this.post({ action: "undo" }, last === undefined ? this.cursor : last[0])
   }
 
   // The next image after `item` that still wants a label; "" after the last.
@@ -164,14 +163,13 @@ class Grid {
     const step = { left: -1, right: 1, up: -columns, down: columns }[direction]
     const last = this.data.items[this.data.items.length - 1]
     const next = this.item ? this.data.items[this.place + step] : step < 0 && last
-    if (next) this.enqueue({ action: "go", id: next.id }, next.id)
+    if (next) this.post({ action: "go", id: next.id }, next.id)
   }
 
-  enqueue(entry, cursor) {
-    this.sequence = Math.max(this.sequence + 1, Date.now())
-    this.queue.push({ seq: this.sequence, token: `${this.tab}-${this.sequence}`, ...entry })
+  post(entry, cursor) {
+    postDecision("label_grid", this.data, { ...entry, next: cursor })
+    this.queue = waitingOf("label_grid", this.data)
     this.cursor = cursor
-    this.send(this.queue)
     this.paint()
   }
 
@@ -228,7 +226,7 @@ class Grid {
     tile.dataset.label = item.label || ""
     tile.setAttribute("aria-current", item.id === this.cursor)
     tile.title = item.name
-    tile.onclick = () => this.enqueue({ action: "go", id: item.id }, item.id)
+    tile.onclick = () => this.post({ action: "go", id: item.id }, item.id)
     const shown = item.done ? item.label : item.guess || item.label
     const frame = element("span", "frame")
     if (item.picture) {
@@ -272,6 +270,11 @@ class Grid {
   }
 }
 
+// What the teacher guessed of these images, to be kept beside their labels.
+function guesses(items) {
+  return Object.fromEntries(items.filter((item) => item.guess).map((item) => [item.id, item.guess]))
+}
+
 function element(tag, name = "", text = "") {
   const made = document.createElement(tag)
   if (name) made.className = name
@@ -279,10 +282,10 @@ function element(tag, name = "", text = "") {
   return made
 }
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data, parentElement }) {
   const grid = GRIDS.get(parentElement) || new Grid(parentElement)
   GRIDS.set(parentElement, grid)
-  grid.receive(data, (queue) => setStateValue("queue", queue))
+  grid.receive(data)
   // One handler for the page, replaced and never stacked; in the capture phase, ahead of the app's own shortcuts.
   document.removeEventListener("keydown", window.avionLabelKeys, true)
   window.avionLabelKeys = (event) => grid.press(event)

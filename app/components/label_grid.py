@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from app import palette, session
 from app.components.browser_half import browser_half
 from app.components.gallery import thumbnail
+from app.desk import ReviewDesk
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.studio.projects import ClassInfo
 
@@ -25,10 +26,9 @@ _component = browser_half("avion_label_grid", __file__)
 
 
 @dataclass
-class LabelDesk(session.ReviewDesk):
+class LabelDesk(ReviewDesk):
     """One person's place among images to label; the order stays as it is while labels are given."""
 
-    card: ClassVar[str] = session.LABEL_GRID
     guesses: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Image id -> what the teacher guessed when the desk was laid out."""
     sentence: str = ""
@@ -76,17 +76,16 @@ def tile(row: dict[str, Any], recipe: RenderingRecipe, *, place: int, done: bool
 
 
 def label_grid(desk: LabelDesk, tiles: Sequence[dict[str, Any]], classes: Sequence[ClassInfo]) -> None:
-    """Draw the grid at the desk's cursor. Labels given in it wait in `desk.waiting()` at the next run."""
+    """Draw the grid at the desk's cursor. Labels given in it go to the outbox."""
     _component(
         key=session.LABEL_GRID,
         data={
             "items": list(tiles),
             "classes": class_keys(classes),
             "cursor": desk.cursor,
-            "taken": desk.taken,
             "again": desk.again,
             "total": len(desk.order),
             "page": PAGE,
+            **session.sender(desk),
         },
-        on_queue_change=lambda: None,
     )

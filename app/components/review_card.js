@@ -1,8 +1,7 @@
 // The review card: shows one description and takes verdicts by key or button.
 //
 // Fast keys must neither be lost nor judge a text that nobody saw. So the card knows the next texts, moves on by
-// itself, and keeps every decision in a queue with rising numbers until the server has acknowledged it. The server is
-// sent the whole queue each time (a state, not an event: the latest one wins and nothing falls between two runs).
+// itself, and posts every decision; those that the server has not acknowledged are its queue (browser_half.js).
 
 const CARDS = new WeakMap()
 const KEYS = {
@@ -19,8 +18,6 @@ const WAITING = "Faster than the server: the next descriptions are on their way.
 class Card {
   constructor(root) {
     this.root = root
-    this.tab = Math.random().toString(36).slice(2, 10)
-    this.sequence = Date.now()
     this.queue = []
     this.judged = []
     this.cursor = null
@@ -44,13 +41,16 @@ class Card {
     return this.root.querySelector(selector)
   }
 
-  receive(data, send) {
+  receive(data) {
+    const opened = !this.data || this.data.project !== data.project
+    if (opened) this.judged = []
     this.data = data
-    this.send = send
-    this.queue = this.queue.filter((decision) => decision.seq > data.taken)
+    this.queue = waitingOf("review_card", data)
     if (this.queue.length === 0) {
       this.awaitingUndo = false
       if (!this.editing) this.cursor = data.cursor
+    } else if (opened) {
+      this.cursor = this.queue.at(-1).next // made before a reload: go on behind them
     }
     this.paint()
   }
@@ -81,7 +81,7 @@ class Card {
     else if (action === "undo") this.undo()
     else if (action === "back" || action === "forward") {
       const next = this.data.items[place + (action === "back" ? -1 : 1)]
-      if (next) this.enqueue({ id: next.id, action: "go" }, next.id)
+      if (next) this.post({ id: next.id, action: "go" }, next.id)
     } else if (!item) return
     else if (action === "edit") this.openEditor(item)
     else if (action === "save") {
@@ -104,20 +104,19 @@ class Card {
     if (action === "withdraw") this.judged = this.judged.filter((id) => id !== item.id)
     else this.judged.push(item.id)
     this.find(".reason").value = ""
-    this.enqueue({ id: item.id, action, text, shown, reason }, next ? next.id : "")
+    this.post({ id: item.id, action, text, shown, reason }, next ? next.id : "")
   }
 
   undo() {
     const last = this.judged.pop()
     this.awaitingUndo = last === undefined
-    this.enqueue({ id: "", action: "undo" }, last === undefined ? this.cursor : last)
+    this.post({ id: "", action: "undo" }, last === undefined ? this.cursor : last)
   }
 
-  enqueue(decision, cursor) {
-    this.sequence = Math.max(this.sequence + 1, Date.now())
-    this.queue.push({ seq: this.sequence, token: `${this.tab}-${this.sequence}`, ...decision })
+  post(decision, cursor) {
+    postDecision("review_card", this.data, { ...decision, next: cursor })
+    this.queue = waitingOf("review_card", this.data)
     this.cursor = cursor
-    this.send(this.queue)
     this.paint()
   }
 
@@ -191,10 +190,10 @@ class Card {
   }
 }
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data, parentElement }) {
   const card = CARDS.get(parentElement) || new Card(parentElement)
   CARDS.set(parentElement, card)
-  card.receive(data, (queue) => setStateValue("queue", queue))
+  card.receive(data)
   // One handler for the page, replaced and never stacked; in the capture phase, ahead of the app's own shortcuts.
   document.removeEventListener("keydown", window.avionReviewKeys, true)
   window.avionReviewKeys = (event) => card.press(event)

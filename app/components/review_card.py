@@ -8,6 +8,7 @@ from typing import Any
 from app import session
 from app.components.browser_half import browser_half
 from app.components.word_diff import word_diff
+from app.desk import ReviewDesk
 
 # Texts sent ahead, so that fast keys never wait for the server; and behind, for the arrow keys.
 AHEAD, BEHIND = 80, 20
@@ -45,10 +46,9 @@ def _note(row: dict[str, Any]) -> str:
     return f"by {row['reviewer']}" if row["mine"] != row["verdict"] else ""
 
 
-def review_card(desk: session.ReviewDesk, items: Sequence[dict[str, Any]]) -> None:
-    """Draw the card at the desk's cursor. Decisions made in it wait in `desk.waiting()` at the next run."""
+def review_card(desk: ReviewDesk, items: Sequence[dict[str, Any]]) -> None:
+    """Draw the card at the desk's cursor. Decisions made in it go to the outbox."""
     _component(
         key=session.REVIEW_CARD,
-        data={"items": list(items), "cursor": desk.cursor, "taken": desk.taken, "total": len(desk.order)},
-        on_queue_change=lambda: None,
+        data={"items": list(items), "cursor": desk.cursor, "total": len(desk.order), **session.sender(desk)},
     )

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
-from app.session import ReviewDesk
+from app.desk import ReviewDesk
 
 
 def test_the_desk_walks_its_list() -> None:
-    desk = ReviewDesk(("all",), ["a", "b", "c"])
+    desk = ReviewDesk("p", ("all",), ["a", "b", "c"])
     assert (desk.cursor, desk.place) == ("a", 0)
     assert [desk.after(item) for item in "abc"] == ["b", "c", ""]
 
 
 def test_a_cursor_that_left_the_list_starts_over() -> None:
-    assert ReviewDesk(("all",), ["a", "b"], cursor="gone").cursor == "a"
-    empty = ReviewDesk(("all",), [])
+    assert ReviewDesk("p", ("all",), ["a", "b"], cursor="gone").cursor == "a"
+    empty = ReviewDesk("p", ("all",), [])
     assert (empty.cursor, empty.place) == ("", 0)
 
 
 def test_after_the_last_text_the_place_is_behind_the_list() -> None:
-    desk = ReviewDesk(("all",), ["a", "b"])
+    desk = ReviewDesk("p", ("all",), ["a", "b"])
     desk.cursor = desk.after("b")
     assert desk.place == 2
 
@@ -67,25 +67,26 @@ def _desk() -> None:
     from app import session
 
     signature = tuple(st.session_state["signature"])
-    desk = session.review_desk(signature, lambda: (st.session_state["order"], "b"))
-    for entry in desk.waiting():
-        desk.taken = entry["seq"]
-    st.text(f"{desk.cursor} {desk.taken} {len(desk.waiting())}")
+    desk = session.review_desk("p", signature, lambda: (st.session_state["order"], "b"))
+    outbox = session.outbox()
+    for entry in outbox.waiting():
+        outbox.taken = entry["seq"]
+    st.text(f"{desk.cursor} {outbox.taken} {len(outbox.waiting())}")
 
 
 def test_the_queue_is_taken_once_and_in_order() -> None:
     app = AppTest.from_function(_desk)
     app.session_state["signature"], app.session_state["order"] = ["all"], ["a", "b", "c"]
-    app.session_state["review_card"] = {"queue": [{"seq": 9}, {"seq": 7}]}
+    app.session_state["outbox"] = {"queue": [{"seq": 9}, {"seq": 7}]}
     assert app.run().text[0].value == "b 9 0"
-    app.session_state["review_card"] = {"queue": [{"seq": 9}, {"seq": 12}]}
+    app.session_state["outbox"] = {"queue": [{"seq": 9}, {"seq": 12}]}
     assert app.run().text[0].value == "b 12 0"
 
 
 def test_other_filters_keep_the_text_and_what_was_taken() -> None:
     app = AppTest.from_function(_desk)
     app.session_state["signature"], app.session_state["order"] = ["all"], ["a", "b", "c"]
-    app.session_state["review_card"] = {"queue": [{"seq": 5}]}
+    app.session_state["outbox"] = {"queue": [{"seq": 5}]}
     app.run()
     app.session_state["signature"], app.session_state["order"] = ["flagged"], ["c", "b"]
     assert app.run().text[0].value == "b 5 0"

@@ -74,6 +74,12 @@ class Page:
     def click(self, label: str) -> None:
         self.driver.execute_script("arguments[0].click()", self.button(label))
 
+    def go(self, title: str) -> None:
+        """To another page, by the sidebar."""
+        links = self.all('[data-testid="stSidebarNavLink"]')
+        link = next(found for found in links if found.text.strip().endswith(title))
+        self.driver.execute_script("arguments[0].click()", link)
+
     def press(self, key: str) -> None:
         """A key as the keyboard sends it, to whatever has the focus."""
         code = f"Key{key.upper()}" if len(key) == 1 else key

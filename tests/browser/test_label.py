@@ -68,6 +68,29 @@ def label_twenty(page: Page, home: Home, project: ProjectSummary, milliseconds: 
     assert label_rows(home, project) == 20
 
 
+@pytest.mark.parametrize("leave", ["another page", "reload"])
+def test_no_label_is_lost_when_one_leaves_before_the_server_is_done(
+    leave: str, slow_page: Page, home: Home, bare: ProjectSummary
+) -> None:
+    page = slow_page
+    page.open("label", project=bare.id)
+    page.until(lambda: page.card("item"), "the grid")
+    pressed = {}
+    for number in range(10):
+        pressed[page.card("item")] = CLASSES[number % 3]
+        page.press("123"[number % 3])
+        time.sleep(0.03)
+    if leave == "reload":
+        page.driver.refresh()
+    else:
+        page.go("Classes")
+    assert len(labels(home, bare)) < 10
+    page.until(lambda: len(labels(home, bare)) >= 10, "the labels that waited")
+    page.settle()
+    assert labels(home, bare) == pressed
+    assert label_rows(home, bare) == 10
+
+
 def test_confirm_undo_skip_search_and_a_whole_page(page: Page, home: Home, bare: ProjectSummary, picture) -> None:
     page.open("label", project=bare.id)
     first = page.until(lambda: page.card("item"), "the grid")

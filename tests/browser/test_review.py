@@ -68,6 +68,31 @@ def judge_twenty(page: Page, home: Home, milliseconds: int) -> None:
 
 
 @pytest.mark.usefixtures("undecided")
+@pytest.mark.parametrize("leave", ["another page", "reload"])
+def test_no_verdict_is_lost_when_one_leaves_before_the_server_is_done(leave: str, slow_page: Page, home: Home) -> None:
+    page = slow_page
+    page.open("review")
+    page.until(lambda: page.card("item"), "the review card")
+    items = read_candidates(home, get_project(home, NAME).id)["description_id"]
+    before = {item: decisions(home, item) for item in items}
+    judged = []
+    for number in range(10):
+        judged.append(page.card("item"))
+        page.press("ax"[number % 2])
+        time.sleep(0.03)
+    if leave == "reload":
+        page.driver.refresh()
+    else:
+        page.go("Classes")
+    assert len(decided(home)) < 10
+    page.until(lambda: len(decided(home)) >= 10, "the verdicts that waited")
+    page.settle()
+    assert decided(home) == {item: ("accepted", "rejected")[place % 2] for place, item in enumerate(judged)}
+    assert {decisions(home, item) - before[item] for item in judged} == {1}
+    assert page.driver.execute_script("return sessionStorage['avion-outbox']") == "[]"
+
+
+@pytest.mark.usefixtures("undecided")
 def test_keys_edit_skip_undo_take_back_and_move(page: Page, home: Home) -> None:
     page.open("review")
     first = page.until(lambda: page.card("item"), "the review card")

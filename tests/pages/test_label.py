@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
 from app.components.label_grid import PRESSES
+from avion_core.store.database import reading
+from avion_core.store.tables import Label
 from avion_core.studio.classes import add_class, class_changes
 from avion_core.studio.descriptions import import_descriptions
 from avion_core.studio.home import Home
@@ -36,8 +39,9 @@ def named(home: Home, bare: ProjectSummary) -> ProjectSummary:
 
 def press(app: AppTest, *entries: dict[str, Any]) -> AppTest:
     """The browser's queue arrives."""
-    queue = [{"seq": place, "token": f"t-{place}", **entry} for place, entry in enumerate(entries, start=1)]
-    app.session_state["label_grid"] = {"queue": queue}
+    sender = {"component": "label_grid", "reviewer": "me", "project": app.query_params["project"], "guesses": {}}
+    queue = [{"seq": place, "token": f"t-{place}", **sender, **entry} for place, entry in enumerate(entries, start=1)]
+    app.session_state["outbox"] = {"queue": queue}
     return settle(app.run())
 
 
@@ -97,6 +101,30 @@ def test_labels_come_from_the_grid_once_and_can_be_undone(home: Home, named: Pro
     assert sum(read_manifest(home, named.id)["label"] != "") == 1
     click(app, "Guess and order anew")
     assert set(app.session_state["_label_desk"].order) == set(unlabelled(home, named.id))
+
+
+def test_labels_of_another_list_are_written_and_the_place_stays(
+    home: Home, named: ProjectSummary, open_page: Open
+) -> None:
+    app = open_page("label", project=named.id)
+    desk = app.session_state["_label_desk"]
+    gone = desk.order[-1]
+    desk.order.remove(gone)
+    del desk.places[gone]  # as after a reload, when the list was laid out without it
+    press(app, {"action": "label", "labels": {gone: "Forest"}, "guesses": {gone: "SeaLake"}})
+    assert read_manifest(home, named.id).set_index("image_id").at[gone, "label"] == "Forest"
+    assert app.session_state["_label_desk"].cursor == desk.order[0]
+    with reading(home.engine) as session:
+        assert session.scalars(select(Label.guess).where(Label.image_id == gone)).all() == ["SeaLake"]
+
+
+def test_labels_are_written_on_whichever_page_opens(home: Home, named: ProjectSummary, open_page: Open) -> None:
+    image, other = unlabelled(home, named.id)[:2]
+    app = open_page("journal", project=named.id)
+    press(app, {"action": "go", "id": other}, {"action": "label", "labels": {image: "Forest"}})
+    assert image not in unlabelled(home, named.id)
+    press(app, *[{"action": "go", "id": other}] * 2, {"action": "undo"})
+    assert image in unlabelled(home, named.id)
 
 
 def test_a_label_that_cannot_be_written_is_told_and_blocks_no_other(

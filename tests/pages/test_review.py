@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from avion_core.studio.candidates import read_candidates
 from avion_core.studio.curation import history, record_verdict
+from avion_core.studio.descriptions import import_descriptions
 from avion_core.studio.home import Home
 from avion_core.studio.projects import create_project, get_project
 from tests.app.tiny_home import CLASSES, HOSTILE, NAME, TEXTS
@@ -17,14 +18,18 @@ from tests.pages.conftest import Open, all_text, settle
 
 def card(app: AppTest) -> dict[str, Any]:
     """What the page tells the card."""
-    (component,) = app.get("bidi_component")
-    return json.loads(component.proto.json)
+    return next(told for told in components(app) if "items" in told)
+
+
+def components(app: AppTest) -> list[dict[str, Any]]:
+    return [json.loads(component.proto.json) for component in app.get("bidi_component")]
 
 
 def send(app: AppTest, *decisions: dict[str, Any]) -> AppTest:
-    """The browser's queue arrives, as the card sends it."""
-    queue = [{"token": f"tab-{entry['seq']}", **entry} for entry in decisions]
-    app.session_state["review_card"] = {"queue": queue}
+    """The browser's queue arrives; without the project, its decisions are of the one that is shown."""
+    sender = {"component": "review_card", "reviewer": "me", "project": app.query_params["project"]}
+    queue = [{"token": f"tab-{entry['seq']}", **sender, **entry} for entry in decisions]
+    app.session_state["outbox"] = {"queue": queue}
     return settle(app.run())
 
 
@@ -74,6 +79,39 @@ def test_decisions_of_the_queue_are_written_once(home: Home, open_page: Open) ->
     app = send(app, *queue)  # the card sends its queue again until it hears that it was taken
     assert len(history(home, NAME, first)) == 1
     assert card(app)["cursor"] == third
+
+
+def test_decisions_that_outlast_their_session_are_written_on_whichever_page_opens(home: Home, open_page: Open) -> None:
+    first, second = read_candidates(home, get_project(home, NAME).id)["description_id"][:2]
+    app = open_page("journal")  # a fresh session: no review was laid out in it
+    app = send(app, {"seq": 11, "id": first, "action": "accept"}, {"seq": 12, "id": second, "action": "reject"})
+    assert verdicts(home) == {first: "accepted", second: "rejected"}
+    assert [told["taken"] for told in components(app)] == [12]
+    app = send(app, {"seq": 13, "id": "", "action": "undo"})
+    assert verdicts(home) == {first: "accepted"}
+
+
+def test_a_decision_counts_in_the_project_it_was_made_in(home: Home, open_page: Open) -> None:
+    first = get_project(home, NAME)
+    other = create_project(home, "other", first.image_root, teacher="demo-teacher", student="demo-student")
+    import_descriptions(home, other.id, first.image_root.parent / "texts.json", writer="tests")
+    app = open_page("review", project=first.id)
+    (item,) = (entry["id"] for entry in card(app)["items"][:1])
+    app = settle(app.selectbox(key="project_selector").select(other.id).run())
+    cursor = card(app)["cursor"]
+    app = send(app, {"seq": 1, "id": item, "action": "accept", "project": first.id})
+    assert verdicts(home) == {item: "accepted"}
+    assert (card(app)["cursor"], card(app)["taken"], card(app)["project"]) == (cursor, 1, other.id)
+    assert set(read_candidates(home, other.id)["verdict"]) == {"undecided"}
+
+
+def test_a_decision_of_somebody_else_is_told_and_not_written(home: Home, open_page: Open) -> None:
+    app = open_page("review")
+    first, second = (item["id"] for item in card(app)["items"][:2])
+    ana = {"seq": 1, "id": first, "action": "accept", "reviewer": "ana"}
+    app = send(app, ana, {"seq": 2, "id": second, "action": "accept"})
+    assert "not written down under your name" in all_text(app)
+    assert verdicts(home) == {second: "accepted"}
 
 
 def test_the_order_stays_while_verdicts_come_in(home: Home, open_page: Open) -> None:

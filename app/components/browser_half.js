@@ -1,0 +1,28 @@
+// Decisions on their way to the server. They are kept in the tab's storage until the server has written them down, so
+// that neither another page nor a reload loses one; the outbox (outbox.js) sends them, from whichever page is open.
+const OUTBOX = "avion-outbox"
+
+function waitingDecisions() {
+  return JSON.parse(sessionStorage.getItem(OUTBOX) || "[]")
+}
+
+function keepDecisions(decisions) {
+  sessionStorage.setItem(OUTBOX, JSON.stringify(decisions))
+}
+
+// Numbers rise within the tab, also after a reload and when the clock is set back; a token names a decision for good.
+function postDecision(component, { project, reviewer }, decision) {
+  const waiting = waitingDecisions()
+  const last = Math.max(window.avionSequence || 0, ...waiting.map((one) => one.seq))
+  window.avionSequence = Math.max(last + 1, Date.now())
+  window.avionTab = window.avionTab || Math.random().toString(36).slice(2, 10)
+  const seq = window.avionSequence
+  keepDecisions([...waiting, { seq, token: `${window.avionTab}-${seq}`, component, project, reviewer, ...decision }])
+  window.dispatchEvent(new Event(OUTBOX))
+}
+
+// What the server has not written down yet of the decisions made with one component in one project.
+function waitingOf(component, data) {
+  const own = (one) => one.component === component && one.project === data.project && one.seq > data.taken
+  return waitingDecisions().filter(own)
+}

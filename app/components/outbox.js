@@ -1,0 +1,49 @@
+// The outbox: sends the decisions that wait in the tab's storage, drops those that the server has written down, and says
+// how many are left. The server is sent all of them each time (a state, not an event: the latest one wins and nothing
+// falls between two runs).
+
+const OUTBOXES = new WeakMap()
+
+class Outbox {
+  constructor(root) {
+    this.root = root
+    this.sent = 0 // the number of the newest decision that was sent
+    this.post = () => this.sendAll()
+    this.warn = (event) => waitingDecisions().length && event.preventDefault()
+  }
+
+  receive(data, send) {
+    this.send = send
+    keepDecisions(waitingDecisions().filter((one) => one.seq > data.taken))
+    this.paint()
+    // After a reload, or another page, nobody has sent what waits here.
+    const last = waitingDecisions().at(-1)
+    if (last && last.seq > this.sent) this.sendAll()
+  }
+
+  sendAll() {
+    const waiting = waitingDecisions()
+    this.sent = waiting.at(-1).seq
+    this.send(waiting)
+    this.paint()
+  }
+
+  paint() {
+    const count = waitingDecisions().length
+    const note = this.root.querySelector(".waiting")
+    note.hidden = count === 0
+    note.textContent = `${count.toLocaleString()} not saved yet`
+  }
+}
+
+export default function ({ data, parentElement, setStateValue }) {
+  const outbox = OUTBOXES.get(parentElement) || new Outbox(parentElement)
+  OUTBOXES.set(parentElement, outbox)
+  outbox.receive(data, (decisions) => setStateValue("queue", decisions))
+  window.addEventListener(OUTBOX, outbox.post)
+  window.addEventListener("beforeunload", outbox.warn)
+  return () => {
+    window.removeEventListener(OUTBOX, outbox.post)
+    window.removeEventListener("beforeunload", outbox.warn)
+  }
+}
