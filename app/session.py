@@ -36,6 +36,7 @@ CELL = "cell"
 OUTBOX = "outbox"
 REVIEW_CARD = "review_card"
 LABEL_GRID = "label_grid"
+SHEET = "sheet"
 ALL = "all"
 FILTERS = {
     "Class": "class",
@@ -59,8 +60,8 @@ PASSES: dict[str, Any] = {"Search": "", "Robust z": (0.0, 10.0), "Weight": (0.0,
 IDS_IN_ADDRESS = 60
 
 _OUTBOX = "_outbox"
-_REVIEW_DESK = "_review_desk"
-_LABEL_DESK = "_label_desk"
+# Each page has its own desk: looking at a class sheet moves nothing in the review.
+_DESKS = {REVIEW_CARD: "_review_desk", SHEET: "_sheet_desk", LABEL_GRID: "_label_desk"}
 _PICKED = "_picked_points"
 _NOTICE = "_notice"
 _CELL = "_confusion_cell"
@@ -222,38 +223,36 @@ def sender(desk: ReviewDesk) -> dict[str, Any]:
 
 def desk_of(component: str, project: str) -> Any:
     """The desk at which decisions of a component are made, if it is laid out for this project."""
-    desk = st.session_state.get({REVIEW_CARD: _REVIEW_DESK, LABEL_GRID: _LABEL_DESK}[component])
+    desk = st.session_state.get(_DESKS[component])
     return desk if desk is not None and desk.project == project else None
 
 
-def current_desk() -> ReviewDesk | None:
-    return st.session_state.get(_REVIEW_DESK)
-
-
-def review_desk(project: str, signature: tuple[Any, ...], lay_out: Callable[[], tuple[list[str], str]]) -> ReviewDesk:
-    """The desk for these filters.
+def review_desk(
+    name: str, project: str, signature: tuple[Any, ...], lay_out: Callable[[], tuple[list[str], str]]
+) -> ReviewDesk:
+    """The desk of REVIEW_CARD or SHEET for these filters.
 
     When they change it is laid out anew, at the same text where that is still in the list.
 
     Args:
         lay_out: gives the list and where to start in it; asked only when the signature changed.
     """
-    desk = current_desk()
+    desk: ReviewDesk | None = st.session_state.get(_DESKS[name])
     if desk is None or (desk.project, desk.signature) != (project, signature):
         items, start = lay_out()
         cursor = desk.cursor if desk and desk.cursor in set(items) else start
-        desk = st.session_state[_REVIEW_DESK] = ReviewDesk(project, signature, items, cursor)
+        desk = st.session_state[_DESKS[name]] = ReviewDesk(project, signature, items, cursor)
     return desk
 
 
 def label_desk() -> Any:
     """The label page's list (components.label_grid.LabelDesk), or None before it was laid out."""
-    return st.session_state.get(_LABEL_DESK)
+    return st.session_state.get(_DESKS[LABEL_GRID])
 
 
 def put_label_desk(desk: ReviewDesk) -> None:
     """Lay the label page's list out."""
-    st.session_state[_LABEL_DESK] = desk
+    st.session_state[_DESKS[LABEL_GRID]] = desk
 
 
 def order_labels_anew() -> None:
@@ -263,7 +262,7 @@ def order_labels_anew() -> None:
 
 def lay_out_anew() -> None:
     """Filter and sort the review's list again at its next drawing."""
-    desk = current_desk()
+    desk: ReviewDesk | None = st.session_state.get(_DESKS[REVIEW_CARD])
     if desk is not None:
         desk.signature = ()
 

@@ -28,7 +28,7 @@ def page() -> None:
     filters = review_filters(project, seen.table)
     sent_banner()
     signature = (len(seen.table), filters)
-    desk = session.review_desk(project.id, signature, lambda: filters.lay_out(seen.table))
+    desk = session.review_desk(session.REVIEW_CARD, project.id, signature, lambda: filters.lay_out(seen.table))
     if not desk.order:
         with empty_state("filter_alt_off", "No description fits these filters", "Loosen them to go on."):
             st.button("Clear the filters", key="clear_all", type="primary", on_click=session.clear_filters)

@@ -24,9 +24,9 @@ def page() -> None:
     described = set(seen.table["class_key"].unique())
     classes = {entry.key: entry for entry in project.classes if entry.key in described}
     chosen = class_selector({key: entry.prompt_name for key, entry in classes.items()})
-    signature = ("sheet", len(seen.table), chosen)
+    signature = (len(seen.table), chosen)
     # Influence as it is when the sheet is laid out: verdicts change it, and rows must not jump under the hand.
-    desk = session.review_desk(project.id, signature, lambda: (in_order(seen, chosen), ""))
+    desk = session.review_desk(session.SHEET, project.id, signature, lambda: (in_order(seen, chosen), ""))
     card(classes[chosen])
     rows = seen.rows(page_of(desk.order))
     columns = ["flag", "similarity", "z", "weight", "influence", "fate", "mine"]

@@ -67,7 +67,7 @@ def _desk() -> None:
     from app import session
 
     signature = tuple(st.session_state["signature"])
-    desk = session.review_desk("p", signature, lambda: (st.session_state["order"], "b"))
+    desk = session.review_desk(session.REVIEW_CARD, "p", signature, lambda: (st.session_state["order"], "b"))
     outbox = session.outbox()
     for entry in outbox.waiting():
         outbox.taken = entry["seq"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -76,3 +78,21 @@ def all_text(app: AppTest) -> str:
     """Everything a person can read on the page, in one string."""
     kinds = ("title", "header", "subheader", "markdown", "caption", "error", "warning", "success", "text", "code")
     return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
+
+
+def card(app: AppTest) -> dict[str, Any]:
+    """What the page tells the review card."""
+    return next(told for told in components(app) if "items" in told)
+
+
+def components(app: AppTest) -> list[dict[str, Any]]:
+    """What the page tells each component's half in the browser."""
+    return [json.loads(component.proto.json) for component in app.get("bidi_component")]
+
+
+def send(app: AppTest, *decisions: dict[str, Any]) -> AppTest:
+    """The review card's queue arrives; without the project, its decisions are of the one that is shown."""
+    sender = {"component": "review_card", "reviewer": "me", "project": app.query_params["project"]}
+    queue = [{"token": f"tab-{entry['seq']}", **sender, **entry} for entry in decisions]
+    app.session_state["outbox"] = {"queue": queue}
+    return settle(app.run())

@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
-from streamlit.testing.v1 import AppTest
-
 from avion_core.studio.candidates import read_candidates
 from avion_core.studio.curation import history, record_verdict
 from avion_core.studio.descriptions import import_descriptions
 from avion_core.studio.home import Home
 from avion_core.studio.projects import create_project, get_project
 from tests.app.tiny_home import CLASSES, HOSTILE, NAME, TEXTS
-from tests.pages.conftest import Open, all_text, settle
-
-
-def card(app: AppTest) -> dict[str, Any]:
-    """What the page tells the card."""
-    return next(told for told in components(app) if "items" in told)
-
-
-def components(app: AppTest) -> list[dict[str, Any]]:
-    return [json.loads(component.proto.json) for component in app.get("bidi_component")]
-
-
-def send(app: AppTest, *decisions: dict[str, Any]) -> AppTest:
-    """The browser's queue arrives; without the project, its decisions are of the one that is shown."""
-    sender = {"component": "review_card", "reviewer": "me", "project": app.query_params["project"]}
-    queue = [{"token": f"tab-{entry['seq']}", **sender, **entry} for entry in decisions]
-    app.session_state["outbox"] = {"queue": queue}
-    return settle(app.run())
+from tests.pages.conftest import Open, all_text, card, components, send, settle
 
 
 def verdicts(home: Home) -> dict[str, str]:

@@ -11,7 +11,7 @@ from avion_core.studio.curation import curation_table, history, my_verdicts, rec
 from avion_core.studio.home import Home
 from avion_core.studio.projects import get_project
 from tests.app.tiny_home import CLASSES, NAME, TEXTS
-from tests.pages.conftest import Open, all_text, settle
+from tests.pages.conftest import Open, all_text, card, send, settle
 
 
 def table(app: AppTest):
@@ -50,6 +50,17 @@ def test_the_next_class_is_a_button_away(home: Home, open_page: Open) -> None:
     assert app.query_params["sheet_class"] == "Residential"
     app = press(app, "Previous class")
     assert app.query_params["sheet_class"] == "Forest"
+
+
+def test_a_look_at_the_sheet_keeps_the_place_in_the_review(home: Home, open_page: Open) -> None:
+    app = open_page("review")
+    other = next(item["id"] for item in card(app)["items"][2:] if item["class_name"] != "forest")
+    app = send(app, {"seq": 1, "id": other, "action": "go"})
+    app.switch_page("../pages/sheet.py")
+    assert app.run().selectbox(key="sheet_class_selector").value == "Forest"
+    app.switch_page("../pages/review.py")
+    app = settle(app.run())
+    assert card(app)["cursor"] == other
 
 
 def test_one_selected_description_shows_its_evidence(home: Home, open_page: Open) -> None:
