@@ -19,6 +19,7 @@ from app.desk import ReviewDesk
 from app.visitor import home as home
 from app.visitor import signed_in as signed_in
 from avion_core.studio import rights
+from avion_core.studio.selections import keep_selection, read_selection
 
 if TYPE_CHECKING:  # it brings the models' library along
     from avion_core.studio.curation import Decision
@@ -56,8 +57,8 @@ FILTERS = {
 }
 # What lets everything pass; ALL does for the other filters.
 PASSES: dict[str, Any] = {"Search": "", "Robust z": (0.0, 10.0), "Weight": (0.0, 100.0)}
-# So many ids still make an address that browsers and mail programs take.
-IDS_IN_ADDRESS = 60
+# Where the address names the list that another page sent to the review, or to the label page.
+SENT = {REVIEW_CARD: "texts", LABEL_GRID: "images"}
 
 _OUTBOX = "_outbox"
 # Each page has its own desk: looking at a class sheet moves nothing in the review.
@@ -67,9 +68,8 @@ _NOTICE = "_notice"
 _CELL = "_confusion_cell"
 _ASKED_PROJECT = "_asked_project"
 _ASKED_MOVE = "_asked_move"
-_FOR_LABELS = "_sent_to_label"
 _OPENED_MAPS = "_opened_test_maps"
-_SENT_TO_REVIEW = "_sent_to_review"
+_SENT = "_sent_lists"
 _ASKED_VERDICT = "_asked_verdict"
 _SELECTION = "_selection_name"
 
@@ -81,6 +81,9 @@ def project_id() -> str | None:
 
 def choose(key: str, value: str) -> None:
     """Make `value` the choice of a name in the address, in this tab and in the address; "" is no choice."""
+    if key == PROJECT and value != st.session_state.get(PROJECT, value):
+        for name in SENT.values():  # lists of the project before
+            st.query_params.pop(name, None)
     st.session_state[key] = value
     if value:
         st.query_params[key] = value
@@ -343,7 +346,7 @@ def clear_filters() -> None:
     for name, key in FILTERS.items():
         if name != "Order":
             st.session_state[key] = PASSES.get(name, ALL)
-    forget_sent_to_review()
+    forget_sent(REVIEW_CARD)
 
 
 def filter_for_worth() -> None:
@@ -356,24 +359,43 @@ def filter_for_worth() -> None:
 
 def send_to_review(ids: Iterable[str]) -> None:
     """Make these descriptions the ones that the review shows, until it is told to show all again."""
-    st.session_state[_SENT_TO_REVIEW] = list(ids)
+    _send(REVIEW_CARD, ids)
 
 
-def sent_to_review() -> list[str]:
-    """The descriptions that another page or a link (address parameter `ids`) asks to review; empty for all.
+def send_to_label(image_ids: Iterable[str]) -> None:
+    """Make these images the ones that the label page shows, in this order."""
+    _send(LABEL_GRID, image_ids)
 
-    A short list is kept in the address, so that the view can be passed on.
+
+def _send(to: str, ids: Iterable[str]) -> None:
+    project, listed = chosen(PROJECT), list(ids)
+    key = keep_selection(home(), project, listed)
+    st.session_state.setdefault(_SENT, {})[to, project] = (key, listed)
+
+
+def sent(to: str) -> list[str]:
+    """What another page, or a link, sent to REVIEW_CARD or LABEL_GRID in this project; empty for everything.
+
+    The address names the list, so that the view outlasts a refresh and can be passed on.
+
+    Raises:
+        NotFoundError: the list that the address names is not there.
     """
-    asked = [item for item in st.query_params.get("ids", "").split(",") if item]
-    ids = st.session_state.get(_SENT_TO_REVIEW) or asked
-    if ids and not asked and len(ids) <= IDS_IN_ADDRESS:
-        st.query_params["ids"] = ",".join(ids)
+    lists, name = st.session_state.setdefault(_SENT, {}), SENT[to]
+    place = (to, chosen(PROJECT))
+    named = st.query_params.get(name, "")
+    if place not in lists and named:
+        lists[place] = (named, read_selection(home(), chosen(PROJECT), named))
+    key, ids = lists.get(place, ("", []))
+    if key != named:
+        st.query_params[name] = key
     return ids
 
 
-def forget_sent_to_review() -> None:
-    st.session_state.pop(_SENT_TO_REVIEW, None)
-    st.query_params.pop("ids", None)
+def forget_sent(to: str) -> None:
+    """Callback: show everything again."""
+    st.session_state.get(_SENT, {}).pop((to, chosen(PROJECT)), None)
+    st.query_params.pop(SENT[to], None)
 
 
 def reviewer() -> str:
@@ -407,16 +429,6 @@ def picked_points(map_key: str) -> list[str]:
 
 def pick_points(map_key: str, ids: list[str]) -> None:
     st.session_state[_PICKED] = (map_key, ids)
-
-
-def send_to_label(image_ids: Sequence[str]) -> None:
-    """Images that the label page is to show next, in this order."""
-    st.session_state[_FOR_LABELS] = list(image_ids)
-
-
-def sent_to_label() -> list[str]:
-    """What `send_to_label` left; empty when nothing was sent."""
-    return st.session_state.get(_FOR_LABELS, [])
 
 
 def open_test_map(key: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import NoReturn
 
 import streamlit as st
 
 from app import session
 from app.components.guard import empty_state, plain
+from avion_core.errors import NotFoundError
 from avion_core.studio import rights
 from avion_core.studio.projects import Demo, ProjectSummary, get_project, open_demo
 from avion_core.studio.relink import root_is_there
@@ -92,6 +93,23 @@ def demo_button(label: str, which: Demo = "ucmerced", *, primary: bool = True) -
         session.choose(session.PROJECT, project.id)
         session.say_after_rerun(f"{project.name} is open")
         st.rerun()
+
+
+def need_sent(to: str, known: Container[str]) -> list[str]:
+    """What was sent to REVIEW_CARD or LABEL_GRID of the project's known ids, empty for everything.
+
+    Where the list that the address names is not there, an empty state says so, and the page ends.
+    """
+    try:
+        listed = session.sent(to)
+        found = [item for item in listed if item in known]
+        if listed and not found:
+            raise NotFoundError("nothing of the list that was sent is in the project any more", "Look at all.")
+        return found
+    except NotFoundError as error:
+        with empty_state("link_off", "This list is not here", plain(str(error))):
+            st.button("Show all", key="show_all", type="primary", on_click=session.forget_sent, args=(to,))
+        st.stop()
 
 
 def need_run(project: ProjectSummary, states: Sequence[str], purpose: str) -> RunView:

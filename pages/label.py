@@ -27,9 +27,10 @@ def page() -> None:
         ):
             shell.go_button("Add classes", "classes", "add")
         return
-    sent = session.sent_to_label()
+    table = image_table(session.home(), project.id).set_index("image_id", drop=False)
+    sent = shell.need_sent(session.LABEL_GRID, table.index)
     waiting = unlabelled(session.home(), project.id)
-    if not sent and not waiting and session.label_desk() is None:
+    if not sent and not waiting and session.desk_of(session.LABEL_GRID, project.id) is None:
         nothing_left(project)
         return
     head = st.container(horizontal=True, vertical_alignment="center")
@@ -45,7 +46,6 @@ def page() -> None:
         return
     if not sent:
         desk.done = set(desk.order) - set(waiting)
-    table = image_table(session.home(), project.id).set_index("image_id", drop=False)
     with head:
         progress(project, desk, bool(sent))
     order = " First come those that it doubts and that differ from the ones before: their labels teach most."
@@ -81,9 +81,8 @@ def progress(project: ProjectSummary, desk: LabelDesk, sent: bool) -> None:
     """How much is labelled."""
     if sent:
         st.markdown(f"**{len(desk.done):,} of {len(desk.order):,}** that were sent here are labelled anew")
-        if st.button("Back to the unlabelled images", icon=":material/close:", type="tertiary"):
-            session.send_to_label([])
-            st.rerun()
+        back = {"on_click": session.forget_sent, "args": (session.LABEL_GRID,)}
+        st.button("Back to the unlabelled images", icon=":material/close:", type="tertiary", **back)
     else:
         share = project.labelled / project.images
         st.progress(share, text=f"{project.labelled:,} of {project.images:,} images labelled", width=360)

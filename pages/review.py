@@ -23,10 +23,11 @@ ONE, TABLE = "one at a time", "table"
 def page() -> None:
     project = shell.need_project()
     seen = need_curation(project)
+    sent = shell.need_sent(session.REVIEW_CARD, seen.places)
     names = {entry.key: entry.prompt_name for entry in project.classes}
     overview(seen)
-    filters = review_filters(project, seen.table)
-    sent_banner()
+    filters = review_filters(project, seen.table, sent)
+    sent_banner(sent)
     signature = (len(seen.table), filters)
     desk = session.review_desk(session.REVIEW_CARD, project.id, signature, lambda: filters.lay_out(seen.table))
     if not desk.order:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,11 +113,12 @@ def fitting(table: pd.DataFrame, filters: Filters) -> pd.DataFrame:
     return view
 
 
-def review_filters(project: ProjectSummary, table: pd.DataFrame) -> Filters:
+def review_filters(project: ProjectSummary, table: pd.DataFrame, sent: Sequence[str]) -> Filters:
     """Draw the filters, and say what they ask for.
 
     Args:
         table: the curation's table as the reviewer may see it (see `app.curated.Seen`).
+        sent: where any are given, only these descriptions.
     """
     names = {entry.key: entry.prompt_name for entry in project.classes}
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -149,18 +150,17 @@ def review_filters(project: ProjectSummary, table: pd.DataFrame) -> Filters:
     wanted = [CHOICES[name][value] for name, value in chosen.items() if value != session.ALL]
     others = (("class_key", class_key), ("writer", writer), ("reviewer", reviewer))
     wanted += [(column, value) for column, value in others if value != session.ALL]
-    return Filters(tuple(wanted), z_range, weight_range, words or "", tuple(session.sent_to_review()), order)
+    return Filters(tuple(wanted), z_range, weight_range, words or "", tuple(sent), order)
 
 
-def sent_banner() -> None:
+def sent_banner(sent: Sequence[str]) -> None:
     """Say that only what another page sent is shown, with the way back to everything."""
-    ids = session.sent_to_review()
-    if ids:
+    if sent:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                f":material/move_to_inbox: Only the **{len(ids):,}** descriptions that were sent here.", width="content"
-            )
-            st.button("Show all", key="show_all", type="tertiary", on_click=session.forget_sent_to_review)
+            only = f":material/move_to_inbox: Only the **{len(sent):,}** descriptions that were sent here."
+            st.markdown(only, width="content")
+            forget = {"on_click": session.forget_sent, "args": (session.REVIEW_CARD,)}
+            st.button("Show all", key="show_all", type="tertiary", **forget)
 
 
 def _choice(name: str, options: list[str], shown: Callable[[str], str], width: int, *, everything: bool = True) -> str:

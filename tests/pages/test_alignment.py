@@ -214,9 +214,9 @@ def test_descriptions_go_to_the_review_and_images_to_the_labels(
     pick(monkeypatch, [*shots, *texts])
     app = button(open_page("alignment"), "Review 3 descriptions").click().run()
     assert app.title[0].value == "Review"
-    assert sorted(app.session_state["_sent_to_review"]) == sorted(texts)
+    assert sorted(app.session_state["_sent_lists"]["review_card", project.id][1]) == sorted(texts)
     app = button(open_page("alignment"), "Relabel 2 images").click().run()
-    assert sorted(app.session_state["_sent_to_label"]) == sorted(shots)
+    assert sorted(app.session_state["_sent_lists"]["label_grid", project.id][1]) == sorted(shots)
 
 
 def test_the_sealed_test_set_is_behind_a_gate_and_every_look_is_counted(mapped: Home, open_page: Open) -> None:

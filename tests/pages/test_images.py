@@ -35,7 +35,7 @@ def test_a_divided_class_leaves_its_test_images_sealed_unless_asked(home: Home, 
     app = settle(name.set_value("young forest").run())
     assert not next(one for one in app.toggle if "sealed test images too" in one.label).value
     app = settle(next(one for one in app.button if one.label == "Divide, then sort its images").click().run())
-    sent = app.session_state["_sent_to_label"]
+    _, sent = app.session_state["_sent_lists"]["label_grid", project.id]
     assert sent
     assert not set(sent) & set(read_splits(home, project.id).test)
     assert looks(home) == []

@@ -17,6 +17,7 @@ from avion_core.studio.home import Home
 from avion_core.studio.images import image_table
 from avion_core.studio.labels import give_labels, unlabelled
 from avion_core.studio.projects import ProjectSummary, create_project, get_project, read_manifest, read_splits
+from avion_core.studio.selections import keep_selection
 from tests.app.tiny_home import CLASSES, DEFAULTS, IMAGES, NAME
 from tests.pages.conftest import Open, all_text, settle
 
@@ -188,6 +189,25 @@ def test_what_another_page_sends_is_labelled_anew(home: Home, open_page: Open) -
     assert "Every image has a label" in all_text(app)
 
 
+def test_a_list_sent_in_one_project_is_none_of_another(home: Home, named: ProjectSummary, open_page: Open) -> None:
+    first = get_project(home, NAME)
+    shots = read_splits(home, first.id).shots(1, 2)["Forest"]
+    app = open_page("label", project=first.id, images=keep_selection(home, first.id, shots))
+    assert app.session_state["_label_desk"].order == shots
+    app = settle(app.selectbox(key="project_selector").select(named.id).run())
+    assert set(app.session_state["_label_desk"].order) == set(unlabelled(home, named.id))
+    assert "images" not in app.query_params
+    app = settle(app.selectbox(key="project_selector").select(first.id).run())
+    assert app.session_state["_label_desk"].order == shots
+
+
+def test_a_list_of_images_that_is_gone_is_told_of(home: Home, named: ProjectSummary, open_page: Open) -> None:
+    app = open_page("label", project=named.id, images="0123456789abcdef")
+    assert "This list is not here" in all_text(app)
+    click(app, "Show all")
+    assert set(app.session_state["_label_desk"].order) == set(unlabelled(home, named.id))
+
+
 def test_the_sealed_pictures_are_shown_on_purpose(home: Home, open_page: Open) -> None:
     app = open_page("images")
     app.selectbox(key="image_part").set_value("test").run()
@@ -237,7 +257,7 @@ def test_classes_are_added_merged_and_divided(home: Home, open_page: Open) -> No
     click(app, "Divide, then sort its images")
     assert len(class_changes(home, NAME)) == 3
     parts = image_table(home, get_project(home, NAME).id).set_index("image_id")["part"]
-    sent = app.session_state["_sent_to_label"]
+    ((_, sent),) = app.session_state["_sent_lists"].values()
     assert len(sent) == IMAGES  # of the two classes merged, half are sealed and keep their label
     assert "test" not in set(parts[sent])
 

@@ -7,6 +7,7 @@ from avion_core.studio.curation import history, record_verdict
 from avion_core.studio.descriptions import import_descriptions
 from avion_core.studio.home import Home
 from avion_core.studio.projects import create_project, get_project
+from avion_core.studio.selections import keep_selection
 from tests.app.tiny_home import CLASSES, HOSTILE, NAME, TEXTS
 from tests.pages.conftest import Open, all_text, card, components, send, settle
 
@@ -165,6 +166,26 @@ def test_filters_live_in_the_address(home: Home, open_page: Open) -> None:
     assert card(app)["total"] == TEXTS
     app = settle(app.selectbox(key="class").select("SeaLake").run())
     assert {item["class_name"] for item in card(app)["items"]} == {"sea or lake"}
+
+
+def test_a_long_list_that_was_sent_outlasts_a_refresh(home: Home, open_page: Open) -> None:
+    project = get_project(home, NAME)
+    sent = read_candidates(home, project.id)["description_id"].tolist()[:5] + ["gone"] * 60
+    app = open_page("review", texts=keep_selection(home, project.id, sent))
+    assert card(app)["total"] == 5
+    app = open_page("review", texts=app.query_params["texts"])
+    assert card(app)["total"] == 5
+    app = settle(app.button(key="show_all").click().run())
+    assert card(app)["total"] == len(CLASSES) * TEXTS
+    assert "texts" not in app.query_params
+
+
+def test_a_list_that_is_gone_is_told_of_and_shows_nothing_else(home: Home, open_page: Open) -> None:
+    app = open_page("review", texts="0123456789abcdef")
+    assert "This list is not here" in all_text(app)
+    assert [told for told in components(app) if "items" in told] == []
+    app = settle(app.button(key="show_all").click().run())
+    assert card(app)["total"] == len(CLASSES) * TEXTS
 
 
 def test_filters_that_nothing_fits_can_be_cleared(home: Home, open_page: Open) -> None:

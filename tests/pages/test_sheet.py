@@ -10,6 +10,7 @@ from avion_core.studio.candidates import read_candidates
 from avion_core.studio.curation import curation_table, history, my_verdicts, record_verdict, review_value
 from avion_core.studio.home import Home
 from avion_core.studio.projects import get_project
+from avion_core.studio.selections import keep_selection
 from tests.app.tiny_home import CLASSES, NAME, TEXTS
 from tests.pages.conftest import Open, all_text, card, send, settle
 
@@ -160,14 +161,14 @@ def test_a_blind_review_hides_what_others_said_until_one_has_decided(home: Home,
     item = curation_table(home, NAME).table["description_id"].iloc[0]
     record_verdict(home, NAME, item, "reject", reviewer="ana", reason="not from above")
     set_blind(home, NAME, True, "me")
-    app = open_page("review", ids=item)
+    app = open_page("review", texts=keep_selection(home, get_project(home, NAME).id, [item]))
     text = all_text(app)
     assert "this review is blind" in text
     assert "ana" not in text.split()
     assert "not from above" not in text
     assert not app.selectbox(key="judged_by").options[1:]
     record_verdict(home, NAME, item, "accept", reviewer="me")
-    text = all_text(open_page("review", ids=item))
+    text = all_text(open_page("review", texts=keep_selection(home, get_project(home, NAME).id, [item])))
     assert "not from above" in text
     assert len(history(home, NAME, item)) == 2
 

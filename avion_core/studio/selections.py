@@ -1,0 +1,41 @@
+"""Selections: lists of descriptions or images that one page sends to another, kept so that an address can name them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import uuid
+from collections.abc import Sequence
+
+from avion_core.errors import NotFoundError
+from avion_core.store.home import Home
+
+
+def keep_selection(home: Home, project_id: str, ids: Sequence[str]) -> str:
+    """Keep a list in its order, however long it is.
+
+    Returns:
+        Its key, which follows from what it holds: the same list is kept once.
+    """
+    content = json.dumps(list(ids))
+    key = hashlib.sha256(content.encode()).hexdigest()[:16]
+    folder = home.project_folder(project_id) / "selections"
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f"{key}.{uuid.uuid4().hex}"
+    unfinished.write_text(content, encoding="utf-8")
+    os.replace(unfinished, folder / f"{key}.json")
+    return key
+
+
+def read_selection(home: Home, project_id: str, key: str) -> list[str]:
+    """The list that was kept under a key.
+
+    Raises:
+        NotFoundError: the project has none of that key.
+    """
+    file = home.project_folder(project_id) / "selections" / f"{key}.json"
+    if not re.fullmatch("[0-9a-f]{16}", key) or not file.is_file():
+        raise NotFoundError("the list that the address names is not here", "Send it again, or look at all.", value=key)
+    return json.loads(file.read_text(encoding="utf-8"))
