@@ -176,6 +176,8 @@ def seen(
         hidden = ~own.isin(_OWN)
         veil = {name: table[name].mask(hidden, value) for name, value in _VEIL.items()}
         veil |= {name: table[name].mask(hidden) for name in _VEILED_FIGURES}
+        judges = [() if hide else names for hide, names in zip(hidden, table["judged_by"], strict=True)]
+        veil["judged_by"] = pd.Series(judges, index=table.index, dtype=object)
         table = table.assign(**veil, kept=table["kept"].mask(hidden, None), conflict=table["conflict"] & ~hidden)
     return Seen(curation, table, blind, count_worth)
 

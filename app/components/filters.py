@@ -70,13 +70,15 @@ class Filters:
 
     wanted: (column, the value it must have). z_range: robust z from, to; Z_TOP stands for "and more". weight_range:
     percent of the class's prototype. words: every word must occur in the text; "words in quotes" as one phrase; a word
-    with a minus must not. ids: where any are given, only these descriptions. order: one of ORDERS.
+    with a minus must not. judged_by: whose verdict must stand on the text, "" for anybody's or none. ids: where any are
+    given, only these descriptions. order: one of ORDERS.
     """
 
     wanted: tuple[tuple[str, Any], ...] = ()
     z_range: tuple[float, float] = (0.0, Z_TOP)
     weight_range: tuple[float, float] = (0.0, 100.0)
     words: str = ""
+    judged_by: str = ""
     ids: tuple[str, ...] = ()
     order: str = next(iter(ORDERS))
 
@@ -100,6 +102,8 @@ def fitting(table: pd.DataFrame, filters: Filters) -> pd.DataFrame:
         fits &= (table[column] == value).to_numpy(dtype=bool)
     if filters.ids:
         fits &= table["description_id"].isin(set(filters.ids)).to_numpy()
+    if filters.judged_by:
+        fits &= np.array([filters.judged_by in names for names in table["judged_by"]], dtype=bool)
     low, high = filters.z_range
     if filters.z_range != (0.0, Z_TOP):
         fits &= (table["z"] >= low).to_numpy() & ((table["z"] <= high).to_numpy() | (high == Z_TOP))
@@ -143,14 +147,21 @@ def review_filters(project: ProjectSummary, table: pd.DataFrame, sent: Sequence[
                 for name in ("Disagreement", "Worth a verdict"):
                     chosen[name] = _choice(name, list(CHOICES[name]), str, 240)
                 writer = _choice("Writer", sorted(table["writer"].unique()), str, 240)
-                reviewer = _choice("Reviewer", sorted(set(table["reviewer"].unique()) - {""}), str, 240)
+                reviewer = _choice("Reviewer", _judges(project, table), str, 240)
             z_range, weight_range = _ranges()
             off = ":material/filter_alt_off:"
             st.button("Clear the filters", icon=off, key="clear_some", on_click=session.clear_filters)
     wanted = [CHOICES[name][value] for name, value in chosen.items() if value != session.ALL]
-    others = (("class_key", class_key), ("writer", writer), ("reviewer", reviewer))
+    others = (("class_key", class_key), ("writer", writer))
     wanted += [(column, value) for column, value in others if value != session.ALL]
-    return Filters(tuple(wanted), z_range, weight_range, words or "", tuple(sent), order)
+    judge = "" if reviewer == session.ALL else reviewer
+    return Filters(tuple(wanted), z_range, weight_range, words or "", judge, tuple(sent), order)
+
+
+def _judges(project: ProjectSummary, table: pd.DataFrame) -> list[str]:
+    """Everybody whose verdict stands on some text; in a blind review oneself alone."""
+    judges = set().union(*table["judged_by"])
+    return sorted(judges & {session.reviewer()} if project.blind else judges)
 
 
 def sent_banner(sent: Sequence[str]) -> None:

@@ -47,6 +47,8 @@ class CurrentVerdict:
     decided_at: datetime
     conflict: bool
     """As many reviewers accept it as reject it, and no adjudicator has spoken; the rules decide until they agree."""
+    judged_by: tuple[str, ...]
+    """Everybody who accepts or rejects the present text, by name."""
 
 
 class Vote(NamedTuple):
@@ -285,6 +287,7 @@ def together(decisions: Sequence[Vote]) -> CurrentVerdict:
     opinions = [vote for vote in decisions if vote.verdict != "undecide" or vote.adjudicates]
     last = (opinions or decisions)[-1]
     on_this_text = [vote for vote in opinions if vote.text == last.text]
+    judges = {vote.reviewer for vote in on_this_text if vote.verdict in ("accept", "reject")}
     adjudicated = [vote for vote in on_this_text if vote.adjudicates]
     if adjudicated:
         last = adjudicated[-1]
@@ -298,6 +301,7 @@ def together(decisions: Sequence[Vote]) -> CurrentVerdict:
         reason=last.reason,
         decided_at=last.created_at,
         conflict=accepts == rejects > 0,
+        judged_by=tuple(sorted(judges)),
     )
 
 

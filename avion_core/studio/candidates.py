@@ -24,6 +24,7 @@ COLUMNS = (
     "reviewer",
     "reason",
     "conflict",
+    "judged_by",
 )
 
 
@@ -32,7 +33,8 @@ def read_candidates(home: Home, project_id: str, description_id: str | None = No
 
     Columns: description_id, class_key, text (as it reads now), verdict ("accepted", "rejected" or "undecided"),
     writer, model, original (as imported), edited (the two differ), parent (the long text it was split from), reviewer
-    and reason (of the decision that counts last, or empty), conflict (reviewers disagree).
+    and reason (of the decision that counts last, or empty), conflict (reviewers disagree), judged_by (everybody
+    whose verdict on the present text stands).
     """
     with reading(home.engine) as session:
         found = rows.candidates_of(session, project_id, description_id)
@@ -70,6 +72,7 @@ def standing(
         "reviewer": [now.reviewer if now else "" for now in found],
         "reason": [now.reason if now else "" for now in found],
         "conflict": [now is not None and now.conflict for now in found],
+        "judged_by": [now.judged_by if now else () for now in found],
     }
-    kinds = {"edited": bool, "conflict": bool}
+    kinds = {"edited": bool, "conflict": bool, "judged_by": object}
     return {name: pd.Series(values, dtype=kinds.get(name, str)) for name, values in columns.items()}

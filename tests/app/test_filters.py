@@ -23,6 +23,7 @@ def table() -> pd.DataFrame:
             "mine": ["accepted", "", "skipped", ""],
             "judged": [True, False, True, False],
             "edited": [False, True, False, False],
+            "judged_by": [("ana", "me"), ("ana",), (), ()],
             "flag": [True, False, True, False],
             "rule_positive": [True, False, True, False],
             "rule_negative": [True, False, True, True],
@@ -66,6 +67,11 @@ def passing(table: pd.DataFrame, **filters: Any) -> list[str]:
 )
 def test_each_choice_lets_its_own_pass(name: str, choice: str, expected: list[str], table: pd.DataFrame) -> None:
     assert passing(table, wanted=(CHOICES[name][choice],)) == expected
+
+
+def test_a_reviewer_finds_what_they_judged_whoever_decided_last(table: pd.DataFrame) -> None:
+    assert passing(table, judged_by="ana") == ["d0", "d1"]
+    assert passing(table, judged_by="me") == ["d0"]
 
 
 def test_filters_add_up(table: pd.DataFrame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from avion_core.studio.agreement import set_blind
 from avion_core.studio.candidates import read_candidates
 from avion_core.studio.curation import history, record_verdict
 from avion_core.studio.descriptions import import_descriptions
@@ -166,6 +167,26 @@ def test_filters_live_in_the_address(home: Home, open_page: Open) -> None:
     assert card(app)["total"] == TEXTS
     app = settle(app.selectbox(key="class").select("SeaLake").run())
     assert {item["class_name"] for item in card(app)["items"]} == {"sea or lake"}
+
+
+def test_a_reviewer_finds_what_they_judged_whoever_decided_after_them(home: Home, open_page: Open) -> None:
+    first, second, third = read_candidates(home, get_project(home, NAME).id)["description_id"][:3]
+    for item, reviewer in [(first, "ana"), (first, "bob"), (second, "bob"), (third, "ana")]:
+        record_verdict(home, NAME, item, "accept", reviewer=reviewer)
+    record_verdict(home, NAME, third, "undecide", reviewer="ana")
+    app = open_page("review", judged_by="ana")
+    assert [item["id"] for item in card(app)["items"]] == [first]
+    assert app.selectbox(key="judged_by").options == ["all", "ana", "bob"]
+
+
+def test_in_a_blind_review_one_finds_ones_own_verdicts_alone(home: Home, open_page: Open) -> None:
+    first, second = read_candidates(home, get_project(home, NAME).id)["description_id"][:2]
+    for item, reviewer in [(first, "me"), (first, "ana"), (second, "ana")]:
+        record_verdict(home, NAME, item, "accept", reviewer=reviewer)
+    set_blind(home, NAME, True, "me")
+    app = open_page("review", judged_by="me")
+    assert [item["id"] for item in card(app)["items"]] == [first]
+    assert app.selectbox(key="judged_by").options == ["all", "me"]
 
 
 def test_a_long_list_that_was_sent_outlasts_a_refresh(home: Home, open_page: Open) -> None:
