@@ -80,6 +80,11 @@ def test_no_verdict_is_lost_when_one_leaves_before_the_server_is_done(leave: str
         judged.append(page.card("item"))
         page.press("ax"[number % 2])
         time.sleep(0.03)
+    note = """return [...document.querySelectorAll('*')].map(host => host.shadowRoot?.querySelector('.waiting'))
+        .find(note => note && !note.hidden)?.textContent"""
+    assert "not saved yet" in page.driver.execute_script(note)
+    leaving = "return window.dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    assert page.driver.execute_script(leaving) is False  # the browser asks before it lets the page go
     if leave == "reload":
         page.driver.refresh()
     else:
@@ -90,6 +95,8 @@ def test_no_verdict_is_lost_when_one_leaves_before_the_server_is_done(leave: str
     assert decided(home) == {item: ("accepted", "rejected")[place % 2] for place, item in enumerate(judged)}
     assert {decisions(home, item) - before[item] for item in judged} == {1}
     assert page.driver.execute_script("return sessionStorage['avion-outbox']") == "[]"
+    assert not page.driver.execute_script(note)
+    assert page.driver.execute_script(leaving) is True
 
 
 @pytest.mark.usefixtures("undecided")
