@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from sqlalchemy import delete, func, or_, select, update
@@ -15,9 +16,16 @@ def any_account(session: Session) -> bool:
     return session.scalar(select(Account.id).limit(1)) is not None
 
 
+def name_key(name: str) -> str:
+    """What two ways to type one person's name have in common: "Ana" and " ana " are the same."""
+    return unicodedata.normalize("NFC", name).strip().casefold()
+
+
 def account_named(session: Session, name: str) -> Account | None:
-    """The account of that name; "Ana" and "ana" are one person."""
-    return session.scalar(select(Account).where(func.lower(Account.name) == name.lower()))
+    """The account of that name, however it is typed."""
+    # Compared here and not by the database: SQLite's lower() leaves all but ASCII letters as they are.
+    wanted = name_key(name)
+    return next((account for account in all_accounts(session) if name_key(account.name) == wanted), None)
 
 
 def all_accounts(session: Session) -> Sequence[Account]:

@@ -186,19 +186,19 @@ def sign_in(home: Home, name: str, password: str, address: str) -> str:
     Raises:
         AccountError: wrong name or password (which of the two is not said), too many tries, or a disabled account.
     """
-    keys = ((_by_name, name.lower()), (_by_address, address))
+    keys = ((_by_name, rows.name_key(name)), (_by_address, address))
     if seconds := max(throttle.wait(key) for throttle, key in keys):
         raise AccountError("too many wrong passwords", f"Try again in {max(1, round(seconds / 60))} min.")
     with reading(home.engine) as session:
-        account = rows.account_named(session, name.strip())
+        account = rows.account_named(session, name)
     if not _fits(account.password_hash if account else _nobody(), password) or account is None:
         for throttle, key in keys:
             throttle.failed(key)
         raise AccountError(
             "name or password is wrong", "Try again, or ask an admin for a link that gives you a new password."
         )
-    for throttle, key in keys:
-        throttle.succeeded(key)
+    # The address keeps its count: whoever has an account could else clear it between guesses at somebody else's.
+    _by_name.succeeded(rows.name_key(name))
     _refuse_disabled(account)
     with writing(home.engine) as session:
         if _hasher.check_needs_rehash(account.password_hash):
@@ -290,7 +290,7 @@ def _add(session: Session, name: str, hashed: str, role: str) -> Account:
 
 
 def _find(session: Session, name: str) -> Account:
-    account = rows.account_named(session, name.strip())
+    account = rows.account_named(session, name)
     if account is None:
         names = ", ".join(found.name for found in rows.all_accounts(session)) or "none yet"
         raise AccountError("there is no such account", f"Accounts here: {names}.", value=name)

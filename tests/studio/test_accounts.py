@@ -154,6 +154,35 @@ def test_one_address_cannot_try_many_names(home, ana):
     assert accounts.sign_in(home, "Ana", PASSWORD, "here")
 
 
+@pytest.mark.parametrize("typed", ["Ana ", " ana", "\tANA", "ana\n"])
+def test_blanks_around_a_name_give_no_more_tries(home, ana, typed):
+    for number in range(10):
+        with pytest.raises(AccountError, match="is wrong"):
+            accounts.sign_in(home, "Ana", "guess", f"host {number}")
+    with pytest.raises(AccountError, match="Too many"):
+        accounts.sign_in(home, typed, PASSWORD, "here")
+
+
+def test_a_sign_in_of_ones_own_gives_an_address_no_more_tries_at_others(home, ana):
+    accounts.add_account(home, "Ben", PASSWORD, "reviewer")
+    for number in range(20):
+        with pytest.raises(AccountError, match="is wrong"):
+            accounts.sign_in(home, f"name {number}", "guess", "there")
+        if number % 5 == 0:
+            accounts.sign_in(home, "Ben", PASSWORD, "there")
+    with pytest.raises(AccountError, match="Too many"):
+        accounts.sign_in(home, "Ana", "guess", "there")
+
+
+def test_names_are_one_in_every_script(home, ana):
+    accounts.add_account(home, "Élodie", PASSWORD, "reviewer")
+    assert accounts.sign_in(home, "e\u0301lodie", PASSWORD, "here")  # as some keyboards type it: an e and an accent
+    with pytest.raises(AccountError, match="of this name already"):
+        accounts.add_account(home, "ÉLODIE", PASSWORD, "admin")
+    with pytest.raises(RightsError):
+        accounts.set_role(home, "Ana", "reviewer", who="Élodie")
+
+
 def test_a_throttle_forgets():
     clock = [0.0]
     throttle = Throttle(2, 60, clock=lambda: clock[0])
