@@ -50,7 +50,9 @@ class AskedProject:
 
 
 def import_form(project: ProjectSummary) -> None:
-    """Descriptions from a file on this computer."""
+    """Descriptions from a file on this computer; for whoever may change projects."""
+    if not session.may(CHANGE_PROJECTS):
+        return
     box = st.expander("Import descriptions", icon=":material/upload_file:", expanded=not project.descriptions)
     with box, st.form("import_descriptions", border=False):
         path = st.text_input(
@@ -65,7 +67,13 @@ def import_form(project: ProjectSummary) -> None:
 
 
 def project_form() -> None:
-    """A project from images on this computer; what the folder holds is shown before anything is created."""
+    """A project from images on this computer, for whoever may make one.
+
+    What the folder holds is shown before anything is created. It can be any folder of the server's, with the sealed
+    images of any project in it: so the right comes before the look.
+    """
+    if not session.may(CHANGE_PROJECTS):
+        return
     asked: AskedProject | None = session.asked_project()
     with st.expander("Create a project", icon=":material/create_new_folder:", expanded=asked is not None):
         source = st.segmented_control(
@@ -139,6 +147,7 @@ def _catalog() -> str:
 
 def _preview(wanted: AskedProject, source: str, data_set: str) -> AskedProject | None:
     """What the folder holds, and the recipe its rasters need; None when it cannot become a project."""
+    session.demand(CHANGE_PROJECTS)
     try:
         look = _look(str(wanted.root))
         _say_what(look)

@@ -18,6 +18,8 @@ from avion_core.store.database import writing
 from avion_core.store.tables import Project
 from avion_core.studio import accounts, backup, models
 from avion_core.studio.home import Home
+from avion_core.studio.projects import get_project
+from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open, all_text, settle
 
 PASSWORD = "nine harbours at dusk"
@@ -44,6 +46,14 @@ def come_as(empty_home: Home, monkeypatch: pytest.MonkeyPatch):
         return secret
 
     return come
+
+
+def be_ben(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be the browser of Ben, a reviewer in a home with a project."""
+    accounts.add_account(home, "Ana", PASSWORD, "admin")
+    accounts.add_account(home, "Ben", PASSWORD, "reviewer")
+    secret = accounts.sign_in(home, "Ben", PASSWORD, "here")
+    monkeypatch.setattr(ContextProxy, "cookies", {accounts.cookie_name(home): secret})
 
 
 def click(app: AppTest, label: str) -> AppTest:
@@ -328,8 +338,22 @@ def test_what_a_reviewer_may_not_do_is_greyed_out(
 
     assert barred()
     assert not any(barred())
-    accounts.add_account(home, "Ana", PASSWORD, "admin")
-    accounts.add_account(home, "Ben", PASSWORD, "reviewer")
-    secret = accounts.sign_in(home, "Ben", PASSWORD, "here")
-    monkeypatch.setattr(ContextProxy, "cookies", {accounts.cookie_name(home): secret})
+    be_ben(home, monkeypatch)
     assert all(barred())
+
+
+def test_a_reviewer_is_shown_no_folder_of_the_server(
+    home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = str(get_project(home, NAME).image_root)
+
+    def shown() -> tuple[bool, bool]:
+        app = open_page()
+        boxes = {box.key for box in app.text_input}
+        app.session_state["new_folder"] = folder  # as a browser might send it, whatever it was shown
+        settle(app.run())
+        return "new_folder" in boxes, "36 pictures" in all_text(app)
+
+    assert shown() == (True, True)
+    be_ben(home, monkeypatch)
+    assert shown() == (False, False)
