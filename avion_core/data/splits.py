@@ -78,7 +78,10 @@ class Splits:
     def relabelled(
         self, labels: Mapping[str, str], given: Sequence[str], groups: Mapping[str, str], class_keys: Iterable[str]
     ) -> Splits:
-        """The same draw under other labels: no image changes its part, and one without a label is in none.
+        """The same draw under other labels: no image changes its part, and one without a label teaches nothing.
+
+        A test image whose label was taken off stays in the test set: an image once sealed is shown to nobody who
+        labels or curates. Nothing is measured on it until it has a label again.
 
         Args:
             labels: image id -> class key as it stands now, "" for none.
@@ -89,7 +92,6 @@ class Splits:
             class_keys: the classes as they stand now; one without images has empty lists.
         """
         keys = sorted(class_keys)
-        test = tuple(image for image in self.test if labels.get(image))
         tested = {groups.get(image, "") for image in self.test}
         validation: dict[int, ClassImages] = {}
         train: dict[int, ClassImages] = {}
@@ -101,7 +103,7 @@ class Splits:
             later = [image for image in given if image not in known and groups.get(image, "") not in near_held_out]
             train[seed] = _under_labels(drawn, labels, keys, later)
         notes = _notes(validation, train, self.max_shots) if self.drawn and keys else self.notes
-        return Splits(test, validation, train, self.max_shots, notes)
+        return Splits(self.test, validation, train, self.max_shots, notes)
 
     def shots(self, seed: int, k: int) -> dict[str, list[str]]:
         """The K-shot training set: for each class its first k images (fewer where the class has fewer)."""

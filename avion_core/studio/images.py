@@ -64,9 +64,9 @@ def image_table(home: Home, project: str, seed: int = 1) -> pd.DataFrame:
     """One row per image, by path.
 
     Columns: image_id, path (absolute), name (relative to the image folder), class_key ("" for none), part ("train":
-    among the most shots that a run may take; "validation"; "test"; "pool": labelled, but taken by no run; or
-    "unlabelled"), place (from 1, its rank among its class's training shots; 0 elsewhere), group, by_hand (people gave
-    the label), width, height, bands.
+    among the most shots that a run may take; "validation"; "test": sealed, also without a label; "pool": labelled, but
+    taken by no run; or "unlabelled"), place (from 1, its rank among its class's training shots; 0 elsewhere), group,
+    by_hand (people gave the label), width, height, bands.
 
     Raises:
         DataError: a seed that was not drawn.
@@ -75,14 +75,14 @@ def image_table(home: Home, project: str, seed: int = 1) -> pd.DataFrame:
         row = rows.find_project(session, project)
         now = standing(home, session, row.id)
     manifest, splits = now.manifest, now.splits
-    part = dict.fromkeys(splits.test, "test")
+    part: dict[str, str] = dict.fromkeys(manifest.loc[manifest["label"] == "", "image_id"], "unlabelled")
     place = {}
     for images in splits.validation_images(seed, splits.max_shots).values():
         part |= dict.fromkeys(images, "validation")
     for images in splits.shots(seed, splits.max_shots).values():
         part |= dict.fromkeys(images, "train")
         place |= {image: rank for rank, image in enumerate(images, start=1)}
-    part |= dict.fromkeys(manifest.loc[manifest["label"] == "", "image_id"], "unlabelled")
+    part |= dict.fromkeys(splits.test, "test")  # sealed, with a label or without
     return pd.DataFrame(
         {
             "image_id": manifest["image_id"],

@@ -142,10 +142,11 @@ def undo_labels(home: Home, project: str, reviewer: str = "me", token: str | Non
 
 
 def unlabelled(home: Home, project: str) -> list[str]:
-    """Ids of the images without a label, by path."""
+    """Ids of the images without a label, by path; sealed test images are not offered for labelling."""
     with reading(home.engine) as session:
-        manifest = standing(home, session, rows.find_project(session, project).id).manifest
-    return manifest.loc[manifest["label"] == "", "image_id"].tolist()
+        now = standing(home, session, rows.find_project(session, project).id)
+    waiting = (now.manifest["label"] == "") & ~now.manifest["image_id"].isin(now.splits.test)
+    return now.manifest.loc[waiting, "image_id"].tolist()
 
 
 @needs(CHANGE_PROJECTS)

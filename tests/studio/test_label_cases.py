@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from avion_core.config import RunConfig
 from avion_core.errors import DataError, NotFoundError
+from avion_core.protocols.project_data import held_out_images
+from avion_core.protocols.run_map import image_parts
 from avion_core.studio.classes import add_class
 from avion_core.studio.images import image_table
 from avion_core.studio.labels import draw_splits, give_labels, undo_labels, unlabelled
 from avion_core.studio.projects import create_project, get_project, read_manifest, read_splits
+from avion_core.studio.snapshot import project_data
 
 
 @pytest.fixture
@@ -60,11 +64,23 @@ def test_a_corrected_label_keeps_the_images_part(home, partly):
     assert held_out in now.validation[1]["golfcourse"]
     assert labels_of(home, partly)[tested] == "golfcourse"
 
+
+def test_a_sealed_image_stays_sealed_without_a_label(home, partly):
+    splits = read_splits(home, partly.id)
+    tested, waiting = splits.test[0], unlabelled(home, partly.id)
     give_labels(home, partly.id, {tested: None})
-    assert tested not in read_splits(home, partly.id).test
-    assert tested in unlabelled(home, partly.id)
+    assert read_splits(home, partly.id).test == splits.test
+    assert unlabelled(home, partly.id) == waiting
+    table = image_table(home, partly.id).set_index("image_id")
+    assert (table.at[tested, "part"], table.at[tested, "class_key"]) == ("test", "")
+    assert sum(entry.test for entry in get_project(home, partly.id).classes) == len(splits.test) - 1
+    sealed = project_data(home, partly.id)
+    parts = image_parts(sealed, RunConfig())
+    assert [part for part, images in parts.items() if tested in images] == ["test"]
+    assert tested not in held_out_images(sealed, RunConfig(), list(sealed.class_names), "test").image_ids
+
     give_labels(home, partly.id, {tested: "beach"})
-    assert tested in read_splits(home, partly.id).test
+    assert image_table(home, partly.id).set_index("image_id").at[tested, "part"] == "test"
 
 
 def test_neighbours_of_held_out_images_do_not_teach(home, images, tmp_path):
