@@ -8,7 +8,7 @@ import streamlit as st
 from app import session
 from app.components.model_card import size
 from avion_core.studio import rights
-from avion_core.studio.backup import back_up, backups_are_ours, list_backups, losses, restore_backup
+from avion_core.studio.backup import back_up, backups_are_ours, list_backups, losses, of_people, restore_backup
 
 _KINDS = {
     "daily": "every day",
@@ -73,6 +73,8 @@ def _restore(name: str) -> None:
         )
     else:
         st.markdown("Nothing that people made gets lost by it. The database as it is now is backed up first.")
+    if people := of_people(session.home()):
+        st.markdown(f":material/group: {people}")
     if st.button("Restore, and lose these" if lost else "Restore", type="primary", icon=":material/history:"):
         session.demand(rights.ADMINISTER)
         restore_backup(session.home(), name, session.reviewer(), losing=True)

@@ -190,10 +190,11 @@ def restore(
     losing: Annotated[bool, typer.Option("--losing", help="Also when newer work is lost by it.")] = False,
 ) -> Answer:
     """Put a copy in the database's place; the database as it is now is copied first."""
-    from avion_core.studio.backup import restore_backup
+    from avion_core.studio.backup import of_people, restore_backup
 
     before = restore_backup(desk.home, name, losing=losing)
-    return Answer({"restored": name, "before": before.name}, f"{name} is restored. What was before: {before.name}")
+    said = f"{name} is restored. What was before: {before.name}. {of_people(desk.home)}".rstrip()
+    return Answer({"restored": name, "before": before.name}, said)
 
 
 @command(app, "doctor")

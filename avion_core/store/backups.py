@@ -99,13 +99,28 @@ def back_up(database: Path, folder: Path, kind: Kind) -> Backup:
 def restore(backup: Path, database: Path) -> None:
     """Put a copy in the place of all that the database holds, in one transaction that other programs wait for.
 
+    It lets nobody in who is kept out now: accounts that both know keep the password, the role and the state they have
+    now, and neither browsers nor invite links of the copy's day work any more.
+
     Raises:
         StoreError: the copy is damaged, or the database cannot be written.
     """
     check(backup)
     try:
-        with _opened(backup) as copy, closing(sqlite3.connect(database, timeout=30)) as live:
-            copy.backup(live)
+        with (
+            _opened(backup) as copy,
+            closing(sqlite3.connect(":memory:")) as amended,
+            closing(sqlite3.connect(database, timeout=30)) as live,
+        ):
+            copy.backup(amended)
+            now = live.execute("SELECT role, password_hash, disabled_at, id FROM accounts").fetchall()
+            with amended:
+                amended.executemany(
+                    "UPDATE accounts SET role = ?, password_hash = ?, disabled_at = ? WHERE id = ?", now
+                )
+                amended.execute("DELETE FROM sign_ins")
+                amended.execute("DELETE FROM invites")
+            amended.backup(live)
             live.execute("PRAGMA journal_mode = WAL")
     except sqlite3.Error as error:
         way_out = "Stop the trainings and servers that use it, and try again."

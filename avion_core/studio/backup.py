@@ -11,11 +11,21 @@ from avion_core.store.backups import Backup
 from avion_core.store.database import backup_folder, bring_up_to_date, database_url
 from avion_core.store.home import Home
 from avion_core.store.migrations.run import known_schemas
+from avion_core.studio.accounts import accounts_are_on
 from avion_core.studio.rights import ADMINISTER, needs
 from avion_core.studio.training import list_runs
 from avion_core.wording import counted
 
-__all__ = ["Backup", "back_up", "back_up_if_due", "backups_are_ours", "list_backups", "losses", "restore_backup"]
+__all__ = [
+    "Backup",
+    "back_up",
+    "back_up_if_due",
+    "backups_are_ours",
+    "list_backups",
+    "losses",
+    "of_people",
+    "restore_backup",
+]
 
 DUE_AFTER = timedelta(days=1)
 _NOUNS = {"rule_versions": "rule version", "class_changes": "class change"}
@@ -68,9 +78,19 @@ def losses(home: Home, name: str) -> list[str]:
     return [counted(count, _NOUNS.get(table, table.removesuffix("s"))) for table, count in lost.items()]
 
 
+def of_people(home: Home) -> str:
+    """What restoring a copy means for people who sign in, in one sentence; "" where nobody does."""
+    if not accounts_are_on(home):
+        return ""
+    return (
+        "Everybody signs in anew, with the password and the role of today; disabled accounts stay disabled, and invite "
+        "links have to be made again."
+    )
+
+
 @needs(ADMINISTER)
 def restore_backup(home: Home, name: str, who: str = "me", *, losing: bool = False) -> Backup:
-    """Put a copy in the database's place.
+    """Put a copy in the database's place; who may get in, and as what, stays as it is (see `of_people`).
 
     Args:
         losing: go on although the database holds work that the copy does not hold.

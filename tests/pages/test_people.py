@@ -217,6 +217,17 @@ def test_backups_are_made_and_put_back_knowing_the_cost(empty_home: Home, open_p
     assert backup.losses(Home(empty_home.path), made.name) == []
 
 
+def test_before_a_restore_it_is_said_that_all_sign_in_anew(empty_home: Home, come_as, open_page: Open) -> None:
+    secret = come_as("Ana", "admin")
+    made = backup.back_up(empty_home)
+    app = open_page("settings")
+    app.selectbox("restore").select(made.name)
+    settle(app.run())
+    assert "Everybody signs in anew" in all_text(app)
+    click(app, "Restore")
+    assert accounts.person_of(empty_home, secret) is None
+
+
 def test_models_show_licence_hash_and_what_is_here(empty_home: Home, open_page: Open) -> None:
     kept = empty_home.path / "weights" / MODEL
     kept.mkdir(parents=True)

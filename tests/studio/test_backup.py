@@ -6,15 +6,18 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import text
 
-from avion_core.errors import NotFoundError, StoreError
+from avion_core.errors import AccountError, NotFoundError, StoreError
 from avion_core.store import backups
 from avion_core.store.database import backup_folder, open_database, reading, writing
 from avion_core.store.projects import list_projects
 from avion_core.store.tables import Account, Project, Run
-from avion_core.studio import backup
+from avion_core.studio import accounts, backup
 from avion_core.studio.home import Home
+
+PASSWORD = "nine harbours at dusk"
 
 
 @pytest.fixture
@@ -178,3 +181,31 @@ def test_a_copy_is_made_before_a_migration(home, monkeypatch):
     with sqlite3.connect(made.path) as copy:
         assert copy.execute("SELECT name FROM projects").fetchall() == [("harbours",)]
     copy.close()
+
+
+def test_a_restore_lets_nobody_in_who_is_out(home, monkeypatch):
+    monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    assert backup.of_people(home) == ""
+    for name, role in (("Ana", "admin"), ("Ben", "admin"), ("Dee", "reviewer")):
+        accounts.add_account(home, name, PASSWORD, role)
+    assert backup.of_people(home).startswith("Everybody signs in anew")
+    browsers = [accounts.sign_in(home, name, PASSWORD, "here") for name in ("Ana", "Ben", "Dee")]
+    links = [accounts.invite(home, "admin", who="Ana"), accounts.reset_password(home, "Dee", who="Ana")]
+    made = backup.back_up(home)
+    accounts.withdraw_invite(home, accounts.read_invite(home, links[0]).id)
+    accounts.accept_invite(home, links[1], "", "another long secret")
+    accounts.sign_out(home, browsers[0])
+    accounts.set_disabled(home, "Ben", True)
+    accounts.set_role(home, "Ben", "reviewer")
+    assert backup.losses(home, made.name) == []
+    backup.restore_backup(home, made.name)
+    assert [accounts.person_of(home, browser) for browser in browsers] == [None] * 3
+    assert accounts.list_invites(home) == []
+    with pytest.raises(AccountError, match="disabled"):
+        accounts.sign_in(home, "Ben", PASSWORD, "here")
+    with pytest.raises(AccountError, match="is wrong"):
+        accounts.sign_in(home, "Dee", PASSWORD, "here")
+    accounts.set_disabled(home, "Ben", False)
+    assert accounts.person_of(home, accounts.sign_in(home, "Ben", PASSWORD, "here")) == accounts.Person(
+        "Ben", "reviewer"
+    )
