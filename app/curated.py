@@ -17,7 +17,15 @@ from app import session
 from app.components.background import Progress, computed
 from app.components.guard import empty_state
 from app.shell import go_button, need_labels
-from avion_core.studio.curation import Curation, ReviewValue, curation_table, my_verdicts, refresh, review_value
+from avion_core.studio.curation import (
+    Curation,
+    ReviewValue,
+    as_judged,
+    curation_table,
+    my_verdicts,
+    refresh,
+    review_value,
+)
 from avion_core.studio.home import Home
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.rules import current_rules
@@ -46,10 +54,12 @@ class Worth:
 class Seen:
     """What one reviewer sees of a curation.
 
-    table: the curation's, with mine (one's own verdict: accepted, rejected, undecided, skipped, or ""), judged (one's
-    own verdict stands, a skip among them), at_odds (flag and z disagree) and settled (no verdict left in its class
-    could change a prediction, as last counted). In a blind project, what tells the verdicts of others is left out of
-    the rows that one has not decided: their verdict is undecided, their kept None, their weight and influence NaN.
+    curation: in a blind project, as if what one has not decided were undecided for everybody: no figure of it tells
+    what others decided. table: the curation's, with mine (one's own verdict: accepted, rejected, undecided, skipped,
+    or ""), judged (one's own verdict stands, a skip among them), at_odds (flag and z disagree) and settled (no verdict
+    left in its class could change a prediction, as last counted; in a blind project nothing is called settled while
+    something is hidden, since that is counted for all). In a blind project the rows that one has not decided tell
+    nothing of their fate: their verdict is undecided, their kept None, their weight and influence NaN.
     """
 
     curation: Curation
@@ -89,7 +99,9 @@ class _Held:
 
     curation: Curation
     worth: Worth | None = None
+    views: dict[str, Curation] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
+    viewing: Lock = field(default_factory=Lock)
     counting: Future[None] | None = None
     seconds: float = 0.0
 
@@ -98,6 +110,19 @@ class _Held:
         with self.lock:
             self.curation = refresh(home, self.curation)
             return self.curation
+
+    def through(self, reviewer: str, mine: dict[str, str], curation: Curation) -> Curation:
+        """The curation as if what this reviewer has not decided were undecided for everybody.
+
+        Each reviewer's is kept: it costs a class or two at a look, and not all of them.
+        """
+        hidden = ~curation.table["description_id"].map(mine).isin(_OWN)
+        if not hidden.any():
+            return curation
+        with self.viewing:
+            verdict = curation.table["verdict"].mask(hidden, "undecided")
+            self.views[reviewer] = as_judged(curation, verdict, self.views.get(reviewer))
+            return self.views[reviewer]
 
     def count(self) -> Worth | None:
         """What more verdicts are worth, as last counted; None where the first count is not done.
@@ -152,8 +177,11 @@ def need_curation(project: ProjectSummary) -> Seen:
         lambda progress: _held(home, project.id, state, progress),
     )
     held = _held(home, project.id, state)
-    curation = held.fresh(home)
-    return seen(curation, my_verdicts(home, project.id, session.reviewer()), project.blind, held.count)
+    curation, reviewer = held.fresh(home), session.reviewer()
+    mine = my_verdicts(home, project.id, reviewer)
+    if project.blind:
+        curation = held.through(reviewer, mine, curation)
+    return seen(curation, mine, project.blind, held.count)
 
 
 def seen(
@@ -162,18 +190,19 @@ def seen(
     """The curation through one reviewer's eyes.
 
     Args:
+        curation: in a blind project as that reviewer's decisions alone make it.
         mine: description -> one's own verdict (see `my_verdicts`).
     """
     table, worth = curation.table, count_worth()
     own = table["description_id"].map(mine).astype(object).fillna("")
+    hidden = ~own.isin(_OWN) & blind
     table = table.assign(
         mine=own,
         judged=own.isin(["accepted", "rejected", "skipped"]),
         at_odds=table["flag"] != (table["past_cut"] <= 0),
-        settled=table["class_key"].isin(worth.value.settled if worth else []),
+        settled=table["class_key"].isin(worth.value.settled if worth and not hidden.any() else []),
     )
     if blind:
-        hidden = ~own.isin(_OWN)
         veil = {name: table[name].mask(hidden, value) for name, value in _VEIL.items()}
         veil |= {name: table[name].mask(hidden) for name in _VEILED_FIGURES}
         judges = [() if hide else names for hide, names in zip(hidden, table["judged_by"], strict=True)]

@@ -20,6 +20,7 @@ from avion_core.studio.alignment import (
     look_at_test_map,
     read_map,
     start_map,
+    veiled,
 )
 from avion_core.studio.candidates import visible_verdicts
 from avion_core.studio.projects import ProjectSummary
@@ -106,6 +107,8 @@ def show(project: ProjectSummary, run: RunView, found: MapView) -> None:
     result = kept_map(found.key, run.id)
     map_figures(result.figures)
     verdicts = visible_verdicts(session.home(), project.id, session.reviewer())
+    if project.blind:
+        result = veiled(result, verdicts)
     what = linked_views(project, result, verdicts, found.key)
     st.caption(result.statement)
     picked_items(project, run.id, result, verdicts, what, found.key)

@@ -23,7 +23,7 @@ def page() -> None:
     project = shell.need_project()
     need_texts(project)
     judge, run = whose()
-    found = refreshed(session.home(), looked_at(project, run))
+    found = refreshed(session.home(), looked_at(project, run), session.reviewer())
     names = {entry.key: entry.prompt_name for entry in project.classes}
     keys = list(found.curation.class_keys)
     accuracy = found.curation.teacher_accuracy["validation"]

@@ -11,7 +11,7 @@ from app.components.rules_form import rules_form
 from app.curated import need_curation
 from avion_core.config import DescriptionsConfig, PrototypesConfig
 from avion_core.studio import rights
-from avion_core.studio.curation import as_judged, decision_preview
+from avion_core.studio.curation import decision_preview
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.rules import current_rules, rule_versions, save_rules
 
@@ -21,7 +21,6 @@ def page() -> None:
     seen = need_curation(project)
     curation = seen.curation
     if seen.veiled:
-        curation = as_judged(curation, seen.table["verdict"])
         st.caption("This review is blind: until you have judged every text, the figures here follow from yours alone.")
     names = {entry.key: entry.prompt_name for entry in project.classes}
     prototypes, descriptions, version = current_rules(session.home(), project.id)

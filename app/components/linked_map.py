@@ -150,7 +150,7 @@ def _legend(legend: Legend, there: set[str]) -> None:
         for value, colour, shape in zip(legend.values, legend.colours, legend.shapes, strict=True)
         if value in there
     )
-    marks = '<span style="opacity:0.75">✕ description kept &ensp; ☓ cut or not judged &ensp; ★ prototype</span>'
+    marks = '<span style="opacity:0.75">✕ description &ensp; ☓ one that was cut &ensp; ★ prototype</span>'
     st.html(
         '<div style="display:flex;flex-wrap:wrap;gap:0 1em;max-height:8.5rem;overflow-y:auto;font-size:0.85rem;'
         f'line-height:1.7">{entries}{marks}</div>'

@@ -32,7 +32,7 @@ _FIXED = {
     "part": dict(zip(PARTS.values(), CATEGORICAL, strict=False)),
     "set": {"base": KEPT, "novel": FOCUS, "all": KEPT},
     "correct": {"right": KEPT, "wrong": CUT},
-    "kept": {"kept": KEPT, "cut": CUT, "not judged by the run": FOCUS},
+    "kept": {"kept": KEPT, "cut": CUT, "not judged by the run, or hidden": FOCUS},
     "verdict": {"accepted": KEPT, "rejected": CUT, "undecided": FOCUS},
     "kind": {"image": KEPT, "description": FOCUS, "prototype": CATEGORICAL[2]},
 }
@@ -77,7 +77,7 @@ def values(
         return none.mask(labelled, right.map({True: "right", False: "wrong"}))
     if by == "kept":
         fate = points["kept"].astype(object).map({True: "kept", False: "cut"})
-        return none.mask(text, fate.fillna("not judged by the run"))
+        return none.mask(text, fate.fillna("not judged by the run, or hidden"))
     if by == "verdict":
         return none.mask(text, points["id"].map(dict(verdicts)).fillna("undecided"))
     if by == "writer":

@@ -156,6 +156,17 @@ def read_map(home: Home, run: str, key: str) -> MapResult:
     return _read_result(folder, found.settings)
 
 
+def veiled(result: MapResult, verdicts: Mapping[str, str]) -> MapResult:
+    """A map for a reviewer of a blind project: whether a text was kept is missing until they have decided on it.
+
+    Args:
+        verdicts: description id -> its verdict as that reviewer may see it.
+    """
+    decided = [key for key, verdict in verdicts.items() if verdict != "undecided"]
+    points = result.points
+    return replace(result, points=points.assign(kept=points["kept"].where(points["id"].isin(decided))))
+
+
 def stop_map(home: Home, run: str, key: str) -> None:
     """End a map's computing, or forget a finished or failed one; embeddings that were made are kept.
 

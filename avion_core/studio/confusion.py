@@ -34,7 +34,8 @@ from avion_core.store import generations, journal
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
-from avion_core.studio.curation import Curation, curation_table, refresh
+from avion_core.studio.candidates import visible_verdicts
+from avion_core.studio.curation import Curation, as_judged, curation_table, refresh
 from avion_core.studio.models import open_towers
 from avion_core.studio.projects import get_project, read_manifest, read_splits
 from avion_core.studio.rules import run_config
@@ -133,9 +134,18 @@ def confusions(home: Home, project: str, run: str | None = None, *, progress: Pr
     return Confusions(curation, images, student)
 
 
-def refreshed(home: Home, found: Confusions) -> Confusions:
-    """The same with every verdict given since."""
-    return replace(found, curation=refresh(home, found.curation))
+def refreshed(home: Home, found: Confusions, reviewer: str) -> Confusions:
+    """The same with every verdict given since.
+
+    Args:
+        reviewer: who looks. In a blind project what they have not decided counts as undecided by everybody, so that
+            no text and no figure tells what others decided.
+    """
+    curation = refresh(home, found.curation)
+    if get_project(home, curation.project_id).blind:
+        visible = visible_verdicts(home, curation.project_id, reviewer)
+        curation = as_judged(curation, curation.table["description_id"].map(visible))
+    return replace(found, curation=curation)
 
 
 def pulling_texts(found: Confusions, true: str, said: str, judge: Judge = "teacher") -> pd.DataFrame:

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import session
 from avion_core.jobs import map_job
+from avion_core.studio.agreement import set_blind
 from avion_core.studio.alignment import MapSettings, list_maps, map_settings, start_map
 from avion_core.studio.candidates import read_candidates
 from avion_core.studio.curation import record_verdict
@@ -203,6 +204,22 @@ def test_ways_of_colouring(colour: str, mapped: Home, open_page: Open) -> None:
     assert shown <= expected[colour]
     assert shown >= expected[colour] - {"wrong", "right", "cut"}
     assert len(chart_data(app)) == 3
+
+
+def test_a_map_of_a_blind_review_tells_no_fate_that_others_decided(
+    mapped: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = read_candidates(mapped, get_project(mapped, NAME).id)["description_id"].tolist()
+    record_verdict(mapped, NAME, texts[0], "accept", reviewer="me")
+    record_verdict(mapped, NAME, texts[1], "reject", reviewer="ana")
+    set_blind(mapped, NAME, True, "me")
+    pick(monkeypatch, texts)
+    app = open_page("alignment")
+    (table,) = [frame.value for frame in app.dataframe if "fate" in frame.value]
+    assert dict(zip(table["id"], table["fate"] != "", strict=True)) == {item: item == texts[0] for item in texts}
+    assert set(table["verdict"]) == {"accepted", "undecided"}
+    app = next(group for group in app.get("button_group") if group.label == "Colour by").set_value("kept").run()
+    assert "not judged by the run, or hidden" in app.multiselect[0].options
 
 
 def test_descriptions_go_to_the_review_and_images_to_the_labels(

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
-from app.curated import FIGURES_HIDDEN
+from app.components.guard import plain
+from app.curated import FIGURES_HIDDEN, Worth, _Held, seen
 from avion_core.studio.agreement import set_blind
 from avion_core.studio.candidates import read_candidates
-from avion_core.studio.curation import curation_table, history, my_verdicts, record_verdict, review_value
+from avion_core.studio.curation import (
+    confusable,
+    curation_table,
+    history,
+    my_verdicts,
+    record_verdict,
+    refresh,
+    review_value,
+)
 from avion_core.studio.home import Home
 from avion_core.studio.projects import get_project
 from avion_core.studio.selections import keep_selection
@@ -186,6 +195,39 @@ def test_in_a_blind_review_no_figure_tells_how_much_others_decided(home: Home, o
     assert FIGURES_HIDDEN in all_text(app)
     assert "undecided texts" not in all_text(app)
     assert "in use" not in str(app.get("progress")[0].proto)
+
+
+def test_in_a_blind_review_no_filter_rival_or_weight_tells_what_others_decided(home: Home, open_page: Open) -> None:
+    before = curation_table(home, NAME)
+    mine = before.table.query("class_key == 'Forest' and kept")["description_id"].iloc[0]
+    rival = confusable(before, mine)
+    assert rival is not None
+    others = [item for item in before.table["description_id"] if item != mine]
+    record_verdict(home, NAME, mine, "accept", reviewer="me")
+    alone = curation_table(home, NAME)
+    record_verdict(home, NAME, rival.description_id, "reject", reviewer="ana")
+    for item in others:
+        if item != rival.description_id:
+            record_verdict(home, NAME, item, "accept", reviewer="ana")
+    set_blind(home, NAME, True, "me")
+    text = all_text(open_page("review", ids=mine))
+    assert plain(rival.text) in text
+    assert f"(n_eff = {alone.n_eff['Forest']:.1f} texts)" in text
+
+
+def test_in_a_blind_review_what_is_worth_a_verdict_follows_from_ones_own(home: Home) -> None:
+    alone = curation_table(home, NAME)
+    for item in alone.table["description_id"]:
+        record_verdict(home, NAME, item, "accept", reviewer="ana")
+    curation = refresh(home, alone)
+    worth = Worth(review_value(curation), curation, 0.0)
+    assert seen(curation, {}, False, lambda: worth).table["settled"].all()
+    assert curation.n_eff != alone.n_eff
+    mine = seen(_Held(curation).through("me", {}, curation), {}, True, lambda: worth)
+    assert not mine.table["settled"].any()
+    assert mine.curation.n_eff == alone.n_eff
+    for name in ("matters", "z", "cut"):
+        assert mine.table[name].equals(alone.table[name])
 
 
 def counted(app: AppTest) -> AppTest:

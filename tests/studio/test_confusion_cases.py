@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import pandas as pd
 import pytest
 import torch
 
@@ -12,6 +13,7 @@ from avion_core.errors import DescriptionError
 from avion_core.store.database import reading
 from avion_core.store.journal import entries
 from avion_core.store.projects import descriptions_of
+from avion_core.studio.agreement import set_blind
 from avion_core.studio.confusion import (
     add_contrastive,
     confusions,
@@ -45,7 +47,7 @@ def run(home, described) -> str:
 def test_what_was_tried_is_what_adding_gives(home, described, run) -> None:
     found = confusions(home, described.id, run)
     tried = try_texts(home, found, TEXTS, PAIR)
-    assert len(refreshed(home, found).curation.table) == len(found.curation.table)  # nothing was added
+    assert len(refreshed(home, found, "me").curation.table) == len(found.curation.table)  # nothing was added
     add_contrastive(home, described.id, TEXTS, "ana")
     added = confusions(home, described.id, run)
     figures = rescored(added, found.curation.vectors, added.curation.vectors, PAIR)
@@ -93,7 +95,7 @@ def test_asked_and_written_contrasts_are_held_against_the_project_without_them(
     assert len(others) == len(before.curation.table) + 4
     for item in ids:
         record_verdict(home, described.id, item, "reject")
-    rejected = refreshed(home, found)
+    rejected = refreshed(home, found, "me")
     judged = contrasts(home, rejected, PAIR)
     assert not judged.texts["kept"].any()
     assert judged.figures["before"].tolist() == pytest.approx(judged.figures["after"].tolist())
@@ -135,7 +137,23 @@ def test_a_rejected_text_pulls_no_longer(home, described) -> None:
     found = confusions(home, described.id)
     worst = pulling_texts(found, *PAIR)["description_id"].iloc[0]
     record_verdict(home, described.id, worst, "reject")
-    assert worst not in set(pulling_texts(refreshed(home, found), *PAIR)["description_id"])
+    assert worst not in set(pulling_texts(refreshed(home, found, "me"), *PAIR)["description_id"])
+
+
+def test_in_a_blind_review_a_text_that_others_rejected_pulls_as_before(home, described) -> None:
+    found = confusions(home, described.id)
+    pulling = pulling_texts(found, *PAIR)
+    first, second = pulling["description_id"][:2]
+    set_blind(home, described.id, True, "me")
+    for item in (first, second):
+        record_verdict(home, described.id, item, "reject", reviewer="ana")
+    mine = refreshed(home, found, "me")
+    pd.testing.assert_frame_equal(pulling_texts(mine, *PAIR), pulling)
+    assert mine.curation.teacher_accuracy == found.curation.teacher_accuracy
+    record_verdict(home, described.id, first, "reject", reviewer="me")
+    left = set(pulling_texts(refreshed(home, found, "me"), *PAIR)["description_id"])
+    assert {first, second} & left == {second}
+    assert not {first, second} & set(pulling_texts(refreshed(home, found, "ana"), *PAIR)["description_id"])
 
 
 @pytest.mark.parametrize(

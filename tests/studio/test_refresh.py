@@ -12,6 +12,7 @@ from avion_core.store.database import writing
 from avion_core.store.tables import Verdict
 from avion_core.studio.curation import (
     Curation,
+    as_judged,
     curation_table,
     record_verdict,
     record_verdicts,
@@ -74,6 +75,22 @@ def test_refreshing_is_making_it_anew(home, described, seed):
         pd.testing.assert_frame_equal(curation.table, before)
         curation = refreshed
         assert_same(curation, curation_table(home, described.id))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_one_reviewer_makes_of_it_is_kept_up_as_it_would_be_made_anew(home, described, seed):
+    chance = random.Random(seed)
+    curation = curation_table(home, described.id)
+    ids = curation.table["description_id"].tolist()
+    one = None
+    for _ in range(6):
+        do_something(chance, home, described.id, ids)
+        curation = refresh(home, curation)
+        known = curation.table["description_id"].isin(chance.sample(ids, 6))
+        verdict = curation.table["verdict"].where(known, "undecided")
+        one = as_judged(curation, verdict, one)
+        assert one.table["verdict"].tolist() == verdict.tolist()
+        assert_same(one, as_judged(curation_table(home, described.id), verdict))
 
 
 def test_nothing_new_is_the_same_curation(home, described):

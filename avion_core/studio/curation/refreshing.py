@@ -82,16 +82,22 @@ def refresh(home: Home, curation: Curation) -> Curation:
     return _decided_again(curation, touched) if len(touched) else curation
 
 
-def as_judged(curation: Curation, verdict: pd.Series) -> Curation:
+def as_judged(curation: Curation, verdict: pd.Series, before: Curation | None = None) -> Curation:
     """The curation as it would be with other verdicts: what one reviewer's alone make of it, say.
 
     Args:
         verdict: "accepted", "rejected" or "undecided" of each row of the table.
+        before: what this gave for earlier verdicts on the same descriptions; only classes where it differs from what
+            is asked for now are decided anew.
     """
-    differs = (verdict != curation.table["verdict"]).to_numpy()
-    touched = np.unique(curation.owner[differs])
-    curation = replace(curation, table=curation.table.assign(verdict=verdict))
-    return _decided_again(curation, touched) if len(touched) else curation
+    said = {name: curation.table[name] for name in COLUMNS} | {"verdict": verdict}
+    start = before or curation
+    differs = (said["verdict"] != start.table["verdict"]) | (said["text"] != start.table["text"])
+    touched = np.unique(curation.owner[differs.to_numpy()])
+    start = replace(
+        start, table=start.table.assign(**said), embeddings=curation.embeddings, read_up_to=curation.read_up_to
+    )
+    return _decided_again(start, touched) if len(touched) else start
 
 
 def _decided_again(curation: Curation, touched: np.ndarray) -> Curation:
