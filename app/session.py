@@ -292,6 +292,8 @@ class Asked:
     ids: tuple[str, ...]
     batch: str
     """Sent again with the same name, the verdicts are the same ones and nothing is added."""
+    text: str = ""
+    """Of a new wording: the words that it starts from."""
 
 
 def asked_verdict() -> Asked | None:

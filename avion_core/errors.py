@@ -52,7 +52,7 @@ class DescriptionError(AvionError):
 
 
 class EditedMeanwhileError(DescriptionError):
-    """A verdict on words that somebody has edited since they were shown."""
+    """A verdict on words, or an edit of them, that somebody else has edited since they were shown."""
 
 
 class PrototypeError(AvionError):

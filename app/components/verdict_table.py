@@ -8,8 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from app import session
-from app.components.guard import guard
+from app.components.guard import guard, plain
 from app.palette import VERDICT_WORDS
+from avion_core.errors import EditedMeanwhileError
 from avion_core.studio.curation import Decision, record_verdict, record_verdicts, undo
 from avion_core.studio.projects import ProjectSummary
 from avion_core.wording import counted
@@ -127,7 +128,7 @@ def _bar(
             key="bulk_edit",
             disabled=len(ids) != 1,
             on_click=session.ask_verdict,
-            args=(session.Asked("edit", ids, selection),),
+            args=(session.Asked("edit", ids, selection, shown[ids[0]] if len(ids) == 1 else ""),),
         )
         undo_button(project)
         st.button("Keys", shortcut="H", on_click=session.toggle, args=(_LEGEND,))
@@ -141,19 +142,24 @@ def _bar(
 
 
 def _confirm(project: ProjectSummary, asked: session.Asked, rows: pd.DataFrame) -> None:
+    shown, key = _shown(rows), "bulk_confirm"
     with st.container(border=True):
         if asked.verdict == "edit":
             label = "Save"
-            now = rows.loc[rows["description_id"] == asked.ids[0], "text"]
-            st.text_area("New wording", value=next(iter(now), ""), key=_words(asked))
+            st.text_area("New wording", value=asked.text, key=_words(asked))
+            if (now := shown.get(asked.ids[0], asked.text)) != asked.text:
+                # Another button: a press of the one before shall not reach past these words.
+                label, key = "Save over it", f"save_over_{hash(now)}"
+                st.warning(f"It was edited meanwhile, and reads now: “{plain(now)}”", icon=":material/edit:")
         else:
             word = _VERDICTS[asked.verdict][0]
             label = f"{word} {len(asked.ids):,}"
             st.markdown(f"**{word}: {len(asked.ids):,} descriptions?** One undo takes them all back.")
             st.text_input("Why (optional)", key=_words(asked), max_chars=300)
         with st.container(horizontal=True):
-            decide = (project.id, asked, _shown(rows))
-            st.button(label, type="primary", shortcut="Enter", key="bulk_confirm", on_click=_decide, args=decide)
+            st.button(
+                label, type="primary", shortcut="Enter", key=key, on_click=_decide, args=(project.id, asked, shown)
+            )
             st.button("Cancel", shortcut="Esc", key="bulk_cancel", on_click=session.ask_verdict, args=(None,))
 
 
@@ -179,7 +185,13 @@ def _decide(project: str, asked: session.Asked, shown: dict[str, str]) -> None:
     home, who, words = session.home(), session.reviewer(), session.typed(_words(asked))
     with guard():
         if asked.verdict == "edit":
-            record_verdict(home, project, asked.ids[0], "edit", reviewer=who, text=words, token=f"{asked.batch}-edit")
+            item, token = asked.ids[0], f"{asked.batch}-edit"
+            try:
+                record_verdict(
+                    home, project, item, "edit", reviewer=who, text=words, shown=shown.get(item), token=token
+                )
+            except EditedMeanwhileError:
+                return  # the question stays, with the words typed so far and what the text reads now
             did = "Edited"
         else:
             record_verdicts(

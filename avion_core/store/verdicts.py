@@ -88,7 +88,7 @@ def add_verdict(
 
     Raises:
         DescriptionError: a word that is no decision, or an edit without text (or text without an edit).
-        EditedMeanwhileError: what is accepted or rejected reads otherwise than what was shown.
+        EditedMeanwhileError: what is accepted, rejected or edited reads otherwise than what was shown.
         NotFoundError: the project has no such description.
         StoreError: the token was used for another decision.
     """
@@ -453,8 +453,8 @@ def _judged_texts(session: Session, project_id: str, originals: dict[str, str], 
 
 
 def _refuse_unseen(verdict: Decision, shown: Mapping[str, str], judged: Mapping[str, str]) -> None:
-    """Nobody accepts or rejects words that they have not read: an edit may have come in since they were shown."""
-    if verdict not in ("accept", "reject"):
+    """Nobody accepts, rejects or replaces words that they have not read: an edit may have come in meanwhile."""
+    if verdict not in ("accept", "reject", "edit"):
         return
     for key, now in judged.items():
         if key in shown and shown[key].split() != now.split():

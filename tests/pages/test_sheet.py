@@ -146,6 +146,19 @@ def test_the_selected_description_can_be_edited(home: Home, open_page: Open) -> 
     assert edited["original"].tolist() == [before]
 
 
+def test_an_edit_does_not_override_one_that_came_in_meanwhile_unseen(home: Home, open_page: Open) -> None:
+    item = curation_table(home, NAME).table.query("class_key == 'Forest'").sort_values("influence")["description_id"]
+    app = press(select(open_page("sheet", sheet_class="Forest"), TEXTS - 1), "Edit")
+    app.text_area[0].set_value("Aerial view of pines, mine.")
+    record_verdict(home, NAME, item.iloc[0], "edit", reviewer="ana", text="Aerial view of pines, of ana.")
+    app = press(app, "Save")
+    assert "reads now: “Aerial view of pines, of ana.”" in app.warning[0].value
+    assert app.text_area[0].value == "Aerial view of pines, mine."
+    assert [entry.reviewer for entry in history(home, NAME, item.iloc[0])] == ["ana"]
+    press(app, "Save over it")
+    assert [entry.reviewer for entry in history(home, NAME, item.iloc[0])] == ["ana", "me"]
+
+
 def test_the_legend_is_a_key_away(home: Home, open_page: Open) -> None:
     app = open_page("sheet")
     assert "Shift for a range" not in all_text(app)

@@ -319,6 +319,8 @@ def test_words_that_were_edited_since_they_were_shown_are_not_judged(session, pr
             add_verdict(session, project, "d1", verdict, reviewer="me", shown="what it said before")
         with pytest.raises(EditedMeanwhileError, match="a clear quay from above"):
             add_verdicts(session, project, ["d2", "d1"], verdict, reviewer="me", shown={"d1": "what it said before"})
+    with pytest.raises(EditedMeanwhileError, match="edited meanwhile"):
+        add_verdict(session, project, "d1", "edit", reviewer="me", text="a quay", shown="what it said before")
     assert own_decisions(session, project, "me") == {}
     add_verdict(session, project, "d1", "skip", reviewer="me", shown="what it said before")  # says nothing of the words
     add_verdict(session, project, "d1", "accept", reviewer="me", shown=" a clear  quay from above")

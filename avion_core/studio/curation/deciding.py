@@ -47,7 +47,7 @@ def record_verdict(
         NotFoundError: no such project or description.
         RightsError: the reviewer may not settle questions.
         DescriptionError: a word that is no decision, or an edit without its text.
-        EditedMeanwhileError: what is accepted or rejected reads otherwise than what was shown.
+        EditedMeanwhileError: what is accepted, rejected or edited reads otherwise than what was shown.
     """
     if adjudicates:
         demand_of(home, reviewer, ADJUDICATE)
