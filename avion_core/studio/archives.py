@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import stat
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,9 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from avion_core.data.progress import Progress
 from avion_core.errors import DataError
+from avion_core.store.backups import sqlite_file
+from avion_core.store.database import database_url
+from avion_core.store.home import Home
 
 LISTING = "pack.json"
 _MOST_LISTING_BYTES = 64 * 2**20
@@ -55,14 +59,22 @@ class ArchiveWriter:
 
 
 @contextmanager
-def new_archive(path: Path, kind: str, version: int, about: dict[str, Any]) -> Iterator[ArchiveWriter]:
+def new_archive(home: Home, path: Path, kind: str, version: int, about: dict[str, Any]) -> Iterator[ArchiveWriter]:
     """Write an archive whole or not at all. `about` may still be filled while it is written.
 
     Raises:
-        DataError: the file cannot be written there.
+        DataError: there is such a file already, it is among the studio's own, or it cannot be written there.
     """
     path = Path(path).expanduser().absolute()
-    unfinished = path.with_name(f"{path.name}.part")
+    _refuse_own_files(home, path)
+    unfinished = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        path.open("xb").close()  # holds the name: whoever packs to the same place meanwhile is refused
+    except FileExistsError as error:
+        way_out = "Choose another name, or move that file away first."
+        raise DataError("there is a file of this name already", way_out, value=str(path)) from error
+    except OSError as error:
+        raise _not_written(path, error) from error
     try:
         with ZipFile(unfinished, "w") as archive:
             writer = ArchiveWriter(archive)
@@ -70,12 +82,28 @@ def new_archive(path: Path, kind: str, version: int, about: dict[str, Any]) -> I
             listing = {"kind": kind, "format": version, **about, "files": writer.files}
             archive.writestr(LISTING, json.dumps(listing, ensure_ascii=False), ZIP_DEFLATED)
         os.replace(unfinished, path)
-    except OSError as error:
-        way_out = "Name a file in a folder that is there, that you may write to, and that has room."
-        raise DataError(f"the pack cannot be written ({error.strerror})", way_out, value=str(path)) from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
+    except BaseException as error:
+        for left in (unfinished, path):
+            with suppress(OSError):
+                left.unlink()
+        if isinstance(error, OSError):
+            raise _not_written(path, error) from error
+        raise
+
+
+def _refuse_own_files(home: Home, path: Path) -> None:
+    """A pack beside the database could be taken for its write-ahead log, one in a run's folder for part of the run."""
+    there, database = path.parent.resolve() / path.name, sqlite_file(database_url(home.path))
+    of_database = (
+        database is not None and there.parent == database.parent.resolve() and there.name.startswith(database.name)
+    )
+    if of_database or there.is_relative_to(home.path.resolve()):
+        raise DataError("this is a place of the studio's own files", "Choose a folder elsewhere.", value=str(path))
+
+
+def _not_written(path: Path, error: OSError) -> DataError:
+    way_out = "Name a file in a folder that is there, that you may write to, and that has room."
+    return DataError(f"the pack cannot be written ({error.strerror})", way_out, value=str(path))
 
 
 class Archive:

@@ -82,22 +82,23 @@ def pack_project(
 
     Raises:
         NotFoundError: no such project.
-        DataError: the file cannot be written, or an image is not there.
+        DataError: the file is there already or cannot be written, or an image is not there.
     """
-    with writing(home.engine) as session:
-        row = rows.find_project(session, project)
-        project_id, name, root = row.id, row.name, Path(row.image_root)
-        journal.note(session, project_id, "project", f"Packed into {Path(path).name}.", who)
-        tables = read_rows(session, project_id)
-    manifest = pd.read_parquet(home.project_folder(project_id) / "manifest.parquet")
-    about: dict[str, Any] = {
-        "schema": SCHEMA,
-        "made_at": now().isoformat(),
-        "project": {"id": project_id, "name": name},
-        "images": images,
-    }
+    about: dict[str, Any] = {}
     embeddings = 0
-    with new_archive(path, KIND, FORMAT, about) as archive:
+    with new_archive(home, path, KIND, FORMAT, about) as archive:
+        with writing(home.engine) as session:
+            row = rows.find_project(session, project)
+            project_id, name, root = row.id, row.name, Path(row.image_root)
+            journal.note(session, project_id, "project", f"Packed into {Path(path).name}.", who)
+            tables = read_rows(session, project_id)
+        manifest = pd.read_parquet(home.project_folder(project_id) / "manifest.parquet")
+        about |= {
+            "schema": SCHEMA,
+            "made_at": now().isoformat(),
+            "project": {"id": project_id, "name": name},
+            "images": images,
+        }
         for table, found in tables.items():
             lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found)
             archive.add(f"tables/{table}.jsonl", lines.encode())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import tempfile
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -39,7 +40,6 @@ from avion_core.studio.projects import ProjectSummary, get_project, list_project
 from avion_core.studio.review_sheet import review_sheet
 from avion_core.studio.rights import CHANGE_PROJECTS, needs
 from avion_core.studio.rules import run_config
-from avion_core.studio.uploads import as_file
 from avion_core.wording import counted
 
 KIND, FORMAT = "avion-review", 1
@@ -122,7 +122,7 @@ def make_review_pack(
     Raises:
         NotFoundError: no such project or class.
         DescriptionError: nothing to judge.
-        DataError: the file cannot be written.
+        DataError: the file is there already, or cannot be written.
     """
     summary = get_project(home, project)
     records, without_scores = read_records(home, summary.id, classes=classes, progress=progress)
@@ -141,7 +141,7 @@ def make_review_pack(
     }
     about = {"schema": SCHEMA, "made_at": now().isoformat(), "made_by": who, "images": True, **facts}
     del about["tokens"]
-    with new_archive(path, KIND, FORMAT, about) as archive:
+    with new_archive(home, path, KIND, FORMAT, about) as archive:
         for name, found in tables.items():
             archive.add(f"tables/{name}.jsonl", "".join(json.dumps(row) + "\n" for row in found).encode())
         _add_project(archive, manifest, splits, facts)
@@ -191,7 +191,8 @@ def packed_review(
 ) -> PackedReview:
     """As `make_review_pack`, in memory: packs of thumbnails are small."""
     name = file_name(f"{get_project(home, project).name}-review{f'-{reviewer}' if reviewer else ''}", ".zip")
-    with as_file(name, b"") as path:
+    with tempfile.TemporaryDirectory(prefix="avion-pack-") as folder:
+        path = Path(folder) / name
         pack = make_review_pack(home, project, path, reviewer=reviewer, classes=classes, who=who, progress=progress)
         return PackedReview(path.read_bytes(), name, pack.sentence)
 

@@ -188,6 +188,25 @@ def test_an_image_that_is_gone_is_told(home, described, tmp_path):
         pack_project(home, described.id, tmp_path / "nowhere" / "p.avion")
 
 
+def test_a_pack_replaces_no_file_and_lands_among_none_of_the_studios_own(home, described, tmp_path, monkeypatch):
+    mine = tmp_path / "thesis.avion"
+    mine.write_text("mine")
+    (tmp_path / "dangling.avion").symlink_to(tmp_path / "elsewhere")
+    for name in ("thesis.avion", "dangling.avion"):
+        with pytest.raises(DataError, match=r"There is a file of this name already: .*Choose another name, or move"):
+            pack_project(home, described.id, tmp_path / name)
+    assert mine.read_text() == "mine"
+    (tmp_path / "way-in").symlink_to(home.path)
+    own = ["avion.sqlite3-journal", "runs/p.avion", "../way-in/p.avion"]
+    for name in own:
+        with pytest.raises(DataError, match=r"place of the studio's own files: .*Choose a folder elsewhere"):
+            pack_project(home, described.id, home.path / name)
+    monkeypatch.setenv("AVION_DATABASE_URL", f"sqlite:///{tmp_path / 'else.db'}")
+    with pytest.raises(DataError, match="studio's own files"):
+        pack_project(home, described.id, tmp_path / "else.db-wal")
+    assert "Packed" not in str(all_rows(home, described.id)["journal"])
+
+
 @pytest.fixture(scope="module")
 def packed_once(images, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("sound")
