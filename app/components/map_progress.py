@@ -6,10 +6,11 @@ import streamlit as st
 
 from app import session
 from app.components.background import duration
-from app.components.guard import show_error
+from app.components.guard import plain, show_error
 from app.components.map_form import map_label
 from avion_core.errors import AvionError
 from avion_core.studio.alignment import MapView, get_map, start_map, stop_map
+from avion_core.studio.rights import TRAIN
 
 
 @st.fragment(run_every=1.0)
@@ -25,9 +26,7 @@ def map_progress(run_id: str, key: str) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**Computing the map** · {map_label(found.settings)}", width="stretch")
-            if st.button("Stop", icon=":material/stop_circle:", help="Embeddings that were made are kept."):
-                stop_map(session.home(), run_id, key)
-                st.rerun()
+            _stop_button("Stop", "stop_circle", run_id, found)
         remaining = job.remaining_seconds
         left = "" if remaining is None else f" · about {duration(remaining)} left"
         counts = f" · {job.done:,} of {job.total:,}" if job.total else f" · {duration(job.seconds)} so far"
@@ -50,6 +49,13 @@ def map_failed(run_id: str, found: MapView) -> None:
                 show_error(error)
             else:
                 st.rerun()
-        if st.button("Forget it", icon=":material/delete:"):
-            stop_map(session.home(), run_id, found.key)
-            st.rerun()
+        _stop_button("Forget it", "delete", run_id, found)
+
+
+def _stop_button(label: str, icon: str, run_id: str, found: MapView) -> None:
+    """Ends it or clears it away: for whoever asked for the map, and for those who may stop trainings."""
+    may = found.asked_by == session.reviewer() or session.may(TRAIN)
+    note = "Embeddings that were made are kept." if may else f"{found.asked_by or 'Somebody else'} asked for this map."
+    if st.button(label, icon=f":material/{icon}:", disabled=not may, help=plain(note)):
+        stop_map(session.home(), run_id, found.key, session.reviewer())
+        st.rerun()

@@ -26,7 +26,7 @@ from avion_core.store.database import writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Look
 from avion_core.studio.projects import get_project
-from avion_core.studio.rights import UNSEAL, needs
+from avion_core.studio.rights import REVIEW, TRAIN, UNSEAL, demand_of, needs
 from avion_core.studio.trained import run_device, trained_run
 from avion_core.studio.training import RunView, get_run
 
@@ -51,6 +51,11 @@ class MapView:
     key: str
     settings: MapSettings
     job: JobState
+
+    @property
+    def asked_by(self) -> str:
+        """Who had it computed; "" of one that is older than this was written down."""
+        return self.job.request.get("who", "")
 
     @property
     def shows_test(self) -> bool:
@@ -90,6 +95,7 @@ def image_counts(home: Home, run: str) -> dict[str, int]:
     return {part: len(images) for part, images in parts.items() if images}
 
 
+@needs(REVIEW)
 def start_map(home: Home, run: str, settings: MapSettings, who: str = "me") -> str:
     """Compute a map in a process of its own, unless it is there or under way; returns the key to ask for it.
 
@@ -109,6 +115,7 @@ def start_map(home: Home, run: str, settings: MapSettings, who: str = "me") -> s
         "config": view.config.model_dump(mode="json"),
         "settings": settings.model_dump(mode="json"),
         "device": run_device(view),
+        "who": who,
     }
     map_job.start(home, _job_folder(view, key), request)
     return key
@@ -167,13 +174,16 @@ def veiled(result: MapResult, verdicts: Mapping[str, str]) -> MapResult:
     return replace(result, points=points.assign(kept=points["kept"].where(points["id"].isin(decided))))
 
 
-def stop_map(home: Home, run: str, key: str) -> None:
+def stop_map(home: Home, run: str, key: str, who: str = "me") -> None:
     """End a map's computing, or forget a finished or failed one; embeddings that were made are kept.
 
     Raises:
         NotFoundError: no such run or map.
+        RightsError: somebody else had it computed, and `who` may not stop trainings either.
     """
     found = get_map(home, run, key)
+    if found.asked_by != who:
+        demand_of(home, who, TRAIN)
     map_job.stop(get_run(home, run).folder / "maps" / "jobs" / found.key)
 
 

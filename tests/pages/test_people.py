@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from threading import Event
@@ -11,12 +12,15 @@ import pytest
 from argon2 import PasswordHasher
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
 from avion_core.backbones.load import WeightStore
 from avion_core.errors import CheckpointError
+from avion_core.jobs import map_job
 from avion_core.store.database import writing
 from avion_core.store.tables import Project
 from avion_core.studio import accounts, backup, models
+from avion_core.studio.alignment import map_settings, start_map, stop_map
 from avion_core.studio.home import Home
 from avion_core.studio.projects import get_project
 from tests.app.tiny_home import NAME
@@ -323,6 +327,24 @@ def wait_for(work: models.Installing) -> None:
     while not work.finished:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_reviewer_may_stop_a_map_of_their_own_alone(
+    home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(map_job, "WORKER", (sys.executable, "-c", "import time; time.sleep(600)"))
+
+    def stop() -> Button:
+        return next(button for button in open_page("alignment").button if button.label == "Stop")
+
+    be_ben(home, monkeypatch)
+    key = start_map(home, "latest", map_settings(method="tsne"), "Ana")
+    assert stop().disabled
+    assert "Ana asked for this map" in stop().help
+    stop_map(home, "latest", key, "Ana")
+    key = start_map(home, "latest", map_settings(method="tsne"), "Ben")
+    assert not stop().disabled
+    stop_map(home, "latest", key, "Ben")
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 import pytest
+from argon2 import PasswordHasher
 
-from avion_core.errors import NotFoundError, TrainingError
+from avion_core.errors import NotFoundError, RightsError, TrainingError
 from avion_core.jobs import map_job
 from avion_core.jobs.process import ProcessId, find_living
 from avion_core.store import journal
 from avion_core.store.database import reading
+from avion_core.studio import accounts
 from avion_core.studio.alignment import (
     MapView,
     embed_map,
@@ -160,6 +162,21 @@ def test_a_map_can_be_stopped(home, monkeypatch):
     assert get_map(home, "latest", key).job.state == "running"
     stop_map(home, "latest", key)
     assert find_living(process) is None
+    assert list_maps(home, "latest") == []
+
+
+def test_a_reviewer_stops_no_map_of_somebody_else(home, monkeypatch):
+    monkeypatch.setattr(map_job, "WORKER", SLEEPER)
+    monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    for name, role in (("Ana", "admin"), ("Dee", "adjudicator"), ("Ben", "reviewer"), ("Cyd", "reviewer")):
+        accounts.add_account(home, name, "nine harbours at dusk", role)
+    key = start_map(home, "latest", TSNE, "Ben")
+    assert get_map(home, "latest", key).asked_by == "Ben"
+    with pytest.raises(RightsError, match="As reviewer you may not"):
+        stop_map(home, "latest", key, "Cyd")
+    assert get_map(home, "latest", key).job.state == "running"
+    stop_map(home, "latest", key, "Ben")
+    stop_map(home, "latest", start_map(home, "latest", TSNE, "Ben"), "Dee")
     assert list_maps(home, "latest") == []
 
 
