@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
-from typing import NoReturn
+from collections.abc import Container, Mapping, Sequence
+from typing import Any, NoReturn
 
 import streamlit as st
 
@@ -136,3 +136,19 @@ def run_selector(runs: Sequence[RunView]) -> RunView:
         width=420,
     )
     return by_id[chosen]
+
+
+def nothing_passes(text: str, every: Mapping[str, Any]) -> None:
+    """Say that filters let nothing pass, with the button that lets all pass.
+
+    Args:
+        every: filter -> the value at which it lets all pass.
+    """
+
+    def clear() -> None:
+        for widget, value in every.items():
+            session.fill(widget, value)
+
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f":material/filter_alt_off: {text}", width="content")
+        st.button("Clear the filters", key="clear_nothing_passes", on_click=clear)

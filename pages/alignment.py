@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import streamlit as st
 
 from app import session, shell
@@ -14,6 +16,7 @@ from app.components.picked_items import picked_items
 from avion_core.studio import rights
 from avion_core.studio.alignment import (
     MapResult,
+    MapSettings,
     MapView,
     image_counts,
     list_maps,
@@ -38,19 +41,17 @@ def page() -> None:
     with st.expander("New map", icon=":material/add:", expanded=not maps):
         settings = map_form(image_counts(session.home(), run.id))
     if settings is not None:
-        if "test" in settings.parts:
-            session.demand(rights.UNSEAL)
-        key = start_map(session.home(), run.id, settings, session.reviewer())
-        session.open_test_map(key)
-        session.choose(session.MAP, key)
-        st.rerun()
+        compute(run, settings)
     if not maps:
-        empty_state(
+        actions = empty_state(
             "scatter_plot",
             "Settings first, then the map",
             "It takes from some seconds to some minutes, and is kept: asking again with the same settings shows it at "
             "once.",
         )
+        with actions:
+            if st.button("Take the usual settings", icon=":material/play_arrow:", type="primary"):
+                compute(run, MapSettings())
         return
     found = choose_map(maps)
     if found.job.state == "running":
@@ -61,6 +62,16 @@ def page() -> None:
         sealed(run, found)
     else:
         show(project, run, found)
+
+
+def compute(run: RunView, settings: MapSettings) -> NoReturn:
+    """Have the map computed, and show how far it is."""
+    if "test" in settings.parts:
+        session.demand(rights.UNSEAL)
+    key = start_map(session.home(), run.id, settings, session.reviewer())
+    session.open_test_map(key)
+    session.choose(session.MAP, key)
+    st.rerun()
 
 
 def choose_map(maps: list[MapView]) -> MapView:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import session, shell
 from app.components.exchange_forms import export_form, upload_form
-from app.components.guard import plain
+from app.components.guard import empty_state, plain
 from app.components.review_packs import merge_form, open_form, opened_pack, pack_form
 from avion_core.studio.exchange import Holdings, holdings
 from avion_core.studio.projects import ProjectSummary
@@ -40,7 +40,10 @@ def figures(held: Holdings) -> None:
 
 def export(project: ProjectSummary, held: Holdings) -> None:
     if not held.descriptions:
-        st.markdown(f":material/info: {plain(project.name)} has no descriptions yet. Import some first.")
+        text = f"{plain(project.name)} has none to take out. Bring in a file, or ask a language model for some."
+        with empty_state("description", "No descriptions yet", text):
+            shell.go_button("Import descriptions", "projects", "upload_file")
+            shell.go_button("Ask a writer", "generate", "edit", primary=False)
         return
     export_form(project, held)
 

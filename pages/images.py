@@ -68,11 +68,11 @@ def show_gallery(project: ProjectSummary) -> None:
         ["class_key", "part", "place"], kind="stable", key=lambda column: column.replace(list(_PARTS), range(5))
     )
     if view.empty:
-        st.markdown(":material/image_not_supported: No picture of this class and part.")
+        every = {"image_class": session.ALL, "image_part": session.ALL, "image_words": ""}
+        shell.nothing_passes("No picture of this class and part.", every)
         return
-    captions = [
-        caption(row, names) for row in view[["name", "class_key", "part", "place", "by_hand"]].to_dict("records")
-    ]
+    told = view[["name", "class_key", "part", "place", "by_hand"]].to_dict("records")
+    captions = [caption(row, names) for row in told]
     paged_gallery(view["path"].tolist(), captions, project.recipe, key=f"images_{chosen}_{part}_{seed}_{words}")
     send_to_label(view["image_id"].tolist())
 

@@ -56,7 +56,7 @@ def overview(project: ProjectSummary, drawn: list[str], shown: list[str]) -> Non
         run_table(some, shown, project.baseline_run)
         st.caption(f"{len(some):,} of {len(runs):,} shown. Tick a run to look at it, several to compare them.")
     else:
-        st.info("No run passes these filters.", icon=":material/filter_alt_off:")
+        shell.nothing_passes("No run passes these filters.", {"run_states": [], "run_words": ""})
 
 
 @guard()

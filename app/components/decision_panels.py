@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app.components import charts
+from app.shell import go_button
 from avion_core.config import PrototypesConfig
 from avion_core.studio.curation import Curation, Preview
 
@@ -68,7 +69,9 @@ def distribution(preview: Preview, rules: PrototypesConfig, names: Mapping[str, 
     )
     scores = preview.table[preview.table["class_key"] == chosen]
     if scores.empty:
-        st.caption("This class has no descriptions.")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption("This class has no descriptions.", width="content")
+            go_button("Ask a writer for some", "generate", "edit", primary=False)
         return
     low = float(scores["cut"].iloc[0])
     high = float("inf") if rules.z_mode == "low_side" else 2 * float(scores["median"].iloc[0]) - low

@@ -105,6 +105,14 @@ def test_settings_are_chosen_first_and_a_process_computes_the_map(home: Home, op
     assert len(chart_data(other_tab)) == 3
 
 
+def test_without_a_map_one_is_a_button_away(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(map_job, "WORKER", SLEEPER)
+    app = button(open_page("alignment"), "Take the usual settings").click().run()
+    (found,) = list_maps(home, "latest")
+    assert found.settings == MapSettings()
+    button(app, "Stop").click().run()
+
+
 def test_a_map_can_be_stopped(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(map_job, "WORKER", SLEEPER)
     app = button(open_page("alignment"), "Compute the map").click().run()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from avion_core.studio.agreement import set_blind
+from avion_core.studio.classes import add_class
 from avion_core.studio.curation import curation_table, record_verdict
 from avion_core.studio.home import Home
 from avion_core.studio.projects import get_project
@@ -116,3 +117,11 @@ def test_hard_flags_that_empty_a_class_are_named(home: Home, open_page: Open) ->
 def test_the_class_is_in_the_address(home: Home, open_page: Open) -> None:
     app = open_page("decisions", decision_class="sea or lake")
     assert app.selectbox(key="decision_class").value == "SeaLake"
+
+
+def test_a_class_without_descriptions_has_the_way_to_some(home: Home, open_page: Open) -> None:
+    key = add_class(home, NAME, "quay")
+    app = open_page("decisions", decision_class=key)
+    assert "This class has no descriptions." in all_text(app)
+    app = next(button for button in app.button if button.label == "Ask a writer for some").click().run()
+    assert app.title[0].value == "Generate"

@@ -14,7 +14,7 @@ from avion_core.studio.curation import record_verdict
 from avion_core.studio.exchange import export_descriptions, holdings, read_records
 from avion_core.studio.home import Home
 from avion_core.studio.packs import pack_project
-from avion_core.studio.projects import get_project, list_projects
+from avion_core.studio.projects import create_project, get_project, list_projects
 from avion_core.studio.review_packs import make_review_pack, open_review_pack, returned_verdicts
 from avion_core.studio.rules import save_rules
 from tests.app.tiny_home import NAME
@@ -216,3 +216,11 @@ class TestProjectLife:
         settle(app)
         assert [project.name for project in list_projects(home)] == [NAME, "tiny, again"]
         assert pack_project(home, "tiny, again", tmp_path / "again.avion").runs == 1
+
+
+def test_without_descriptions_the_way_to_some_is_a_button_away(home: Home, open_page: Open) -> None:
+    bare = create_project(home, "bare", get_project(home, NAME).image_root)
+    app = open_page("exchange", project=bare.id)
+    assert "No descriptions yet" in all_text(app)
+    button(app, "Import descriptions").click().run()
+    assert app.title[0].value == "Projects"

@@ -21,6 +21,9 @@ def test_sealed_pictures_in_the_gallery_are_a_look(home: Home, open_page: Open) 
     app = settle(app.selectbox(key="image_part").set_value("test").run())
     assert "No picture of this class and part" in all_text(app)
     assert looks(home) == []
+    shown = settle(next(one for one in app.button if one.label == "Clear the filters").click().run())
+    assert "No picture of this class and part" not in all_text(shown)
+    app = settle(shown.selectbox(key="image_part").set_value("test").run())
     (toggle,) = [one for one in app.toggle if "sealed test images too" in one.label]
     app = settle(toggle.set_value(True).run())
     assert "No picture of this class and part" not in all_text(app)

@@ -182,7 +182,11 @@ def test_filters_live_in_the_address(home: Home, put, open_page: Open) -> None:
     assert len(table(open_page("runs"))) == 2
     assert table(open_page("runs", run_states="finished"))["state"].tolist() == ["finished"]
     assert table(open_page("runs", run_words="one more"))["name"].tolist() == ["one more"]
-    assert "No run passes these filters." in {info.value for info in open_page("runs", run_words="zebra").info}
+    app = open_page("runs", run_words="zebra")
+    assert "No run passes these filters." in all_text(app)
+    app = next(button for button in app.button if button.label == "Clear the filters").click().run()
+    assert "No run passes these filters." not in all_text(app)
+    assert app.text_input(key="run_words").value == ""
 
 
 def test_the_baseline_is_pinned_and_its_pin_taken_off(home: Home, finished: str, open_page: Open) -> None:
