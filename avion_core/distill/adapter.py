@@ -1,24 +1,20 @@
 """What a run leaves behind: the adapter (what a user keeps) and the training state (what a resume needs).
 
-Both are safetensors files with their facts as JSON in the header. The adapter is about 0.4 MB for
-ViT-B/32: prompts and scale, with everything needed to know what it is and to refuse a wrong backbone.
+The adapter is about 0.4 MB for ViT-B/32: prompts and scale, with everything needed to know what it is and to refuse a
+wrong backbone.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from avion_core.backbones.prompted import PromptedStudent
 from avion_core.backbones.towers import OpenClipTowers
 from avion_core.config import StudentConfig
+from avion_core.distill.tensor_file import read_tensors, write_tensors
 from avion_core.distill.trainer import TrainingState
 from avion_core.errors import CheckpointError
 
@@ -32,7 +28,7 @@ def save_adapter(path: Path, learned: dict[str, Tensor], facts: dict[str, Any]) 
         learned: tensors as Trainer.learned gives them.
         facts: must hold `backbone`, `backbone_hash`, `template`, `class_names` and `config`; more may join them.
     """
-    _write(path, learned, facts)
+    write_tensors(path, learned, facts)
 
 
 def load_adapter(path: Path, backbone: OpenClipTowers) -> tuple[PromptedStudent, dict[str, Any]]:
@@ -43,7 +39,7 @@ def load_adapter(path: Path, backbone: OpenClipTowers) -> tuple[PromptedStudent,
     Raises:
         CheckpointError: not an adapter, or made on another backbone.
     """
-    tensors, facts = _read(path, "an AVION adapter", _PROMPTS)
+    tensors, facts = read_tensors(path, "an AVION adapter", _PROMPTS)
     if facts["backbone_hash"] != backbone.weights_hash:
         raise CheckpointError(
             f"the adapter {path.name} was trained on other weights than {backbone.name}",
@@ -78,7 +74,7 @@ def save_state(path: Path, state: TrainingState, facts: dict[str, Any]) -> None:
         "best_step": state.best_step,
         "groups": groups,
     }
-    _write(path, tensors, facts | {"progress": progress})
+    write_tensors(path, tensors, facts | {"progress": progress})
 
 
 def load_state(path: Path) -> tuple[TrainingState, dict[str, Any]]:
@@ -87,7 +83,7 @@ def load_state(path: Path) -> tuple[TrainingState, dict[str, Any]]:
     Raises:
         CheckpointError: the file is damaged or something else.
     """
-    tensors, facts = _read(path, "a training state", ("random",))
+    tensors, facts = read_tensors(path, "a training state", ("random",))
     progress = facts["progress"]
     slots: dict[int, dict[str, Tensor]] = {}
     parts: dict[str, dict[str, Tensor]] = {"learned": {}, "best": {}}
@@ -110,31 +106,3 @@ def load_state(path: Path) -> tuple[TrainingState, dict[str, Any]]:
         best=parts["best"],
     )
     return state, facts
-
-
-def _write(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    # safetensors refuses tensors that share memory; a copy each makes sure that none do.
-    own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    save_file(own, temporary, metadata={"facts": json.dumps(facts)})
-    os.replace(temporary, path)
-
-
-def _read(path: Path, kind: str, needed: tuple[str, ...]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    way_out = "Choose a file that a training run wrote, or train again."
-    if not path.is_file():
-        raise CheckpointError(f"the file of {kind} does not exist", way_out, value=str(path))
-    try:
-        with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {}).get("facts", "{}"))
-            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError, OSError) as error:
-        raise CheckpointError(f"this file is not {kind}, or is damaged", way_out, value=f"{path} ({error})") from None
-    missing = [name for name in needed if name not in tensors]
-    if missing or not facts:
-        raise CheckpointError(f"this file is not {kind}", way_out, value=str(path))
-    not_finite = [name for name, t in tensors.items() if t.is_floating_point() and not torch.isfinite(t).all()]
-    if not_finite:
-        raise CheckpointError(f"numbers in {path.name} are not finite", way_out, value=", ".join(not_finite))
-    return tensors, facts

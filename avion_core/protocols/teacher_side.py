@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from avion_core.backbones.projection import Projection
 from avion_core.backbones.towers import Towers
+from avion_core.distill.tensor_file import read_tensors, write_tensors
 from avion_core.errors import CheckpointError
 
 _NAME = "teacher.safetensors"
@@ -41,22 +39,21 @@ class TeacherSide:
 
     def save(self, folder: Path) -> None:
         """Write it all, or nothing."""
-        path = folder / _NAME
         tensors = {"images": self.images, "prototypes": self.prototypes}
         facts = {"scale": self.scale, "teacher_hash": self.teacher_hash, "student_hash": self.student_hash}
         if self.projection is not None:
             tensors["projection"] = self.projection.matrix
             facts |= {"rank": self.projection.rank, "agreement": self.projection.agreement}
-        temporary = path.with_suffix(".tmp")
-        save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, temporary)
-        path.with_suffix(".json").write_text(json.dumps(facts))
-        os.replace(temporary, path)
+        write_tensors(folder / _NAME, tensors, facts)
 
     @classmethod
     def load(cls, folder: Path) -> TeacherSide:
-        """As `save` left it."""
-        path = folder / _NAME
-        tensors, facts = load_file(path), json.loads(path.with_suffix(".json").read_text())
+        """As `save` left it.
+
+        Raises:
+            CheckpointError: the file is missing, damaged or something else.
+        """
+        tensors, facts = read_tensors(folder / _NAME, "a teacher's side", ("images", "prototypes"))
         matrix = tensors.get("projection")
         projection = None if matrix is None else Projection(matrix, facts["rank"], facts["agreement"])
         hashes = facts["teacher_hash"], facts["student_hash"]

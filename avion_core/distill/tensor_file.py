@@ -1,0 +1,52 @@
+"""A run's tensors on disk: a safetensors file with its facts as JSON in the header."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from avion_core.errors import CheckpointError
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+    """Write them all, or nothing: an older file is replaced in a single step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    # safetensors refuses tensors that share memory; a copy each makes sure that none do.
+    own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    save_file(own, temporary, metadata={"facts": json.dumps(facts)})
+    os.replace(temporary, path)
+
+
+def read_tensors(path: Path, kind: str, needed: tuple[str, ...]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors, on the CPU, and facts as they were written.
+
+    Args:
+        kind: what the file should be, for messages ("an AVION adapter"). needed: names of tensors it must hold.
+
+    Raises:
+        CheckpointError: no such file, a damaged one, one of another kind, or numbers that are not finite.
+    """
+    way_out = "Choose a file that a training run wrote, or train again."
+    if not path.is_file():
+        raise CheckpointError(f"the file of {kind} does not exist", way_out, value=str(path))
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads((file.metadata() or {}).get("facts", "{}"))
+            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+        raise CheckpointError(f"this file is not {kind}, or is damaged", way_out, value=f"{path} ({error})") from None
+    missing = [name for name in needed if name not in tensors]
+    if missing or not facts:
+        raise CheckpointError(f"this file is not {kind}", way_out, value=str(path))
+    not_finite = [name for name, t in tensors.items() if t.is_floating_point() and not torch.isfinite(t).all()]
+    if not_finite:
+        raise CheckpointError(f"numbers in {path.name} are not finite", way_out, value=", ".join(not_finite))
+    return tensors, facts
