@@ -152,7 +152,7 @@ def describe(home: Home, generation_id: str, stop: threading.Event, listener: Li
     with writing(home.engine) as session:
         lease = leases.take(session, Generation, generation_id, **asdict(this_process()))
     if lease is None:
-        way_out = "See its state with `avion describe PROJECT --show`, or take it up again with --resume."
+        way_out = "Wait for the process that has it; if that was cut off, go on with `avion describe PROJECT --resume`."
         raise WriterError("the generation is not waiting for a process", way_out, value=generation_id)
     state, last, failure = "failed", {}, None
     try:

@@ -260,16 +260,22 @@ def write_here(home: Home, generation: str, stop: threading.Event, listener: Lis
 def resume(home: Home, project: str, wanted: str = "latest") -> str:
     """Queue a generation again that was stopped, failed or lost; what it has is kept. Returns its id.
 
-    Its orders, a file, do not come along in a backup or a pack, and name pictures where they were: where they do not
+    "latest" is the newest one that can be resumed; one whose process is gone without a word is. Its orders, a file, do not come along in a backup or a pack, and name pictures where they were: where they do not
     hold any more, they are written down anew from the classes as they are now.
 
     Raises:
         NotFoundError: no such generation. ConfigError: it is at work or finished.
     """
+    mark_lost(home, project)
     with reading(home.engine) as session:
-        row = rows.find_generation(session, find_project(session, project).id, wanted)
+        project_id = find_project(session, project).id
+        cut_off = filter(_is_cut_off, rows.list_generations(session, project_id))
+        latest = next(cut_off, None) if wanted == "latest" else None
+        row = latest or rows.find_generation(session, project_id, wanted)
+    if row.state == "queued" and _is_cut_off(row):
+        return row.id
     folder, entries = describing.generation_folder(home, row.id), None
-    if row.state not in ("queued", "running", "finished") and not describing.orders_hold(folder):
+    if row.state in leases.RESUMABLE and not describing.orders_hold(folder):
         entries, _ = _entries(home, get_project(home, row.project_id), WritingSettings.model_validate(row.settings))
     with writing(home.engine) as session:
         if not leases.queue_again(session, Generation, row.id):
@@ -364,6 +370,11 @@ def _view(row: Generation, replies: list[Reply]) -> GenerationView:
         error=row.error or "",
         table=pd.DataFrame(list(by_class.values()), columns=columns),
     )
+
+
+def _is_cut_off(row: Generation) -> bool:
+    """Whether it can be resumed: also one whose order was written down, and then no process was started."""
+    return row.state in leases.RESUMABLE or (row.state == "queued" and process_of(row) is None)
 
 
 def _gone(row: Generation) -> str:

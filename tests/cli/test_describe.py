@@ -1,7 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import signal
+import subprocess
+import sys
+import threading
 
 import pytest
 
@@ -78,6 +83,31 @@ def test_a_wrong_key_is_one_sentence(scenes, avion):
     assert "Gemini does not take the key: 401. Put a valid key into GEMINI_API_KEY and start again." in result.stderr
     assert KEY not in result.stderr + result.stdout
     assert host not in result.stderr
+
+
+def test_after_a_kill_it_goes_on_with_resume(scenes, folder, answer):
+    first_class_saved, over = threading.Event(), threading.Event()
+
+    def script(ask):
+        if ask.nth == 2:
+            first_class_saved.set()
+            over.wait(60)
+        return written(ask)
+
+    command = [sys.executable, "-m", "avion_core.cli", "describe", "scenes", "--per-class", "60"]
+    with loopback(script) as server:
+        command += ["--base-url", server.address, "--distinguish", "0", "--concurrency", "1"]
+        cut_off = subprocess.Popen(command, env=dict(os.environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert first_class_saved.wait(60)
+        while not writing.get_generation(scenes, "scenes").written:
+            pass
+        cut_off.send_signal(signal.SIGKILL)
+        cut_off.communicate(timeout=20)
+        over.set()
+        made = answer("describe", "scenes", "--resume")
+        again = answer("describe", "scenes", "--per-class", "60", "--base-url", server.address, "--distinguish", "0")
+    assert (made["state"], made["written"], made["lacking"]) == ("finished", 180, [])
+    assert again["written"] == 0
 
 
 def test_wrong_use_ends_with_two(scenes, avion):

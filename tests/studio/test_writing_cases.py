@@ -274,6 +274,19 @@ def test_pictures_that_moved_are_found_again(home, tmp_path):
     assert writing.get_generation(home, "scenes").written == 12
 
 
+def test_the_newest_that_can_be_resumed_is(home, project):
+    with loopback(lambda ask: Say(status=401)) as server:
+        failed = writing.order_descriptions(home, "scenes", settings(server))
+        with pytest.raises(AvionError, match="does not take the key"):
+            writing.write_here(home, failed, threading.Event())
+    with loopback() as server:
+        have_written(home, server, classes=("beach",))  # newer, and finished
+        assert writing.resume(home, "scenes") == failed
+        assert writing.resume(home, "scenes") == failed  # queued: no process has taken it
+        never_begun = writing.order_descriptions(home, "scenes", settings(server))
+        assert writing.resume(home, "scenes") == never_begun
+
+
 def test_a_finished_generation_is_not_resumed(home, project):
     with loopback() as server:
         have_written(home, server)
