@@ -260,8 +260,9 @@ def write_here(home: Home, generation: str, stop: threading.Event, listener: Lis
 def resume(home: Home, project: str, wanted: str = "latest") -> str:
     """Queue a generation again that was stopped, failed or lost; what it has is kept. Returns its id.
 
-    "latest" is the newest one that can be resumed; one whose process is gone without a word is. Its orders, a file, do not come along in a backup or a pack, and name pictures where they were: where they do not
-    hold any more, they are written down anew from the classes as they are now.
+    "latest" is the newest that can be resumed, also one whose process is gone without a word. Its orders, a file, do
+    not come along in a backup or a pack, and name pictures where they were: where they do not hold any more, they are
+    written down anew from the classes as they are now.
 
     Raises:
         NotFoundError: no such generation. ConfigError: it is at work or finished.

@@ -274,6 +274,24 @@ def test_pictures_that_moved_are_found_again(home, tmp_path):
     assert writing.get_generation(home, "scenes").written == 12
 
 
+def test_a_generation_that_met_an_outage_is_resumed(home, project, monkeypatch):
+    monkeypatch.setattr("avion_core.descriptions.writers.patience.LONGEST_WAIT_SECONDS", 0.01)
+    out = True
+
+    def script(ask):
+        return Say(status=503) if out else written(ask)
+
+    with loopback(script) as server:
+        generation = writing.order_descriptions(home, "scenes", settings(server))
+        with pytest.raises(AvionError, match="answers no request any more: 503"):
+            writing.write_here(home, generation, threading.Event())
+        view = writing.get_generation(home, "scenes")
+        assert (view.state, view.written) == ("failed", 0)
+        out = False
+        assert writing.write_here(home, writing.resume(home, "scenes"), threading.Event()) == "finished"
+    assert writing.get_generation(home, "scenes").written == 12
+
+
 def test_the_newest_that_can_be_resumed_is(home, project):
     with loopback(lambda ask: Say(status=401)) as server:
         failed = writing.order_descriptions(home, "scenes", settings(server))

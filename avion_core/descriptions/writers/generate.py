@@ -74,14 +74,15 @@ def generate(
     """Have descriptions written for many classes, several at a time.
 
     Orders are taken one by one as there is room, so ten thousand of them need no more memory than a few. Setting
-    `patience.stop` lets requests that are on their way end, and yields what they bring.
+    `patience.stop` lets requests that are on their way end, and yields what they bring; an error sets it too.
 
     Yields:
         Replied for each request, as soon as its reply is there: save it at once. ClassDone for each class that was
         gone through; none for a class that a stop cut short.
 
     Raises:
-        WriterError: nobody need be asked any more (a wrong key, an unknown model); raised after what was on its way.
+        WriterError: nobody need be asked any more (a wrong key, an unknown model, a quota that is used up, a service
+            that is out); raised after what was on its way.
     """
     line = _Line(orders)
     events: Queue[Event | BaseException | None] = Queue(maxsize=2 * concurrency)
@@ -101,7 +102,7 @@ def generate(
         except Stopped:
             pass
         except BaseException as error:
-            line.close()
+            patience.stop.set()
             hand_over(error)
         finally:
             hand_over(None)
@@ -125,6 +126,8 @@ def generate(
         abandoned.set()
     if failure is not None:
         raise failure
+    if not patience.stop.is_set():
+        patience.check_heard()
 
 
 def _write_class(

@@ -7,23 +7,29 @@ import time
 from dataclasses import dataclass, field
 from random import Random
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type
-
 from avion_core.descriptions.writers.prompt import Prompt
-from avion_core.descriptions.writers.writer import Answer, Busy, Writer
+from avion_core.descriptions.writers.writer import Answer, Busy, Unusable, Writer, WriterError
 
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 120.0
 LONGEST_ASKED_SECONDS = 900.0
 """A service that asks for more has a quota that is used up: better to say so, and to go on another day."""
+LONGEST_OBEYED_SECONDS = 3600.0
+"""All the waits together that a service may ask for before it answers one request."""
+GIVEN_UP_IN_A_ROW = 10
+"""Requests, each made again to the end, after which it is the service that is out and not the request.
+
+So many, that a short outage is not the end of a long order: each of them takes half a minute of waits alone.
+"""
 
 
 @dataclass
 class Patience:
     """Paces all threads that ask one writer.
 
-    requests_per_minute: at most so many are begun, evenly spread; None sets no limit. attempts: of one request. When
-    the service asks one thread to wait, all wait. `stop` ends any waiting at once.
+    requests_per_minute: at most so many are begun, evenly spread; None sets no limit. attempts: of one request, beside
+    those after a wait that the service asked for. When it asks one thread to wait, all wait. `stop` ends any waiting at
+    once.
     """
 
     requests_per_minute: float | None = None
@@ -32,55 +38,97 @@ class Patience:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _next: float = 0.0
     _random: Random = field(default_factory=Random, repr=False)
+    _heard: bool = False
+    _unanswered: list[Busy] = field(default_factory=list, repr=False)
 
     def ask(self, writer: Writer, prompt: Prompt) -> Answer:
         """Ask until there is an answer.
 
         Raises:
             Stopped: asked to stop while waiting for a turn.
-            Busy: still no answer after all attempts. WriterError: as the writer says.
+            Busy: still no answer after all attempts. WriterError: as the writer says; its quota is used up; or nobody
+            gets an answer any more.
         """
-        repeated = Retrying(
-            stop=self._give_up,
-            retry=retry_if_exception_type(Busy),
-            wait=self._wait,
-            sleep=self._sleep,
-            reraise=True,
-        )
-        return repeated(self._ask_once, writer, prompt)
+        try:
+            answer = self._ask(writer, prompt)
+        except Unusable:
+            self._hear()
+            raise
+        except Busy as busy:
+            with self._lock:
+                self._unanswered.append(busy)
+                outage = len(self._unanswered) >= GIVEN_UP_IN_A_ROW
+            if outage:
+                raise _outage(busy) from None
+            raise
+        self._hear()
+        return answer
 
-    def _ask_once(self, writer: Writer, prompt: Prompt) -> Answer:
-        self._sleep(self._turn())
-        return writer.write(prompt)
+    def check_heard(self) -> None:
+        """What was asked has had time to be answered.
 
-    def _turn(self) -> float:
-        """Take the next place in the line; returns the seconds until it is due."""
+        Raises:
+            WriterError: there was not one answer to all that was asked.
+        """
+        if self._unanswered and not self._heard:
+            raise _outage(self._unanswered[-1])
+
+    def _ask(self, writer: Writer, prompt: Prompt) -> Answer:
+        failed, obeyed = 0, 0.0
+        while True:
+            self._wait_for_turn()
+            try:
+                return writer.write(prompt)
+            except Busy as busy:
+                asked = busy.after or 0.0
+                if asked > LONGEST_ASKED_SECONDS:
+                    way_out = "Resume it when there is quota again, or raise the quota: what came is kept."
+                    value = f"it asks to wait {asked / 3600:.1f} h"
+                    raise WriterError("the writer's quota is used up", way_out, value=value) from None
+                if asked:
+                    wait = max(asked, FIRST_WAIT_SECONDS)
+                    obeyed += wait
+                    self._hold_all(wait)
+                else:
+                    longest = min(FIRST_WAIT_SECONDS * 2**failed, LONGEST_WAIT_SECONDS)
+                    wait = self._random.uniform(longest / 2, longest)
+                    failed += 1
+                if failed >= self.attempts or obeyed > LONGEST_OBEYED_SECONDS:
+                    raise
+            self._sleep(wait)
+
+    def _wait_for_turn(self) -> None:
+        while (wait := self._until_turn()) > 0:
+            # Meanwhile another thread may be told to wait, or take the turn: so ask anew.
+            self._sleep(wait)
+        self._sleep(0.0)
+
+    def _until_turn(self) -> float:
+        """Seconds until a request may begin; 0 takes the turn."""
         with self._lock:
             moment = time.monotonic()
-            turn = max(moment, self._next)
-            self._next = turn + (60.0 / self.requests_per_minute if self.requests_per_minute else 0.0)
-            return turn - moment
+            if moment < self._next:
+                return self._next - moment
+            self._next = moment + (60.0 / self.requests_per_minute if self.requests_per_minute else 0.0)
+            return 0.0
 
-    def _give_up(self, state: RetryCallState) -> bool:
-        return state.attempt_number >= self.attempts or (_asked(state) or 0.0) > LONGEST_ASKED_SECONDS
-
-    def _wait(self, state: RetryCallState) -> float:
-        asked = _asked(state)
-        if asked is None:
-            longest = min(FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1), LONGEST_WAIT_SECONDS)
-            return self._random.uniform(longest / 2, longest)
+    def _hold_all(self, seconds: float) -> None:
         with self._lock:
-            self._next = max(self._next, time.monotonic() + asked)
-        return asked
+            self._next = max(self._next, time.monotonic() + seconds)
 
     def _sleep(self, seconds: float) -> None:
         if self.stop.wait(seconds) if seconds > 0 else self.stop.is_set():
             raise Stopped
 
+    def _hear(self) -> None:
+        with self._lock:
+            self._heard = True
+            self._unanswered.clear()
 
-def _asked(state: RetryCallState) -> float | None:
-    busy = state.outcome.exception() if state.outcome else None
-    return busy.after if isinstance(busy, Busy) else None
+
+def _outage(last: Busy) -> WriterError:
+    way_out = "Resume it when the service is well: what came is kept."
+    return WriterError("the writer answers no request any more", way_out, value=last.value)
 
 
 class Stopped(Exception):

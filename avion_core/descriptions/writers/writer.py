@@ -49,7 +49,7 @@ class Writer(Protocol):
 
 
 class WriterError(AvionError):
-    """The writer cannot be used at all: a wrong key, an unknown model, no credit."""
+    """The writer cannot be used at all: a wrong key, an unknown model, no credit, an outage."""
 
     cause = "writer"
 
@@ -67,6 +67,7 @@ class Busy(WriterError):
 
     def __init__(self, what: str, way_out: str, *, value: object, after: float | None = None) -> None:
         super().__init__(what, way_out, value=value)
+        self.value = value
         self.after = after
 
 
