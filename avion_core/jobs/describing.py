@@ -215,15 +215,23 @@ def _write(
         language=settings.language,
         concurrency=settings.concurrency,
     )
+    failure: Exception | None = None
     for event in events:
-        match event:
-            case Replied():
-                _save(home, row, event, price)
-            case ClassDone():
-                done += 1
-                heartbeat.note(classes_done=done)
-        if listener is not None:
-            listener(event)
+        try:
+            match event:
+                case Replied():
+                    _save(home, row, event, price)
+                case ClassDone():
+                    done += 1
+                    heartbeat.note(classes_done=done)
+            if listener is not None:
+                listener(event)
+        except Exception as error:
+            # Replies that are there or on their way are paid for: they are saved before this one's trouble is told.
+            failure = failure or error
+            stop.set()
+    if failure is not None:
+        raise failure
     return "stopped" if stop.is_set() and done < row.classes else "finished"
 
 

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from avion_core.errors import AvionError, ConfigError, DescriptionError, NotFoundError
+from avion_core.store import generations as rows
 from avion_core.store.database import reading
 from avion_core.store.tables import Description, Reply
 from avion_core.studio import writing
@@ -290,6 +291,29 @@ def test_a_generation_that_met_an_outage_is_resumed(home, project, monkeypatch):
         out = False
         assert writing.write_here(home, writing.resume(home, "scenes"), threading.Event()) == "finished"
     assert writing.get_generation(home, "scenes").written == 12
+
+
+def test_one_reply_that_cannot_be_saved_loses_no_other(home, project, monkeypatch):
+    save, trouble = rows.save_reply, [OSError("the disk is away")]
+
+    def failing(*args):
+        if trouble:
+            raise trouble.pop()
+        return save(*args)
+
+    monkeypatch.setattr(rows, "save_reply", failing)
+    together = threading.Barrier(3)
+
+    def script(ask):
+        together.wait(10)
+        return written(ask)
+
+    with loopback(script) as server:
+        generation = writing.order_descriptions(home, "scenes", settings(server))
+        with pytest.raises(OSError, match="disk is away"):
+            writing.write_here(home, generation, threading.Event())
+    view = writing.get_generation(home, "scenes", generation)
+    assert (view.state, view.written) == ("failed", 8)
 
 
 def test_the_newest_that_can_be_resumed_is(home, project):
