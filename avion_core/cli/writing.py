@@ -39,7 +39,9 @@ def describe(
     pictures: Annotated[int, typer.Option(help="Send so many training images of each class along.")] = 0,
     concurrency: Annotated[int, typer.Option(help="Classes asked about at the same time.")] = 4,
     rpm: Annotated[float | None, typer.Option(help="Requests a minute that the account allows.")] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds of silence after which a request is made again.")] = 180.0,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds after which a request without a whole answer is made again.")
+    ] = 180.0,
     price_in: Annotated[float | None, typer.Option(help="Price of a million tokens sent.")] = None,
     price_out: Annotated[float | None, typer.Option(help="Price of a million tokens written.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what it would take.")] = False,

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from avion_core.descriptions.writers.prompt import Prompt
 from avion_core.descriptions.writers.reply import Reply
-from avion_core.descriptions.writers.writer import Answer, Busy, Unusable, WriterError, wait_asked_for
+from avion_core.descriptions.writers.writer import Answer, Busy, Unusable, WriterError, wait_asked_for, within
 
 DEFAULT_MODEL = "gemini-3.8-flash"
 """Generally available since September 2026. The paper asked gemini-2.5-flash, which ends on 1 December 2026."""
@@ -28,7 +28,7 @@ class GeminiWriter:
 
     Args:
         key: an API key of the Gemini API.
-        timeout: seconds without an answer after which a request counts as lost.
+        timeout: seconds after which a request without a whole answer counts as lost.
         base_url: another address of the same API, or None for Google's.
     """
 
@@ -44,25 +44,16 @@ class GeminiWriter:
             # The client's own repeats know no Retry-After; patience.py owns them all.
             retry_options=types.HttpRetryOptions(attempts=1),
         )
+        self._timeout = timeout
         self._client = genai.Client(api_key=key.get_secret_value(), vertexai=False, http_options=options)
 
     def write(self, prompt: Prompt) -> Answer:
-        parts = [types.Part.from_text(text=prompt.data)]
-        parts += [types.Part.from_bytes(data=picture, mime_type="image/jpeg") for picture in prompt.pictures]
         began = time.monotonic()
         try:
-            response = self._client.models.generate_content(
-                model=self.model,
-                contents=types.Content(role="user", parts=parts),
-                config=types.GenerateContentConfig(
-                    system_instruction=prompt.instructions,
-                    response_mime_type="application/json",
-                    response_json_schema=Reply.model_json_schema(),
-                ),
-            )
+            response = within(self._timeout, lambda: self._ask(prompt))
         except errors.APIError as error:
             raise _meaning(error, self.model) from None
-        except (OSError, ValueError) as error:  # a cut line, or a reply that is none of the API's
+        except (OSError, ValueError, TypeError, AttributeError) as error:  # a cut line, or not of the API's form
             raise _unheard(error) from None
         except Exception as error:
             # The HTTP client's own errors share no base with Python's.
@@ -70,6 +61,19 @@ class GeminiWriter:
                 raise
             raise _unheard(error) from None
         return _answer(response, self.model, time.monotonic() - began)
+
+    def _ask(self, prompt: Prompt) -> types.GenerateContentResponse:
+        parts = [types.Part.from_text(text=prompt.data)]
+        parts += [types.Part.from_bytes(data=picture, mime_type="image/jpeg") for picture in prompt.pictures]
+        return self._client.models.generate_content(
+            model=self.model,
+            contents=types.Content(role="user", parts=parts),
+            config=types.GenerateContentConfig(
+                system_instruction=prompt.instructions,
+                response_mime_type="application/json",
+                response_json_schema=Reply.model_json_schema(),
+            ),
+        )
 
 
 def _answer(response: types.GenerateContentResponse, model: str, seconds: float) -> Answer:
@@ -103,7 +107,9 @@ def _meaning(error: errors.APIError, model: str) -> WriterError:
         return WriterError(
             "Gemini has no such model", "Choose another with --model; your account's list has their names.", value=model
         )
-    value = f"{error.code} {error.status or ''}".strip()
+    # Its name for the trouble, unless it is a text of its own: problems are stored and logged.
+    named = str(error.status or "")
+    value = f"{error.code} {named}" if named.isidentifier() else error.code
     if error.code in _TRY_AGAIN or error.code >= 500:
         return Busy(
             "Gemini cannot answer now",

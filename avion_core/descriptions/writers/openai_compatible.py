@@ -7,13 +7,41 @@ import time
 from typing import Any
 
 import openai
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from avion_core.descriptions.writers.prompt import Prompt
 from avion_core.descriptions.writers.reply import Reply
-from avion_core.descriptions.writers.writer import Answer, Busy, Unusable, WriterError, wait_asked_for
+from avion_core.descriptions.writers.writer import Answer, Busy, Unusable, WriterError, wait_asked_for, within
 
 _FORM = {"type": "json_schema", "json_schema": {"name": "descriptions", "schema": Reply.model_json_schema()}}
+
+
+class _Part(BaseModel):
+    type: str = "text"
+    text: str | None = None
+
+
+class _Message(BaseModel):
+    content: str | list[_Part] | None = None
+    refusal: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message | None = None
+    finish_reason: str | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class _Completion(BaseModel):
+    """What is read of a reply. The client's own type promises more than servers keep, and checks nothing."""
+
+    choices: list[_Choice]
+    model: str | None = None
+    usage: _Usage | None = None
 
 
 class OpenAICompatibleWriter:
@@ -23,7 +51,7 @@ class OpenAICompatibleWriter:
         key: the server's key; local servers take any.
         model: as the server names it.
         base_url: the server's address up to /v1, "http://localhost:11434/v1" for Ollama; None for OpenAI's own.
-        timeout: seconds without an answer after which a request counts as lost.
+        timeout: seconds after which a request without a whole answer counts as lost.
     """
 
     name = "openai-compatible"
@@ -34,15 +62,17 @@ class OpenAICompatibleWriter:
         self._client = openai.OpenAI(
             api_key=key.get_secret_value() or "none", base_url=base_url, timeout=timeout, max_retries=0
         )
+        self._timeout = timeout
         self._takes_schema = True
 
     def write(self, prompt: Prompt) -> Answer:
         began = time.monotonic()
         try:
-            completion = self._ask(prompt)
+            reply = within(self._timeout, lambda: self._ask(prompt))
+            completion = _Completion.model_validate(reply.http_response.json())
         except openai.APIStatusError as error:
             raise _meaning(error, self.model) from None
-        except (openai.APIError, ValueError) as error:  # no connection, no answer in time, or no JSON
+        except (openai.APIError, ValueError) as error:  # no connection, no answer in time, or not of the API's form
             raise Busy(
                 "no usable answer came from the server",
                 "See that it runs at this address, and ask again.",
@@ -57,32 +87,36 @@ class OpenAICompatibleWriter:
         ]
         content: Any = [{"type": "text", "text": prompt.data}, *pictures] if pictures else prompt.data
         messages: Any = [{"role": "system", "content": prompt.instructions}, {"role": "user", "content": content}]
-        form: Any = {"response_format": _FORM} if self._takes_schema else {}
-        try:
-            return self._client.chat.completions.create(model=self.model, messages=messages, **form)
-        except openai.BadRequestError as error:
-            if not self._takes_schema or "response_format" not in str(error):
-                raise
-            # An older server: the prompt itself asks for JSON too.
-            self._takes_schema = False
-            return self._client.chat.completions.create(model=self.model, messages=messages)
+        create = self._client.chat.completions.with_raw_response.create
+        if self._takes_schema:
+            form: Any = _FORM
+            try:
+                return create(model=self.model, messages=messages, response_format=form)
+            except (openai.BadRequestError, openai.UnprocessableEntityError):
+                pass  # perhaps an older server, in its own words: the prompt itself asks for JSON too
+        reply = create(model=self.model, messages=messages)
+        self._takes_schema = False
+        return reply
 
 
-def _answer(completion: Any, model: str, seconds: float) -> Answer:
-    choice = completion.choices[0] if getattr(completion, "choices", None) else None
-    usage = getattr(completion, "usage", None)
-    refused = ""
-    if choice is not None:
-        refused = "refusal" if choice.message.refusal else ""
-        refused = "content_filter" if choice.finish_reason == "content_filter" else refused
+def _answer(completion: _Completion, model: str, seconds: float) -> Answer:
+    choice = completion.choices[0] if completion.choices else _Choice()
+    if choice.finish_reason == "error":
+        way_out = "Ask again; if it stays so, choose another model."
+        raise Busy("the server broke its answer off", way_out, value=choice.finish_reason)
+    message, usage = choice.message or _Message(), completion.usage or _Usage()
+    said = message.content or ""
+    if isinstance(said, list):
+        said = "".join(part.text or "" for part in said if part.type in ("text", "output_text"))
+    refused = "refusal" if message.refusal else ""
     return Answer(
-        text=(choice.message.content or choice.message.refusal or "") if choice else "",
-        model=getattr(completion, "model", None) or model,
-        tokens_in=getattr(usage, "prompt_tokens", 0) or 0,
-        tokens_out=getattr(usage, "completion_tokens", 0) or 0,
+        text=said or message.refusal or "",
+        model=completion.model or model,
+        tokens_in=usage.prompt_tokens or 0,
+        tokens_out=usage.completion_tokens or 0,
         seconds=seconds,
-        cut_off=choice is not None and choice.finish_reason == "length",
-        refused=refused,
+        cut_off=choice.finish_reason == "length",
+        refused="content_filter" if choice.finish_reason == "content_filter" else refused,
     )
 
 

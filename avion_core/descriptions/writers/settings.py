@@ -50,7 +50,7 @@ class WritingSettings(Stage):
     requests_per_minute: float | None = Field(default=None, gt=0)
     """The account's limit, if any."""
     timeout_seconds: float = Field(default=180.0, gt=0, le=3600)
-    """Silence after which a request counts as lost and is made again."""
+    """A request without a whole answer after that counts as lost and is made again."""
     price_in: float | None = Field(default=None, ge=0)
     """Price of a million tokens sent."""
     price_out: float | None = Field(default=None, ge=0)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from avion_core.descriptions.writers.prompt import Prompt
 from avion_core.errors import AvionError
 
+T = TypeVar("T")
+
+_NO_CHARACTERS = re.compile(r"[\x00\ud800-\udfff]")
+
 
 @dataclass(frozen=True)
 class Answer:
-    """One reply, word for word.
+    """One reply, word for word; only what no database takes is replaced (see `storable`).
 
     model: as served, which may be another than was asked for. tokens_out: thinking included, as it is billed.
     cut_off: the service stopped in the middle. refused: the service's own word for why it said nothing, or empty.
@@ -24,6 +32,10 @@ class Answer:
     seconds: float
     cut_off: bool = False
     refused: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("text", "model", "refused"):
+            object.__setattr__(self, name, storable(getattr(self, name)))
 
 
 class Writer(Protocol):
@@ -69,6 +81,37 @@ class Busy(WriterError):
         super().__init__(what, way_out, value=value)
         self.value = value
         self.after = after
+
+
+def storable(text: str) -> str:
+    """The text with a replacement character for each NUL and each half of a pair of UTF-16 surrogates.
+
+    Models write them, JSON takes them, and neither files nor databases do.
+    """
+    return _NO_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def within(seconds: float, ask: Callable[[], T]) -> T:
+    """What `ask` returns or raises, unless that takes longer.
+
+    The clients' own timeouts begin anew with every byte: a server that dribbles would hold a request for ever.
+
+    Raises:
+        Busy: it takes longer; whatever still comes is not waited for.
+    """
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(ask())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name="request", daemon=True).start()
+    if not wait([outcome], seconds).done:
+        way_out = "See that the service is well, or allow more seconds with --timeout."
+        raise Busy("no whole answer came in time", way_out, value=f"{seconds:g} s")
+    return outcome.result()
 
 
 def wait_asked_for(header: str | None) -> float | None:

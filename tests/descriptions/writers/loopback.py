@@ -6,7 +6,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -33,7 +33,10 @@ class Ask:
 
 @dataclass(frozen=True)
 class Say:
-    """What the server answers. `body` goes out as it is; `silence`: seconds before anything goes out."""
+    """What the server answers. `body` goes out as it is; `silence`: seconds before anything goes out.
+
+    `dribble`: "headers" or "body" never ends, a byte now and then.
+    """
 
     text: str = ""
     status: int = 200
@@ -44,6 +47,7 @@ class Say:
     body: bytes | None = None
     error: dict[str, Any] | None = None
     hang_up: bool = False
+    dribble: str = ""
 
 
 Script = Callable[[Ask], Say]
@@ -88,6 +92,9 @@ def loopback(script: Script = written) -> Iterator[Loopback]:
             if say.hang_up:
                 self.close_connection = True
                 return
+            if say.dribble:
+                self._dribble(say.dribble)
+                return
             body = say.body if say.body is not None else json.dumps(_reply(ask, say)).encode()
             try:
                 self.send_response(say.status)
@@ -98,6 +105,14 @@ def loopback(script: Script = written) -> Iterator[Loopback]:
                 self.wfile.write(body)
             except OSError:
                 pass  # the client has given up waiting
+
+        def _dribble(self, where: str) -> None:
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+            self.close_connection = True
+            with suppress(OSError):
+                self.wfile.write(head + (b"X-Long: " if where == "headers" else b"Content-Length: 10000\r\n\r\n"))
+                while not over.wait(0.1):
+                    self.wfile.write(b" ")
 
         def log_message(self, format: str, *args: Any) -> None:
             pass

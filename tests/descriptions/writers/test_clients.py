@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -93,12 +95,14 @@ def test_retry_after_is_a_number_or_a_date():
         Say(hang_up=True),
         Say(body=b'{"candidates": [{"content"'),
         Say(body=b"<html>a proxy's page</html>"),
+        Say(dribble="headers"),
+        Say(dribble="body"),
     ],
-    ids=["never answers", "hangs up", "broken JSON", "a proxy's page"],
+    ids=["never answers", "hangs up", "broken JSON", "a proxy's page", "headers without end", "a body without end"],
 )
 def test_no_usable_answer_is_busy(kind, say):
     began = time.monotonic()
-    with loopback(lambda ask: say) as server, pytest.raises(Busy, match="No usable answer came"):
+    with loopback(lambda ask: say) as server, pytest.raises(Busy, match="No (usable|whole) answer came"):
         make(kind, server, timeout=1.0).write(ask())
     assert time.monotonic() - began < 15
 
@@ -145,6 +149,88 @@ def test_a_bad_request_is_unusable(kind):
     service = loopback(lambda ask: Say(status=400, error={"code": 400, "message": "bad", "status": "INVALID"}))
     with service as server, pytest.raises(Unusable, match="does not take the request: 400"):
         make(kind, server).write(ask())
+
+
+def completion(**choice):
+    return Say(body=json.dumps({"choices": [choice], "model": "served"}).encode())
+
+
+@pytest.mark.parametrize(
+    ("say", "text"),
+    [
+        (completion(message=None), ""),
+        (completion(message={"content": None}, finish_reason=None), ""),
+        (completion(), ""),
+        (completion(message={"content": [{"type": "text", "text": "a "}, {"type": "text", "text": "b"}]}), "a b"),
+        (completion(message={"content": [{"type": "thinking", "thinking": []}, {"type": "text", "text": "a"}]}), "a"),
+        (completion(message={"content": "sea\ud83d\x00side"}), "sea\ufffd\ufffdside"),
+        (Say(body=b'{"choices": []}'), ""),
+    ],
+)
+def test_odd_forms_of_an_answer_are_read(say, text):
+    with loopback(lambda ask: say) as server:
+        assert make("openai-compatible", server).write(ask()).text == text
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        completion(finish_reason="error"),
+        completion(message={"content": 5}),
+        Say(body=b'{"error": {"code": 429}}'),
+        Say(body=b'{"choices": "none"}'),
+        Say(body=b"[]"),
+        Say(body=b"null"),
+        Say(body=b""),
+    ],
+)
+def test_what_is_no_answer_is_busy(say):
+    with loopback(lambda ask: say) as server, pytest.raises(Busy):
+        make("openai-compatible", server).write(ask())
+
+
+@pytest.mark.parametrize(
+    "body", [b"5", b'{"candidates": [{"finishReason": 5}]}', b'{"candidates": [{"content": {"parts": [{"text": 5}]}}]}']
+)
+def test_what_is_no_answer_of_gemini_is_busy(body):
+    with loopback(lambda ask: Say(body=body)) as server, pytest.raises(Busy, match="No usable answer came"):
+        make("gemini", server).write(ask())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_a_character_in_a_reply_is_replaced(kind):
+    with loopback(lambda ask: Say("sea\ud83d\x00side")) as server:
+        assert make(kind, server).write(ask()).text == "sea\ufffd\ufffdside"
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_threads_under_way_learn_at_once_that_a_server_takes_no_schema(status):
+    together = threading.Barrier(8)
+
+    def older(ask):
+        if ask.form == "openai with schema":
+            together.wait(10)
+            return Say(status=status, error={"message": "extra fields not permitted"})
+        return written(ask)
+
+    with loopback(older) as server, ThreadPoolExecutor(8) as pool:
+        writer = make("openai-compatible", server)
+        answers = list(pool.map(lambda _: writer.write(ask()), range(8)))
+        assert all(json.loads(answer.text) for answer in answers)
+        writer.write(ask())
+        assert [one.form for one in server.asks].count("openai with schema") == 8
+
+
+def test_a_request_that_is_refused_either_way_does_not_end_the_schema():
+    def strict(ask):
+        return Say(status=400) if ask.nth <= 2 else written(ask)
+
+    with loopback(strict) as server:
+        writer = make("openai-compatible", server)
+        with pytest.raises(Unusable):
+            writer.write(ask())
+        writer.write(ask())
+        assert server.asks[-1].form == "openai with schema"
 
 
 def test_a_server_without_structured_output_is_asked_without():
