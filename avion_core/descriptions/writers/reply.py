@@ -1,7 +1,7 @@
 """Reading what a language model replies: JSON as asked, or as much of it as can be made out.
 
-Models wrap JSON in code fences, stop in the middle, give lists where objects were asked for, or say no. What can be
-used is kept; everything else is counted, with its reason, and shown.
+Models think aloud, wrap JSON in code fences, stop in the middle, give lists where objects were asked for or one object
+a line, or say no. What can be used is kept; everything else is counted, with its reason, and shown.
 """
 
 from __future__ import annotations
@@ -10,17 +10,25 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from avion_core.descriptions.importing import MOST_CHARACTERS
 from avion_core.descriptions.schema import folded
+from avion_core.descriptions.writers.writer import storable
 
 _FENCE = re.compile(r"^\s*```[a-zA-Z]*\s*\n?(.*?)(?:\n?```\s*)?$", re.DOTALL)
-_DECODER = json.JSONDecoder()
+_THOUGHTS = re.compile(r"\A(?!\s*(?:[\[{\"]|```)).*?</think>|\A\s*<think>.*", re.DOTALL | re.IGNORECASE)
+"""Up to the end of the thoughts, whose beginning a server may have kept to itself; or all, where they break off."""
+_START = re.compile(r'("(?:viewpoint|visual_cues|spatial_cues)"\s*:\s*)?[\[{]')
+"""Where JSON may begin, but for the cues of one description."""
+_MOST_STARTS = 1000
+_DECODER = json.JSONDecoder(strict=False)
+"""Takes line breaks and tabs inside a text as they are: models write them."""
 
 Language = Literal[
     "English", "Arabic", "Chinese", "Dutch", "French", "German", "Hindi", "Indonesian", "Italian", "Japanese", "Korean",
@@ -99,53 +107,96 @@ def read_reply(
 
 def _items(text: str) -> tuple[list[Any], str]:
     """The entries of a reply's list, and what is wrong with the reply."""
-    body = text.strip().removeprefix("\ufeff")
+    body = _THOUGHTS.sub("", text.strip().removeprefix("\ufeff"), count=1)
     if fenced := _FENCE.match(body):
-        body = fenced.group(1).strip()
-    if not body:
+        body = fenced.group(1)
+    if not body.strip():
         return [], "the reply is empty"
-    start = min((place for place in (body.find("{"), body.find("[")) if place >= 0), default=-1)
-    if start < 0:
-        return [], "the reply is no JSON"
-    try:
-        whole, _ = _DECODER.raw_decode(body, start)
-    except (json.JSONDecodeError, RecursionError):
-        found = _complete_entries(body, start)
-        return found, "the reply breaks off" if found else "the reply is no JSON"
+    # The one with the most descriptions, and the first of equals: JSON in the chatter around is shorter.
+    return max(_candidates(body), key=lambda one: sum(map(_is_described, one[0])))
+
+
+def _candidates(body: str) -> Iterator[tuple[list[Any], str]]:
+    """Each list of entries that the reply can be read as, and what is wrong with the reply if it is that one."""
+    alone: list[Any] = []  # objects one after another, or those that stand whole in a list with a fault in it
+    problem, end = "", 0
+    for place in islice(_START.finditer(body), _MOST_STARTS):
+        start = place.end() - 1
+        if start < end or place.group(1):
+            continue
+        try:
+            whole, after = _DECODER.raw_decode(body, start)
+        except (ValueError, RecursionError) as error:
+            # A brace in the chatter is no JSON from its first character on.
+            if getattr(error, "pos", len(body)) > start + 1:
+                problem = "the reply breaks off"
+            if complete := _complete_entries(body, start):
+                yield complete, problem
+            continue
+        entries = _entries(whole)
+        if entries is None:
+            yield [], "the reply is no list of descriptions"
+            continue
+        if entries and entries[0] is whole:
+            alone.append(whole)
+        else:
+            yield entries, problem
+        if any(map(_is_described, entries)):
+            end = after
+    yield alone, problem or ("" if alone else "the reply is no JSON")
+
+
+def _entries(whole: Any) -> list[Any] | None:
+    """The list that a JSON value holds, if any; an object that is a description, or holds no list, is its own entry."""
     if isinstance(whole, dict):
         lists = [value for value in whole.values() if isinstance(value, list)]
-        whole = whole.get("descriptions", lists[0] if len(lists) == 1 else [whole])
-    return (whole, "") if isinstance(whole, list) else ([], "the reply is no list of descriptions")
+        alone = isinstance(whole.get("text"), str) or len(lists) != 1
+        whole = whole.get("descriptions", [whole] if alone else lists[0])
+    return whole if isinstance(whole, list) else None
 
 
 def _complete_entries(body: str, start: int) -> list[Any]:
     """The entries that stand complete in a list that breaks off."""
-    place = body.find("[", start) + 1
+    place = start + 1 if body[start] == "[" else len(body)
     found: list[Any] = []
-    while 0 < place < len(body):
+    while place < len(body):
         while place < len(body) and body[place] in " \t\r\n,":
             place += 1
         try:
             entry, place = _DECODER.raw_decode(body, place)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             break
         found.append(entry)
     return found
 
 
+def _is_described(item: Any) -> bool:
+    return _written(item) is not None
+
+
 def _written(item: Any) -> WrittenDescription | None:
-    if isinstance(item, str):
-        item = {"text": item}
-    if not isinstance(item, dict):
+    item = {"text": item} if isinstance(item, str) else item
+    text = item.get("text") if isinstance(item, dict) else None
+    if not isinstance(text, str):
         return None
-    fields = {name: "; ".join(map(str, value)) if isinstance(value, list) else value for name, value in item.items()}
     try:
-        written = WrittenDescription.model_validate(
-            {name: fields[name] for name in WrittenDescription.model_fields if fields.get(name) is not None}
-        )
-    except ValidationError:
-        return None
-    return written.model_copy(update={"text": " ".join(written.text.split())})
+        cues = {name: _words(item[name]) for name in WrittenDescription.model_fields if name in item and name != "text"}
+    except RecursionError:
+        cues = {}
+    return WrittenDescription(text=" ".join(text.split()), **cues)
+
+
+def _words(value: Any) -> str:
+    """A cue as words, in whatever form it was given."""
+    match value:
+        case None:
+            return ""
+        case list():
+            return "; ".join(filter(None, map(_words, value)))
+        case dict():
+            return "; ".join(f"{storable(name)}: {_words(part)}" for name, part in value.items())
+        case _:
+            return storable(str(value))
 
 
 def _unusable(text: str, seen: set[str], named: re.Pattern[str], language: str) -> str:

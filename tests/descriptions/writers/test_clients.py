@@ -102,7 +102,7 @@ def test_retry_after_is_a_number_or_a_date():
 )
 def test_no_usable_answer_is_busy(kind, say):
     began = time.monotonic()
-    with loopback(lambda ask: say) as server, pytest.raises(Busy, match="No (usable|whole) answer came"):
+    with loopback(lambda ask: say) as server, pytest.raises(Busy, match=r"No (usable|whole) answer came"):
         make(kind, server, timeout=1.0).write(ask())
     assert time.monotonic() - began < 15
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -30,8 +31,21 @@ def texts(reply, asked=10, **more):
         json.dumps([PIERS, CRANES]),
         json.dumps({"harbor": [PIERS, CRANES]}),
         json.dumps({"descriptions": [{"text": PIERS, "visual_cues": ["boats", "piers"]}, {"text": f"  {CRANES}\n"}]}),
+        f'<think>Perhaps {{"descriptions": ["A", "B", "C"]}} or [1]?</think>\n```json\n{GOOD}\n```',
+        f'Perhaps ["A", "B", "C"]?</think>{GOOD}',
+        f"For {{class}} [see 1], {{this}}:\n{GOOD}\nThere are [2].",
+        json.dumps({"text": PIERS, "visual_cues": ["boats"]})
+        + "\n"
+        + json.dumps({"text": CRANES, "spatial_cues": ["a"]}),
+        json.dumps({"result": {"descriptions": [PIERS, CRANES]}}),
+        GOOD.replace("white boats", "white\n\tboats"),
+        json.dumps([{"text": PIERS, "visual_cues": {"colours": ["white"]}}, {"text": CRANES, "viewpoint": 5}]),
     ],
-    ids=["as asked", "fenced", "open fence", "chatter", "mark", "list", "strings", "named list", "lists in fields"],
+    ids=[
+        *("as asked", "fenced", "open fence", "chatter", "mark", "list", "strings", "named list", "lists in fields"),
+        *("thoughts", "thoughts that began elsewhere", "braces in chatter", "an object a line", "list in an object"),
+        *("line breaks in a text", "odd cues"),
+    ],
 )
 def test_forms_that_can_be_read(reply):
     reading = read_reply(reply, 10)
@@ -56,6 +70,51 @@ def test_replies_with_nothing_in_them(reply, problem):
     reading = read_reply(reply, 10)
     assert not reading.descriptions
     assert reading.problem == problem
+
+
+def test_a_bare_object_is_the_entry_and_its_cues_are_its_own():
+    reading = read_reply(json.dumps({"text": PIERS, "visual_cues": ["boats", "piers"], "viewpoint": None}), 10)
+    (found,) = reading.descriptions
+    assert (found.text, found.visual_cues, found.viewpoint) == (PIERS, "boats; piers", "")
+    broken = f'{{"text": "{PIERS}", "visual_cues": ["boats in rows", "long piers"], "spatial'
+    assert read_reply(broken, 10).descriptions == []
+
+
+def test_odd_cues_are_put_into_words():
+    cues = {
+        "visual_cues": {"colour": "white", "things": ["boats", 2]},
+        "spatial_cues": [["in", "rows"], None],
+        "viewpoint": 7,
+    }
+    (found,) = read_reply(json.dumps([{"text": PIERS} | cues]), 10).descriptions
+    assert (found.visual_cues, found.spatial_cues, found.viewpoint) == (
+        "colour: white; things: boats; 2",
+        "in; rows",
+        "7",
+    )
+    half = json.dumps([{"text": PIERS, "viewpoint": "from\ud83d above\x00"}])
+    assert read_reply(half, 10).descriptions[0].viewpoint == "from\ufffd above\ufffd"
+
+
+@pytest.mark.parametrize("reply", ["<think>Perhaps " + GOOD, "<think>" + GOOD + "</think>"])
+def test_thoughts_are_no_reply(reply):
+    reading = read_reply(reply, 10)
+    assert reading.descriptions == []
+    assert reading.problem == "the reply is empty"
+
+
+def test_a_fault_in_the_middle_leaves_what_stands_whole():
+    reply = f'{{"descriptions": [{{"text": "{PIERS}"}}, {{"text": oops}}, {{"text": "{CRANES}"}}]}}'
+    reading = read_reply(reply, 10)
+    assert [found.text for found in reading.descriptions] == [PIERS, CRANES]
+    assert reading.problem == "the reply breaks off"
+
+
+@pytest.mark.parametrize("reply", ["[" * 100_000, '{"a":' * 50_000, "[" + "9" * 10_000, '[{"text": [[' * 20_000])
+def test_replies_made_to_tire_are_read_in_time(reply):
+    began = time.monotonic()
+    assert read_reply(reply, 10).descriptions == []
+    assert time.monotonic() - began < 10
 
 
 @given(st.integers(0, len(GOOD) - 1))
