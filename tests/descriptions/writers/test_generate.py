@@ -131,15 +131,19 @@ def test_a_wrong_key_ends_it_at_once_and_keeps_what_came(kind):
 def test_the_wait_that_a_service_asks_for_holds_all_back():
     moments: list[float] = []
 
-    def script(ask):
-        moments.append(time.monotonic())
-        return Say(status=429, headers={"Retry-After": "0.6"}) if len(moments) == 1 else written(ask)
+    class Full:
+        name, model = "file", "full"
 
-    with loopback(script) as server:
-        # Three of the four are waiting for their turn already when the first one is told to wait.
-        _, done, _ = run(orders(4), make("gemini", server), Patience(requests_per_minute=600), concurrency=4)
+        def write(self, prompt):
+            moments.append(time.monotonic())
+            if len(moments) == 1:
+                raise Busy("the server cannot answer now", "Wait.", value=429, after=0.9)
+            return Answer('["Roofs."]', "full", 0, 0, 0.0)
+
+    # Three of the four are waiting for their turn already when the first one is told to wait.
+    _, done, _ = run(orders(4, wanted=1), Full(), Patience(requests_per_minute=200), concurrency=4)
     assert not [event.problem for event in done.values() if event.problem]
-    assert moments[1] - moments[0] >= 0.6
+    assert moments[1] - moments[0] >= 0.9
 
 
 def test_a_quota_shared_by_many_at_once_loses_no_class():
@@ -201,7 +205,10 @@ def test_a_quota_that_is_used_up_ends_it_at_once_and_says_so():
 
 
 def test_what_ends_it_for_one_ends_the_waits_of_all():
+    together = threading.Barrier(2)
+
     def script(ask):
+        together.wait(20)
         if ask.name == "class number 0":
             return Say(status=503, headers={"Retry-After": "600"})
         return Say(status=401, silence=0.5)
