@@ -96,15 +96,15 @@ def make_order(entry: dict[str, Any], wanted: int, known: tuple[str, ...]) -> Or
 
 
 def key_of(writer: str) -> str:
-    """A writer's key in the environment; "" where none is set."""
-    return next((os.environ[name] for name in KEYS[writer] if os.environ.get(name)), "")
+    """A writer's key in the environment, without the white space and line ends of a paste; "" where none is set."""
+    return next(filter(None, (os.environ.get(name, "").strip() for name in KEYS[writer])), "")
 
 
 def open_writer(settings: WritingSettings, class_names: dict[str, str]) -> Writer:
     """The writer that settings name, with its key from the environment.
 
     Raises:
-        WriterError: no key, or no model where one must be named.
+        WriterError: no key or none that can be one, or no model where one must be named.
         DescriptionError: the file of a file writer cannot be read.
     """
     if settings.writer == "file":
@@ -113,6 +113,10 @@ def open_writer(settings: WritingSettings, class_names: dict[str, str]) -> Write
         return FileWriter(Path(settings.file).expanduser(), class_names)
     names, key = KEYS[settings.writer], key_of(settings.writer)
     timeout, base_url = settings.timeout_seconds, settings.base_url or None
+    if not (key.isascii() and key.isprintable()):
+        # The clients would fail over it as over a lost connection, time and again.
+        way_out = "Copy the key again: it has letters, digits and signs alone."
+        raise WriterError("what is set for a key cannot be one", way_out, value=" or ".join(names))
     if settings.writer == "gemini":
         from avion_core.descriptions.writers.gemini import DEFAULT_MODEL, GeminiWriter
 

@@ -230,6 +230,24 @@ def test_what_cannot_be_ordered(home, project, monkeypatch, chosen, kind, messag
     assert writing.list_generations(home, "scenes") == []
 
 
+@pytest.mark.parametrize("around", ["{}\n", " {}\r\n", "\t{} "])
+def test_white_space_around_a_key_is_no_part_of_it(home, project, monkeypatch, around):
+    monkeypatch.setenv("GEMINI_API_KEY", around.format(KEY))
+    with loopback() as server:
+        assert have_written(home, server, classes=("beach",)).written == 4
+    assert server.asks[0].key == KEY
+
+
+@pytest.mark.parametrize("wrong", ["one\ntwo", "“quoted”", "schlüssel", "a\x1bb"])
+@pytest.mark.parametrize(("writer", "name"), [("gemini", "GEMINI_API_KEY"), ("openai-compatible", "OPENAI_API_KEY")])
+def test_what_can_be_no_key_is_refused_before_anything_is_sent(home, project, monkeypatch, wrong, writer, name):
+    monkeypatch.setenv(name, wrong)
+    with pytest.raises(AvionError, match=rf"What is set for a key cannot be one: {name}.*Copy the key again") as raised:
+        writing.order_descriptions(home, "scenes", settings(writer=writer, model="m", base_url="http://127.0.0.1:1/v1"))
+    assert wrong not in str(raised.value)
+    assert writing.list_generations(home, "scenes") == []
+
+
 def test_no_key_is_an_error_before_anything_is_sent(home, project, monkeypatch):
     monkeypatch.delenv("GEMINI_API_KEY")
     monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
