@@ -61,12 +61,14 @@ def writing_form(project: ProjectSummary) -> WritingSettings:
                 help=_help("model"),
                 width=200,
             )
+            may = session.may(rights.ADMINISTER)
             chosen["base_url"] = st.text_input(
                 "Address",
                 placeholder="the provider's own",
                 key="writing_address",
-                help=_help("base_url"),
+                help=_help("base_url") if may else "The studio's key goes there: an admin alone may change it.",
                 width=300,
+                disabled=not may,
             )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen["classes"] = _class_choice("Classes", names, "all", key=_CLASSES, width=230)

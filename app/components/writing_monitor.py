@@ -87,7 +87,7 @@ def generation_controls(project: ProjectSummary, view: GenerationView) -> None:
             and st.button(
                 f"Ask again for {counted(len(view.lacking), 'class', 'classes')}",
                 icon=":material/replay:",
-                disabled=not allowed,
+                disabled=not allowed or (bool(view.settings.base_url) and not session.may(rights.ADMINISTER)),
             )
         ):
             session.demand(rights.CHANGE_PROJECTS)

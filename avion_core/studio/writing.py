@@ -39,7 +39,7 @@ from avion_core.store.home import Home
 from avion_core.store.projects import find_project
 from avion_core.store.tables import Generation, Reply
 from avion_core.studio.projects import ProjectSummary, get_project, read_manifest, read_splits
-from avion_core.studio.rights import CHANGE_PROJECTS, needs
+from avion_core.studio.rights import ADMINISTER, CHANGE_PROJECTS, demand_of, needs
 from avion_core.wording import counted
 
 __all__ = ["CONTRAST_PROMPT", "DEFAULT_PROMPT", "KEYS", "WriterName", "WritingSettings"]  # pages take them from here
@@ -216,8 +216,11 @@ def order_descriptions(home: Home, project: str, settings: WritingSettings, who:
     Everything that can be wrong beforehand is: a missing key, an unknown prompt or class, a file that cannot be read.
 
     Raises:
-        WriterError, DescriptionError, NotFoundError, ConfigError: what cannot be used.
+        WriterError, DescriptionError, NotFoundError, ConfigError: what cannot be used. RightsError: an address of one's
+            own from who does not administer the studio.
     """
+    if settings.base_url:
+        demand_of(home, who, ADMINISTER)  # the studio's key goes there
     summary = get_project(home, project)
     settings = _resolved(summary, settings)
     prompt = find_prompt(settings.prompt, _prompt_folder(home))

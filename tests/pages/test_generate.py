@@ -3,8 +3,11 @@ from __future__ import annotations
 import time
 
 import pytest
+from argon2 import PasswordHasher
+from streamlit.runtime.context import ContextProxy
 
-from avion_core.studio import writing
+from avion_core.errors import RightsError
+from avion_core.studio import accounts, writing
 from avion_core.studio.home import Home
 from avion_core.studio.projects import get_project
 from tests.app.tiny_home import NAME
@@ -112,3 +115,26 @@ def test_pictures_are_said_to_leave(open_page: Open, home: Home):
     app.number_input(key="writing_pictures").set_value(2)
     app = app.run()
     assert "2 training images of each class leave this machine" in app.info[0].value
+
+
+@pytest.mark.parametrize(("role", "may"), [("adjudicator", False), ("admin", True)])
+def test_where_people_sign_in_an_admin_alone_says_where_the_key_goes(
+    open_page: Open, home: Home, monkeypatch, role, may
+):
+    monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    for name in ("Ana", "Dee"):
+        accounts.add_account(home, name, "nine harbours at dusk", "admin" if name == "Ana" else role)
+    secret = accounts.sign_in(home, "Dee", "nine harbours at dusk", "here")
+    monkeypatch.setattr(ContextProxy, "cookies", {accounts.cookie_name(home): secret})
+    monkeypatch.setattr(ContextProxy, "url", "http://192.168.1.20:8501/generate")
+    app = open_page("generate")
+    assert app.text_input(key="writing_address").disabled is not may
+    assert not button(app, "Have them written").disabled
+    with loopback() as server:
+        settings = writing.make_writing_settings({"base_url": server.address, "distinguish": 0, "per_class": 1})
+        if may:
+            assert writing.order_descriptions(home, NAME, settings, "Dee")
+        else:
+            with pytest.raises(RightsError, match="As adjudicator you may not"):
+                writing.order_descriptions(home, NAME, settings, "Dee")
+        assert writing.order_descriptions(home, NAME, settings)  # whoever has the command line owns the home
