@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 from pydantic import ValidationError
+from sqlalchemy.orm import Session
 
 from avion_core.data.progress import Progress
 from avion_core.descriptions.writers.generate import MOST_AT_ONCE, Order
@@ -37,7 +38,7 @@ from avion_core.store import journal, leases
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.projects import find_project
-from avion_core.store.tables import Generation, Reply
+from avion_core.store.tables import Generation
 from avion_core.studio.projects import ProjectSummary, get_project, read_manifest, read_splits
 from avion_core.studio.rights import ADMINISTER, CHANGE_PROJECTS, demand_of, needs
 from avion_core.wording import counted
@@ -82,8 +83,9 @@ class WritingPlan:
 class GenerationView:
     """A generation as pages and commands show it.
 
-    table: a row per class that was asked about: class_key, asked (requests), got (new descriptions), dropped (reason ->
-    count), problem (of its newest request), tokens_in, tokens_out, cost, seconds.
+    table: a row per class that was asked about: class_key, asked (requests), got (new descriptions), held (what the
+    project has by now of what it orders), dropped (reason -> count), problem (of its newest request), tokens_in,
+    tokens_out, cost, seconds.
     """
 
     id: str
@@ -108,8 +110,8 @@ class GenerationView:
     @property
     def lacking(self) -> tuple[str, ...]:
         """Classes whose newest reply was not what was asked for and that lack descriptions still."""
-        got = self.table.loc[self.table["problem"] != ""]
-        return tuple(got.loc[got["got"] < self.settings.per_class, "class_key"])
+        troubled = self.table.loc[self.table["problem"] != ""]
+        return tuple(troubled.loc[troubled["held"] < self.settings.per_class, "class_key"])
 
     @property
     def cost(self) -> float | None:
@@ -187,8 +189,10 @@ def plan_writing(home: Home, project: str, settings: WritingSettings, progress: 
         for entry in entries:
             wanted = settings.per_class - there[entry["card"]["class_key"]]
             if wanted > 0:
+                with reading(home.engine) as session:
+                    known = rows.texts_of(session, summary.id, entry["card"]["class_key"])
                 # Pictures weigh by their number alone, so they need not be rendered for an estimate.
-                bare = describing.make_order({**entry, "pictures": []}, wanted, ())
+                bare = describing.make_order({**entry, "pictures": []}, wanted, tuple(known))
                 yield replace(bare, pictures=(b"",) * len(entry["pictures"]))
 
     measured: dict[str, float] = {}
@@ -313,15 +317,14 @@ def get_generation(home: Home, project: str, wanted: str = "latest") -> Generati
         NotFoundError: no such project or generation.
     """
     with reading(home.engine) as session:
-        row = rows.find_generation(session, find_project(session, project).id, wanted)
-        return _view(row, rows.replies_of(session, row.id))
+        return _view(session, rows.find_generation(session, find_project(session, project).id, wanted))
 
 
 def list_generations(home: Home, project: str) -> list[GenerationView]:
     """All generations of a project, the newest first."""
     with reading(home.engine) as session:
         found = rows.list_generations(session, find_project(session, project).id)
-        return [_view(row, rows.replies_of(session, row.id)) for row in found]
+        return [_view(session, row) for row in found]
 
 
 def descriptions_written(home: Home, project: str, generation: str) -> list[str]:
@@ -344,13 +347,15 @@ def cli_command(project: str, settings: WritingSettings) -> str:
     return shlex.join(words)
 
 
-def _view(row: Generation, replies: list[Reply]) -> GenerationView:
+def _view(session: Session, row: Generation) -> GenerationView:
+    settings, replies = WritingSettings.model_validate(row.settings), rows.replies_of(session, row.id)
+    held = rows.written_by(session, row.project_id, settings.writer, settings.model, settings.distinguish_from)
     by_class: dict[str, dict[str, Any]] = {}
     for reply in replies:
         entry = by_class.setdefault(
             reply.class_key,
-            {"class_key": reply.class_key, "asked": 0, "got": 0, "dropped": {}, "problem": "", "tokens_in": 0}
-            | {"tokens_out": 0, "cost": 0.0, "seconds": 0.0},
+            {"class_key": reply.class_key, "asked": 0, "got": 0, "held": held[reply.class_key], "dropped": {}}
+            | {"problem": "", "tokens_in": 0, "tokens_out": 0, "cost": 0.0, "seconds": 0.0},
         )
         for name, value in (("asked", 1), ("got", reply.got), ("tokens_in", reply.tokens_in)):
             entry[name] += value
@@ -359,11 +364,11 @@ def _view(row: Generation, replies: list[Reply]) -> GenerationView:
         for reason, count in reply.dropped.items():
             entry["dropped"][reason] = entry["dropped"].get(reason, 0) + count
         entry["problem"] = reply.problem
-    columns = ["class_key", "asked", "got", "dropped", "problem", "tokens_in", "tokens_out", "cost", "seconds"]
+    columns = ["class_key", "asked", "got", "held", "dropped", "problem", "tokens_in", "tokens_out", "cost", "seconds"]
     return GenerationView(
         id=row.id,
         state=row.state,
-        settings=WritingSettings.model_validate(row.settings),
+        settings=settings,
         served=tuple(dict.fromkeys(reply.model for reply in replies if reply.model)),
         prompt_version=row.prompt_version,
         who=row.who,

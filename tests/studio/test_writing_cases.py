@@ -84,6 +84,21 @@ def test_one_class_fails_and_is_asked_again(home, project):
         assert have_written(home, server, classes=("forest",)).written == 4
 
 
+def test_what_lacks_is_what_the_project_does_not_hold(home, project):
+    cut_off = True
+
+    def script(ask):
+        return Say(written(ask).text, cut_off=True) if cut_off else written(ask)
+
+    with loopback(script) as server:
+        have_written(home, server, per_class=3)
+        # Each class has three; the one that came now ended in trouble, and all the same makes it four.
+        assert have_written(home, server, per_class=4).lacking == ()
+        view = have_written(home, server, per_class=4, model="another")
+        assert view.table["problem"].all()
+        assert view.lacking == ()
+
+
 def test_what_was_left_out_is_shown(home, project):
     texts = ["", "Boats.", "Boats!", *[f"Roofs number {number}." for number in range(9)]]
     with loopback(lambda ask: Say(json.dumps(texts))) as server:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from avion_core.descriptions.importing import read_descriptions
+from avion_core.descriptions.schema import folded
 from avion_core.descriptions.writers.prompt import Prompt
 from avion_core.descriptions.writers.reply import WrittenDescription
 from avion_core.descriptions.writers.writer import Answer
@@ -33,7 +34,7 @@ class FileWriter:
 
     def write(self, prompt: Prompt) -> Answer:
         data = json.loads(prompt.data)
-        known = set(data.get("already_written", ()))
-        texts = [entry for entry in self._by_name.get(data["class"]["name"], ()) if entry["text"] not in known]
+        known = set(map(folded, prompt.known))
+        texts = [entry for entry in self._by_name.get(data["class"]["name"], ()) if folded(entry["text"]) not in known]
         reply = json.dumps({"descriptions": texts[: data["count"]]}, ensure_ascii=False)
         return Answer(reply, self.model, tokens_in=0, tokens_out=0, seconds=0.0)

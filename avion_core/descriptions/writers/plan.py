@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from avion_core.descriptions.writers.generate import MOST_AT_ONCE, Order
-from avion_core.descriptions.writers.prompt import Imaging, PromptFile, compose
+from avion_core.descriptions.writers.prompt import MOST_ALREADY_WRITTEN, Imaging, PromptFile, compose
 
 CHARACTERS_PER_TOKEN = 4.0
 """Of English text and JSON, as tokenizers of large models have it, to a quarter or so."""
@@ -15,6 +15,9 @@ TOKENS_PER_PICTURE = 1100
 SECONDS_PER_REPLY = 30.0
 TOKENS_PER_DESCRIPTION = 80
 """Text and three cues. Models that think first spend more: a project's own replies tell, once there are any."""
+
+CHARACTERS_PER_KNOWN_TEXT = 100.0
+"""Of a text that is shown as written already, 6 to 20 words, with its quotes and comma."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,10 @@ def plan(
             already_written=order.known,
         )
         characters = len(request.instructions) + len(request.data)
+        # Each further request about a class shows what came of those before.
+        shown = min(len(order.known), MOST_ALREADY_WRITTEN)
+        more = sum(min(shown + MOST_AT_ONCE * nth, MOST_ALREADY_WRITTEN) - shown for nth in range(asked))
+        tokens_in += more * CHARACTERS_PER_KNOWN_TEXT / CHARACTERS_PER_TOKEN
         classes, descriptions, requests = classes + 1, descriptions + order.wanted, requests + asked
         tokens_in += asked * (characters / CHARACTERS_PER_TOKEN + TOKENS_PER_PICTURE * len(order.pictures))
     tokens_out = descriptions * tokens_per_description

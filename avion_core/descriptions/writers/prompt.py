@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -65,11 +65,15 @@ class Imaging:
 
 @dataclass(frozen=True)
 class Prompt:
-    """One request in full: the instructions, the data as JSON, and JPEG pictures of the class (training images)."""
+    """One request in full: the instructions, the data as JSON, and JPEG pictures of the class (training images).
+
+    known: all texts of the class that are there already; data names the newest of them.
+    """
 
     instructions: str
     data: str
     pictures: tuple[bytes, ...] = ()
+    known: tuple[str, ...] = field(default=(), repr=False)
 
 
 def compose(
@@ -95,7 +99,7 @@ def compose(
         data["distinguish_from"] = list(distinguish_from)
     if already_written:
         data["already_written"] = list(already_written[-MOST_ALREADY_WRITTEN:])
-    return Prompt(prompt.text, json.dumps(data, ensure_ascii=False, indent=1), pictures)
+    return Prompt(prompt.text, json.dumps(data, ensure_ascii=False, indent=1), pictures, already_written)
 
 
 def read_prompts(own: Path | None = None) -> Mapping[str, PromptFile]:

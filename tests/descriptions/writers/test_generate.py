@@ -342,6 +342,17 @@ def test_a_file_answers_as_a_writer(tmp_path):
     assert {(d.writer, d.model) for reply in replies for d in reply.descriptions} == {("file", "batch.json")}
 
 
+def test_a_file_hands_out_all_that_it_has(tmp_path):
+    path = tmp_path / "batch.json"
+    texts = [f"Aerial view of harbor number {number}." for number in range(620)]
+    path.write_text(json.dumps({"harbor": texts}))
+    writer = FileWriter(path, {"harbor": "harbor"})
+    order = Order(ClassCard("harbor", "harbor"), 320, known=tuple(text.upper() for text in texts[:300]))
+    _, done, found = run([order], writer)
+    assert found["harbor"] == texts[300:]
+    assert not done["harbor"].problem
+
+
 def test_orders_and_replies_do_not_pile_up():
     class Quick:
         name, model = "file", "quick"
@@ -383,3 +394,20 @@ def test_a_plan_counts_what_will_be_asked():
     assert made.seconds == 30_000 * 30 / 4  # slower than the pace allowed
     paced = plan(orders(10), PROMPT, Imaging(), concurrency=4, requests_per_minute=1)
     assert (paced.seconds, paced.cost) == (600.0, None)
+
+
+def test_a_plan_counts_the_texts_that_requests_show_as_written():
+    class Counting:
+        name, model, characters = "file", "counting", 0
+
+        def write(self, prompt):
+            self.characters += len(prompt.instructions) + len(prompt.data)
+            count, known = json.loads(prompt.data)["count"], len(prompt.known)
+            rows = "long pale roofs in dense straight rows with dark narrow streets between them."
+            texts = [f"An aerial view of {known + nth} {rows}" for nth in range(count)]
+            return Answer(json.dumps(texts), "counting", 0, 0, 0.0)
+
+    writer = Counting()
+    run(orders(2, wanted=500), writer)
+    made = plan(orders(2, wanted=500), PROMPT, Imaging(), concurrency=4, requests_per_minute=None)
+    assert made.tokens_in == pytest.approx(writer.characters / 4, rel=0.2)
