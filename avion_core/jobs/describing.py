@@ -89,10 +89,10 @@ def read_orders(folder: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, file)
 
 
-def make_order(entry: dict[str, Any], wanted: int, known: tuple[str, ...]) -> Order:
+def make_order(entry: dict[str, Any], wanted: int, known: tuple[str, ...] = (), others: tuple[str, ...] = ()) -> Order:
     """One class's order, its pictures rendered and made small."""
     pictures = tuple(_jpeg(Path(path), RenderingRecipe(**entry["recipe"])) for path in entry["pictures"])
-    return Order(ClassCard(**entry["card"]), wanted, known, tuple(entry["distinguish_from"]), pictures)
+    return Order(ClassCard(**entry["card"]), wanted, known, others, tuple(entry["distinguish_from"]), pictures)
 
 
 def key_of(writer: str) -> str:
@@ -254,8 +254,10 @@ def _wanted(home: Home, row: Generation, settings: WritingSettings) -> Iterator[
 def _orders(home: Home, row: Generation, settings: WritingSettings) -> Iterator[Order]:
     for entry, wanted in _wanted(home, row, settings):
         with reading(home.engine) as session:
-            known = rows.texts_of(session, row.project_id, entry["card"]["class_key"])
-        yield make_order(entry, wanted, tuple(known))
+            known, others = rows.texts_of(
+                session, row.project_id, entry["card"]["class_key"], settings.writer, settings.model
+            )
+        yield make_order(entry, wanted, known, others)
 
 
 def _save(home: Home, row: Generation, replied: Replied, price: Price | None) -> None:

@@ -96,10 +96,16 @@ def contrasts_of(session: Session, project_id: str, pair: Collection[str], by_ha
     return list(session.scalars(query))
 
 
-def texts_of(session: Session, project_id: str, class_key: str) -> list[str]:
-    """The texts of a class as they were written, the oldest first."""
-    query = select(Description.text).where(Description.project_id == project_id, Description.class_key == class_key)
-    return list(session.scalars(query.order_by(Description.created_at, Description.description_id)))
+def texts_of(
+    session: Session, project_id: str, class_key: str, writer: str, model: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The texts of a class as one writer and model wrote them, and those of all others; the oldest first."""
+    query = select(Description.text, Description.writer, Description.model).where(
+        Description.project_id == project_id, Description.class_key == class_key
+    )
+    found = session.execute(query.order_by(Description.created_at, Description.description_id)).all()
+    own = tuple(text for text, *by in found if by == [writer, model])
+    return own, tuple(text for text, *by in found if by != [writer, model])
 
 
 def spent(session: Session, project_id: str) -> list[dict[str, Any]]:

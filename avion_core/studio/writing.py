@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -158,9 +159,11 @@ def preview(home: Home, project: str, settings: WritingSettings, class_key: str)
     summary = get_project(home, project)
     settings = settings.model_copy(update={"classes": (class_key,), "pictures": 0})
     entries, _ = _entries(home, summary, settings)
+    with suppress(AvionError):  # without a key it is read all the same
+        settings = _resolved(summary, settings)
     with reading(home.engine) as session:
-        known = rows.texts_of(session, summary.id, class_key)
-    order = describing.make_order(next(entries), settings.per_class, tuple(known))
+        known, _ = rows.texts_of(session, summary.id, class_key, settings.writer, settings.model)
+    order = describing.make_order(next(entries), settings.per_class, known)
     return compose(
         find_prompt(settings.prompt, _prompt_folder(home)),
         order.card,
@@ -190,9 +193,10 @@ def plan_writing(home: Home, project: str, settings: WritingSettings, progress: 
             wanted = settings.per_class - there[entry["card"]["class_key"]]
             if wanted > 0:
                 with reading(home.engine) as session:
-                    known = rows.texts_of(session, summary.id, entry["card"]["class_key"])
+                    key = entry["card"]["class_key"]
+                    known, _ = rows.texts_of(session, summary.id, key, settings.writer, settings.model)
                 # Pictures weigh by their number alone, so they need not be rendered for an estimate.
-                bare = describing.make_order({**entry, "pictures": []}, wanted, tuple(known))
+                bare = describing.make_order({**entry, "pictures": []}, wanted, known)
                 yield replace(bare, pictures=(b"",) * len(entry["pictures"]))
 
     measured: dict[str, float] = {}

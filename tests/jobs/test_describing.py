@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from avion_core.descriptions.writers.gemini import DEFAULT_MODEL
 from avion_core.store import generations as rows
 from avion_core.store.database import reading
 from avion_core.studio import writing
@@ -41,7 +42,10 @@ def process(home: Home, generation: str) -> subprocess.Popen[str]:
 
 def texts(home: Home, project_id: str) -> dict[str, list[str]]:
     with reading(home.engine) as session:
-        return {key: rows.texts_of(session, project_id, key) for key in tiny_studio.CLASSES}
+        by_class = {
+            key: rows.texts_of(session, project_id, key, "gemini", DEFAULT_MODEL) for key in tiny_studio.CLASSES
+        }
+    return {key: [*own, *others] for key, (own, others) in by_class.items()}
 
 
 def test_killed_and_resumed_it_ends_the_same(project):

@@ -64,9 +64,28 @@ def test_asking_again_tops_up(home, project):
         assert len(server.asks) == 3
         assert have_written(home, server, per_class=6).written == 6
         assert [ask.data["count"] for ask in server.asks[3:]] == [2, 2, 2]
-        # Another model's texts are its own: it is asked for all, and shown what is there.
-        assert have_written(home, server, model="another").written == 12
-        assert len(server.asks[-1].data["already_written"]) == 6
+
+
+def test_what_a_model_is_asked_does_not_tell_who_was_asked_before(home, project):
+    def script(ask):
+        # Models of one mind on the first two of four texts.
+        known = ask.data.get("already_written", ())
+        texts = ["Pale roofs in rows.", "Dark water at the edge.", *(f"{ask.model} text {n}." for n in range(9))]
+        return Say(json.dumps([text for text in texts if text not in known][: ask.data["count"]]))
+
+    with loopback(script) as server:
+        have_written(home, server, model="one", classes=("beach",))
+        view = have_written(home, server, model="another", classes=("beach",))
+    first, second, third = server.asks
+    assert first.data == second.data
+    # A project holds each text of a class once: the same words stay with whoever wrote them first, and more are asked.
+    assert view.table["dropped"].tolist() == [{"another writer's text": 2}]
+    assert third.data["count"] == 2
+    assert set(third.data["already_written"]) == {
+        *("Pale roofs in rows.", "Dark water at the edge."),
+        *("another text 0.", "another text 1."),
+    }
+    assert view.written == 4
 
 
 def test_one_class_fails_and_is_asked_again(home, project):
@@ -127,6 +146,8 @@ def test_the_prompt_can_be_seen_before_it_is_sent(home, project):
         have_written(home, server, imaging={"resolution": "0.3 m"}, per_class=70, classes=("golfcourse",))
         assert shown.instructions == server.asks[0].instructions
         assert json.loads(shown.data) == server.asks[0].data
+        again = json.loads(writing.preview(home, "scenes", chosen, "golfcourse").data)
+        assert len(again["already_written"]) == 70
     assert json.loads(shown.data)["count"] == 50
 
 

@@ -17,7 +17,7 @@ from avion_core.descriptions.writers.writer import Answer, Busy, Unusable, Write
 MOST_AT_ONCE = 50
 """Descriptions asked for in one request: longer replies break off more often."""
 BARREN_REPLIES = 5
-"""Replies in a row without a single new description after which a class is given up.
+"""Replies in a row without a single new text after which a class is given up.
 
 Where every tenth reply is broken, three in a row befall one class in a thousand, so a large order is never without;
 five befall one in a hundred thousand.
@@ -26,11 +26,16 @@ five befall one in a hundred thousand.
 
 @dataclass(frozen=True)
 class Order:
-    """What one class still needs: `wanted` new descriptions beside the `known` texts."""
+    """What one class still needs: `wanted` new descriptions beside the `known` texts of this writer and model.
+
+    others: texts of other writers. They are not shown to this one, lest it matters who was asked first; but a project
+    holds each text of a class once, so one that comes again stays theirs.
+    """
 
     card: ClassCard
     wanted: int
     known: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
     distinguish_from: tuple[str, ...] = ()
     pictures: tuple[bytes, ...] = field(default=(), repr=False)
 
@@ -155,7 +160,9 @@ def _write_class(
             problem = str(error)
             yield Replied(key, request, asked, None, [], {}, problem)
             break
-        reading = read_reply(answer.text, asked, known, language, (order.card.name, order.card.local_name))
+        reading = read_reply(
+            answer.text, asked, known, language, (order.card.name, order.card.local_name), order.others
+        )
         problem = _problem(answer, reading)
         descriptions = [
             Description(
@@ -169,9 +176,9 @@ def _write_class(
             for found in reading.descriptions
         ]
         yield Replied(key, request, asked, answer, descriptions, dict(reading.dropped), problem)
-        known += [description.text for description in descriptions]
+        known += [*(description.text for description in descriptions), *reading.shared]
         written += len(descriptions)
-        barren = 0 if descriptions else barren + 1
+        barren = 0 if descriptions or reading.shared else barren + 1
     lacking = f"{written} of {order.wanted} came" + (f": {problem}" if problem else "")
     yield ClassDone(key, order.wanted, written, "" if written >= order.wanted else lacking)
 

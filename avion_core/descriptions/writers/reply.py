@@ -65,28 +65,37 @@ class Reading:
     """What a reply holds.
 
     descriptions: the usable ones, in the reply's order, each once. dropped: reason -> how many were left out.
-    problem: why the reply as a whole is not what was asked for, or empty.
+    problem: why the reply as a whole is not what was asked for, or empty. shared: texts left out because another writer
+    wrote the same.
     """
 
     descriptions: list[WrittenDescription]
     dropped: Counter[str]
     problem: str
+    shared: list[str]
 
 
 def read_reply(
-    text: str, asked: int, known: Iterable[str] = (), language: str = "English", names: Iterable[str] = ()
+    text: str,
+    asked: int,
+    known: Iterable[str] = (),
+    language: str = "English",
+    names: Iterable[str] = (),
+    others: Iterable[str] = (),
 ) -> Reading:
     """Make out the descriptions in a reply.
 
     Args:
         text: the reply, word for word.
         asked: how many were asked for; those beyond are left out.
-        known: texts of the class that exist.
+        known: texts of the class that this writer wrote before.
         language: what they should be written in, one of LANGUAGES.
         names: the class's names, which may be in any language.
+        others: texts of the class that other writers wrote.
     """
     items, problem = _items(text)
-    seen = {folded(other) for other in known}
+    seen, taken = set(map(folded, known)), set(map(folded, others))
+    shared: list[str] = []
     dropped: Counter[str] = Counter()
     kept: list[WrittenDescription] = []
     named = re.compile("|".join(map(re.escape, filter(None, names))) or r"(?!)", re.IGNORECASE)
@@ -99,10 +108,14 @@ def read_reply(
             dropped["more than asked for"] += 1
         else:
             seen.add(folded(written.text))
-            kept.append(written)
+            if folded(written.text) in taken:
+                dropped["another writer's text"] += 1
+                shared.append(written.text)
+            else:
+                kept.append(written)
     if not kept and not problem:
         problem = "the reply holds no usable description"
-    return Reading(kept, dropped, problem)
+    return Reading(kept, dropped, problem, shared)
 
 
 def _items(text: str) -> tuple[list[Any], str]:
