@@ -6,7 +6,8 @@ One record per description, the same in three forms:
 - CSV: one row per description; the two columns that are lists (`reasons` and `history`) hold JSON.
 - Parquet: typed columns; `history` is a list of structures.
 
-What a language model replied, word for word, belongs to the project and travels in its pack (`studio.packs`).
+With each goes the reply it came in, word for word. Replies without a description, and what was sent, travel in the
+project's pack (`studio.packs`).
 
 Beside them stands the {"class": ["text", ...]} form that code in the manner of CuPL reads: texts alone.
 """

@@ -51,6 +51,17 @@ def replies_of(session: Session, generation_id: str) -> list[Reply]:
     return list(session.scalars(query.order_by(Reply.id)))
 
 
+def replies_whole(session: Session, project_id: str) -> dict[int, Reply]:
+    """Every reply that a project got, word for word, by its id."""
+    return {reply.id: reply for reply in session.scalars(select(Reply).where(Reply.project_id == project_id))}
+
+
+def exchanged(session: Session, generation_id: str, class_key: str) -> list[Reply]:
+    """What was sent about one class and what came, word for word, the oldest first."""
+    query = select(Reply).where(Reply.generation_id == generation_id, Reply.class_key == class_key)
+    return list(session.scalars(query.order_by(Reply.id)))
+
+
 def written_by(
     session: Session, project_id: str, writer: str, model: str, distinguish_from: Collection[str] = ()
 ) -> Counter[str]:

@@ -16,9 +16,10 @@ from avion_core.descriptions.exporting import SCORES, Choice, Form, Record, clas
 from avion_core.errors import AvionError, DataError, NotFoundError
 from avion_core.store import projects as rows
 from avion_core.store.database import reading
+from avion_core.store.generations import replies_whole
 from avion_core.store.histories import count_rows, read_histories
 from avion_core.store.home import Home
-from avion_core.store.tables import Description
+from avion_core.store.tables import Description, Reply
 from avion_core.store.verdicts import current_verdicts
 from avion_core.wording import counted
 
@@ -139,6 +140,7 @@ def read_records(
         histories = read_histories(session, row.id)
         standing = current_verdicts(session, row.id)
         found = rows.descriptions_of(session, row.id)
+        replies = replies_whole(session, row.id)
     wanted = None if classes is None else set(classes)
     nothing = dict.fromkeys(SCORES)
     records = []
@@ -148,7 +150,7 @@ def read_records(
         now = standing.get(description.description_id)
         records.append(
             {
-                **_written(description),
+                **_written(description, replies.get(description.reply_id or 0)),
                 "text_now": now.text if now else description.text,
                 "verdict": now.verdict if now else "undecided",
                 "conflict": now.conflict if now else False,
@@ -187,7 +189,7 @@ def file_name(stem: str, suffix: str) -> str:
     return f"{plain.strip('-.') or 'project'}{suffix}"
 
 
-def _written(row: Description) -> Record:
+def _written(row: Description, reply: Reply | None) -> Record:
     return {
         "description_id": row.description_id,
         "class_key": row.class_key,
@@ -198,9 +200,10 @@ def _written(row: Description) -> Record:
         "viewpoint": row.viewpoint,
         "visual_cues": row.visual_cues,
         "spatial_cues": row.spatial_cues,
-        "raw_reply": row.raw_reply,
-        "tokens_in": row.tokens_in,
-        "tokens_out": row.tokens_out,
+        # What was imported has these in its row; what was written for this project, in the reply it came in.
+        "raw_reply": reply.raw if reply else row.raw_reply,
+        "tokens_in": reply.tokens_in if reply else row.tokens_in,
+        "tokens_out": reply.tokens_out if reply else row.tokens_out,
         "created_at": row.written_at,
         "parent": row.parent,
         "imported_at": row.created_at.isoformat(),

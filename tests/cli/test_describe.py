@@ -32,6 +32,20 @@ def test_describe_with_gemini(scenes, answer):
     assert sum(row["writer"] == "gemini" for row in listed["descriptions"]) == 15
 
 
+def test_what_was_written_is_exported_with_its_reply(scenes, answer, tmp_path):
+    with loopback() as server:
+        answer("describe", "scenes", "--base-url", server.address, "--per-class", "5", "--distinguish", "0")
+    file = tmp_path / "out.jsonl"
+    answer("descriptions", "export", "scenes", "--out", file)
+    records = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    written_here = [record for record in records if record["writer"] == "gemini"]
+    assert len(written_here) == 15
+    for record in written_here:
+        assert record["text"] in [entry["text"] for entry in json.loads(record["raw_reply"])["descriptions"]]
+        assert (record["tokens_in"], record["tokens_out"]) == (400, 120)
+    assert {record["raw_reply"] for record in records if record["writer"] != "gemini"} == {""}
+
+
 def test_describe_with_a_server_of_ones_own(scenes, avion):
     words = ["describe", "scenes", "--writer", "openai-compatible", "--model", "llama", "--per-class", "2"]
     words += ["--price-in", "1", "--price-out", "2", "--class", "beach"]
