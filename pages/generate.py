@@ -8,7 +8,13 @@ from app import session, shell
 from app.components.background import computed
 from app.components.guard import empty_state, guard
 from app.components.writing_form import show_key, show_plan, show_prompt, writing_form
-from app.components.writing_monitor import ACTIVE, generation_controls, generation_figures, generation_table
+from app.components.writing_monitor import (
+    ACTIVE,
+    generation_controls,
+    generation_exchanges,
+    generation_figures,
+    generation_table,
+)
 from avion_core.errors import AvionError
 from avion_core.studio import rights
 from avion_core.studio.projects import ProjectSummary
@@ -72,6 +78,7 @@ def monitor(project: ProjectSummary, drawn: GenerationView) -> None:
     generation_figures(view)
     generation_controls(project, view)
     generation_table(project, view)
+    generation_exchanges(project, view)
 
 
 page()

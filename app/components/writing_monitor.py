@@ -14,6 +14,7 @@ from avion_core.studio.writing import (
     GenerationView,
     ask_to_stop,
     descriptions_written,
+    exchanges,
     order_descriptions,
     resume,
     start,
@@ -62,6 +63,32 @@ def generation_table(project: ProjectSummary, view: GenerationView) -> None:
         }
     )
     st.dataframe(shown, hide_index=True, height=min(420, 38 + 35 * max(1, len(shown))), alt="Replies class by class")
+
+
+def generation_exchanges(project: ProjectSummary, view: GenerationView) -> None:
+    """What was sent about a class and what came, word for word: an expander a request, of the class that is chosen."""
+    names = {entry.key: entry.prompt_name for entry in project.classes}
+    asked = list(view.table["class_key"])
+    session.forget_unknown("writing_exchange", asked)
+    key = st.selectbox(
+        "Word for word",
+        asked,
+        index=None,
+        format_func=lambda key: names.get(str(key), str(key)),
+        placeholder="Choose a class",
+        key="writing_exchange",
+        width=260,
+    )
+    for number, one in enumerate(exchanges(session.home(), project.id, view.id, key) if key else (), 1):
+        told = f"{one.model}: {one.tokens_in:,} tokens sent, {one.tokens_out:,} written" if one.model else "no reply"
+        with st.expander(f"Request {number} · {plain(told)}", icon=":material/forum:"):
+            st.markdown("**Reply**")
+            st.code(one.raw or one.problem, language=None, wrap_lines=True, height=300)
+            st.markdown(f"**Prompt** ({view.prompt_version})")
+            st.code(one.instructions, language=None, wrap_lines=True, height=200)
+            along = f", and {counted(one.pictures, 'training image')}" if one.pictures else ""
+            st.markdown(f"**Data**{along}")
+            st.code(one.data, language="json", height=300)
 
 
 def generation_controls(project: ProjectSummary, view: GenerationView) -> None:

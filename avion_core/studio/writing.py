@@ -331,6 +331,38 @@ def list_generations(home: Home, project: str) -> list[GenerationView]:
         return [_view(session, row) for row in found]
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """One request and its reply, word for word: `instructions` and `data` (JSON) were sent, and `raw` came.
+
+    model: as served; empty where no reply came, and `problem` says why.
+    """
+
+    instructions: str
+    data: str
+    pictures: int
+    raw: str
+    model: str
+    tokens_in: int
+    tokens_out: int
+    problem: str
+
+
+def exchanges(home: Home, project: str, generation: str, class_key: str) -> list[Exchange]:
+    """What was sent about a class and what came, the oldest first.
+
+    Raises:
+        NotFoundError: no such project or generation.
+    """
+    with reading(home.engine) as session:
+        row = rows.find_generation(session, find_project(session, project).id, generation)
+        told = ("data", "pictures", "raw", "model", "tokens_in", "tokens_out", "problem")
+        return [
+            Exchange(row.prompt, **{name: getattr(reply, name) for name in told})
+            for reply in rows.exchanged(session, row.id, class_key)
+        ]
+
+
 def descriptions_written(home: Home, project: str, generation: str) -> list[str]:
     """Ids of the descriptions that came of a generation, in the order they came."""
     with reading(home.engine) as session:

@@ -57,6 +57,10 @@ def test_order_watch_and_review(open_page: Open, home: Home):
     assert not app.exception
     assert "3 of 3 classes · 9 descriptions" in app.get("progress")[0].text
     assert list(app.dataframe[0].value["new"]) == [3, 3, 3]
+    chooser = next(one for one in app.selectbox if one.label == "Word for word")
+    app = chooser.select_index(0).run()
+    assert any("400 tokens sent, 120 written" in one.label for one in app.expander)
+    assert any(code.value.startswith('{"descriptions"') for code in app.code)
     app = button(app, "Review these 9").click().run()
     assert app.title[0].value == "Review"
     assert get_project(home, NAME).descriptions == 36
