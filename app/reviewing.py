@@ -49,6 +49,8 @@ def _decide(decision: Mapping[str, Any], desk: ReviewDesk | None) -> str:
             token=decision["token"],
         )
     except EditedMeanwhileError as error:
-        st.toast(plain(str(error)), icon=":material/edit:")
+        typed = decision.get("text")  # it is in no box any more: it stays on the screen until it is sent away
+        said = f"{error} You wrote: {typed}" if typed else str(error)
+        st.toast(plain(said), icon=":material/edit:", duration="infinite" if typed else "long")
         return item
     return item if action in ("edit", "withdraw") or desk is None else desk.after(item)

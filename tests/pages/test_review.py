@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.components.guard import plain
 from avion_core.studio.agreement import set_blind
 from avion_core.studio.candidates import read_candidates
 from avion_core.studio.curation import history, record_verdict
@@ -140,6 +141,17 @@ def test_a_text_that_a_colleague_edited_meanwhile_is_shown_again_and_not_judged(
     assert "It was edited meanwhile" in app.toast[0].value
     send(app, judged | {"seq": 2, "shown": edited})
     assert verdicts(home) == {item["id"]: "accepted"}
+
+
+def test_an_edit_of_what_a_colleague_edited_meanwhile_keeps_the_typed_words(home: Home, open_page: Open) -> None:
+    app = open_page("review")
+    item = card(app)["items"][0]
+    theirs, mine = "Aerial view of a dark canopy without a road.", "Aerial view of *my* canopy with a road."
+    record_verdict(home, NAME, item["id"], "edit", reviewer="bob", text=theirs)
+    app = send(app, {"seq": 1, "id": item["id"], "action": "edit", "shown": item["text"], "text": mine})
+    assert [entry.text for entry in history(home, NAME, item["id"])] == [theirs]
+    assert card(app)["items"][0]["text"] == theirs
+    assert plain(f"You wrote: {mine}") in app.toast[0].value
 
 
 def test_skip_and_arrows_decide_nothing(home: Home, open_page: Open) -> None:
