@@ -223,7 +223,7 @@ def test_in_a_blind_review_no_filter_rival_or_weight_tells_what_others_decided(h
         if item != rival.description_id:
             record_verdict(home, NAME, item, "accept", reviewer="ana")
     set_blind(home, NAME, True, "me")
-    text = all_text(open_page("review", ids=mine))
+    text = all_text(open_page("review", texts=keep_selection(home, get_project(home, NAME).id, [mine])))
     assert plain(rival.text) in text
     assert f"(n_eff = {alone.n_eff['Forest']:.1f} texts)" in text
 
