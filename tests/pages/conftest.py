@@ -49,9 +49,9 @@ def home(trained_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def open_page() -> Open:
-    """Open a page of the app as a browser would, and wait until no work is under way."""
+    """Open a page of the app as a browser would, and wait until no work is under way (or, not `at_rest`, do not)."""
 
-    def open_(name: str = "projects", **query: str) -> AppTest:
+    def open_(name: str = "projects", *, at_rest: bool = True, **query: str) -> AppTest:
         app = AppTest.from_file(str(MAIN), default_timeout=60)
         for key, value in query.items():
             app.query_params[key] = value
@@ -59,7 +59,7 @@ def open_page() -> Open:
         if name != "projects":
             app.switch_page(f"../pages/{name}.py")
             app.run()
-        return settle(app)
+        return settle(app) if at_rest else app
 
     return open_
 

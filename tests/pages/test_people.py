@@ -335,7 +335,8 @@ def test_a_reviewer_may_stop_a_map_of_their_own_alone(
     monkeypatch.setattr(map_job, "WORKER", (sys.executable, "-c", "import time; time.sleep(600)"))
 
     def stop() -> Button:
-        return next(button for button in open_page("alignment").button if button.label == "Stop")
+        app = open_page("alignment", at_rest=False)  # the map's process goes on until it is stopped
+        return next(button for button in app.button if button.label == "Stop")
 
     be_ben(home, monkeypatch)
     key = start_map(home, "latest", map_settings(method="tsne"), "Ana")
