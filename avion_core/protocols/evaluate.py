@@ -84,11 +84,12 @@ def evaluate(
         raise ConfigError("this model cannot be a student", "Choose an open_clip CLIP.", value=config.student)
     student, _ = load_adapter(folder / "adapter.safetensors", backbone)
     teacher = load_towers(config.teacher, weights, device=device)
-    TeacherSide.load(folder).demand(teacher, "teacher")
+    side = TeacherSide.load(folder)
+    side.demand(teacher, "teacher")
     sets = class_sets(project.class_names, config.protocol, config.data.seed)
     measured = {
         name: _measure(
-            project, config, folder, classes, split, student, teacher, features, progress, trained=name != "novel"
+            project, config, side, classes, split, student, teacher, features, progress, trained=name != "novel"
         )
         for name, classes in sets.items()
     }
@@ -106,7 +107,7 @@ def evaluate(
 def _measure(
     project: ProjectData,
     config: RunConfig,
-    folder: Path,
+    side: TeacherSide,
     classes: list[str],
     split: str,
     student: PromptedStudent,
@@ -177,8 +178,7 @@ def _measure(
         chosen_on = (held_out[:0], validation_labels[:0]) if split == "validation" else (held_out, validation_labels)
         guess = linear_probe(train, labels, *chosen_on, test)
         result[f"{prefix}linear_probe_accuracy"] = accuracy(confusion(guess, part.labels, len(classes)))
-    prototypes = TeacherSide.load(folder).prototypes
-    result["teacher_prototype_accuracy"] = _percent_right(f_t @ prototypes.T, part.labels)
+    result["teacher_prototype_accuracy"] = _percent_right(f_t @ side.prototypes.T, part.labels)
     return result
 
 
