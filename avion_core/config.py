@@ -131,8 +131,9 @@ def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-_BY_PROTOCOL = {"few-shot": 100, "base-to-novel": 50}
-"""The paper's passes over the training images."""
+# Passes over the training images follow from the protocol where a preset gives them by its name, as the paper does: the
+# longer the prompts learn the base classes, the more they forget of the novel ones.
+_PAPER_PASSES = {"few-shot": 100, "base-to-novel": 50}
 
 # The paper's settings one by one, so that they hold whatever a project's own defaults and rules say. The map, the
 # template and how a run is kept are not the paper's to say; its passes follow from the protocol.
@@ -143,7 +144,7 @@ _PAPER: dict[str, Any] = {
     "distillation": DistillationConfig().model_dump(
         exclude={"projection", "precision", "validate_every", "checkpoint_seconds"}
     )
-    | {"epochs": None},
+    | {"epochs": _PAPER_PASSES},
 }
 _NO_ALIGNMENT = {"image_weight": 0.0, "text_weight": 0.0, "logit_weight": 0.0}
 
@@ -164,7 +165,13 @@ PRESETS: dict[str, dict[str, Any]] = {
     "demo": {
         "teacher": "demo-teacher",
         "student": "demo-student",
-        "distillation": {"epochs": 20, "batch_size": 16, "learning_rate": 2e-3, "schedule": "cosine", "augment": True},
+        "distillation": {
+            "epochs": {"few-shot": 20, "base-to-novel": 10},
+            "batch_size": 16,
+            "learning_rate": 2e-3,
+            "schedule": "cosine",
+            "augment": True,
+        },
     },
 } | {name: _merge(_PAPER, settings) for name, settings in _ABLATIONS.items()}
 
@@ -194,9 +201,13 @@ def make_config(
             leaf = leaf[part]
         leaf[last] = _parse(value)
         settings = _merge(settings, branch)
-    if settings.get("distillation", {}).get("epochs") is None:
-        passes = _BY_PROTOCOL.get(settings.get("protocol", {}).get("name", "few-shot"))
-        settings = _merge(settings, {"distillation": {"epochs": passes} if passes else {}})
+    passes = settings.get("distillation", {}).get("epochs")
+    if passes is None:
+        passes = _PAPER_PASSES
+    if isinstance(passes, dict):
+        of_protocol = passes.get(settings.get("protocol", {}).get("name", "few-shot"))
+        # A protocol that there is not is refused by its own name below.
+        settings = settings | {"distillation": settings.get("distillation", {}) | {"epochs": of_protocol or 1}}
     return parse_config(settings)
 
 

@@ -8,8 +8,9 @@ import streamlit as st
 
 from app import session, shell
 from app.components.launch_panels import look_choice, origin, show_checks, show_cost, sweep_choice
-from app.components.settings_form import settings_form
+from app.components.settings_form import settings_form, widget_key
 from avion_core.studio import rights
+from avion_core.studio.home import Home
 from avion_core.studio.models import list_models
 from avion_core.studio.preflight import cli_command, preflight
 from avion_core.studio.projects import ProjectSummary
@@ -17,15 +18,26 @@ from avion_core.studio.training import launch, launch_sweep, planned_config
 from avion_core.wording import counted
 
 
+def settings(
+    home: Home, project: ProjectSummary, preset: str, base: str | None, form: str, *, research: bool
+) -> dict[str, Any]:
+    """The form, and what was changed in it. A preset's passes follow from the protocol that is chosen."""
+    begin = planned_config(home, project.id, preset, based_on=base)
+    protocol = st.session_state.get(widget_key(form, "protocol.name"), begin.protocol.name)
+    afresh = {}
+    if protocol != begin.protocol.name:
+        of_protocol = planned_config(home, project.id, preset, {"protocol.name": protocol}, base).distillation
+        begin = begin.model_copy(update={"distillation": of_protocol})
+        afresh["distillation.epochs"] = protocol
+    return settings_form(begin, key=form, models=list_models(home), research=research, afresh=afresh)
+
+
 def page() -> None:
     project = shell.need_project()
     research = look_choice()
     preset, base = origin(project, research=research)
     home, form = session.home(), f"launch_{project.id}_{base or preset}"
-    begin = planned_config(home, project.id, preset, based_on=base)
-    changed = settings_form(begin, key=form, models=list_models(home), research=research)
-    if "protocol.name" in changed:  # a preset's passes may follow from it: what the form shows is what is trained
-        changed.setdefault("distillation.epochs", begin.distillation.epochs)
+    changed = settings(home, project, preset, base, form, research=research)
     config = planned_config(home, project.id, preset, changed, base)
     shots, seeds = sweep_choice(project, config)
     each = [{**changed, "data.shots": shot, "data.seed": seed} for shot in shots for seed in seeds] or [changed]

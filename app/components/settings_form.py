@@ -49,7 +49,12 @@ _STAGES = {
 
 
 def settings_form(
-    config: RunConfig, key: str, *, models: Sequence[Model] = (), research: bool = True
+    config: RunConfig,
+    key: str,
+    *,
+    models: Sequence[Model] = (),
+    research: bool = True,
+    afresh: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Draw the settings of a run, the common ones first.
 
@@ -58,6 +63,7 @@ def settings_form(
         key: prefix of the widgets' keys (see `widget_key`); another prefix starts afresh.
         models: the catalog, to choose teacher and student from.
         research: every setting under its own name; else plain words, without what only research on the method needs.
+        afresh: settings whose start follows another choice, with that choice: another one starts them afresh.
 
     Returns:
         What differs from `config`, with dotted keys.
@@ -71,12 +77,13 @@ def settings_form(
         for dotted, stage, field, value in _fields(config)
         if research or dotted not in RESEARCH
     }
+    keys = {dotted: widget_key(f"{key}{(afresh or {}).get(dotted, '')}", dotted) for dotted in fields}
     chosen: dict[str, Any] = {}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for dotted in BASIC:
             if dotted in fields:
                 title = names.get(dotted, label(dotted))
-                chosen[dotted] = _widget(title, dotted, *fields[dotted][1:], key=key, width=150)
+                chosen[dotted] = _widget(title, *fields[dotted][1:], key=keys[dotted], width=150)
     with st.expander("Advanced settings", icon=":material/tune:"):
         for stage, title in _STAGES.items():
             rest = [dotted for dotted, (owner, *_) in fields.items() if owner == stage and dotted not in BASIC]
@@ -87,7 +94,7 @@ def settings_form(
                 for dotted in rest:
                     field = fields[dotted][1:]
                     among = choices.get(dotted)
-                    chosen[dotted] = _widget(label(dotted), dotted, *field, key=key, width="stretch", among=among)
+                    chosen[dotted] = _widget(label(dotted), *field, key=keys[dotted], width="stretch", among=among)
     return {dotted: value for dotted, value in chosen.items() if value != fields[dotted][2]}
 
 
@@ -115,7 +122,6 @@ def _fields(config: BaseModel, stage: str = "") -> Iterator[tuple[str, str, Fiel
 
 def _widget(
     title: str,
-    dotted: str,
     field: FieldInfo,
     value: Any,
     *,
@@ -124,7 +130,7 @@ def _widget(
     among: Mapping[str, str] | None = None,
 ) -> Any:
     """One setting's widget; `among`: the values to choose from, with what each is called."""
-    shared: dict[str, Any] = {"help": field.description, "key": widget_key(key, dotted), "width": width}
+    shared: dict[str, Any] = {"help": field.description, "key": key, "width": width}
     if among:
         options = list(dict.fromkeys([*among, value]))
         return st.selectbox(title, options, options.index(value), lambda name: among.get(name, name), **shared)

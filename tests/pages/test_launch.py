@@ -76,8 +76,14 @@ def test_the_paper_s_preset_is_the_paper_whatever_the_project_has(home: Home, op
     assert [setting(app, name).value for name in ("descriptions.rule_set", "prototypes.z_mode")] == ["paper", "paper"]
     assert "The paper's settings to the letter" in all_text(app)
     app = settle(setting(app, "protocol.name").set_value("base-to-novel").run())
+    assert setting(app, "distillation.epochs").value == 50
+    assert "--protocol base-to-novel" in app.code[0].value
+    assert "--epochs" not in app.code[0].value
+    app = settle(setting(app, "distillation.epochs").set_value(7).run())
+    assert "--protocol base-to-novel" in app.code[0].value
+    assert "--epochs 7" in app.code[0].value
+    app = settle(setting(app, "protocol.name").set_value("few-shot").run())
     assert setting(app, "distillation.epochs").value == 100
-    assert "--epochs 100" in app.code[0].value  # the form's, where the command alone would take the paper's 50
 
 
 def test_a_changed_setting_is_in_the_command_and_in_the_run(home: Home, open_page: Open, started: list[str]) -> None:
