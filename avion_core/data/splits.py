@@ -27,7 +27,7 @@ from typing import Literal
 
 import pandas as pd
 
-from avion_core.errors import DataError
+from avion_core.errors import ConfigError, DataError
 
 VALIDATION_IMAGES = 4
 """Most validation images per class: a K-shot run selects on min(K, 4), never on more labels than it trains on."""
@@ -106,9 +106,13 @@ class Splits:
         return Splits(self.test, validation, train, self.max_shots, notes)
 
     def shots(self, seed: int, k: int) -> dict[str, list[str]]:
-        """The K-shot training set: for each class its first k images (fewer where the class has fewer)."""
+        """The K-shot training set: for each class its first k images (fewer where the class has fewer).
+
+        Raises:
+            ConfigError: a seed that was not drawn, or more shots than were.
+        """
         if not 1 <= k <= self.max_shots:
-            raise DataError("there is no such shot count", f"Choose 1 to {self.max_shots} shots per class.", value=k)
+            raise ConfigError("there is no such shot count", f"Choose 1 to {self.max_shots} shots per class.", value=k)
         return {key: list(images[:k]) for key, images in self._of(self.train, seed).items()}
 
     def validation_images(self, seed: int, k: int) -> dict[str, list[str]]:
@@ -119,7 +123,8 @@ class Splits:
 
     def _of(self, part: dict[int, ClassImages], seed: int) -> ClassImages:
         if seed not in part:
-            raise DataError("there is no such seed", f"Choose one of: {', '.join(map(str, sorted(part)))}.", value=seed)
+            seeds = ", ".join(map(str, sorted(part)))
+            raise ConfigError("there is no such seed", f"Choose one of: {seeds}.", value=seed)
         return part[seed]
 
     def to_json(self) -> str:

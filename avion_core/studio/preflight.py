@@ -12,7 +12,7 @@ import psutil
 
 from avion_core.backbones.catalog import CATALOG
 from avion_core.config import RunConfig
-from avion_core.errors import CheckpointError, TrainingError
+from avion_core.errors import CheckpointError, ConfigError, TrainingError
 from avion_core.jobs.devices import device_name, lane_of
 from avion_core.protocols.project_data import class_sets
 from avion_core.store import projects as rows
@@ -70,10 +70,11 @@ def preflight(home: Home, project: str, config: RunConfig) -> list[Check]:
 
 
 def refuse_unready(home: Home, project: str, config: RunConfig) -> None:
-    """Raise a TrainingError for the first thing that keeps a run from starting."""
+    """Raise for the first thing that keeps a run from starting: a ConfigError where other settings would mend it."""
     for check in preflight(home, project, config):
         if check.severity == "error":
-            raise TrainingError(check.message.removesuffix("."), check.mend)
+            wrong = ConfigError if check.settings else TrainingError
+            raise wrong(check.message.removesuffix("."), check.mend)
 
 
 def cli_command(

@@ -10,7 +10,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from avion_core.data import Splits, base_and_novel, make_splits
-from avion_core.errors import DataError
+from avion_core.errors import ConfigError, DataError
 
 quick = settings(max_examples=40, deadline=None)  # a deadline would fail on a busy machine
 
@@ -250,12 +250,12 @@ def test_what_cannot_be_split_is_refused(manifest, options, what, way_out):
 class TestFrozenSplits:
     def test_seeds_and_shots_that_were_not_drawn_are_refused(self):
         splits = make_splits(ungrouped(A=40, B=40), dataset="demo", seeds=(2, 1), max_shots=8)
-        with pytest.raises(DataError, match=r"no such seed: 7\. Choose one of: 1, 2\."):
+        with pytest.raises(ConfigError, match=r"no such seed: 7\. Choose one of: 1, 2\."):
             splits.shots(7, 1)
-        with pytest.raises(DataError, match=r"no such seed: 7\. Choose one of: 1, 2\."):
+        with pytest.raises(ConfigError, match=r"no such seed: 7\. Choose one of: 1, 2\."):
             splits.validation_images(7, 1)
         for k in (0, 9):
-            with pytest.raises(DataError, match=rf"no such shot count: {k}\. Choose 1 to 8 shots"):
+            with pytest.raises(ConfigError, match=rf"no such shot count: {k}\. Choose 1 to 8 shots"):
                 splits.shots(1, k)
 
     def test_overlapping_parts_are_refused(self):

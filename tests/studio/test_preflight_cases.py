@@ -8,7 +8,7 @@ import torch
 from avion_core.backbones.load import WeightStore
 from avion_core.cli.training import _overrides
 from avion_core.config import PrototypesConfig
-from avion_core.errors import CheckpointError, TrainingError
+from avion_core.errors import CheckpointError, ConfigError, TrainingError
 from avion_core.studio import preflight as module
 from avion_core.studio import training
 from avion_core.studio.candidates import read_candidates
@@ -166,7 +166,7 @@ def test_little_room_and_company(check, home, described, monkeypatch):
 
 
 def test_a_run_that_is_not_ready_is_not_queued(home, described, check):
-    with pytest.raises(TrainingError, match=r"no draw of 17 shots with seed 1\. Choose up to 16 shots"):
+    with pytest.raises(ConfigError, match=r"no draw of 17 shots with seed 1\. Choose up to 16 shots"):
         training.create_run(home, described.id, overrides={"data.shots": 17})
     assert training.list_runs(home) == []
 
