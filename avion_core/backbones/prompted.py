@@ -174,6 +174,8 @@ class FrozenBlock:
         """Queries, keys and values, each (B, heads, L, width / heads)."""
         batch, length, width = x.shape
         qkv = self._linear(self.ln_1(x), self.qkv).view(batch, length, 3, self.heads, width // self.heads)
+        if not qkv.is_cuda:  # on a CPU the way back through attention is slower in bfloat16 than in float32
+            qkv = qkv.float()
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         return q, k, v
 
