@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-VIEWS, STORED_SIZE, TEACHER_SIZE = 3, 144, 224
+VIEWS, STORED_SIZE, TEACHER_SIZE = 5, 144, 224
 TEMPLATE = "a satellite photo of {}."
 UCM_NAMES = {
     "baseballdiamond": "baseball diamond",
