@@ -131,8 +131,7 @@ def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-# Passes over the training images follow from the protocol where a preset gives them by its name, as the paper does: the
-# longer the prompts learn the base classes, the more they forget of the novel ones.
+# Passes over the training images. Where a preset gives them by protocol, they follow from it.
 _PAPER_PASSES = {"few-shot": 100, "base-to-novel": 50}
 
 # The paper's settings one by one, so that they hold whatever a project's own defaults and rules say. The map, the
@@ -165,13 +164,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "demo": {
         "teacher": "demo-teacher",
         "student": "demo-student",
-        "distillation": {
-            "epochs": {"few-shot": 20, "base-to-novel": 10},
-            "batch_size": 16,
-            "learning_rate": 2e-3,
-            "schedule": "cosine",
-            "augment": True,
-        },
+        "distillation": {"epochs": 20, "batch_size": 16, "learning_rate": 2e-3, "schedule": "cosine", "augment": True},
     },
 } | {name: _merge(_PAPER, settings) for name, settings in _ABLATIONS.items()}
 
