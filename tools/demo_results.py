@@ -221,7 +221,10 @@ def tables(results: list[dict[str, Any]], prototypes: dict[str, list[float]]) ->
             f"{max(r['peak_gib'] for r in some):.1f}",
         ]
         for name, some in (
-            *((f"few-shot, {s} shots", [r for r in few if r["method"] == "AVION" and r["shots"] == s]) for s in SHOTS),
+            *(
+                (f"few-shot, {name}", [r for r in few if r["method"] == "AVION" and r["shots"] == s])
+                for s, name in zip(SHOTS, shots_head(), strict=True)
+            ),
             ("base-to-novel, 16 shots", halves),
         )
     }

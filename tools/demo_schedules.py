@@ -122,6 +122,7 @@ def main() -> None:
     parser.add_argument("--protocol", choices=["few-shot", "base-to-novel"], default="few-shot")
     parser.add_argument("--shots", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--halves", choices=["first_half", "seeded_random"], default="first_half")
     parser.add_argument("--only", choices=list(SCHEDULES), nargs="+", default=list(SCHEDULES))
     args = parser.parse_args()
     home = Home(args.work / "curated")
@@ -131,7 +132,8 @@ def main() -> None:
         config = config_of("AVION", args.shots[0], args.seed, args.protocol)
         project = of_classes(project, class_sets(project.class_names, config.protocol, args.seed)["base"])
     for shots in args.shots:
-        config = config_of("AVION", shots, args.seed, args.protocol)
+        halves = {"protocol.novel_policy": args.halves}
+        config = config_of("AVION", shots, args.seed, args.protocol, **halves)
         sets = class_sets(project.class_names, config.protocol, args.seed)
         parts = {name: Measured(project, home, config, of, trained=name != "novel") for name, of in sets.items()}
         before, after = (base_to_novel if "novel" in parts else few_shot)(parts)
@@ -139,7 +141,7 @@ def main() -> None:
         for name in args.only:
             changed = SCHEDULES[name](config.distillation).items()
             own = {f"distillation.{setting}": value for setting, value in changed}
-            tried = config_of("AVION", shots, args.seed, args.protocol, **own)
+            tried = config_of("AVION", shots, args.seed, args.protocol, **halves, **own)
             folder = args.work / f"{name}-{args.protocol}-{shots}-{args.seed}".replace(" ", "-")
             for _ in run_experiment(project, tried, folder, features=home.features, weights=home.weights):
                 pass
