@@ -321,7 +321,10 @@ def selected_rows(key: str) -> list[int]:
 
 
 def typed(key: str) -> str:
-    """What stands in a text field now. A callback asks here: what its button was drawn with may be a key press old."""
+    """What stands in a text field or selector now.
+
+    A callback asks here: what its button was drawn with may be a key press old.
+    """
     return st.session_state.get(key) or ""
 
 

@@ -23,7 +23,7 @@ def settings(
 ) -> dict[str, Any]:
     """The form, and what was changed in it. A preset's passes follow from the protocol that is chosen."""
     begin = planned_config(home, project.id, preset, based_on=base)
-    protocol = st.session_state.get(widget_key(form, "protocol.name"), begin.protocol.name)
+    protocol = session.typed(widget_key(form, "protocol.name")) or begin.protocol.name
     afresh = {}
     if protocol != begin.protocol.name:
         of_protocol = planned_config(home, project.id, preset, {"protocol.name": protocol}, base).distillation

@@ -57,7 +57,7 @@ def test_few_pairs_leave_the_rest_of_the_space_empty(shots: int) -> None:
     assert singular[2 * shots :].max() < 1e-5
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.permutations(range(6)), st.permutations(range(4)))
 def test_the_order_of_the_pairs_does_not_matter_at_one_shot(images: list[int], texts: list[int]) -> None:
     f_t, f_s, g_t, g_s = unit(6, 48), unit(6, 32, seed=1), unit(4, 48, seed=2), unit(4, 32, seed=3)

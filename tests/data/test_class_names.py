@@ -58,7 +58,7 @@ def test_ucmerced_has_no_glued_word_left():
     assert single == set(plain.split())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.sampled_from(sorted({key for entry in DATA_SETS.values() for key in entry.classes})), st.data())
 def test_names_of_several_words_are_known_however_they_are_glued(key, data):
     name = prompt_name(key)
@@ -68,7 +68,7 @@ def test_names_of_several_words_are_known_however_they_are_glued(key, data):
         assert prompt_name(separator.join(words)) == name
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(min_size=1))
 def test_any_key_gets_a_name(key):
     assert prompt_name(key)

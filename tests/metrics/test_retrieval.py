@@ -31,7 +31,7 @@ queries = st.integers(1, 6).flatmap(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(queries, st.integers(1, 8))
 def test_equal_to_counting_every_way_to_break_the_ties(drawn, k: int) -> None:
     oracle = sum(expected_hit(scores, relevant, k) for scores, relevant in drawn) / len(drawn)

@@ -136,7 +136,7 @@ configs = st.builds(
 cases = st.builds(Case, st.integers(0, 10**6), configs, noise=st.floats(0.05, 0.6), decided=st.floats(0.2, 0.9))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(cases)
 def test_a_text_is_at_stake_when_a_verdict_on_it_changes_a_prediction(case: Case) -> None:
     _, at_stake = case.at_stake(*range(case.classes))
@@ -151,7 +151,7 @@ def test_a_text_is_at_stake_when_a_verdict_on_it_changes_a_prediction(case: Case
             assert at_stake[row] == changes
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(cases)
 def test_bounds_hold_whatever_is_decided(case: Case) -> None:
     for place in range(case.classes):
@@ -161,7 +161,7 @@ def test_bounds_hold_whatever_is_decided(case: Case) -> None:
         assert (found <= upper + 1e-6).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(cases)
 def test_what_is_settled_stays_whatever_is_decided_together(case: Case) -> None:
     """Every set of verdicts on all undecided texts of all settled classes at once; the other classes as they are."""
@@ -212,7 +212,7 @@ def test_with_the_template_alone_nothing_is_left_to_change() -> None:
     assert (reach.any(), at_stake.any()) == (False, False)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.sets(st.integers(0, 6), min_size=1), st.booleans())
 def test_ranking_again_is_ranking_anew(seed: int, changed: set[int], blocked: bool) -> None:
     chance = torch.Generator().manual_seed(seed)

@@ -160,7 +160,7 @@ def test_equal_to_the_slow_reference_with_the_hard_flag() -> None:
     assert not found.table["kept"][refused].any()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.sampled_from(["paper", "scaled", "low_side"]), st.sampled_from(["soft", "hard"]))
 def test_order_does_not_matter_and_weights_sum_to_one(seed: int, z_mode, flag_mode) -> None:
     candidates, embeddings, visual, keys = random_case(seed)

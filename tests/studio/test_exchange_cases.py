@@ -165,7 +165,7 @@ decisions = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.sampled_from(HOSTILE), min_size=4, max_size=4, unique=True), done=decisions)
 def test_any_history_survives_in_all_forms(home, tmp_path, texts, done):
     other = Home(tmp_path / "other")
