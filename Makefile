@@ -12,10 +12,9 @@ app: .venv/installed
 	$(BIN)/avion demo
 	$(BIN)/avion app
 
-# Processes of one thread each, three for two cores, since the tests in a browser wait at times. A file's tests stay
-# together, so that its models are made once; files in their own order, so that the long ones in a browser come early.
+# Two processes of one thread each: a file's tests stay together, so that its models are made once.
 test: .venv/installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
