@@ -131,8 +131,8 @@ def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-# Passes over the training images. Where a preset gives them by protocol, they follow from it.
 _PAPER_PASSES = {"few-shot": 100, "base-to-novel": 50}
+"""Passes over the training images, by protocol."""
 
 # The paper's settings one by one, so that they hold whatever a project's own defaults and rules say. The map, the
 # template and how a run is kept are not the paper's to say; its passes follow from the protocol.
@@ -143,7 +143,7 @@ _PAPER: dict[str, Any] = {
     "distillation": DistillationConfig().model_dump(
         exclude={"projection", "precision", "validate_every", "checkpoint_seconds"}
     )
-    | {"epochs": _PAPER_PASSES},
+    | {"epochs": None},
 }
 _NO_ALIGNMENT = {"image_weight": 0.0, "text_weight": 0.0, "logit_weight": 0.0}
 
@@ -194,13 +194,10 @@ def make_config(
             leaf = leaf[part]
         leaf[last] = _parse(value)
         settings = _merge(settings, branch)
-    passes = settings.get("distillation", {}).get("epochs")
-    if passes is None:
-        passes = _PAPER_PASSES
-    if isinstance(passes, dict):
-        of_protocol = passes.get(settings.get("protocol", {}).get("name", "few-shot"))
+    if settings.get("distillation", {}).get("epochs") is None:
         # A protocol that there is not is refused by its own name below.
-        settings = settings | {"distillation": settings.get("distillation", {}) | {"epochs": of_protocol or 1}}
+        passes = _PAPER_PASSES.get(settings.get("protocol", {}).get("name", "few-shot"), 1)
+        settings = _merge(settings, {"distillation": {"epochs": passes}})
     return parse_config(settings)
 
 
