@@ -15,7 +15,7 @@ import streamlit as st
 
 from app import session
 from app.components.background import Progress, computed
-from app.components.guard import empty_state
+from app.components.guard import empty_state, end_page
 from app.shell import go_button, need_labels
 from avion_core.studio.curation import (
     Curation,
@@ -161,7 +161,7 @@ def need_curation(project: ProjectSummary) -> Seen:
             "Import a file of class descriptions (JSONL, CSV, or one JSON object of class and texts).",
         ):
             go_button("Import descriptions", "projects", "upload_file")
-        st.stop()
+        end_page()
     need_labels(project)
     home = session.home()
     state = (

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import streamlit as st
 
 from app import session
-from app.components.guard import empty_state, plain
+from app.components.guard import empty_state, end_page, plain
 from avion_core.errors import NotFoundError
 from avion_core.studio import rights
 from avion_core.studio.projects import Demo, ProjectSummary, get_project, open_demo
@@ -51,7 +51,7 @@ def need_project() -> ProjectSummary:
         with actions:
             demo_button("Open the demo")
             go_button("Use my own images", "projects", "create_new_folder", primary=False)
-        st.stop()
+        end_page()
     project = get_project(session.home(), chosen)
     if not root_is_there(project):
         with st.container(border=True, horizontal=True, vertical_alignment="center", key="moved_images"):
@@ -79,7 +79,7 @@ def need_labels(project: ProjectSummary) -> None:
             go_button("Add classes", "classes", "category")
         else:
             go_button("Label images", "label", "label")
-    st.stop()
+    end_page()
 
 
 def demo_button(label: str, which: Demo = "ucmerced", *, primary: bool = True) -> None:
@@ -109,7 +109,7 @@ def need_sent(to: str, known: Container[str]) -> list[str]:
     except NotFoundError as error:
         with empty_state("link_off", "This list is not here", plain(str(error))):
             st.button("Show all", key="show_all", type="primary", on_click=session.forget_sent, args=(to,))
-        st.stop()
+        end_page()
 
 
 def need_run(project: ProjectSummary, states: Sequence[str], purpose: str) -> RunView:
@@ -119,7 +119,7 @@ def need_run(project: ProjectSummary, states: Sequence[str], purpose: str) -> Ru
         with empty_state("rocket_launch", "No finished training yet", purpose):
             go_button("Train a student", "launch", "rocket_launch")
             go_button("Look at the runs", "runs", "monitoring", primary=False)
-        st.stop()
+        end_page()
     return run_selector(runs)
 
 

@@ -9,7 +9,7 @@ from app.components.background import Progress, computed
 from app.components.contrast import ask_button, contrast_form, contrasts_panel, pulling_panel
 from app.components.evaluation_panels import cell_choice
 from app.components.gallery import paged_gallery
-from app.components.guard import empty_state
+from app.components.guard import empty_state, end_page
 from avion_core.studio.confusion import Confusions, Judge, confusions, refreshed
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.rules import current_rules
@@ -54,12 +54,12 @@ def need_texts(project: ProjectSummary) -> None:
         text = "Confusions are counted on validation images: label two images or more of each class, then draw them."
         with empty_state("rule", "No validation image yet", text):
             shell.go_button("Label and draw images", "label", "label")
-        st.stop()
+        end_page()
     if not project.descriptions:
         text = "This page shows which texts pull two classes together: it needs descriptions."
         with empty_state("description", "No descriptions yet", text):
             shell.go_button("Import descriptions", "projects", "upload_file")
-        st.stop()
+        end_page()
 
 
 def whose() -> tuple[Judge, RunView | None]:

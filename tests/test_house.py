@@ -72,6 +72,10 @@ def test_one_file_reads_the_session_state():
     assert readers == {ROOT / "app" / "session.py"}
 
 
+def test_no_page_ends_in_a_way_that_drops_what_was_pressed():
+    assert [path for path in SOURCES if "stop" in set(attributes(path, "st"))] == []  # app.components.guard.end_page
+
+
 @pytest.mark.parametrize("path", SOURCES + SCRIPTS, **by_file)
 def test_pickled_code_is_never_run(path):
     for node in ast.walk(tree(path)):

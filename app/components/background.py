@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from app.components.guard import end_page
+
 Result = TypeVar("Result")
 Progress = Callable[[int, int, str], None]
 
@@ -71,7 +73,7 @@ def computed(key: str, title: str, call: Callable[[Progress], Result]) -> Result
             works.pop(key, None)
             raise
         _show_progress(work, title)
-        st.stop()
+        end_page()
     except Exception:
         works.pop(key, None)
         raise

@@ -1,12 +1,14 @@
-"""Errors as their sentence, and empty states with the button that does the next thing."""
+"""Errors as their sentence, empty states with the button that does the next thing, and a page that ends early."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.scriptrunner import StopException
 
 from avion_core.errors import AvionError
 
@@ -35,6 +37,15 @@ def empty_state(icon: str, title: str, text: str) -> DeltaGenerator:
         actions = st.container(horizontal=True, horizontal_alignment="center")
         st.space("small")
     return actions
+
+
+def end_page() -> NoReturn:
+    """Draw nothing further.
+
+    What somebody presses in a fragment while the page is drawn waits for the end of that run, and `st.stop` throws
+    it away.
+    """
+    raise StopException
 
 
 def plain(text: str) -> str:

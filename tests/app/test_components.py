@@ -39,6 +39,33 @@ def test_sixty_four_classes_differ_in_colour_or_shape() -> None:
     assert palette.colours(names[::-1]) == colours
 
 
+def _pressed_in_a_fragment_while_the_page_ends() -> None:
+    import streamlit as st
+    from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
+
+    from app.components.guard import end_page
+
+    context = get_script_run_ctx()
+    assert context is not None
+
+    @st.fragment
+    def part() -> None:
+        st.session_state["drawn"] = st.session_state.get("drawn", 0) + 1
+
+    part()
+    (fragment,) = context.shared.new_fragment_ids.snapshot()
+    pressed = RerunData(page_script_hash=context.page_script_hash, fragment_id=fragment)
+    assert context.script_requests is not None
+    context.script_requests.request_rerun(pressed)
+    end_page()
+
+
+def test_a_page_that_ends_early_drops_nothing_that_was_pressed() -> None:
+    app = AppTest.from_function(_pressed_in_a_fragment_while_the_page_ends).run()
+    assert not app.exception
+    assert app.session_state["drawn"] == 2
+
+
 def test_limits_come_from_the_settings() -> None:
     assert limits(DistillationConfig.model_fields["epochs"]) == (1, 10000)
     low, high = limits(PrototypesConfig.model_fields["zeta"])
