@@ -52,24 +52,27 @@ class Page:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def text(self) -> str:
-        return self.driver.find_element(By.TAG_NAME, "body").text
+        # The driver's own `.text` asks for every element's style in turn: a hundred times as long.
+        return self.driver.execute_script("return document.body?.innerText ?? ''")
 
     def settle(self) -> None:
         """Wait until the page has a title and nothing runs."""
+        script = """
+            const busy = document.querySelector('[data-testid="stStatusWidget"], [data-testid="stSkeleton"]')
+            return document.querySelector('h1') && !busy && !document.body.innerText.includes('the work goes on')"""
 
         def still() -> bool:
-            running = self.all('[data-testid="stStatusWidget"], [data-testid="stSkeleton"]')
-            return bool(self.all("h1")) and not running and "the work goes on" not in self.text()
+            return self.driver.execute_script(script)
 
         self.until(still, "a page at rest")
         time.sleep(0.3)
         self.until(still, "a page at rest")
 
     def button(self, label: str) -> WebElement:
-        def find() -> WebElement | None:
-            return next((found for found in self.all("button") if found.text.strip().endswith(label)), None)
-
-        return self.until(find, f"the button {label}")
+        script = """
+            const named = button => button.checkVisibility() && button.innerText.trim().endsWith(arguments[0])
+            return [...document.querySelectorAll('button')].find(named)"""
+        return self.until(lambda: self.driver.execute_script(script, label), f"the button {label}")
 
     def click(self, label: str) -> None:
         self.driver.execute_script("arguments[0].click()", self.button(label))
