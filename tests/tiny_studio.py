@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ def make_descriptions(path: Path) -> Path:
     return path
 
 
-def tiny_towers(name: str, *_: Any, **__: Any) -> Any:
+@cache
+def tiny_towers(name: str) -> Any:
     """Towers under a catalog name, of another dimension for the teacher than for the student."""
     from tests.conftest import make_tiny_clip
 
@@ -57,22 +59,11 @@ def tiny_towers(name: str, *_: Any, **__: Any) -> Any:
 
 
 def seams() -> list[tuple[Any, str, Any]]:
-    """Where the studio asks for weights: (owner, attribute, stand-in)."""
-    import avion_core.backbones.load
-    import avion_core.experiment
-    import avion_core.protocols.evaluate
-    import avion_core.protocols.predict
-    import avion_core.protocols.run_map
+    """Where weights are found and become towers: (owner, attribute, stand-in)."""
+    from avion_core.backbones import load
 
-    store = avion_core.backbones.load.WeightStore
-    owners = (
-        avion_core.backbones.load,
-        avion_core.experiment,
-        avion_core.protocols.evaluate,
-        avion_core.protocols.predict,
-        avion_core.protocols.run_map,
-    )
-    return [(owner, "load_towers", tiny_towers) for owner in owners] + [(store, "path", lambda *_: Path("tiny"))]
+    built = (load, "build_towers", lambda entry, *_, **__: tiny_towers(entry.name))
+    return [built, (load.WeightStore, "path", lambda *_: Path("tiny"))]
 
 
 def main() -> int | None:

@@ -90,6 +90,25 @@ class WeightStore:
             )
         return path
 
+    def need(self, name: str) -> Path:
+        """The weights file.
+
+        Raises:
+            NotFoundError: the catalog has no such name, or its weights are not installed; it says how to get them.
+            CheckpointError: the file is not as long as when it was installed.
+        """
+        entry, path = find_entry(name), self.path(name)
+        if path is None:
+            raise NotFoundError(
+                f"the weights of {entry.title} are not installed",
+                f"Download them (about {entry.size_bytes / 1e9:.1f} GB, {entry.hub_repo}/{entry.hub_file}) or add a "
+                "local file."
+                if entry.hub_repo
+                else "Make them with tools/pretrain_demo.py, or use a checkout that has demo/weights.",
+                value=name,
+            )
+        return path
+
     def download(self, name: str, progress: Progress | None = None, stop: Event | None = None) -> Path:
         """Fetch from the hub, check by loading, and install.
 
@@ -218,18 +237,8 @@ def load_towers(
         NotFoundError: no such name, or its weights are not installed.
         CheckpointError: a file that is not what it should be.
     """
-    entry = find_entry(name)
-    path = checkpoint or weights.path(name)
-    if path is None:
-        raise NotFoundError(
-            f"the weights of {entry.title} are not installed",
-            f"Download them (about {entry.size_bytes / 1e9:.1f} GB, {entry.hub_repo}/{entry.hub_file}) or add a "
-            "local file."
-            if entry.hub_repo
-            else "Make them with tools/pretrain_demo.py, or use a checkout that has demo/weights.",
-            value=name,
-        )
-    return build_towers(entry, Path(path), device=device)
+    path = Path(checkpoint) if checkpoint else weights.need(name)
+    return build_towers(find_entry(name), path, device=device)
 
 
 def build_towers(entry: CatalogEntry, path: Path, *, device: str | torch.device = "cpu") -> Towers:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -88,7 +89,7 @@ class OpenClipTowers:
         self.weights_hash = hash_weights(clip, f"quick_gelu={quick_gelu}")
         self.device = torch.device(device)
         self.clip = clip.to(self.device).eval().requires_grad_(False)
-        self.tokenizer = tokenizer or SimpleTokenizer(context_length=clip.context_length)
+        self.tokenizer = tokenizer or _bundled_tokenizer(clip.context_length)
         visual: Any = clip.visual
         self.dim, self.image_size = visual.output_dim, visual.image_size[0]
         self.view = f"shortest side {self.image_size} bicubic, centre crop, OpenAI mean and std"
@@ -267,6 +268,12 @@ def _hash_tensor(named: tuple[str, Tensor]) -> bytes:
     digest = hashlib.sha256(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
     digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
     return digest.digest()
+
+
+@cache
+def _bundled_tokenizer(context_length: int) -> SimpleTokenizer:
+    """Read once per process: its 49,408 words take longer to read than small towers to open."""
+    return SimpleTokenizer(context_length=context_length)
 
 
 _OPENAI_MEAN_STD = (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)

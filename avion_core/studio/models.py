@@ -27,17 +27,18 @@ def open_towers(home: Home, name: str) -> Towers:
         NotFoundError: no such name, or its weights are not installed.
         CheckpointError: the weights file is not what it should be.
     """
-    return _open(home, name, home.weights.path(name))
+    return _open(name, home.weights.need(name))
 
 
 @lru_cache(maxsize=2)
-def _open(home: Home, name: str, _path: Path | None) -> Towers:
-    """`_path` is part of the key: weights that were exchanged are opened anew."""
+def _open(name: str, path: Path) -> Towers:
+    """Weights that were exchanged lie in a file of another name, so they are opened anew."""
     import torch
 
-    from avion_core.backbones.load import load_towers
+    from avion_core.backbones.catalog import find_entry
+    from avion_core.backbones.load import build_towers
 
-    return load_towers(name, home.weights, device="cuda" if torch.cuda.is_available() else "cpu")
+    return build_towers(find_entry(name), path, device="cuda" if torch.cuda.is_available() else "cpu")
 
 
 @dataclass(frozen=True)
