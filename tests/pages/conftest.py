@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from avion_core.studio.home import Home
@@ -17,6 +19,9 @@ from tests.app.tiny_home import make_home
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 Open = Callable[..., AppTest]
+
+# Each AppTest reads what every installed package says of itself, as a server does once when it starts.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 @pytest.fixture(scope="session")
