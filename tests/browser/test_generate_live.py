@@ -8,10 +8,24 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from avion_core.studio import writing
+from avion_core.studio.descriptions import import_descriptions
 from avion_core.studio.home import Home
-from tests.app.tiny_home import NAME
+from avion_core.studio.projects import create_project, get_project
+from tests.app.tiny_home import DEFAULTS, NAME
 from tests.browser.page import Page
 from tests.descriptions.writers.loopback import KEY, Loopback, Say, loopback, written
+
+
+@pytest.fixture
+def project(home: Home, request: pytest.FixtureRequest) -> str:
+    """A project of the test's own: what is written here stays out of other tests' sight."""
+    pair = {"teacher": "demo-teacher", "student": "demo-student"}
+    images = get_project(home, NAME).image_root
+    made = create_project(
+        home, request.node.name.removeprefix("test_").replace("_", " "), images, defaults=DEFAULTS, **pair
+    )
+    import_descriptions(home, made.id, home.path.parent / "texts.json", writer="tests")
+    return made.id
 
 
 @pytest.fixture
@@ -32,14 +46,16 @@ def fill(page: Page, label: str, text: str) -> None:
     page.settle()
 
 
-def test_generate_fail_retry_review(page: Page, home: Home, service: Loopback, picture: Callable[[str], None]) -> None:
-    page.open("generate")
+def test_generate_fail_retry_review(
+    page: Page, home: Home, project: str, service: Loopback, picture: Callable[[str], None]
+) -> None:
+    page.open("generate", project=project)
     fill(page, "Address", service.address)
     fill(page, "Per class", "4")
     page.until(lambda: "12 descriptions of 3 classes in 3 requests" in page.text(), "the plan")
     page.click("Have them written")
     page.until(lambda: "of 3 classes ·" in page.text(), "progress")
-    page.until(lambda: writing.get_generation(home, NAME).state == "running", "a process at work")
+    page.until(lambda: writing.get_generation(home, project).state == "running", "a process at work")
     page.until(lambda: "3 of 3 classes · 8 descriptions" in page.text(), "its end, without a reload")
     assert KEY not in page.driver.page_source
     page.click("Ask again for 1 class")
@@ -57,10 +73,10 @@ def willing() -> Iterator[Loopback]:
 
 
 def test_from_a_confused_pair_to_contrasts_and_back(
-    page: Page, willing: Loopback, picture: Callable[[str], None]
+    page: Page, project: str, willing: Loopback, picture: Callable[[str], None]
 ) -> None:
     """Click a cell, have both classes told apart by name, judge what came, and see what it changed."""
-    page.open("confusion")
+    page.open("confusion", project=project)
     chart = page.until(lambda: page.all(".js-plotly-plot"), "the matrix")[0]
     script = """
         const plot = arguments[0]._fullLayout, box = arguments[0].getBoundingClientRect()
@@ -89,7 +105,7 @@ def test_from_a_confused_pair_to_contrasts_and_back(
     page.until(lambda: page.card(".count").endswith("of 10"), "the ten, in the review")
     page.press("x")
     page.until(lambda: page.card(".count").startswith("2 "), "the first judged")
-    page.open("confusion", cell="Forest&cell=SeaLake")
+    page.open("confusion", project=project, cell="Forest&cell=SeaLake")
     page.until(lambda: "1 rejected" in page.text(), "the verdict in the figures")
     picture("contrasts")
     page.driver.refresh()
