@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import open_clip
 import pytest
 import torch
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 from avion_core.backbones.towers import OpenClipTowers
 
@@ -13,6 +16,22 @@ torch.set_num_threads(1)
 # Seconds say something of the machine, not of the code: no property fails for a busy processor.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+
+class OneProcessBrowses(LoadFileScheduling):
+    """A file's tests stay together, and so do all that need a browser: they share it, a server and a trained home.
+
+    They wait more than they compute, so beside another process's tests they fill two cores better than two browsers.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope = super()._split_scope(nodeid)
+        return "tests/browser" if scope.startswith("tests/browser/") else scope
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneProcessBrowses:
+    return OneProcessBrowses(config, log)
 
 
 def make_tiny_clip(dim: int = 32, seed: int = 0, name: str = "tiny", device: str = "cpu") -> OpenClipTowers:
