@@ -10,7 +10,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # cannot be had or does not get through.
 define install
 	@index=$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2> /dev/null)}; \
-	$(BIN)/uv pip install --quiet --python $(BIN)/python $${index:+--default-index "$$index"} --require-hashes -r $(1) \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $${index:+--default-index "$$index"} \
+		--require-hashes -r $(1) \
 		|| $(BIN)/python -m pip install --quiet --require-hashes -r $(1)
 endef
 
