@@ -6,8 +6,8 @@ BIN := .venv/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# A pinned list, by uv, which takes a fifth of pip's time and asks the index that pip is set to; by pip itself where uv
-# cannot be had or does not get through.
+# A pinned list, by uv, which takes less than half of pip's time and asks the index that pip is set to; by pip itself
+# where uv cannot be had or does not get through.
 define install
 	@index=$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2> /dev/null)}; \
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $${index:+--default-index "$$index"} \

@@ -20,6 +20,7 @@ IMAGES, TEXTS = 12, 9
 HOSTILE = "<img src=x onerror=alert(1)> Aerial view of **dense** forest & $x$ with a closed dark canopy."
 
 NAME = "tiny"
+PAIR = {"teacher": "demo-teacher", "student": "demo-student"}
 DEFAULTS = {
     "data": {"shots": 2},
     "distillation": {"epochs": 3, "batch_size": 3, "learning_rate": 5e-3, "validate_every": 1, "precision": "float32"},
@@ -49,9 +50,7 @@ def make_home(folder: Path, *, trained: bool) -> Home:
     (folder / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
 
     home = Home(folder / "home")
-    project = create_project(
-        home, NAME, folder / "images", teacher="demo-teacher", student="demo-student", defaults=DEFAULTS
-    )
+    project = create_project(home, NAME, folder / "images", defaults=DEFAULTS, **PAIR)
     import_descriptions(home, project.id, folder / "texts.json", writer="tests")
     if trained:
         run_here(home, create_run(home, project.id, name="a finished run"), threading.Event())

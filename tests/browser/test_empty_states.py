@@ -11,12 +11,11 @@ from avion_core.studio.classes import add_class
 from avion_core.studio.descriptions import import_descriptions
 from avion_core.studio.home import Home
 from avion_core.studio.projects import create_project, get_project
-from tests.app.tiny_home import CLASSES, NAME
+from tests.app.tiny_home import CLASSES, NAME, PAIR
 from tests.browser.conftest import serving
 from tests.browser.page import Page
 
 pytestmark = pytest.mark.timeout(600)
-PAIR = {"teacher": "demo-teacher", "student": "demo-student"}
 
 
 def meets(page: Page, name: str, sentence: str, button: str, **query: str) -> None:

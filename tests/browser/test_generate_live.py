@@ -11,7 +11,7 @@ from avion_core.studio import writing
 from avion_core.studio.descriptions import import_descriptions
 from avion_core.studio.home import Home
 from avion_core.studio.projects import create_project, get_project
-from tests.app.tiny_home import DEFAULTS, NAME
+from tests.app.tiny_home import DEFAULTS, NAME, PAIR
 from tests.browser.page import Page
 from tests.descriptions.writers.loopback import KEY, Loopback, Say, loopback, written
 
@@ -19,11 +19,8 @@ from tests.descriptions.writers.loopback import KEY, Loopback, Say, loopback, wr
 @pytest.fixture
 def project(home: Home, request: pytest.FixtureRequest) -> str:
     """A project of the test's own: what is written here stays out of other tests' sight."""
-    pair = {"teacher": "demo-teacher", "student": "demo-student"}
-    images = get_project(home, NAME).image_root
-    made = create_project(
-        home, request.node.name.removeprefix("test_").replace("_", " "), images, defaults=DEFAULTS, **pair
-    )
+    name = request.node.name.removeprefix("test_").replace("_", " ")
+    made = create_project(home, name, get_project(home, NAME).image_root, defaults=DEFAULTS, **PAIR)
     import_descriptions(home, made.id, home.path.parent / "texts.json", writer="tests")
     return made.id
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from avion_core.data import Splits, base_and_novel, make_splits
 from avion_core.errors import ConfigError, DataError
 
-quick = settings(max_examples=40)  # a deadline would fail on a busy machine
+quick = settings(max_examples=40)
 
 COLUMNS = ["image_id", "path", "label", "group", "split"]
 
