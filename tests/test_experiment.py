@@ -26,7 +26,7 @@ from avion_core.protocols.evaluate import evaluate
 from avion_core.protocols.predict import load_student, predict
 from avion_core.protocols.project_data import ProjectData, class_sets
 from tests import tiny_studio
-from tests.conftest import make_tiny_clip
+from tests.tiny_clip import make_tiny_clip
 
 NAMES = {"beach": "beach", "forest": "forest", "golfcourse": "golf course"}
 

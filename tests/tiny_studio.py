@@ -53,7 +53,7 @@ def make_descriptions(path: Path) -> Path:
 @cache
 def tiny_towers(name: str) -> Any:
     """Towers under a catalog name, of another dimension for the teacher than for the student."""
-    from tests.conftest import make_tiny_clip
+    from tests.tiny_clip import make_tiny_clip
 
     return make_tiny_clip(dim=48, seed=1, name=name) if name == TINY["teacher"] else make_tiny_clip(name=name)
 

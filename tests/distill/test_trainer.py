@@ -15,7 +15,7 @@ from avion_core.config import DistillationConfig, StudentConfig
 from avion_core.distill.adapter import load_adapter, load_state, save_adapter, save_state
 from avion_core.distill.trainer import Trainer, TrainingData, TrainingState, predict_logits
 from avion_core.errors import CheckpointError, TrainingError
-from tests.conftest import make_tiny_clip
+from tests.tiny_clip import make_tiny_clip
 
 CLASSES = ["airport", "forest", "harbor"]
 
