@@ -1,8 +1,9 @@
 """What all commands share: --json, --home and --debug, progress, and how a command ends.
 
-A command is a function of a `Desk` and its own arguments that returns an `Answer`. Here it gets the three options
-and its end: 0, or 2 for wrong use (an unknown option, a setting that cannot be used), or 1 for a failure, in one
-plain sentence with the way out. With --json, one object goes to standard output and nothing else does.
+A command is a function of a `Desk` and its own arguments that returns an `Answer`. Here it gets the three options,
+which may stand before the command's name as well, and its end: 0, or 2 for wrong use (an unknown option, a setting
+that cannot be used), or 1 for a failure, in one plain sentence with the way out. With --json, one object goes to
+standard output and nothing else does.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ if TYPE_CHECKING:
 FAILURE, WRONG_USE = 1, 2
 _PROGRESS_SECONDS = 5.0
 
-_AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
-_HomeFolder = Annotated[Path | None, typer.Option("--home", help="Where everything lives (AVION_HOME, else ~/.avion).")]
-_Debug = Annotated[bool, typer.Option("--debug", help="Show where a failure happened.")]
-_SHARED = {"as_json": _AsJson, "home": _HomeFolder, "debug": _Debug}
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
+HomeFolder = Annotated[Path | None, typer.Option("--home", help="Where everything lives (AVION_HOME, else ~/.avion).")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show where a failure happened.")]
+_SHARED = {"as_json": AsJson, "home": HomeFolder, "debug": Debug}
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,17 @@ def command(group: typer.Typer, name: str) -> Callable[[Callable[..., Answer]], 
             for key, kind in _SHARED.items()
         ]
 
-        @functools.wraps(function)
-        def run(as_json: bool, home: Path | None, debug: bool, **arguments: Any) -> None:
-            _end(functools.partial(function, **arguments), Desk(home, as_json=as_json), debug=debug)
+        context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
-        run.__signature__ = inspect.Signature([*own, *shared])  # pyright: ignore[reportAttributeAccessIssue]
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *shared]}
+        @functools.wraps(function)
+        def run(context: typer.Context, as_json: bool, home: Path | None, debug: bool, **arguments: Any) -> None:
+            before = context.find_root().params
+            desk = Desk(home or before["home"], as_json=as_json or before["as_json"])
+            _end(functools.partial(function, **arguments), desk, debug=debug or before["debug"])
+
+        parameters = [*own, *shared, context]
+        run.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportAttributeAccessIssue]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         group.command(name)(run)
         return function
 

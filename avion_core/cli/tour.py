@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from avion_core.cli.frame import AsJson, Debug, HomeFolder
+
 TOUR = """AVION Studio: adapt a remote-sensing CLIP from a few labelled images and LLM-written class descriptions.
 
 \b
@@ -69,6 +71,12 @@ app.add_typer(runs, name="runs")
 app.add_typer(models, name="models")
 app.add_typer(users, name="users")
 app.add_typer(backup, name="backup")
+
+
+@app.callback()
+def _before_the_command(as_json: AsJson = False, home: HomeFolder = None, debug: Debug = False) -> None:
+    """Take what all commands share before their name too; `frame.command` reads it."""
+
 
 ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="A project's name or id.")]
 Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it.")]

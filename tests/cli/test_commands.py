@@ -66,6 +66,17 @@ def test_home_wins_over_the_environment(answer, folder, images, tmp_path):
     assert not folder.exists()
 
 
+def test_the_shared_options_may_stand_before_the_command(avion, folder, images, tmp_path):
+    said = avion("--json", "--home", tmp_path / "other", "projects", "create", "scenes", images)
+    assert json.loads(said.stdout)["name"] == "scenes"
+    assert not folder.exists()
+    listed = avion("--home", tmp_path / "other", "projects", "list", "--json")
+    assert [project["name"] for project in json.loads(listed.stdout)["projects"]] == ["scenes"]
+    failed = avion("--debug", "projects", "show", "nothing")
+    assert failed.exit_code == 1
+    assert "Traceback" in failed.stderr
+
+
 def test_descriptions_are_imported_listed_and_flagged(answer, avion, images, tmp_path):
     answer("projects", "create", "scenes", images)
     file = tiny_studio.make_descriptions(tmp_path / "texts.json")
