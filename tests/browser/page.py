@@ -15,6 +15,10 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.remote.webelement import WebElement
 
 PATIENCE = 240
+_BUTTON = """
+    const named = button => button.checkVisibility() && button.innerText.trim().endsWith(arguments[0])
+    const button = [...document.querySelectorAll('button')].find(named)
+    """
 Seen = TypeVar("Seen")
 
 
@@ -69,19 +73,20 @@ class Page:
         self.until(still, "a page at rest")
 
     def button(self, label: str) -> WebElement:
-        script = """
-            const named = button => button.checkVisibility() && button.innerText.trim().endsWith(arguments[0])
-            return [...document.querySelectorAll('button')].find(named)"""
-        return self.until(lambda: self.driver.execute_script(script, label), f"the button {label}")
+        return self.until(lambda: self.driver.execute_script(_BUTTON + "return button", label), f"the button {label}")
 
     def click(self, label: str) -> None:
-        self.driver.execute_script("arguments[0].click()", self.button(label))
+        """Press a button as soon as it can be pressed; found and pressed at once, for a live page draws it anew."""
+        script = _BUTTON + "if (!button || button.disabled) return false; button.click(); return true"
+        self.until(lambda: self.driver.execute_script(script, label), f"the button {label} to press")
 
     def go(self, title: str) -> None:
         """To another page, by the sidebar."""
-        links = self.all('[data-testid="stSidebarNavLink"]')
-        link = next(found for found in links if found.text.strip().endswith(title))
-        self.driver.execute_script("arguments[0].click()", link)
+        script = """
+            const links = [...document.querySelectorAll('[data-testid="stSidebarNavLink"]')]
+            const link = links.find(link => link.innerText.trim().endsWith(arguments[0]))
+            link?.click(); return Boolean(link)"""
+        self.until(lambda: self.driver.execute_script(script, title), f"the link {title}")
 
     def press(self, key: str) -> None:
         """A key as the keyboard sends it, to whatever has the focus."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from selenium.webdriver.common.by import By
 
 from avion_core.studio.candidates import read_candidates
 from avion_core.studio.home import Home
@@ -45,7 +44,7 @@ def arrive(page: Page, title: str) -> None:
 
 def go(page: Page, title: str) -> None:
     """By the sidebar."""
-    page.until(lambda: page.driver.find_elements(By.PARTIAL_LINK_TEXT, title), f"the link {title}")[0].click()
+    page.go(title)
     arrive(page, title)
 
 

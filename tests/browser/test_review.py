@@ -158,7 +158,7 @@ def test_a_key_judges_the_text_on_the_screen_and_no_other(page: Page, home: Home
 @pytest.mark.usefixtures("undecided")
 def test_the_whole_table_is_judged_and_undone_by_key(page: Page, home: Home) -> None:
     page.open("review", view="table")
-    page.button(f"all {ALL}").click()
+    page.click(f"all {ALL}")
     page.until(lambda: f"Reject {ALL}" in page.text(), "the number on the buttons")
     page.press("x")
     page.until(lambda: f"Reject: {ALL} descriptions?" in page.text(), "the question with the count")

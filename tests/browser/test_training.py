@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
 
 from avion_core.studio.home import Home
-from avion_core.studio.training import get_run, list_runs
+from avion_core.studio.training import get_run, kill, list_runs
 from tests.app.tiny_home import NAME
 from tests.browser.page import Page
 
@@ -16,6 +16,16 @@ pytestmark = pytest.mark.timeout(600)
 Picture = Callable[[str], None]
 
 
+@pytest.fixture
+def nothing_trains_on(home: Home) -> Iterator[None]:
+    """A test that failed on its way leaves no training behind: it would slow down all that come after."""
+    yield
+    for run in list_runs(home, NAME):
+        if run.state == "running":
+            kill(home, run.id)
+
+
+@pytest.mark.usefixtures("nothing_trains_on")
 def test_a_training_lives_through_refresh_and_shows_its_curve(page: Page, home: Home) -> None:
     before = {run.id for run in list_runs(home, NAME)}
     page.open("launch")
