@@ -181,7 +181,7 @@ def test_demo_says_what_next(avion):
 
 
 def test_sigterm_during_train_saves_and_a_resume_finishes(scenes, answer):
-    words = ["train", "scenes", "--set", "distillation.epochs=300", "--json"]
+    words = ["train", "scenes", "--set", "distillation.epochs=60", "--json"]
     with subprocess.Popen(
         [sys.executable, tiny_studio.__file__, "avion", *words, "--home", str(scenes.path)],
         stdout=subprocess.PIPE,
