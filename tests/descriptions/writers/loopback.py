@@ -119,7 +119,8 @@ def loopback(script: Script = written) -> Iterator[Loopback]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # How often it looks whether to end: with the usual half second, the writers' tests waited 50 s in all for that.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield Loopback(f"http://127.0.0.1:{server.server_port}", asks)
