@@ -29,25 +29,63 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return home
 
 
-def test_judged_in_a_file_and_merged_at_home(home: Home, chromium: WebDriver, tmp_path: Path) -> None:
-    with ZipFile(make_review_pack(home, NAME, tmp_path / "pack.zip").path) as pack:
-        sheet = Path(pack.extract("review.html", tmp_path))
-    chromium.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
-    page = Page(chromium, sheet.as_uri())
-    page.look("light", 1280, 1000)
+class Sheet(Page):
+    """The file in a browser."""
 
-    def see(sentence: str) -> None:
-        page.until(lambda: sentence in page.text(), sentence)
+    def see(self, sentence: str) -> None:
+        self.until(lambda: sentence in self.text(), sentence)
 
-    def press(*keys: str) -> None:
+    def press(self, *keys: str) -> None:
         for key in keys:
-            page.press(key)
+            super().press(key)
 
-    def type_in(words: str) -> None:
-        chromium.switch_to.active_element.send_keys(words)
+    def type_in(self, words: str) -> None:
+        self.driver.switch_to.active_element.send_keys(words)
 
-    chromium.get(page.address)
-    see(f"0 of {ALL} judged, this is number 1")
+
+@pytest.fixture
+def sheet(home: Home, chromium: WebDriver, tmp_path: Path) -> Sheet:
+    """review.html of a new pack, opened."""
+    with ZipFile(make_review_pack(home, NAME, tmp_path / "pack.zip").path) as pack:
+        file = Path(pack.extract("review.html", tmp_path))
+    sheet = Sheet(chromium, file.as_uri())
+    sheet.look("light", 1280, 1000)
+    chromium.get(sheet.address)
+    sheet.see(f"0 of {ALL} judged, this is number 1")
+    return sheet
+
+
+def test_two_tabs_of_a_file_lose_nothing_of_each_other(sheet: Sheet) -> None:
+    first = sheet.driver.current_window_handle
+    sheet.type_in(f"ann{ENTER}")
+    sheet.press("a")
+    sheet.see(f"1 of {ALL} judged")
+    sheet.driver.switch_to.new_window("tab")
+    sheet.driver.get(sheet.address)
+    sheet.see(f"1 of {ALL} judged, this is number 2")
+    sheet.press("x")
+    sheet.see(f"2 of {ALL} judged")
+    sheet.driver.close()
+    sheet.driver.switch_to.window(first)
+    sheet.press("ArrowRight", "x")
+    sheet.see(f"3 of {ALL} judged, this is number 4")
+
+
+def test_a_browser_that_keeps_nothing_says_so(sheet: Sheet) -> None:
+    without = {"source": "Object.defineProperty(window, 'indexedDB', {value: undefined})"}
+    script = sheet.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", without)
+    sheet.driver.get(sheet.address)
+    sheet.see("This browser keeps nothing: save your verdicts before you close the page.")
+    sheet.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+    sheet.type_in(f"ann{ENTER}")
+    sheet.press("a")
+    sheet.see(f"1 of {ALL} judged, this is number 2")
+
+
+def test_judged_in_a_file_and_merged_at_home(home: Home, sheet: Sheet, tmp_path: Path) -> None:
+    chromium, page = sheet.driver, sheet
+    see, press, type_in = sheet.see, sheet.press, sheet.type_in
+    chromium.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     widths = page.until(
         lambda: chromium.execute_script("return [...document.images].map(image => image.naturalWidth)"), "pictures"
     )
