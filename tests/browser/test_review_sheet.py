@@ -83,38 +83,37 @@ def test_a_browser_that_keeps_nothing_says_so(sheet: Sheet) -> None:
 
 
 def test_judged_in_a_file_and_merged_at_home(home: Home, sheet: Sheet, tmp_path: Path) -> None:
-    chromium, page = sheet.driver, sheet
-    see, press, type_in = sheet.see, sheet.press, sheet.type_in
+    chromium = sheet.driver
     chromium.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
-    widths = page.until(
+    widths = sheet.until(
         lambda: chromium.execute_script("return [...document.images].map(image => image.naturalWidth)"), "pictures"
     )
     assert min(widths) > 0
-    page.all("main")[0].click()
-    press("a")  # nobody has said who judges: nothing is written down, and the name is asked for
-    assert f"0 of {ALL} judged" in page.text()
-    type_in(f"ann{ENTER}")
-    press("a", "x", "s", "a", "u", "x")
-    see(f"3 of {ALL} judged, this is number 5")
-    press("ArrowLeft", "e")
-    type_in(f" Seen from above.{CONTROL_ENTER}")
-    see("You edited it.")
-    see(f"2 of {ALL} judged, this is number 4")
-    press("a")
+    sheet.all("main")[0].click()
+    sheet.press("a")  # nobody has said who judges: nothing is written down, and the name is asked for
+    assert f"0 of {ALL} judged" in sheet.text()
+    sheet.type_in(f"ann{ENTER}")
+    sheet.press("a", "x", "s", "a", "u", "x")
+    sheet.see(f"3 of {ALL} judged, this is number 5")
+    sheet.press("ArrowLeft", "e")
+    sheet.type_in(f" Seen from above.{CONTROL_ENTER}")
+    sheet.see("You edited it.")
+    sheet.see(f"2 of {ALL} judged, this is number 4")
+    sheet.press("a")
 
     chromium.get("about:blank")
-    chromium.get(page.address)  # closed and opened again: name, place and verdicts are kept
-    see(f"3 of {ALL} judged, this is number 5")
+    chromium.get(sheet.address)  # closed and opened again: name, place and verdicts are kept
+    sheet.see(f"3 of {ALL} judged, this is number 5")
     for _ in range(ALL - 4):
-        press("x")
-    see("That was the last one. Press → for the first of the 1 that you have not judged.")
-    press("x", "ArrowRight")
-    see("this is number 3")
-    press("a", "ArrowLeft", "s")  # skipping takes no verdict back
-    see(f"{ALL} of {ALL} judged, this is number 4")
-    page.click("Save my verdicts as a file")
+        sheet.press("x")
+    sheet.see("That was the last one. Press → for the first of the 1 that you have not judged.")
+    sheet.press("x", "ArrowRight")
+    sheet.see("this is number 3")
+    sheet.press("a", "ArrowLeft", "s")  # skipping takes no verdict back
+    sheet.see(f"{ALL} of {ALL} judged, this is number 4")
+    sheet.click("Save my verdicts as a file")
     file = tmp_path / "verdicts-ann.jsonl"
-    page.until(lambda: file.is_file() and file.stat().st_size, "the file")
+    sheet.until(lambda: file.is_file() and file.stat().st_size, "the file")
 
     result = CliRunner().invoke(app, ["review", "merge", NAME, str(file)])
     assert result.exit_code == 0, result.output
