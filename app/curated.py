@@ -14,9 +14,10 @@ import pandas as pd
 import streamlit as st
 
 from app import session
-from app.components.background import Progress, computed
+from app.components.background import computed
 from app.components.guard import empty_state, end_page
 from app.shell import go_button, need_labels
+from avion_core.progress import Progress
 from avion_core.studio.curation import (
     Curation,
     ReviewValue,

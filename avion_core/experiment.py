@@ -20,13 +20,7 @@ from avion_core.backbones.projection import fit_procrustes
 from avion_core.backbones.prompted import PromptedStudent
 from avion_core.backbones.towers import OpenClipTowers, Towers, resolve_precision
 from avion_core.config import RunConfig
-from avion_core.data.progress import Progress as ProgressCallback
-from avion_core.descriptions.rs_flag import load_rule_set
-from avion_core.distill.adapter import load_state, save_adapter, save_state
-from avion_core.distill.trainer import Trainer, TrainingData, TrainingState
-from avion_core.errors import ConfigError, TrainingError
-from avion_core.features.store import FeatureStore, image_features, prepare_images, text_features
-from avion_core.protocols.project_data import (
+from avion_core.data.project import (
     LabelledImages,
     ProjectData,
     class_sets,
@@ -34,6 +28,12 @@ from avion_core.protocols.project_data import (
     held_out_images,
     training_images,
 )
+from avion_core.descriptions.rs_flag import load_rule_set
+from avion_core.distill.adapter import load_state, save_adapter, save_state
+from avion_core.distill.trainer import Trainer, TrainingData, TrainingState
+from avion_core.errors import ConfigError, TrainingError
+from avion_core.features.store import FeatureStore, image_features, prepare_images, text_features
+from avion_core.progress import Progress as ProgressCallback
 from avion_core.protocols.teacher_side import TeacherSide
 from avion_core.prototypes.text_prototypes import TextPrototypes, text_prototypes, visual_prototypes
 

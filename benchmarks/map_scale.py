@@ -18,8 +18,8 @@ import pandas as pd
 
 from app.components.map_charts import Legend, map_view
 from app.palette import CATEGORICAL, SYMBOLS
+from avion_core.maps.layout import project, unit_rows
 from avion_core.maps.neighbours import trust
-from avion_core.maps.project import project, unit_rows
 from avion_core.maps.settings import map_settings
 
 COUNTS = (1_000, 20_000, 100_000)

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from avion_core import experiment
 from avion_core.backbones.load import WeightStore
 from avion_core.config import RunConfig, make_config
+from avion_core.data.project import ProjectData, class_sets
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import scan_folder
 from avion_core.data.splits import make_splits
@@ -24,7 +25,6 @@ from avion_core.features.store import FeatureStore
 from avion_core.protocols.baselines import class_mean, linear_probe
 from avion_core.protocols.evaluate import evaluate
 from avion_core.protocols.predict import load_student, predict
-from avion_core.protocols.project_data import ProjectData, class_sets
 from tests import tiny_studio
 from tests.tiny_clip import make_tiny_clip
 

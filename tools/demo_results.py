@@ -27,6 +27,13 @@ import torch
 from avion_core.backbones.load import load_towers
 from avion_core.backbones.towers import OpenClipTowers
 from avion_core.config import PRESETS, PrototypesConfig, RunConfig, make_config
+from avion_core.data.project import (
+    LabelledImages,
+    ProjectData,
+    class_texts,
+    held_out_images,
+    training_images,
+)
 from avion_core.descriptions.rs_flag import load_rule_set
 from avion_core.distill.adapter import load_adapter
 from avion_core.distill.trainer import predict_logits
@@ -34,13 +41,6 @@ from avion_core.experiment import run_experiment
 from avion_core.features.store import image_features, prepare_images, text_features
 from avion_core.protocols.baselines import class_mean
 from avion_core.protocols.evaluate import evaluate
-from avion_core.protocols.project_data import (
-    LabelledImages,
-    ProjectData,
-    class_texts,
-    held_out_images,
-    training_images,
-)
 from avion_core.prototypes.text_prototypes import prototype_accuracy, text_prototypes, visual_prototypes
 from avion_core.studio.home import Home
 from avion_core.studio.projects import open_demo

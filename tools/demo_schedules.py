@@ -25,13 +25,13 @@ from demo_results import config_of
 from avion_core.backbones.load import load_towers
 from avion_core.backbones.towers import OpenClipTowers
 from avion_core.config import DistillationConfig, RunConfig
+from avion_core.data.project import LabelledImages, ProjectData, class_sets, class_texts, training_images
 from avion_core.distill.adapter import load_adapter
 from avion_core.distill.trainer import predict_logits
 from avion_core.experiment import run_experiment
 from avion_core.features.store import image_features, prepare_images, text_features
 from avion_core.metrics.accuracy import harmonic_mean
 from avion_core.protocols.baselines import class_mean
-from avion_core.protocols.project_data import LabelledImages, ProjectData, class_sets, class_texts, training_images
 from avion_core.studio.home import Home
 from avion_core.studio.projects import open_demo
 from avion_core.studio.snapshot import project_data

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from app.components.guard import end_page
+from avion_core.progress import Progress
 
 Result = TypeVar("Result")
-Progress = Callable[[int, int, str], None]
 
 _KEPT_RESULTS = 24
 _WORTH_WAITING_SECONDS = 0.4

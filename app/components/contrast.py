@@ -8,8 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from app import session, shell
-from app.components.background import Progress, computed
+from app.components.background import computed
 from app.components.writing_form import fill_contrast
+from avion_core.progress import Progress
 from avion_core.studio import rights
 from avion_core.studio.confusion import (
     Confusions,

@@ -10,8 +10,9 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app import session
-from app.components.background import Progress, computed
+from app.components.background import computed
 from app.components.guard import plain
+from avion_core.progress import Progress
 from avion_core.studio.descriptions import ImportReport, import_upload
 from avion_core.studio.exchange import Choice, Export, Form, Holdings, export_descriptions, export_name
 from avion_core.studio.projects import ProjectSummary

@@ -11,9 +11,10 @@ import streamlit as st
 
 from app import session
 from app.components import charts, evaluation_charts
-from app.components.background import Progress, computed
+from app.components.background import computed
 from app.components.gallery import gallery, paged_gallery, thumbnail
 from app.components.guard import plain
+from avion_core.progress import Progress
 from avion_core.studio import rights
 from avion_core.studio.prediction import (
     Model,

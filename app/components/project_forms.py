@@ -9,13 +9,14 @@ from typing import Literal
 import streamlit as st
 
 from app import session
-from app.components.background import Progress, computed
+from app.components.background import computed
 from app.components.gallery import gallery
 from app.components.guard import show_error
 from app.components.recipe_form import recipe_form
 from avion_core.data.catalog import DATA_SETS
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import AvionError
+from avion_core.progress import Progress
 from avion_core.studio.descriptions import import_descriptions
 from avion_core.studio.images import FolderLook, look_into
 from avion_core.studio.labels import draw_splits

@@ -8,9 +8,10 @@ from typing import Any
 import streamlit as st
 
 from app import session
-from app.components.background import Progress, computed
+from app.components.background import computed
 from app.components.guard import plain
 from avion_core.errors import AvionError
+from avion_core.progress import Progress
 from avion_core.studio.exchange import file_name
 from avion_core.studio.packs import pack_project, unpack_project
 from avion_core.studio.projects import ProjectSummary

@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from app import session
-from app.components.background import Progress, computed
+from app.components.background import computed
 from app.components.exchange_forms import import_report, upload_key
 from app.components.guard import plain
+from avion_core.progress import Progress
 from avion_core.studio.exchange import Holdings, file_name
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.review_packs import (

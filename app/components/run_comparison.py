@@ -9,10 +9,11 @@ import streamlit as st
 
 from app import session
 from app.components import charts, run_charts
-from app.components.background import Progress, computed
+from app.components.background import computed
 from app.components.evaluation_panels import changes
 from app.components.guard import plain
 from app.components.run_table import STATES, state_of
+from avion_core.progress import Progress
 from avion_core.studio.compare import Comparison, change_between, compare_runs
 from avion_core.studio.projects import ProjectSummary
 from avion_core.studio.training import RunView

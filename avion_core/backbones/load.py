@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,8 +29,8 @@ from avion_core.backbones.checkpoint import load_strict, read_checkpoint
 from avion_core.backbones.demo_teacher import DemoTeacher
 from avion_core.backbones.towers import DemoTeacherTowers, OpenClipTowers, Towers
 from avion_core.errors import CheckpointError, NotFoundError, StoreError
+from avion_core.progress import Progress
 
-Progress = Callable[[int, int, str], None]  # as in avion_core/data/progress.py, which stands beside this floor
 _RECORD = "weights.json"
 _PARTIAL = ".incomplete"
 _IS_SHA256 = re.compile("[0-9a-f]{64}")

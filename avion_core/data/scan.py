@@ -19,9 +19,9 @@ from avion_core.data.class_names import is_readable, name_collisions
 from avion_core.data.images import content_id, decode_image
 from avion_core.data.labels import Label, read_labels
 from avion_core.data.problems import ImageError, Problem
-from avion_core.data.progress import Progress
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import DataError
+from avion_core.progress import Progress
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 MANIFEST_COLUMNS = {

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from avion_core.backbones.towers import Towers, resolve_precision
 from avion_core.data.images import open_image
-from avion_core.data.progress import Progress
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import AvionError, CheckpointError, DataError
 from avion_core.features.shards import FeatureStore, Space, content_key
+from avion_core.progress import Progress
 
 __all__ = ["FeatureStore", "image_features", "prepare_images", "text_features"]
 

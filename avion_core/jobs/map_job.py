@@ -126,8 +126,8 @@ def stop(folder: Path) -> None:
 
 def work(home: Home, folder: Path) -> None:
     """Do a job in this process; its result or its failure is in result.json afterwards."""
+    from avion_core.data.project import ProjectData
     from avion_core.maps.settings import map_settings  # imports torch and friends: seconds
-    from avion_core.protocols.project_data import ProjectData
     from avion_core.protocols.run_map import make_run_map
 
     request = _read(folder / "request.json") or {}

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from avion_core.data.progress import Progress
 from avion_core.errors import DataError
+from avion_core.maps.layout import neighbours_within, project, unit_rows
 from avion_core.maps.neighbours import trust
-from avion_core.maps.project import neighbours_within, project, unit_rows
 from avion_core.maps.settings import MapSettings
 from avion_core.metrics.alignment import alignment, modality_gap, uniformity
+from avion_core.progress import Progress
 
 SPACES = (("teacher",), ("before", "after"))
 """Views by embedding space. Those of one space share one layout, so that a point's way from before to after is seen;

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from avion_core.data.progress import Progress
 from avion_core.maps.settings import Metric
+from avion_core.progress import Progress
 
 _BLOCK = 1024
 TRUST_NEIGHBOURS = 15

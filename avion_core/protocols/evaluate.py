@@ -18,15 +18,7 @@ from avion_core.backbones.load import WeightStore, load_towers
 from avion_core.backbones.prompted import PromptedStudent
 from avion_core.backbones.towers import OpenClipTowers, Towers
 from avion_core.config import RunConfig
-from avion_core.data.progress import Progress
-from avion_core.distill.adapter import load_adapter
-from avion_core.distill.trainer import predict_logits
-from avion_core.errors import ConfigError, DataError
-from avion_core.features.store import FeatureStore, image_features, prepare_images, text_features
-from avion_core.metrics.accuracy import accuracy, confusion, harmonic_mean, macro_accuracy, macro_f1, per_class
-from avion_core.metrics.calibration import expected_calibration_error, fit_temperature
-from avion_core.protocols.baselines import class_mean, linear_probe
-from avion_core.protocols.project_data import (
+from avion_core.data.project import (
     LabelledImages,
     ProjectData,
     class_sets,
@@ -34,6 +26,14 @@ from avion_core.protocols.project_data import (
     held_out_images,
     training_images,
 )
+from avion_core.distill.adapter import load_adapter
+from avion_core.distill.trainer import predict_logits
+from avion_core.errors import ConfigError, DataError
+from avion_core.features.store import FeatureStore, image_features, prepare_images, text_features
+from avion_core.metrics.accuracy import accuracy, confusion, harmonic_mean, macro_accuracy, macro_f1, per_class
+from avion_core.metrics.calibration import expected_calibration_error, fit_temperature
+from avion_core.progress import Progress
+from avion_core.protocols.baselines import class_mean, linear_probe
 from avion_core.protocols.teacher_side import TeacherSide
 
 TIMED_IMAGES = 64

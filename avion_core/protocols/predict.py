@@ -13,12 +13,12 @@ from avion_core.backbones.load import WeightStore, load_towers
 from avion_core.backbones.prompted import PromptedStudent
 from avion_core.backbones.towers import OpenClipTowers
 from avion_core.config import RunConfig
-from avion_core.data.progress import Progress
+from avion_core.data.project import class_texts
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.distill.adapter import load_adapter
 from avion_core.errors import ConfigError, DataError
 from avion_core.features.store import prepare_images
-from avion_core.protocols.project_data import class_texts
+from avion_core.progress import Progress
 
 CHUNK = 256
 

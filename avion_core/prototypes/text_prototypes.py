@@ -21,9 +21,9 @@ from torch.nn.functional import normalize
 from avion_core.config import PrototypesConfig
 from avion_core.descriptions.rs_flag import RuleSet
 from avion_core.errors import PrototypeError
+from avion_core.prototypes.explanations import explained
 from avion_core.prototypes.ranking import rank
 from avion_core.prototypes.selection import class_blocks, select
-from avion_core.prototypes.why import explained
 
 VERDICTS = ("accepted", "rejected", "undecided")
 

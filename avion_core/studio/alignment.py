@@ -13,13 +13,13 @@ from typing import Any
 
 import pandas as pd
 
-from avion_core.data.progress import Progress
+from avion_core.data.project import ProjectData
 from avion_core.errors import NotFoundError
 from avion_core.jobs import map_job
 from avion_core.jobs.map_job import JobState
 from avion_core.maps.alignment_map import VIEWS
 from avion_core.maps.settings import MapSettings, Part, map_settings
-from avion_core.protocols.project_data import ProjectData
+from avion_core.progress import Progress
 from avion_core.protocols.run_map import image_parts, make_run_map
 from avion_core.store import journal
 from avion_core.store.database import writing

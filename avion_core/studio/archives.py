@@ -18,8 +18,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from avion_core.data.progress import Progress
 from avion_core.errors import DataError
+from avion_core.progress import Progress
 from avion_core.store.backups import sqlite_file
 from avion_core.store.database import database_url
 from avion_core.store.home import Home

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from avion_core.data.progress import Progress
 from avion_core.jobs.run_files import Curves
+from avion_core.progress import Progress
 from avion_core.store.home import Home
 from avion_core.studio.training import DRAWN_STEPS, RunView, curves, get_run
 

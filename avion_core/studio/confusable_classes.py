@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch.nn.functional import softmax
 
-from avion_core.data.progress import Progress
 from avion_core.errors import DataError
+from avion_core.progress import Progress
 from avion_core.store.home import Home
 from avion_core.studio.curation import curation_table
 from avion_core.studio.models import open_towers

@@ -19,13 +19,13 @@ from torch import Tensor
 
 from avion_core.backbones.projection import Projection
 from avion_core.config import RunConfig
-from avion_core.data.progress import Progress
 from avion_core.descriptions.importing import MOST_CHARACTERS
 from avion_core.descriptions.rs_flag import load_rule_set
 from avion_core.descriptions.schema import description_id, folded
 from avion_core.errors import DataError, DescriptionError
 from avion_core.features.store import image_features, text_features
 from avion_core.metrics import accuracy
+from avion_core.progress import Progress
 from avion_core.protocols.predict import load_student
 from avion_core.protocols.student_towers import StudentTowers
 from avion_core.protocols.teacher_side import TeacherSide

@@ -14,12 +14,12 @@ import pandas as pd
 import torch
 from sqlalchemy import select
 
-from avion_core.data.progress import Progress
+from avion_core.data.project import ProjectData
 from avion_core.errors import DataError
 from avion_core.metrics.accuracy import paired_change
 from avion_core.metrics.calibration import reliability
+from avion_core.progress import Progress
 from avion_core.protocols.evaluate import evaluate
-from avion_core.protocols.project_data import ProjectData
 from avion_core.protocols.published import PublishedFigure, published_figures
 from avion_core.store import journal
 from avion_core.store.database import reading, writing

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from avion_core.data.progress import Progress
 from avion_core.descriptions.exporting import SCORES, Choice, Form, Record, class_texts, file_form
 from avion_core.errors import AvionError, DataError, NotFoundError
+from avion_core.progress import Progress
 from avion_core.store import projects as rows
 from avion_core.store.database import reading
 from avion_core.store.generations import replies_whole

@@ -9,11 +9,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from avion_core.data.progress import Progress
+from avion_core.data.project import class_texts
 from avion_core.errors import DataError
 from avion_core.features.store import image_features, text_features
+from avion_core.progress import Progress
 from avion_core.protocols.baselines import class_mean
-from avion_core.protocols.project_data import class_texts
 from avion_core.store.home import Home
 from avion_core.studio.models import open_towers
 from avion_core.studio.projects import ProjectSummary, get_project, read_manifest, read_splits

@@ -8,8 +8,8 @@ from datetime import datetime
 
 import pandas as pd
 
+from avion_core.data.project import ProjectData
 from avion_core.errors import DataError
-from avion_core.protocols.project_data import ProjectData
 from avion_core.store import journal
 from avion_core.store import projects as rows
 from avion_core.store.database import reading

@@ -14,6 +14,7 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, BinaryIO
 
 from avion_core.errors import AvionError
+from avion_core.progress import Progress
 from avion_core.store.home import Home
 
 if TYPE_CHECKING:
@@ -167,7 +168,6 @@ class Installing:
         self.done, self.total = done, total
 
 
-Progress = Callable[[int, int, str], None]
 _under_way: dict[tuple[Path, str], Installing] = {}
 _lock = Lock()
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import pandas as pd
 
-from avion_core.data.progress import Progress
 from avion_core.errors import DataError
+from avion_core.progress import Progress
 from avion_core.store import journal
 from avion_core.store import projects as rows
 from avion_core.store.database import SCHEMA, reading, writing

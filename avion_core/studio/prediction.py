@@ -20,15 +20,15 @@ import torch
 from torch import Tensor
 
 from avion_core.data.images import content_id, open_image
-from avion_core.data.progress import Progress
+from avion_core.data.project import LabelledImages, ProjectData, held_out_images, training_images
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import SUFFIXES
 from avion_core.errors import DataError
 from avion_core.features.store import image_features
 from avion_core.metrics.calibration import fit_temperature
+from avion_core.progress import Progress
 from avion_core.protocols import predict as prediction
 from avion_core.protocols.exported import student_files
-from avion_core.protocols.project_data import LabelledImages, ProjectData, held_out_images, training_images
 from avion_core.protocols.student_towers import StudentTowers
 from avion_core.store.home import Home
 from avion_core.studio.models import open_towers

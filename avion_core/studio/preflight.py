@@ -12,9 +12,9 @@ import psutil
 
 from avion_core.backbones.catalog import CATALOG
 from avion_core.config import RunConfig
+from avion_core.data.project import class_sets
 from avion_core.errors import CheckpointError, ConfigError, TrainingError
 from avion_core.jobs.devices import device_name, lane_of
-from avion_core.protocols.project_data import class_sets
 from avion_core.store import projects as rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home

@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from avion_core.data.images import content_id
-from avion_core.data.progress import Progress
 from avion_core.data.scan import list_pictures
 from avion_core.errors import DataError
+from avion_core.progress import Progress
 from avion_core.store import journal, runs
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing

@@ -20,11 +20,11 @@ from typing import Any
 import pandas as pd
 
 from avion_core.data.images import open_image
-from avion_core.data.progress import Progress
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.splits import Splits
 from avion_core.descriptions.exporting import file_form
 from avion_core.errors import DataError, DescriptionError
+from avion_core.progress import Progress
 from avion_core.store import journal
 from avion_core.store import projects as rows
 from avion_core.store.database import SCHEMA, reading, writing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from avion_core.protocols.project_data import ProjectData
+from avion_core.data.project import ProjectData
 from avion_core.store.home import Home
 from avion_core.studio.candidates import read_candidates
 from avion_core.studio.projects import get_project, read_manifest, read_splits

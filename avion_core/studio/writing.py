@@ -15,7 +15,6 @@ import pandas as pd
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from avion_core.data.progress import Progress
 from avion_core.descriptions.writers.generate import MOST_AT_ONCE, Order
 from avion_core.descriptions.writers.plan import Plan, plan
 from avion_core.descriptions.writers.prompt import (
@@ -34,6 +33,7 @@ from avion_core.jobs import describing
 from avion_core.jobs.describing import Listener
 from avion_core.jobs.heartbeat import LOST_AFTER_SECONDS
 from avion_core.jobs.local import is_alive, process_of
+from avion_core.progress import Progress
 from avion_core.store import generations as rows
 from avion_core.store import journal, leases
 from avion_core.store.database import reading, writing

@@ -17,6 +17,7 @@ from torch.nn.functional import normalize
 from avion_core.config import PrototypesConfig
 from avion_core.descriptions.rs_flag import load_rule_set
 from avion_core.errors import PrototypeError
+from avion_core.prototypes.explanations import explained, why
 from avion_core.prototypes.text_prototypes import (
     TextPrototypes,
     leave_one_out_influence,
@@ -24,7 +25,6 @@ from avion_core.prototypes.text_prototypes import (
     text_prototypes,
     visual_prototypes,
 )
-from avion_core.prototypes.why import explained, why
 
 RULES = load_rule_set("extended")
 FLAGGED = "An aerial view of a harbour with rows of boats."

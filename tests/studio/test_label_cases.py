@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from avion_core.config import RunConfig
+from avion_core.data.project import held_out_images
 from avion_core.errors import DataError, NotFoundError
-from avion_core.protocols.project_data import held_out_images
 from avion_core.protocols.run_map import image_parts
 from avion_core.studio.classes import add_class
 from avion_core.studio.images import image_table

@@ -17,10 +17,10 @@ from PIL import Image
 from rasterio.transform import from_origin
 
 from avion_core.backbones.load import WeightStore
+from avion_core.data.project import ProjectData
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import CheckpointError, DataError
 from avion_core.protocols.exported import open_exported
-from avion_core.protocols.project_data import ProjectData
 from avion_core.protocols.student_towers import StudentTowers
 from avion_core.studio.prediction import Uploads, export_student, open_student, predict, search
 from avion_core.studio.projects import create_project, get_project, read_manifest, read_splits

@@ -9,8 +9,8 @@ import pandas as pd
 
 from avion_core.config import DescriptionsConfig, PrototypesConfig
 from avion_core.features.store import text_features
+from avion_core.prototypes.decisive import classes_to_look_at_again
 from avion_core.prototypes.ranking import rank, rank_again
-from avion_core.prototypes.stakes import classes_to_look_at_again
 from avion_core.store import verdicts
 from avion_core.store.database import reading
 from avion_core.store.home import Home

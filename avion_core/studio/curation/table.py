@@ -14,14 +14,15 @@ import torch
 from torch import Tensor
 
 from avion_core.config import DescriptionsConfig, PrototypesConfig, RunConfig
-from avion_core.data.progress import Progress
 from avion_core.data.splits import Splits
 from avion_core.descriptions.rs_flag import load_rule_set
 from avion_core.errors import DataError, NotFoundError
 from avion_core.features.store import image_features, text_features
+from avion_core.progress import Progress
+from avion_core.prototypes.decisive import reach_and_stakes
+from avion_core.prototypes.explanations import explained, why
 from avion_core.prototypes.ranking import Ranking, rank
 from avion_core.prototypes.robust_z import past_cut
-from avion_core.prototypes.stakes import reach_and_stakes
 from avion_core.prototypes.text_prototypes import (
     TextPrototypes,
     leave_one_out_influence,
@@ -29,7 +30,6 @@ from avion_core.prototypes.text_prototypes import (
     text_prototypes,
     visual_prototypes,
 )
-from avion_core.prototypes.why import explained, why
 from avion_core.store import verdicts
 from avion_core.store.database import reading
 from avion_core.store.home import Home

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avion_core.prototypes.tail import ClassAtHand, settled_classes
+from avion_core.prototypes.settled import ClassAtHand, settled_classes
 from avion_core.studio.curation.table import Curation
 
 

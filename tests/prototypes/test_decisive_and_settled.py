@@ -16,9 +16,9 @@ from torch.nn.functional import normalize
 
 from avion_core.config import PrototypesConfig
 from avion_core.descriptions.rs_flag import load_rule_set
+from avion_core.prototypes.decisive import classes_to_look_at_again, reach_and_stakes
 from avion_core.prototypes.ranking import rank, rank_again
-from avion_core.prototypes.stakes import classes_to_look_at_again, reach_and_stakes
-from avion_core.prototypes.tail import ClassAtHand, score_bounds, settled_classes
+from avion_core.prototypes.settled import ClassAtHand, score_bounds, settled_classes
 from avion_core.prototypes.text_prototypes import TextPrototypes, text_prototypes
 
 RULES = load_rule_set("extended")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from avion_core.errors import DataError
-from avion_core.maps.project import neighbours_within, project
+from avion_core.maps.layout import neighbours_within, project
 from avion_core.maps.settings import map_settings
 
 # umap-learn compiles itself on first use: half a minute of processor time, many minutes of a crowded machine's.
@@ -104,7 +104,7 @@ def test_min_dist_keeps_points_apart():
 def test_neighbours_found_approximately_above_a_number(monkeypatch):
     """The same groups either way; and the progress says that it searches."""
     points, group = clusters(120)
-    monkeypatch.setattr("avion_core.maps.project.MOST_EXACT_POINTS", 100)
+    monkeypatch.setattr("avion_core.maps.layout.MOST_EXACT_POINTS", 100)
     calls = []
     places = project(points, map_settings(), progress=lambda *call: calls.append(call))
     distances = np.linalg.norm(places[:, None] - places[None], axis=2)

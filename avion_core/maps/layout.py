@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from avion_core.data.progress import Progress
 from avion_core.errors import DataError
 from avion_core.maps.neighbours import compared, nearest
 from avion_core.maps.settings import MapSettings, Method
+from avion_core.progress import Progress
 
 FEWEST_POINTS = 5
 MOST_EXACT_POINTS = 30_000

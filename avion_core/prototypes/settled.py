@@ -28,8 +28,8 @@ import numpy as np
 import torch
 
 from avion_core.config import PrototypesConfig
+from avion_core.prototypes.decisive import ROUNDING
 from avion_core.prototypes.ranking import Ranking
-from avion_core.prototypes.stakes import ROUNDING
 
 
 @dataclass(frozen=True)
