@@ -18,7 +18,7 @@ from app.components.background import computed
 from app.components.guard import empty_state, end_page
 from app.shell import go_button, need_labels
 from avion_core.progress import Progress
-from avion_core.studio.curation import (
+from avion_core.usecases.curation import (
     Curation,
     ReviewValue,
     as_judged,
@@ -27,9 +27,9 @@ from avion_core.studio.curation import (
     refresh,
     review_value,
 )
-from avion_core.studio.home import Home
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.rules import current_rules
+from avion_core.usecases.curation.rules import current_rules
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.projects import ProjectSummary
 
 FIGURES_HIDDEN = (
     "This review is blind: figures that follow from everybody's verdicts show once you have judged every text."

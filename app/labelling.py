@@ -12,10 +12,10 @@ from app.components.background import computed
 from app.components.guard import show_error
 from app.components.label_grid import PAGE, LabelDesk, tile
 from avion_core.errors import AvionError
-from avion_core.studio.guesses import guess_labels
-from avion_core.studio.labels import give_labels, undo_labels
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.rights import REVIEW
+from avion_core.usecases.curation.label_suggestions import guess_labels
+from avion_core.usecases.policies import REVIEW
+from avion_core.usecases.projects.labels import give_labels, undo_labels
+from avion_core.usecases.projects.projects import ProjectSummary
 
 _NO_GUESS: dict[str, Any] = {"guess": None, "probability": None, "why": ""}
 

@@ -15,7 +15,7 @@ from app.components.guard import guard
 from app.components.outbox import outbox
 from app.components.people import person_in_sidebar, sign_in_page
 from app.waiting import take_waiting
-from avion_core.studio.projects import project_names
+from avion_core.usecases.projects.projects import project_names
 
 _LOGO = Path(__file__).with_name("logo.svg")
 # A file of our own: a Material icon as a favicon would be fetched from the network.
@@ -118,8 +118,8 @@ def warm_up() -> None:
     """
 
     def load() -> None:
-        for module in ("curation", "evaluation", "prediction", "confusion"):
-            import_module(f"avion_core.studio.{module}")
+        for module in ("curation", "insight.evaluation", "insight.prediction", "insight.confusion"):
+            import_module(f"avion_core.usecases.{module}")
         gc.collect()
         gc.freeze()
 

@@ -12,7 +12,7 @@ from app.components.guard import plain
 from app.components.verdict_table import taken_back
 from app.desk import ReviewDesk
 from avion_core.errors import EditedMeanwhileError
-from avion_core.studio.curation import record_verdict, undo
+from avion_core.usecases.curation import record_verdict, undo
 
 
 def take(decision: Mapping[str, Any]) -> None:

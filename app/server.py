@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from app import sign_in
 from app.late_ticks import drop_late_ticks
 from avion_core.errors import AvionError
-from avion_core.studio.backup import back_up_if_due
+from avion_core.usecases.installation.backup import back_up_if_due
 
 _LOOK_EVERY_SECONDS = 3600
 

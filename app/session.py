@@ -18,11 +18,11 @@ from app.components.guard import plain
 from app.desk import ReviewDesk
 from app.visitor import home as home
 from app.visitor import signed_in as signed_in
-from avion_core.studio import rights
-from avion_core.studio.selections import keep_selection, read_selection
+from avion_core.usecases import policies
+from avion_core.usecases.projects.selections import keep_selection, read_selection
 
 if TYPE_CHECKING:  # it brings the models' library along
-    from avion_core.studio.curation import Decision
+    from avion_core.usecases.curation import Decision
 
 # Names in the address.
 PROJECT = "project"
@@ -413,17 +413,17 @@ def role() -> str:
     return signed_in().role
 
 
-def may(right: rights.Right) -> bool:
+def may(right: policies.Right) -> bool:
     """Whether this person holds the right: for what is offered on a page."""
-    return rights.may(role(), right)
+    return policies.may(role(), right)
 
 
-def demand(right: rights.Right) -> None:
+def demand(right: policies.Right) -> None:
     """Raise a RightsError unless this person holds the right: before every use case that needs it.
 
     A button that is greyed out is a courtesy; a browser can press it all the same.
     """
-    rights.demand(role(), right)
+    policies.demand(role(), right)
 
 
 def picked_points(map_key: str) -> list[str]:

@@ -10,10 +10,10 @@ import streamlit as st
 from app import session
 from app.components.guard import empty_state, end_page, plain
 from avion_core.errors import NotFoundError
-from avion_core.studio import rights
-from avion_core.studio.projects import Demo, ProjectSummary, get_project, open_demo
-from avion_core.studio.relink import root_is_there
-from avion_core.studio.training import RunView, list_runs
+from avion_core.usecases import policies
+from avion_core.usecases.projects.projects import Demo, ProjectSummary, get_project, open_demo
+from avion_core.usecases.runs.training import RunView, list_runs
+from avion_core.usecases.transfer.relink import root_is_there
 
 
 def go(page: str) -> NoReturn:
@@ -85,9 +85,9 @@ def need_labels(project: ProjectSummary) -> None:
 def demo_button(label: str, which: Demo = "ucmerced", *, primary: bool = True) -> None:
     """Open a bundled demo project (made at the first press) and go to it."""
     kind = "primary" if primary else "secondary"
-    may = session.may(rights.CHANGE_PROJECTS)
+    may = session.may(policies.CHANGE_PROJECTS)
     if st.button(label, icon=":material/play_circle:", type=kind, key=f"open_demo_{which}", disabled=not may):
-        session.demand(rights.CHANGE_PROJECTS)
+        session.demand(policies.CHANGE_PROJECTS)
         with st.spinner("Opening the demo: reading images and descriptions"):
             project = open_demo(session.home(), which)
         session.choose(session.PROJECT, project.id)

@@ -27,8 +27,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from avion_core.errors import AccountError
-from avion_core.studio import accounts
-from avion_core.studio.home import Home
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.people import accounts
 
 SIGN_IN, JOIN = "/account/sign-in", "/account/join"
 _OPEN = (SIGN_IN, "/_stcore/health")

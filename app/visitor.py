@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from avion_core.errors import AccountError
-from avion_core.studio import accounts
-from avion_core.studio.home import Home
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.people import accounts
 
 
 @st.cache_resource(show_spinner=False)

@@ -16,9 +16,9 @@ from avion_core.backbones.load import demo_folder
 from avion_core.store.database import writing
 from avion_core.store.projects import add_project
 from avion_core.store.tables import Project
-from avion_core.studio.descriptions import import_upload
-from avion_core.studio.exchange import export_descriptions
-from avion_core.studio.home import Home
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.descriptions import import_upload
+from avion_core.usecases.transfer.exchange import export_descriptions
 
 COUNT = 50_000
 WHEN = "2026-01-02T03:04:05+00:00"

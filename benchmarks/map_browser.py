@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from avion_core.studio.alignment import VIEWS, embed_map, list_maps, map_settings, start_map
-from avion_core.studio.home import Home
-from avion_core.studio.projects import open_demo
-from avion_core.studio.training import create_run, run_here
+from avion_core.usecases.insight.alignment import VIEWS, embed_map, list_maps, map_settings, start_map
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.projects import open_demo
+from avion_core.usecases.runs.training import create_run, run_here
 from tests.browser.conftest import open_chromium, serving
 from tests.browser.page import Page
 

@@ -47,11 +47,11 @@ def make_project(home_folder: Path, classes: int) -> None:
 
     from avion_core.backbones.towers import resolve_precision
     from avion_core.features.shards import content_key
-    from avion_core.studio.descriptions import import_descriptions
-    from avion_core.studio.home import Home
-    from avion_core.studio.models import open_towers
-    from avion_core.studio.projects import create_project, read_manifest
-    from avion_core.studio.rules import run_config
+    from avion_core.usecases.curation.rules import run_config
+    from avion_core.usecases.installation.home import Home
+    from avion_core.usecases.models.models import open_towers
+    from avion_core.usecases.projects.descriptions import import_descriptions
+    from avion_core.usecases.projects.projects import create_project, read_manifest
 
     home, name = Home(home_folder), str(classes)
     keys = [f"class{place:04d}" for place in range(classes)]
@@ -103,11 +103,11 @@ class Session:
     """What one reviewer waits for, in the order of a session; `seconds` by name of the thing waited for."""
 
     def __init__(self, home_folder: Path, project: str) -> None:
-        from avion_core.studio import curation
-        from avion_core.studio.home import Home
-        from avion_core.studio.models import open_towers
-        from avion_core.studio.projects import get_project
-        from avion_core.studio.rules import run_config
+        from avion_core.usecases import curation
+        from avion_core.usecases.curation.rules import run_config
+        from avion_core.usecases.installation.home import Home
+        from avion_core.usecases.models.models import open_towers
+        from avion_core.usecases.projects.projects import get_project
 
         self.cases, self.get_project = curation, get_project
         self.home, self.project = Home(home_folder), project

@@ -10,10 +10,10 @@ from app.components.evidence import evidence_column, reasons_panel
 from app.components.guard import guard, plain
 from app.components.verdict_table import undo_button
 from app.curated import need_curation
-from avion_core.studio import rights
-from avion_core.studio.agreement import Agreement, agreement, conflicts, set_blind
-from avion_core.studio.curation import Decision, record_verdict
-from avion_core.studio.projects import ProjectSummary
+from avion_core.usecases import policies
+from avion_core.usecases.curation import Decision, record_verdict
+from avion_core.usecases.curation.agreement import Agreement, agreement, conflicts, set_blind
+from avion_core.usecases.projects.projects import ProjectSummary
 
 
 def page() -> None:
@@ -23,7 +23,7 @@ def page() -> None:
     figures(agreement(session.home(), project.id), names)
     st.subheader("Conflicts")
     open_conflicts = conflicts(session.home(), project.id)
-    if project.blind and not session.may(rights.ADJUDICATE):
+    if project.blind and not session.may(policies.ADJUDICATE):
         sides = zip(open_conflicts["accepts"], open_conflicts["rejects"], strict=True)
         open_conflicts = open_conflicts[[session.reviewer() in (*accepts, *rejects) for accepts, rejects in sides]]
     if open_conflicts.empty:
@@ -37,7 +37,7 @@ def page() -> None:
 
 def blind_switch(project: ProjectSummary) -> None:
     """Blind review on or off, for those who may decide it."""
-    may = session.may(rights.ADJUDICATE)
+    may = session.may(policies.ADJUDICATE)
     st.toggle(
         "Blind review",
         project.blind,
@@ -52,7 +52,7 @@ def blind_switch(project: ProjectSummary) -> None:
 
 def switch_blind(project: str, on: bool) -> None:
     with guard():
-        session.demand(rights.ADJUDICATE)
+        session.demand(policies.ADJUDICATE)
         set_blind(session.home(), project, on, session.reviewer())
 
 
@@ -113,7 +113,7 @@ def queue(project: ProjectSummary, waiting: pd.DataFrame, names: dict[str, str])
 
 def decide(project: ProjectSummary, description_id: str) -> None:
     """The adjudicator's buttons; others read who can settle it."""
-    if not session.may(rights.ADJUDICATE):
+    if not session.may(policies.ADJUDICATE):
         st.caption("An adjudicator settles it, or one of you changes the verdict on the review page.")
         return
     st.text_input("Why (optional)", key=f"why_{description_id}", max_chars=300)
@@ -136,7 +136,7 @@ def decide(project: ProjectSummary, description_id: str) -> None:
 def settle(project: str, description_id: str, verdict: Decision) -> None:
     home, who, reason = session.home(), session.reviewer(), session.typed(f"why_{description_id}")
     with guard():
-        session.demand(rights.ADJUDICATE)
+        session.demand(policies.ADJUDICATE)
         record_verdict(home, project, description_id, verdict, reviewer=who, reason=reason, adjudicates=True)
         session.say_after_rerun("Settled · U undoes it")
 

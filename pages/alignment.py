@@ -13,8 +13,8 @@ from app.components.map_figures import map_figures
 from app.components.map_form import map_form, map_label
 from app.components.map_progress import map_failed, map_progress
 from app.components.picked_items import picked_items
-from avion_core.studio import rights
-from avion_core.studio.alignment import (
+from avion_core.usecases import policies
+from avion_core.usecases.insight.alignment import (
     MapResult,
     MapSettings,
     MapView,
@@ -25,9 +25,9 @@ from avion_core.studio.alignment import (
     start_map,
     veiled,
 )
-from avion_core.studio.candidates import visible_verdicts
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.training import RunView
+from avion_core.usecases.projects.current_descriptions import visible_verdicts
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.runs.training import RunView
 from avion_core.wording import counted
 
 
@@ -67,7 +67,7 @@ def page() -> None:
 def compute(run: RunView, settings: MapSettings) -> NoReturn:
     """Have the map computed, and show how far it is."""
     if "test" in settings.parts:
-        session.demand(rights.UNSEAL)
+        session.demand(policies.UNSEAL)
     key = start_map(session.home(), run.id, settings, session.reviewer())
     session.open_test_map(key)
     session.choose(session.MAP, key)
@@ -101,8 +101,8 @@ def sealed(run: RunView, found: MapView) -> None:
         "This map shows the sealed test set",
         f"Figures and choices made on it are no longer measured on unseen images. {looks} Opening it counts as a look.",
     ):
-        if st.button("Open it", icon=":material/lock_open:", disabled=not session.may(rights.UNSEAL)):
-            session.demand(rights.UNSEAL)
+        if st.button("Open it", icon=":material/lock_open:", disabled=not session.may(policies.UNSEAL)):
+            session.demand(policies.UNSEAL)
             look_at_test_map(session.home(), run.id, session.reviewer())
             session.open_test_map(found.key)
             st.rerun()

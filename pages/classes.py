@@ -7,9 +7,9 @@ import streamlit as st
 from app import session, shell
 from app.components.class_card import card_form, class_list, merge_form, split_form
 from app.components.guard import empty_state
-from avion_core.studio.classes import add_class, class_changes, undo_change
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.rights import CHANGE_PROJECTS
+from avion_core.usecases.policies import CHANGE_PROJECTS
+from avion_core.usecases.projects.classes import add_class, class_changes, undo_change
+from avion_core.usecases.projects.projects import ProjectSummary
 
 
 def page() -> None:

@@ -10,10 +10,10 @@ from app.components.contrast import ask_button, contrast_form, contrasts_panel, 
 from app.components.evaluation_panels import cell_choice
 from app.components.gallery import paged_gallery
 from app.components.guard import empty_state, end_page
-from avion_core.studio.confusion import Confusions, Judge, confusions, refreshed
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.rules import current_rules
-from avion_core.studio.training import RunView, list_runs
+from avion_core.usecases.curation.rules import current_rules
+from avion_core.usecases.insight.confusion import Confusions, Judge, confusions, refreshed
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.runs.training import RunView, list_runs
 from avion_core.wording import counted
 
 _JUDGES: dict[Judge, str] = {"student": "A trained student", "teacher": "The teacher's text prototypes"}

@@ -10,10 +10,10 @@ from app.components.guard import guard
 from app.components.rules_form import rules_form
 from app.curated import need_curation
 from avion_core.config import DescriptionsConfig, PrototypesConfig
-from avion_core.studio import rights
-from avion_core.studio.curation import decision_preview
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.rules import current_rules, rule_versions, save_rules
+from avion_core.usecases import policies
+from avion_core.usecases.curation import decision_preview
+from avion_core.usecases.curation.rules import current_rules, rule_versions, save_rules
+from avion_core.usecases.projects.projects import ProjectSummary
 
 
 def page() -> None:
@@ -46,7 +46,7 @@ def page() -> None:
 
 def save_button(project: ProjectSummary, wanted: tuple[PrototypesConfig, DescriptionsConfig], *, changed: bool) -> None:
     """Put the rules in force, for those who may."""
-    may = session.may(rights.CHANGE_RULES)
+    may = session.may(policies.CHANGE_RULES)
     st.button(
         "Save as the project's rules",
         icon=":material/save:",
@@ -60,7 +60,7 @@ def save_button(project: ProjectSummary, wanted: tuple[PrototypesConfig, Descrip
 
 def save(project: str, prototypes: PrototypesConfig, descriptions: DescriptionsConfig) -> None:
     with guard():
-        session.demand(rights.CHANGE_RULES)
+        session.demand(policies.CHANGE_RULES)
         saved = save_rules(session.home(), project, prototypes, descriptions, session.reviewer())
         session.say_after_rerun(f"Saved as version {saved}")
 

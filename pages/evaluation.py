@@ -10,10 +10,10 @@ from app import session, shell
 from app.components import evaluation_panels as panels
 from app.components.background import Progress, computed
 from app.components.protocol_panels import over_seeds, over_shots
-from avion_core.studio import rights
-from avion_core.studio.evaluation import change, evaluate_run, kept_results, parts
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.training import RunView, get_run
+from avion_core.usecases import policies
+from avion_core.usecases.insight.evaluation import change, evaluate_run, kept_results, parts
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.runs.training import RunView, get_run
 
 _VIEWS = {
     "methods": "Methods",
@@ -57,12 +57,12 @@ def split_choice(run_id: str) -> str:
         opened = st.toggle(
             "Use the sealed test set",
             key=f"unsealed_{run_id}",
-            disabled=not session.may(rights.UNSEAL),
+            disabled=not session.may(policies.UNSEAL),
             help="Tune on validation. Each look at the test set is recorded, and reports count the looks.",
         )
         st.caption(":material/lock_open: This look is recorded" if opened else ":material/lock: Validation images")
     if opened:
-        session.demand(rights.UNSEAL)
+        session.demand(policies.UNSEAL)
     return "test" if opened else "validation"
 
 

@@ -8,8 +8,8 @@ from app import session, shell
 from app.components.exchange_forms import export_form, upload_form
 from app.components.guard import empty_state, plain
 from app.components.review_packs import merge_form, open_form, opened_pack, pack_form
-from avion_core.studio.exchange import Holdings, holdings
-from avion_core.studio.projects import ProjectSummary
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.transfer.exchange import Holdings, holdings
 
 
 def page() -> None:

@@ -16,9 +16,9 @@ from app.components.writing_monitor import (
     generation_table,
 )
 from avion_core.errors import AvionError
-from avion_core.studio import rights
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.writing import (
+from avion_core.usecases import policies
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.writing.writing import (
     GenerationView,
     cli_command,
     get_generation,
@@ -60,9 +60,9 @@ def page() -> None:
         orderable = False
     st.code(cli_command(project.name, settings), language="bash", wrap_lines=True)
     busy = bool(generations) and generations[0].state in ACTIVE
-    disabled = not orderable or busy or not session.may(rights.CHANGE_PROJECTS)
+    disabled = not orderable or busy or not session.may(policies.CHANGE_PROJECTS)
     if st.button("Have them written", icon=":material/edit:", type="primary", disabled=disabled):
-        session.demand(rights.CHANGE_PROJECTS)
+        session.demand(policies.CHANGE_PROJECTS)
         start(home, order_descriptions(home, project.id, settings, session.reviewer()))
         session.say_after_rerun("Ordered", ":material/edit:")
         st.rerun()

@@ -14,9 +14,9 @@ from app.components.guard import guard, show_error
 from app.components.project_forms import draw_panel
 from app.components.recipe_form import recipe_form
 from avion_core.errors import AvionError
-from avion_core.studio.images import image_table, look_at_test_images, set_recipe
-from avion_core.studio.projects import ProjectSummary, read_splits
-from avion_core.studio.rights import CHANGE_PROJECTS, REVIEW, UNSEAL
+from avion_core.usecases.policies import CHANGE_PROJECTS, REVIEW, UNSEAL
+from avion_core.usecases.projects.images import image_table, look_at_test_images, set_recipe
+from avion_core.usecases.projects.projects import ProjectSummary, read_splits
 from avion_core.wording import counted
 
 _PARTS = {

@@ -7,8 +7,8 @@ import streamlit as st
 
 from app import session, shell
 from app.components.guard import plain
-from avion_core.studio.journal import RECENT, journal_entries, next_steps, stale
-from avion_core.studio.projects import ProjectSummary
+from avion_core.usecases.insight.journal import RECENT, journal_entries, next_steps, stale
+from avion_core.usecases.projects.projects import ProjectSummary
 
 
 def page() -> None:

@@ -11,10 +11,10 @@ from app.components.guard import empty_state
 from app.components.label_grid import LabelDesk, label_grid
 from app.components.project_forms import draw_panel
 from app.labelling import give, need_desk, sure_guesses, tiles
-from avion_core.studio.images import image_table
-from avion_core.studio.labels import unlabelled
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.rights import REVIEW
+from avion_core.usecases.policies import REVIEW
+from avion_core.usecases.projects.images import image_table
+from avion_core.usecases.projects.labels import unlabelled
+from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.wording import counted
 
 

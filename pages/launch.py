@@ -9,12 +9,12 @@ import streamlit as st
 from app import session, shell
 from app.components.launch_panels import look_choice, origin, show_checks, show_cost, sweep_choice
 from app.components.settings_form import settings_form, widget_key
-from avion_core.studio import rights
-from avion_core.studio.home import Home
-from avion_core.studio.models import list_models
-from avion_core.studio.preflight import cli_command, preflight
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.training import launch, launch_sweep, planned_config
+from avion_core.usecases import policies
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.models.models import list_models
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.runs.preflight import cli_command, preflight
+from avion_core.usecases.runs.training import launch, launch_sweep, planned_config
 from avion_core.wording import counted
 
 
@@ -49,7 +49,7 @@ def page() -> None:
     st.markdown("**The same from the command line**")
     command = cli_command(home, project.id, config, shots, seeds, preset=preset, name=name)
     st.code(command, language="bash", wrap_lines=True)
-    blocked = any(check.severity == "error" for check in checks) or not session.may(rights.TRAIN)
+    blocked = any(check.severity == "error" for check in checks) or not session.may(policies.TRAIN)
     start(project, preset, base, changed, (shots, seeds), name, blocked=blocked)
 
 
@@ -66,7 +66,7 @@ def start(
     """The buttons that begin it, and on to the runs."""
     shots, seeds = sweep
     number = len(shots) * len(seeds)
-    if not session.may(rights.TRAIN):
+    if not session.may(policies.TRAIN):
         st.caption(":material/lock: Starting a training takes an adjudicator or an admin of this studio.")
     with st.container(horizontal=True):
         if number:
@@ -81,7 +81,7 @@ def start(
             )
     if not now and not later:
         return
-    session.demand(rights.TRAIN)
+    session.demand(policies.TRAIN)
     home, who = session.home(), session.reviewer()
     if number:
         runs = launch_sweep(home, project.id, preset, changed, shots=shots, seeds=seeds, based_on=base, who=who)

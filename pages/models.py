@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import session
 from app.components.model_card import model_card, size
-from avion_core.studio.models import list_models
+from avion_core.usecases.models.models import list_models
 
 
 def page() -> None:

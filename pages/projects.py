@@ -9,8 +9,8 @@ from app.components.guard import empty_state
 from app.components.project_forms import draw_panel, import_form, project_form
 from app.components.project_life import moved_images, project_life
 from app.components.project_tables import class_table, problem_table
-from avion_core.studio.projects import ProjectSummary, get_project, list_projects
-from avion_core.studio.training import list_runs
+from avion_core.usecases.projects.projects import ProjectSummary, get_project, list_projects
+from avion_core.usecases.runs.training import list_runs
 from avion_core.wording import counted
 
 

@@ -15,7 +15,7 @@ from app.components.review_card import AHEAD, BEHIND, card_item, review_card
 from app.components.verdict_table import page_of, verdict_table
 from app.curated import Seen, need_curation
 from app.desk import ReviewDesk
-from avion_core.studio.projects import ProjectSummary
+from avion_core.usecases.projects.projects import ProjectSummary
 
 ONE, TABLE = "one at a time", "table"
 

@@ -9,9 +9,9 @@ from app.components.guard import empty_state, guard
 from app.components.run_comparison import comparison
 from app.components.run_monitor import ACTIVE, run_controls, run_curves, run_figures, run_log, run_origin
 from app.components.run_table import filtered, run_table
-from avion_core.studio import rights
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.training import RunView, get_run, list_runs, sleeping_queue, wake_queue
+from avion_core.usecases import policies
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.runs.training import RunView, get_run, list_runs, sleeping_queue, wake_queue
 from avion_core.wording import counted
 
 _LIVE, _IDLE = "2s", "15s"
@@ -47,9 +47,9 @@ def overview(project: ProjectSummary, drawn: list[str], shown: list[str]) -> Non
     if asleep := sleeping_queue(session.home(), runs):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning(f"Nothing on this machine starts what waits: {counted(len(asleep), 'run')}.", width="stretch")
-            may = session.may(rights.TRAIN)
+            may = session.may(policies.TRAIN)
             if st.button("Wake the queue", icon=":material/alarm:", type="primary", disabled=not may):
-                session.demand(rights.TRAIN)
+                session.demand(policies.TRAIN)
                 wake_queue(session.home())
     some = filtered(runs)
     if some:

@@ -9,13 +9,13 @@ from app import session
 from app.components.backups import backups
 from app.components.model_card import size
 from app.components.people import own_account, people, team
-from avion_core.studio import rights
-from avion_core.studio.home import Home
-from avion_core.studio.installation import Storage, device, keys_present, storage
+from avion_core.usecases import policies
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.installation.installation import Storage, device, keys_present, storage
 
 
 def page() -> None:
-    admin = session.may(rights.ADMINISTER)
+    admin = session.may(policies.ADMINISTER)
     person = session.signed_in()
     names = ["People", "Storage", "Backups", "Device and keys"] if admin else ["You", "Storage", "Device and keys"]
     tabs = dict(zip(names, st.tabs(names), strict=True))

@@ -15,7 +15,7 @@ from app.components.evidence import evidence_of
 from app.components.guard import plain
 from app.components.verdict_table import page_of, verdict_table
 from app.curated import FIGURES_HIDDEN, Seen, need_curation
-from avion_core.studio.projects import ClassInfo
+from avion_core.usecases.projects.projects import ClassInfo
 
 
 def page() -> None:

@@ -8,7 +8,7 @@ from app import session, shell
 from app.components import charts
 from app.components.writer_table import similarity_chart, verdict_on, writer_table
 from app.curated import need_curation
-from avion_core.studio.compare_writers import compare_writers
+from avion_core.usecases.writing.compare_writers import compare_writers
 
 
 def page() -> None:

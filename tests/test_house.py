@@ -62,7 +62,7 @@ def test_modules_and_public_functions_say_what_they_are(path):
 
 
 def test_only_the_upper_floors_read_the_environment():
-    upper = tuple(ROOT / "avion_core" / name for name in ("store", "jobs", "studio", "cli"))
+    upper = tuple(ROOT / "avion_core" / name for name in ("store", "jobs", "usecases", "cli"))
     readers = [path for path in ENGINE if {"environ", "getenv"} & set(attributes(path, "os"))]
     assert [path for path in readers if not any(path.is_relative_to(floor) for floor in upper)] == []
 

@@ -42,9 +42,9 @@ from avion_core.features.store import image_features, prepare_images, text_featu
 from avion_core.protocols.baselines import class_mean
 from avion_core.protocols.evaluate import evaluate
 from avion_core.prototypes.text_prototypes import prototype_accuracy, text_prototypes, visual_prototypes
-from avion_core.studio.home import Home
-from avion_core.studio.projects import open_demo
-from avion_core.studio.snapshot import project_data
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.projects import open_demo
+from avion_core.usecases.runs.freeze import project_data
 
 SHOTS, SEEDS = (1, 4, 16), (1, 2, 3)
 METHODS = ("AVION", "B0", "B1")

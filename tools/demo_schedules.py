@@ -32,9 +32,9 @@ from avion_core.experiment import run_experiment
 from avion_core.features.store import image_features, prepare_images, text_features
 from avion_core.metrics.accuracy import harmonic_mean
 from avion_core.protocols.baselines import class_mean
-from avion_core.studio.home import Home
-from avion_core.studio.projects import open_demo
-from avion_core.studio.snapshot import project_data
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.projects import open_demo
+from avion_core.usecases.runs.freeze import project_data
 
 AWAY = 4
 ALIGNMENT = ("image_weight", "text_weight", "logit_weight")

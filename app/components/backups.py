@@ -7,8 +7,15 @@ import streamlit as st
 
 from app import session
 from app.components.model_card import size
-from avion_core.studio import rights
-from avion_core.studio.backup import back_up, backups_are_ours, list_backups, losses, of_people, restore_backup
+from avion_core.usecases import policies
+from avion_core.usecases.installation.backup import (
+    back_up,
+    backups_are_ours,
+    list_backups,
+    losses,
+    of_people,
+    restore_backup,
+)
 
 _KINDS = {
     "daily": "every day",
@@ -29,7 +36,7 @@ def backups() -> None:
         "Images, weights and trained students are files of their own and are not in it."
     )
     if st.button("Back up now", icon=":material/save:"):
-        session.demand(rights.ADMINISTER)
+        session.demand(policies.ADMINISTER)
         session.say_after_rerun(f"Backup {back_up(home, session.reviewer()).name} is made")
         st.rerun()
     found = list_backups(home)
@@ -76,7 +83,7 @@ def _restore(name: str) -> None:
     if people := of_people(session.home()):
         st.markdown(f":material/group: {people}")
     if st.button("Restore, and lose these" if lost else "Restore", type="primary", icon=":material/history:"):
-        session.demand(rights.ADMINISTER)
+        session.demand(policies.ADMINISTER)
         restore_backup(session.home(), name, session.reviewer(), losing=True)
         st.cache_data.clear()
         st.cache_resource.clear()

@@ -7,11 +7,11 @@ import streamlit as st
 
 from app import palette, session, shell
 from app.components.guard import plain
-from avion_core.studio.candidates import read_candidates
-from avion_core.studio.classes import edit_card, merge_classes, rename_class, split_class
-from avion_core.studio.images import image_table, look_at_test_images
-from avion_core.studio.projects import ClassInfo, ProjectSummary
-from avion_core.studio.rights import CHANGE_PROJECTS, UNSEAL
+from avion_core.usecases.policies import CHANGE_PROJECTS, UNSEAL
+from avion_core.usecases.projects.classes import edit_card, merge_classes, rename_class, split_class
+from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.images import image_table, look_at_test_images
+from avion_core.usecases.projects.projects import ClassInfo, ProjectSummary
 from avion_core.wording import counted
 
 _HELP = {

@@ -11,8 +11,8 @@ from app import session, shell
 from app.components.background import computed
 from app.components.writing_form import fill_contrast
 from avion_core.progress import Progress
-from avion_core.studio import rights
-from avion_core.studio.confusion import (
+from avion_core.usecases import policies
+from avion_core.usecases.insight.confusion import (
     Confusions,
     Judge,
     Rescore,
@@ -21,7 +21,7 @@ from avion_core.studio.confusion import (
     pulling_texts,
     try_texts,
 )
-from avion_core.studio.projects import ProjectSummary
+from avion_core.usecases.projects.projects import ProjectSummary
 
 Names = Mapping[str, str]
 
@@ -100,7 +100,7 @@ def ask_button(cell: tuple[str, str]) -> None:
     if st.button(
         "Ask for contrastive descriptions",
         icon=":material/edit:",
-        disabled=not session.may(rights.CHANGE_PROJECTS),
+        disabled=not session.may(policies.CHANGE_PROJECTS),
         on_click=fill_contrast,
         args=(cell,),
         help="A language model writes some of each class that tell it from the other. Before it is asked you see what "
@@ -111,7 +111,7 @@ def ask_button(cell: tuple[str, str]) -> None:
 
 def contrast_form(project: ProjectSummary, found: Confusions, cell: tuple[str, str], names: Names) -> None:
     """Write texts that tell the two classes apart, see what they would change, and add them."""
-    may_add = session.may(rights.CHANGE_PROJECTS)
+    may_add = session.may(policies.CHANGE_PROJECTS)
     st.subheader("Write a contrast yourself")
     st.caption(
         "Say what one class shows from above and the other does not; say what is there, for the teacher reads “without "
@@ -133,7 +133,7 @@ def contrast_form(project: ProjectSummary, found: Confusions, cell: tuple[str, s
             added = st.form_submit_button("Add and review them", icon=":material/playlist_add:", disabled=not may_add)
     texts = {key: [line for line in text.splitlines() if line.strip()] for key, text in written.items()}
     if added:
-        session.demand(rights.CHANGE_PROJECTS)
+        session.demand(policies.CHANGE_PROJECTS)
         to_review(add_contrastive(session.home(), project.id, texts, session.reviewer()))
     if tried or any(texts.values()):
 

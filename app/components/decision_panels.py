@@ -11,7 +11,7 @@ import streamlit as st
 from app.components import charts
 from app.shell import go_button
 from avion_core.config import PrototypesConfig
-from avion_core.studio.curation import Curation, Preview
+from avion_core.usecases.curation import Curation, Preview
 
 ROWS_SHOWN = 500
 

@@ -11,8 +11,8 @@ import streamlit as st
 from app import session
 from app.components import charts, evaluation_charts
 from app.components.gallery import gallery, paged_gallery
-from avion_core.studio.evaluation import Change, looks, pictures, published, reliability_table
-from avion_core.studio.projects import ProjectSummary
+from avion_core.usecases.insight.evaluation import Change, looks, pictures, published, reliability_table
+from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.wording import counted
 
 Names = Mapping[str, str]

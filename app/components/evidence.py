@@ -15,8 +15,8 @@ from app.components.gallery import gallery
 from app.components.guard import plain
 from app.components.word_diff import word_diff
 from app.curated import Seen
-from avion_core.studio.curation import Evidence, confusable, evidence, history
-from avion_core.studio.projects import ProjectSummary
+from avion_core.usecases.curation import Evidence, confusable, evidence, history
+from avion_core.usecases.projects.projects import ProjectSummary
 
 _ACTIONS = {
     "accept": (":material/check_circle:", "accepted it"),

@@ -13,11 +13,11 @@ from app import session
 from app.components.background import computed
 from app.components.guard import plain
 from avion_core.progress import Progress
-from avion_core.studio.descriptions import ImportReport, import_upload
-from avion_core.studio.exchange import Choice, Export, Form, Holdings, export_descriptions, export_name
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.rights import ADJUDICATE, CHANGE_PROJECTS
-from avion_core.studio.rules import current_rules
+from avion_core.usecases.curation.rules import current_rules
+from avion_core.usecases.policies import ADJUDICATE, CHANGE_PROJECTS
+from avion_core.usecases.projects.descriptions import ImportReport, import_upload
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.transfer.exchange import Choice, Export, Form, Holdings, export_descriptions, export_name
 from avion_core.wording import counted
 
 _FORMS = {

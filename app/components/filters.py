@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from app import session
-from avion_core.studio.projects import ProjectSummary
+from avion_core.usecases.projects.projects import ProjectSummary
 
 # What each choice asks of the table: a column and the value it must have.
 CHOICES: dict[str, dict[str, tuple[str, Any]]] = {

@@ -12,7 +12,7 @@ from app.components.browser_half import browser_half
 from app.components.gallery import thumbnail
 from app.desk import ReviewDesk
 from avion_core.data.recipe import RenderingRecipe
-from avion_core.studio.projects import ClassInfo
+from avion_core.usecases.projects.projects import ClassInfo
 
 PAGE = 18
 """Pictures shown at once: three rows of six. The browser holds the next page as well, so that keys need not wait."""

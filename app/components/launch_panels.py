@@ -12,10 +12,10 @@ from app.components.background import duration
 from app.components.guard import plain
 from app.components.settings_form import label, widget_key
 from avion_core.config import PRESETS, RunConfig
-from avion_core.studio.estimate import estimate
-from avion_core.studio.preflight import Check
-from avion_core.studio.projects import ProjectSummary, read_splits
-from avion_core.studio.training import get_run
+from avion_core.usecases.projects.projects import ProjectSummary, read_splits
+from avion_core.usecases.runs.estimate import estimate
+from avion_core.usecases.runs.preflight import Check
+from avion_core.usecases.runs.training import get_run
 
 _PRESETS = {
     "demo": "Small models, a short training: minutes on a laptop.",

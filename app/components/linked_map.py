@@ -13,8 +13,8 @@ import streamlit as st
 from app import session
 from app.components import map_colours
 from app.components.map_charts import LASSO, MOST_NAMED_POINTS, Legend, map_view, span
-from avion_core.studio.alignment import MapResult
-from avion_core.studio.projects import ProjectSummary
+from avion_core.usecases.insight.alignment import MapResult
+from avion_core.usecases.projects.projects import ProjectSummary
 
 TITLES = {"teacher": "Teacher", "before": "Student before", "after": "Student after"}
 # Views that share a layout are drawn with the same axes: only there can a point's way be followed.

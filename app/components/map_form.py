@@ -8,8 +8,8 @@ import streamlit as st
 
 from app import session
 from app.components.map_colours import PARTS
-from avion_core.studio import rights
-from avion_core.studio.alignment import MapSettings, map_settings
+from avion_core.usecases import policies
+from avion_core.usecases.insight.alignment import MapSettings, map_settings
 
 METHODS = {"umap": "UMAP", "tsne": "t-SNE"}
 _HELP = {name: field.description or "" for name, field in MapSettings.model_fields.items()}
@@ -75,7 +75,7 @@ def map_form(images: Mapping[str, int]) -> MapSettings | None:
     if images.get("test") and st.toggle(
         f"Show the {images['test']:,} sealed test images as well",
         help="Counted as a look at the sealed test set.",
-        disabled=not session.may(rights.UNSEAL),
+        disabled=not session.may(policies.UNSEAL),
     ):
         chosen.append("test")
     wanted = sum(images[part] for part in chosen) if "image" in kinds else 0

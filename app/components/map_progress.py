@@ -9,8 +9,8 @@ from app.components.background import duration
 from app.components.guard import plain, show_error
 from app.components.map_form import map_label
 from avion_core.errors import AvionError
-from avion_core.studio.alignment import MapView, get_map, start_map, stop_map
-from avion_core.studio.rights import TRAIN
+from avion_core.usecases.insight.alignment import MapView, get_map, start_map, stop_map
+from avion_core.usecases.policies import TRAIN
 
 
 @st.fragment(run_every=1.0)

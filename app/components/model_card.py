@@ -9,8 +9,8 @@ import streamlit as st
 from app import session
 from app.components.background import duration
 from app.components.guard import show_error
-from avion_core.studio import rights
-from avion_core.studio.models import Installing, Model, installing, remove_model, start_adding, start_download
+from avion_core.usecases import policies
+from avion_core.usecases.models.models import Installing, Model, installing, remove_model, start_adding, start_download
 
 _LARGEST_UPLOAD_MB = 2000
 
@@ -60,7 +60,7 @@ def _badge(model: Model) -> str:
 
 
 def _actions(model: Model) -> None:
-    barred = not session.may(rights.ADMINISTER)
+    barred = not session.may(policies.ADMINISTER)
     with st.container(horizontal=True):
         if not model.installed:
             label = "Go on downloading" if model.partial_bytes else "Download"
@@ -71,7 +71,7 @@ def _actions(model: Model) -> None:
                 disabled=barred,
                 help=f"{model.hub} from the Hugging Face hub",
             ):
-                session.demand(rights.ADMINISTER)
+                session.demand(policies.ADMINISTER)
                 start_download(session.home(), model.name)
                 st.rerun()
         with st.popover(
@@ -82,7 +82,7 @@ def _actions(model: Model) -> None:
             with st.popover("Remove", icon=":material/delete:", disabled=barred):
                 st.markdown("Projects that use it stay as they are; they wait until it is here again.")
                 if st.button(f"Remove {model.title}", key=f"remove_{model.name}", type="primary"):
-                    session.demand(rights.ADMINISTER)
+                    session.demand(policies.ADMINISTER)
                     freed = remove_model(session.home(), model.name)
                     session.say_after_rerun(f"{size(freed)} are free again", ":material/delete:")
                     st.rerun()
@@ -98,7 +98,7 @@ def _add_form(model: Model) -> None:
         )
         st.caption("Safetensors or a torch file. It is loaded strictly before it is kept; what lacks is named.")
         if st.form_submit_button("Check and install", type="primary"):
-            session.demand(rights.ADMINISTER)
+            session.demand(policies.ADMINISTER)
             if sent is not None:
                 start_adding(session.home(), model.name, sent, sent.name)
             elif path.strip():
@@ -123,6 +123,6 @@ def _under_way(work: Installing) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("You can leave this page: the download goes on.", width="stretch")
         if st.button("Stop", key=f"stop_{work.name}", icon=":material/stop:", disabled=work.stopping):
-            session.demand(rights.ADMINISTER)
+            session.demand(policies.ADMINISTER)
             work.stop()
             st.rerun(scope="fragment")

@@ -6,14 +6,15 @@ import pandas as pd
 import streamlit as st
 
 from app import session, visitor
-from avion_core.studio import accounts, rights
-from avion_core.studio.accounts import AccountView, InviteView, Person
-from avion_core.studio.serving import invite_link
+from avion_core.usecases import policies
+from avion_core.usecases.installation.serving import invite_link
+from avion_core.usecases.people import accounts
+from avion_core.usecases.people.accounts import AccountView, InviteView, Person
 
 _SIGN_IN = "/account/sign-in"
 ROLE_HELP = "\n\n".join(
-    f"**{role}** may {', '.join(right.deed for right in rights.RIGHTS if rights.may(role, right))}."
-    for role in rights.ROLES
+    f"**{role}** may {', '.join(right.deed for right in policies.RIGHTS if policies.may(role, right))}."
+    for role in policies.ROLES
 )
 
 
@@ -78,23 +79,23 @@ def _account(account: AccountView, person: Person) -> None:
         st.markdown(f"**{account.name}**{you} {off}", width="stretch")
         chosen = st.selectbox(
             f"Role of {account.name}",
-            rights.ROLES,
-            index=rights.ROLES.index(account.role),
+            policies.ROLES,
+            index=policies.ROLES.index(account.role),
             key=f"role_{account.name}_{account.role}",
             label_visibility="collapsed",
             width=160,
         )
         if chosen != account.role:
-            session.demand(rights.ADMINISTER)
+            session.demand(policies.ADMINISTER)
             accounts.set_role(session.home(), account.name, chosen, who=person.name)
             session.say_after_rerun(f"{account.name} is {chosen} now")
             st.rerun()
         if st.button("New password", key=f"reset_{account.name}", help="Makes a link by which they choose a new one."):
-            session.demand(rights.ADMINISTER)
+            session.demand(policies.ADMINISTER)
             secret = accounts.reset_password(session.home(), account.name, who=person.name)
             _show_link(secret, f"Give this link to {account.name}")
         if st.button("Enable" if account.disabled_at else "Disable", key=f"disable_{account.name}"):
-            session.demand(rights.ADMINISTER)
+            session.demand(policies.ADMINISTER)
             accounts.set_disabled(session.home(), account.name, account.disabled_at is None, who=person.name)
             st.rerun()
 
@@ -103,12 +104,12 @@ def _invite_form(person: Person) -> None:
     with st.form("invite", border=True):
         role = st.selectbox(
             "Invite a colleague as",
-            rights.ROLES,
-            index=rights.ROLES.index("reviewer"),
+            policies.ROLES,
+            index=policies.ROLES.index("reviewer"),
             key="invite_role",
         )
         if st.form_submit_button("Make an invite link", icon=":material/person_add:", type="primary"):
-            session.demand(rights.ADMINISTER)
+            session.demand(policies.ADMINISTER)
             _show_link(accounts.invite(session.home(), role, who=person.name), "Give this link to one person")
 
 
@@ -118,7 +119,7 @@ def _invite(waiting: InviteView) -> None:
         until = waiting.expires_at.astimezone().strftime("%d %b %H:%M")
         st.markdown(f":material/link: {purpose}, made by {waiting.made_by}, open until {until}", width="stretch")
         if st.button("Withdraw", key=f"withdraw_{waiting.id}"):
-            session.demand(rights.ADMINISTER)
+            session.demand(policies.ADMINISTER)
             accounts.withdraw_invite(session.home(), waiting.id, who=session.reviewer())
             st.rerun()
 

@@ -13,8 +13,8 @@ from app.components.gallery import paged_gallery
 from app.components.linked_map import TITLES, Picked
 from app.components.map_colours import PARTS
 from app.shell import go
-from avion_core.studio.alignment import MapResult
-from avion_core.studio.projects import ProjectSummary
+from avion_core.usecases.insight.alignment import MapResult
+from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.wording import counted
 
 MOST_TABLE_ROWS = 2_000

@@ -15,8 +15,8 @@ from app.components.background import computed
 from app.components.gallery import gallery, paged_gallery, thumbnail
 from app.components.guard import plain
 from avion_core.progress import Progress
-from avion_core.studio import rights
-from avion_core.studio.prediction import (
+from avion_core.usecases import policies
+from avion_core.usecases.insight.prediction import (
     Model,
     Predictions,
     Search,
@@ -27,8 +27,8 @@ from avion_core.studio.prediction import (
     predict,
     search,
 )
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.training import RunView
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.runs.training import RunView
 from avion_core.wording import counted
 
 Names = Mapping[str, str]
@@ -46,7 +46,7 @@ def chosen_files() -> tuple[list[Path], list[str]]:
         help="Read with this project's rendering recipe: a GeoTIFF's bands and stretch are those of the project.",
     )
     folder = ""
-    if session.may(rights.CHANGE_PROJECTS):
+    if session.may(policies.CHANGE_PROJECTS):
         folder = st.text_input(
             "Or a folder on this computer",
             placeholder="/data/new-scenes",
@@ -58,7 +58,7 @@ def chosen_files() -> tuple[list[Path], list[str]]:
         uploads = _uploads(key.hexdigest(), contents)
         return uploads.paths, uploads.names
     if folder.strip():
-        session.demand(rights.CHANGE_PROJECTS)
+        session.demand(policies.CHANGE_PROJECTS)
         paths = image_files([Path(folder.strip())])
         return paths, [str(path) for path in paths]
     st.caption("Drop some images above. They stay on this computer and are forgotten soon after the page closes.")

@@ -9,8 +9,8 @@ import streamlit as st
 
 from app import session
 from app.curated import FIGURES_HIDDEN, Seen
-from avion_core.studio.agreement import review_progress
-from avion_core.studio.projects import ProjectSummary
+from avion_core.usecases.curation.agreement import review_progress
+from avion_core.usecases.projects.projects import ProjectSummary
 
 
 def overview(seen: Seen) -> None:

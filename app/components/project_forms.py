@@ -17,11 +17,11 @@ from avion_core.data.catalog import DATA_SETS
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import AvionError
 from avion_core.progress import Progress
-from avion_core.studio.descriptions import import_descriptions
-from avion_core.studio.images import FolderLook, look_into
-from avion_core.studio.labels import draw_splits
-from avion_core.studio.projects import ProjectSummary, create_project
-from avion_core.studio.rights import CHANGE_PROJECTS
+from avion_core.usecases.policies import CHANGE_PROJECTS
+from avion_core.usecases.projects.descriptions import import_descriptions
+from avion_core.usecases.projects.images import FolderLook, look_into
+from avion_core.usecases.projects.labels import draw_splits
+from avion_core.usecases.projects.projects import ProjectSummary, create_project
 
 _FOLDER, _TABLE, _CATALOG, _CAPTIONS = "Folder", "Folder and label table", "Published data set", "Caption file"
 _SOURCES = {

@@ -12,11 +12,11 @@ from app.components.background import computed
 from app.components.guard import plain
 from avion_core.errors import AvionError
 from avion_core.progress import Progress
-from avion_core.studio.exchange import file_name
-from avion_core.studio.packs import pack_project, unpack_project
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.relink import RootCheck, check_root, look_at_root, relink
-from avion_core.studio.rights import CHANGE_PROJECTS
+from avion_core.usecases.policies import CHANGE_PROJECTS
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.transfer.exchange import file_name
+from avion_core.usecases.transfer.packs import pack_project, unpack_project
+from avion_core.usecases.transfer.relink import RootCheck, check_root, look_at_root, relink
 from avion_core.wording import counted
 
 _SHOWN_PATHS = 5

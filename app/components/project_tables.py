@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from app import session
-from avion_core.studio.classes import rename_class
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.rights import CHANGE_PROJECTS
+from avion_core.usecases.policies import CHANGE_PROJECTS
+from avion_core.usecases.projects.classes import rename_class
+from avion_core.usecases.projects.projects import ProjectSummary
 
 
 def class_table(project: ProjectSummary) -> None:

@@ -10,9 +10,9 @@ from app.components import charts, evaluation_charts
 from app.components.background import computed, is_computed
 from app.components.evaluation_panels import METHODS
 from avion_core.progress import Progress
-from avion_core.studio.evaluation import evaluate_run
-from avion_core.studio.protocol_runs import BASE_TO_NOVEL, FEW_SHOT_METHODS, base_to_novel, few_shot_curve
-from avion_core.studio.training import RunView
+from avion_core.usecases.insight.evaluation import evaluate_run
+from avion_core.usecases.insight.protocol_runs import BASE_TO_NOVEL, FEW_SHOT_METHODS, base_to_novel, few_shot_curve
+from avion_core.usecases.runs.training import RunView
 
 
 def over_shots(run: RunView, split: str) -> None:

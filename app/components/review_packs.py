@@ -9,9 +9,11 @@ from app.components.background import computed
 from app.components.exchange_forms import import_report, upload_key
 from app.components.guard import plain
 from avion_core.progress import Progress
-from avion_core.studio.exchange import Holdings, file_name
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.review_packs import (
+from avion_core.usecases.policies import CHANGE_PROJECTS
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.uploads import as_file
+from avion_core.usecases.transfer.exchange import Holdings, file_name
+from avion_core.usecases.transfer.review_packs import (
     PackedReview,
     ReviewReport,
     merge_review,
@@ -20,8 +22,6 @@ from avion_core.studio.review_packs import (
     packed_review,
     returned_verdicts,
 )
-from avion_core.studio.rights import CHANGE_PROJECTS
-from avion_core.studio.uploads import as_file
 from avion_core.wording import counted
 
 _KINDS = ["jsonl", "csv", "parquet"]

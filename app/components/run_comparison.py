@@ -14,9 +14,9 @@ from app.components.evaluation_panels import changes
 from app.components.guard import plain
 from app.components.run_table import STATES, state_of
 from avion_core.progress import Progress
-from avion_core.studio.compare import Comparison, change_between, compare_runs
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.training import RunView
+from avion_core.usecases.insight.compare import Comparison, change_between, compare_runs
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.runs.training import RunView
 
 _COLUMNS = {
     "validation_accuracy": "Validation accuracy",

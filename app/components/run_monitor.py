@@ -11,10 +11,10 @@ from app.components import charts, run_charts
 from app.components.background import duration
 from app.components.guard import plain
 from app.components.run_table import STATES, age, state_of
-from avion_core.studio import rights
-from avion_core.studio.journal import changes_since, listed
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.training import (
+from avion_core.usecases import policies
+from avion_core.usecases.insight.journal import changes_since, listed
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.runs.training import (
     DRAWN_STEPS,
     RunView,
     curves,
@@ -118,7 +118,7 @@ def run_controls(run: RunView, project: ProjectSummary) -> None:
         _rename(run)
         if run.state not in ACTIVE:
             _delete(run)
-    if not session.may(rights.TRAIN):
+    if not session.may(policies.TRAIN):
         st.caption(":material/lock: Changing a training takes an adjudicator or an admin of this studio.")
 
 
@@ -131,29 +131,29 @@ def _deed(
         icon=f":material/{icon}:",
         help=what,
         type="primary" if primary else "secondary",
-        disabled=disabled or not session.may(rights.TRAIN),
+        disabled=disabled or not session.may(policies.TRAIN),
     ):
-        session.demand(rights.TRAIN)
+        session.demand(policies.TRAIN)
         do()
         st.rerun(scope="app")
 
 
 def _rename(run: RunView) -> None:
-    with st.popover("Rename", icon=":material/edit:", disabled=not session.may(rights.TRAIN)):
+    with st.popover("Rename", icon=":material/edit:", disabled=not session.may(policies.TRAIN)):
         name = st.text_input("Name", value=run.name, key=f"rename_{run.id}")
         if st.button("Keep the name", disabled=not name.strip() or name == run.name):
-            session.demand(rights.TRAIN)
+            session.demand(policies.TRAIN)
             rename_run(session.home(), run.id, name)
             st.rerun(scope="app")
 
 
 def _delete(run: RunView) -> None:
-    with st.popover("Delete", icon=":material/delete:", disabled=not session.may(rights.TRAIN)):
+    with st.popover("Delete", icon=":material/delete:", disabled=not session.may(policies.TRAIN)):
         st.markdown(f"**{plain(run.name)}** with its student, curves, maps and figures. This cannot be undone.")
         if run.looks:
             st.caption(f"It looked at the test set {counted(run.looks, 'time')}; the journal keeps that.")
         if st.button("Delete it for good", icon=":material/delete_forever:", type="primary"):
-            session.demand(rights.TRAIN)
+            session.demand(policies.TRAIN)
             delete_run(session.home(), run.id, session.reviewer())
             session.say_after_rerun("The run is deleted", ":material/delete:")
             st.rerun(scope="app")

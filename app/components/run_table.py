@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import session
 from app.components.background import duration
-from avion_core.studio.training import RunView
+from avion_core.usecases.runs.training import RunView
 
 Colour = Literal["gray", "blue", "orange", "green", "red"]
 STATES: dict[str, tuple[Colour, str]] = {

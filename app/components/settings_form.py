@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from avion_core.config import RunConfig
-from avion_core.studio.models import Model
+from avion_core.usecases.models.models import Model
 
 BASIC = ("data.shots", "data.seed", "distillation.epochs", "protocol.name", "device")
 

@@ -11,8 +11,8 @@ from app import session
 from app.components.guard import guard, plain
 from app.palette import VERDICT_WORDS
 from avion_core.errors import EditedMeanwhileError
-from avion_core.studio.curation import Decision, record_verdict, record_verdicts, undo
-from avion_core.studio.projects import ProjectSummary
+from avion_core.usecases.curation import Decision, record_verdict, record_verdicts, undo
+from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.wording import counted
 
 PAGE_SIZE = 100

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.components import charts
 from app.palette import colours
-from avion_core.studio.compare_writers import WriterComparison, WriterFigures
+from avion_core.usecases.writing.compare_writers import WriterComparison, WriterFigures
 
 _COLUMNS = {
     "accuracy": "Accuracy of the teacher's prototypes on validation images, made of this writer's texts alone.",

@@ -11,9 +11,9 @@ import streamlit as st
 from app import session
 from app.components.background import duration
 from app.components.guard import plain
-from avion_core.studio import rights
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.writing import (
+from avion_core.usecases import policies
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.writing.writing import (
     CONTRAST_PROMPT,
     DEFAULT_PROMPT,
     KEYS,
@@ -61,7 +61,7 @@ def writing_form(project: ProjectSummary) -> WritingSettings:
                 help=_help("model"),
                 width=200,
             )
-            may = session.may(rights.ADMINISTER)
+            may = session.may(policies.ADMINISTER)
             chosen["base_url"] = st.text_input(
                 "Address",
                 placeholder="the provider's own",
@@ -212,9 +212,9 @@ def show_prompt(project: ProjectSummary, settings: WritingSettings) -> None:
         text = st.text_area("Prompt", chosen.text, height=420, key=f"prompt_text_{chosen.version}")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             name = st.text_input("Save as", placeholder="my-prompt", key="prompt_name", width=240)
-            may = session.may(rights.CHANGE_PROJECTS)
+            may = session.may(policies.CHANGE_PROJECTS)
             if st.button("Save", icon=":material/save:", key="prompt_save", disabled=not may):
-                session.demand(rights.CHANGE_PROJECTS)
+                session.demand(policies.CHANGE_PROJECTS)
                 saved = keep_prompt(session.home(), name, text)
                 session.say_after_rerun(f"Kept as {saved.version}")
                 st.rerun()

@@ -8,9 +8,9 @@ import streamlit as st
 from app import session, shell
 from app.components.guard import plain
 from app.components.run_table import STATES
-from avion_core.studio import rights
-from avion_core.studio.projects import ProjectSummary
-from avion_core.studio.writing import (
+from avion_core.usecases import policies
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.writing.writing import (
     GenerationView,
     ask_to_stop,
     descriptions_written,
@@ -94,18 +94,18 @@ def generation_exchanges(project: ProjectSummary, view: GenerationView) -> None:
 def generation_controls(project: ProjectSummary, view: GenerationView) -> None:
     """Stop, resume, ask again for what lacks, and on to the review."""
     home = session.home()
-    allowed = session.may(rights.CHANGE_PROJECTS)
+    allowed = session.may(policies.CHANGE_PROJECTS)
     with st.container(horizontal=True):
         if view.state in ACTIVE and st.button(
             "Stop", icon=":material/stop:", disabled=not allowed, help="What is on its way still comes and is kept."
         ):
-            session.demand(rights.CHANGE_PROJECTS)
+            session.demand(policies.CHANGE_PROJECTS)
             ask_to_stop(home, view.id)
             st.rerun(scope="app")
         if view.state in ("stopped", "failed", "lost") and st.button(
             "Resume", icon=":material/resume:", type="primary", disabled=not allowed
         ):
-            session.demand(rights.CHANGE_PROJECTS)
+            session.demand(policies.CHANGE_PROJECTS)
             start(home, resume(home, project.id, view.id))
             st.rerun(scope="app")
         if (
@@ -114,10 +114,10 @@ def generation_controls(project: ProjectSummary, view: GenerationView) -> None:
             and st.button(
                 f"Ask again for {counted(len(view.lacking), 'class', 'classes')}",
                 icon=":material/replay:",
-                disabled=not allowed or (bool(view.settings.base_url) and not session.may(rights.ADMINISTER)),
+                disabled=not allowed or (bool(view.settings.base_url) and not session.may(policies.ADMINISTER)),
             )
         ):
-            session.demand(rights.CHANGE_PROJECTS)
+            session.demand(policies.CHANGE_PROJECTS)
             again = view.settings.model_copy(update={"classes": view.lacking})
             start(home, order_descriptions(home, project.id, again, session.reviewer()))
             st.rerun(scope="app")

@@ -16,7 +16,7 @@ from avion_core.cli.frame import FAILURE, Answer, Desk, command, table
 from avion_core.cli.tour import app, backup, models, users
 
 if TYPE_CHECKING:
-    from avion_core.studio.serving import Server
+    from avion_core.usecases.installation.serving import Server
 
 ModelName = Annotated[str, typer.Argument(metavar="NAME", help="A name of `avion models list`.")]
 UserName = Annotated[str, typer.Argument(metavar="NAME", help="A name of `avion users list`.")]
@@ -32,8 +32,8 @@ def serve(
     lan: Annotated[bool, typer.Option("--lan", help="Also for colleagues on the local network, who sign in.")] = False,
 ) -> Answer:
     """Serve the studio in the browser: on 127.0.0.1 alone, or with --lan behind a sign-in."""
-    from avion_core.studio.accounts import accounts_are_on
-    from avion_core.studio.serving import prepare_server
+    from avion_core.usecases.installation.serving import prepare_server
+    from avion_core.usecases.people.accounts import accounts_are_on
 
     if lan and not desk.as_json and not accounts_are_on(desk.home):
         port = _first_admin(desk, prepare_server(desk.home, port))
@@ -52,8 +52,8 @@ def invite(
     desk: Desk, role: Annotated[Role, typer.Option(help="What the person may do; roles can change later.")] = "reviewer"
 ) -> Answer:
     """Make a link by which one person makes an account. It works once, for seven days."""
-    from avion_core.studio import accounts
-    from avion_core.studio.serving import invite_link
+    from avion_core.usecases.installation.serving import invite_link
+    from avion_core.usecases.people import accounts
 
     link = invite_link(desk.home, accounts.invite(desk.home, role, who=_operator()))
     return Answer({"role": role, "link": link, "days": accounts.INVITE_DAYS}, link)
@@ -66,7 +66,7 @@ def add_user(
     role: Annotated[Role, typer.Option(help="What the person may do.")] = "reviewer",
 ) -> Answer:
     """Make an account here; the password is asked for."""
-    from avion_core.studio.accounts import add_account
+    from avion_core.usecases.people.accounts import add_account
 
     made = add_account(desk.home, name, _ask_password(), role)
     return Answer({"name": made.name, "role": made.role}, f"{made.name} may sign in as {made.role}.")
@@ -75,7 +75,7 @@ def add_user(
 @command(users, "list")
 def list_users(desk: Desk) -> Answer:
     """All accounts, and links that wait."""
-    from avion_core.studio import accounts
+    from avion_core.usecases.people import accounts
 
     found, waiting = accounts.list_accounts(desk.home), accounts.list_invites(desk.home)
     rows = [{"name": one.name, "role": one.role, "disabled": "yes" if one.disabled_at else "no"} for one in found]
@@ -91,7 +91,7 @@ def list_users(desk: Desk) -> Answer:
 @command(users, "role")
 def set_role(desk: Desk, name: UserName, role: Annotated[Role, typer.Argument(help="The new role.")]) -> Answer:
     """Give an account another role, at once."""
-    from avion_core.studio import accounts
+    from avion_core.usecases.people import accounts
 
     accounts.set_role(desk.home, name, role)
     return Answer({"name": name, "role": role}, f"{name} is {role} now.")
@@ -102,7 +102,7 @@ def disable(
     desk: Desk, name: UserName, undo: Annotated[bool, typer.Option("--undo", help="Let the person in again.")] = False
 ) -> Answer:
     """Close an account and sign it out everywhere. What its owner did stays."""
-    from avion_core.studio import accounts
+    from avion_core.usecases.people import accounts
 
     accounts.set_disabled(desk.home, name, not undo)
     return Answer({"name": name, "disabled": not undo}, f"{name} {'may sign in again' if undo else 'is signed out'}.")
@@ -111,8 +111,8 @@ def disable(
 @command(users, "reset")
 def reset(desk: Desk, name: UserName) -> Answer:
     """Make a link by which a person chooses a new password."""
-    from avion_core.studio import accounts
-    from avion_core.studio.serving import invite_link
+    from avion_core.usecases.installation.serving import invite_link
+    from avion_core.usecases.people import accounts
 
     link = invite_link(desk.home, accounts.reset_password(desk.home, name, who=_operator()))
     return Answer({"name": name, "link": link, "days": accounts.INVITE_DAYS}, link)
@@ -121,7 +121,7 @@ def reset(desk: Desk, name: UserName) -> Answer:
 @command(models, "list")
 def list_models(desk: Desk) -> Answer:
     """The catalog of weights, and which are here."""
-    from avion_core.studio.models import list_models
+    from avion_core.usecases.models.models import list_models
 
     found = list_models(desk.home)
     rows = [
@@ -164,7 +164,7 @@ def remove_model(desk: Desk, name: ModelName) -> Answer:
 @command(backup, "create")
 def create_backup(desk: Desk) -> Answer:
     """Copy the database now; the copy stays until you delete it."""
-    from avion_core.studio.backup import back_up
+    from avion_core.usecases.installation.backup import back_up
 
     made = back_up(desk.home)
     return Answer({"name": made.name, "path": made.path, "size_bytes": made.size_bytes}, str(made.path))
@@ -173,7 +173,7 @@ def create_backup(desk: Desk) -> Answer:
 @command(backup, "list")
 def list_backups_(desk: Desk) -> Answer:
     """All copies, the newest first."""
-    from avion_core.studio.backup import list_backups
+    from avion_core.usecases.installation.backup import list_backups
 
     rows = [
         {"name": one.name, "made_at": one.made_at, "kind": one.kind, "size_bytes": one.size_bytes, "path": one.path}
@@ -190,7 +190,7 @@ def restore(
     losing: Annotated[bool, typer.Option("--losing", help="Also when newer work is lost by it.")] = False,
 ) -> Answer:
     """Put a copy in the database's place; the database as it is now is copied first."""
-    from avion_core.studio.backup import of_people, restore_backup
+    from avion_core.usecases.installation.backup import of_people, restore_backup
 
     before = restore_backup(desk.home, name, losing=losing)
     said = f"{name} is restored. What was before: {before.name}. {of_people(desk.home)}".rstrip()
@@ -200,7 +200,7 @@ def restore(
 @command(app, "doctor")
 def doctor(desk: Desk) -> Answer:
     """What is installed, what is missing, and what to do about it."""
-    from avion_core.studio.doctor import examine
+    from avion_core.usecases.installation.doctor import examine
 
     checks = examine(desk.folder)
     signs = {"ok": "ok  ", "warning": "WARN", "error": "FAIL"}
@@ -211,8 +211,8 @@ def doctor(desk: Desk) -> Answer:
 
 def _first_admin(desk: Desk, server: Server) -> int:
     """Serve this machine alone until somebody has used the link that makes the first admin; returns the port."""
-    from avion_core.studio import accounts
-    from avion_core.studio.serving import invite_link
+    from avion_core.usecases.installation.serving import invite_link
+    from avion_core.usecases.people import accounts
 
     process = server.start()
     try:

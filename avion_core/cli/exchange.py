@@ -28,7 +28,7 @@ def export(
     scores: Annotated[bool, typer.Option("--scores/--no-scores", help="With what teacher and rules say now.")] = True,
 ) -> Answer:
     """Write descriptions with their whole history (JSONL, CSV, Parquet), or texts by class (JSON)."""
-    from avion_core.studio.exchange import export_descriptions, save
+    from avion_core.usecases.transfer.exchange import export_descriptions, save
 
     form = out.suffix.removeprefix(".").lower()
     made = export_descriptions(
@@ -48,7 +48,7 @@ def pack_review(
     classes: Classes = None,
 ) -> Answer:
     """Put descriptions, thumbnails and scores into one file for a colleague without a network."""
-    from avion_core.studio.review_packs import make_review_pack
+    from avion_core.usecases.transfer.review_packs import make_review_pack
 
     pack = make_review_pack(
         desk.home, project, out, reviewer=reviewer, classes=classes, progress=desk.progress
@@ -63,7 +63,7 @@ def open_review(
     reviewer: Annotated[str | None, typer.Option(help="Who judges, where the pack does not say.")] = None,
 ) -> Answer:
     """Make a project of a review pack, to judge in."""
-    from avion_core.studio.review_packs import open_review_pack
+    from avion_core.usecases.transfer.review_packs import open_review_pack
 
     project = open_review_pack(desk.home, file, reviewer=reviewer, progress=desk.progress)
     text = (
@@ -76,8 +76,8 @@ def open_review(
 @command(review, "return")
 def return_review(desk: Desk, project: ProjectName, out: Out) -> Answer:
     """Write the verdicts of an opened review pack into a file to send back."""
-    from avion_core.studio.exchange import save
-    from avion_core.studio.review_packs import returned_verdicts
+    from avion_core.usecases.transfer.exchange import save
+    from avion_core.usecases.transfer.review_packs import returned_verdicts
 
     path = save(returned_verdicts(desk.home, project), out)
     return Answer({"file": path}, f"{path}: send it back; there, `avion review merge` takes it in.")
@@ -91,7 +91,7 @@ def merge(
     preview: Preview = False,
 ) -> Answer:
     """Bring a colleague's verdicts home; twice changes nothing, and who disagrees is in conflict."""
-    from avion_core.studio.review_packs import merge_review
+    from avion_core.usecases.transfer.review_packs import merge_review
 
     report = merge_review(desk.home, project, file, preview=preview)
     return Answer(
@@ -115,7 +115,7 @@ def pack(
     features: Annotated[bool, typer.Option("--features", help="With the embeddings that were computed.")] = False,
 ) -> Answer:
     """Put a whole project into one file: all its rows, its splits, and its runs with their students."""
-    from avion_core.studio.packs import pack_project
+    from avion_core.usecases.transfer.packs import pack_project
 
     packed = pack_project(desk.home, project, out, images=images, features=features, progress=desk.progress)
     return Answer(_plain(packed), f"{packed.path}: {packed.sentence}")
@@ -128,8 +128,8 @@ def unpack(
     name: Annotated[str | None, typer.Option(help="What to call it, where its own name is taken.")] = None,
 ) -> Answer:
     """Take a whole project out of a pack."""
-    from avion_core.studio.packs import unpack_project
-    from avion_core.studio.relink import look_at_root
+    from avion_core.usecases.transfer.packs import unpack_project
+    from avion_core.usecases.transfer.relink import look_at_root
 
     project = unpack_project(desk.home, file, name=name, progress=desk.progress)
     look = look_at_root(desk.home, project.id)
@@ -150,7 +150,7 @@ def relink_(
     ] = False,
 ) -> Answer:
     """Find a project's images again after a drive moved; their content proves that they are the same."""
-    from avion_core.studio.relink import check_root, relink
+    from avion_core.usecases.transfer.relink import check_root, relink
 
     if folder is None:
         check = check_root(desk.home, project, progress=desk.progress)

@@ -17,8 +17,8 @@ Words = Annotated[str, typer.Argument(metavar="NAME", help="The words that promp
 @command(labels, "export")
 def export_labels_(desk: Desk, project: ProjectName, out: Out) -> Answer:
     """Write the labels of a project's images (CSV: path, label, group, split)."""
-    from avion_core.studio.exchange import save
-    from avion_core.studio.labels import export_labels
+    from avion_core.usecases.projects.labels import export_labels
+    from avion_core.usecases.transfer.exchange import save
 
     path = save(export_labels(desk.home, project), out)
     return Answer({"file": path}, f"{path}: the labels of all images, by path.")
@@ -32,7 +32,7 @@ def import_labels_(
     preview: Preview = False,
 ) -> Answer:
     """Label images by a table. Its rows are given in one go, and the label page undoes them in one go."""
-    from avion_core.studio.labels import import_labels
+    from avion_core.usecases.projects.labels import import_labels
 
     report = import_labels(desk.home, project, file, preview=preview)
     lines = [report.sentence, *(f"  {problem.kind}: {problem.path}: {problem.message}" for problem in report.problems)]
@@ -43,7 +43,7 @@ def import_labels_(
 @command(classes, "list")
 def list_classes(desk: Desk, project: ProjectName) -> Answer:
     """The classes of a project with their cards."""
-    from avion_core.studio.projects import get_project
+    from avion_core.usecases.projects.projects import get_project
 
     found = get_project(desk.home, project).classes
     rows = [{**vars(entry), "class": entry.key, "prompt name": entry.prompt_name} for entry in found]
@@ -54,7 +54,7 @@ def list_classes(desk: Desk, project: ProjectName) -> Answer:
 @command(classes, "add")
 def add(desk: Desk, project: ProjectName, name: Words) -> Answer:
     """Make a class."""
-    from avion_core.studio.classes import add_class
+    from avion_core.usecases.projects.classes import add_class
 
     key = add_class(desk.home, project, name)
     return Answer({"class": key}, f"{key} is a class now.")
@@ -63,7 +63,7 @@ def add(desk: Desk, project: ProjectName, name: Words) -> Answer:
 @command(classes, "rename")
 def rename(desk: Desk, project: ProjectName, class_key: ClassKey, name: Words) -> Answer:
     """Give a class other words; its key, labels, descriptions and verdicts stay."""
-    from avion_core.studio.classes import rename_class
+    from avion_core.usecases.projects.classes import rename_class
 
     rename_class(desk.home, project, class_key, name)
     return Answer({"class": class_key, "prompt_name": name}, f"{class_key} is called {name} now.")
@@ -77,7 +77,7 @@ def merge(
     into: Annotated[str, typer.Argument(metavar="INTO", help="The class that it becomes part of.")],
 ) -> Answer:
     """Let one class become part of another, with its images, descriptions and verdicts."""
-    from avion_core.studio.classes import merge_classes
+    from avion_core.usecases.projects.classes import merge_classes
 
     merge_classes(desk.home, project, class_key, into)
     return Answer({"class": class_key, "into": into}, f"{class_key} is part of {into} now.")
@@ -86,7 +86,7 @@ def merge(
 @command(classes, "undo")
 def undo(desk: Desk, project: ProjectName) -> Answer:
     """Take the newest rename, addition, merge or split back that still holds."""
-    from avion_core.studio.classes import undo_change
+    from avion_core.usecases.projects.classes import undo_change
 
     sentence = undo_change(desk.home, project)
     return Answer({"undone": sentence}, sentence)
@@ -95,8 +95,8 @@ def undo(desk: Desk, project: ProjectName) -> Answer:
 @command(classes, "export")
 def export_cards_(desk: Desk, project: ProjectName, out: Out) -> Answer:
     """Write the class cards (CSV): keys, words, definitions, includes, excludes, parents, codes, colours."""
-    from avion_core.studio.classes import export_cards
-    from avion_core.studio.exchange import save
+    from avion_core.usecases.projects.classes import export_cards
+    from avion_core.usecases.transfer.exchange import save
 
     path = save(export_cards(desk.home, project), out)
     return Answer({"file": path}, f"{path}: fill it in, and bring it back with `avion classes import`.")
@@ -109,7 +109,7 @@ def import_cards_(
     file: Annotated[Path, typer.Argument(help="CSV with class_key and any columns of `avion classes export`.")],
 ) -> Answer:
     """Fill class cards in from a table, all of it or nothing."""
-    from avion_core.studio.classes import import_cards
+    from avion_core.usecases.projects.classes import import_cards
 
     changed = import_cards(desk.home, project, file.expanduser())
     return Answer({"changed": changed}, f"{len(changed):,} class cards have changed.")
@@ -118,7 +118,7 @@ def import_cards_(
 @command(app, "agreement")
 def agreement_(desk: Desk, project: ProjectName) -> Answer:
     """How far reviewers agree: Cohen's kappa of two, Krippendorff's alpha of more, and what is in conflict."""
-    from avion_core.studio.agreement import agreement, conflicts, review_progress
+    from avion_core.usecases.curation.agreement import agreement, conflicts, review_progress
 
     found, open_ = agreement(desk.home, project), conflicts(desk.home, project)
     progress = review_progress(desk.home, project)

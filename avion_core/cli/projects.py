@@ -20,7 +20,7 @@ def demo(
     curated: Annotated[bool, typer.Option("--curated", help="With the reference verdicts that ship with it.")] = False,
 ) -> Answer:
     """Open the bundled demo projects and say what to do next."""
-    from avion_core.studio.projects import open_demo
+    from avion_core.usecases.projects.projects import open_demo
 
     opened = []
     for which in ("ucmerced", "eurosat"):
@@ -50,7 +50,7 @@ def look(
     desk: Desk, folder: Annotated[Path, typer.Argument(help="A folder of images, or of class folders with images.")]
 ) -> Answer:
     """What a folder would make as a project: pictures, classes, the data set it seems to be, the recipe it needs."""
-    from avion_core.studio.images import look_into
+    from avion_core.usecases.projects.images import look_into
 
     found = look_into(folder)
     lines = [f"{found.pictures:,} pictures in {found.root}"]
@@ -86,8 +86,8 @@ def create(
 ) -> Answer:
     """Make a project from a folder of images; its splits are drawn once and frozen."""
     from avion_core.data.recipe import RenderingRecipe
-    from avion_core.studio.images import look_into
-    from avion_core.studio.projects import create_project
+    from avion_core.usecases.projects.images import look_into
+    from avion_core.usecases.projects.projects import create_project
 
     recipe = RenderingRecipe(
         bands=_numbers("--bands", bands, int), low=_numbers("--low", low, float), high=_numbers("--high", high, float),
@@ -103,7 +103,7 @@ def create(
 @command(projects, "list")
 def list_projects_(desk: Desk) -> Answer:
     """All projects."""
-    from avion_core.studio.projects import list_projects
+    from avion_core.usecases.projects.projects import list_projects
 
     found = [_brief(project) for project in list_projects(desk.home)]
     text = table(found, ["name", "images", "classes", "descriptions", "image_root"]) if found else "No project yet."
@@ -113,7 +113,7 @@ def list_projects_(desk: Desk) -> Answer:
 @command(projects, "show")
 def show(desk: Desk, project: ProjectName) -> Answer:
     """One project: classes, splits, and problems found in its folder."""
-    from avion_core.studio.projects import get_project
+    from avion_core.usecases.projects.projects import get_project
 
     summary = get_project(desk.home, project)
     return Answer(_whole(summary), _described(summary))
@@ -129,7 +129,7 @@ def import_(
     preview: Preview = False,
 ) -> Answer:
     """Add the descriptions of a file that the project lacks, and the decisions in it that are new."""
-    from avion_core.studio.descriptions import import_descriptions
+    from avion_core.usecases.projects.descriptions import import_descriptions
 
     report = import_descriptions(
         desk.home, project, file, split_sentences=split_sentences, writer=writer, preview=preview
@@ -142,8 +142,8 @@ def import_(
 @command(descriptions, "list")
 def list_descriptions(desk: Desk, project: ProjectName) -> Answer:
     """All descriptions as they read now, with their verdicts."""
-    from avion_core.studio.candidates import read_candidates
-    from avion_core.studio.projects import get_project
+    from avion_core.usecases.projects.current_descriptions import read_candidates
+    from avion_core.usecases.projects.projects import get_project
 
     rows = read_candidates(desk.home, get_project(desk.home, project).id).to_dict("records")
     text = table(rows, ["class_key", "verdict", "writer", "text"]) if rows else "No description yet."
@@ -158,9 +158,9 @@ def flag(
 ) -> Answer:
     """Judge every description by RS-Flag, with the reasons."""
     from avion_core.descriptions.rs_flag import load_rule_set
-    from avion_core.studio.candidates import read_candidates
-    from avion_core.studio.projects import get_project
-    from avion_core.studio.rules import current_rules
+    from avion_core.usecases.curation.rules import current_rules
+    from avion_core.usecases.projects.current_descriptions import read_candidates
+    from avion_core.usecases.projects.projects import get_project
 
     project_id = get_project(desk.home, project).id
     config = current_rules(desk.home, project_id)[1]

@@ -15,7 +15,7 @@ def list_runs_(
     desk: Desk, project: Annotated[str | None, typer.Argument(metavar="PROJECT", help="Only its runs.")] = None
 ) -> Answer:
     """All runs, the newest first, and how they stand."""
-    from avion_core.studio.training import list_runs
+    from avion_core.usecases.runs.training import list_runs
 
     rows = [
         {
@@ -32,7 +32,7 @@ def list_runs_(
 @command(runs, "show")
 def show(desk: Desk, run: RunName) -> Answer:
     """One run: how it stands, where its files are, and every setting."""
-    from avion_core.studio.training import get_run
+    from avion_core.usecases.runs.training import get_run
 
     found = get_run(desk.home, run)
     lines = [f"{found.id} ({found.name}) of {found.project}: {found.state} at step {found.step:,} of {found.steps:,}"]
@@ -54,7 +54,7 @@ def show(desk: Desk, run: RunName) -> Answer:
 @command(runs, "stop")
 def stop_(desk: Desk, run: RunName) -> Answer:
     """Ask a run to save its state and stop; one that waits leaves the queue."""
-    from avion_core.studio.training import get_run, stop
+    from avion_core.usecases.runs.training import get_run, stop
 
     found = get_run(desk.home, run)
     stop(desk.home, found.id)
@@ -65,7 +65,7 @@ def stop_(desk: Desk, run: RunName) -> Answer:
 @command(runs, "kill")
 def kill_(desk: Desk, run: RunName) -> Answer:
     """End a run's process at once; what it did since its last checkpoint is lost."""
-    from avion_core.studio.training import get_run, kill
+    from avion_core.usecases.runs.training import get_run, kill
 
     found = get_run(desk.home, run)
     kill(desk.home, found.id)
@@ -75,7 +75,7 @@ def kill_(desk: Desk, run: RunName) -> Answer:
 @command(runs, "resume")
 def resume_(desk: Desk, run: RunName) -> Answer:
     """Go on with a stopped, failed or lost run in the background; `avion train --resume` does it here."""
-    from avion_core.studio.training import get_run, resume
+    from avion_core.usecases.runs.training import get_run, resume
 
     run_id = resume(desk.home, run)
     found = get_run(desk.home, run_id)
@@ -85,7 +85,7 @@ def resume_(desk: Desk, run: RunName) -> Answer:
 @command(runs, "delete")
 def delete(desk: Desk, run: RunName) -> Answer:
     """Delete an ended run with its student, curves and maps."""
-    from avion_core.studio.training import delete_run, get_run
+    from avion_core.usecases.runs.training import delete_run, get_run
 
     found = get_run(desk.home, run)
     delete_run(desk.home, found.id)
@@ -95,8 +95,8 @@ def delete(desk: Desk, run: RunName) -> Answer:
 @command(runs, "export")
 def export(desk: Desk, run: RunName, out: Out) -> Answer:
     """Write a run's student as a zip: its weights, classes and settings, and how to load it elsewhere."""
-    from avion_core.studio.exchange import save
-    from avion_core.studio.prediction import export_student
+    from avion_core.usecases.insight.prediction import export_student
+    from avion_core.usecases.transfer.exchange import save
 
     path = save(export_student(desk.home, run), out)
     return Answer({"file": path, "bytes": path.stat().st_size}, f"{path}: README.md in it says how to use it.")

@@ -25,8 +25,8 @@ def prototypes(
 
     With --json, every figure behind every decision.
     """
-    from avion_core.studio.curation import curation_table
-    from avion_core.studio.rules import run_config
+    from avion_core.usecases.curation import curation_table
+    from avion_core.usecases.curation.rules import run_config
 
     config = run_config(desk.home, project, preset, _overrides(settings, {"data.shots": shots, "data.seed": seed}))
     curation = curation_table(desk.home, project, config, progress=desk.progress)
@@ -72,7 +72,7 @@ def train(
         raise typer.BadParameter("Name a PROJECT to train, or --resume a RUN.")
     direct = {"protocol.name": protocol, "data.shots": shots, "data.seed": seed, "distillation.epochs": epochs}
     if project is not None and queue:
-        from avion_core.studio.training import launch
+        from avion_core.usecases.runs.training import launch
 
         run_id = launch(desk.home, project, preset, _overrides(settings, direct), name, wait=True)
         return Answer({"run_id": run_id}, f"Run {run_id} waits for its turn.\nNext:  avion runs show {run_id}")
@@ -81,7 +81,7 @@ def train(
     from avion_core.jobs.stopping import stop_on_signals
 
     with stop_on_signals() as stop:
-        from avion_core.studio import training
+        from avion_core.usecases.runs import training
 
         if project is not None:
             run_id = training.create_run(desk.home, project, preset, _overrides(settings, direct), name, here=True)
@@ -108,7 +108,7 @@ def evaluate(
 
     Beside it stand its own zero-shot, baselines that cost less, and the teacher.
     """
-    from avion_core.studio.evaluation import evaluate_run
+    from avion_core.usecases.insight.evaluation import evaluate_run
 
     result = evaluate_run(desk.home, run, split, progress=desk.progress)
     rows = [
@@ -136,7 +136,7 @@ def embed_map_(
 
     As the teacher, the student before and the student after training see them.
     """
-    from avion_core.studio.alignment import MapSettings, embed_map, map_settings
+    from avion_core.usecases.insight.alignment import MapSettings, embed_map, map_settings
 
     settings = map_settings(
         method=method,
@@ -165,7 +165,7 @@ def predict_(
     paths: Annotated[list[Path], typer.Argument(help="Image files, and folders of them.")],
 ) -> Answer:
     """Classify images with a trained student."""
-    from avion_core.studio.prediction import predict
+    from avion_core.usecases.insight.prediction import predict
 
     found = predict(desk.home, run, paths, progress=desk.progress)
     rows = found.table.to_dict("records")

@@ -50,11 +50,11 @@ def describe(
     ] = False,
 ) -> Answer:
     """Have a language model write descriptions of the classes; asked again, it tops up."""
-    from avion_core.studio import writing
+    from avion_core.usecases.writing import writing
 
     if resume:
         return _written(desk, project, writing.resume(desk.home, project))
-    from avion_core.studio.projects import get_project
+    from avion_core.usecases.projects.projects import get_project
 
     imaging = {"modality": get_project(desk.home, project).modality, "view": view, "sensor": sensor}
     settings = writing.make_writing_settings(
@@ -90,8 +90,8 @@ def describe(
 @command(descriptions, "compare")
 def compare(desk: Desk, project: ProjectName) -> Answer:
     """Writers side by side: what each one's texts alone would make of the project."""
-    from avion_core.studio.compare_writers import compare_writers
-    from avion_core.studio.curation import curation_table
+    from avion_core.usecases.curation import curation_table
+    from avion_core.usecases.writing.compare_writers import compare_writers
 
     found = compare_writers(desk.home, curation_table(desk.home, project, progress=desk.progress))
     desk.end_line()
@@ -118,7 +118,7 @@ def compare(desk: Desk, project: ProjectName) -> Answer:
 def _written(desk: Desk, project: str, generation: str) -> Answer:
     from avion_core.descriptions.writers.generate import ClassDone, Event
     from avion_core.jobs.stopping import stop_on_signals
-    from avion_core.studio import writing
+    from avion_core.usecases.writing import writing
 
     total = writing.get_generation(desk.home, project, generation).classes
     lacking: list[str] = []

@@ -14,9 +14,9 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app import sign_in
-from avion_core.studio import accounts
-from avion_core.studio.home import Home
-from avion_core.studio.throttle import Throttle
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.people import accounts
+from avion_core.usecases.people.throttle import Throttle
 
 PASSWORD = "nine harbours at dusk"
 PAGE = {"accept": "text/html"}

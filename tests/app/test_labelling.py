@@ -9,7 +9,7 @@ import pytest
 
 from app import labelling, session, waiting
 from app.components.label_grid import LabelDesk
-from avion_core.studio.accounts import ALONE
+from avion_core.usecases.people.accounts import ALONE
 
 
 def test_a_run_that_a_newer_one_overtakes_sets_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:

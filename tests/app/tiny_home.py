@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from avion_core.backbones.load import WeightStore, demo_folder
-from avion_core.studio.descriptions import import_descriptions
-from avion_core.studio.home import Home
-from avion_core.studio.projects import create_project
-from avion_core.studio.training import create_run, run_here
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.descriptions import import_descriptions
+from avion_core.usecases.projects.projects import create_project
+from avion_core.usecases.runs.training import create_run, run_here
 
 CLASSES = ("Forest", "Residential", "SeaLake")
 IMAGES, TEXTS = 12, 9

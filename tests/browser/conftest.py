@@ -18,7 +18,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from avion_core.studio.home import Home
+from avion_core.usecases.installation.home import Home
 from tests.app.tiny_home import make_home
 from tests.browser.page import Page
 from tests.descriptions.writers.loopback import KEY

@@ -10,7 +10,8 @@ from typing import Any
 
 from streamlit.web import cli
 
-from avion_core.studio import curation, labels
+from avion_core.usecases import curation
+from avion_core.usecases.projects import labels
 
 MOST_SECONDS = 0.5  # that a verdict or a label takes; keys come many times as fast
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from avion_core.studio.alignment import list_maps
-from avion_core.studio.candidates import read_candidates
-from avion_core.studio.home import Home
-from avion_core.studio.projects import get_project
-from avion_core.studio.training import list_runs
+from avion_core.usecases.insight.alignment import list_maps
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.runs.training import list_runs
 from tests.app.tiny_home import NAME
 from tests.browser.page import Page
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from avion_core.studio.classes import add_class
-from avion_core.studio.descriptions import import_descriptions
-from avion_core.studio.home import Home
-from avion_core.studio.projects import create_project, get_project
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.classes import add_class
+from avion_core.usecases.projects.descriptions import import_descriptions
+from avion_core.usecases.projects.projects import create_project, get_project
 from tests.app.tiny_home import CLASSES, NAME, PAIR
 from tests.browser.conftest import serving
 from tests.browser.page import Page

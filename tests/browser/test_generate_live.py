@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from avion_core.studio import writing
-from avion_core.studio.descriptions import import_descriptions
-from avion_core.studio.home import Home
-from avion_core.studio.projects import create_project, get_project
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.descriptions import import_descriptions
+from avion_core.usecases.projects.projects import create_project, get_project
+from avion_core.usecases.writing import writing
 from tests.app.tiny_home import DEFAULTS, NAME, PAIR
 from tests.browser.page import Page
 from tests.descriptions.writers.loopback import KEY, Loopback, Say, loopback, written

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from avion_core.studio.confusion import Confusions, confusions
-from avion_core.studio.home import Home
-from avion_core.studio.projects import get_project
-from avion_core.studio.training import list_runs
+from avion_core.usecases.insight.confusion import Confusions, confusions
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.runs.training import list_runs
 from avion_core.wording import counted
 from tests.app.tiny_home import CLASSES, NAME
 from tests.browser.page import Page

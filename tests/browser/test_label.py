@@ -9,10 +9,10 @@ from sqlalchemy import select
 
 from avion_core.store.database import reading
 from avion_core.store.tables import Label
-from avion_core.studio.classes import add_class
-from avion_core.studio.home import Home
-from avion_core.studio.labels import unlabelled
-from avion_core.studio.projects import ProjectSummary, create_project, get_project, read_manifest
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.classes import add_class
+from avion_core.usecases.projects.labels import unlabelled
+from avion_core.usecases.projects.projects import ProjectSummary, create_project, get_project, read_manifest
 from tests.app.tiny_home import CLASSES, NAME
 from tests.browser.page import Page
 

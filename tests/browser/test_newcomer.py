@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from avion_core.studio.candidates import read_candidates
-from avion_core.studio.home import Home
-from avion_core.studio.projects import list_projects
-from avion_core.studio.rules import current_rules
-from avion_core.studio.training import list_runs
+from avion_core.usecases.curation.rules import current_rules
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.projects import list_projects
+from avion_core.usecases.runs.training import list_runs
 from tests.app.tiny_home import need_demo_weights
 from tests.browser.conftest import serving
 from tests.browser.page import Page

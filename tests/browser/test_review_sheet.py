@@ -10,11 +10,11 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from typer.testing import CliRunner
 
 from avion_core.cli import app
-from avion_core.studio.candidates import read_candidates
-from avion_core.studio.curation import history
-from avion_core.studio.home import Home
-from avion_core.studio.projects import get_project
-from avion_core.studio.review_packs import make_review_pack
+from avion_core.usecases.curation import history
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.transfer.review_packs import make_review_pack
 from tests.app.tiny_home import CLASSES, HOSTILE, NAME, TEXTS, make_home
 from tests.browser.page import Page
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from avion_core.studio import accounts
-from avion_core.studio.agreement import agreement, conflicts
-from avion_core.studio.curation import history, my_verdicts
-from avion_core.studio.home import Home
-from avion_core.studio.projects import ProjectSummary, open_demo
+from avion_core.usecases.curation import history, my_verdicts
+from avion_core.usecases.curation.agreement import agreement, conflicts
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.people import accounts
+from avion_core.usecases.projects.projects import ProjectSummary, open_demo
 from tests.app.tiny_home import need_demo_weights
 from tests.browser.conftest import open_chromium, serving
 from tests.browser.page import Page

@@ -9,9 +9,9 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from avion_core.studio import accounts
-from avion_core.studio.backup import list_backups
-from avion_core.studio.home import Home
+from avion_core.usecases.installation.backup import list_backups
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.people import accounts
 from tests.browser.conftest import serving
 from tests.browser.page import Page
 

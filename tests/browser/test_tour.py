@@ -7,11 +7,11 @@ from threading import Event
 
 import pytest
 
-from avion_core.studio.candidates import read_candidates
-from avion_core.studio.curation import record_verdicts
-from avion_core.studio.home import Home
-from avion_core.studio.projects import get_project, open_demo
-from avion_core.studio.training import create_run, run_here
+from avion_core.usecases.curation import record_verdicts
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.projects import get_project, open_demo
+from avion_core.usecases.runs.training import create_run, run_here
 from tests.app.tiny_home import need_demo_weights
 from tests.browser.conftest import serving
 from tests.browser.page import Page

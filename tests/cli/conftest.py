@@ -10,10 +10,10 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from avion_core.cli import app
-from avion_core.studio.descriptions import import_descriptions
-from avion_core.studio.home import Home
-from avion_core.studio.models import _open
-from avion_core.studio.projects import create_project
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.models.models import _open
+from avion_core.usecases.projects.descriptions import import_descriptions
+from avion_core.usecases.projects.projects import create_project
 from tests import tiny_studio
 
 

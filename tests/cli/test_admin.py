@@ -18,9 +18,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from avion_core.cli import app
-from avion_core.studio import accounts
-from avion_core.studio.home import Home
-from avion_core.studio.serving import invite_link, lan_addresses, prepare_server
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.installation.serving import invite_link, lan_addresses, prepare_server
+from avion_core.usecases.people import accounts
 
 PASSWORD = "nine harbours at dusk"
 

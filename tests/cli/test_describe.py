@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from avion_core.studio import writing
+from avion_core.usecases.writing import writing
 from tests.descriptions.writers.loopback import KEY, Say, loopback, written
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from avion_core.studio.curation import record_verdict
-from avion_core.studio.exchange import read_records
+from avion_core.usecases.curation import record_verdict
+from avion_core.usecases.transfer.exchange import read_records
 from tests import tiny_studio
 
 
@@ -57,7 +57,7 @@ def test_a_review_goes_out_and_comes_back(answer, avion, judged, tmp_path):
     away = ("--home", tmp_path / "away")
     opened = answer("review", "open", pack, *away)
     assert opened["name"] == "scenes, review by ann"
-    from avion_core.studio.home import Home
+    from avion_core.usecases.installation.home import Home
 
     record_verdict(Home(tmp_path / "away"), opened["id"], judged, "reject")
     back = tmp_path / "back.jsonl"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from avion_core.studio import training
+from avion_core.usecases.runs import training
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from avion_core.jobs import queue
-from avion_core.studio import training
-from avion_core.studio.candidates import read_candidates
-from avion_core.studio.curation import record_verdict
-from avion_core.studio.projects import get_project
+from avion_core.usecases.curation import record_verdict
+from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.runs import training
 
 
 def test_labels_leave_as_a_table_and_come_back(answer, avion, scenes, images, tmp_path):

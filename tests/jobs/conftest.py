@@ -9,10 +9,10 @@ import pytest
 
 from avion_core.backbones.load import WeightStore
 from avion_core.jobs import local
-from avion_core.studio import training
-from avion_core.studio.descriptions import import_descriptions
-from avion_core.studio.home import Home
-from avion_core.studio.projects import create_project
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.descriptions import import_descriptions
+from avion_core.usecases.projects.projects import create_project
+from avion_core.usecases.runs import training
 from tests import tiny_studio
 
 WORKER = (sys.executable, tiny_studio.__file__)

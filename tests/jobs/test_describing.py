@@ -13,9 +13,9 @@ import pytest
 from avion_core.descriptions.writers.gemini import DEFAULT_MODEL
 from avion_core.store import generations as rows
 from avion_core.store.database import reading
-from avion_core.studio import writing
-from avion_core.studio.home import Home
-from avion_core.studio.projects import create_project
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.projects import create_project
+from avion_core.usecases.writing import writing
 from tests import tiny_studio
 from tests.descriptions.writers.loopback import KEY, Say, loopback, written
 

@@ -25,7 +25,7 @@ from avion_core.jobs.run_files import RunFiles, log_tail, read_curves
 from avion_core.store.database import writing
 from avion_core.store.leases import request_stop, take
 from avion_core.store.tables import Run, now
-from avion_core.studio import training
+from avion_core.usecases.runs import training
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from avion_core.jobs import local, queue
-from avion_core.studio import training
-from avion_core.studio.journal import journal_entries
+from avion_core.usecases.insight.journal import journal_entries
+from avion_core.usecases.runs import training
 from tests import tiny_studio
 from tests.jobs.conftest import PATIENCE_SECONDS, wait_until
 

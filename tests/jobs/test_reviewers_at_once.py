@@ -9,14 +9,14 @@ import textwrap
 from avion_core.store.database import reading, writing
 from avion_core.store.projects import add_descriptions, find_project
 from avion_core.store.verdicts import own_decisions
-from avion_core.studio.agreement import agreement, conflicts
+from avion_core.usecases.curation.agreement import agreement, conflicts
 
 EACH = 500
 
 REVIEWER = """
 from pathlib import Path
-from avion_core.studio.curation import record_verdict
-from avion_core.studio.home import Home
+from avion_core.usecases.curation import record_verdict
+from avion_core.usecases.installation.home import Home
 
 home = Home(Path({home!r}))
 for number in range({each}):

@@ -22,9 +22,9 @@ from avion_core.jobs import local
 from avion_core.jobs.process import ProcessId, find_living
 from avion_core.store.database import reading
 from avion_core.store.runs import find_run
-from avion_core.studio import training
-from avion_core.studio.home import Home
-from avion_core.studio.training import RunView
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.runs import training
+from avion_core.usecases.runs.training import RunView
 from tests import tiny_studio
 from tests.jobs.conftest import WORKER, ended, make_home, wait_until
 

@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
-from avion_core.studio.home import Home
+from avion_core.usecases.installation.home import Home
 from tests.app.tiny_home import make_home
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from avion_core.studio.agreement import conflicts
-from avion_core.studio.candidates import read_candidates
-from avion_core.studio.curation import history, record_verdict
-from avion_core.studio.home import Home
-from avion_core.studio.projects import get_project
+from avion_core.usecases.curation import history, record_verdict
+from avion_core.usecases.curation.agreement import conflicts
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.projects import get_project
 from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open, all_text, settle
 

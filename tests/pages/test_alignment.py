@@ -16,13 +16,13 @@ from streamlit.testing.v1 import AppTest
 
 from app import session
 from avion_core.jobs import map_job
-from avion_core.studio.agreement import set_blind
-from avion_core.studio.alignment import MapSettings, list_maps, map_settings, start_map
-from avion_core.studio.candidates import read_candidates
-from avion_core.studio.curation import record_verdict
-from avion_core.studio.home import Home
-from avion_core.studio.projects import create_project, get_project, read_splits
-from avion_core.studio.training import get_run
+from avion_core.usecases.curation import record_verdict
+from avion_core.usecases.curation.agreement import set_blind
+from avion_core.usecases.insight.alignment import MapSettings, list_maps, map_settings, start_map
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.projects import create_project, get_project, read_splits
+from avion_core.usecases.runs.training import get_run
 from tests.app.tiny_home import CLASSES, NAME
 from tests.pages.conftest import Open, all_text
 

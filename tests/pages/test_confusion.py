@@ -8,15 +8,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from avion_core.descriptions.schema import description_id
-from avion_core.studio import writing
-from avion_core.studio.classes import add_class
-from avion_core.studio.confusion import confusions, contrasts, pulling_texts
-from avion_core.studio.curation import record_verdict
-from avion_core.studio.home import Home
-from avion_core.studio.labels import give_labels
-from avion_core.studio.projects import create_project, get_project, read_manifest, read_splits
-from avion_core.studio.selections import read_selection
-from avion_core.studio.training import list_runs
+from avion_core.usecases.curation import record_verdict
+from avion_core.usecases.insight.confusion import confusions, contrasts, pulling_texts
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.classes import add_class
+from avion_core.usecases.projects.labels import give_labels
+from avion_core.usecases.projects.projects import create_project, get_project, read_manifest, read_splits
+from avion_core.usecases.projects.selections import read_selection
+from avion_core.usecases.runs.training import list_runs
+from avion_core.usecases.writing import writing
 from tests.app.tiny_home import CLASSES, NAME
 from tests.descriptions.writers.loopback import KEY, loopback
 from tests.pages.conftest import Open, all_text, settle
@@ -139,7 +139,8 @@ def test_other_labels_of_training_shots_are_looked_at_anew(
 ) -> None:
     looks = []
     monkeypatch.setattr(
-        "avion_core.studio.confusion.confusions", lambda *args, **kw: looks.append(args) or confusions(*args, **kw)
+        "avion_core.usecases.insight.confusion.confusions",
+        lambda *args, **kw: looks.append(args) or confusions(*args, **kw),
     )
     open_page("confusion")
     open_page("confusion")
@@ -157,7 +158,7 @@ def test_nothing_written_is_a_sentence(home: Home, open_page: Open) -> None:
 
 
 def test_without_a_run_the_teacher_s_mistakes_are_there(home: Home, open_page: Open, monkeypatch) -> None:
-    monkeypatch.setattr("avion_core.studio.training.list_runs", lambda *_: [])
+    monkeypatch.setattr("avion_core.usecases.runs.training.list_runs", lambda *_: [])
     app = open_page("confusion")
     control = next(control for control in app.segmented_control if control.label == "Mistakes of")
     assert control.options == ["The teacher's text prototypes"]

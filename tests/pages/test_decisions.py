@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from avion_core.studio.agreement import set_blind
-from avion_core.studio.classes import add_class
-from avion_core.studio.curation import curation_table, record_verdict
-from avion_core.studio.home import Home
-from avion_core.studio.projects import get_project
-from avion_core.studio.rules import current_rules
+from avion_core.usecases.curation import curation_table, record_verdict
+from avion_core.usecases.curation.agreement import set_blind
+from avion_core.usecases.curation.rules import current_rules
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.classes import add_class
+from avion_core.usecases.projects.projects import get_project
 from tests.app.tiny_home import CLASSES, NAME
 from tests.pages.conftest import Open, all_text, settle
 

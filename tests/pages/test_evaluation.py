@@ -13,10 +13,10 @@ from app import session
 from avion_core.errors import AvionError
 from avion_core.store.database import writing
 from avion_core.store.projects import find_project
-from avion_core.studio.evaluation import kept_results, looks
-from avion_core.studio.home import Home
-from avion_core.studio.projects import create_project, get_project
-from avion_core.studio.training import create_run, list_runs, run_here
+from avion_core.usecases.insight.evaluation import kept_results, looks
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.projects import create_project, get_project
+from avion_core.usecases.runs.training import create_run, list_runs, run_here
 from tests.app.tiny_home import CLASSES, NAME
 from tests.pages.conftest import Open, all_text, settle
 
@@ -73,7 +73,7 @@ def test_validation_figures_are_kept_between_servers(home: Home, open_page: Open
         raise AssertionError("measured again")
 
     session.st.cache_resource.clear()
-    monkeypatch.setattr("avion_core.studio.evaluation.evaluate", never)
+    monkeypatch.setattr("avion_core.usecases.insight.evaluation.evaluate", never)
     assert {"AVION"} <= {metric.label for metric in open_page("evaluation").metric}
 
 
@@ -174,7 +174,7 @@ def test_no_validation_images_is_a_sentence_with_the_way_out(home: Home, open_pa
     def nothing(*_: object, **__: object) -> None:
         raise AvionError("there are no validation images of these classes", "Label more images.")
 
-    monkeypatch.setattr("avion_core.studio.evaluation.evaluate", nothing)
+    monkeypatch.setattr("avion_core.usecases.insight.evaluation.evaluate", nothing)
     app = open_page("evaluation")
     assert app.error[0].value == "Label more images."
 
@@ -183,7 +183,7 @@ def test_a_look_of_another_person_is_another_look(home: Home, open_page: Open, m
     def figures(*_: object, **__: object) -> None:
         raise AvionError("the figures do not matter here", "Count the looks.")
 
-    monkeypatch.setattr("avion_core.studio.evaluation.evaluate", figures)
+    monkeypatch.setattr("avion_core.usecases.insight.evaluation.evaluate", figures)
     for who in ("ana", "ben"):
         monkeypatch.setattr(session, "reviewer", lambda who=who: who)
         settle(open_page("evaluation").toggle[0].set_value(True).run())

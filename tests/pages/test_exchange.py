@@ -10,13 +10,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from avion_core.config import DescriptionsConfig, PrototypesConfig
-from avion_core.studio.curation import record_verdict
-from avion_core.studio.exchange import export_descriptions, holdings, read_records
-from avion_core.studio.home import Home
-from avion_core.studio.packs import pack_project
-from avion_core.studio.projects import create_project, get_project, list_projects
-from avion_core.studio.review_packs import make_review_pack, open_review_pack, returned_verdicts
-from avion_core.studio.rules import save_rules
+from avion_core.usecases.curation import record_verdict
+from avion_core.usecases.curation.rules import save_rules
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.projects import create_project, get_project, list_projects
+from avion_core.usecases.transfer.exchange import export_descriptions, holdings, read_records
+from avion_core.usecases.transfer.packs import pack_project
+from avion_core.usecases.transfer.review_packs import make_review_pack, open_review_pack, returned_verdicts
 from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open, all_text, settle
 
@@ -108,7 +108,7 @@ def test_a_file_that_cannot_be_read_is_a_sentence(home: Home, open_page: Open) -
 
 def test_a_blind_review_keeps_its_verdicts(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     from app import session
-    from avion_core.studio.agreement import set_blind
+    from avion_core.usecases.curation.agreement import set_blind
 
     set_blind(home, NAME, True, "me")
     assert open_page("exchange").download_button(key="export")

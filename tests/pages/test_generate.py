@@ -7,9 +7,10 @@ from argon2 import PasswordHasher
 from streamlit.runtime.context import ContextProxy
 
 from avion_core.errors import RightsError
-from avion_core.studio import accounts, writing
-from avion_core.studio.home import Home
-from avion_core.studio.projects import get_project
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.people import accounts
+from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.writing import writing
 from tests.app.tiny_home import NAME
 from tests.descriptions.writers.loopback import KEY, Say, loopback, written
 from tests.pages.conftest import Open

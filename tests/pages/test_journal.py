@@ -5,12 +5,12 @@ from __future__ import annotations
 from streamlit.testing.v1 import AppTest
 
 from avion_core.config import PrototypesConfig
-from avion_core.studio.candidates import read_candidates
-from avion_core.studio.curation import record_verdict
-from avion_core.studio.home import Home
-from avion_core.studio.projects import create_project, get_project
-from avion_core.studio.rules import current_rules, save_rules
-from avion_core.studio.training import list_runs, pin_baseline
+from avion_core.usecases.curation import record_verdict
+from avion_core.usecases.curation.rules import current_rules, save_rules
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.projects import create_project, get_project
+from avion_core.usecases.runs.training import list_runs, pin_baseline
 from tests.app.tiny_home import NAME, TEXTS
 from tests.pages.conftest import Open, all_text
 

@@ -6,13 +6,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from avion_core.config import RunConfig
-from avion_core.studio import training
-from avion_core.studio.candidates import read_candidates
-from avion_core.studio.classes import add_class
-from avion_core.studio.curation import record_verdict
-from avion_core.studio.home import Home
-from avion_core.studio.projects import create_project, get_project
-from avion_core.studio.training import list_runs
+from avion_core.usecases.curation import record_verdict
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.classes import add_class
+from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.projects import create_project, get_project
+from avion_core.usecases.runs import training
+from avion_core.usecases.runs.training import list_runs
 from tests.app.tiny_home import CLASSES, DEFAULTS, NAME
 from tests.pages.conftest import Open, all_text, settle
 

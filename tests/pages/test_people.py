@@ -19,10 +19,12 @@ from avion_core.errors import CheckpointError
 from avion_core.jobs import map_job
 from avion_core.store.database import writing
 from avion_core.store.tables import Project
-from avion_core.studio import accounts, backup, models
-from avion_core.studio.alignment import map_settings, start_map, stop_map
-from avion_core.studio.home import Home
-from avion_core.studio.projects import get_project
+from avion_core.usecases.insight.alignment import map_settings, start_map, stop_map
+from avion_core.usecases.installation import backup
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.models import models
+from avion_core.usecases.people import accounts
+from avion_core.usecases.projects.projects import get_project
 from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open, all_text, settle
 
@@ -196,7 +198,9 @@ def test_settings_show_places_sizes_and_that_keys_are_set(
 def test_a_database_password_is_not_shown(empty_home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     _ = empty_home.engine
     shown = "postgresql+psycopg://me:***@host/avion"
-    monkeypatch.setattr("avion_core.studio.installation.database_url", lambda _: shown.replace("***", "secret"))
+    monkeypatch.setattr(
+        "avion_core.usecases.installation.installation.database_url", lambda _: shown.replace("***", "secret")
+    )
     app = open_page("settings")
     assert shown in everything(app)
     assert "secret" not in everything(app)

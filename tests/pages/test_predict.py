@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from app import session
 from app.components.guard import plain
-from avion_core.studio.home import Home
-from avion_core.studio.projects import get_project, read_manifest, read_splits
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
 from tests.app.tiny_home import CLASSES, NAME
 from tests.pages.conftest import Open, all_text, settle
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from avion_core.studio.candidates import read_candidates
-from avion_core.studio.curation import record_verdict
-from avion_core.studio.home import Home
-from avion_core.studio.projects import get_project, list_projects
+from avion_core.usecases.curation import record_verdict
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.projects import get_project, list_projects
 from tests.app.tiny_home import CLASSES, IMAGES, NAME, TEXTS
 from tests.pages.conftest import Open, all_text, settle
 

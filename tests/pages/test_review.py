@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from app.components.guard import plain
-from avion_core.studio.agreement import set_blind
-from avion_core.studio.candidates import read_candidates
-from avion_core.studio.curation import history, record_verdict
-from avion_core.studio.descriptions import import_descriptions
-from avion_core.studio.home import Home
-from avion_core.studio.projects import create_project, get_project
-from avion_core.studio.selections import keep_selection
+from avion_core.usecases.curation import history, record_verdict
+from avion_core.usecases.curation.agreement import set_blind
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.descriptions import import_descriptions
+from avion_core.usecases.projects.projects import create_project, get_project
+from avion_core.usecases.projects.selections import keep_selection
 from tests.app.tiny_home import CLASSES, HOSTILE, NAME, TEXTS
 from tests.pages.conftest import Open, all_text, card, components, send, settle
 

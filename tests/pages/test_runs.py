@@ -15,10 +15,10 @@ from avion_core.jobs.process import this_process
 from avion_core.store.database import writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Run, now
-from avion_core.studio import training
-from avion_core.studio.journal import journal_entries
-from avion_core.studio.projects import create_project, get_project
-from avion_core.studio.training import create_run, get_run, list_runs
+from avion_core.usecases.insight.journal import journal_entries
+from avion_core.usecases.projects.projects import create_project, get_project
+from avion_core.usecases.runs import training
+from avion_core.usecases.runs.training import create_run, get_run, list_runs
 from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open, all_text, settle
 

@@ -6,9 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.components.guard import plain
 from app.curated import FIGURES_HIDDEN, Worth, _Held, seen
-from avion_core.studio.agreement import set_blind
-from avion_core.studio.candidates import read_candidates
-from avion_core.studio.curation import (
+from avion_core.usecases.curation import (
     confusable,
     curation_table,
     history,
@@ -17,9 +15,11 @@ from avion_core.studio.curation import (
     refresh,
     review_value,
 )
-from avion_core.studio.home import Home
-from avion_core.studio.projects import get_project
-from avion_core.studio.selections import keep_selection
+from avion_core.usecases.curation.agreement import set_blind
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.projects.selections import keep_selection
 from tests.app.tiny_home import CLASSES, NAME, TEXTS
 from tests.pages.conftest import Open, all_text, card, send, settle
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import json
 
-from avion_core.studio.descriptions import import_descriptions
-from avion_core.studio.home import Home
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.descriptions import import_descriptions
 from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open, all_text
 

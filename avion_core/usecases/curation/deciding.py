@@ -1,0 +1,161 @@
+"""People's decisions: one at a time or many in one go, taken back, and looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from avion_core.store import journal, verdicts
+from avion_core.store import projects as rows
+from avion_core.store.database import reading, writing
+from avion_core.store.home import Home
+from avion_core.store.tables import Verdict
+from avion_core.store.verdicts import Decision
+from avion_core.usecases.policies import ADJUDICATE, demand_of
+from avion_core.wording import counted
+
+_STANDING = {
+    "accept": "accepted",
+    "reject": "rejected",
+    "edit": "undecided",
+    "undecide": "undecided",
+    "skip": "skipped",
+}
+_DID = {"accept": "Accepted", "reject": "Rejected", "undecide": "Took back the verdicts on", "skip": "Skipped"}
+
+
+def record_verdict(
+    home: Home,
+    project: str,
+    description_id: str,
+    verdict: Decision,
+    *,
+    reviewer: str = "me",
+    text: str | None = None,
+    shown: str | None = None,
+    reason: str = "",
+    token: str | None = None,
+    adjudicates: bool = False,
+) -> None:
+    """Write one person's decision down, for good; the same token again is the same decision.
+
+    Args:
+        text: of an edit, the new text.
+        shown: the text that the reviewer had before their eyes; None where nobody can tell.
+        adjudicates: it settles the question for everybody, until an edit opens it again.
+
+    Raises:
+        NotFoundError: no such project or description.
+        RightsError: the reviewer may not settle questions.
+        DescriptionError: a word that is no decision, or an edit without its text.
+        EditedMeanwhileError: what is accepted, rejected or edited reads otherwise than what was shown.
+    """
+    if adjudicates:
+        demand_of(home, reviewer, ADJUDICATE)
+    with writing(home.engine) as session:
+        verdicts.add_verdict(
+            session,
+            rows.find_project(session, project).id,
+            description_id,
+            verdict,
+            reviewer=reviewer,
+            text=text,
+            shown=shown,
+            reason=reason,
+            token=token,
+            adjudicates=adjudicates,
+        )
+
+
+def record_verdicts(
+    home: Home,
+    project: str,
+    description_ids: Sequence[str],
+    verdict: Decision,
+    *,
+    reviewer: str,
+    shown: Mapping[str, str] | None = None,
+    reason: str = "",
+    batch: str | None = None,
+) -> str:
+    """Accept, reject, skip or un-decide many descriptions in one go; all of it is written, or nothing.
+
+    Args:
+        shown: description -> the text that the reviewer had before their eyes, of those that were shown.
+        batch: the same batch again adds nothing.
+
+    Returns:
+        The batch; undoing any decision of it undoes them all.
+
+    Raises:
+        NotFoundError: no such project, or descriptions that it lacks.
+        DescriptionError: another decision, or no description.
+        EditedMeanwhileError: what is accepted or rejected reads otherwise than what was shown; nothing is written.
+    """
+    with writing(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        batch, added = verdicts.add_verdicts(
+            session, project_id, description_ids, verdict, reviewer=reviewer, shown=shown, reason=reason, batch=batch
+        )
+        if added:
+            journal.note(
+                session, project_id, "review", f"{_DID[verdict]} {counted(added, 'description')} in one go.", reviewer
+            )
+    return batch
+
+
+def undo(home: Home, project: str, reviewer: str = "me", token: str | None = None) -> list[str]:
+    """Take back the reviewer's newest decision that still holds, with all others of its batch.
+
+    Args:
+        token: the same token again takes nothing more back.
+
+    Returns:
+        The descriptions they were about, none when there is nothing left to take back.
+    """
+    with writing(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        taken_back = verdicts.undo(session, project_id, reviewer, token)
+        if len(taken_back) > 1:
+            sentence = f"Undid the decisions on {counted(len(taken_back), 'description')} in one go."
+            journal.note(session, project_id, "review", sentence, reviewer)
+    return taken_back
+
+
+def undo_decision(home: Home, project: str, description_id: str, reviewer: str, token: str | None = None) -> bool:
+    """Take back what the reviewer decided on one description, however long ago; `undo` brings it back.
+
+    Returns:
+        False when the reviewer has no decision there that holds.
+
+    Raises:
+        NotFoundError: no such project or description.
+    """
+    with writing(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        return verdicts.undo_decision(session, project_id, description_id, reviewer, token)
+
+
+def history(home: Home, project: str, description_id: str, *, reviewer: str | None = None) -> list[Verdict]:
+    """Everything anybody decided on a description, the oldest first, with undos and rule versions.
+
+    Args:
+        reviewer: who looks. In a blind project they see their own rows alone until they have decided themselves.
+    """
+    with reading(home.engine) as session:
+        row = rows.find_project(session, project)
+        entries = verdicts.history(session, row.id, description_id)
+        if row.blind and reviewer is not None:
+            own = verdicts.own_decisions(session, row.id, reviewer, description_id).get(description_id)
+            if own not in ("accept", "reject"):
+                return [entry for entry in entries if entry.reviewer == reviewer]
+    return entries
+
+
+def my_verdicts(home: Home, project: str, reviewer: str) -> dict[str, str]:
+    """Description -> what one reviewer decided, for blind review and for progress per person.
+
+    "accepted", "rejected", "undecided" (edited, or taken back) or "skipped"; what they never looked at is not in it.
+    """
+    with reading(home.engine) as session:
+        own = verdicts.own_decisions(session, rows.find_project(session, project).id, reviewer)
+    return {key: _STANDING[decision] for key, decision in own.items()}

@@ -1,0 +1,281 @@
+"""The curation table: every description with the figures behind its fate."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from avion_core.config import DescriptionsConfig, PrototypesConfig, RunConfig
+from avion_core.data.splits import Splits
+from avion_core.descriptions.rs_flag import load_rule_set
+from avion_core.errors import DataError, NotFoundError
+from avion_core.features.store import image_features, text_features
+from avion_core.progress import Progress
+from avion_core.prototypes.decisive import reach_and_stakes
+from avion_core.prototypes.explanations import explained, why
+from avion_core.prototypes.ranking import Ranking, rank
+from avion_core.prototypes.robust_z import past_cut
+from avion_core.prototypes.text_prototypes import (
+    TextPrototypes,
+    leave_one_out_influence,
+    owner_of,
+    text_prototypes,
+    visual_prototypes,
+)
+from avion_core.store import verdicts
+from avion_core.store.database import reading
+from avion_core.store.home import Home
+from avion_core.usecases.curation.rules import run_config
+from avion_core.usecases.models.models import open_towers
+from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What rules decide.
+
+    table: one row per description with every figure (see `TextPrototypes.table`).
+    would_change: class, text, "now" and "then" in words, of each description whose fate differs from that under the
+    rules in force.
+    n_eff: class -> effective number of texts. blocked: classes left without a text.
+    vectors: (C, D) text prototypes. teacher_accuracy: "train" and "validation" -> percent of these images whose nearest
+    text prototype is their class's (NaN without images).
+    """
+
+    table: pd.DataFrame
+    would_change: pd.DataFrame
+    n_eff: dict[str, float]
+    blocked: list[str]
+    vectors: Tensor
+    teacher_accuracy: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Curation(Preview):
+    """What the rules in force decide, with all that is needed to try other rules and to take in new verdicts.
+
+    table has besides: writer, model, original, edited, parent, reviewer, reason, conflict, influence (degrees by which
+    leaving the text out would turn its class's prototype), past_cut (by how many z it is past the limit that cuts, so
+    that z would cut it where that is above 0; see `robust_z.past_cut`), and matters (some verdict on this text alone
+    would change the teacher's prediction of a validation image). template_accuracy: as teacher_accuracy, for the
+    class-name template alone. M descriptions, C classes, D dimensions of the teacher.
+    """
+
+    project_id: str
+    config: RunConfig
+    class_keys: tuple[str, ...]
+    class_names: dict[str, str]
+    template_accuracy: dict[str, float]
+    embeddings: Tensor
+    """(M, D)"""
+    owner: np.ndarray
+    """(M,) the place of each description's class in class_keys."""
+    visual: Tensor
+    """(C, D)"""
+    template: Tensor
+    """(C, D)"""
+    images: dict[str, tuple[Tensor, Tensor]]
+    """"train" and "validation" -> features (N, D) and labels (N,)."""
+    train_paths: list[Path]
+    """The files of the training images, in their order."""
+    rankings: dict[str, Ranking]
+    """"train" and "validation" -> what the teacher predicts."""
+    reach: np.ndarray
+    """(C,) how far one verdict moves a class's prototype at most (see `prototypes.stakes`)."""
+    read_up_to: verdicts.Mark
+    """The verdicts that are in it."""
+
+    @property
+    def zeta(self) -> float:
+        """The robust z-score above which texts are cut."""
+        return self.config.prototypes.zeta
+
+    def explained(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Rows of the table with why, reasons and hits: the words behind the figures (see `prototypes.why`)."""
+        descriptions = self.config.descriptions
+        rule_set = load_rule_set(descriptions.rule_set, descriptions.modality)
+        return explained(rows, rule_set, self.config.prototypes)
+
+    def place(self, description_id: str) -> int:
+        """The row of a description.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        found = np.flatnonzero((self.table["description_id"] == description_id).to_numpy())
+        if not len(found):
+            raise NotFoundError("the project has no such description", "Reload the page.", value=description_id)
+        return int(found[0])
+
+
+def curation_table(
+    home: Home, project: str, config: RunConfig | None = None, *, progress: Progress | None = None
+) -> Curation:
+    """Judge every description of a project by the teacher, the rules and people's verdicts.
+
+    Embeddings that are not there yet are computed, which takes a while the first time.
+
+    Args:
+        config: shots, seed, teacher and rules to judge by; None takes those in force.
+
+    Raises:
+        NotFoundError: no such project, or the teacher's weights are not installed.
+        DataError: no class has a labelled training image.
+    """
+    summary = get_project(home, project)
+    config = config or run_config(home, summary.id)
+    with reading(home.engine) as session:  # before the verdicts are read: one that comes meanwhile is read again
+        read_up_to = verdicts.mark(session, summary.id)
+    candidates = read_candidates(home, summary.id)
+    towers = open_towers(home, config.teacher)
+    splits = read_splits(home, summary.id)
+    class_keys = tuple(sorted(key for key, shots in splits.shots(config.data.seed, config.data.shots).items() if shots))
+    if not class_keys:
+        way_out = "Label a few images of each class: descriptions are judged by the images of their class."
+        raise DataError("no class has a labelled training image", way_out, value=summary.name)
+    manifest = read_manifest(home, summary.id)
+    paths = dict(zip(manifest["image_id"], manifest["path"], strict=True))
+    images: dict[str, tuple[Tensor, Tensor]] = {}
+    files: dict[str, list[tuple[str, Path]]] = {}
+    for part, labelled in _labelled_images(splits, config, class_keys).items():
+        files[part] = [(image, summary.image_root / paths[image]) for image, _ in labelled]
+        features = image_features(towers, files[part], home.features, recipe=summary.recipe, progress=progress)
+        images[part] = features.cpu(), torch.tensor([place for _, place in labelled], dtype=torch.long)
+
+    names = {entry.key: entry.prompt_name for entry in summary.classes}
+    candidates = candidates[candidates["class_key"].isin(class_keys)].reset_index(drop=True)
+    texts = candidates["text"].tolist() + [config.model.template.format(names[key]) for key in class_keys]
+    embeddings, template = (
+        text_features(towers, texts, home.features, progress=progress).cpu().split([len(candidates), len(class_keys)])
+    )
+    visual = visual_prototypes(*images["train"], class_keys)
+
+    with _collecting_no_garbage():
+        decided = decide(candidates, embeddings, visual, template, class_keys, config.prototypes, config.descriptions)
+        table = with_figures(decided, candidates, embeddings)
+    owner = owner_of(table, class_keys)
+    rankings = {part: rank(features, decided.vectors) for part, (features, _) in images.items()}
+    reach, matters = stakes(table, owner, embeddings, decided.vectors, template, config, images, rankings)
+    return Curation(
+        table=table.assign(matters=matters),
+        would_change=would_change(table, table, config.prototypes, config.prototypes, names),
+        n_eff=decided.n_eff,
+        blocked=decided.blocked,
+        vectors=decided.vectors,
+        teacher_accuracy=accuracy(images, rankings),
+        project_id=summary.id,
+        config=config,
+        class_keys=class_keys,
+        class_names=names,
+        template_accuracy=accuracy(images, {part: rank(found, template) for part, (found, _) in images.items()}),
+        embeddings=embeddings,
+        owner=owner,
+        visual=visual,
+        template=template,
+        images=images,
+        train_paths=[path for _, path in files["train"]],
+        rankings=rankings,
+        reach=reach,
+        read_up_to=read_up_to,
+    )
+
+
+def decide(
+    candidates: pd.DataFrame,
+    embeddings: Tensor,
+    visual: Tensor,
+    template: Tensor,
+    class_keys: tuple[str, ...],
+    prototypes: PrototypesConfig,
+    descriptions: DescriptionsConfig,
+) -> TextPrototypes:
+    """Text prototypes under these rules; a class without a usable text is listed as blocked."""
+    rule_set = load_rule_set(descriptions.rule_set, descriptions.modality)
+    return text_prototypes(
+        candidates, embeddings, visual, class_keys, rule_set, prototypes, template, allow_blocked=True
+    )
+
+
+def with_figures(decided: TextPrototypes, candidates: pd.DataFrame, embeddings: Tensor) -> pd.DataFrame:
+    """The table of a decision with what is known of each candidate, its influence and how far past the cut it is."""
+    similarity, median, z, cut = (decided.table[name].to_numpy() for name in ("similarity", "median", "z", "cut"))
+    past = past_cut(similarity, median, z, cut, decided.config.z_mode, decided.config.zeta)
+    known = candidates.drop(columns=["description_id", "class_key", "text", "verdict"]).reset_index(drop=True)
+    return (
+        decided.table.reset_index(drop=True)
+        .join(known)
+        .assign(influence=leave_one_out_influence(decided, embeddings), past_cut=past)
+    )
+
+
+def stakes(
+    table: pd.DataFrame,
+    owner: np.ndarray,
+    embeddings: Tensor,
+    vectors: Tensor,
+    template: Tensor,
+    config: RunConfig,
+    images: dict[str, tuple[Tensor, Tensor]],
+    rankings: dict[str, Ranking],
+) -> tuple[np.ndarray, np.ndarray]:
+    """`reach_and_stakes` of the classes in the table, held against the validation images."""
+    fallback = template if config.prototypes.template_fallback else None
+    validation, ranking = images["validation"][0], rankings["validation"]
+    return reach_and_stakes(table, owner, embeddings, vectors, fallback, config.prototypes, validation, ranking)
+
+
+def would_change(
+    now: pd.DataFrame,
+    then: pd.DataFrame,
+    rules_now: PrototypesConfig,
+    rules_then: PrototypesConfig,
+    names: dict[str, str],
+) -> pd.DataFrame:
+    """The descriptions whose fate is not the same in two tables, with both fates in words."""
+    changed = now["kept"] != then["kept"]
+    return pd.DataFrame(
+        {
+            "class": then.loc[changed, "class_key"].map(names),
+            "text": then.loc[changed, "text"],
+            "now": why(now[changed], rules_now),
+            "then": why(then[changed], rules_then),
+        }
+    )
+
+
+def accuracy(images: dict[str, tuple[Tensor, Tensor]], rankings: dict[str, Ranking]) -> dict[str, float]:
+    """Percent right on each part; NaN without images."""
+    return {part: rankings[part].accuracy(labels) for part, (_, labels) in images.items()}
+
+
+@contextmanager
+def _collecting_no_garbage() -> Iterator[None]:
+    """While objects for 50,000 texts are made, all of which stay: searching them for garbage takes as long as that."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _labelled_images(
+    splits: Splits, config: RunConfig, class_keys: tuple[str, ...]
+) -> dict[str, list[tuple[str, int]]]:
+    """ "train" and "validation" -> images with the place of their class; never the test set's."""
+    seed, shots = config.data.seed, config.data.shots
+    parts = {"train": splits.shots(seed, shots), "validation": splits.validation_images(seed, shots)}
+    return {
+        part: [(image, place) for place, key in enumerate(class_keys) for image in images.get(key, [])]
+        for part, images in parts.items()
+    }

@@ -1,0 +1,76 @@
+"""The value of going on with a review: which texts first, and whether those that are left could change anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from avion_core.prototypes.settled import ClassAtHand, settled_classes
+from avion_core.usecases.curation.table import Curation
+
+
+@dataclass(frozen=True)
+class ReviewValue:
+    """What is left to review, and what it is worth.
+
+    order: the undecided descriptions, those first that could alone change the teacher's prediction of a validation
+    image, then those of classes that are not settled, by influence. undecided: how many they are. alone: how many
+    could change one alone. that_matter: how many could at all, alone or together: those of the classes that are not
+    settled (see `prototypes.tail` for what is proven and assumed). settled: the other classes. sentence: this in words.
+    """
+
+    order: list[str]
+    undecided: int
+    alone: int
+    that_matter: int
+    settled: list[str]
+    sentence: str
+
+
+def review_value(curation: Curation) -> ReviewValue:
+    """Order what is undecided by what a verdict on it could change, and say when there is nothing left to change."""
+    table, features, ranking = curation.table, curation.images["validation"][0], curation.rankings["validation"]
+    settled = settled_classes(_at_hand(curation), curation.config.prototypes, features, ranking)
+    left = table[["description_id", "matters", "influence"]].assign(unsettled=~settled[curation.owner])
+    left = left[table["verdict"] == "undecided"]
+    left = left.sort_values(["matters", "unsettled", "influence"], ascending=False, kind="stable")
+    that_matter = int(left["unsettled"].sum())
+    alone = int((left["matters"] & left["unsettled"]).sum())
+    open_classes = sum(not done for done in settled)
+    return ReviewValue(
+        order=left["description_id"].tolist(),
+        undecided=len(left),
+        alone=alone,
+        that_matter=that_matter,
+        settled=[key for key, done in zip(curation.class_keys, settled, strict=True) if done],
+        sentence=_sentence(len(left), that_matter, alone, open_classes, len(features)),
+    )
+
+
+def _at_hand(curation: Curation) -> list[ClassAtHand]:
+    """Every class as it stands."""
+    similarity = curation.table["similarity"].to_numpy()
+    verdict = curation.table["verdict"].to_numpy(dtype=str)
+    order = curation.owner.argsort(kind="stable")
+    ends = np.searchsorted(curation.owner[order], np.arange(1, len(curation.class_keys)))
+    return [
+        ClassAtHand(similarity[rows], verdict[rows], curation.embeddings[rows], vector)
+        for rows, vector in zip(np.split(order, ends), curation.vectors, strict=True)
+    ]
+
+
+def _sentence(undecided: int, that_matter: int, alone: int, open_classes: int, images: int) -> str:
+    if not undecided:
+        return "Every text is decided."
+    if not images:
+        return "There is no validation image to tell by whether a verdict matters."
+    if not that_matter:
+        whatever = "whatever is decided on them: you may stop"
+        return f"The next {undecided:,} cannot change any validation prediction, {whatever}."
+    safe = undecided - that_matter
+    rest = f"The other {safe:,} cannot change any, whatever is decided on them." if safe else ""
+    return (
+        f"{that_matter:,} of the {undecided:,} undecided texts, in {open_classes:,} classes, could together change a "
+        f"validation prediction; {alone:,} of them could alone. {rest}"
+    ).strip()

@@ -1,0 +1,299 @@
+"""Alignment: where a run's images, descriptions and prototypes lie for the teacher and the student."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from avion_core.data.project import ProjectData
+from avion_core.errors import NotFoundError
+from avion_core.jobs import map_job
+from avion_core.jobs.map_job import JobState
+from avion_core.maps.alignment_map import VIEWS
+from avion_core.maps.settings import MapSettings, Part, map_settings
+from avion_core.progress import Progress
+from avion_core.protocols.run_map import image_parts, make_run_map
+from avion_core.store import journal
+from avion_core.store.database import writing
+from avion_core.store.home import Home
+from avion_core.store.tables import Look
+from avion_core.usecases.policies import REVIEW, TRAIN, UNSEAL, demand_of, needs
+from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.runs.trained import run_device, trained_run
+from avion_core.usecases.runs.training import RunView, get_run
+
+__all__ = ["VIEWS", "MapSettings", "Part", "map_settings"]
+
+# What decides a map, of a run's folder; its settings and the layout's library come on top.
+_INPUTS = (
+    "adapter.safetensors",
+    "teacher.safetensors",
+    "prototypes.parquet",
+    "inputs/manifest.parquet",
+    "inputs/descriptions.parquet",
+    "inputs/splits.json",
+    "inputs/project.json",
+)
+
+
+@dataclass(frozen=True)
+class MapView:
+    """A map that was asked for: its settings, and how its computing stands (`job`)."""
+
+    key: str
+    settings: MapSettings
+    job: JobState
+
+    @property
+    def asked_by(self) -> str:
+        """Who had it computed; "" of one that is older than this was written down."""
+        return self.job.request.get("who", "")
+
+    @property
+    def shows_test(self) -> bool:
+        """Whether images of the sealed test set are on it."""
+        return "test" in self.settings.parts
+
+
+@dataclass(frozen=True)
+class MapResult:
+    """A map that is there.
+
+    points, figures: see `maps.alignment_map.AlignmentMap`; an image's path is relative to the project's image root.
+    counts: part of the images -> (how many are shown, how many there are).
+    folder: where it is kept, named by its content.
+    """
+
+    points: pd.DataFrame
+    figures: pd.DataFrame
+    counts: dict[str, tuple[int, int]]
+    settings: MapSettings
+    folder: Path
+
+    @property
+    def statement(self) -> str:
+        """What is on the map and what is not, with exact numbers."""
+        return shown_statement(self.settings, self.counts, Counter(self.points["kind"]))
+
+
+def image_counts(home: Home, run: str) -> dict[str, int]:
+    """How many images of each part a map of this run could show; parts without any are left out.
+
+    Raises:
+        NotFoundError, TrainingError: no such run, or it has not been trained yet.
+    """
+    view = trained_run(home, run)
+    parts = image_parts(ProjectData.load(view.folder / "inputs"), view.config)
+    return {part: len(images) for part, images in parts.items() if images}
+
+
+@needs(REVIEW)
+def start_map(home: Home, run: str, settings: MapSettings, who: str = "me") -> str:
+    """Compute a map in a process of its own, unless it is there or under way; returns the key to ask for it.
+
+    A map with the sealed test set is a look at it by `who`.
+
+    Raises:
+        NotFoundError, TrainingError: no such run, or it has not been trained yet.
+    """
+    view = trained_run(home, run)
+    if "test" in settings.parts:
+        look_at_test_map(home, run, who)
+    key = _key(view, settings)
+    request = {
+        "inputs": _inputs_digest(view),
+        "run_folder": str(view.folder),
+        "image_root": str(get_project(home, view.project_id).image_root),
+        "config": view.config.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json"),
+        "device": run_device(view),
+        "who": who,
+    }
+    map_job.start(home, _job_folder(view, key), request)
+    return key
+
+
+def list_maps(home: Home, run: str) -> list[MapView]:
+    """Maps of a run as it now is, asked for by anybody, the newest first.
+
+    A map of what the run was before (it has been trained further since) is not among them.
+
+    Raises:
+        NotFoundError: no such run.
+    """
+    view = get_run(home, run)
+    found = []
+    for folder in (view.folder / "maps" / "jobs").glob("*"):
+        job = map_job.read(folder)
+        if job is not None and job.request["inputs"] == _inputs_digest(view):
+            found.append(MapView(folder.name, map_settings(**job.request["settings"]), job))
+    return sorted(found, key=lambda one: (one.job.created, one.key), reverse=True)
+
+
+def get_map(home: Home, run: str, key: str) -> MapView:
+    """One map by its key.
+
+    Raises:
+        NotFoundError: no such run, or no map of what it now is under that key.
+    """
+    for found in list_maps(home, run):
+        if found.key == key:
+            return found
+    raise NotFoundError("there is no such map of this run", "Compute it again.", value=key)
+
+
+def read_map(home: Home, run: str, key: str) -> MapResult:
+    """A finished map.
+
+    Raises:
+        NotFoundError: no such run or map, or it is not finished.
+    """
+    found = get_map(home, run, key)
+    folder = get_run(home, run).folder / "maps" / found.job.map
+    if found.job.state != "finished" or not folder.is_dir():
+        raise NotFoundError("the map is not there", "Wait until it is computed, or compute it again.", value=key)
+    return _read_result(folder, found.settings)
+
+
+def veiled(result: MapResult, verdicts: Mapping[str, str]) -> MapResult:
+    """A map for a reviewer of a blind project: whether a text was kept is missing until they have decided on it.
+
+    Args:
+        verdicts: description id -> its verdict as that reviewer may see it.
+    """
+    decided = [key for key, verdict in verdicts.items() if verdict != "undecided"]
+    points = result.points
+    return replace(result, points=points.assign(kept=points["kept"].where(points["id"].isin(decided))))
+
+
+def stop_map(home: Home, run: str, key: str, who: str = "me") -> None:
+    """End a map's computing, or forget a finished or failed one; embeddings that were made are kept.
+
+    Raises:
+        NotFoundError: no such run or map.
+        RightsError: somebody else had it computed, and `who` may not stop trainings either.
+    """
+    found = get_map(home, run, key)
+    if found.asked_by != who:
+        demand_of(home, who, TRAIN)
+    map_job.stop(get_run(home, run).folder / "maps" / "jobs" / found.key)
+
+
+@needs(UNSEAL)
+def look_at_test_map(home: Home, run: str, who: str = "me") -> int:
+    """Write down that `who` looks at a map with the sealed test set; returns the looks so far.
+
+    Raises:
+        NotFoundError: no such run.
+    """
+    view = get_run(home, run)
+    with writing(home.engine) as session:
+        session.add(Look(run_id=view.id, who=who))
+        journal.note(
+            session, view.project_id, "training", f"Opened the sealed test set on a map of the run {view.name}.", who
+        )
+    return view.looks + 1
+
+
+def embed_map(
+    home: Home, run: str, settings: MapSettings | None = None, who: str = "me", *, progress: Progress | None = None
+) -> MapResult:
+    """Compute a map in this process and wait for it. One of the same content and settings is laid out once.
+
+    Args:
+        settings: what is on it and how it is laid out; `map_settings` makes them. The sealed test set is on it only
+            when they ask for it, which is written down as a look by `who`.
+
+    Raises:
+        NotFoundError, TrainingError: no such run, or it has not been trained yet.
+        DataError: too few items, or an image that cannot be decoded.
+    """
+    settings = settings or MapSettings()
+    view = trained_run(home, run)
+    if "test" in settings.parts:
+        look_at_test_map(home, run, who)
+    folder = make_run_map(
+        replace(ProjectData.load(view.folder / "inputs"), image_root=get_project(home, view.project_id).image_root),
+        view.config,
+        view.folder,
+        settings,
+        features=home.features,
+        weights=home.weights,
+        device=run_device(view),
+        progress=progress,
+    )
+    return _read_result(folder, settings)
+
+
+PART_NAMES: dict[str, str] = {
+    "train": "training shots",
+    "validation": "validation images",
+    "pool": "other labelled images",
+    "unlabelled": "unlabelled images",
+    "test": "sealed test images",
+}
+
+
+def shown_statement(settings: MapSettings, counts: dict[str, tuple[int, int]], kinds: Mapping[str, int]) -> str:
+    """What is on a map, what was sampled and what was left out, in exact numbers."""
+    shown = [
+        f"all {of:,} {PART_NAMES[part]}" if got == of else f"{got:,} of {of:,} {PART_NAMES[part]}"
+        for part, (got, of) in counts.items()
+        if part in settings.parts and "image" in settings.kinds
+    ]
+    shown += [f"all {kinds[kind]:,} {kind}s" for kind in ("description", "prototype") if kinds.get(kind, 0)]
+    said = f"On the map: {', '.join(shown)}."
+    if any(0 < got < of for got, of in counts.values()):
+        said += f" Sampled: drawn at random with seed {settings.seed}, {settings.most_images:,} images at most."
+    absent = [f"{of:,} {PART_NAMES[part]}" for part, (got, of) in counts.items() if not got]
+    return f"{said} Not on it: {', '.join(absent)}." if absent else said
+
+
+def _read_result(folder: Path, settings: MapSettings) -> MapResult:
+    counts = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
+    return MapResult(
+        pd.read_parquet(folder / "points.parquet"),
+        pd.read_parquet(folder / "figures.parquet"),
+        {part: (shown, of) for part, (shown, of) in counts.items()},
+        settings,
+        folder,
+    )
+
+
+def _job_folder(view: RunView, key: str) -> Path:
+    return view.folder / "maps" / "jobs" / key
+
+
+def _key(view: RunView, settings: MapSettings) -> str:
+    """The request's name: equal requests for an unchanged run are one job."""
+    asked: dict[str, Any] = settings.layout | {
+        "kinds": sorted(settings.kinds),
+        "parts": sorted(settings.parts) if "image" in settings.kinds else [],
+        "most_images": settings.most_images,
+    }
+    text = json.dumps({"inputs": _inputs_digest(view), **asked}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _inputs_digest(view: RunView) -> str:
+    digest = hashlib.sha256()
+    for name in _INPUTS:
+        file = view.folder / name
+        if file.is_file():
+            facts = file.stat()
+            digest.update(f"{name} {_file_digest(file, facts.st_mtime_ns, facts.st_size)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+@lru_cache(maxsize=256)
+def _file_digest(file: Path, _modified: int, _size: int) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,80 @@
+"""Runs beside each other: where their settings differ, their curves, and what one gets right that another got wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from avion_core.jobs.run_files import Curves
+from avion_core.progress import Progress
+from avion_core.store.home import Home
+from avion_core.usecases.runs.training import DRAWN_STEPS, RunView, curves, get_run
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two or more runs, each under a label of its own: its name, with the beginning of its id where names repeat.
+
+    settings: a row per setting in which they differ: setting (dotted), and a column per label.
+    curves: label -> the run's curves, thinned for display.
+    """
+
+    runs: dict[str, RunView]
+    settings: pd.DataFrame
+    curves: dict[str, Curves]
+
+
+def compare_runs(home: Home, runs: Sequence[str]) -> Comparison:
+    """Settings and curves of runs, in the order given.
+
+    Raises:
+        NotFoundError: no such run.
+    """
+    views = [get_run(home, run) for run in dict.fromkeys(runs)]
+    names = Counter(view.name for view in views)
+    labelled = {view.name if names[view.name] == 1 else f"{view.name} · {view.id[:6]}": view for view in views}
+    leaves = {label: _leaves(view.config.model_dump(mode="json")) for label, view in labelled.items()}
+    keys = list(next(iter(leaves.values()), {}))
+    differing = [key for key in keys if len({str(settings[key]) for settings in leaves.values()}) > 1]
+    return Comparison(
+        labelled,
+        pd.DataFrame(
+            [
+                {"setting": key, **{label: str(settings[key]) for label, settings in leaves.items()}}
+                for key in differing
+            ],
+            columns=["setting", *labelled],
+        ),
+        {label: curves(home, view.id, DRAWN_STEPS) for label, view in labelled.items()},
+    )
+
+
+def change_between(home: Home, run: str, baseline: str, *, progress: Progress | None = None) -> dict[str, Any]:
+    """What a run's student gets right on the validation images that a baseline's got wrong, part by part.
+
+    Measures whichever was not measured yet.
+
+    Returns:
+        "all", or "base" and "novel", -> `evaluation.Change`; nothing for runs of different protocols.
+
+    Raises:
+        NotFoundError, TrainingError: no such run, or one without a trained student.
+    """
+    from avion_core.usecases.insight.evaluation import change, evaluate_run, kept_results, parts  # brings torch along
+
+    after, before = (
+        parts(kept_results(home, each, "validation") or evaluate_run(home, each, progress=progress))
+        for each in (run, baseline)
+    )
+    return {name: change(after[name], before[name]) for name in after if name in before}
+
+
+def _leaves(settings: dict[str, Any], outer: str = "") -> dict[str, Any]:
+    leaves: dict[str, Any] = {}
+    for key, value in settings.items():
+        leaves |= _leaves(value, f"{outer}{key}.") if isinstance(value, dict) else {f"{outer}{key}": value}
+    return leaves

@@ -1,0 +1,289 @@
+"""Prediction: what a trained student says of new images, what it finds by words, and the student to take along."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import shutil
+import tempfile
+import weakref
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from avion_core.data.images import content_id, open_image
+from avion_core.data.project import LabelledImages, ProjectData, held_out_images, training_images
+from avion_core.data.recipe import RenderingRecipe
+from avion_core.data.scan import SUFFIXES
+from avion_core.errors import DataError
+from avion_core.features.store import image_features
+from avion_core.metrics.calibration import fit_temperature
+from avion_core.progress import Progress
+from avion_core.protocols import predict as prediction
+from avion_core.protocols.exported import student_files
+from avion_core.protocols.student_towers import StudentTowers
+from avion_core.store.home import Home
+from avion_core.usecases.models.models import open_towers
+from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
+from avion_core.usecases.runs.trained import run_device, trained_run
+from avion_core.usecases.runs.training import RunView
+
+NEAREST = 4
+Model = Literal["student", "teacher"]
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A training image that looks like a new one to the student (cosine `similarity`)."""
+
+    path: Path
+    class_key: str
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a student says of images.
+
+    table: one row per image: path, class_key, prompt_name, probability, margin (to the runner-up), runner_up,
+    trained_on (the student was trained on this very image), and `p_CLASS` per class. nearest: for each row its most
+    similar training images. problems: one sentence for each file that cannot be read. temperature: what the logits
+    were divided by, fitted on the validation images; None where there are too few, and the probabilities are as they
+    come.
+    """
+
+    table: pd.DataFrame
+    nearest: list[list[Neighbour]]
+    problems: list[str]
+    temperature: float | None
+
+
+@dataclass(frozen=True)
+class Search:
+    """Images by how well they fit a text: image_id, path, class_key, score (cosine), the best first.
+
+    searched: how many images were looked at. sealed: how many test images were left out.
+    """
+
+    table: pd.DataFrame
+    searched: int
+    sealed: int
+
+
+class Uploads:
+    """Files that came through a browser, on disk for as long as somebody holds this object."""
+
+    def __init__(self, files: Sequence[tuple[str, bytes]]) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="avion-upload-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.names = [name for name, _ in files]
+        self.paths = []
+        for place, (name, content) in enumerate(files):
+            # The name is the visitor's and messages speak of it: what could lead out of the folder is taken from it.
+            stem = re.sub(r"[^\w .,()+-]+", "-", Path(name).stem)[:60].strip(".")
+            path = folder / f"{place:04d}" / f"{stem or 'image'}{Path(name).suffix.lower()}"
+            path.parent.mkdir()
+            path.write_bytes(content)
+            self.paths.append(path)
+
+
+def image_files(paths: Sequence[Path]) -> list[Path]:
+    """Image files, and the images of folders, in order.
+
+    Raises:
+        DataError: a path that is not there, or a folder without images.
+    """
+    return [file for path in paths for file in _image_files(Path(path).expanduser())]
+
+
+def fingerprint(files: Sequence[Path]) -> str:
+    """What tells whether files are still the same: their paths, sizes and times."""
+    facts = [(str(file), stat.st_size, stat.st_mtime_ns) for file in files for stat in (file.stat(),)]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def predict(home: Home, run: str, paths: Sequence[Path], *, progress: Progress | None = None) -> Predictions:
+    """Classify images with a trained student, through the project's rendering recipe.
+
+    Args:
+        paths: image files, and folders whose images are meant.
+
+    Raises:
+        NotFoundError, TrainingError: no such run, or it has not been trained yet.
+        DataError: a path that is not there, a folder without images, or no file that can be decoded.
+    """
+    files = image_files(paths)
+    view = trained_run(home, run)
+    student, inputs = open_student(home, view), _inputs(home, view)
+    features, readable, problems = _embedded(student, files, inputs.recipe, progress)
+    temperature = _temperature(home, view, student, inputs)
+    table = prediction.classify(student, features, temperature=temperature or 1.0)
+    table = table.rename(columns={"predicted": "class_key"})
+    table.insert(0, "path", [str(path) for path in readable])
+    table.insert(2, "prompt_name", [student.class_names[key] for key in table["class_key"]])
+    shots = training_images(inputs, view.config, list(student.class_names))
+    table.insert(6, "trained_on", [content_id(path) in set(shots.image_ids) for path in readable])
+    return Predictions(table, _nearest(home, student, inputs, shots, features, progress), problems, temperature)
+
+
+def search(
+    home: Home, run: str, text: str, model: Model = "student", *, limit: int = 48, progress: Progress | None = None
+) -> Search:
+    """The project's images that fit a text best, as a run's student or its teacher sees them.
+
+    Sealed test images are left out: who looks at them tunes on them.
+
+    Raises:
+        NotFoundError, TrainingError: no such run, or it has not been trained yet.
+        DataError: no words.
+    """
+    if not text.strip():
+        raise DataError("there are no words to search for", "Say what the pictures should show.", value=text)
+    view = trained_run(home, run)
+    summary = get_project(home, view.project_id)
+    manifest = read_manifest(home, summary.id)
+    sealed = manifest["image_id"].isin(read_splits(home, summary.id).test)
+    shown = manifest[~sealed]
+    files = [(image, summary.image_root / path) for image, path in zip(shown["image_id"], shown["path"], strict=True)]
+    if model == "teacher":
+        towers = open_towers(home, view.config.teacher)
+    else:
+        towers = StudentTowers(open_student(home, view).student)
+    features = image_features(towers, files, home.features, recipe=summary.recipe, progress=progress).cpu()
+    scores = features @ towers.encode_text([text.strip()])[0].cpu()
+    best = scores.argsort(descending=True)[:limit].tolist()
+    table = pd.DataFrame(
+        {
+            "image_id": [files[place][0] for place in best],
+            "path": [str(files[place][1]) for place in best],
+            "class_key": shown["label"].iloc[best].tolist(),
+            "score": scores[best].tolist(),
+        }
+    )
+    return Search(table, len(files), int(sealed.sum()))
+
+
+def export_student(home: Home, run: str) -> bytes:
+    """A run's student as a zip of the files that `protocols.exported` loads.
+
+    Raises:
+        NotFoundError, TrainingError: no such run, or it has not been trained yet.
+    """
+    view = trained_run(home, run)
+    student, inputs = open_student(home, view), _inputs(home, view)
+    temperature = _temperature(home, view, student, inputs)
+    files = student_files(view.config, view.folder, inputs.recipe, temperature, student.class_names)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    return archive.getvalue()
+
+
+def open_student(home: Home, view: RunView) -> prediction.TrainedStudent:
+    """A run's student, opened once per process and step."""
+    return _open_student(home, view.id, view.step)
+
+
+@lru_cache(maxsize=2)
+def _open_student(home: Home, run: str, _step: int) -> prediction.TrainedStudent:
+    """`_step` is part of the key: a run that was resumed has another student."""
+    view = trained_run(home, run)
+    return prediction.load_student(view.config, view.folder, home.weights, device=run_device(view))
+
+
+def _inputs(home: Home, view: RunView) -> ProjectData:
+    """What the run was trained on, its images where they are now: a drive may have moved since."""
+    frozen = ProjectData.load(view.folder / "inputs")
+    return replace(frozen, image_root=get_project(home, view.project_id).image_root)
+
+
+def _embedded(
+    student: prediction.TrainedStudent, files: list[Path], recipe: RenderingRecipe, progress: Progress | None
+) -> tuple[Tensor, list[Path], list[str]]:
+    """Features (N, D_S) of the files that can be read, those files, and a sentence for each of the others."""
+    parts, readable, problems = [], [], []
+    for start in range(0, len(files), prediction.CHUNK):
+        part = files[start : start + prediction.CHUNK]
+        try:
+            parts.append(student.embed_images([(str(file), file) for file in part], recipe))
+        except DataError:
+            part, unreadable = _apart(part, recipe)
+            problems += unreadable
+            parts.append(student.embed_images([(str(file), file) for file in part], recipe))
+        readable += part
+        if progress is not None:
+            progress(min(start + prediction.CHUNK, len(files)), len(files), "classified images")
+    if not readable:
+        raise DataError("no image can be read", problems[0] if problems else "Give at least one image file.")
+    return torch.cat(parts), readable, problems
+
+
+def _apart(files: list[Path], recipe: RenderingRecipe) -> tuple[list[Path], list[str]]:
+    readable, problems = [], []
+    for file in files:
+        try:
+            open_image(file, recipe)
+            readable.append(file)
+        except (DataError, OSError) as error:
+            problems.append(f"{file.name}: {error}")
+    return readable, problems
+
+
+def _temperature(home: Home, view: RunView, student: prediction.TrainedStudent, inputs: ProjectData) -> float | None:
+    """Fitted on the run's validation images, on which nothing was trained."""
+    keys = list(student.class_names)
+    images = held_out_images(inputs, view.config, keys, "validation")
+    if not images.image_ids:
+        return None
+    features = _features(home, student, inputs, images)
+    logits = student.student.logit_scale.exp().item() * features @ student.embed_classes(student.class_names).cpu().T
+    return fit_temperature(logits, torch.tensor(images.labels))
+
+
+def _nearest(
+    home: Home,
+    student: prediction.TrainedStudent,
+    inputs: ProjectData,
+    shots: LabelledImages,
+    features: Tensor,
+    progress: Progress | None,
+) -> list[list[Neighbour]]:
+    keys = list(student.class_names)
+    paths = [path for _, path in inputs.images(shots.image_ids)]
+    similarity = features @ _features(home, student, inputs, shots, progress).T  # (N, training images)
+    top = similarity.topk(min(NEAREST, len(paths)), dim=1)
+    return [
+        [Neighbour(paths[place], keys[shots.labels[place]], score) for place, score in zip(places, scores, strict=True)]
+        for places, scores in zip(top.indices.tolist(), top.values.tolist(), strict=True)
+    ]
+
+
+def _features(
+    home: Home,
+    student: prediction.TrainedStudent,
+    inputs: ProjectData,
+    images: LabelledImages,
+    progress: Progress | None = None,
+) -> Tensor:
+    towers, files = StudentTowers(student.student), inputs.images(images.image_ids)
+    return image_features(towers, files, home.features, recipe=inputs.recipe, progress=progress).cpu()
+
+
+def _image_files(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        if not found:
+            raise DataError("the folder holds no picture", f"Pictures end in {', '.join(SUFFIXES)}.", value=str(path))
+        return found
+    if not path.is_file():
+        raise DataError("the image is not there", "Check the path.", value=str(path))
+    return [path]

@@ -1,0 +1,1 @@
+"""One installation: its folders, backups, checks and its server."""

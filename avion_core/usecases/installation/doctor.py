@@ -1,0 +1,95 @@
+"""What is installed, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from avion_core.errors import AvionError
+from avion_core.store.database import SCHEMA, database_url, without_password
+from avion_core.store.home import Home
+from avion_core.usecases.installation.backup import backups_are_ours, list_backups
+from avion_core.usecases.installation.installation import device, keys_present
+from avion_core.usecases.people.accounts import list_accounts
+from avion_core.usecases.runs.preflight import Check
+from avion_core.usecases.runs.training import list_runs
+
+
+def examine(folder: Path | None = None) -> list[Check]:
+    """Look at this machine and a home folder (AVION_HOME when None). Nothing that is found raises."""
+    home = Home(folder)
+    return [*_machine(), *_home(home), *_models(home), *_keys()]
+
+
+def _machine() -> Iterator[Check]:
+    yield Check("Python", f"{platform.python_version()} on {platform.platform()}.", "ok")
+    found = device()
+    memory = f"{found.free_memory_bytes / 1e9:.1f} of {found.memory_bytes / 1e9:.1f} GB of memory free"
+    yield Check("Device", f"{found.kind} {found.name}, {found.threads} threads, {memory}; {found.software}.", "ok")
+
+
+def _home(home: Home) -> Iterator[Check]:
+    try:
+        lost = [run.id for run in list_runs(home) if run.state == "lost"]
+    except AvionError as error:
+        yield Check("Home", f"{error.what}.", "error", error.way_out)
+        return
+    yield Check("Home", f"{home.path}.", "ok")
+    yield Check("Database", f"{without_password(database_url(home.path))}, schema {SCHEMA}.", "ok")
+    room = shutil.disk_usage(home.path).free / 1e9
+    if room < 5:
+        yield Check("Disk", f"{room:.1f} GB are free.", "warning", "Large teachers take 4 GB each.")
+    else:
+        yield Check("Disk", f"{room:.0f} GB are free.", "ok")
+    if lost:
+        mend = "Take them up again with `avion train --resume RUN`."
+        yield Check("Runs", f"{len(lost)} lost their process: {', '.join(lost)}.", "warning", mend)
+
+    yield _backups(home)
+    yield _people(home)
+
+
+def _backups(home: Home) -> Check:
+    if not backups_are_ours(home):
+        return Check("Backups", "are up to the database server.", "ok", "pg_dump makes one.")
+    newest = next(iter(list_backups(home)), None)
+    if newest is None:
+        return Check("Backups", "there is none yet.", "ok", "`avion backup create` makes one; `avion app` does daily.")
+    age = datetime.now(UTC) - newest.made_at
+    if age > timedelta(days=7):
+        return Check("Backups", f"the newest is {age.days} days old.", "warning", "`avion backup create` makes one.")
+    return Check("Backups", f"the newest is of {newest.made_at:%Y-%m-%d %H:%M} UTC.", "ok")
+
+
+def _people(home: Home) -> Check:
+    found = [account for account in list_accounts(home) if account.disabled_at is None]
+    if not found:
+        return Check("People", "nobody signs in: the studio is for this machine alone.", "ok")
+    return Check("People", f"{len(found)} may sign in: {', '.join(f'{a.name} ({a.role})' for a in found)}.", "ok")
+
+
+def _keys() -> Iterator[Check]:
+    for name, present in keys_present().items():
+        yield Check(name, "is set." if present else "is not set; only a writer over the network needs it.", "ok")
+
+
+def _models(home: Home) -> Iterator[Check]:
+    from avion_core.backbones.catalog import CATALOG
+
+    for entry in CATALOG.values():
+        try:
+            installed = home.weights.path(entry.name)
+        except AvionError as error:
+            yield Check(entry.title, f"{error.what}.", "error", error.way_out)
+            continue
+        if installed:
+            yield Check(entry.title, f"installed: {installed}.", "ok")
+        elif entry.hub_repo is None:
+            yield Check(
+                entry.title, "is missing.", "error", "Install the package from a checkout that has demo/weights."
+            )
+        else:
+            yield Check(entry.title, "is not installed.", "ok", f"`avion models download {entry.name}` fetches it.")

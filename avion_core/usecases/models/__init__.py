@@ -1,0 +1,1 @@
+"""Towers opened once per process, and the weights that are installed."""

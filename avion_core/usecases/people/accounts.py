@@ -1,0 +1,356 @@
+"""People who share a studio: invite links, passwords, signed-in browsers and roles.
+
+Alone nobody signs in: as long as there is no account, whoever reaches the studio on this machine is `ALONE`. The first
+account closes the studio to everybody else, on every way in.
+
+Secrets (of invite links and of browsers) are 256 random bits, of which the database keeps the SHA-256 alone; passwords
+are kept as argon2id hashes (argon2-cffi, its recommended parameters).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error
+from sqlalchemy.orm import Session
+
+from avion_core.errors import AccountError
+from avion_core.store import accounts as rows
+from avion_core.store.database import reading, writing
+from avion_core.store.home import Home
+from avion_core.store.tables import Account, Invite, SignIn, now
+from avion_core.usecases.people.throttle import Throttle
+from avion_core.usecases.policies import ADMINISTER, ROLES, demand_of, needs
+
+INVITE_DAYS = 7
+SIGN_IN_DAYS = 30
+SHORTEST_PASSWORD, _LONGEST_PASSWORD = 10, 200
+_NAME = re.compile(r"\w[\w .'@+-]{0,39}(?<! )")
+
+_hasher = PasswordHasher()
+_by_name = Throttle(limit=10, window=15 * 60)
+_by_address = Throttle(limit=20, window=15 * 60)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who is at work, and in which role."""
+
+    name: str
+    role: str
+
+
+ALONE = Person("me", "admin")
+"""Whoever works where nobody signs in. No account takes this name: it marks the work done before accounts."""
+
+
+@dataclass(frozen=True)
+class AccountView:
+    name: str
+    role: str
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+@dataclass(frozen=True)
+class InviteView:
+    """A link that still waits for its person; `resets` names the account whose password it changes, if any."""
+
+    id: int
+    role: str
+    made_by: str
+    expires_at: datetime
+    resets: str | None
+
+
+def accounts_are_on(home: Home) -> bool:
+    """Whether people sign in here: from the first account on."""
+    with reading(home.engine) as session:
+        return rows.any_account(session)
+
+
+def list_accounts(home: Home) -> list[AccountView]:
+    """Every account, the oldest first."""
+    with reading(home.engine) as session:
+        return [AccountView(a.name, a.role, a.created_at, a.disabled_at) for a in rows.all_accounts(session)]
+
+
+def list_invites(home: Home) -> list[InviteView]:
+    """Links that could still be used, the newest first. The links themselves are not known any more."""
+    with reading(home.engine) as session:
+        return [_view(session, invite) for invite in rows.open_invites(session)]
+
+
+def add_account(home: Home, name: str, password: str, role: str) -> Person:
+    """Make an account without a link; for whoever has this machine's command line.
+
+    Raises:
+        AccountError: the name is taken or cannot be used, the password is too short, no such role, or the first
+            account would not be an admin's.
+    """
+    _check_role(role)
+    hashed = _new_password(name, password)
+    with writing(home.engine) as session:
+        account = _add(session, name, hashed, role)
+        return Person(account.name, account.role)
+
+
+@needs(ADMINISTER)
+def invite(home: Home, role: str, *, who: str) -> str:
+    """The secret of a link by which one person makes an account of that role, within `INVITE_DAYS`.
+
+    Raises:
+        AccountError: no such role, or the first account would not be an admin's.
+    """
+    _check_role(role)
+    with reading(home.engine) as session:
+        _begin_with_an_admin(session, role)
+    return _make_invite(home, Invite(role=role, made_by=who))
+
+
+def reset_password(home: Home, name: str, *, who: str) -> str:
+    """The secret of a link by which the account's owner chooses a new password.
+
+    Raises:
+        AccountError: no such account.
+        RightsError: it is not one's own, and one may not manage accounts.
+    """
+    with reading(home.engine) as session:
+        account = _find(session, name)
+    if account.name != who:
+        demand_of(home, who, ADMINISTER)
+    return _make_invite(home, Invite(role=account.role, made_by=who, resets=account.id))
+
+
+@needs(ADMINISTER)
+def withdraw_invite(home: Home, invite_id: int, *, who: str = ALONE.name) -> None:
+    """Make a link worthless before anybody uses it."""
+    with writing(home.engine) as session:
+        found = session.get(Invite, invite_id)
+        if found is not None and found.account_id is None:
+            session.delete(found)
+
+
+def read_invite(home: Home, secret: str) -> InviteView:
+    """What a link offers, without using it up.
+
+    Raises:
+        AccountError: it was used, has expired, was withdrawn, or never existed.
+    """
+    with reading(home.engine) as session:
+        return _view(session, _open_invite(session, secret))
+
+
+def accept_invite(home: Home, secret: str, name: str, password: str) -> str:
+    """Use a link up: make the account, or give an account its new password. The browser is signed in at once.
+
+    Args:
+        name: the new account's; a link that changes a password knows whose it is.
+
+    Returns:
+        The browser's secret.
+
+    Raises:
+        AccountError: the link, the name or the password cannot be used; the link is not used up then.
+    """
+    offered = read_invite(home, secret)
+    hashed = _new_password(offered.resets or name, password)
+    with writing(home.engine) as session:
+        found = _open_invite(session, secret)
+        if found.resets:
+            account = session.get_one(Account, found.resets)
+            account.password_hash = hashed
+            rows.end_sign_ins(session, account_id=account.id)
+        else:
+            account = _add(session, name, hashed, found.role)
+        found.account_id = account.id
+        _refuse_disabled(account)
+        return _remember_browser(session, account)
+
+
+def sign_in(home: Home, name: str, password: str, address: str) -> str:
+    """Sign a browser in.
+
+    Args:
+        address: where the request came from; too many wrong passwords close the name and the address for a while.
+
+    Returns:
+        The browser's secret.
+
+    Raises:
+        AccountError: wrong name or password (which of the two is not said), too many tries, or a disabled account.
+    """
+    keys = ((_by_name, rows.name_key(name)), (_by_address, address))
+    if seconds := max(throttle.wait(key) for throttle, key in keys):
+        raise AccountError("too many wrong passwords", f"Try again in {max(1, round(seconds / 60))} min.")
+    with reading(home.engine) as session:
+        account = rows.account_named(session, name)
+    if not _fits(account.password_hash if account else _nobody(), password) or account is None:
+        for throttle, key in keys:
+            throttle.failed(key)
+        raise AccountError(
+            "name or password is wrong", "Try again, or ask an admin for a link that gives you a new password."
+        )
+    # The address keeps its count: whoever has an account could else clear it between guesses at somebody else's.
+    _by_name.succeeded(rows.name_key(name))
+    _refuse_disabled(account)
+    with writing(home.engine) as session:
+        if _hasher.check_needs_rehash(account.password_hash):
+            session.get_one(Account, account.id).password_hash = _hasher.hash(password)
+        return _remember_browser(session, account)
+
+
+def person_of(home: Home, secret: str | None) -> Person | None:
+    """Who holds a browser's secret; `ALONE` where there is no account yet, None where a sign-in is needed."""
+    with reading(home.engine) as session:
+        account = rows.signed_in(session, _hash(secret)) if secret else None
+        if account is not None:
+            return Person(account.name, account.role)
+        return None if rows.any_account(session) else ALONE
+
+
+def sign_out(home: Home, secret: str) -> None:
+    """Make a browser's secret worthless."""
+    with writing(home.engine) as session:
+        rows.end_sign_ins(session, secret_hash=_hash(secret))
+
+
+@needs(ADMINISTER)
+def set_role(home: Home, name: str, role: str, *, who: str = ALONE.name) -> None:
+    """Give an account another role, at once.
+
+    Raises:
+        AccountError: no such account or role, or nobody would be admin any more.
+    """
+    _check_role(role)
+    with writing(home.engine) as session:
+        account = _find(session, name)
+        account.role = role
+        _keep_an_admin(session)
+
+
+@needs(ADMINISTER)
+def set_disabled(home: Home, name: str, disabled: bool, *, who: str = ALONE.name) -> None:
+    """Close an account and sign its browsers out, or open it again. What its owner did stays.
+
+    Raises:
+        AccountError: no such account, or nobody would be admin any more.
+    """
+    with writing(home.engine) as session:
+        account = _find(session, name)
+        account.disabled_at = now() if disabled else None
+        if disabled:
+            rows.end_sign_ins(session, account_id=account.id)
+        _keep_an_admin(session)
+
+
+def cookie_name(home: Home) -> str:
+    """The name of the cookie with the browser's secret: browsers do not tell ports apart, so each home has its own."""
+    return f"avion_{hashlib.sha256(str(home.path).encode()).hexdigest()[:8]}"
+
+
+def _make_invite(home: Home, invite_row: Invite) -> str:
+    secret = secrets.token_urlsafe(32)
+    invite_row.secret_hash = _hash(secret)
+    invite_row.expires_at = now() + timedelta(days=INVITE_DAYS)
+    with writing(home.engine) as session:
+        session.add(invite_row)
+    return secret
+
+
+def _remember_browser(session: Session, account: Account) -> str:
+    rows.prune(session)
+    secret = secrets.token_urlsafe(32)
+    expires = now() + timedelta(days=SIGN_IN_DAYS)
+    session.add(SignIn(secret_hash=_hash(secret), account_id=account.id, expires_at=expires))
+    return secret
+
+
+def _add(session: Session, name: str, hashed: str, role: str) -> Account:
+    name = name.strip()
+    if not _NAME.fullmatch(name) or name.lower() == ALONE.name:
+        raise AccountError(
+            "this name cannot be used",
+            f"Take up to 40 letters, digits, spaces and . ' @ + - _, and not “{ALONE.name}”.",
+            value=name,
+        )
+    _begin_with_an_admin(session, role)
+    if rows.account_named(session, name) is not None:
+        raise AccountError("there is an account of this name already", "Choose another name.", value=name)
+    account = Account(name=name, role=role, password_hash=hashed)
+    session.add(account)
+    session.flush()
+    return account
+
+
+def _find(session: Session, name: str) -> Account:
+    account = rows.account_named(session, name)
+    if account is None:
+        names = ", ".join(found.name for found in rows.all_accounts(session)) or "none yet"
+        raise AccountError("there is no such account", f"Accounts here: {names}.", value=name)
+    return account
+
+
+def _open_invite(session: Session, secret: str) -> Invite:
+    found = rows.open_invite(session, _hash(secret))
+    if found is None:
+        raise AccountError("this link was used already or has expired", "Ask an admin of the studio for a new one.")
+    return found
+
+
+def _view(session: Session, found: Invite) -> InviteView:
+    resets = session.get_one(Account, found.resets).name if found.resets else None
+    return InviteView(found.id, found.role, found.made_by, found.expires_at, resets)
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise AccountError("there is no such role", f"Choose one of: {', '.join(ROLES)}.", value=role)
+
+
+def _begin_with_an_admin(session: Session, role: str) -> None:
+    if role != "admin" and not rows.any_account(session):
+        raise AccountError("the first account must be an admin's", "Make an admin first.", value=role)
+
+
+def _keep_an_admin(session: Session) -> None:
+    session.flush()
+    if not rows.count_enabled_admins(session):
+        raise AccountError("this is the last admin", "Make somebody else an admin first.")
+
+
+def _refuse_disabled(account: Account) -> None:
+    if account.disabled_at is not None:
+        raise AccountError("this account is disabled", "Ask an admin of the studio.", value=account.name)
+
+
+def _new_password(name: str, password: str) -> str:
+    if not SHORTEST_PASSWORD <= len(password) <= _LONGEST_PASSWORD or password.lower() == name.strip().lower():
+        raise AccountError(
+            "this password cannot be used",
+            f"Take {SHORTEST_PASSWORD} characters or more (a sentence is fine), and not your name.",
+        )
+    return _hasher.hash(password)
+
+
+def _fits(hashed: str, password: str) -> bool:
+    try:
+        return _hasher.verify(hashed, password)
+    except Argon2Error:
+        return False
+
+
+@lru_cache(maxsize=1)
+def _nobody() -> str:
+    """A hash to compare with where there is no such name: the answer takes as long, so it does not tell who exists."""
+    return _hasher.hash(secrets.token_urlsafe(32))
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,336 @@
+"""Classes: their cards, and renaming, adding, merging and dividing them, each of which can be undone.
+
+A class key never changes: images, descriptions, verdicts and finished runs hold on to it. A merged class is retired and
+names its successor; its images are read as the successor's, so nothing that was frozen or decided is rewritten.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from avion_core.data.class_names import fold, is_readable, prompt_name
+from avion_core.errors import DataError, NotFoundError
+from avion_core.store import classes as cards
+from avion_core.store import labels as label_rows
+from avion_core.store import projects as rows
+from avion_core.store.database import reading, writing
+from avion_core.store.home import Home
+from avion_core.store.journal import note
+from avion_core.store.tables import ClassChange, ProjectClass, now
+from avion_core.usecases.policies import CHANGE_PROJECTS, needs
+
+CARD_FIELDS = ("local_name", "code", "definition", "includes", "excludes", "parent", "colour")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One rename, addition, merge or split, in a sentence; `undoable` is only the newest that holds."""
+
+    sentence: str
+    who: str
+    created_at: datetime
+    undone: bool
+    undoable: bool
+
+
+@needs(CHANGE_PROJECTS)
+def edit_card(home: Home, project: str, class_key: str, fields: dict[str, str], *, who: str = "me") -> None:
+    """Write what people say a class means: local_name, code, definition, includes, excludes, parent, colour.
+
+    Raises:
+        NotFoundError: no such class, or no such field.
+        DataError: a colour that is not #rrggbb, or a class above itself.
+    """
+    with writing(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        card = cards.class_card(session, project_id, class_key)
+        if changed := _fill_in(card, fields):
+            said = ", ".join(name.replace("_", " ") for name in changed)
+            note(session, project_id, "classes", f"The card of {card.prompt_name} was edited ({said}).", who)
+
+
+def export_cards(home: Home, project: str) -> bytes:
+    """The cards of all classes as a table (CSV), which `import_cards` reads: class_key, prompt_name and CARD_FIELDS."""
+    with reading(home.engine) as session:
+        found = cards.class_cards(session, rows.find_project(session, project).id)
+    text = io.StringIO()
+    columns = ("class_key", "prompt_name", *CARD_FIELDS)
+    table = csv.writer(text, lineterminator="\n")
+    table.writerows([columns, *([getattr(card, name) for name in columns] for card in found)])
+    return text.getvalue().encode()
+
+
+@needs(CHANGE_PROJECTS)
+def import_cards(home: Home, project: str, file: Path, *, who: str = "me") -> list[str]:
+    """Fill cards in from a table (CSV): of the classes that it lists, the columns that it has; all of it or nothing.
+
+    Returns:
+        The keys of the classes whose cards have changed.
+
+    Raises:
+        NotFoundError: the project has no such class, or a card no such field.
+        DataError: a file that is no such table, or a value that cannot be used (see `edit_card`, `rename_class`).
+    """
+    table = _read_cards(file)
+    changed = []
+    with writing(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        for fields in table:
+            card = cards.class_card(session, project_id, fields.pop("class_key"))
+            renamed = _rename(session, project_id, card, fields.pop("prompt_name", card.prompt_name), who)
+            if _fill_in(card, fields) or renamed:
+                changed.append(card.class_key)
+        if changed:
+            sentence = f"{len(changed):,} class cards were filled in from {file.name}."
+            note(session, project_id, "classes", sentence, who)
+    return changed
+
+
+@needs(CHANGE_PROJECTS)
+def rename_class(home: Home, project: str, class_key: str, name: str, *, who: str = "me") -> None:
+    """Give a class other words in prompts and on pages; its labels, descriptions and verdicts stay.
+
+    Raises:
+        NotFoundError: no such class.
+        DataError: no words, or words of another class.
+    """
+    with writing(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        _rename(session, project_id, cards.class_card(session, project_id, class_key), name, who)
+
+
+@needs(CHANGE_PROJECTS)
+def add_class(home: Home, project: str, name: str, *, who: str = "me") -> str:
+    """Make a class; returns its key, which is the name as given.
+
+    Raises:
+        DataError: no name, or the name of another class.
+    """
+    with writing(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        key = _new_class(session, project_id, name)
+        _write_change(session, project_id, "add", key, {"after": prompt_name(key)}, who)
+        return key
+
+
+@needs(CHANGE_PROJECTS)
+def merge_classes(home: Home, project: str, class_key: str, into: str, *, who: str = "me") -> None:
+    """Let one class become part of another, with its images in their parts, its descriptions and their verdicts.
+
+    Raises:
+        NotFoundError: no such class.
+        DataError: a class into itself.
+    """
+    if class_key == into:
+        raise DataError("a class cannot be merged into itself", "Choose another class.", value=into)
+    with writing(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        card, target = (cards.class_card(session, project_id, key) for key in (class_key, into))
+        moved = cards.descriptions_of_class(session, project_id, class_key)
+        details = {"into": into, "before": card.prompt_name, "after": target.prompt_name, "descriptions": moved}
+        _write_change(session, project_id, "merge", class_key, details, who)
+        cards.move_descriptions(session, project_id, moved, into)
+        card.retired, card.merged_into = True, into
+
+
+@needs(CHANGE_PROJECTS)
+def split_class(
+    home: Home,
+    project: str,
+    class_key: str,
+    name: str,
+    *,
+    image_ids: Sequence[str] = (),
+    description_ids: Sequence[str] = (),
+    who: str = "me",
+) -> str:
+    """Make a new class out of a part of another; returns its key.
+
+    Args:
+        image_ids: images that are of the new class from now on; each stays in its part of the splits.
+        description_ids: descriptions of the old class that go along, with their verdicts.
+
+    Raises:
+        NotFoundError: no such class, or a description that is not the class's.
+        DataError: no name, or the name of another class.
+    """
+    with writing(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        old = cards.class_card(session, project_id, class_key)
+        own = set(cards.descriptions_of_class(session, project_id, class_key))
+        if strange := [item for item in description_ids if item not in own]:
+            raise NotFoundError(
+                "a description is not of the class that is divided", "Reload the page.", value=strange[0]
+            )
+        key = _new_class(session, project_id, name, parent=old.parent)
+        moved = list(description_ids)
+        # Named by chance and not by the change's number: in another database the change has another number.
+        batch = f"{label_rows.OF_CHANGE}{uuid.uuid4().hex[:24]}"
+        details = {"into": key, "before": old.prompt_name, "after": prompt_name(key), "descriptions": moved}
+        _write_change(session, project_id, "split", class_key, {**details, "labels": batch}, who)
+        cards.move_descriptions(session, project_id, moved, key)
+        given = dict.fromkeys(image_ids, key)
+        label_rows.add_labels(session, project_id, given, reviewer=who, batch=batch)
+        return key
+
+
+@needs(CHANGE_PROJECTS)
+def undo_change(home: Home, project: str, *, who: str = "me") -> str:
+    """Take back the newest change of classes that holds; returns what was undone, in a sentence.
+
+    What happened since is kept: labels and descriptions that a divided-off class got later go back with the rest.
+
+    Raises:
+        NotFoundError: nothing to undo.
+        DataError: the newest change made a class that has images or descriptions by now.
+    """
+    with writing(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        change = cards.newest_change(session, project_id)
+        if change is None:
+            raise NotFoundError("there is no change of classes to undo", "Nothing was renamed, merged or divided.")
+        _take_back(session, project_id, change, who)
+        change.undone_at = now()
+        sentence = f"Undone: {_sentence(change)}"
+        note(session, project_id, "classes", sentence, who)
+        return sentence
+
+
+def class_changes(home: Home, project: str) -> list[Change]:
+    """What was changed about the classes, the newest first."""
+    with reading(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        newest = cards.newest_change(session, project_id)
+        return [
+            Change(_sentence(row), row.who, row.created_at, row.undone_at is not None, row is newest)
+            for row in cards.class_changes(session, project_id)
+        ]
+
+
+def _fill_in(card: ProjectClass, fields: Mapping[str, str]) -> list[str]:
+    """Write fields of a card; returns the names of those that have changed."""
+    if unknown := sorted(fields.keys() - set(CARD_FIELDS)):
+        raise NotFoundError("a class card has no such field", f"Fields are {', '.join(CARD_FIELDS)}.", value=unknown[0])
+    colour, parent = fields.get("colour", "").strip(), fields.get("parent", "")
+    if colour and not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+        raise DataError("the colour cannot be used", "Give it as #rrggbb, or leave it empty.", value=colour)
+    if parent and fold(parent) in (fold(card.prompt_name), fold(card.class_key)):
+        raise DataError("a class cannot be part of itself", "Name the broader class, or none.", value=parent)
+    changed = [name for name, value in fields.items() if getattr(card, name) != value.strip()]
+    for name in changed:
+        setattr(card, name, fields[name].strip())
+    return changed
+
+
+def _read_cards(file: Path) -> list[dict[str, str]]:
+    """The rows of a table of cards; column names in any case."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            found = [row for row in csv.reader(lines) if row]
+    except (OSError, ValueError, csv.Error) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise DataError(
+            f"the class cards cannot be read ({why})", "Give a table as CSV UTF-8.", value=str(file)
+        ) from error
+    columns = [name.strip().lower() for name in found[0]] if found else []
+    if "class_key" not in columns:
+        way_out = "It needs class_key; `avion classes export` writes such a table."
+        raise DataError("the table of class cards has no column class_key", way_out, value=", ".join(columns))
+    if uneven := next((row for row in found if len(row) != len(columns)), None):
+        way_out = f"Each has {len(columns)} cells; quote those that hold a comma."
+        raise DataError("a row of the class cards has more or fewer cells than the first", way_out, value=uneven[0])
+    return [dict(zip(columns, row, strict=True)) for row in found[1:]]
+
+
+def _rename(session: Session, project_id: str, card: ProjectClass, name: str, who: str) -> bool:
+    """Give a class other words; False where they are the same."""
+    words = " ".join(name.split())
+    if words == card.prompt_name:
+        return False
+    _refuse_taken(session, project_id, words, besides=card.class_key)
+    _write_change(session, project_id, "rename", card.class_key, {"before": card.prompt_name, "after": words}, who)
+    card.prompt_name = words
+    return True
+
+
+def _take_back(session: Session, project_id: str, change: ClassChange, who: str) -> None:
+    details = change.details
+    if change.kind == "rename":
+        _refuse_taken(session, project_id, details["before"], besides=change.class_key)
+        cards.class_card(session, project_id, change.class_key).prompt_name = details["before"]
+    elif change.kind == "add":
+        used = cards.descriptions_of_class(session, project_id, change.class_key)
+        if used or change.class_key in label_rows.current_labels(session, project_id).values():
+            way_out = "Merge it into another class instead: its images and descriptions go along."
+            raise DataError("the class that was added is in use by now", way_out, value=change.class_key)
+        cards.class_card(session, project_id, change.class_key).retired = True
+    elif change.kind == "merge":
+        merged = session.get_one(ProjectClass, (project_id, change.class_key))
+        merged.retired, merged.merged_into = False, ""
+        cards.move_descriptions(session, project_id, details["descriptions"], change.class_key)
+    else:
+        divided_off = cards.class_card(session, project_id, details["into"])
+        everything = cards.descriptions_of_class(session, project_id, details["into"])
+        cards.move_descriptions(session, project_id, everything, change.class_key)
+        label_rows.undo_batch(session, project_id, details["labels"], reviewer=who, token=uuid.uuid4().hex)
+        labelled_since = details["into"] in label_rows.current_labels(session, project_id).values()
+        divided_off.retired, divided_off.merged_into = True, change.class_key if labelled_since else ""
+
+
+def _new_class(session: Session, project_id: str, name: str, parent: str = "") -> str:
+    key = " ".join(name.split())
+    if len(key) > 80 or not is_readable(key):
+        raise DataError("the name of a class cannot be used", "Give at most 80 letters, on one line.", value=name)
+    _refuse_taken(session, project_id, key)
+    card = session.get(ProjectClass, (project_id, key))
+    if card is None:
+        session.add(ProjectClass(project_id=project_id, class_key=key, prompt_name=prompt_name(key), parent=parent))
+    elif any(
+        change.kind == "merge" and change.class_key == key and change.undone_at is None
+        for change in cards.class_changes(session, project_id)
+    ):
+        raise DataError(
+            "a class of this name was merged into another", "Undo that, or choose another name.", value=name
+        )
+    else:  # an addition or a division that was undone: it comes back, with the images that were labelled as it since
+        card.retired, card.merged_into = False, ""
+    session.flush()
+    return key
+
+
+def _refuse_taken(session: Session, project_id: str, words: str, besides: str = "") -> None:
+    names = rows.prompt_names(session, project_id)
+    taken = {fold(word) for key, name in names.items() if key != besides for word in (key, name)}
+    if not fold(words) or fold(words) in taken or fold(prompt_name(words)) in taken:
+        way_out = "Choose words that no other class has: the student tells classes apart by them."
+        raise DataError("a class name is empty or taken", way_out, value=words)
+
+
+def _write_change(
+    session: Session, project_id: str, kind: str, class_key: str, details: dict[str, Any], who: str
+) -> None:
+    change = ClassChange(project_id=project_id, kind=kind, class_key=class_key, details=details, who=who)
+    session.add(change)
+    session.flush()
+    note(session, project_id, "classes", _sentence(change), who)
+
+
+def _sentence(change: ClassChange) -> str:
+    before, after = change.details.get("before", ""), change.details["after"]
+    said = {
+        "rename": f"{before} was renamed to {after}.",
+        "add": f"{after} was added.",
+        "merge": f"{before} was merged into {after}.",
+        "split": f"{after} was divided off {before}.",
+    }
+    return said[change.kind]

@@ -1,0 +1,237 @@
+"""Bringing descriptions into a project, with what people decided on them where the file says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from avion_core.descriptions.importing import ImportResult, read_descriptions
+from avion_core.descriptions.schema import PastDecision, folded
+from avion_core.store import journal
+from avion_core.store import projects as rows
+from avion_core.store.classes import successors
+from avion_core.store.database import reading, writing
+from avion_core.store.histories import Merge, Merged, moment, plan_merge, write_merge
+from avion_core.store.home import Home
+from avion_core.store.verdicts import Mark, mark
+from avion_core.usecases.policies import CHANGE_PROJECTS, needs
+from avion_core.usecases.projects.uploads import as_file
+from avion_core.wording import counted
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did, or would do; `sentence` says it in words."""
+
+    added: int
+    known: int
+    """Texts that the project held already."""
+    duplicates: int
+    """Texts that the file holds more than once (case, punctuation and white space aside)."""
+    unknown_classes: dict[str, int]
+    problems: list[str]
+    decisions: Merged
+    """What came of the histories in the file."""
+    written: bool = True
+    """False of a preview: nothing was changed."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether the file brings anything that the project lacks."""
+        return bool(self.added or self.decisions.added)
+
+    @property
+    def sentence(self) -> str:
+        done = "added" if self.written else "to add"
+        parts = [f"{counted(self.added, 'description')} {done}"]
+        if self.known:
+            parts.append(f"{self.known:,} were there already")
+        if self.duplicates:
+            parts.append(f"{self.duplicates:,} said the same as another and were left out")
+        if self.decisions.added or self.decisions.known:
+            people = ", ".join(f"{name} {count:,}" for name, count in self.decisions.reviewers.items())
+            by_whom = f" ({people})" if people else ""
+            parts.append(
+                f"{counted(self.decisions.added, 'decision')} {'added' if self.written else 'to add'}{by_whom}"
+            )
+        if self.decisions.known:
+            parts.append(f"{counted(self.decisions.known, 'decision was', 'decisions were')} there already")
+        if self.decisions.overtaken:
+            parts.append(f"{counted(self.decisions.overtaken, 'decision')} too late to count, kept in the history")
+        if self.unknown_classes:
+            listed = ", ".join(self.unknown_classes)
+            parts.append(f"{sum(self.unknown_classes.values()):,} of classes that the project lacks ({listed})")
+        if self.problems:
+            parts.append(f"{len(self.problems):,} could not be used: {self.problems[0]}")
+        return "; ".join(parts).removesuffix(".") + "."
+
+
+@needs(CHANGE_PROJECTS)
+def import_descriptions(
+    home: Home,
+    project: str,
+    path: Path,
+    *,
+    split_sentences: bool = False,
+    writer: str | None = None,
+    who: str = "me",
+    preview: bool = False,
+) -> ImportReport:
+    """Add the descriptions of a file that the project does not hold yet, and the decisions that it lacks.
+
+    Args:
+        path: JSON lines, CSV, Parquet, or one JSON object of lists (see `descriptions.importing`).
+        split_sentences: make one description of each sentence, and keep the long text beside them.
+        writer: who wrote them, where the file does not say.
+        who: who brings them in, for the journal.
+        preview: report what would be done, and change nothing.
+
+    Raises:
+        NotFoundError: no such project.
+        DescriptionError: the file cannot be used.
+    """
+    project_id, _, result = read_for(home, project, path, split_sentences=split_sentences, writer=writer)
+    return bring_in(
+        home,
+        project_id,
+        result,
+        lambda plan: ("descriptions", f"From {PurePath(path).name}: {plan.report.sentence}"),
+        who=who,
+        preview=preview,
+    ).report
+
+
+def import_upload(
+    home: Home,
+    project: str,
+    name: str,
+    content: bytes,
+    *,
+    split_sentences: bool = False,
+    writer: str | None = None,
+    who: str = "me",
+    preview: bool = False,
+) -> ImportReport:
+    """As `import_descriptions`, for a file that came through a browser: its name and its bytes."""
+    with as_file(name, content) as path:
+        return import_descriptions(
+            home, project, path, split_sentences=split_sentences, writer=writer, who=who, preview=preview
+        )
+
+
+def read_for(
+    home: Home, project: str, path: Path, *, split_sentences: bool = False, writer: str | None = None
+) -> tuple[str, dict[str, str], ImportResult]:
+    """A file as this project understands it, read outside of any transaction: a long one must not keep others waiting.
+
+    Returns:
+        The project's id; description id -> class key of what it holds; and what the file holds, each text under the
+        class that it belongs to now.
+
+    Raises:
+        NotFoundError: no such project.
+        DescriptionError: the file cannot be used.
+    """
+    with reading(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        class_names = rows.prompt_names(session, project_id)
+        known = {key: class_key for key, class_key, *_ in rows.candidates_of(session, project_id)}
+        merged_into = {old: new for old, new in successors(session, project_id).items() if new}
+    result = read_descriptions(
+        Path(path).expanduser(),
+        {**{old: old for old in merged_into}, **class_names},
+        split_sentences=split_sentences,
+        writer=writer,
+        known=known,
+    )
+    moved = [
+        replace(found, class_key=merged_into[found.class_key]) if found.class_key in merged_into else found
+        for found in result.descriptions
+    ]
+    return project_id, known, replace(result, descriptions=moved)
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """What of a file the project lacks, ready to be written, and the report on it."""
+
+    descriptions: list[dict[str, Any]]
+    decisions: Merge
+    report: ImportReport
+    standing: tuple[int, Mark]
+    """How much the project held when it was made."""
+
+
+def bring_in(
+    home: Home,
+    project_id: str,
+    result: ImportResult,
+    entry: Callable[[ImportPlan], tuple[journal.Kind, str]],
+    *,
+    who: str,
+    preview: bool = False,
+) -> ImportPlan:
+    """Add what the project lacks of a file, all of it or nothing.
+
+    What that is, which takes long for a long file, is found out in a transaction that only reads, so that others can
+    go on working; it is found out again only where somebody wrote meanwhile.
+
+    Args:
+        entry: what the journal shall say of it: kind and sentence.
+        preview: find out, and change nothing.
+    """
+    with reading(home.engine) as session:
+        plan = _plan(session, project_id, result, written=not preview)
+    if preview or not plan.report.changes:
+        return plan
+    with writing(home.engine) as session:
+        if _standing(session, project_id) != plan.standing:
+            plan = _plan(session, project_id, result, written=True)
+        if plan.report.changes:
+            rows.add_descriptions(session, project_id, plan.descriptions)
+            write_merge(session, project_id, plan.decisions)
+            journal.note(session, project_id, *entry(plan), who)
+    return plan
+
+
+def _standing(session: Session, project_id: str) -> tuple[int, Mark]:
+    return rows.count_descriptions(session, project_id), mark(session, project_id)
+
+
+def _plan(session: Session, project_id: str, result: ImportResult, *, written: bool) -> ImportPlan:
+    standing = _standing(session, project_id)
+    there = rows.candidates_of(session, project_id)
+    texts = {key: text for key, _, text, *_ in there}
+    # A text may be here under another id: its class was renamed on one of the two sides.
+    same_text = {(class_key, folded(text)): key for key, class_key, text, *_ in there}
+    here: dict[str, str] = {}  # id in the file -> id in the project
+    fresh: dict[str, dict[str, Any]] = {}
+    for description in result.descriptions:
+        own_id = description.description_id
+        if own_id not in texts:
+            own_id = same_text.get((description.class_key, folded(description.text)), own_id)
+        here[description.description_id] = own_id
+        if own_id not in texts:
+            row = {**vars(description)}
+            row["written_at"] = row.pop("created_at")
+            if imported_at := result.imported_at.get(own_id):
+                row["created_at"] = moment(imported_at)
+            fresh[own_id] = row
+    histories: dict[str, list[PastDecision]] = {}
+    for file_id, decisions in result.histories.items():
+        histories.setdefault(here[file_id], []).extend(decisions)
+    merge = plan_merge(session, project_id, histories, texts)
+    report = ImportReport(
+        added=len(fresh),
+        known=len(result.descriptions) - len(fresh),
+        duplicates=len(result.duplicates),
+        unknown_classes=result.unknown_classes,
+        problems=result.problems,
+        decisions=merge.merged,
+        written=written,
+    )
+    return ImportPlan(list(fresh.values()), merge, report, standing)

@@ -1,0 +1,183 @@
+"""A project's pictures: where each one is and which part of the splits it is in, and how rasters are rendered."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from avion_core.data.catalog import DATA_SETS
+from avion_core.data.class_names import fold
+from avion_core.data.images import decode_image
+from avion_core.data.problems import ImageError
+from avion_core.data.recipe import RenderingRecipe, suggest_recipe
+from avion_core.data.scan import list_pictures
+from avion_core.errors import DataError, NotFoundError
+from avion_core.store import projects as rows
+from avion_core.store.database import reading, writing
+from avion_core.store.home import Home
+from avion_core.store.journal import note
+from avion_core.usecases.policies import CHANGE_PROJECTS, UNSEAL, needs
+from avion_core.usecases.projects.current_images import standing
+
+PARTS = ("train", "validation", "test", "pool", "unlabelled")
+_SAMPLES = 4
+
+
+@dataclass(frozen=True)
+class FolderLook:
+    """What a folder seems to hold, found without reading all of it.
+
+    samples: up to four pictures, spread over the folder. bands: of the first sample. recipe: a suggestion where the
+    pictures cannot be shown as they are, else None. data_set: a key of the catalog whose classes these are, or "".
+    root: where the class folders lie; a published archive often has them one folder down.
+    """
+
+    root: Path
+    pictures: int
+    classes: tuple[str, ...]
+    samples: tuple[Path, ...]
+    bands: int
+    recipe: RenderingRecipe | None
+    data_set: str
+
+
+def image_path(home: Home, project: str, image_id: str) -> Path:
+    """The file of an image.
+
+    Raises:
+        NotFoundError: the project has no such image.
+    """
+    with reading(home.engine) as session:
+        row = rows.find_project(session, project)
+        manifest = standing(home, session, row.id).manifest
+    found = manifest.loc[manifest["image_id"] == image_id, "path"].tolist()
+    if not found:
+        raise NotFoundError("the project has no such image", "Reload the page.", value=image_id)
+    return Path(row.image_root) / found[0]
+
+
+def image_table(home: Home, project: str, seed: int = 1) -> pd.DataFrame:
+    """One row per image, by path.
+
+    Columns: image_id, path (absolute), name (relative to the image folder), class_key ("" for none), part ("train":
+    among the most shots that a run may take; "validation"; "test": sealed, also without a label; "pool": labelled, but
+    taken by no run; or "unlabelled"), place (from 1, its rank among its class's training shots; 0 elsewhere), group,
+    by_hand (people gave the label), width, height, bands.
+
+    Raises:
+        DataError: a seed that was not drawn.
+    """
+    with reading(home.engine) as session:
+        row = rows.find_project(session, project)
+        now = standing(home, session, row.id)
+    manifest, splits = now.manifest, now.splits
+    part: dict[str, str] = dict.fromkeys(manifest.loc[manifest["label"] == "", "image_id"], "unlabelled")
+    place = {}
+    for images in splits.validation_images(seed, splits.max_shots).values():
+        part |= dict.fromkeys(images, "validation")
+    for images in splits.shots(seed, splits.max_shots).values():
+        part |= dict.fromkeys(images, "train")
+        place |= {image: rank for rank, image in enumerate(images, start=1)}
+    part |= dict.fromkeys(splits.test, "test")  # sealed, with a label or without
+    return pd.DataFrame(
+        {
+            "image_id": manifest["image_id"],
+            "path": f"{row.image_root}{os.sep}" + manifest["path"],
+            "name": manifest["path"],
+            "class_key": manifest["label"],
+            "part": [part.get(image, "pool") for image in manifest["image_id"]],
+            "place": [place.get(image, 0) for image in manifest["image_id"]],
+            "group": manifest["group"],
+            "by_hand": manifest["image_id"].isin(now.given),
+            "width": manifest["width"],
+            "height": manifest["height"],
+            "bands": manifest["bands"],
+        }
+    )
+
+
+def look_into(folder: Path) -> FolderLook:
+    """See what a folder would make as a project, before all of it is read.
+
+    Raises:
+        DataError: no such folder, or no picture in it.
+    """
+    given = Path(folder).expanduser().absolute()
+    listed = list_pictures(given)
+    root, paths = _class_root(given, listed)
+    step = max(1, len(paths) // _SAMPLES)
+    samples = tuple(root / path for path in paths[::step][:_SAMPLES])
+    recipe, bands = _needed_recipe(samples)
+    classes = tuple(sorted({path.split("/")[0] for path in paths if "/" in path}))
+    named = {fold(name) for name in classes}
+    known = (entry.name for entry in DATA_SETS.values() if entry.classes and named == set(map(fold, entry.classes)))
+    return FolderLook(root, len(paths), classes, samples, bands, recipe, next(known, ""))
+
+
+@needs(CHANGE_PROJECTS)
+def set_recipe(home: Home, project: str, recipe: RenderingRecipe, *, who: str = "me") -> None:
+    """Render the project's pictures in another way from now on; what was computed before is computed anew when needed.
+
+    Finished runs keep the recipe they were trained with.
+
+    Raises:
+        DataError: a picture of the project cannot be rendered so.
+    """
+    with reading(home.engine) as session:
+        row = rows.find_project(session, project)
+        manifest = standing(home, session, row.id).manifest
+    for _, of_kind in manifest.groupby("bands"):
+        decode_image(Path(row.image_root) / of_kind["path"].iloc[0], recipe)
+    with writing(home.engine) as session:
+        rows.find_project(session, project).recipe = recipe.model_dump(mode="json")
+        said = recipe.model_dump_json(exclude_defaults=True)
+        note(session, row.id, "data", f"The rendering recipe was changed to {said}; features are computed anew.", who)
+
+
+@needs(UNSEAL)
+def look_at_test_images(home: Home, project: str, why: str, who: str = "me") -> None:
+    """Write into the journal that `who` has the project's sealed test images shown.
+
+    Looks are counted by run; these pictures belong to no run.
+
+    Args:
+        why: what for, as the end of a sentence.
+
+    Raises:
+        NotFoundError: no such project.
+    """
+    with writing(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        note(session, project_id, "data", f"Looked at pictures of the sealed test set {why}.", who)
+
+
+def _class_root(given: Path, paths: list[str]) -> tuple[Path, list[str]]:
+    """Down through folders that hold nothing but one folder with several more in it, as `Images/` of an archive."""
+    tops = Counter(path.split("/")[0] for path in paths)
+    inner = {path.split("/")[1] for path in paths if path.count("/") > 1}
+    (only, count), *others = tops.most_common()
+    if others or count < len(paths) or len(inner) < 2 or any(path.count("/") < 2 for path in paths):
+        return given, paths
+    return _class_root(given / only, [path.removeprefix(f"{only}/") for path in paths])
+
+
+def _needed_recipe(samples: tuple[Path, ...]) -> tuple[RenderingRecipe | None, int]:
+    """A recipe for the first sample that cannot be shown as it is, and how many bands the first readable one has."""
+    bands = 0
+    for sample in samples:
+        try:
+            found = decode_image(sample, RenderingRecipe())[1]
+            bands = bands or found
+        except ImageError as error:
+            if error.kind != "needs_recipe":
+                continue
+            try:
+                recipe = suggest_recipe(sample)
+                return recipe, decode_image(sample, recipe)[1]
+            except DataError:
+                continue
+    return None, bands

@@ -1,0 +1,174 @@
+"""Labels: what people say images show, and the draw that holds images out once there are enough of them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from avion_core.data.class_names import fold
+from avion_core.data.labels import read_labels
+from avion_core.data.problems import Problem
+from avion_core.data.splits import Splits, data_set_key, make_splits
+from avion_core.errors import DataError, NotFoundError
+from avion_core.store import labels as label_rows
+from avion_core.store import projects as rows
+from avion_core.store.classes import class_card
+from avion_core.store.database import reading, writing
+from avion_core.store.home import Home
+from avion_core.store.journal import note
+from avion_core.usecases.policies import CHANGE_PROJECTS, needs
+from avion_core.usecases.projects.current_images import known_images, standing
+from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits, write_splits
+from avion_core.wording import counted
+
+
+def give_labels(
+    home: Home,
+    project: str,
+    labels: Mapping[str, str | None],
+    *,
+    reviewer: str = "me",
+    guesses: Mapping[str, str] | None = None,
+    batch: str | None = None,
+) -> str:
+    """Say of which class images are; None takes a label off.
+
+    Images that were drawn keep their part. Others join the end of the training pool.
+
+    Args:
+        labels: image id -> class key.
+        guesses: image id -> the class key that the teacher had guessed, kept beside the label.
+        batch: labels of one batch are undone together; the same batch sent again adds nothing.
+
+    Returns:
+        The batch.
+
+    Raises:
+        NotFoundError: the project has no such image or class.
+    """
+    batch = batch or uuid.uuid4().hex
+    with writing(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        for key in sorted({key for key in labels.values() if key is not None}):
+            class_card(session, project_id, key)
+        known = set(known_images(home, project_id))
+        if unknown := [image for image in labels if image not in known]:
+            raise NotFoundError("the project has no such image", "Reload the page.", value=unknown[0])
+        added = label_rows.add_labels(session, project_id, labels, reviewer=reviewer, batch=batch, guesses=guesses)
+        if added > 1:
+            note(session, project_id, "labels", f"{added:,} images were labelled in one go.", reviewer)
+    return batch
+
+
+@dataclass(frozen=True)
+class LabelReport:
+    """What the labels of a file did, or would do."""
+
+    given: int
+    """Images that have another label now."""
+    known: int
+    """Images that had the same label already."""
+    problems: list[Problem]
+    """Rows that fit no image, or that contradict one another."""
+    written: bool
+
+    @property
+    def sentence(self) -> str:
+        said = (
+            f"{counted(self.given, 'image')} {'labelled' if self.written else 'to label'}, {self.known:,} were already"
+        )
+        more = f"; {counted(len(self.problems), 'row')} could not be used" if self.problems else ""
+        return f"{said}{more}."
+
+
+def import_labels(home: Home, project: str, file: Path, *, reviewer: str = "me", preview: bool = False) -> LabelReport:
+    """Give the labels of a table (CSV or Parquet with the columns path and label) as one batch.
+
+    Classes are named by their key or by their words. A row without a label says nothing.
+
+    Args:
+        preview: report what would be done, and change nothing.
+
+    Raises:
+        NotFoundError: no such project, or a class that it lacks.
+        DataError: the file cannot be used.
+    """
+    summary = get_project(home, project)
+    manifest = read_manifest(home, summary.id)
+    images = dict(zip(manifest["path"], manifest["image_id"], strict=True))
+    given = dict(zip(manifest["path"], manifest["label"], strict=True))
+    found, problems = read_labels(Path(file).expanduser(), summary.image_root, set(images))
+    keys = {fold(word): entry.key for entry in summary.classes for word in (entry.prompt_name, entry.key)}
+    labels = {}
+    for path, row in found.items():
+        if row.label and fold(row.label) not in keys:
+            way_out = "Add it with `avion classes add` or on the page Classes, then import again."
+            raise NotFoundError("the project has no such class", way_out, value=row.label)
+        if row.label:
+            labels[path] = keys[fold(row.label)]
+    new = {images[path]: key for path, key in labels.items() if given[path] != key}
+    if new and not preview:
+        give_labels(home, summary.id, new, reviewer=reviewer)
+    return LabelReport(len(new), len(labels) - len(new), problems, written=not preview)
+
+
+def export_labels(home: Home, project: str) -> bytes:
+    """The labels as a table (CSV) by path, which `import_labels` and a new project read: path, label, group, split.
+
+    split says "test" of the sealed images and nothing else: of the rest each seed draws its own.
+    """
+    summary = get_project(home, project)
+    tested = set(read_splits(home, summary.id).test)
+    table = read_manifest(home, summary.id)[["image_id", "path", "label", "group"]].sort_values("path")
+    table["split"] = ["test" if image in tested else "" for image in table["image_id"]]
+    return table.drop(columns="image_id").to_csv(index=False, lineterminator="\n").encode()
+
+
+def undo_labels(home: Home, project: str, reviewer: str = "me", token: str | None = None) -> list[str]:
+    """Take back the reviewer's newest batch of labels that still holds; returns its images.
+
+    Args:
+        token: sent again, it is the same undo.
+    """
+    token = token or uuid.uuid4().hex
+    with writing(home.engine) as session:
+        project_id = rows.find_project(session, project).id
+        images = label_rows.undo_newest(session, project_id, reviewer, token)
+        if len(images) > 1:
+            note(session, project_id, "labels", f"The labels of {len(images):,} images were taken back.", reviewer)
+        return images
+
+
+def unlabelled(home: Home, project: str) -> list[str]:
+    """Ids of the images without a label, by path; sealed test images are not offered for labelling."""
+    with reading(home.engine) as session:
+        now = standing(home, session, rows.find_project(session, project).id)
+    waiting = (now.manifest["label"] == "") & ~now.manifest["image_id"].isin(now.splits.test)
+    return now.manifest.loc[waiting, "image_id"].tolist()
+
+
+@needs(CHANGE_PROJECTS)
+def draw_splits(home: Home, project: str, *, who: str = "me") -> Splits:
+    """Draw test and validation images from the labels there are: once, when the project began with too few.
+
+    Until then every label taught; what was trained before the draw has seen images that are test images now.
+
+    Raises:
+        DataError: they are drawn already, or a class has fewer than two labelled images.
+    """
+    with writing(home.engine) as session:
+        row = rows.find_project(session, project)
+        now = standing(home, session, row.id)
+        if now.splits.drawn:
+            raise DataError(
+                "test and validation images are drawn already", "They stay as they are: that makes runs comparable."
+            )
+        if empty := [key for key in rows.prompt_names(session, row.id) if key not in set(now.manifest["label"])]:
+            way_out = "Label two or more images of each class, or merge the class into another."
+            raise DataError("a class has no labelled image", way_out, value=", ".join(empty))
+        splits = make_splits(now.manifest, dataset=data_set_key(now.manifest))
+        write_splits(home.project_folder(row.id), splits)
+        note(session, row.id, "data", f"{len(splits.test):,} test images were drawn and sealed.", who)
+    return splits

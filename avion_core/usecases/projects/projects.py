@@ -1,0 +1,322 @@
+"""Projects: a folder of images with its classes, its frozen splits and the pair of models that works on it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pandas as pd
+from sqlalchemy.orm import Session
+
+from avion_core.backbones.catalog import find_entry
+from avion_core.config import PRESETS, make_config
+from avion_core.data.class_names import prompt_names
+from avion_core.data.problems import Problem
+from avion_core.data.recipe import RenderingRecipe
+from avion_core.data.scan import scan_folder
+from avion_core.data.splits import VALIDATION_IMAGES, Splits, data_set_key, make_splits, undrawn
+from avion_core.errors import NotFoundError
+from avion_core.progress import Progress
+from avion_core.store import projects as rows
+from avion_core.store.classes import class_cards
+from avion_core.store.database import reading, writing
+from avion_core.store.home import Home
+from avion_core.store.journal import note
+from avion_core.store.tables import Project
+from avion_core.store.verdicts import add_verdict, count_decisions
+from avion_core.usecases.policies import CHANGE_PROJECTS, needs
+from avion_core.usecases.projects.current_images import standing
+from avion_core.usecases.projects.descriptions import import_descriptions
+
+Demo = Literal["ucmerced", "eurosat"]
+
+
+@dataclass(frozen=True)
+class ClassInfo:
+    """One class and its card; `count` is its labelled images, the others are the parts of seed 1 at the most shots."""
+
+    key: str
+    prompt_name: str
+    count: int
+    train: int
+    validation: int
+    test: int
+    local_name: str = ""
+    code: str = ""
+    definition: str = ""
+    includes: str = ""
+    excludes: str = ""
+    parent: str = ""
+    colour: str = ""
+    """#rrggbb, or empty for the palette's own."""
+
+
+@dataclass(frozen=True)
+class ProjectSummary:
+    """A project as pages and commands show it."""
+
+    id: str
+    name: str
+    image_root: Path
+    recipe: RenderingRecipe
+    modality: str
+    teacher: str
+    student: str
+    defaults: dict[str, Any]
+    images: int
+    labelled: int
+    classes: list[ClassInfo]
+    problems: list[Problem]
+    notes: tuple[str, ...]
+    """Classes with fewer images than a full draw takes, one sentence each."""
+    drawn: bool
+    """Whether test and validation images have been drawn; until then every label teaches."""
+    revision: str
+    """Another one whenever images, labels or the set of classes change: part of the key of what is made from them."""
+    descriptions: int
+    verdicts: dict[str, int]
+    """How many descriptions stand accepted, rejected and edited; an edited one may be accepted or rejected as well."""
+    blind: bool
+    """Reviewers see the verdicts of others on a description only after their own."""
+    baseline_run: str | None
+    """The run that others are compared with, pinned by a person."""
+
+    @property
+    def judged(self) -> int:
+        """How many descriptions stand accepted or rejected, each counted once."""
+        return self.verdicts.get("accepted", 0) + self.verdicts.get("rejected", 0)
+
+
+@needs(CHANGE_PROJECTS)
+def create_project(
+    home: Home,
+    name: str,
+    image_root: Path,
+    *,
+    labels: Path | None = None,
+    class_folders: bool = True,
+    recipe: RenderingRecipe | None = None,
+    class_names: dict[str, str] | None = None,
+    teacher: str = "georsclip-vit-h-14",
+    student: str = "georsclip-vit-b-32",
+    defaults: dict[str, Any] | None = None,
+    modality: str = "optical",
+    who: str = "me",
+    progress: Progress | None = None,
+) -> ProjectSummary:
+    """Read a folder of images, draw its splits once, and keep both.
+
+    A project may begin without labels, or with too few for a draw: they are given in the studio, and then drawn from
+    (`studio.labels`).
+
+    Args:
+        labels: a table of path, label, group and split instead of class folders, or a caption file (see `data.scan`).
+        class_folders: whether the folders in it are classes; if not, all images are unlabelled.
+        recipe: how rasters become pictures; None takes 8-bit grey and RGB files as they are.
+        class_names: class key -> prompt name, where the words made from the keys will not do.
+        defaults: nested settings that every run of the project starts from (see `config.make_config`).
+
+    Raises:
+        DataError: the name is taken, or the folder or its labels cannot be used.
+        ConfigError: defaults that make no settings.
+        NotFoundError: a teacher or student that is not in the catalog.
+    """
+    name = name.strip()
+    defaults = {**(defaults or {}), "teacher": teacher, "student": student}
+    defaults["descriptions"] = {"modality": modality, **defaults.get("descriptions", {})}
+    make_config(base=defaults)
+    for towers in (teacher, student):
+        find_entry(towers)
+    with reading(home.engine) as session:
+        rows.refuse_taken_name(session, name)
+    root = Path(image_root).expanduser().absolute()
+    recipe = recipe or RenderingRecipe()
+    scan = scan_folder(root, recipe=recipe, labels=labels, class_folders=class_folders, progress=progress)
+    splits = draw_or_wait(scan.manifest)
+    project = Project(
+        name=name,
+        image_root=str(root),
+        modality=modality,
+        teacher=teacher,
+        student=student,
+        recipe=recipe.model_dump(mode="json"),
+        defaults=defaults,
+    )
+    class_keys = sorted(set(scan.manifest["label"]) - {""})
+    with writing(home.engine) as session:
+        rows.add_project(session, project, prompt_names(class_keys) | (class_names or {}))
+        # Inside the transaction: a project that is in the database has its files.
+        _write_files(home.project_folder(project.id), scan.manifest, splits, scan.problems)
+        made = f"Made from {len(scan.manifest):,} images in {root}, {len(class_keys):,} classes."
+        note(session, project.id, "project", made, who)
+    return get_project(home, project.id)
+
+
+def draw_or_wait(manifest: pd.DataFrame) -> Splits:
+    """The splits of a manifest's labels, or `undrawn` while a class has fewer than two labelled images.
+
+    Raises:
+        DataError: no usable image, or labels, groups and fixed splits that contradict one another.
+    """
+    labelled = Counter(manifest.loc[manifest["label"] != "", "label"])
+    if len(manifest) and (not labelled or min(labelled.values()) < 2):
+        return undrawn()
+    return make_splits(manifest, dataset=data_set_key(manifest))
+
+
+def open_demo(home: Home, which: Demo = "ucmerced", *, curated: bool = False) -> ProjectSummary:
+    """Open a bundled demo project, made at the first call. It needs no network and may be called as often as one likes.
+
+    Args:
+        curated: add the verdicts that ship with it (by the reviewer "reference"); else its descriptions are yours to
+            judge.
+
+    Raises:
+        NotFoundError: no such demo, or the package came without its demo folder.
+    """
+    from avion_core.backbones.load import demo_folder  # brings torch along, which nothing else here needs
+
+    if which not in get_args(Demo):
+        raise NotFoundError("there is no such demo", f"Choose one of: {', '.join(get_args(Demo))}.", value=which)
+    folder = demo_folder() / which
+    about = json.loads((folder / "project.json").read_text(encoding="utf-8"))
+    images = folder / about["image_root"]
+    with writing(home.engine) as session:
+        made = next((row for row in rows.list_projects(session) if row.name == about["name"]), None)
+        if made is not None:
+            made.image_root = str(images)  # the package may have moved since
+    if made is None:
+        create_project(
+            home,
+            about["name"],
+            images,
+            labels=folder / about["labels"],
+            class_names=about["classes"],
+            teacher=about["teacher"],
+            student=about["student"],
+            modality=about["modality"],
+            defaults=PRESETS[about["defaults"]["preset"]],
+        )
+    import_descriptions(home, about["name"], folder / "descriptions.jsonl")
+    if curated:
+        _take_reference_verdicts(home, about["name"], folder / "verdicts.jsonl")
+    return get_project(home, about["name"])
+
+
+def list_projects(home: Home) -> list[ProjectSummary]:
+    """All projects, the oldest first."""
+    with reading(home.engine) as session:
+        return [_summary(home, session, project) for project in rows.list_projects(session)]
+
+
+def project_names(home: Home) -> dict[str, str]:
+    """Project id -> name, the oldest first."""
+    with reading(home.engine) as session:
+        return {project.id: project.name for project in rows.list_projects(session)}
+
+
+def get_project(home: Home, name_or_id: str) -> ProjectSummary:
+    """One project by its name or id.
+
+    Raises:
+        NotFoundError: with the names there are.
+    """
+    with reading(home.engine) as session:
+        return _summary(home, session, rows.find_project(session, name_or_id))
+
+
+def read_manifest(home: Home, project_id: str) -> pd.DataFrame:
+    """The project's images, one row per content (see `data.scan`), with their labels as they now stand."""
+    with reading(home.engine) as session:
+        return standing(home, session, project_id).manifest.copy()
+
+
+def read_splits(home: Home, project_id: str) -> Splits:
+    """The project's frozen splits, under the labels and classes as they now stand."""
+    with reading(home.engine) as session:
+        return standing(home, session, project_id).splits
+
+
+def _summary(home: Home, session: Session, project: Project) -> ProjectSummary:
+    problems = (home.project_folder(project.id) / "problems.json").read_text(encoding="utf-8")
+    now = standing(home, session, project.id)
+    seed, most = min(now.splits.train), now.splits.max_shots
+    return ProjectSummary(
+        id=project.id,
+        name=project.name,
+        image_root=Path(project.image_root),
+        recipe=RenderingRecipe.model_validate(project.recipe),
+        modality=project.modality,
+        teacher=project.teacher,
+        student=project.student,
+        defaults=project.defaults,
+        images=len(now.manifest),
+        labelled=len(now.manifest) - now.counts[""],
+        classes=[
+            ClassInfo(
+                key=card.class_key,
+                prompt_name=card.prompt_name,
+                count=now.counts[card.class_key],
+                train=min(most, len(now.splits.train[seed][card.class_key])),
+                validation=min(VALIDATION_IMAGES, len(now.splits.validation[seed][card.class_key])),
+                test=now.tested[card.class_key],
+                local_name=card.local_name,
+                code=card.code,
+                definition=card.definition,
+                includes=card.includes,
+                excludes=card.excludes,
+                parent=card.parent,
+                colour=card.colour,
+            )
+            for card in class_cards(session, project.id)
+        ],
+        problems=[Problem(**entry) for entry in json.loads(problems)],
+        notes=now.splits.notes,
+        drawn=now.splits.drawn,
+        revision=now.revision,
+        descriptions=rows.count_descriptions(session, project.id),
+        verdicts=dict(count_decisions(session, project.id)),
+        blind=project.blind,
+        baseline_run=project.baseline_run,
+    )
+
+
+def _take_reference_verdicts(home: Home, name: str, path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    with writing(home.engine) as session:
+        project_id = rows.find_project(session, name).id
+        for verdict in map(json.loads, lines):
+            add_verdict(
+                session,
+                project_id,
+                verdict["description_id"],
+                verdict["verdict"],
+                reviewer=verdict["reviewer"],
+                text=verdict.get("text_after"),
+                reason=verdict["reason"],
+                token=f"reference-{project_id}-{verdict['description_id']}",
+            )
+
+
+def write_splits(folder: Path, splits: Splits) -> None:
+    """Freeze a draw beside the project's manifest."""
+    _replace(folder / "splits.json", splits.to_json())
+
+
+def _write_files(folder: Path, manifest: pd.DataFrame, splits: Splits, problems: list[Problem]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / "manifest.parquet.part"
+    manifest.to_parquet(unfinished, index=False)
+    os.replace(unfinished, folder / "manifest.parquet")
+    write_splits(folder, splits)
+    _replace(folder / "problems.json", json.dumps([asdict(problem) for problem in problems], ensure_ascii=False))
+
+
+def _replace(path: Path, text: str) -> None:
+    unfinished = path.with_name(f"{path.name}.part")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, path)

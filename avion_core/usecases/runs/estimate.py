@@ -1,0 +1,179 @@
+"""How long a training will take and how much memory: from earlier runs on this machine, else from a short model."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from avion_core.backbones.catalog import CATALOG, CatalogEntry
+from avion_core.config import RunConfig, parse_config
+from avion_core.errors import CheckpointError
+from avion_core.jobs.devices import device_name, lane_of
+from avion_core.jobs.process import this_process
+from avion_core.store import projects as rows
+from avion_core.store.database import reading
+from avion_core.store.home import Home
+from avion_core.store.runs import list_runs
+from avion_core.store.tables import Run
+from avion_core.usecases.projects.projects import read_splits
+from avion_core.wording import counted
+
+_NEWEST = 5
+_TEXT_TOKENS = 8
+"""Tokens of a class text that differ from class to class, about; the common beginning is run once."""
+_SHARE_OF_PEAK = 0.35
+"""What small matrices in a training step reach of the speed of one large product, about."""
+_LIBRARIES_BYTES = 700_000_000
+_BYTES_PER_TOKEN_AND_WIDTH = 80
+"""Kept for the backward pass by one block: twenty float32 numbers for each channel of a token."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take. Seconds for all steps with their validations, and for what comes before the first."""
+
+    steps: int
+    seconds: float
+    preparation_seconds: float | None
+    """None where nobody knows: it depends on which embeddings are kept already."""
+    peak_bytes: int
+    basis: str
+    """One sentence: what it is made from, and how far to trust it."""
+
+
+def estimate(home: Home, project: str, config: RunConfig) -> Estimate | None:
+    """Time and memory of a training with these settings; None for models that cannot be trained.
+
+    Raises:
+        NotFoundError: no such project.
+    """
+    entry = CATALOG.get(config.student)
+    if entry is None or entry.kind != "open_clip":
+        return None
+    with reading(home.engine) as session:
+        row = rows.find_project(session, project)
+        classes = _classes(len(rows.prompt_names(session, row.id)), config)
+        of_project = {other.id: len(rows.prompt_names(session, other.id)) for other in rows.list_projects(session)}
+        known = list_runs(session)
+    steps = config.distillation.epochs * -(-_images(home, row.id, config) // config.distillation.batch_size)
+    device, host = device_name(config.device), this_process().host
+    near = [
+        (run, settings)
+        for run in known
+        if run.seconds_per_step and run.device == device and run.host == host
+        for settings in [parse_config(run.config)]
+        if settings.student == config.student
+        and _precision(settings, device) == _precision(config, device)
+        and settings.model.depth == config.model.depth
+    ]
+    work = _work(entry, _path(home, entry), config, classes)
+    pairs = [
+        (run, _work(entry, _path(home, entry), settings, _classes(of_project[run.project_id], settings)))
+        for run, settings in near
+    ]
+    same = [(run, other) for run, other in pairs if abs(other / work - 1) < 0.02][:_NEWEST]
+    if measured := same or pairs[:_NEWEST]:
+        return _from_runs(measured, work, steps, config, exact=bool(same))
+    speed = _speed(lane_of(device) == "gpu", entry.dim)
+    return Estimate(
+        steps,
+        steps * work / (_SHARE_OF_PEAK * speed),
+        None,
+        _memory(config, entry, _path(home, entry), classes),
+        f"No training with this student was measured on this machine yet: reckoned from the model's size and the "
+        f"processor's speed just now ({speed / 1e9:.0f} GFLOP/s). It may be off by three times either way; making the "
+        "teacher's embeddings comes on top.",
+    )
+
+
+def _from_runs(
+    measured: list[tuple[Run, float]], work: float, steps: int, config: RunConfig, *, exact: bool
+) -> Estimate:
+    each = statistics.median((run.seconds_per_step or 0.0) * work / other for run, other in measured)
+    alike = [run for run, _ in measured if run.config["teacher"] == config.teacher]
+    before = [run.preparation_seconds for run in alike if run.preparation_seconds is not None]
+    runs = counted(len(measured), "earlier run")
+    how = f"Measured on {runs} on this machine with steps of the same size."
+    if not exact:
+        how = f"From {runs} on this machine with this student, in proportion to the work of a step: a rough figure."
+    return Estimate(
+        steps,
+        steps * each,
+        statistics.median(before) if before else None,
+        max(run.peak_bytes or 0 for run, _ in measured),
+        how,
+    )
+
+
+def _images(home: Home, project_id: str, config: RunConfig) -> int:
+    """Training images of a run; under base-to-novel, about those of half of the classes."""
+    splits = read_splits(home, project_id)
+    seed = config.data.seed if config.data.seed in splits.train else min(splits.train)
+    counts = [len(images) for images in splits.shots(seed, min(config.data.shots, splits.max_shots)).values()]
+    return max(1, round(sum(counts) * _classes(len(counts), config) / max(1, len(counts))))
+
+
+def _classes(all_classes: int, config: RunConfig) -> int:
+    return all_classes if config.protocol.name == "few-shot" else -(-all_classes // 2)
+
+
+def _work(entry: CatalogEntry, path: Path, config: RunConfig, classes: int) -> float:
+    """Floating-point operations of one step: a block costs 24 w^2 a token forward, and as much backward again, since
+    its weights are frozen; the image side B times, the text side C times."""
+    (v_layers, v_width, v_tokens), (t_layers, t_width, t_tokens) = _towers(entry, path, config)
+    images = v_layers * v_width**2 * v_tokens * config.distillation.batch_size
+    return 48.0 * (images + t_layers * t_width**2 * t_tokens * classes)
+
+
+def _memory(config: RunConfig, entry: CatalogEntry, path: Path, classes: int) -> int:
+    """Both models' weights as float32, what the backward pass needs, and the libraries."""
+    (v_layers, v_width, v_tokens), (t_layers, t_width, t_tokens) = _towers(entry, path, config)
+    kept = v_layers * v_width * v_tokens * config.distillation.batch_size + t_layers * t_width * t_tokens * classes
+    teacher = CATALOG.get(config.teacher)
+    weights = 4 * (entry.parameters + (teacher.parameters if teacher else 0))
+    return _LIBRARIES_BYTES + weights + _BYTES_PER_TOKEN_AND_WIDTH * kept
+
+
+def _towers(entry: CatalogEntry, path: Path, config: RunConfig) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Layers, width and tokens of the image and of the text side."""
+    from avion_core.backbones.load import architecture
+
+    shape = architecture(entry, path)
+    vision, text = shape["vision_cfg"], shape["text_cfg"]
+    patches = (vision.get("image_size", 224) // vision["patch_size"]) ** 2
+    return (
+        (vision["layers"], vision["width"], patches + 1 + config.model.visual_prompts),
+        (text["layers"], text["width"], _TEXT_TOKENS + config.model.text_prompts),
+    )
+
+
+def _precision(config: RunConfig, device: str) -> str:
+    from avion_core.backbones.towers import resolve_precision
+
+    return resolve_precision(config.distillation.precision, "cuda" if lane_of(device) == "gpu" else "cpu")
+
+
+def _path(home: Home, entry: CatalogEntry) -> Path:
+    """The installed weights; what is wrong with them the pre-flight checks say."""
+    try:
+        return home.weights.path(entry.name) or Path()
+    except CheckpointError:
+        return Path()
+
+
+@lru_cache(maxsize=4)
+def _speed(on_gpu: bool, width: int) -> float:
+    """Floating-point operations a second of one product of two matrices of the model's width, just now."""
+    import torch
+
+    device = "cuda" if on_gpu else "cpu"
+    left, right = torch.randn(512, width, device=device), torch.randn(width, 4 * width, device=device)
+    (left @ right).sum().item()  # warm
+    start, rounds = time.perf_counter(), 0
+    while time.perf_counter() - start < 0.05:
+        (left @ right).sum().item()
+        rounds += 1
+    return rounds * 2 * left.numel() * 4 * width / (time.perf_counter() - start)

@@ -1,0 +1,322 @@
+"""Checks before a training starts, and the command that would start the same one."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import psutil
+
+from avion_core.backbones.catalog import CATALOG
+from avion_core.config import RunConfig
+from avion_core.data.project import class_sets
+from avion_core.errors import CheckpointError, ConfigError, TrainingError
+from avion_core.jobs.devices import device_name, lane_of
+from avion_core.store import projects as rows
+from avion_core.store.database import reading
+from avion_core.store.home import Home
+from avion_core.store.runs import list_runs
+from avion_core.usecases.curation.rules import run_config
+from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_splits
+from avion_core.usecases.runs.estimate import estimate
+from avion_core.wording import counted
+
+_LARGE_PARAMETERS = 300_000_000
+_ROOM_BYTES = 1_000_000_000
+_OPTIONS = {
+    "protocol.name": "--protocol",
+    "data.shots": "--shots",
+    "data.seed": "--seed",
+    "distillation.epochs": "--epochs",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at before the start; an error keeps the run from starting."""
+
+    title: str
+    message: str
+    severity: Literal["ok", "warning", "error"]
+    mend: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Settings (dotted keys) that would mend it."""
+    page: str = ""
+    """The studio's page on which a person can mend it, or look closer."""
+    run: str = ""
+    """Id of the earlier run that it speaks of."""
+
+
+def preflight(home: Home, project: str, config: RunConfig) -> list[Check]:
+    """Everything that can be told before a run starts, without computing.
+
+    Raises:
+        NotFoundError: no such project.
+    """
+    summary = get_project(home, project)
+    trained = _trained_classes(summary, config)
+    return [
+        *_models(home, config),
+        *_images(home, summary, config, trained),
+        *_descriptions(home, summary, config, trained),
+        *_machine(home, config),
+        *_cost(home, summary, config),
+        *_repeats(home, summary, config),
+    ]
+
+
+def refuse_unready(home: Home, project: str, config: RunConfig) -> None:
+    """Raise for the first thing that keeps a run from starting: a ConfigError where other settings would mend it."""
+    for check in preflight(home, project, config):
+        if check.severity == "error":
+            wrong = ConfigError if check.settings else TrainingError
+            raise wrong(check.message.removesuffix("."), check.mend)
+
+
+def cli_command(
+    home: Home,
+    project: str,
+    config: RunConfig,
+    shots: Sequence[int] = (),
+    seeds: Sequence[int] = (),
+    *,
+    preset: str = "recommended",
+    name: str = "",
+) -> str:
+    """The command line that trains a project with these settings; with `shots` and `seeds`, each pair in turn.
+
+    Args:
+        preset: where the settings began; it is named where that makes the command shorter.
+    """
+    with reading(home.engine) as session:
+        of_project = rows.find_project(session, project).name
+    varied = ("data.shots", "data.seed") if shots else ()
+    settings = {key: value for key, value in _leaves(config.model_dump()).items() if key not in varied}
+    ways = [_options(home, project, settings, begun) for begun in dict.fromkeys(("recommended", preset))]
+    words = ["avion", "train", shlex.quote(of_project), *min(ways, key=len)]
+    if name.strip():
+        words += ["--name", shlex.quote(name.strip())]
+    if not shots:
+        return " ".join(words)
+    one = " ".join([*words, "--shots", '"$shots"', "--seed", '"$seed"'])
+    every = {"shots": " ".join(map(str, shots)), "seed": " ".join(map(str, seeds))}
+    return f"for shots in {every['shots']}; do for seed in {every['seed']}; do {one}; done; done"
+
+
+def _options(home: Home, project: str, settings: dict[str, Any], preset: str) -> list[str]:
+    """The options that lead from a preset to these settings (dotted keys)."""
+    # The number of passes may follow from the protocol, which is named first.
+    protocol = run_config(home, project, preset).protocol.name
+    begun = run_config(home, project, preset, {"protocol.name": settings["protocol.name"]})
+    usual = _leaves(begun.model_dump()) | {"protocol.name": protocol}
+    words = [] if preset == "recommended" else ["--preset", preset]
+    for key, value in settings.items():
+        if value == usual[key]:
+            continue
+        if key in _OPTIONS:
+            words += [_OPTIONS[key], str(value)]
+        else:
+            shown = str(value).lower() if isinstance(value, bool) else str(value)
+            words += ["--set", shlex.quote(f"{key}={shown}")]
+    return words
+
+
+def _models(home: Home, config: RunConfig) -> Iterator[Check]:
+    for role, name in (("Teacher", config.teacher), ("Student", config.student)):
+        entry = CATALOG.get(name)
+        if entry is None:
+            yield Check(role, f"The catalog has no {name}.", "error", f"Choose one of: {', '.join(CATALOG)}.")
+            continue
+        try:
+            installed = home.weights.path(name) is not None
+        except CheckpointError as error:
+            yield Check(role, str(error), "error", error.way_out, page="models")
+            continue
+        if installed:
+            yield Check(role, f"{entry.title} is installed.", "ok")
+        else:
+            mend = f"Run `avion models download {name}`, or `avion models add {name} FILE` for a file of your own."
+            yield Check(role, f"The weights of {entry.title} are not installed.", "error", mend, page="models")
+        if role == "Student" and entry.kind != "open_clip":
+            yield Check(role, f"{entry.title} cannot take prompts.", "error", "Choose a CLIP of the open_clip kind.")
+    teacher, student = CATALOG.get(config.teacher), CATALOG.get(config.student)
+    if config.distillation.projection == "none" and teacher and student and teacher.dim != student.dim:
+        yield Check(
+            "Map",
+            f"Teacher and student differ in dimension ({teacher.dim} and {student.dim}).",
+            "error",
+            "Set distillation.projection to procrustes, linear or gram.",
+            {"distillation.projection": "procrustes"},
+        )
+
+
+def _trained_classes(summary: ProjectSummary, config: RunConfig) -> list[str]:
+    """The classes that training sees: all, or the base classes; all where there are too few to divide."""
+    names = {entry.key: entry.prompt_name for entry in summary.classes}
+    if len(names) < 2:
+        return list(names)
+    return next(iter(class_sets(names, config.protocol, config.data.seed).values()))
+
+
+def _images(home: Home, summary: ProjectSummary, config: RunConfig, trained: list[str]) -> Iterator[Check]:
+    if not summary.image_root.is_dir():
+        mend = "Connect the drive, move it back, or link the project to its new place."
+        yield Check("Images", f"{summary.image_root} is not there.", "error", mend, page="projects")
+    splits = read_splits(home, summary.id)
+    if config.data.seed not in splits.train or config.data.shots > splits.max_shots:
+        seeds = ", ".join(map(str, splits.train))
+        yield Check(
+            "Shots",
+            f"The project has no draw of {config.data.shots} shots with seed {config.data.seed}.",
+            "error",
+            f"Choose up to {splits.max_shots} shots and one of the seeds {seeds}.",
+            {
+                "data.shots": min(config.data.shots, splits.max_shots),
+                "data.seed": config.data.seed if config.data.seed in splits.train else min(splits.train),
+            },
+        )
+        return
+    if len(trained) < 2:
+        classes = "no class" if not trained else "one class alone"
+        mend = "Make the classes that images are to be told apart by."
+        yield Check("Classes", f"There is {classes} to train on.", "error", mend, page="classes")
+        return
+    of_all = splits.shots(config.data.seed, config.data.shots)
+    shots = {key: len(of_all.get(key, ())) for key in trained}
+    least = min(shots.values())
+    if not any(shots.values()):
+        mend = "Label a few images of each class."
+        yield Check("Shots", "No image is labelled for training yet.", "error", mend, page="label")
+    elif least == 0:
+        without = _some([key for key, images in shots.items() if not images])
+        mend = "Label a few images of each, or take the class out of the project."
+        yield Check("Shots", f"No labelled training image: {without}.", "error", mend, page="label")
+    elif least < config.data.shots:
+        fewer = _some([key for key, images in shots.items() if images < config.data.shots])
+        yield Check(
+            "Shots",
+            f"Fewer than {config.data.shots} training images: {fewer}.",
+            "warning",
+            "They train with what they have; label more of their images, or choose fewer shots.",
+            {"data.shots": least},
+            page="label",
+        )
+    else:
+        yield Check("Shots", f"{config.data.shots} training images in each of {len(shots)} classes.", "ok")
+    held_out = splits.validation_images(config.data.seed, config.data.shots)
+    if least and not any(held_out.get(key) for key in trained):
+        yield Check(
+            "Validation",
+            "No image is held out, so nothing tells how good the student is.",
+            "warning",
+            "Label two images or more of each class, then draw the validation and test images.",
+            page="label",
+        )
+
+
+def _descriptions(home: Home, summary: ProjectSummary, config: RunConfig, trained: list[str]) -> Iterator[Check]:
+    if config.prototypes.source == "template":
+        yield Check("Descriptions", "Not used: prototypes come from the class-name template.", "ok")
+        return
+    candidates = read_candidates(home, summary.id)
+    usable = set(candidates.loc[candidates["verdict"] != "rejected", "class_key"])
+    without = [key for key in trained if key not in usable]
+    if without:
+        fallback = config.prototypes.template_fallback
+        yield Check(
+            "Descriptions",
+            f"No usable description: {_some(without)}.",
+            "warning" if fallback else "error",
+            "They use the template."
+            if fallback
+            else "Have some written, import or accept one of each, or set prototypes.template_fallback.",
+            {} if fallback else {"prototypes.template_fallback": True},
+            page="review" if set(without) <= set(candidates["class_key"]) else "generate",
+        )
+    conflicts = sum(candidates["conflict"])
+    if conflicts:
+        yield Check(
+            "Verdicts",
+            f"Reviewers disagree on {counted(conflicts, 'description')}.",
+            "warning",
+            "Settle them in the review; until then the rules decide.",
+            page="agreement",
+        )
+    judged = sum(candidates["verdict"] != "undecided")
+    yield Check("Descriptions", f"{judged:,} of {len(candidates):,} are judged; the rules decide on the others.", "ok")
+
+
+def _machine(home: Home, config: RunConfig) -> Iterator[Check]:
+    import torch
+
+    teacher = CATALOG.get(config.teacher)
+    if torch.cuda.is_available() and config.device != "cpu":
+        yield Check("Device", torch.cuda.get_device_name(), "ok")
+    elif config.device == "cuda":
+        mend = "Set device to auto or cpu, or check the driver."
+        yield Check("Device", "No CUDA device was found.", "error", mend, {"device": "auto"})
+    elif teacher and teacher.parameters > _LARGE_PARAMETERS:
+        mend = "Let it run once: the teacher's embeddings are kept, later runs reuse them."
+        yield Check("Device", f"{teacher.title} on a processor takes seconds an image.", "warning", mend)
+    else:
+        yield Check("Device", "The processor.", "ok")
+    room = shutil.disk_usage(home.path).free
+    if room < _ROOM_BYTES:
+        mend = "Make room, or choose another folder with AVION_HOME."
+        yield Check("Disk", f"Only {room / 1e9:.1f} GB are free in {home.path}.", "warning", mend)
+    with reading(home.engine) as session:
+        at_work = sum(run.state == "running" for run in list_runs(session))
+    if at_work:
+        mend = "Queue this one, and it starts when they are done."
+        yield Check("Other runs", f"{at_work} running already; they share the machine.", "warning", mend, page="runs")
+
+
+def _cost(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[Check]:
+    needed = estimate(home, summary.id, config)
+    if needed is None:
+        return
+    free = _free_bytes(config)
+    if needed.peak_bytes > free:
+        mend = "Choose a smaller distillation.batch_size or smaller models, or close other programs."
+        said = f"It needs about {needed.peak_bytes / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free."
+        smaller = {"distillation.batch_size": config.distillation.batch_size // 2}
+        yield Check("Memory", said, "warning", mend, smaller if config.distillation.batch_size > 1 else {})
+
+
+def _repeats(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[Check]:
+    """The same settings once more: right after reviews, a waste without them."""
+    settings = config.model_dump(mode="json")
+    with reading(home.engine) as session:
+        twins = [run for run in list_runs(session, summary.id) if run.config == settings]
+    if twins:
+        newest = twins[0]
+        said = f"The run “{newest.name}” ({newest.id}) has the same settings, and is {newest.state}."
+        mend = "Fine after new reviews or labels; else look at that run."
+        yield Check("Done before", said, "warning", mend, page="runs", run=newest.id)
+
+
+def _free_bytes(config: RunConfig) -> int:
+    if lane_of(device_name(config.device)) == "gpu":
+        import torch
+
+        return torch.cuda.mem_get_info()[0]
+    return psutil.virtual_memory().available
+
+
+def _leaves(settings: dict[str, Any], outer: str = "") -> dict[str, Any]:
+    """Nested settings by dotted keys."""
+    leaves: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            leaves |= _leaves(value, f"{outer}{key}.")
+        else:
+            leaves[outer + key] = value
+    return leaves
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

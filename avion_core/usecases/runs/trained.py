@@ -1,0 +1,28 @@
+"""Runs whose student can be looked at, and where that is done."""
+
+from __future__ import annotations
+
+import torch
+
+from avion_core.errors import TrainingError
+from avion_core.store.home import Home
+from avion_core.usecases.runs.training import RunView, get_run
+
+
+def trained_run(home: Home, run: str) -> RunView:
+    """A run that has a student to show: finished, or stopped after its first save.
+
+    Raises:
+        NotFoundError: no such run.
+        TrainingError: it has not been trained yet.
+    """
+    view = get_run(home, run)
+    if view.state not in ("finished", "stopped") or not (view.folder / "adapter.safetensors").is_file():
+        way_out = "Wait until it is finished." if view.state in ("queued", "running") else "Resume it first."
+        raise TrainingError(f"run {view.id} has no trained student to show", way_out, value=view.state)
+    return view
+
+
+def run_device(view: RunView) -> str:
+    """The device on which a run's student is looked at: the GPU where there is one and the run did not refuse it."""
+    return "cuda" if view.config.device != "cpu" and torch.cuda.is_available() else "cpu"

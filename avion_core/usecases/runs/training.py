@@ -1,0 +1,461 @@
+"""Training: queue and launch, watch, stop, kill, resume."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from avion_core.config import RunConfig, make_config, parse_config
+from avion_core.errors import TrainingError
+from avion_core.jobs import local, queue, run_files, worker
+from avion_core.jobs.devices import LANES, device_name, lane_of
+from avion_core.jobs.process import this_process
+from avion_core.jobs.run_files import Curves
+from avion_core.store import journal, leases, runs
+from avion_core.store import projects as rows
+from avion_core.store.database import reading, writing
+from avion_core.store.home import Home
+from avion_core.store.tables import Run, new_id, now
+from avion_core.store.verdicts import rules_in_force
+from avion_core.usecases.curation.rules import current_rules, rules_at, run_config
+from avion_core.usecases.policies import TRAIN, needs
+from avion_core.usecases.runs.freeze import project_data
+from avion_core.usecases.runs.preflight import refuse_unready
+
+DRAWN_STEPS = 1500
+"""Points of a curve on the screen; more could not be told apart."""
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run as pages and commands show it."""
+
+    id: str
+    project: str
+    """The project's name."""
+    project_id: str
+    name: str
+    state: str
+    """queued, running, stopped, finished, failed or lost."""
+    waiting: bool
+    """Queued, and no process was started for it yet: it waits for its turn."""
+    stopping: bool
+    """Running, and asked to save and stop."""
+    stage: str
+    step: int
+    steps: int
+    epoch: int
+    accuracy: float | None
+    """On the validation images, in percent."""
+    device: str | None
+    host: str | None
+    pid: int | None
+    alive: bool | None
+    """Whether the run's own process is there; None where no process is expected, or it is on another machine."""
+    heartbeat_age: float | None
+    """Seconds since the process was heard from; None when none works on it."""
+    step_age: float | None
+    """Seconds since the newest step was written; None when no process works on it, or before the first."""
+    eta_seconds: float | None
+    preparation_seconds: float | None
+    seconds_per_step: float | None
+    peak_bytes: int | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    cause: str | None
+    error: str | None
+    summary: dict[str, Any]
+    looks: int
+    """How often test figures were asked for."""
+    based_on: str | None
+    """The run whose settings this one began from."""
+    rule_version: int
+    config: RunConfig
+    folder: Path
+
+
+def planned_config(
+    home: Home,
+    project: str,
+    preset: str = "recommended",
+    overrides: dict[str, Any] | None = None,
+    based_on: str | None = None,
+) -> RunConfig:
+    """Settings of a run to come: a preset's (see `rules.run_config`), or those of an earlier run; then overrides.
+
+    What followed the project's rules in the earlier run follows them as they stand now.
+
+    Raises:
+        NotFoundError: no such project, or no such earlier run.
+        ConfigError: settings that cannot be used.
+    """
+    if based_on is None:
+        return run_config(home, project, preset, overrides)
+    run = get_run(home, based_on)
+    settings = run.config.model_dump()
+    then, now = rules_at(home, project, run.rule_version), current_rules(home, project)[:2]
+    for stage, old, new in zip(("prototypes", "descriptions"), then, now, strict=True):
+        settings[stage] |= {name: getattr(new, name) for name, value in old if settings[stage][name] == value}
+    return make_config(overrides=overrides, base=settings)
+
+
+@needs(TRAIN)
+def create_run(
+    home: Home,
+    project: str,
+    preset: str = "recommended",
+    overrides: dict[str, Any] | None = None,
+    name: str = "",
+    *,
+    based_on: str | None = None,
+    who: str = "me",
+    here: bool = False,
+) -> str:
+    """Queue a run: freeze its settings and inputs in a folder of its own, and write its row. Returns its id.
+
+    Args:
+        based_on: take the settings of this run in the preset's place.
+        here: this very process is about to train it (`run_here`), so the queue leaves it alone.
+
+    Raises:
+        NotFoundError: no such project.
+        ConfigError: settings that cannot be used.
+        TrainingError: something that `preflight` finds keeps it from starting.
+    """
+    config = planned_config(home, project, preset, overrides, based_on)
+    refuse_unready(home, project, config)
+    run_id = new_id()
+    folder = home.run_folder(run_id)
+    project_data(home, project).save(folder / "inputs")
+    with writing(home.engine) as session:
+        row = rows.find_project(session, project)
+        base = None if based_on is None else runs.find_run(session, based_on)
+        what = preset if base is None else base.name.split(",")[0]
+        run = Run(
+            id=run_id,
+            project_id=row.id,
+            name=name.strip() or f"{what}, {config.data.shots}-shot, seed {config.data.seed}",
+            config=config.model_dump(mode="json"),
+            rule_version=rules_in_force(session, row.id),
+            based_on=None if base is None else base.id,
+            device=device_name(config.device),
+            **(asdict(this_process()) if here else {}),
+        )
+        session.add(run)
+        _note(session, run, "New training", who)
+    return run_id
+
+
+def launch(
+    home: Home,
+    project: str,
+    preset: str = "recommended",
+    overrides: dict[str, Any] | None = None,
+    name: str = "",
+    *,
+    based_on: str | None = None,
+    wait: bool = False,
+    who: str = "me",
+) -> str:
+    """Queue a run and start it in a process of its own; returns its id. (See `create_run` for errors.)
+
+    Args:
+        wait: start it when the runs before it on its device are done, not at once.
+    """
+    run_id = create_run(home, project, preset, overrides, name, based_on=based_on, who=who)
+    if wait:
+        queue.ensure_served(home)
+    else:
+        local.start(home, run_id)
+    return run_id
+
+
+def launch_sweep(
+    home: Home,
+    project: str,
+    preset: str = "recommended",
+    overrides: dict[str, Any] | None = None,
+    *,
+    shots: Sequence[int],
+    seeds: Sequence[int],
+    based_on: str | None = None,
+    who: str = "me",
+) -> list[str]:
+    """Queue a run for each number of shots and each seed, and have them trained in turn; returns their ids.
+
+    All are checked before the first is queued. (See `create_run` for errors.)
+    """
+    each = [
+        {**(overrides or {}), "data.shots": shot, "data.seed": seed}
+        for shot, seed in product(sorted(set(shots)), sorted(set(seeds)))
+    ]
+    for changed in each:
+        refuse_unready(home, project, planned_config(home, project, preset, changed, based_on))
+    ids = [create_run(home, project, preset, changed, based_on=based_on, who=who) for changed in each]
+    queue.ensure_served(home)
+    return ids
+
+
+def run_here(home: Home, run_id: str, stop: threading.Event, listener: worker.Listener | None = None) -> RunView:
+    """Train a queued run in this process until it ends, or until `stop` is set and its state is saved.
+
+    Raises:
+        TrainingError: another process has the run.
+        AvionError: the training failed.
+    """
+    worker.work(home, run_id, stop, listener)
+    return get_run(home, run_id)
+
+
+def start_now(home: Home, run: str) -> None:
+    """Start a waiting run at once, beside whatever computes on its device.
+
+    Raises:
+        NotFoundError: no such run.
+        TrainingError: it does not wait.
+    """
+    view = get_run(home, run)
+    if not view.waiting:
+        raise TrainingError("the run does not wait for its turn", "Resume it, or start a new one.", value=view.state)
+    local.start(home, view.id)
+
+
+@needs(TRAIN)
+def stop(home: Home, run: str, who: str = "me") -> None:
+    """Ask a run to save its state and stop; it does so within a step and a second. One that waits leaves the queue.
+
+    Raises:
+        NotFoundError: no such run.
+        TrainingError: it has ended already.
+    """
+    view = get_run(home, run)
+    with writing(home.engine) as session:
+        asked = leases.request_stop(session, Run, view.id)
+        if asked:
+            _note(session, runs.find_run(session, view.id), "Asked to stop", who)
+    if not asked:
+        raise TrainingError("the run has ended already", "Resume it, or start a new one.", value=view.state)
+
+
+@needs(TRAIN)
+def kill(home: Home, run: str, who: str = "me") -> None:
+    """End a run's process at once; what it did since its last checkpoint is lost.
+
+    Raises:
+        NotFoundError: no such run.
+        TrainingError: it has no process, or on another machine.
+    """
+    view = get_run(home, run)
+    if not local.kill(home, view.id):
+        raise TrainingError("the run has no process to kill", "Resume it, or start a new one.", value=view.state)
+    with writing(home.engine) as session:
+        _note(session, runs.find_run(session, view.id), "Killed", who)
+
+
+def resume(home: Home, run: str, who: str = "me") -> str:
+    """Take up a stopped, failed or lost run in a process of its own; returns its id. (See `queue_again` for errors.)
+
+    While another run computes on its device it waits for its turn.
+    """
+    view = get_run(home, run)
+    # Asked before: a queued run without a process is nobody's yet.
+    busy = queue.is_busy(home, lane_of(view.device))
+    run_id = queue_again(home, view.id, who)
+    if busy:
+        queue.ensure_served(home)
+    else:
+        local.start(home, run_id)
+    return run_id
+
+
+@needs(TRAIN)
+def queue_again(home: Home, run: str, who: str = "me", *, here: bool = False) -> str:
+    """Let a stopped, failed or lost run wait for a process again; returns its id.
+
+    Args:
+        here: this very process is about to train it (`run_here`), so the queue leaves it alone.
+
+    Raises:
+        NotFoundError: no such run.
+        TrainingError: it is finished, or somebody else is at it.
+    """
+    view = get_run(home, run)
+    with writing(home.engine) as session:
+        before = runs.find_run(session, view.id)
+        process, state = local.process_of(before), before.state
+        won = leases.queue_again(session, Run, view.id)
+        if won:
+            _note(session, before, "Resumed", who)
+            if here:
+                leases.note_process(session, Run, view.id, **asdict(this_process()))
+    if not won:
+        what = "the run is finished" if state == "finished" else "the run is being worked on already"
+        way_out = "Start a new one." if state == "finished" else "Wait for it, or stop it first."
+        raise TrainingError(what, way_out, value=view.id)
+    if process is not None and process != this_process():
+        # A process that counted as lost may only have been asleep: two of them must not write into one folder.
+        local.end_process(process)
+    return view.id
+
+
+def rename_run(home: Home, run: str, name: str) -> None:
+    """Give a run another name.
+
+    Raises:
+        NotFoundError: no such run.
+        TrainingError: no name.
+    """
+    if not name.strip():
+        raise TrainingError("a run needs a name", "Give it a few letters.", value=name)
+    view = get_run(home, run)
+    with writing(home.engine) as session:
+        runs.find_run(session, view.id).name = name.strip()
+
+
+@needs(TRAIN)
+def delete_run(home: Home, run: str, who: str = "me") -> None:
+    """Delete an ended run with its folder: student, curves, maps and figures. The journal remembers that it was.
+
+    Raises:
+        NotFoundError: no such run.
+        TrainingError: it is queued or running.
+    """
+    view = get_run(home, run)
+    with writing(home.engine) as session:
+        row = runs.find_run(session, view.id)
+        project = rows.find_project(session, row.project_id)
+        looked = f", which had looked at the test set {view.looks} times" if view.looks else ""
+        _note(session, row, "Deleted", who, looked)
+        if not runs.delete_run(session, view.id):
+            raise TrainingError("a run that waits or works cannot be deleted", "Stop it first.", value=view.state)
+        if project.baseline_run == view.id:
+            project.baseline_run = None
+    shutil.rmtree(view.folder, ignore_errors=True)
+
+
+@needs(TRAIN)
+def pin_baseline(home: Home, project: str, run: str | None, who: str = "me") -> None:
+    """Make a run the one that others are compared with; None takes the pin off.
+
+    Raises:
+        NotFoundError: no such project or run.
+        TrainingError: the run is another project's.
+    """
+    view = None if run is None else get_run(home, run)
+    with writing(home.engine) as session:
+        row = rows.find_project(session, project)
+        if view is not None and view.project_id != row.id:
+            raise TrainingError("the run is another project's", f"Choose one of {row.name}.", value=view.id)
+        if row.baseline_run == (view.id if view else None):
+            return
+        row.baseline_run = view.id if view else None
+        said = f"Pinned {view.name} ({view.id}) as the baseline." if view else "Took the baseline's pin off."
+        journal.note(session, row.id, "training", said, who)
+
+
+def wake_queue(home: Home) -> None:
+    """See to it that somebody works on the queue, after the machine or the queue's process went down."""
+    queue.ensure_served(home)
+
+
+def sleeping_queue(home: Home, views: Sequence[RunView]) -> list[RunView]:
+    """Those of these runs that wait and that nobody on this machine will start."""
+    waiting = [run for run in views if run.waiting]
+    asked = {lane_of(run.device) for run in waiting}
+    asleep = {lane for lane in LANES if lane in asked and not queue.is_served(home, lane)}
+    return [run for run in waiting if lane_of(run.device) in asleep]
+
+
+def list_runs(home: Home, project: str | None = None) -> list[RunView]:
+    """All runs, or one project's, the newest first; those whose process is gone are marked so by the way."""
+    local.refresh(home)
+    with reading(home.engine) as session:
+        project_id = None if project is None else rows.find_project(session, project).id
+        names = {row.id: row.name for row in rows.list_projects(session)}
+        return [
+            _view(home, row, names[row.project_id], runs.count_looks(session, row.id))
+            for row in runs.list_runs(session, project_id)
+        ]
+
+
+def get_run(home: Home, run: str) -> RunView:
+    """One run by its id, the beginning of its id, or "latest".
+
+    Raises:
+        NotFoundError: no run, or several, go by that name.
+    """
+    local.refresh(home)
+    with reading(home.engine) as session:
+        row = runs.find_run(session, run)
+        return _view(home, row, rows.find_project(session, row.project_id).name, runs.count_looks(session, row.id))
+
+
+def curves(home: Home, run: str, most: int | None = None) -> Curves:
+    """A run's measured steps: loss, its parts, scale, warmup, validation_accuracy (see `StepReport`).
+
+    Args:
+        most: thin them to about this many for display; `Curves.statement` then says so.
+    """
+    return run_files.read_curves(get_run(home, run).folder, most)
+
+
+def log_tail(home: Home, run: str, lines: int = 50) -> list[str]:
+    """The last lines of a run's log."""
+    return run_files.log_tail(get_run(home, run).folder, lines)
+
+
+def _note(session: Session, run: Run, deed: str, who: str, more: str = "") -> None:
+    journal.note(session, run.project_id, "training", f"{deed}: {run.name} ({run.id}){more}.", who)
+
+
+def _view(home: Home, row: Run, project_name: str, looks: int) -> RunView:
+    at_work = row.state in ("queued", "running") and row.pid is not None
+    folder = home.run_folder(row.id)
+    return RunView(
+        id=row.id,
+        project=project_name,
+        project_id=row.project_id,
+        name=row.name,
+        state=row.state,
+        waiting=row.state == "queued" and row.pid is None,
+        stopping=row.state == "running" and row.stop_requested,
+        stage=row.stage,
+        step=row.step,
+        steps=row.steps,
+        epoch=row.epoch,
+        accuracy=row.accuracy,
+        device=row.device,
+        host=row.host,
+        pid=row.pid,
+        alive=local.is_alive(row) if at_work else None,
+        heartbeat_age=leases.silent_since(row).total_seconds() if at_work and row.heartbeat_at else None,
+        step_age=run_files.seconds_since_step(folder) if row.state == "running" else None,
+        eta_seconds=_seconds_until(row.expected_end) if row.state == "running" else None,
+        preparation_seconds=row.preparation_seconds,
+        seconds_per_step=row.seconds_per_step,
+        peak_bytes=row.peak_bytes,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        cause=row.cause,
+        error=row.error,
+        summary=row.summary or {},
+        looks=looks,
+        based_on=row.based_on,
+        rule_version=row.rule_version,
+        config=parse_config(row.config),
+        folder=folder,
+    )
+
+
+def _seconds_until(moment: datetime | None) -> float | None:
+    return None if moment is None else max(0.0, (moment - now()).total_seconds())

@@ -1,0 +1,284 @@
+"""A whole project in one file, and out of it on another machine.
+
+The file holds the rows of all tables, the project's folder (manifest, splits), and its runs with everything in their
+folders; if wanted, the images and the embeddings that were computed. Not in it: weights, and people's accounts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from avion_core.errors import DataError
+from avion_core.progress import Progress
+from avion_core.store import journal
+from avion_core.store import projects as rows
+from avion_core.store.database import SCHEMA, reading, writing
+from avion_core.store.home import Home
+from avion_core.store.project_rows import read_rows, write_rows
+from avion_core.store.tables import Project, now
+from avion_core.usecases.policies import CHANGE_PROJECTS, needs
+from avion_core.usecases.projects.projects import ProjectSummary, get_project
+from avion_core.usecases.transfer.archives import Archive, ArchiveWriter, new_archive
+
+KIND, FORMAT = "avion-project", 1
+_UNFINISHED = (".part", ".tmp")
+_ROWS_A_SHARD = 20_000
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What a pack holds."""
+
+    path: Path
+    bytes: int
+    descriptions: int
+    decisions: int
+    runs: int
+    images: int
+    embeddings: int
+
+    @property
+    def sentence(self) -> str:
+        held = [
+            f"{count:,} {noun}"
+            for count, noun in (
+                (self.descriptions, "descriptions"),
+                (self.decisions, "decisions"),
+                (self.runs, "runs"),
+                (self.images, "images"),
+                (self.embeddings, "embeddings"),
+            )
+            if count
+        ]
+        return f"{self.bytes / 2**20:,.1f} MiB with {', '.join(held) or 'the project alone'}."
+
+
+@needs(CHANGE_PROJECTS)
+def pack_project(
+    home: Home,
+    project: str,
+    path: Path,
+    *,
+    images: bool = False,
+    features: bool = False,
+    who: str = "me",
+    progress: Progress | None = None,
+) -> Packed:
+    """Write a project into one file.
+
+    Args:
+        images: with the image files, as they are. Without them the other machine needs the same folder.
+        features: with the embeddings of its images and texts, so that they need not be computed again.
+
+    Raises:
+        NotFoundError: no such project.
+        DataError: the file is there already or cannot be written, or an image is not there.
+    """
+    about: dict[str, Any] = {}
+    embeddings = 0
+    with new_archive(home, path, KIND, FORMAT, about) as archive:
+        with writing(home.engine) as session:
+            row = rows.find_project(session, project)
+            project_id, name, root = row.id, row.name, Path(row.image_root)
+            journal.note(session, project_id, "project", f"Packed into {Path(path).name}.", who)
+            tables = read_rows(session, project_id)
+        manifest = pd.read_parquet(home.project_folder(project_id) / "manifest.parquet")
+        about |= {
+            "schema": SCHEMA,
+            "made_at": now().isoformat(),
+            "project": {"id": project_id, "name": name},
+            "images": images,
+        }
+        for table, found in tables.items():
+            lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found)
+            archive.add(f"tables/{table}.jsonl", lines.encode())
+        _add_folder(archive, "project", home.project_folder(project_id))
+        for run in tables["runs"]:
+            _add_folder(archive, f"runs/{run['id']}", home.run_folder(run["id"]))
+        if images:
+            for done, image in enumerate(manifest["path"], start=1):
+                if not (root / image).is_file():
+                    way_out = "Re-link the project's images, or pack without them."
+                    raise DataError("an image of the project is not there", way_out, value=str(root / image))
+                archive.add_file(f"images/{image}", root / image)
+                if progress is not None:
+                    progress(done, len(manifest), "packing images")
+        if features:
+            images_as_they_are = {image_id: image_id for image_id in manifest["image_id"]}
+            embeddings = add_features(archive, home, images_as_they_are, texts_of(tables))
+    return Packed(
+        path=Path(path).expanduser().absolute(),
+        bytes=Path(path).expanduser().stat().st_size,
+        descriptions=len(tables["descriptions"]),
+        decisions=len(tables["verdicts"]),
+        runs=len(tables["runs"]),
+        images=len(manifest) if images else 0,
+        embeddings=embeddings,
+    )
+
+
+@needs(CHANGE_PROJECTS)
+def unpack_project(
+    home: Home, path: Path, *, name: str | None = None, who: str = "me", progress: Progress | None = None
+) -> ProjectSummary:
+    """Take a project out of a pack.
+
+    Images that came with it are kept in the project's folder; else its image root is the one of the other machine,
+    to be re-linked where it lies elsewhere. A project that is here already is left as it is: the pack becomes a copy.
+
+    Args:
+        name: what to call it, where its own name is taken.
+
+    Raises:
+        DataError: a file that is no sound pack, of a newer AVION Studio, or too large for the disk; or the name is
+            taken.
+    """
+    with Archive(path, KIND, FORMAT) as archive:
+        return take_in(home, archive, name, who, progress)
+
+
+def take_in(
+    home: Home, archive: Archive, name: str | None, who: str, progress: Progress | None = None
+) -> ProjectSummary:
+    """Write the project that an archive holds: its rows, its folder, and what lies beside them.
+
+    Raises:
+        DataError: as `unpack_project`.
+    """
+    if str(archive.about.get("schema", "")) > SCHEMA:
+        way_out = "Update AVION Studio (pip install --upgrade avion-studio)."
+        raise DataError("the pack was made by a newer AVION Studio, schema", way_out, value=archive.about["schema"])
+    tables = {
+        entry.removeprefix("tables/").removesuffix(".jsonl"): _rows(archive.read(entry), entry)
+        for entry in archive.files
+        if entry.startswith("tables/")
+    }
+    if not {"project/manifest.parquet", "project/splits.json"} <= archive.files.keys():
+        raise DataError("the pack lacks the project's manifest or splits", "Pack it again.", value=archive.path.name)
+    wanted = name or str((tables.get("projects") or [{}])[0].get("name", ""))
+    with reading(home.engine) as session:
+        rows.refuse_taken_name(session, wanted)
+    staging = home.path / f"unpacking-{uuid.uuid4().hex[:12]}"
+    try:
+        for part in ("project", "runs", "images", "features"):
+            archive.unpack(f"{part}/", staging / part, progress)
+        _refuse_paths_outside(staging / "project" / "manifest.parquet")
+        with writing(home.engine) as session:
+            rows.refuse_taken_name(session, wanted)
+            project_id, runs = write_rows(session, tables, wanted)
+            row = rows.find_project(session, project_id)
+            folder = home.project_folder(project_id)
+            if archive.about.get("images"):
+                os.replace(staging / "images", staging / "project" / "images")
+                row.image_root = str(folder / "images")
+            journal.note(session, project_id, "project", f"Unpacked from {archive.path.name}.", who)
+            # Inside the transaction: a project that is in the database has its files.
+            _move(staging / "project", folder)
+            for old, new in runs.items():
+                if (staging / "runs" / old).is_dir():
+                    _move(staging / "runs" / old, home.run_folder(new))
+            _add_shards(staging / "features", home.features.folder)
+            redirect_runs(home, list(runs.values()), row)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return get_project(home, project_id)
+
+
+def redirect_runs(home: Home, run_ids: list[str], project: Project) -> None:
+    """Let the frozen inputs of runs point to the project's image root; which images they are stays as it was."""
+    for run_id in run_ids:
+        facts_file = home.run_folder(run_id) / "inputs" / "project.json"
+        if facts_file.is_file():
+            facts = json.loads(facts_file.read_text(encoding="utf-8")) | {"image_root": project.image_root}
+            unfinished = facts_file.with_suffix(".part")
+            unfinished.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+            os.replace(unfinished, facts_file)
+
+
+def _add_folder(archive: ArchiveWriter, name: str, folder: Path) -> None:
+    for file in sorted(folder.rglob("*")):
+        inside = file.relative_to(folder).as_posix()
+        # Images that came with an earlier pack lie in the project's folder; they go by the manifest, or stay here.
+        if file.is_file() and not file.name.endswith(_UNFINISHED) and not inside.startswith("images/"):
+            archive.add_file(f"{name}/{inside}", file)
+
+
+def texts_of(tables: Mapping[str, list[dict[str, Any]]]) -> set[str]:
+    """Every text that descriptions have or had."""
+    return {row["text"] for row in (*tables["descriptions"], *tables["verdicts"])}
+
+
+def add_features(
+    archive: ArchiveWriter,
+    home: Home,
+    images: Mapping[str, str],
+    texts: set[str],
+    facts: Callable[[dict[str, str]], dict[str, str] | None] = dict,
+) -> int:
+    """Add the embeddings of images and texts, whatever models made them; returns how many.
+
+    Args:
+        images: image id here -> image id in the pack.
+        facts: what made a space's rows (see `FeatureStore.space`) -> the same as the pack shall say it, or None to
+            leave the space out.
+    """
+    from avion_core.features.shards import FeatureStore, content_key
+
+    names = {**images, **{content_key(text): content_key(text) for text in texts}}
+    count = 0
+    with tempfile.TemporaryDirectory(prefix="packing-", dir=home.path) as folder:
+        chosen = FeatureStore(Path(folder))
+        for space in home.features.spaces():
+            told = facts(space.facts)
+            if told is None:
+                continue
+            missing = set(space.missing(names))
+            found = [key for key in names if key not in missing]
+            for start in range(0, len(found), _ROWS_A_SHARD):
+                part = found[start : start + _ROWS_A_SHARD]
+                chosen.space(space.dim, **told).write([names[key] for key in part], space.read(part))
+            count += len(found)
+        _add_folder(archive, "features", chosen.folder)
+    return count
+
+
+def _add_shards(staged: Path, features: Path) -> None:
+    """Shards under names of their own, so that they cannot meet those that are there."""
+    for shard in staged.rglob("*.safetensors"):
+        target = features / shard.parent.name
+        target.mkdir(parents=True, exist_ok=True)
+        os.replace(shard, target / f"{uuid.uuid4().hex}.safetensors")
+
+
+def _refuse_paths_outside(manifest: Path) -> None:
+    try:
+        paths = pd.read_parquet(manifest)["path"]
+    except (OSError, KeyError, ValueError) as error:
+        raise DataError("the pack's manifest cannot be read", "Pack the project again.", value=str(error)) from error
+    for path in map(PurePosixPath, paths):
+        if path.is_absolute() or ".." in path.parts:
+            raise DataError("the pack names an image outside of its folder", "Do not use this file.", value=str(path))
+
+
+def _move(folder: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    if to.exists():
+        shutil.rmtree(to)  # left over from a project or run that the database does not know
+    os.replace(folder, to)
+
+
+def _rows(content: bytes, name: str) -> list[dict[str, Any]]:
+    try:
+        return [json.loads(line) for line in content.decode().split("\n") if line]
+    except ValueError as error:
+        raise DataError("a table of the pack cannot be read", "Pack the project again.", value=name) from error

@@ -1,0 +1,219 @@
+"""Images that moved: another drive, another folder, another machine. Their content proves that they are the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from avion_core.data.images import content_id
+from avion_core.data.scan import list_pictures
+from avion_core.errors import DataError
+from avion_core.progress import Progress
+from avion_core.store import journal, runs
+from avion_core.store import projects as rows
+from avion_core.store.database import reading, writing
+from avion_core.store.home import Home
+from avion_core.usecases.policies import CHANGE_PROJECTS, needs
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.transfer.packs import redirect_runs
+
+_SAMPLE = 24
+
+
+@dataclass(frozen=True)
+class RootLook:
+    """A quick look at whether a project's images are where it looks for them."""
+
+    image_root: Path
+    looked: int
+    """How many files were looked for, evenly over the manifest."""
+    lacking: int
+
+    @property
+    def moved(self) -> bool:
+        """Whether none of them is there, so that the folder itself must have moved."""
+        return self.looked > 0 and self.lacking == self.looked
+
+    @property
+    def sentence(self) -> str:
+        if not self.lacking:
+            return f"The images are in {self.image_root}."
+        if self.moved:
+            return f"The images are not in {self.image_root} any more."
+        return f"{self.lacking} of {self.looked} images looked for are not in {self.image_root} any more."
+
+
+@dataclass(frozen=True)
+class RootCheck:
+    """What a folder holds of a project's images, told by their content.
+
+    Paths are relative to the folder. same: images that are where the manifest says. moved: image id -> where in the
+    folder it lies now. missing: images that are nowhere in it. changed: paths of the manifest that hold another
+    content now, which is not one of the project's images. new: pictures that are none of the project's.
+    """
+
+    root: Path
+    same: int
+    moved: dict[str, str]
+    missing: list[str]
+    changed: list[str]
+    new: list[str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every image of the project is there, so that it is the same set."""
+        return not self.missing and not self.changed
+
+    @property
+    def found(self) -> int:
+        return self.same + len(self.moved)
+
+    @property
+    def sentence(self) -> str:
+        total = self.found + len(self.missing) + len(self.changed)
+        parts = [f"{self.found:,} of {total:,} images are in {self.root}, proven by their content"]
+        if self.moved:
+            parts.append(f"{len(self.moved):,} of them under another path")
+        for listed, what in (
+            (self.missing, "missing"),
+            (self.changed, "with another content"),
+            (self.new, "new, not of this project"),
+        ):
+            if listed:
+                parts.append(f"{len(listed):,} {what} ({listed[0]}{', …' if len(listed) > 1 else ''})")
+        return "; ".join(parts) + "."
+
+
+def root_is_there(project: ProjectSummary) -> bool:
+    """Whether the folder of a project's images is there at all."""
+    return project.image_root.is_dir()
+
+
+def look_at_root(home: Home, project: str) -> RootLook:
+    """Whether a project's images are where it looks for them; takes milliseconds.
+
+    Raises:
+        NotFoundError: no such project.
+    """
+    project_id, root = _project(home, project)
+    paths = _manifest(home, project_id)["path"]
+    chosen = paths.iloc[:: max(1, len(paths) // _SAMPLE)][:_SAMPLE]
+    return RootLook(root, len(chosen), sum(not (root / path).is_file() for path in chosen))
+
+
+def check_root(home: Home, project: str, root: Path | None = None, *, progress: Progress | None = None) -> RootCheck:
+    """Compare a folder with a project's images, content by content. Every picture in it is read once.
+
+    Args:
+        root: the folder; None takes the project's own.
+
+    Raises:
+        NotFoundError: no such project.
+        DataError: no such folder, or no picture in it.
+    """
+    project_id, own_root = _project(home, project)
+    root = own_root if root is None else Path(root).expanduser().absolute()
+    manifest = _manifest(home, project_id)
+    path_of = dict(zip(manifest["image_id"], manifest["path"], strict=True))
+    found = _contents(root, list_pictures(root), progress)
+    places: dict[str, list[str]] = {}
+    for path, image_id in found.items():
+        places.setdefault(image_id, []).append(path)
+    same, moved, missing, changed = 0, {}, [], []
+    for image_id, path in path_of.items():
+        if found.get(path) == image_id:
+            same += 1
+        elif image_id in places:
+            moved[image_id] = places[image_id][0]
+        else:
+            (changed if path in found else missing).append(path)
+    new = [path for path, image_id in found.items() if image_id not in path_of and path not in set(changed)]
+    return RootCheck(root, same, moved, sorted(missing), sorted(changed), new)
+
+
+@needs(CHANGE_PROJECTS)
+def relink(
+    home: Home,
+    project: str,
+    root: Path,
+    *,
+    incomplete: bool = False,
+    who: str = "me",
+    progress: Progress | None = None,
+) -> RootCheck:
+    """Let a project find its images in another folder, once their content proves that they are the same.
+
+    Images that lie under another path there are followed. Frozen parts, labels, descriptions and runs stay as they
+    are: they go by content.
+
+    Args:
+        incomplete: link although some images are missing or have another content; work that needs those will say so.
+
+    Raises:
+        NotFoundError: no such project.
+        DataError: no such folder; another set of images; or an incomplete one, unless that was allowed.
+    """
+    check = check_root(home, project, root, progress=progress)
+    if not check.found:
+        raise DataError(
+            "none of the project's images is in this folder", "Choose the folder they moved to.", value=str(check.root)
+        )
+    if not check.complete and not incomplete:
+        way_out = "Bring the missing ones back, or link anyway (--incomplete)."
+        raise DataError(check.sentence.removesuffix("."), way_out)
+    with writing(home.engine) as session:
+        row = rows.find_project(session, project)
+        row.image_root = str(check.root)
+        run_ids = [run.id for run in runs.list_runs(session, row.id)]
+        journal.note(session, row.id, "data", f"Images re-linked: {check.sentence}", who)
+        if check.moved:
+            _follow(home.project_folder(row.id) / "manifest.parquet", check.moved)
+            for run_id in run_ids:
+                _follow(home.run_folder(run_id) / "inputs" / "manifest.parquet", check.moved)
+        redirect_runs(home, run_ids, row)
+    return check
+
+
+def _project(home: Home, project: str) -> tuple[str, Path]:
+    with reading(home.engine) as session:
+        row = rows.find_project(session, project)
+        return row.id, Path(row.image_root)
+
+
+def _manifest(home: Home, project_id: str) -> pd.DataFrame:
+    """Image ids and paths as they were scanned; labels given since do not matter here."""
+    return pd.read_parquet(home.project_folder(project_id) / "manifest.parquet", columns=["image_id", "path"])
+
+
+def _contents(root: Path, paths: list[str], progress: Progress | None) -> dict[str, str]:
+    """Path -> image id of its content; files that cannot be read have none."""
+
+    def read(path: str) -> str:
+        try:
+            return content_id(root / path)
+        except OSError:
+            return ""
+
+    found: dict[str, str] = {}
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        for done, (path, image_id) in enumerate(zip(paths, pool.map(read, paths), strict=True), start=1):
+            found[path] = image_id
+            if progress is not None:
+                progress(done, len(paths), "comparing images")
+    return found
+
+
+def _follow(manifest_file: Path, moved: Mapping[str, str]) -> None:
+    """Write the new paths of moved images into a manifest."""
+    if not manifest_file.is_file():
+        return
+    manifest = pd.read_parquet(manifest_file)
+    manifest["path"] = manifest["image_id"].map(moved).fillna(manifest["path"])
+    unfinished = manifest_file.with_suffix(".parquet.part")
+    manifest.to_parquet(unfinished, index=False)
+    os.replace(unfinished, manifest_file)

@@ -1,0 +1,403 @@
+"""Review without a network: one file goes out to a colleague, and the verdicts come back in and are merged.
+
+The file is a small project: descriptions with their scores, the rules in force, and thumbnails of the labelled images
+that scores and evidence come from, with their embeddings. A colleague opens it in an AVION Studio of their own, or
+unpacks it and judges in review.html, which needs nothing but a browser.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tempfile
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from avion_core.data.images import open_image
+from avion_core.data.recipe import RenderingRecipe
+from avion_core.data.splits import Splits
+from avion_core.descriptions.exporting import file_form
+from avion_core.errors import DataError, DescriptionError
+from avion_core.progress import Progress
+from avion_core.store import journal
+from avion_core.store import projects as rows
+from avion_core.store.database import SCHEMA, reading, writing
+from avion_core.store.home import Home
+from avion_core.store.project_rows import read_rows
+from avion_core.store.tables import new_id, now
+from avion_core.store.verdicts import standing_of
+from avion_core.usecases.curation.rules import run_config
+from avion_core.usecases.policies import CHANGE_PROJECTS, needs
+from avion_core.usecases.projects.descriptions import ImportPlan, ImportReport, bring_in, read_for
+from avion_core.usecases.projects.projects import ProjectSummary, get_project, list_projects, read_manifest, read_splits
+from avion_core.usecases.transfer.archives import Archive, ArchiveWriter, new_archive
+from avion_core.usecases.transfer.exchange import file_name, read_records
+from avion_core.usecases.transfer.packs import add_features, take_in, texts_of
+from avion_core.usecases.transfer.review_sheet import review_sheet
+from avion_core.wording import counted
+
+KIND, FORMAT = "avion-review", 1
+ALONE = "me"
+"""Who judges in a studio where nobody signs in; in a review pack's verdicts it becomes the reviewer's name."""
+
+_ABOUT = "review.json"
+_TABLES = ("projects", "classes", "rule_versions", "descriptions", "verdicts")
+_THUMBNAIL_PIXELS = 256
+
+
+@dataclass(frozen=True)
+class ReviewPack:
+    """What a review pack holds."""
+
+    path: Path
+    bytes: int
+    reviewer: str
+    descriptions: int
+    pictures: int
+    without_scores: str
+    """Why there are no scores in it, in words; empty where there are."""
+
+    @property
+    def sentence(self) -> str:
+        whom = f" for {self.reviewer}" if self.reviewer else ""
+        said = (
+            f"{self.descriptions:,} descriptions{whom} with {self.pictures:,} pictures, {self.bytes / 2**20:,.1f} MiB"
+        )
+        return f"{said}, without scores: {self.without_scores}" if self.without_scores else f"{said}."
+
+
+@dataclass(frozen=True)
+class ReviewReport:
+    """What came of verdicts that were brought home."""
+
+    brought: ImportReport
+    elsewhere: int
+    """Descriptions in the file that the project does not have; nothing was taken of them."""
+    conflicts: list[str]
+    """Description ids touched by this on which people disagree now."""
+
+    @property
+    def sentence(self) -> str:
+        decisions = self.brought.decisions
+        people = ", ".join(f"{name} {count:,}" for name, count in decisions.reviewers.items())
+        parts = [f"{counted(decisions.added, 'decision')} merged" + (f" ({people})" if people else "")]
+        if decisions.known:
+            parts.append(f"{decisions.known:,} were there already")
+        if decisions.overtaken:
+            parts.append(f"{decisions.overtaken:,} came too late to count and are kept in the history")
+        if self.conflicts:
+            parts.append(f"{counted(len(self.conflicts), 'description is', 'descriptions are')} in conflict now")
+        if self.elsewhere:
+            parts.append(f"{counted(self.elsewhere, 'description')} of another project left out")
+        if self.brought.problems:
+            parts.append(f"{len(self.brought.problems):,} could not be used: {self.brought.problems[0]}")
+        return "; ".join(parts).removesuffix(".") + "."
+
+
+@needs(CHANGE_PROJECTS)
+def make_review_pack(
+    home: Home,
+    project: str,
+    path: Path,
+    *,
+    reviewer: str = "",
+    classes: Iterable[str] | None = None,
+    who: str = "me",
+    progress: Progress | None = None,
+) -> ReviewPack:
+    """Write what a colleague needs for judging descriptions elsewhere into one file.
+
+    In a blind project the file holds no verdicts of others; edits stand in it as the text that is to be judged.
+
+    Args:
+        reviewer: who will judge; may also be said when the pack is opened.
+        classes: only these class keys; None takes all.
+
+    Raises:
+        NotFoundError: no such project or class.
+        DescriptionError: nothing to judge.
+        DataError: the file is there already, or cannot be written.
+    """
+    summary = get_project(home, project)
+    records, without_scores = read_records(home, summary.id, classes=classes, progress=progress)
+    if not records:
+        raise DescriptionError("there are no descriptions to judge", "Import some first.", value=summary.name)
+    keys = {record["class_key"] for record in records}
+    with reading(home.engine) as session:
+        tables = {name: found for name, found in read_rows(session, summary.id).items() if name in _TABLES}
+    tables = _narrowed(tables, keys, reviewer if summary.blind else None)
+    pictures, manifest, splits = _pictures(home, summary, keys, progress)
+    facts = {
+        "pack": uuid.uuid4().hex,
+        "project": {"id": summary.id, "name": summary.name},
+        "reviewer": reviewer,
+        "tokens": [row["token"] for row in tables["verdicts"]],
+    }
+    about = {"schema": SCHEMA, "made_at": now().isoformat(), "made_by": who, "images": True, **facts}
+    del about["tokens"]
+    with new_archive(home, path, KIND, FORMAT, about) as archive:
+        for name, found in tables.items():
+            archive.add(f"tables/{name}.jsonl", "".join(json.dumps(row) + "\n" for row in found).encode())
+        _add_project(archive, manifest, splits, facts)
+        for picture in pictures.values():
+            archive.add(f"images/{picture.name}", picture.content)
+        recipe, plain = summary.recipe.model_dump_json(), RenderingRecipe().model_dump_json()
+
+        def as_thumbnails(made: dict[str, str]) -> dict[str, str] | None:
+            """Embeddings of the images stand for their thumbnails, which are rendered already."""
+            if made["kind"] == "text":
+                return made
+            return {**made, "recipe": plain} if made["recipe"] == recipe else None
+
+        ids = {image_id: picture.image_id for image_id, picture in pictures.items()}
+        add_features(archive, home, ids, texts_of(tables), as_thumbnails)
+        shown = [_without_verdicts(record) for record in records] if summary.blind else records
+        archive.add("descriptions.jsonl", file_form("jsonl").encode(shown))
+        shots = {
+            key: [pictures[image].content for image in found] for key, found in _shots(home, summary, keys).items()
+        }
+        names = {entry.key: entry.prompt_name for entry in summary.classes}
+        archive.add("review.html", review_sheet(summary.name, reviewer, facts["pack"], records, names, shots))
+    with writing(home.engine) as session:
+        whom = f" for {reviewer}" if reviewer else ""
+        journal.note(session, summary.id, "review", f"{len(records):,} descriptions packed for review{whom}.", who)
+    path = Path(path).expanduser().absolute()
+    return ReviewPack(path, path.stat().st_size, reviewer, len(records), len(pictures), without_scores)
+
+
+@dataclass(frozen=True)
+class PackedReview:
+    """A review pack as a browser takes it."""
+
+    content: bytes
+    name: str
+    sentence: str
+
+
+def packed_review(
+    home: Home,
+    project: str,
+    *,
+    reviewer: str = "",
+    classes: Iterable[str] | None = None,
+    who: str = "me",
+    progress: Progress | None = None,
+) -> PackedReview:
+    """As `make_review_pack`, in memory: packs of thumbnails are small."""
+    name = file_name(f"{get_project(home, project).name}-review{f'-{reviewer}' if reviewer else ''}", ".zip")
+    with tempfile.TemporaryDirectory(prefix="avion-pack-") as folder:
+        path = Path(folder) / name
+        pack = make_review_pack(home, project, path, reviewer=reviewer, classes=classes, who=who, progress=progress)
+        return PackedReview(path.read_bytes(), name, pack.sentence)
+
+
+@needs(CHANGE_PROJECTS)
+def open_review_pack(
+    home: Home, path: Path, *, reviewer: str | None = None, who: str = "me", progress: Progress | None = None
+) -> ProjectSummary:
+    """Make a project of a review pack, to judge in; a pack that was opened before is only found again.
+
+    Args:
+        reviewer: who judges, where the pack does not say.
+
+    Raises:
+        DataError: no sound review pack; or nobody said who judges.
+    """
+    with Archive(path, KIND, FORMAT) as archive:
+        known = {about["pack"]: project for project, about in opened_packs(home).items()}
+        if archive.about.get("pack") in known:
+            return get_project(home, known[archive.about["pack"]])
+        judge = (reviewer or archive.about.get("reviewer") or "").strip()
+        if not judge or judge == ALONE:
+            raise DataError("the pack does not say who judges", "Give your name (--reviewer NAME).", value=judge)
+        name = f"{archive.about['project']['name']}, review by {judge}"
+        with reading(home.engine) as session:
+            taken = {row.name for row in rows.list_projects(session)}
+        if name in taken:
+            name = f"{name}, {archive.about['made_at'][:16].replace('T', ' ')}"
+        project = take_in(home, archive, name, who, progress)
+    about_file = home.project_folder(project.id) / _ABOUT
+    about = json.loads(about_file.read_text(encoding="utf-8")) | {"reviewer": judge}
+    about_file.write_text(json.dumps(about), encoding="utf-8")
+    return project
+
+
+def opened_packs(home: Home) -> dict[str, dict[str, Any]]:
+    """Project id -> facts of the review pack that it was made of (pack, project, reviewer), for those that were."""
+    found = {}
+    for project in list_projects(home):
+        about_file = home.project_folder(project.id) / _ABOUT
+        if about_file.is_file():
+            found[project.id] = json.loads(about_file.read_text(encoding="utf-8"))
+    return found
+
+
+def returned_verdicts(home: Home, project: str) -> bytes:
+    """The verdicts of a project that was made of a review pack, as a file to send back (JSON lines).
+
+    Raises:
+        NotFoundError: no such project.
+        DataError: it was not made of a review pack.
+    """
+    summary = get_project(home, project)
+    about = opened_packs(home).get(summary.id)
+    if about is None:
+        way_out = "Export its descriptions instead: that file can be merged too."
+        raise DataError("the project was not made of a review pack", way_out, value=summary.name)
+    packed = set(about["tokens"])
+    records, _ = read_records(home, summary.id, scores=False)
+    for record in records:
+        for entry in record["history"]:
+            if entry["reviewer"] == ALONE and entry["token"] not in packed:
+                entry["reviewer"] = about["reviewer"]
+    return file_form("jsonl").encode(records)
+
+
+@needs(CHANGE_PROJECTS)
+def merge_review(home: Home, project: str, path: Path, *, who: str = "me", preview: bool = False) -> ReviewReport:
+    """Bring verdicts home: what a colleague sent back, or any export of the same descriptions.
+
+    Twice changes nothing. People who disagree are in conflict, and nobody's decision is lost or overwritten.
+
+    Args:
+        preview: report what would be done, and change nothing.
+
+    Raises:
+        NotFoundError: no such project.
+        DescriptionError: the file cannot be used, or is about none of the project's descriptions.
+    """
+    project_id, known, result = read_for(home, project, path)
+    ours = [found for found in result.descriptions if found.description_id in known]
+    if not ours:
+        way_out = "Choose the project that the pack was made of."
+        raise DescriptionError("the file is about none of this project's descriptions", way_out, value=Path(path).name)
+    held = {found.description_id for found in ours}
+    elsewhere = len(result.descriptions) - len(ours)
+    result = replace(
+        result, descriptions=ours, histories={key: rows for key, rows in result.histories.items() if key in held}
+    )
+
+    def report(plan: ImportPlan) -> ReviewReport:
+        after = plan.decisions.after.items()
+        conflicts = [key for key, decisions in after if (now := standing_of(decisions)) and now.conflict]
+        return ReviewReport(plan.report, elsewhere, conflicts)
+
+    def entry(plan: ImportPlan) -> tuple[journal.Kind, str]:
+        return "review", f"From {Path(path).name}: {report(plan).sentence}"
+
+    return report(bring_in(home, project_id, result, entry, who=who, preview=preview))
+
+
+@dataclass(frozen=True)
+class _Picture:
+    image_id: str
+    content: bytes
+
+    @property
+    def name(self) -> str:
+        return f"{self.image_id}.jpg"
+
+
+def _shots(home: Home, summary: ProjectSummary, keys: set[str]) -> dict[str, list[str]]:
+    data = run_config(home, summary.id).data
+    found = read_splits(home, summary.id).shots(data.seed, data.shots)
+    return {key: list(images) for key, images in found.items() if key in keys}
+
+
+def _pictures(
+    home: Home, summary: ProjectSummary, keys: set[str], progress: Progress | None
+) -> tuple[dict[str, _Picture], pd.DataFrame, Splits]:
+    """Thumbnails of the labelled shots and validation images of some classes, with the manifest and split of these.
+
+    An image that cannot be read is left out. The sealed test set stays at home.
+    """
+    data = run_config(home, summary.id).data
+    shots = _shots(home, summary, keys)
+    held_out = read_splits(home, summary.id).validation_images(data.seed, data.shots)
+    validation = {key: list(images) for key, images in held_out.items() if key in keys}
+    wanted = [image for part in (shots, validation) for images in part.values() for image in images]
+    manifest = read_manifest(home, summary.id).set_index("image_id", drop=False).loc[wanted]
+    pictures: dict[str, _Picture] = {}
+    for done, (image_id, path) in enumerate(zip(manifest["image_id"], manifest["path"], strict=True), start=1):
+        pictures[image_id] = _thumbnail(summary.image_root / path, summary.recipe, image_id)
+        if progress is not None:
+            progress(done, len(manifest), "making thumbnails")
+    renamed = {image_id: picture.image_id for image_id, picture in pictures.items()}
+    in_validation = {image for images in validation.values() for image in images}
+    manifest = manifest.assign(
+        image_id=[renamed[image] for image in manifest["image_id"]],
+        path=[pictures[image].name for image in manifest["image_id"]],
+        bytes=[len(pictures[image].content) for image in manifest["image_id"]],
+        split=["validation" if image in in_validation else "train" for image in manifest["image_id"]],
+        bands=3,
+    ).reset_index(drop=True)
+    splits = Splits(
+        test=(),
+        validation={data.seed: {key: tuple(renamed[image] for image in found) for key, found in validation.items()}},
+        train={data.seed: {key: tuple(renamed[image] for image in found) for key, found in shots.items()}},
+        max_shots=read_splits(home, summary.id).max_shots,
+    )
+    return pictures, manifest, splits
+
+
+def _thumbnail(path: Path, recipe: RenderingRecipe, image_id: str) -> _Picture:
+    picture = open_image(path, recipe)
+    picture.thumbnail((_THUMBNAIL_PIXELS, _THUMBNAIL_PIXELS))
+    stream = io.BytesIO()
+    # The comment keeps two images apart whose thumbnails look the same.
+    picture.save(stream, format="JPEG", quality=88, comment=image_id)
+    content = stream.getvalue()
+    return _Picture(hashlib.sha256(content).hexdigest()[:32], content)
+
+
+def _narrowed(
+    tables: dict[str, list[dict[str, Any]]], keys: set[str], only_of: str | None
+) -> dict[str, list[dict[str, Any]]]:
+    """Rows about some classes, as a project of its own; with `only_of`, no verdicts but theirs and standing edits."""
+    (project,) = tables["projects"]
+    held = [row for row in tables["descriptions"] if row["class_key"] in keys]
+    ids = {row["description_id"] for row in held}
+    history = [row for row in tables["verdicts"] if row["description_id"] in ids]
+    if only_of is not None:
+        taken_back = {row["undoes"] for row in history}
+        history = [
+            row
+            for row in history
+            if row["reviewer"] == only_of or (row["verdict"] == "edit" and row["id"] not in taken_back)
+        ]
+        kept = {row["id"] for row in history}
+        history = [row for row in history if row["undoes"] is None or row["undoes"] in kept]
+    narrowed = {
+        "projects": [
+            {**project, "id": new_id(), "baseline_run": None, "recipe": RenderingRecipe().model_dump(mode="json")}
+        ],
+        "classes": [row for row in tables["classes"] if row["class_key"] in keys],
+        "rule_versions": tables["rule_versions"],
+        "descriptions": held,
+        "verdicts": history,
+    }
+    for name in ("classes", "rule_versions", "descriptions", "verdicts"):
+        for row in narrowed[name]:
+            row["project_id"] = narrowed["projects"][0]["id"]
+    return narrowed
+
+
+def _add_project(archive: ArchiveWriter, manifest: pd.DataFrame, splits: Splits, facts: dict[str, Any]) -> None:
+    stream = io.BytesIO()
+    manifest.to_parquet(stream, index=False)
+    archive.add("project/manifest.parquet", stream.getvalue())
+    archive.add("project/splits.json", splits.to_json().encode())
+    archive.add("project/problems.json", b"[]")
+    archive.add(f"project/{_ABOUT}", json.dumps(facts).encode())
+
+
+def _without_verdicts(record: dict[str, Any]) -> dict[str, Any]:
+    """What a record says of itself; the rules' answer is left out too, for people's verdicts are part of it."""
+    answer = {"kept": None, "why": None, "weight": None}
+    return {**record, **answer, "verdict": "undecided", "conflict": False, "history": []}

@@ -1,0 +1,1 @@
+"""Having descriptions written by a language model, and writers compared."""

@@ -1,0 +1,496 @@
+"""Having descriptions written: what is asked, what it will take, and how far it is."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from avion_core.descriptions.writers.generate import MOST_AT_ONCE, Order
+from avion_core.descriptions.writers.plan import Plan, plan
+from avion_core.descriptions.writers.prompt import (
+    CONTRAST_PROMPT,
+    DEFAULT_PROMPT,
+    Prompt,
+    PromptFile,
+    compose,
+    find_prompt,
+    read_prompts,
+    save_prompt,
+)
+from avion_core.descriptions.writers.settings import KEYS, WriterName, WritingSettings
+from avion_core.errors import AvionError, ConfigError, NotFoundError
+from avion_core.jobs import describing
+from avion_core.jobs.describing import Listener
+from avion_core.jobs.heartbeat import LOST_AFTER_SECONDS
+from avion_core.jobs.local import is_alive, process_of
+from avion_core.progress import Progress
+from avion_core.store import generations as rows
+from avion_core.store import journal, leases
+from avion_core.store.database import reading, writing
+from avion_core.store.home import Home
+from avion_core.store.projects import find_project
+from avion_core.store.tables import Generation
+from avion_core.usecases.policies import ADMINISTER, CHANGE_PROJECTS, demand_of, needs
+from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_manifest, read_splits
+from avion_core.wording import counted
+
+__all__ = ["CONTRAST_PROMPT", "DEFAULT_PROMPT", "KEYS", "WriterName", "WritingSettings"]  # pages take them from here
+
+_OPTIONS = {
+    "writer": "--writer",
+    "model": "--model",
+    "base_url": "--base-url",
+    "file": "--file",
+    "per_class": "--per-class",
+    "classes": "--class",
+    "prompt": "--prompt",
+    "language": "--language",
+    "view": "--view",
+    "sensor": "--sensor",
+    "resolution": "--resolution",
+    "region": "--region",
+    "season": "--season",
+    "distinguish": "--distinguish",
+    "distinguish_from": "--distinguish-from",
+    "pictures": "--pictures",
+    "concurrency": "--concurrency",
+    "requests_per_minute": "--rpm",
+    "timeout_seconds": "--timeout",
+    "price_in": "--price-in",
+    "price_out": "--price-out",
+}
+"""Settings as options of `avion describe`."""
+
+
+@dataclass(frozen=True)
+class WritingPlan:
+    """An estimate, and what goes into it. note: why no confusable classes are named, where they were asked for."""
+
+    estimate: Plan
+    note: str
+
+
+@dataclass(frozen=True)
+class GenerationView:
+    """A generation as pages and commands show it.
+
+    table: a row per class that was asked about: class_key, asked (requests), got (new descriptions), held (what the
+    project has by now of what it orders), dropped (reason -> count), problem (of its newest request), tokens_in,
+    tokens_out, cost, seconds.
+    """
+
+    id: str
+    state: str
+    settings: WritingSettings
+    served: tuple[str, ...]
+    """Models that the service says answered; they may differ from the one asked."""
+    prompt_version: str
+    who: str
+    created_at: datetime
+    ended_at: datetime | None
+    classes: int
+    classes_done: int
+    error: str
+    table: pd.DataFrame
+
+    @property
+    def written(self) -> int:
+        """New descriptions so far."""
+        return int(self.table["got"].sum())
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Classes whose newest reply was not what was asked for and that lack descriptions still."""
+        troubled = self.table.loc[self.table["problem"] != ""]
+        return tuple(troubled.loc[troubled["held"] < self.settings.per_class, "class_key"])
+
+    @property
+    def cost(self) -> float | None:
+        """None where no price is configured."""
+        return None if self.settings.price is None else float(self.table["cost"].sum())
+
+
+def make_writing_settings(values: dict[str, Any]) -> WritingSettings:
+    """Check what a person chose.
+
+    Raises:
+        ConfigError: the first thing that cannot be used, with its value and the way out.
+    """
+    try:
+        return WritingSettings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        way_out = f"{first['msg'].removesuffix('.')}."
+        raise ConfigError(f"the setting {key} cannot be used", way_out, value=first["input"]) from None
+
+
+def prompts(home: Home) -> dict[str, PromptFile]:
+    """The prompts that can be chosen, by name: shipped ones and one's own."""
+    return dict(read_prompts(_prompt_folder(home)))
+
+
+def keep_prompt(home: Home, name: str, text: str) -> PromptFile:
+    """Save a prompt of one's own.
+
+    Raises:
+        DescriptionError: a name or a text that cannot be used.
+    """
+    return save_prompt(_prompt_folder(home), name, text)
+
+
+def keys_present() -> dict[str, bool]:
+    """Writer -> whether its key is in the environment (which one it is stays there)."""
+    return {writer: bool(describing.key_of(writer)) for writer in KEYS}
+
+
+def preview(home: Home, project: str, settings: WritingSettings, class_key: str) -> Prompt:
+    """What would be sent for a class, word for word (pictures aside)."""
+    summary = get_project(home, project)
+    settings = settings.model_copy(update={"classes": (class_key,), "pictures": 0})
+    entries, _ = _entries(home, summary, settings)
+    with suppress(AvionError):  # without a key it is read all the same
+        settings = _resolved(summary, settings)
+    with reading(home.engine) as session:
+        known, _ = rows.texts_of(session, summary.id, class_key, settings.writer, settings.model)
+    order = describing.make_order(next(entries), settings.per_class, known)
+    return compose(
+        find_prompt(settings.prompt, _prompt_folder(home)),
+        order.card,
+        settings.imaging,
+        min(order.wanted, MOST_AT_ONCE),
+        language=settings.language,
+        distinguish_from=order.distinguish_from,
+        already_written=order.known,
+    )
+
+
+def plan_writing(home: Home, project: str, settings: WritingSettings, progress: Progress | None = None) -> WritingPlan:
+    """What it will take, from the project's own earlier replies of this writer and model where there are any."""
+    summary = get_project(home, project)
+    settings = _resolved(summary, settings)
+    entries, note = _entries(home, summary, settings, progress)
+    with reading(home.engine) as session:
+        there = rows.written_by(session, summary.id, settings.writer, settings.model, settings.distinguish_from)
+        spent = [
+            row
+            for row in rows.spent(session, summary.id)
+            if (row["writer"], row["model"]) == (settings.writer, settings.model) and row["descriptions"]
+        ]
+
+    def orders() -> Iterator[Order]:
+        for entry in entries:
+            wanted = settings.per_class - there[entry["card"]["class_key"]]
+            if wanted > 0:
+                with reading(home.engine) as session:
+                    key = entry["card"]["class_key"]
+                    known, _ = rows.texts_of(session, summary.id, key, settings.writer, settings.model)
+                # Pictures weigh by their number alone, so they need not be rendered for an estimate.
+                bare = describing.make_order({**entry, "pictures": []}, wanted, known)
+                yield replace(bare, pictures=(b"",) * len(entry["pictures"]))
+
+    measured: dict[str, float] = {}
+    if spent:
+        got = sum(row["descriptions"] for row in spent)
+        replies = sum(row["replies"] for row in spent)
+        measured["tokens_per_description"] = sum(row["tokens_out"] for row in spent) / got
+        measured["seconds_per_reply"] = sum(row["seconds"] for row in spent) / replies
+    estimate = plan(
+        orders(),
+        find_prompt(settings.prompt, _prompt_folder(home)),
+        settings.imaging,
+        concurrency=settings.concurrency,
+        requests_per_minute=settings.requests_per_minute,
+        price=settings.price,
+        **measured,
+    )
+    return WritingPlan(estimate, note)
+
+
+@needs(CHANGE_PROJECTS)
+def order_descriptions(home: Home, project: str, settings: WritingSettings, who: str = "me") -> str:
+    """Write an order down, queued for a process; returns its id.
+
+    Everything that can be wrong beforehand is: a missing key, an unknown prompt or class, a file that cannot be read.
+
+    Raises:
+        WriterError, DescriptionError, NotFoundError, ConfigError: what cannot be used. RightsError: an address of one's
+            own from who does not administer the studio.
+    """
+    if settings.base_url:
+        demand_of(home, who, ADMINISTER)  # the studio's key goes there
+    summary = get_project(home, project)
+    settings = _resolved(summary, settings)
+    prompt = find_prompt(settings.prompt, _prompt_folder(home))
+    entries, _ = _entries(home, summary, settings)
+    row = Generation(
+        project_id=summary.id,
+        settings=settings.model_dump(mode="json"),
+        prompt_version=prompt.version,
+        prompt=prompt.text,
+        who=who,
+    )
+    with writing(home.engine) as session:
+        session.add(row)
+        session.flush()
+        # Inside the transaction: an order that is in the database has its file.
+        row.classes = describing.write_orders(describing.generation_folder(home, row.id), entries)
+        apart = ", ".join(_names(summary)[key] for key in settings.distinguish_from)
+        journal.note(
+            session,
+            summary.id,
+            "descriptions",
+            f"Ordered {counted(settings.per_class, 'description')} for each of "
+            f"{counted(row.classes, 'class', 'classes')} from {settings.model}"
+            f"{f' that tell them from {apart}' if apart else ''}.",
+            who,
+        )
+    return row.id
+
+
+def start(home: Home, generation: str) -> None:
+    """Have a queued generation written by a process of its own."""
+    describing.start(home, generation)
+
+
+def write_here(home: Home, generation: str, stop: threading.Event, listener: Listener | None = None) -> str:
+    """Have a queued generation written in this process; returns "finished" or "stopped"."""
+    return describing.describe(home, generation, stop, listener)
+
+
+def resume(home: Home, project: str, wanted: str = "latest") -> str:
+    """Queue a generation again that was stopped, failed or lost; what it has is kept. Returns its id.
+
+    "latest" is the newest that can be resumed, also one whose process is gone without a word. Its orders, a file, do
+    not come along in a backup or a pack, and name pictures where they were: where they do not hold any more, they are
+    written down anew from the classes as they are now.
+
+    Raises:
+        NotFoundError: no such generation. ConfigError: it is at work or finished.
+    """
+    mark_lost(home, project)
+    with reading(home.engine) as session:
+        project_id = find_project(session, project).id
+        cut_off = filter(_is_cut_off, rows.list_generations(session, project_id))
+        latest = next(cut_off, None) if wanted == "latest" else None
+        row = latest or rows.find_generation(session, project_id, wanted)
+    if row.state == "queued" and _is_cut_off(row):
+        return row.id
+    folder, entries = describing.generation_folder(home, row.id), None
+    if row.state in leases.RESUMABLE and not describing.orders_hold(folder):
+        entries, _ = _entries(home, get_project(home, row.project_id), WritingSettings.model_validate(row.settings))
+    with writing(home.engine) as session:
+        if not leases.queue_again(session, Generation, row.id):
+            way_out = "Wait for it, or order anew: what is there counts."
+            raise ConfigError("this generation is not there to be resumed", way_out, value=row.state)
+        if entries is not None:
+            session.get_one(Generation, row.id).classes = describing.write_orders(folder, entries)
+    return row.id
+
+
+def ask_to_stop(home: Home, generation: str) -> bool:
+    """Ask a generation to stop once what is on its way has come; False when it had ended already."""
+    with writing(home.engine) as session:
+        return leases.request_stop(session, Generation, generation)
+
+
+def mark_lost(home: Home, project: str) -> None:
+    """Notice the generations whose process is gone without a word."""
+    with reading(home.engine) as session:
+        found = rows.list_generations(session, find_project(session, project).id)
+    for row in found:
+        if row.state in ("queued", "running") and (why := _gone(row)):
+            with writing(home.engine) as session:
+                leases.end_unheard(session, row, "lost", cause="lost", error=why)
+
+
+def get_generation(home: Home, project: str, wanted: str = "latest") -> GenerationView:
+    """How far a generation is.
+
+    Raises:
+        NotFoundError: no such project or generation.
+    """
+    with reading(home.engine) as session:
+        return _view(session, rows.find_generation(session, find_project(session, project).id, wanted))
+
+
+def list_generations(home: Home, project: str) -> list[GenerationView]:
+    """All generations of a project, the newest first."""
+    with reading(home.engine) as session:
+        found = rows.list_generations(session, find_project(session, project).id)
+        return [_view(session, row) for row in found]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request and its reply, word for word: `instructions` and `data` (JSON) were sent, and `raw` came.
+
+    model: as served; empty where no reply came, and `problem` says why.
+    """
+
+    instructions: str
+    data: str
+    pictures: int
+    raw: str
+    model: str
+    tokens_in: int
+    tokens_out: int
+    problem: str
+
+
+def exchanges(home: Home, project: str, generation: str, class_key: str) -> list[Exchange]:
+    """What was sent about a class and what came, the oldest first.
+
+    Raises:
+        NotFoundError: no such project or generation.
+    """
+    with reading(home.engine) as session:
+        row = rows.find_generation(session, find_project(session, project).id, generation)
+        told = ("data", "pictures", "raw", "model", "tokens_in", "tokens_out", "problem")
+        return [
+            Exchange(row.prompt, **{name: getattr(reply, name) for name in told})
+            for reply in rows.exchanged(session, row.id, class_key)
+        ]
+
+
+def descriptions_written(home: Home, project: str, generation: str) -> list[str]:
+    """Ids of the descriptions that came of a generation, in the order they came."""
+    with reading(home.engine) as session:
+        return rows.descriptions_written(
+            session, rows.find_generation(session, find_project(session, project).id, generation).id
+        )
+
+
+def cli_command(project: str, settings: WritingSettings) -> str:
+    """The command that orders the same."""
+    plain = WritingSettings()
+    words = ["avion", "describe", project]
+    for name, option in _OPTIONS.items():
+        value = getattr(settings.imaging if hasattr(plain.imaging, name) else settings, name)
+        if value != getattr(plain.imaging if hasattr(plain.imaging, name) else plain, name) or name == "writer":
+            values = value if isinstance(value, tuple) else (value,)
+            words += [word for one in values for word in (option, str(one))]
+    return shlex.join(words)
+
+
+def _view(session: Session, row: Generation) -> GenerationView:
+    settings, replies = WritingSettings.model_validate(row.settings), rows.replies_of(session, row.id)
+    held = rows.written_by(session, row.project_id, settings.writer, settings.model, settings.distinguish_from)
+    by_class: dict[str, dict[str, Any]] = {}
+    for reply in replies:
+        entry = by_class.setdefault(
+            reply.class_key,
+            {"class_key": reply.class_key, "asked": 0, "got": 0, "held": held[reply.class_key], "dropped": {}}
+            | {"problem": "", "tokens_in": 0, "tokens_out": 0, "cost": 0.0, "seconds": 0.0},
+        )
+        for name, value in (("asked", 1), ("got", reply.got), ("tokens_in", reply.tokens_in)):
+            entry[name] += value
+        for name, value in (("tokens_out", reply.tokens_out), ("cost", reply.cost or 0.0), ("seconds", reply.seconds)):
+            entry[name] += value
+        for reason, count in reply.dropped.items():
+            entry["dropped"][reason] = entry["dropped"].get(reason, 0) + count
+        entry["problem"] = reply.problem
+    columns = ["class_key", "asked", "got", "held", "dropped", "problem", "tokens_in", "tokens_out", "cost", "seconds"]
+    return GenerationView(
+        id=row.id,
+        state=row.state,
+        settings=settings,
+        served=tuple(dict.fromkeys(reply.model for reply in replies if reply.model)),
+        prompt_version=row.prompt_version,
+        who=row.who,
+        created_at=row.created_at,
+        ended_at=row.ended_at,
+        classes=row.classes,
+        classes_done=row.classes_done,
+        error=row.error or "",
+        table=pd.DataFrame(list(by_class.values()), columns=columns),
+    )
+
+
+def _is_cut_off(row: Generation) -> bool:
+    """Whether it can be resumed: also one whose order was written down, and then no process was started."""
+    return row.state in leases.RESUMABLE or (row.state == "queued" and process_of(row) is None)
+
+
+def _gone(row: Generation) -> str:
+    """Why a generation's process will not be heard of again; "" while all is well."""
+    if process_of(row) is None:
+        return ""
+    if is_alive(row) is False:
+        return "Its process ended without a word (killed, or the machine went down). Resume it: what came is kept."
+    silence = leases.silent_since(row).total_seconds()
+    if silence > LOST_AFTER_SECONDS:
+        return f"Nothing was heard from its process for {silence:.0f} s. Resume it: what came is kept."
+    return ""
+
+
+def _resolved(summary: ProjectSummary, settings: WritingSettings) -> WritingSettings:
+    """The settings with the model that will really be asked; a writer that cannot be opened is an error here."""
+    names = _names(summary)
+    unknown = [key for key in (*settings.classes, *settings.distinguish_from) if key not in names]
+    if unknown:
+        raise NotFoundError("the project has no such class", f"Its classes: {', '.join(names)}.", value=unknown[0])
+    return settings.model_copy(update={"model": describing.open_writer(settings, names).model})
+
+
+def _entries(
+    home: Home, summary: ProjectSummary, settings: WritingSettings, progress: Progress | None = None
+) -> tuple[Iterator[dict[str, Any]], str]:
+    """What is known of each class asked about, one at a time; and why no confusable classes are named, if so."""
+    confusable: dict[str, tuple[str, ...]] = {}
+    note = ""
+    if settings.distinguish_from:
+        names = _names(summary)
+        confusable = {key: tuple(names[other] for other in settings.distinguish_from if other != key) for key in names}
+    elif settings.distinguish:
+        from avion_core.usecases.writing.confusable_classes import confusable_classes  # brings torch along
+
+        try:
+            confusable = confusable_classes(home, summary.id, settings.distinguish, progress)
+        except AvionError as error:
+            note = f"No confusable classes are named: {error}"
+    shots = read_splits(home, summary.id).shots(1, max(settings.pictures, 1)) if settings.pictures else {}
+    manifest = read_manifest(home, summary.id) if settings.pictures else pd.DataFrame({"image_id": [], "path": []})
+    paths = dict(zip(manifest["image_id"], manifest["path"], strict=True))
+    recipe = summary.recipe.model_dump(mode="json")
+
+    def entries() -> Iterator[dict[str, Any]]:
+        for entry in summary.classes:
+            if settings.classes and entry.key not in settings.classes:
+                continue
+            card = {
+                "class_key": entry.key,
+                "name": entry.prompt_name,
+                "local_name": entry.local_name,
+                "definition": entry.definition,
+                "includes": entry.includes,
+                "excludes": entry.excludes,
+                "parent": entry.parent,
+            }
+            pictures = [str(summary.image_root / paths[image]) for image in shots.get(entry.key, ())]
+            yield {
+                "card": card,
+                "distinguish_from": confusable.get(entry.key, ()),
+                "pictures": pictures,
+                "recipe": recipe,
+            }
+
+    return entries(), note
+
+
+def _names(summary: ProjectSummary) -> dict[str, str]:
+    return {entry.key: entry.prompt_name for entry in summary.classes}
+
+
+def _prompt_folder(home: Home) -> Path:
+    return home.path / "prompts"

@@ -1,0 +1,206 @@
+"""Maps of a trained run: what is on them, when they are made anew, and that their process can be left and ended."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pandas as pd
+import pytest
+from argon2 import PasswordHasher
+
+from avion_core.errors import NotFoundError, RightsError, TrainingError
+from avion_core.jobs import map_job
+from avion_core.jobs.process import ProcessId, find_living
+from avion_core.store import journal
+from avion_core.store.database import reading
+from avion_core.usecases.insight.alignment import (
+    MapView,
+    embed_map,
+    get_map,
+    image_counts,
+    list_maps,
+    map_settings,
+    read_map,
+    start_map,
+    stop_map,
+)
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.people import accounts
+from avion_core.usecases.projects.descriptions import import_descriptions
+from avion_core.usecases.projects.projects import create_project, read_splits
+from avion_core.usecases.runs.training import create_run, get_run, run_here
+from tests import tiny_studio
+
+TSNE = map_settings(method="tsne")
+WORKER = (sys.executable, tiny_studio.__file__, "map")
+NOBODY = (sys.executable, "-c", "")
+SLEEPER = (sys.executable, "-c", "import time; time.sleep(600)")
+PATIENCE_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, images) -> Home:
+    """A home with one finished base-to-novel run: beach and forest are base, the golf course is novel."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("AVION_DATABASE_URL", raising=False)
+        for owner, attribute, stand_in in tiny_studio.seams():
+            patch.setattr(owner, attribute, stand_in)
+        home = Home(folder / "home")
+        project = create_project(home, "scenes", images, defaults=tiny_studio.DEFAULTS)
+        import_descriptions(home, project.id, tiny_studio.make_descriptions(folder / "texts.json"))
+        run = create_run(home, project.id, overrides={"protocol.name": "base-to-novel"}, name="finished")
+        run_here(home, run, threading.Event())
+    return home
+
+
+@pytest.fixture
+def home(trained, tmp_path, monkeypatch, tiny_towers) -> Iterator[Home]:
+    shutil.copytree(trained.path, tmp_path / "home")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(map_job, "WORKER", WORKER)
+    yield Home(tmp_path / "home")
+    for child in map_job._children:
+        child.wait(PATIENCE_SECONDS)
+
+
+def wait_until(home: Home, key: str, done: Callable[[MapView], bool]) -> MapView:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        found = get_map(home, "latest", key)
+        if done(found):
+            return found
+        time.sleep(0.05)
+    raise AssertionError(found)
+
+
+def test_what_is_on_a_map(home):
+    found = embed_map(home, "latest", TSNE)
+    points, splits = found.points, read_splits(home, get_run(home, "latest").project_id)
+    assert points["kind"].value_counts().to_dict() == {"description": 12, "image": 7, "prototype": 3}
+    assert not set(points["id"]) & set(splits.test)
+    assert points.groupby("class_key")["set"].first().to_dict() == {
+        "beach": "base",
+        "forest": "base",
+        "golfcourse": "novel",
+    }
+    texts = points[points["kind"] == "description"].set_index("class_key")
+    assert texts.loc[["beach", "forest"], "kept"].notna().all()
+    assert texts.loc["golfcourse", "kept"].isna().all()  # the run never judged a novel class's descriptions
+    assert (points[points["kind"] == "image"].groupby("part").size() == [4, 3]).all()  # no shots of a novel class
+    assert found.counts == {"train": (4, 4), "validation": (3, 3), "pool": (0, 5), "test": (0, 12)}
+    assert found.statement == (
+        "On the map: all 4 training shots, all 3 validation images, all 12 descriptions, all 3 prototypes. "
+        "Not on it: 5 other labelled images, 12 sealed test images."
+    )
+    assert get_run(home, "latest").looks == 0
+    assert image_counts(home, "latest") == {"train": 4, "validation": 3, "pool": 5, "test": 12}
+
+
+def test_what_is_sampled_is_said_and_shots_and_validation_come_first(home):
+    parts = ("train", "validation", "pool", "test")
+    settings = map_settings(method="tsne", kinds=("image",), parts=parts, most_images=12)
+    found = embed_map(home, "latest", settings, "Ada")
+    shown = found.points["part"].value_counts()
+    assert (shown["train"], shown["validation"]) == (4, 3)
+    assert sum(got for got, _ in found.counts.values()) == len(found.points) == 12
+    assert "Sampled: drawn at random with seed 0, 12 images at most." in found.statement
+    assert get_run(home, "latest").looks == 1
+    with reading(home.engine) as session:
+        entry = journal.entries(session, get_run(home, "latest").project_id)[0]
+    assert (entry.who, entry.sentence) == ("Ada", "Opened the sealed test set on a map of the run finished.")
+
+
+def test_a_map_is_laid_out_once_and_what_the_student_sees_is_embedded_once(home, monkeypatch):
+    first = embed_map(home, "latest", TSNE)
+
+    def never(*_args: object, **_more: object) -> None:
+        raise AssertionError("laid out again")
+
+    monkeypatch.setattr("avion_core.protocols.run_map.alignment_map", never)
+    monkeypatch.setattr("avion_core.backbones.prompted.PromptedStudent.encode_image", never)
+    again = embed_map(home, "latest", TSNE)
+    pd.testing.assert_frame_equal(again.points, first.points)
+    with pytest.raises(AssertionError, match="laid out again"):
+        embed_map(home, "latest", map_settings(method="tsne", seed=1))
+
+
+def test_a_process_computes_the_map_and_what_it_was_can_be_read_by_another_server(home):
+    key = start_map(home, "latest", TSNE)
+    assert start_map(home, "latest", map_settings(method="tsne", min_dist=0.7)) == key  # the same map: one job
+    with pytest.raises(NotFoundError, match=r"map is not there: \w+\. Wait until it is computed"):
+        read_map(home, "latest", key)
+    wait_until(home, key, lambda found: found.job.state == "finished")
+    other_server = Home(home.path)
+    (found,) = list_maps(other_server, "latest")
+    assert (found.key, found.settings.method, found.shows_test) == (key, "tsne", False)
+    pd.testing.assert_frame_equal(read_map(other_server, "latest", key).points, embed_map(home, "latest", TSNE).points)
+
+
+def test_a_map_of_what_the_run_was_before_is_not_shown(home, monkeypatch):
+    monkeypatch.setattr(map_job, "WORKER", NOBODY)
+    key = start_map(home, "latest", TSNE)
+    map_job.work(home, get_run(home, "latest").folder / "maps" / "jobs" / key)
+    assert not read_map(home, "latest", key).points.empty
+    adapter = get_run(home, "latest").folder / "adapter.safetensors"
+    adapter.write_bytes(adapter.read_bytes() + b"\0")  # trained further
+    assert list_maps(home, "latest") == []
+    with pytest.raises(NotFoundError, match=rf"no such map of this run: {key}\. Compute it again\."):
+        read_map(home, "latest", key)
+
+
+def test_a_map_can_be_stopped(home, monkeypatch):
+    monkeypatch.setattr(map_job, "WORKER", SLEEPER)
+    key = start_map(home, "latest", TSNE)
+    folder = get_run(home, "latest").folder / "maps" / "jobs" / key
+    process = ProcessId(**(map_job._read(folder / "process.json") or {}))
+    assert find_living(process) is not None
+    assert get_map(home, "latest", key).job.state == "running"
+    stop_map(home, "latest", key)
+    assert find_living(process) is None
+    assert list_maps(home, "latest") == []
+
+
+def test_a_reviewer_stops_no_map_of_somebody_else(home, monkeypatch):
+    monkeypatch.setattr(map_job, "WORKER", SLEEPER)
+    monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    for name, role in (("Ana", "admin"), ("Dee", "adjudicator"), ("Ben", "reviewer"), ("Cyd", "reviewer")):
+        accounts.add_account(home, name, "nine harbours at dusk", role)
+    key = start_map(home, "latest", TSNE, "Ben")
+    assert get_map(home, "latest", key).asked_by == "Ben"
+    with pytest.raises(RightsError, match="As reviewer you may not"):
+        stop_map(home, "latest", key, "Cyd")
+    assert get_map(home, "latest", key).job.state == "running"
+    stop_map(home, "latest", key, "Ben")
+    stop_map(home, "latest", start_map(home, "latest", TSNE, "Ben"), "Dee")
+    assert list_maps(home, "latest") == []
+
+
+def test_a_process_that_dies_is_a_sentence_and_the_next_start_is_a_new_one(home, monkeypatch):
+    monkeypatch.setattr(map_job, "WORKER", (sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"))
+    key = start_map(home, "latest", TSNE)
+    lost = wait_until(home, key, lambda found: found.job.state == "failed")
+    assert lost.job.error.startswith("Its process ended without a word")
+    monkeypatch.setattr(map_job, "WORKER", SLEEPER)
+    assert start_map(home, "latest", TSNE) == key
+    assert get_map(home, "latest", key).job.state == "running"
+    stop_map(home, "latest", key)
+
+
+def test_what_went_wrong_in_the_process_is_a_sentence(home, monkeypatch):
+    monkeypatch.setattr(map_job, "WORKER", NOBODY)
+    key = start_map(home, "latest", map_settings(method="tsne", kinds=("prototype",)))
+    map_job.work(home, get_run(home, "latest").folder / "maps" / "jobs" / key)
+    failed = get_map(home, "latest", key).job
+    assert failed.state == "failed"
+    assert failed.error == "There are too few points for a map: 3. Choose 5 items or more to lay out."
+
+
+def test_an_unfinished_run_has_no_map(home):
+    run = create_run(home, "scenes")
+    with pytest.raises(TrainingError, match="has no trained student to show: queued"):
+        start_map(home, run, TSNE)

@@ -1,0 +1,79 @@
+"""What a role may not do is refused by the use cases themselves, whatever page forgot to ask."""
+
+from __future__ import annotations
+
+import pytest
+from argon2 import PasswordHasher
+
+from avion_core.errors import RightsError
+from avion_core.usecases.curation import agreement, history, record_verdict, rules
+from avion_core.usecases.insight import evaluation
+from avion_core.usecases.insight.alignment import look_at_test_map
+from avion_core.usecases.installation import backup
+from avion_core.usecases.people import accounts
+from avion_core.usecases.projects import classes
+from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.descriptions import import_descriptions
+from avion_core.usecases.projects.images import look_at_test_images
+from avion_core.usecases.runs import training
+from avion_core.usecases.transfer.packs import pack_project
+
+
+@pytest.fixture
+def team(home, monkeypatch) -> None:
+    """Ana is admin, Dee adjudicator, Ben reviewer."""
+    monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    for name, role in (("Ana", "admin"), ("Dee", "adjudicator"), ("Ben", "reviewer")):
+        accounts.add_account(home, name, "nine harbours at dusk", role)
+
+
+REFUSED = {
+    "change the rules of selection": [
+        lambda home, who: rules.save_rules(home, "scenes", *rules.current_rules(home, "scenes")[:2], who),
+    ],
+    "decide conflicts between reviewers": [
+        lambda home, who: agreement.set_blind(home, "scenes", True, who),
+        lambda home, who: record_verdict(home, "scenes", "d", "accept", reviewer=who, adjudicates=True),
+    ],
+    "change projects, their classes and descriptions": [
+        lambda home, who: classes.merge_classes(home, "scenes", "beach", "forest", who=who),
+        lambda home, who: import_descriptions(home, "scenes", home.path / "none.jsonl", who=who),
+        lambda home, who: pack_project(home, "scenes", home.path / "p.avion", who=who),
+    ],
+    "start and stop trainings": [
+        lambda home, who: training.launch(home, "scenes", who=who),
+        lambda home, who: training.stop(home, "latest", who),
+        lambda home, who: training.delete_run(home, "latest", who),
+    ],
+    "unseal the test set": [
+        lambda home, who: evaluation.evaluate_run(home, "latest", "test", who),
+        lambda home, who: look_at_test_map(home, "latest", who),
+        lambda home, who: look_at_test_images(home, "scenes", "in the gallery", who),
+    ],
+    "manage users, models and backups": [
+        lambda home, who: accounts.invite(home, "admin", who=who),
+        lambda home, who: accounts.reset_password(home, "Ana", who=who),
+        lambda home, who: accounts.set_role(home, "Ben", "admin", who=who),
+        lambda home, who: backup.restore_backup(home, "newest", who),
+    ],
+}
+
+
+@pytest.mark.parametrize(("deed", "use_case"), [(deed, one) for deed, listed in REFUSED.items() for one in listed])
+def test_a_reviewer_is_refused(home, described, team, deed, use_case):
+    with pytest.raises(RightsError) as raised:
+        use_case(home, "Ben")
+    assert str(raised.value).startswith(f"As reviewer you may not {deed}. Ask an ad")
+    assert accounts.list_invites(home) == []
+
+
+def test_who_may_and_who_owns_the_machine_are_let_pass(home, described, team):
+    item = read_candidates(home, described.id)["description_id"][0]
+    record_verdict(home, described.id, item, "accept", reviewer="Ben")
+    record_verdict(home, described.id, item, "reject", reviewer="Dee", adjudicates=True)
+    record_verdict(home, described.id, item, "accept", reviewer="me", adjudicates=True)
+    assert [entry.adjudicates for entry in history(home, described.id, item)] == [False, True, True]
+    assert accounts.reset_password(home, "Ben", who="Ben")  # a password of one's own is one's own matter
+    with pytest.raises(RightsError, match="As adjudicator you may not manage users, models and backups"):
+        accounts.set_disabled(home, "Ben", True, who="Dee")
+    accounts.set_disabled(home, "Ben", True, who="ana")

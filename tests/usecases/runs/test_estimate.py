@@ -1,0 +1,96 @@
+"""What a training will take: from earlier runs of this machine where there are any, and it says from what."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import update
+
+from avion_core.jobs.process import this_process
+from avion_core.store.database import writing
+from avion_core.store.tables import Run
+from avion_core.usecases.curation.rules import run_config
+from avion_core.usecases.runs import estimate as module
+from avion_core.usecases.runs.estimate import estimate
+from avion_core.usecases.runs.training import create_run
+
+
+@pytest.fixture
+def config(home, described):
+    return lambda **overrides: run_config(home, described.id, overrides=overrides)
+
+
+@pytest.fixture
+def measured(home, described, tiny_towers):
+    """An earlier run on this machine: 0.5 s a step, 2 GB, 30 s before the first step."""
+
+    def put(**row):
+        run = create_run(home, described.id)
+        values = {"seconds_per_step": 0.5, "peak_bytes": 2_000_000_000, "preparation_seconds": 30.0}
+        here = {"host": this_process().host, "state": "finished"}
+        with writing(home.engine) as session:
+            session.execute(update(Run).where(Run.id == run).values(**values | here | row))
+
+    return put
+
+
+@pytest.fixture(autouse=True)
+def known_speed(monkeypatch):
+    monkeypatch.setattr(module, "_speed", lambda *_: 1e10)
+
+
+def test_without_earlier_runs_it_is_reckoned_and_says_so(home, described, config):
+    found = estimate(home, described.id, config())
+    assert found is not None
+    assert found.steps == 6  # 3 epochs of 6 images, 3 at a time
+    assert found.preparation_seconds is None
+    assert "No training with this student was measured on this machine yet" in found.basis
+    assert "10 GFLOP/s" in found.basis
+    # ViT-B/32 at 224 px with 2 prompts: 12 blocks of 768 on 52 tokens, B 3; text 12 of 512 on 10 tokens, C 3.
+    work = 48 * (12 * 768**2 * 52 * 3 + 12 * 512**2 * 10 * 3)
+    assert found.seconds == pytest.approx(6 * work / (0.35 * 1e10))
+    # Both models in float32 are the most of it.
+    assert found.peak_bytes > 4 * (151_277_313 + 986_109_441)
+
+
+def test_more_work_takes_longer(home, described, config):
+    def seconds(**overrides):
+        return estimate(home, described.id, config(**overrides)).seconds
+
+    assert seconds(**{"distillation.epochs": 30}) == pytest.approx(10 * seconds())
+    # The same images in fewer steps, so the texts are run less often.
+    assert seconds(**{"distillation.batch_size": 6}) < seconds()
+    assert seconds(**{"protocol.name": "base-to-novel"}) < seconds()
+
+
+def test_earlier_runs_with_such_steps_are_taken_as_they_are(home, described, config, measured):
+    measured()
+    measured(seconds_per_step=0.7, preparation_seconds=10.0)
+    measured(seconds_per_step=0.6, preparation_seconds=20.0)
+    found = estimate(home, described.id, config())
+    assert (found.seconds, found.preparation_seconds) == (pytest.approx(6 * 0.6), 20.0)
+    assert found.peak_bytes == 2_000_000_000
+    assert found.basis == "Measured on 3 earlier runs on this machine with steps of the same size."
+
+
+def test_other_steps_are_taken_in_proportion(home, described, config, measured):
+    measured()
+    found = estimate(home, described.id, config(**{"distillation.batch_size": 6}))
+    assert found.steps == 3
+    assert 0.5 < found.seconds / found.steps < 1.0
+    assert "in proportion to the work of a step: a rough figure" in found.basis
+
+
+@pytest.mark.parametrize("elsewhere", [{"host": "far-away"}, {"device": "GPU 1"}, {"seconds_per_step": None}])
+def test_runs_of_other_machines_and_devices_do_not_count(home, described, config, measured, elsewhere):
+    measured(**elsewhere)
+    assert "No training with this student was measured" in estimate(home, described.id, config()).basis
+
+
+def test_what_cannot_be_trained_has_no_estimate(home, described, config):
+    assert estimate(home, described.id, config(student="demo-teacher")) is None
+    assert estimate(home, described.id, config(student="nosuch")) is None
+
+
+def test_the_speed_is_measured(monkeypatch):
+    monkeypatch.undo()
+    assert 1e8 < module._speed(False, 64) < 1e14

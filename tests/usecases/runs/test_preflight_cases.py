@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import shlex
+
+import pytest
+import torch
+
+from avion_core.backbones.load import WeightStore
+from avion_core.cli.training import _overrides
+from avion_core.config import PrototypesConfig
+from avion_core.errors import CheckpointError, ConfigError, TrainingError
+from avion_core.usecases.curation import record_verdict
+from avion_core.usecases.curation.rules import current_rules, run_config, save_rules
+from avion_core.usecases.projects.classes import add_class
+from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.labels import give_labels
+from avion_core.usecases.projects.projects import create_project, read_manifest
+from avion_core.usecases.runs import preflight as module
+from avion_core.usecases.runs import training
+from avion_core.usecases.runs.preflight import cli_command, preflight
+from tests import tiny_studio
+
+
+@pytest.fixture
+def check(home, described, monkeypatch):
+    """Messages of a severity, for overrides: check("error", {...}) -> {title: message}."""
+    monkeypatch.setattr(WeightStore, "path", lambda *_: "there")
+
+    def look(severity, overrides=None):
+        found = preflight(home, described.id, run_config(home, described.id, overrides=overrides))
+        assert all(check.mend for check in found if check.severity != "ok")
+        return {check.title: check.message for check in found if check.severity == severity}
+
+    return look
+
+
+def test_a_project_that_is_ready(check):
+    assert check("error") == {}
+    fine = check("ok")
+    assert fine["Shots"] == "2 training images in each of 3 classes."
+    assert fine["Descriptions"] == "0 of 12 are judged; the rules decide on the others."
+    assert fine["Student"] == "GeoRSCLIP ViT-B/32 is installed."
+
+
+@pytest.mark.parametrize(
+    ("overrides", "title", "message"),
+    [
+        ({"student": "demo-teacher"}, "Student", "Demo teacher (EfficientNet-Lite0 + MiniLM) cannot take prompts."),
+        ({"teacher": "nosuch"}, "Teacher", "The catalog has no nosuch."),
+        ({"distillation.projection": "none"}, "Map", "Teacher and student differ in dimension (1024 and 512)."),
+        ({"data.shots": 17}, "Shots", "The project has no draw of 17 shots with seed 1."),
+        ({"data.seed": 4}, "Shots", "The project has no draw of 2 shots with seed 4."),
+    ],
+)
+def test_what_keeps_a_run_from_starting(check, overrides, title, message):
+    assert check("error", overrides) == {title: message}
+
+
+def test_weights_that_are_not_there_or_damaged(check, monkeypatch):
+    monkeypatch.setattr(WeightStore, "path", lambda *_: None)
+    assert check("error")["Teacher"] == "The weights of GeoRSCLIP ViT-H/14 are not installed."
+
+    def damaged(*_):
+        raise CheckpointError("the installed weights have 3 bytes", "Install them again.")
+
+    monkeypatch.setattr(WeightStore, "path", damaged)
+    assert "the installed weights have 3 bytes" in check("error")["Student"].lower()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_gpu_that_is_not_there(check):
+    assert check("error", {"device": "cuda"}) == {"Device": "No CUDA device was found."}
+    assert "GeoRSCLIP ViT-H/14 on a processor" in check("warning")["Device"]
+
+
+def test_images_that_are_not_there(check, home, described, images):
+    moved = images.rename(images.with_name("away"))
+    try:
+        assert check("error") == {"Images": f"{images} is not there."}
+    finally:
+        moved.rename(images)
+
+
+def test_fewer_images_than_shots(check):
+    assert check("warning", {"data.shots": 4})["Shots"] == "Fewer than 4 training images: beach, forest, golfcourse."
+
+
+def test_without_training_images_nothing_starts(check, home, described):
+    manifest = read_manifest(home, described.id)
+    of_class = manifest.groupby("label")["image_id"].agg(list)
+    give_labels(home, described.id, dict.fromkeys(of_class["forest"]))
+    assert check("error") == {"Shots": "No labelled training image: forest."}
+    # Of the base classes (beach, forest) none may be without; the novel one is not trained on.
+    assert check("error", {"protocol.name": "base-to-novel"}) == {"Shots": "No labelled training image: forest."}
+    give_labels(home, described.id, dict.fromkeys(of_class["beach"] + of_class["golfcourse"]))
+    (found,) = [one for one in preflight(home, described.id, run_config(home, described.id)) if one.severity == "error"]
+    assert (found.message, found.page) == ("No image is labelled for training yet.", "label")
+    with pytest.raises(
+        TrainingError, match=r"No image is labelled for training yet\. Label a few images of each class"
+    ):
+        training.create_run(home, described.id)
+
+
+def test_only_the_classes_that_are_trained_count(check, home, described):
+    of_class = read_manifest(home, described.id).groupby("label")["image_id"].agg(list)
+    give_labels(home, described.id, dict.fromkeys(of_class["golfcourse"]))
+    assert check("error", {"protocol.name": "base-to-novel"}) == {}
+    assert check("ok", {"protocol.name": "base-to-novel"})["Shots"] == "2 training images in each of 2 classes."
+
+
+@pytest.mark.parametrize(("classes", "message"), [((), "no class"), (("beach",), "one class alone")])
+def test_fewer_than_two_classes(check, home, images, classes, message):
+    bare = create_project(home, "bare", images, class_folders=False)
+    for name in classes:
+        add_class(home, bare.id, name)
+    (found,) = [one for one in preflight(home, bare.id, run_config(home, bare.id)) if one.title == "Classes"]
+    assert (found.message, found.severity, found.page) == (f"There is {message} to train on.", "error", "classes")
+
+
+def test_nothing_held_out_is_warned_of(check, home, images):
+    bare = create_project(home, "bare", images, class_folders=False)
+    paths = read_manifest(home, bare.id).set_index("path")["image_id"]
+    for name in tiny_studio.CLASSES:
+        add_class(home, bare.id, name)
+    give_labels(home, bare.id, {paths[f"{name}/00.png"]: name for name in tiny_studio.CLASSES})
+    (found,) = [one for one in preflight(home, bare.id, run_config(home, bare.id)) if one.title == "Validation"]
+    assert (found.severity, found.page) == ("warning", "label")
+
+
+def test_the_run_done_before_is_named(home, described, monkeypatch):
+    monkeypatch.setattr(WeightStore, "path", lambda *_: "there")
+    run = training.create_run(home, described.id, name="the first")
+    (found,) = [
+        one for one in preflight(home, described.id, run_config(home, described.id)) if one.title == "Done before"
+    ]
+    assert (found.run, found.page) == (run, "runs")
+    assert f"The run “the first” ({run}) has the same settings" in found.message
+
+
+def test_a_class_without_a_text(check, home, described):
+    for item in read_candidates(home, described.id).query("class_key == 'forest'")["description_id"]:
+        record_verdict(home, described.id, item, "reject")
+    assert check("error") == {"Descriptions": "No usable description: forest."}
+    fallback = {"prototypes.template_fallback": True}
+    assert (check("error", fallback), check("warning", fallback)["Descriptions"]) == (
+        {},
+        "No usable description: forest.",
+    )
+    assert check("error", {"prototypes.source": "template"}) == {}
+
+
+def test_reviewers_who_disagree(check, home, described):
+    item = read_candidates(home, described.id)["description_id"][0]
+    record_verdict(home, described.id, item, "accept", reviewer="ann")
+    record_verdict(home, described.id, item, "reject", reviewer="bob")
+    assert check("warning")["Verdicts"] == "Reviewers disagree on 1 description."
+
+
+def test_little_room_and_company(check, home, described, monkeypatch):
+    training.create_run(home, described.id)
+    monkeypatch.setattr(module, "list_runs", lambda *_: [type("Run", (), {"state": "running", "config": {}})])
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: type("Room", (), {"free": 2e8}))
+    warnings = check("warning")
+    assert warnings["Disk"] == f"Only 0.2 GB are free in {home.path}."
+    assert warnings["Other runs"] == "1 running already; they share the machine."
+
+
+def test_a_run_that_is_not_ready_is_not_queued(home, described, check):
+    with pytest.raises(ConfigError, match=r"no draw of 17 shots with seed 1\. Choose up to 16 shots"):
+        training.create_run(home, described.id, overrides={"data.shots": 17})
+    assert training.list_runs(home) == []
+
+
+@pytest.mark.parametrize(
+    ("preset", "overrides"),
+    [
+        ("recommended", {}),
+        ("paper", {"data.shots": 1, "data.seed": 2, "distillation.epochs": 7, "protocol.name": "base-to-novel"}),
+        ("B0", {"prototypes.zeta": 3.0, "distillation.augment": True, "model.template": "a photo of {}, it's big"}),
+    ],
+)
+def test_the_command_shown_trains_with_the_same_settings(home, described, preset, overrides):
+    save_rules(home, described.id, PrototypesConfig(zeta=2.0), current_rules(home, described.id)[1])
+    config = run_config(home, described.id, preset, overrides)
+    words = shlex.split(cli_command(home, described.id, config, preset=preset))
+    assert words[:3] == ["avion", "train", "scenes"]
+    options = dict(zip(words[3::2], words[4::2], strict=True))
+    pairs = [value for name, value in zip(words[3::2], words[4::2], strict=True) if name == "--set"]
+    direct = {
+        "data.shots": options.get("--shots"),
+        "data.seed": options.get("--seed"),
+        "distillation.epochs": options.get("--epochs"),
+        "protocol.name": options.get("--protocol"),
+    }
+    assert options.get("--preset", "recommended") == preset
+    assert run_config(home, described.id, preset, _overrides(pairs, direct)) == config
+
+
+def test_a_preset_is_named_only_where_that_is_shorter(home, described):
+    config = run_config(home, described.id)
+    assert cli_command(home, described.id, config, preset="B2") == "avion train scenes"
+    config = run_config(home, described.id, overrides={"data.shots": 1})
+    sweep = cli_command(home, described.id, config, [1, 2], [3], name="it's one")
+    assert sweep == (
+        "for shots in 1 2; do for seed in 3; do avion train scenes --name 'it'\"'\"'s one' "
+        '--shots "$shots" --seed "$seed"; done; done'
+    )

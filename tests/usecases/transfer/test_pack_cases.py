@@ -1,0 +1,371 @@
+"""A whole project on its way to another machine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+import threading
+from pathlib import Path
+from zipfile import ZipFile, ZipInfo
+
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from avion_core.errors import DataError
+from avion_core.store import journal, verdicts
+from avion_core.store import projects as rows
+from avion_core.store.database import reading, writing
+from avion_core.store.home import Home
+from avion_core.store.project_rows import STAYS_BEHIND, project_tables, read_rows
+from avion_core.store.tables import ClassChange, Label, Look, Run, Table, new_id
+from avion_core.usecases.curation.rules import current_rules, save_rules
+from avion_core.usecases.projects.classes import add_class, split_class, undo_change
+from avion_core.usecases.projects.descriptions import import_descriptions
+from avion_core.usecases.projects.projects import (
+    ProjectSummary,
+    create_project,
+    get_project,
+    read_manifest,
+    read_splits,
+)
+from avion_core.usecases.runs.training import create_run, run_here
+from avion_core.usecases.transfer import exchange
+from avion_core.usecases.transfer.archives import LISTING
+from avion_core.usecases.transfer.packs import pack_project, unpack_project
+from tests import tiny_studio
+
+
+@pytest.fixture
+def full(home, described) -> ProjectSummary:
+    return filled(home, described)
+
+
+def filled(home: Home, project: ProjectSummary) -> ProjectSummary:
+    """A project with a row in every table that projects have, and a run's folder."""
+    with writing(home.engine) as session:
+        ids = [row.description_id for row in rows.descriptions_of(session, project.id)]
+        verdicts.add_verdict(session, project.id, ids[0], "accept", reviewer="ann", reason="clear")
+        verdicts.undo(session, project.id, "ann")
+        verdicts.add_verdicts(session, project.id, ids[:4], "reject", reviewer="bob")
+        image = str(read_manifest(home, project.id)["image_id"].iloc[0])
+        given = Label(project_id=project.id, image_id=image, class_key="beach", reviewer="ann", token="label-1")
+        session.add(given)
+        session.flush()
+        session.add(Label(project_id=project.id, image_id=image, reviewer="ann", token="label-2", undoes=given.id))
+        session.add(ClassChange(project_id=project.id, kind="rename", class_key="beach", details={"a": 1}, who="ann"))
+        first = Run(id=new_id(), project_id=project.id, name="first", config={}, rule_version=1, state="finished")
+        second = Run(
+            id=new_id(), project_id=project.id, name="second", config={}, rule_version=1, based_on=first.id,
+            state="running", host="elsewhere", pid=1, process_started=1.0,
+        )  # fmt: skip
+        session.add_all([first, second])
+        session.flush()
+        session.add(Look(run_id=first.id, who="ann"))
+        rows.find_project(session, project.id).baseline_run = first.id
+        session.flush()
+        fill_empty_tables(session, project.id)
+        journal.note(session, project.id, "review", "Judged.", "ann")
+    prototypes, descriptions, _ = current_rules(home, project.id)
+    save_rules(home, project.id, prototypes.model_copy(update={"zeta": 2.0}), descriptions, "ann")
+    (home.run_folder(first.id) / "inputs").mkdir(parents=True)
+    (home.run_folder(first.id) / "inputs" / "project.json").write_text(json.dumps({"image_root": "/gone", "name": "x"}))
+    (home.run_folder(first.id) / "adapter.safetensors").write_bytes(b"weights")
+    return get_project(home, project.id)
+
+
+def fill_empty_tables(session: Session, project_id: str) -> None:
+    """A row of plain values in each table that has none yet: whatever table is added later is under test too."""
+    plain: dict[type, object] = {str: "x", int: 1, float: 1.0, bool: True, object: {}}
+    for table in project_tables():
+        if session.execute(select(table)).first() is None:
+            values: dict[str, object] = {}
+            for column in table.columns:
+                target = next((key.column for key in column.foreign_keys), None)
+                if target is not None and not column.nullable:
+                    values[column.name] = session.scalars(select(target)).first()
+                elif not column.nullable and column.default is None and not column.primary_key:
+                    values[column.name] = plain[column.type.python_type]
+            session.execute(insert(table), [values])
+
+
+def all_rows(home: Home, project: str) -> dict[str, list[dict[str, object]]]:
+    with reading(home.engine) as session:
+        return read_rows(session, rows.find_project(session, project).id)
+
+
+def without_ids(home: Home, project: str) -> dict[str, list[dict[str, object]]]:
+    """Rows with what may differ from home to home left out: numbers, and journal entries about packing."""
+    found = all_rows(home, project)
+    found["journal"] = [row for row in found["journal"] if "acked" not in str(row["sentence"])]
+    drawn = {"id", "undoes", "run_id", "image_root"}
+    return {
+        table: [{name: value for name, value in row.items() if name not in drawn} for row in listed]
+        for table, listed in found.items()
+    }
+
+
+def test_every_table_travels_or_stays_behind_on_purpose():
+    assert {table.name for table in project_tables()} | set(STAYS_BEHIND) == set(Table.metadata.tables)
+    for name in STAYS_BEHIND:
+        assert "project_id" not in Table.metadata.tables[name].columns
+
+
+def test_a_project_moves_with_all_it_has(home, full, tmp_path):
+    packed = pack_project(home, full.name, tmp_path / "scenes.avion", who="ann")
+    assert (packed.descriptions, packed.decisions, packed.runs) == (12, 6, 2)
+    assert "12 descriptions, 6 decisions, 2 runs" in packed.sentence
+    before = all_rows(home, full.id)
+    assert [table for table, listed in before.items() if not listed] == []
+
+    other = Home(tmp_path / "other")
+    moved = unpack_project(other, tmp_path / "scenes.avion", who="eve")
+    assert moved.id == full.id
+    after = without_ids(other, moved.id)
+    stopped = after["runs"][[row["name"] for row in after["runs"]].index("second")]
+    assert (stopped["state"], stopped["host"], stopped["pid"]) == ("stopped", None, None)
+    expected = without_ids(home, full.id)
+    for table in expected.keys() - {"runs", "generations"}:  # these were under way
+        assert after[table] == expected[table], table
+    assert read_manifest(other, moved.id).equals(read_manifest(home, full.id))
+    assert read_splits(other, moved.id) == read_splits(home, full.id)
+    (first,) = [row["id"] for row in all_rows(other, moved.id)["runs"] if row["name"] == "first"]
+    assert (other.run_folder(str(first)) / "adapter.safetensors").read_bytes() == b"weights"
+    undone = {row["undoes"]: row["id"] for row in all_rows(other, moved.id)["verdicts"] if row["undoes"]}
+    assert set(undone) == {all_rows(other, moved.id)["verdicts"][0]["id"]}
+    records = [exchange.read_records(where, full.id, scores=False)[0] for where in (home, other)]
+    assert records[0] == records[1]
+    sentences = [row["sentence"] for row in all_rows(other, moved.id)["journal"]]
+    assert sentences[-2:] == ["Packed into scenes.avion.", "Unpacked from scenes.avion."]
+    assert not list(other.path.glob("unpacking-*"))
+
+
+def test_beside_the_original_it_becomes_a_copy(home, full, tmp_path):
+    pack = pack_project(home, full.name, tmp_path / "p.avion").path
+    with pytest.raises(DataError, match=r"project of this name already: scenes\. Choose another name"):
+        unpack_project(home, pack)
+    copy = unpack_project(home, pack, name="scenes, again")
+    assert copy.id != full.id
+    names = [{row["name"]: row for row in all_rows(home, project)["runs"]} for project in (full.id, copy.id)]
+    assert names[0]["first"]["id"] != names[1]["first"]["id"]
+    assert names[1]["second"]["based_on"] == names[1]["first"]["id"]
+    assert all_rows(home, copy.id)["projects"][0]["baseline_run"] == names[1]["first"]["id"]
+    assert all_rows(home, copy.id)["looks"][0]["run_id"] == names[1]["first"]["id"]
+    assert (home.run_folder(str(names[1]["first"]["id"])) / "adapter.safetensors").exists()
+    records = [exchange.read_records(home, project, scores=False)[0] for project in (full.id, copy.id)]
+    assert records[0] == records[1]
+    with writing(home.engine) as session:
+        assert verdicts.undo(session, copy.id, "bob")
+    assert exchange.read_records(home, full.id, scores=False)[0] == records[0]
+
+
+def test_images_and_embeddings_come_along(home, described, images, tiny_towers, tmp_path):
+    run_id = create_run(home, described.id)
+    run_here(home, run_id, threading.Event())
+    scores = exchange.read_records(home, described.id)[0]
+    packed = pack_project(home, described.id, tmp_path / "p.avion", images=True, features=True)
+    assert packed.images == 24
+    assert packed.embeddings > 24
+
+    other = Home(tmp_path / "other")
+    moved = unpack_project(other, packed.path)
+    assert moved.image_root == other.project_folder(moved.id) / "images"
+    assert (moved.image_root / "beach" / "00.png").read_bytes() == (images / "beach" / "00.png").read_bytes()
+    kept = sum(len(space._where) for space in other.features.spaces())
+    assert exchange.read_records(other, moved.id)[0] == scores
+    assert kept == packed.embeddings
+    facts = json.loads((other.run_folder(run_id) / "inputs" / "project.json").read_text())
+    assert facts["image_root"] == str(moved.image_root)
+    again = pack_project(other, moved.id, tmp_path / "again.avion", images=True)
+    with ZipFile(again.path) as archive:
+        assert [name for name in archive.namelist() if name.startswith("project/images/")] == []
+        assert sum(name.startswith("images/") for name in archive.namelist()) == 24
+
+
+def test_an_image_that_is_gone_is_told(home, described, tmp_path):
+    moved = tmp_path / "moved"
+    with writing(home.engine) as session:
+        rows.find_project(session, described.id).image_root = str(moved)
+    with pytest.raises(DataError, match=r"image of the project is not there: .*moved/beach/00\.png\. Re-link"):
+        pack_project(home, described.id, tmp_path / "p.avion", images=True)
+    assert not list(tmp_path.glob("p.avion*"))
+    with pytest.raises(DataError, match=r"pack cannot be written \(No such file or directory\)"):
+        pack_project(home, described.id, tmp_path / "nowhere" / "p.avion")
+
+
+def test_a_pack_replaces_no_file_and_lands_among_none_of_the_studios_own(home, described, tmp_path, monkeypatch):
+    mine = tmp_path / "thesis.avion"
+    mine.write_text("mine")
+    (tmp_path / "dangling.avion").symlink_to(tmp_path / "elsewhere")
+    for name in ("thesis.avion", "dangling.avion"):
+        with pytest.raises(DataError, match=r"There is a file of this name already: .*Choose another name, or move"):
+            pack_project(home, described.id, tmp_path / name)
+    assert mine.read_text() == "mine"
+    (tmp_path / "way-in").symlink_to(home.path)
+    own = ["avion.sqlite3-journal", "runs/p.avion", "../way-in/p.avion"]
+    for name in own:
+        with pytest.raises(DataError, match=r"place of the studio's own files: .*Choose a folder elsewhere"):
+            pack_project(home, described.id, home.path / name)
+    monkeypatch.setenv("AVION_DATABASE_URL", f"sqlite:///{tmp_path / 'else.db'}")
+    with pytest.raises(DataError, match="studio's own files"):
+        pack_project(home, described.id, tmp_path / "else.db-wal")
+    assert "Packed" not in str(all_rows(home, described.id)["journal"])
+
+
+@pytest.fixture(scope="module")
+def packed_once(images, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("sound")
+    home = Home(folder / "home")
+    project = create_project(home, "scenes", images, defaults=tiny_studio.DEFAULTS)
+    import_descriptions(home, project.id, tiny_studio.make_descriptions(folder / "texts.json"))
+    return pack_project(home, filled(home, project).name, folder / "sound.avion").path
+
+
+@pytest.fixture
+def sound(packed_once, tmp_path) -> Path:
+    return Path(shutil.copy(packed_once, tmp_path))
+
+
+def altered(sound: Path, change) -> Path:
+    """A copy of a pack with its members run through `change(dict of name -> bytes)`, and its listing as it was."""
+    with ZipFile(sound) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    change(members)
+    path = sound.with_name("altered.avion")
+    with ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def relisted(members: dict[str, bytes], **changes: object) -> None:
+    """Put a listing that fits into the members, so that only what is wrong otherwise is left to find."""
+    import hashlib
+
+    about = json.loads(members[LISTING]) | changes
+    about["files"] = {
+        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in members.items()
+        if name != LISTING
+    }
+    members[LISTING] = json.dumps(about).encode()
+
+
+def edit_rows(members: dict[str, bytes], table: str, **values: object) -> None:
+    found = [json.loads(line) | values for line in members[f"tables/{table}.jsonl"].decode().splitlines()]
+    members[f"tables/{table}.jsonl"] = "".join(json.dumps(row) + "\n" for row in found).encode()
+    relisted(members)
+
+
+def put(name: str, content: bytes = b"x"):
+    def change(members: dict[str, bytes]) -> None:
+        members[name] = content
+        relisted(members)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (put("../evil.py"), r"written outside of its folder: \.\./evil\.py\. Do not use this file"),
+        (put("project/../../evil.py"), "written outside of its folder"),
+        (put("/etc/evil"), "written outside of its folder: /etc/evil"),
+        (put("project\\..\\evil"), "written outside of its folder"),
+        (put("C:/evil"), "written outside of its folder"),
+        (lambda m: m.update({"project/extra": b"x"}), "does not hold what it lists: project/extra"),
+        (lambda m: m.pop("project/splits.json"), "does not hold what it lists: project/splits.json"),
+        (lambda m: m.update({"project/splits.json": b"{}"}), "not of the size it lists: project/splits.json"),
+        (
+            lambda m: m.update({"project/splits.json": b" " * len(m["project/splits.json"])}),
+            "not what was packed: project/splits.json",
+        ),
+        (lambda m: m.update({LISTING: b"[]"}), "no pack of AVION Studio: altered.avion"),
+        (lambda m: relisted(m, kind="avion-review"), "no avion-project pack but avion-review"),
+        (lambda m: relisted(m, format=99), "made by a newer AVION Studio, format: 99. Update AVION Studio"),
+        (lambda m: relisted(m, schema="9999"), "made by a newer AVION Studio, schema: 9999. Update"),
+        (lambda m: (m.pop("project/splits.json"), relisted(m)), "lacks the project's manifest or splits"),
+        (put("project/manifest.parquet"), "manifest cannot be read"),
+        (put("tables/secrets.jsonl", b"{}\n"), "tables that this AVION Studio does not know: secrets"),
+        (put("tables/runs.jsonl", b"{\n"), "table of the pack cannot be read: tables/runs.jsonl"),
+        (put("tables/projects.jsonl", b""), "does not hold one project|needs a name"),
+        (lambda m: edit_rows(m, "runs", id="../../../../etc"), r"id that is none: \.\./"),
+        (lambda m: edit_rows(m, "runs", colour="red"), "row of runs does not fit its table: colour"),
+        (lambda m: edit_rows(m, "verdicts", description_id="none"), "rows of the pack do not fit together"),
+        (lambda m: edit_rows(m, "verdicts", created_at="yesterday"), "rows of the pack do not fit together"),
+    ],
+)  # fmt: skip
+def test_an_unsound_pack_is_refused_and_leaves_nothing_behind(sound, tmp_path, change, message):
+    other = Home(tmp_path / "other")
+    with pytest.raises(DataError, match=message):
+        unpack_project(other, altered(sound, change))
+    left = [path for path in other.path.rglob("*") if path.is_file() and not path.name.startswith("avion.sqlite3")]
+    assert left == []
+    assert not (tmp_path / "evil.py").exists()
+    with reading(other.engine) as session:
+        assert [session.execute(select(table)).all() for table in project_tables()] == [[]] * len(project_tables())
+
+
+def test_a_link_in_a_pack_is_refused(sound, tmp_path):
+    path = altered(sound, put("project/link", b"/etc/passwd"))
+    with ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            info = ZipInfo(name)
+            if name.endswith("link"):
+                info.external_attr = (stat.S_IFLNK | 0o777) << 16
+            archive.writestr(info, content)
+    with pytest.raises(DataError, match="outside of its folder: project/link"):
+        unpack_project(Home(tmp_path / "other"), path)
+
+
+def test_images_outside_of_the_folder_are_refused(home, full, tmp_path):
+    manifest = read_manifest(home, full.id)
+    manifest["path"] = "../../" + manifest["path"]
+    manifest.to_parquet(home.project_folder(full.id) / "manifest.parquet")
+    pack = pack_project(home, full.id, tmp_path / "p.avion").path
+    with pytest.raises(DataError, match=r"names an image outside of its folder: \.\./\.\./beach/00\.png"):
+        unpack_project(Home(tmp_path / "other"), pack)
+
+
+def test_what_is_no_archive_is_refused(home, tmp_path):
+    (tmp_path / "notes.txt").write_text("notes")
+    with pytest.raises(DataError, match=r"no pack, or was cut short: notes\.txt"):
+        unpack_project(home, tmp_path / "notes.txt")
+    with pytest.raises(DataError, match=r"cannot be opened \(No such file or directory\)"):
+        unpack_project(home, tmp_path / "nothing.avion")
+
+
+def test_a_pack_that_was_cut_short_is_refused(sound, tmp_path):
+    short = tmp_path / "short.avion"
+    short.write_bytes(sound.read_bytes()[: sound.stat().st_size // 2])
+    with pytest.raises(DataError, match="no pack, or was cut short"):
+        unpack_project(Home(tmp_path / "other"), short)
+
+
+def test_a_disk_without_room_is_told(sound, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10})())
+    with pytest.raises(DataError, match=r"does not fit on this disk.*make room"):
+        unpack_project(Home(tmp_path / "other"), sound)
+
+
+def test_a_split_is_undone_and_made_on_the_other_machine_too(home, described, tmp_path):
+    """Changes have other numbers there: labels that a split gave must not be found by them."""
+    own = read_manifest(home, described.id).query("label == 'beach'")["image_id"].tolist()
+    add_class(home, create_project(home, "other", described.image_root).id, "marsh")  # takes a number here
+    split_class(home, described.id, "beach", "dunes", image_ids=own[:3])  # the second change here, the first there
+    pack_project(home, described.id, tmp_path / "scenes.zip")
+    away = Home(tmp_path / "away")
+    project = unpack_project(away, tmp_path / "scenes.zip")
+
+    split_class(away, project.id, "golfcourse", "bunker", image_ids=of_class(away, project.id, "golfcourse")[:2])
+    assert len(of_class(away, project.id, "bunker")) == 2
+    assert undo_change(away, project.id) == "Undone: bunker was divided off golf course."
+    assert undo_change(away, project.id) == "Undone: dunes was divided off beach."
+    assert of_class(away, project.id, "beach") == own
+
+
+def of_class(home: Home, project: str, key: str) -> list[str]:
+    return read_manifest(home, project).query("label == @key")["image_id"].tolist()
