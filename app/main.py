@@ -10,11 +10,11 @@ from threading import Thread
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from app import session, visitor
-from app.components.guard import guard
-from app.components.outbox import outbox
-from app.components.people import person_in_sidebar, sign_in_page
-from app.waiting import take_waiting
+from app.components.people.people import person_in_sidebar, sign_in_page
+from app.kit.guard import guard
+from app.outbox.outbox import outbox
+from app.outbox.queue import take_waiting
+from app.state import session, visitor
 from avion_core.usecases.projects.projects import project_names
 
 _LOGO = Path(__file__).with_name("logo.svg")

@@ -15,7 +15,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from app import sign_in
-from app.late_ticks import drop_late_ticks
+from app.streamlit_patches import drop_late_ticks
 from avion_core.errors import AvionError
 from avion_core.usecases.installation.backup import back_up_if_due
 

@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 import streamlit as st
 
-from app import session
-from app.components.guard import empty_state, end_page, plain
+from app.kit.guard import empty_state, end_page, plain
+from app.state import session
 from avion_core.errors import NotFoundError
 from avion_core.usecases import policies
 from avion_core.usecases.projects.projects import Demo, ProjectSummary, get_project, open_demo

@@ -16,8 +16,8 @@ import time
 import numpy as np
 import pandas as pd
 
-from app.components.map_charts import Legend, map_view
-from app.palette import CATEGORICAL, SYMBOLS
+from app.components.maps.map_charts import Legend, map_view
+from app.kit.palette import CATEGORICAL, SYMBOLS
 from avion_core.maps.layout import project, unit_rows
 from avion_core.maps.neighbours import trust
 from avion_core.maps.settings import map_settings

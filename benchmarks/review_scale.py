@@ -179,7 +179,7 @@ class Page:
     def __init__(self, session: Session, project: str) -> None:
         from streamlit.testing.v1 import AppTest
 
-        from app.session import FILTERS
+        from app.state.session import FILTERS
 
         os.environ["AVION_HOME"] = str(session.home.path)
         self.timed, self.flag_filter = session.timed, FILTERS["RS-Flag"]

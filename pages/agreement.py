@@ -5,11 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import session, shell
-from app.components.evidence import evidence_column, reasons_panel
-from app.components.guard import guard, plain
-from app.components.verdict_table import undo_button
-from app.curated import need_curation
+from app import shell
+from app.components.review.evidence import evidence_column, reasons_panel
+from app.components.review.shared_curation import need_curation
+from app.components.review.verdict_table import undo_button
+from app.kit.guard import guard, plain
+from app.state import session
 from avion_core.usecases import policies
 from avion_core.usecases.curation import Decision, record_verdict
 from avion_core.usecases.curation.agreement import Agreement, agreement, conflicts, set_blind

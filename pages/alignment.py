@@ -6,13 +6,14 @@ from typing import NoReturn
 
 import streamlit as st
 
-from app import session, shell
-from app.components.guard import empty_state
-from app.components.linked_map import linked_views
-from app.components.map_figures import map_figures
-from app.components.map_form import map_form, map_label
-from app.components.map_progress import map_failed, map_progress
-from app.components.picked_items import picked_items
+from app import shell
+from app.components.maps.linked_map import linked_views
+from app.components.maps.map_figures import map_figures
+from app.components.maps.map_form import map_form, map_label
+from app.components.maps.map_progress import map_failed, map_progress
+from app.components.maps.picked_items import picked_items
+from app.kit.guard import empty_state
+from app.state import session
 from avion_core.usecases import policies
 from avion_core.usecases.insight.alignment import (
     MapResult,

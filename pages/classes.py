@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import session, shell
-from app.components.class_card import card_form, class_list, merge_form, split_form
-from app.components.guard import empty_state
+from app import shell
+from app.components.projects.class_card import card_form, class_list, merge_form, split_form
+from app.kit.guard import empty_state
+from app.state import session
 from avion_core.usecases.policies import CHANGE_PROJECTS
 from avion_core.usecases.projects.classes import add_class, class_changes, undo_change
 from avion_core.usecases.projects.projects import ProjectSummary

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import session, shell
-from app.components.background import Progress, computed
-from app.components.contrast import ask_button, contrast_form, contrasts_panel, pulling_panel
-from app.components.evaluation_panels import cell_choice
-from app.components.gallery import paged_gallery
-from app.components.guard import empty_state, end_page
+from app import shell
+from app.components.evaluation.evaluation_panels import cell_choice
+from app.components.writing.contrast import ask_button, contrast_form, contrasts_panel, pulling_panel
+from app.kit.background import Progress, computed
+from app.kit.gallery import paged_gallery
+from app.kit.guard import empty_state, end_page
+from app.state import session
 from avion_core.usecases.curation.rules import current_rules
 from avion_core.usecases.insight.confusion import Confusions, Judge, confusions, refreshed
 from avion_core.usecases.projects.projects import ProjectSummary

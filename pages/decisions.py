@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import session, shell
-from app.components.decision_panels import distribution, effective_numbers, figures, two_sided_warning, would_change
-from app.components.guard import guard
-from app.components.rules_form import rules_form
-from app.curated import need_curation
+from app import shell
+from app.components.review.decision_panels import (
+    distribution,
+    effective_numbers,
+    figures,
+    two_sided_warning,
+    would_change,
+)
+from app.components.review.rules_form import rules_form
+from app.components.review.shared_curation import need_curation
+from app.kit.guard import guard
+from app.state import session
 from avion_core.config import DescriptionsConfig, PrototypesConfig
 from avion_core.usecases import policies
 from avion_core.usecases.curation import decision_preview

@@ -6,10 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from app import session, shell
-from app.components import evaluation_panels as panels
-from app.components.background import Progress, computed
-from app.components.protocol_panels import over_seeds, over_shots
+from app import shell
+from app.components.evaluation import evaluation_panels as panels
+from app.components.evaluation.protocol_panels import over_seeds, over_shots
+from app.kit.background import Progress, computed
+from app.state import session
 from avion_core.usecases import policies
 from avion_core.usecases.insight.evaluation import change, evaluate_run, kept_results, parts
 from avion_core.usecases.projects.projects import ProjectSummary

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import session, shell
-from app.components.exchange_forms import export_form, upload_form
-from app.components.guard import empty_state, plain
-from app.components.review_packs import merge_form, open_form, opened_pack, pack_form
+from app import shell
+from app.components.transfer.exchange_forms import export_form, upload_form
+from app.components.transfer.review_packs import merge_form, open_form, opened_pack, pack_form
+from app.kit.guard import empty_state, plain
+from app.state import session
 from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.usecases.transfer.exchange import Holdings, holdings
 

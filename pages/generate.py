@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import session, shell
-from app.components.background import computed
-from app.components.guard import empty_state, guard
-from app.components.writing_form import show_key, show_plan, show_prompt, writing_form
-from app.components.writing_monitor import (
+from app import shell
+from app.components.writing.writing_form import show_key, show_plan, show_prompt, writing_form
+from app.components.writing.writing_monitor import (
     ACTIVE,
     generation_controls,
     generation_exchanges,
     generation_figures,
     generation_table,
 )
+from app.kit.background import computed
+from app.kit.guard import empty_state, guard
+from app.state import session
 from avion_core.errors import AvionError
 from avion_core.usecases import policies
 from avion_core.usecases.projects.projects import ProjectSummary

@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from app import session, shell
-from app.components.gallery import paged_gallery
-from app.components.guard import guard, show_error
-from app.components.project_forms import draw_panel
-from app.components.recipe_form import recipe_form
+from app import shell
+from app.components.projects.project_forms import draw_panel
+from app.components.projects.recipe_form import recipe_form
+from app.kit.gallery import paged_gallery
+from app.kit.guard import guard, show_error
+from app.state import session
 from avion_core.errors import AvionError
 from avion_core.usecases.policies import CHANGE_PROJECTS, REVIEW, UNSEAL
 from avion_core.usecases.projects.images import image_table, look_at_test_images, set_recipe

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import session, shell
-from app.components.guard import plain
+from app import shell
+from app.kit.guard import plain
+from app.state import session
 from avion_core.usecases.insight.journal import RECENT, journal_entries, next_steps, stale
 from avion_core.usecases.projects.projects import ProjectSummary
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import session, shell
-from app.components.gallery import thumbnail
-from app.components.guard import empty_state
-from app.components.label_grid import LabelDesk, label_grid
-from app.components.project_forms import draw_panel
-from app.labelling import give, need_desk, sure_guesses, tiles
+from app import shell
+from app.components.labelling.label_grid import LabelDesk, label_grid
+from app.components.projects.project_forms import draw_panel
+from app.kit.gallery import thumbnail
+from app.kit.guard import empty_state
+from app.outbox.labels import give, need_desk, sure_guesses, tiles
+from app.state import session
 from avion_core.usecases.policies import REVIEW
 from avion_core.usecases.projects.images import image_table
 from avion_core.usecases.projects.labels import unlabelled

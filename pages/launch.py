@@ -6,9 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from app import session, shell
-from app.components.launch_panels import look_choice, origin, show_checks, show_cost, sweep_choice
-from app.components.settings_form import settings_form, widget_key
+from app import shell
+from app.components.runs.launch_panels import look_choice, origin, show_checks, show_cost, sweep_choice
+from app.components.runs.settings_form import settings_form, widget_key
+from app.state import session
 from avion_core.usecases import policies
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.models.models import list_models

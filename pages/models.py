@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import session
-from app.components.model_card import model_card, size
+from app.components.models.model_card import model_card, size
+from app.state import session
 from avion_core.usecases.models.models import list_models
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import shell
-from app.components.prediction_panels import chosen_files, classified, export, text_search
+from app.components.evaluation.prediction_panels import chosen_files, classified, export, text_search
 
 _TASKS = {"classify": "Classify images", "search": "Search by words", "export": "Export the student"}
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import session, shell
-from app.components.guard import empty_state
-from app.components.project_forms import draw_panel, import_form, project_form
-from app.components.project_life import moved_images, project_life
-from app.components.project_tables import class_table, problem_table
+from app import shell
+from app.components.projects.project_forms import draw_panel, import_form, project_form
+from app.components.projects.project_life import moved_images, project_life
+from app.components.projects.project_tables import class_table, problem_table
+from app.kit.guard import empty_state
+from app.state import session
 from avion_core.usecases.projects.projects import ProjectSummary, get_project, list_projects
 from avion_core.usecases.runs.training import list_runs
 from avion_core.wording import counted

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from app import session, shell
-from app.components.evidence import evidence_column, evidence_of, reasons_panel
-from app.components.filters import review_filters, sent_banner
-from app.components.guard import empty_state
-from app.components.progress import overview, progress_tables
-from app.components.review_card import AHEAD, BEHIND, card_item, review_card
-from app.components.verdict_table import page_of, verdict_table
-from app.curated import Seen, need_curation
-from app.desk import ReviewDesk
+from app import shell
+from app.components.review.evidence import evidence_column, evidence_of, reasons_panel
+from app.components.review.filters import review_filters, sent_banner
+from app.components.review.progress import overview, progress_tables
+from app.components.review.review_card import AHEAD, BEHIND, card_item, review_card
+from app.components.review.shared_curation import Seen, need_curation
+from app.components.review.verdict_table import page_of, verdict_table
+from app.kit.guard import empty_state
+from app.state import session
+from app.state.work_list import ReviewDesk
 from avion_core.usecases.projects.projects import ProjectSummary
 
 ONE, TABLE = "one at a time", "table"

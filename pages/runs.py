@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import session, shell
-from app.components.guard import empty_state, guard
-from app.components.run_comparison import comparison
-from app.components.run_monitor import ACTIVE, run_controls, run_curves, run_figures, run_log, run_origin
-from app.components.run_table import filtered, run_table
+from app import shell
+from app.components.runs.run_comparison import comparison
+from app.components.runs.run_monitor import ACTIVE, run_controls, run_curves, run_figures, run_log, run_origin
+from app.components.runs.run_table import filtered, run_table
+from app.kit.guard import empty_state, guard
+from app.state import session
 from avion_core.usecases import policies
 from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.usecases.runs.training import RunView, get_run, list_runs, sleeping_queue, wake_queue

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import session
-from app.components.backups import backups
-from app.components.model_card import size
-from app.components.people import own_account, people, team
+from app.components.installation.backups import backups
+from app.components.models.model_card import size
+from app.components.people.people import own_account, people, team
+from app.state import session
 from avion_core.usecases import policies
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.installation.installation import Storage, device, keys_present, storage

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import session, shell
-from app.components import charts
-from app.components.evidence import evidence_of
-from app.components.guard import plain
-from app.components.verdict_table import page_of, verdict_table
-from app.curated import FIGURES_HIDDEN, Seen, need_curation
+from app import shell
+from app.components.review.evidence import evidence_of
+from app.components.review.shared_curation import FIGURES_HIDDEN, Seen, need_curation
+from app.components.review.verdict_table import page_of, verdict_table
+from app.kit import charts
+from app.kit.guard import plain
+from app.state import session
 from avion_core.usecases.projects.projects import ClassInfo
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import session, shell
-from app.components import charts
-from app.components.writer_table import similarity_chart, verdict_on, writer_table
-from app.curated import need_curation
+from app import shell
+from app.components.review.shared_curation import need_curation
+from app.components.writing.writer_table import similarity_chart, verdict_on, writer_table
+from app.kit import charts
+from app.state import session
 from avion_core.usecases.writing.compare_writers import compare_writers
 
 

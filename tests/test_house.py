@@ -67,13 +67,13 @@ def test_only_the_upper_floors_read_the_environment():
     assert [path for path in readers if not any(path.is_relative_to(floor) for floor in upper)] == []
 
 
-def test_one_file_reads_the_session_state():
+def test_one_folder_reads_the_session_state():
     readers = {path for path in SOURCES if "session_state" in set(attributes(path, "st"))}
-    assert readers == {ROOT / "app" / "session.py"}
+    assert {path.parent for path in readers} == {ROOT / "app" / "state"}
 
 
 def test_no_page_ends_in_a_way_that_drops_what_was_pressed():
-    assert [path for path in SOURCES if "stop" in set(attributes(path, "st"))] == []  # app.components.guard.end_page
+    assert [path for path in SOURCES if "stop" in set(attributes(path, "st"))] == []  # app.kit.guard.end_page
 
 
 @pytest.mark.parametrize("path", SOURCES + SCRIPTS, **by_file)

@@ -1,1 +1,1 @@
-"""What pages are put together from; each draws one thing and knows no use case."""
+"""What pages are made of, one folder a subject."""

@@ -14,13 +14,12 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app import palette
-from app.components import charts
-from app.components.background import Work, duration
-from app.components.filters import uncertainty
-from app.components.gallery import thumbnail
-from app.components.review_card import card_item
-from app.components.settings_form import label, limits
+from app.components.review.filters import uncertainty
+from app.components.review.review_card import card_item
+from app.components.runs.settings_form import label, limits
+from app.kit import charts, palette
+from app.kit.background import Work, duration
+from app.kit.gallery import thumbnail
 from avion_core.config import DistillationConfig, PrototypesConfig
 from avion_core.data.recipe import RenderingRecipe
 
@@ -43,7 +42,7 @@ def _pressed_in_a_fragment_while_the_page_ends() -> None:
     import streamlit as st
     from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 
-    from app.components.guard import end_page
+    from app.kit.guard import end_page
 
     context = get_script_run_ctx()
     assert context is not None
@@ -82,7 +81,7 @@ def test_labels_are_words() -> None:
 def _form() -> None:
     import streamlit as st
 
-    from app.components.settings_form import settings_form
+    from app.components.runs.settings_form import settings_form
     from avion_core.config import RunConfig
 
     st.json(settings_form(RunConfig(), key="form"))
@@ -114,8 +113,8 @@ def test_time_left_follows_the_pace() -> None:
 def _work(outcome: str) -> None:
     import streamlit as st
 
-    from app.components.background import computed
-    from app.components.guard import guard
+    from app.kit.background import computed
+    from app.kit.guard import guard
     from avion_core.errors import DataError
 
     def call(progress):
@@ -151,7 +150,7 @@ def test_background_errors_are_sentences_and_are_tried_again() -> None:
 
 def test_markup_in_a_message_stays_text() -> None:
     def page() -> None:
-        from app.components.guard import show_error
+        from app.kit.guard import show_error
         from avion_core.errors import DataError
 
         show_error(DataError("no such folder", "Look into [here](http://x) or $HOME.", value="*"))

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from app.components.explain import figures, influence_figure, similarity_figure, weight_figure, z_figure
+from app.kit.explain import figures, influence_figure, similarity_figure, weight_figure, z_figure
 
 ROW = {
     "similarity": 0.3,

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from app.components.filters import CHOICES, Z_TOP, Filters, fitting
-from app.curated import seen
+from app.components.review.filters import CHOICES, Z_TOP, Filters, fitting
+from app.components.review.shared_curation import seen
 
 
 @pytest.fixture

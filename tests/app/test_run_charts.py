@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from app.components import run_charts
+from app.components.runs import run_charts
 
 TABLE = pd.DataFrame(
     {

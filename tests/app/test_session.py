@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
-from app.desk import ReviewDesk
+from app.state.work_list import ReviewDesk
 
 
 def test_the_desk_walks_its_list() -> None:
@@ -28,7 +28,7 @@ def test_after_the_last_text_the_place_is_behind_the_list() -> None:
 def _selector() -> None:
     import streamlit as st
 
-    from app import session
+    from app.state import session
 
     known = ["p1", "p2", "p3"]
     st.selectbox(
@@ -64,7 +64,7 @@ def test_a_project_that_is_gone_gives_way_to_the_first() -> None:
 def _desk() -> None:
     import streamlit as st
 
-    from app import session
+    from app.state import session
 
     signature = tuple(st.session_state["signature"])
     desk = session.review_desk(session.REVIEW_CARD, "p", signature, lambda: (st.session_state["order"], "b"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.components.word_diff import word_diff
+from app.kit.word_diff import word_diff
 
 WORDS = ("aerial", "view", "of", "a", "dense", "forest", "with", "roads")
 sentences = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import session
+from app.state import session
 from avion_core.jobs import map_job
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.agreement import set_blind

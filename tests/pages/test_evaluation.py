@@ -9,7 +9,7 @@ import threading
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import session
+from app.state import session
 from avion_core.errors import AvionError
 from avion_core.store.database import writing
 from avion_core.store.projects import find_project

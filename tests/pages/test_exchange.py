@@ -107,7 +107,7 @@ def test_a_file_that_cannot_be_read_is_a_sentence(home: Home, open_page: Open) -
 
 
 def test_a_blind_review_keeps_its_verdicts(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    from app import session
+    from app.state import session
     from avion_core.usecases.curation.agreement import set_blind
 
     set_blind(home, NAME, True, "me")

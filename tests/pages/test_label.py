@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
-from app.components.label_grid import PRESSES
+from app.components.labelling.label_grid import PRESSES
 from avion_core.store.database import reading
 from avion_core.store.tables import Label
 from avion_core.usecases.installation.home import Home

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from app import session
-from app.components.guard import plain
+from app.kit.guard import plain
+from app.state import session
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
 from tests.app.tiny_home import CLASSES, NAME

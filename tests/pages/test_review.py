@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.components.guard import plain
+from app.kit.guard import plain
 from avion_core.usecases.curation import history, record_verdict
 from avion_core.usecases.curation.agreement import set_blind
 from avion_core.usecases.installation.home import Home

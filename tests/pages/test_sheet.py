@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
-from app.components.guard import plain
-from app.curated import FIGURES_HIDDEN, Worth, _Held, seen
+from app.components.review.shared_curation import FIGURES_HIDDEN, Worth, _Held, seen
+from app.kit.guard import plain
 from avion_core.usecases.curation import (
     confusable,
     curation_table,

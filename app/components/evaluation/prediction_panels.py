@@ -1,0 +1,245 @@
+"""Parts of the predict page: what a student says of new images, what it finds by words, and the student as a file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from app.components.evaluation import evaluation_charts
+from app.kit import charts
+from app.kit.background import computed
+from app.kit.gallery import gallery, paged_gallery, thumbnail
+from app.kit.guard import plain
+from app.state import session
+from avion_core.progress import Progress
+from avion_core.usecases import policies
+from avion_core.usecases.insight.prediction import (
+    Model,
+    Predictions,
+    Search,
+    Uploads,
+    export_student,
+    fingerprint,
+    image_files,
+    predict,
+    search,
+)
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.runs.training import RunView
+from avion_core.wording import counted
+
+Names = Mapping[str, str]
+
+_TOP = 5
+_NOT_SURE = "not sure"
+
+
+def chosen_files() -> tuple[list[Path], list[str]]:
+    """The images to classify, and their names as a person knows them; none yet: an invitation."""
+    files = st.file_uploader(
+        "Images",
+        type=["png", "jpg", "jpeg", "tif", "tiff"],
+        accept_multiple_files=True,
+        help="Read with this project's rendering recipe: a GeoTIFF's bands and stretch are those of the project.",
+    )
+    folder = ""
+    if session.may(policies.CHANGE_PROJECTS):
+        folder = st.text_input(
+            "Or a folder on this computer",
+            placeholder="/data/new-scenes",
+            help="With the folders in it. Of a shared studio: on the computer that serves it.",
+        )
+    if files:
+        contents = [(file.name, file.getvalue()) for file in files]
+        key = hashlib.sha256(b"".join(hashlib.sha256(name.encode() + content).digest() for name, content in contents))
+        uploads = _uploads(key.hexdigest(), contents)
+        return uploads.paths, uploads.names
+    if folder.strip():
+        session.demand(policies.CHANGE_PROJECTS)
+        paths = image_files([Path(folder.strip())])
+        return paths, [str(path) for path in paths]
+    st.caption("Drop some images above. They stay on this computer and are forgotten soon after the page closes.")
+    return [], []
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _uploads(key: str, _contents: list[tuple[str, bytes]]) -> Uploads:
+    """`key` is a hash of the contents: the same files are written once, and removed when others have come."""
+    return Uploads(_contents)
+
+
+def classified(project: ProjectSummary, run: RunView, paths: list[Path], names: list[str]) -> None:
+    """Classes of the images: a table, and for the chosen row its probabilities and nearest training images."""
+    home = session.home()
+
+    def classify(progress: Progress) -> Predictions:
+        return predict(home, run.id, paths, progress=progress)
+
+    found = computed(
+        f"predict:{run.id}:{run.step}:{fingerprint(paths)}", f"Classifying {counted(len(paths), 'image')}", classify
+    )
+    if found.problems:
+        st.warning("\n\n".join(found.problems), title=f"Cannot be read: {counted(len(found.problems), 'file')}")
+    least = st.slider(
+        "Say nothing below a probability of",
+        0,
+        100,
+        0,
+        format="%d %%",
+        width=360,
+        help="Under it the class reads “not sure”; what the student would have said stays in the export.",
+    )
+    by_path = dict(zip(map(str, paths), names, strict=True))
+    table = found.table.assign(file=found.table["path"].map(by_path))
+    sure = table["probability"] >= least / 100
+    shown = pd.DataFrame(
+        {
+            "file": table["file"],
+            "class": table["prompt_name"].where(sure, _NOT_SURE),
+            "probability": 100 * table["probability"],
+            "margin": 100 * table["margin"],
+            "runner-up": table["runner_up"].map(_names(project)),
+        }
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{len(table):,}** images · **{int((~sure).sum()):,}** not sure", width="stretch")
+        export = table.assign(sure=sure).drop(columns=["path"])
+        export.insert(0, "file", export.pop("file"))
+        st.download_button(
+            "Export as CSV",
+            export.to_csv(index=False).encode(),
+            "predictions.csv",
+            "text/csv",
+            icon=":material/download:",
+        )
+    percent = st.column_config.NumberColumn(format="%.1f %%")
+    st.dataframe(
+        shown,
+        hide_index=True,
+        key="predicted",
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={"probability": percent, "margin": percent},
+        alt="Predictions: a row per image",
+    )
+    if found.temperature is None:
+        st.caption("Probabilities as the student gives them: too few validation images to calibrate them.")
+    else:
+        st.caption(f"Probabilities calibrated with temperature {found.temperature:.2f}, fitted on validation images.")
+    row = (session.selected_rows("predicted") or [0])[0]
+    if row < len(table):
+        detail(project, found, row, str(table["file"].iloc[row]))
+    if len(table) > 1:
+        with st.expander("All pictures", icon=":material/grid_view:", expanded=len(table) <= 24):
+            captions = [
+                f"{plain(Path(file).name)} · {name} · {share:.0f} %"
+                for file, name, share in zip(shown["file"], shown["class"], shown["probability"], strict=True)
+            ]
+            paged_gallery(table["path"].tolist(), captions, project.recipe, key="predicted_page")
+
+
+def detail(project: ProjectSummary, found: Predictions, row: int, name: str) -> None:
+    """One image: the picture, its most probable classes, and the training images it looks like."""
+    names = _names(project)
+    record = found.table.iloc[row]
+    probabilities = {
+        names.get(column.removeprefix("p_"), column.removeprefix("p_")): 100 * float(record[column])
+        for column in found.table.columns
+        if column.startswith("p_")
+    }
+    top = pd.DataFrame(
+        sorted(probabilities.items(), key=lambda pair: -pair[1])[:_TOP], columns=["class", "probability"]
+    )
+    left, middle, right = st.columns([1, 2, 2], gap="medium")
+    with left:
+        picture = thumbnail(str(record["path"]), project.recipe)
+        if picture is not None:
+            st.image(picture, width="stretch", alt=name)
+        st.caption(name)
+    with middle:
+        st.markdown("**Most probable classes**")
+        st.plotly_chart(
+            evaluation_charts.shares(top),
+            config=charts.QUIET,
+            key="top_classes",
+            alt=f"Most probable classes of {name}",
+        )
+    with right:
+        st.markdown("**Training images it looks like**")
+        near = found.nearest[row]
+        captions = [f"{names.get(one.class_key, one.class_key)} · {one.similarity:.2f}" for one in near]
+        gallery([one.path for one in near], captions, project.recipe, columns=4, side=64)
+        st.caption("The nearest training images, by the cosine in the student's eyes: what it has seen of the kind.")
+        if record["trained_on"]:
+            st.caption(":material/info: The student was trained on this very image: being sure of it proves nothing.")
+
+
+def text_search(project: ProjectSummary, run: RunView) -> None:
+    """Pictures of the project by words."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input(
+            "Search the project's images",
+            placeholder="a harbour with many small boats",
+            key="search",
+            bind="query-params",
+        )
+        chosen = st.segmented_control(
+            "As seen by",
+            ["student", "teacher"],
+            default="student",
+            required=True,
+            key="search_model",
+            help="The teacher reads free text better; its first search embeds all images and takes longer.",
+        )
+    if not text.strip():
+        st.caption("Say in words what the pictures should show; the first search embeds all of the project's images.")
+        return
+    model: Model = "teacher" if chosen == "teacher" else "student"
+    home = session.home()
+
+    def find(progress: Progress) -> Search:
+        return search(home, run.id, text, model, progress=progress)
+
+    key = f"search:{run.id}:{run.step}:{model}:{project.images}:{text.strip()}"
+    found = computed(key, "Embedding the project's images", find)
+    st.markdown(f"The best {len(found.table):,} of {found.searched:,} images")
+    names = _names(project)
+    captions = [
+        f"{score:.3f} · {names.get(label, label) or 'unlabelled'}"
+        for score, label in zip(found.table["score"], found.table["class_key"], strict=True)
+    ]
+    paged_gallery(found.table["path"].tolist(), captions, project.recipe, key="search_page")
+    st.caption(
+        f"The score is the cosine between the text and the picture as the {model} sees them: it orders pictures and "
+        f"is no probability. The {found.sealed:,} sealed test images are left out."
+    )
+
+
+def export(project: ProjectSummary, run: RunView) -> None:
+    """The student as a file."""
+    st.markdown(
+        "A zip of the trained prompts (not the backbone), the rendering recipe and a README with the lines of Python "
+        "that load it."
+    )
+
+    def pack(progress: Progress) -> bytes:
+        return export_student(session.home(), run.id)
+
+    packed = computed(f"export:{run.id}:{run.step}", "Packing the student", pack)
+    st.download_button(
+        f"Download the student ({len(packed) / 1e6:.1f} MB)",
+        packed,
+        f"avion-student-{run.id}.zip",
+        "application/zip",
+        icon=":material/download:",
+        type="primary",
+    )
+    st.caption(f"Needs the backbone {run.config.student} wherever it is loaded. Classes: {len(project.classes)}.")
+
+
+def _names(project: ProjectSummary) -> dict[str, str]:
+    return {entry.key: entry.prompt_name for entry in project.classes}

@@ -1,0 +1,91 @@
+"""Backups on the settings page: make one, see them, put one back knowing what it costs."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app.components.models.model_card import size
+from app.state import session
+from avion_core.usecases import policies
+from avion_core.usecases.installation.backup import (
+    back_up,
+    backups_are_ours,
+    list_backups,
+    losses,
+    of_people,
+    restore_backup,
+)
+
+_KINDS = {
+    "daily": "every day",
+    "by-hand": "by hand",
+    "before-migration": "before an update of the database",
+    "before-restore": "before a restore",
+}
+
+
+def backups() -> None:
+    """The list, with its buttons; for an admin."""
+    home = session.home()
+    if not backups_are_ours(home):
+        st.markdown("The database is on a server of its own. Back it up with that server's tools, such as `pg_dump`.")
+        return
+    st.caption(
+        "The server copies the database when it starts and then every day, unless the newest is younger than that. "
+        "Images, weights and trained students are files of their own and are not in it."
+    )
+    if st.button("Back up now", icon=":material/save:"):
+        session.demand(policies.ADMINISTER)
+        session.say_after_rerun(f"Backup {back_up(home, session.reviewer()).name} is made")
+        st.rerun()
+    found = list_backups(home)
+    if not found:
+        st.markdown(":material/info: No backup yet.")
+        return
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "made": [backup.made_at for backup in found],
+                "why": [_KINDS[backup.kind] for backup in found],
+                "size": [size(backup.size_bytes) for backup in found],
+                "file": [str(backup.path) for backup in found],
+            }
+        ),
+        hide_index=True,
+        column_config={"made": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")},
+        alt="Backups of the database, the newest first",
+    )
+    labels = {backup.name: f"{backup.made_at:%Y-%m-%d %H:%M} UTC, {_KINDS[backup.kind]}" for backup in found}
+    chosen = st.selectbox(
+        "Put one back",
+        list(labels),
+        format_func=labels.__getitem__,
+        index=None,
+        placeholder="Choose a backup",
+        key="restore",
+        width=420,
+    )
+    if chosen:
+        _restore(chosen)
+
+
+def _restore(name: str) -> None:
+    lost = losses(session.home(), name)
+    if lost:
+        st.warning(
+            f"This takes {', '.join(lost)} away that the backup does not hold. "
+            "The database as it is now is backed up first, so that you can come back.",
+            icon=":material/warning:",
+        )
+    else:
+        st.markdown("Nothing that people made gets lost by it. The database as it is now is backed up first.")
+    if people := of_people(session.home()):
+        st.markdown(f":material/group: {people}")
+    if st.button("Restore, and lose these" if lost else "Restore", type="primary", icon=":material/history:"):
+        session.demand(policies.ADMINISTER)
+        restore_backup(session.home(), name, session.reviewer(), losing=True)
+        st.cache_data.clear()
+        st.cache_resource.clear()
+        session.say_after_rerun("The backup is restored")
+        st.rerun()

@@ -1,0 +1,1 @@
+"""The alignment map and what is picked on it."""

@@ -1,0 +1,1 @@
+"""Weights that are installed or can be."""

@@ -1,0 +1,129 @@
+"""Who is here: the gate's page inside the app, the name in the sidebar, and the forms of the settings page."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app.state import session, visitor
+from avion_core.usecases import policies
+from avion_core.usecases.installation.serving import invite_link
+from avion_core.usecases.people import accounts
+from avion_core.usecases.people.accounts import AccountView, InviteView, Person
+
+_SIGN_IN = "/account/sign-in"
+ROLE_HELP = "\n\n".join(
+    f"**{role}** may {', '.join(right.deed for right in policies.RIGHTS if policies.may(role, right))}."
+    for role in policies.ROLES
+)
+
+
+def sign_in_page() -> None:
+    """What a browser sees that was signed out while it was open, or came in past the form."""
+    st.title("Sign in")
+    with st.container(border=True, width=560):
+        st.markdown("This studio is shared, and this browser is not signed in (any more). Nothing you saved is lost.")
+        # Streamlit's own links open a new tab.
+        st.html(f'<a href="{_SIGN_IN}" target="_self" style="color: inherit; font-weight: 600">Sign in</a>')
+        st.caption("No form there? Then this server was started without one: start it with `avion app`.")
+
+
+def person_in_sidebar(person: Person) -> None:
+    """The name and role of who is signed in, with the way out; nothing where nobody signs in."""
+    if person == accounts.ALONE:
+        return
+    with st.sidebar.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f":material/person: **{person.name}** · {person.role}", width="stretch")
+        if st.button("Sign out", type="tertiary", icon=":material/logout:"):
+            visitor.sign_out()
+            st.rerun()
+
+
+def people(person: Person) -> None:
+    """Accounts and links, for an admin to manage; before there are any, how to begin."""
+    found = accounts.list_accounts(session.home())
+    if not found:
+        st.markdown(
+            "You work alone: nobody signs in, and the studio answers on this machine only. To share it with "
+            "colleagues on your local network, stop the server and start it with"
+        )
+        st.code("avion app --lan", language="bash")
+        st.caption("It prints a link for the first admin account. From then on everybody signs in.")
+        return
+    for account in found:
+        _account(account, person)
+    _invite_form(person)
+    with st.expander("What each role may do", icon=":material/badge:"):
+        st.markdown(ROLE_HELP)
+    for waiting in accounts.list_invites(session.home()):
+        _invite(waiting)
+
+
+def team() -> None:
+    """Who else works here, to read."""
+    rows = [(one.name, one.role) for one in accounts.list_accounts(session.home()) if one.disabled_at is None]
+    st.dataframe(pd.DataFrame(rows, columns=["name", "role"]), hide_index=True, alt="People of this studio", width=420)
+
+
+def own_account(person: Person) -> None:
+    st.markdown(f"You are **{person.name}**, {person.role}.")
+    st.caption(ROLE_HELP)
+    if st.button("Change my password", icon=":material/password:"):
+        _show_link(accounts.reset_password(session.home(), person.name, who=person.name), "Open it to choose a new one")
+
+
+def _account(account: AccountView, person: Person) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        off = ":orange-badge[disabled]" if account.disabled_at else ""
+        you = " (you)" if account.name == person.name else ""
+        st.markdown(f"**{account.name}**{you} {off}", width="stretch")
+        chosen = st.selectbox(
+            f"Role of {account.name}",
+            policies.ROLES,
+            index=policies.ROLES.index(account.role),
+            key=f"role_{account.name}_{account.role}",
+            label_visibility="collapsed",
+            width=160,
+        )
+        if chosen != account.role:
+            session.demand(policies.ADMINISTER)
+            accounts.set_role(session.home(), account.name, chosen, who=person.name)
+            session.say_after_rerun(f"{account.name} is {chosen} now")
+            st.rerun()
+        if st.button("New password", key=f"reset_{account.name}", help="Makes a link by which they choose a new one."):
+            session.demand(policies.ADMINISTER)
+            secret = accounts.reset_password(session.home(), account.name, who=person.name)
+            _show_link(secret, f"Give this link to {account.name}")
+        if st.button("Enable" if account.disabled_at else "Disable", key=f"disable_{account.name}"):
+            session.demand(policies.ADMINISTER)
+            accounts.set_disabled(session.home(), account.name, account.disabled_at is None, who=person.name)
+            st.rerun()
+
+
+def _invite_form(person: Person) -> None:
+    with st.form("invite", border=True):
+        role = st.selectbox(
+            "Invite a colleague as",
+            policies.ROLES,
+            index=policies.ROLES.index("reviewer"),
+            key="invite_role",
+        )
+        if st.form_submit_button("Make an invite link", icon=":material/person_add:", type="primary"):
+            session.demand(policies.ADMINISTER)
+            _show_link(accounts.invite(session.home(), role, who=person.name), "Give this link to one person")
+
+
+def _invite(waiting: InviteView) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        purpose = f"new password for {waiting.resets}" if waiting.resets else f"invite for a {waiting.role}"
+        until = waiting.expires_at.astimezone().strftime("%d %b %H:%M")
+        st.markdown(f":material/link: {purpose}, made by {waiting.made_by}, open until {until}", width="stretch")
+        if st.button("Withdraw", key=f"withdraw_{waiting.id}"):
+            session.demand(policies.ADMINISTER)
+            accounts.withdraw_invite(session.home(), waiting.id, who=session.reviewer())
+            st.rerun()
+
+
+def _show_link(secret: str, text: str) -> None:
+    st.success(f"{text}. It is shown this once, works once, and expires in {accounts.INVITE_DAYS} days.")
+    st.code(invite_link(session.home(), secret, visitor.address()), language=None, wrap_lines=True)

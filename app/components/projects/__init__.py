@@ -1,0 +1,1 @@
+"""Projects, their classes and how their rasters are rendered."""

@@ -1,0 +1,151 @@
+"""A class's card as a form, the list of classes, and what merges and divides them."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import shell
+from app.kit import palette
+from app.kit.guard import plain
+from app.state import session
+from avion_core.usecases.policies import CHANGE_PROJECTS, UNSEAL
+from avion_core.usecases.projects.classes import edit_card, merge_classes, rename_class, split_class
+from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.images import image_table, look_at_test_images
+from avion_core.usecases.projects.projects import ClassInfo, ProjectSummary
+from avion_core.wording import counted
+
+_HELP = {
+    "local_name": "In the language of the people who work with it.",
+    "code": "In a nomenclature, 1.1.2 say.",
+    "parent": "The broader class it belongs to.",
+    "definition": "One or two sentences that decide a doubtful image.",
+    "includes": "What counts as well.",
+    "excludes": "What does not, and where it belongs.",
+}
+
+
+def class_list(project: ProjectSummary) -> ClassInfo:
+    """All classes as a table to choose from; returns the chosen one."""
+    by_key = {entry.key: entry for entry in project.classes}
+    chosen = st.selectbox(
+        "Class",
+        list(by_key),
+        format_func=lambda key: by_key[key].prompt_name,
+        key=session.selector(session.CLASS, list(by_key)),
+        on_change=session.take_selected,
+        args=(session.CLASS,),
+    )
+    table = pd.DataFrame(
+        {
+            "class": [entry.prompt_name for entry in project.classes],
+            "code": [entry.code for entry in project.classes],
+            "part of": [entry.parent for entry in project.classes],
+            "images": [entry.count for entry in project.classes],
+            "shots": [entry.train for entry in project.classes],
+        }
+    )
+    colours = palette.class_colours(project.classes)
+    painted = [f"background-color: {colours[entry.key]}33" for entry in project.classes]
+    st.dataframe(
+        table.style.apply(lambda column: painted, subset=["class"]) if len(table) <= 300 else table,
+        hide_index=True,
+        height=min(38 + 35 * len(table), 420),
+        key=f"class_list_{project.id}",
+        selection_mode="single-row",
+        on_select=lambda: _take_row(f"class_list_{project.id}", list(by_key)),
+        alt="Classes with code, broader class and numbers of images",
+    )
+    return by_key[chosen]
+
+
+def _take_row(table: str, keys: list[str]) -> None:
+    for row in session.selected_rows(table):
+        session.choose(session.CLASS, keys[row])
+
+
+def card_form(project: ProjectSummary, entry: ClassInfo) -> None:
+    """Everything people say about the class."""
+    colour = palette.class_colours(project.classes)[entry.key]
+    with st.form(f"card_{entry.key}"):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            name = st.text_input(
+                "Name in prompts", entry.prompt_name, max_chars=80, help="Stands for the class wherever words do."
+            )
+            fields = {"local_name": _field("Local name", "local_name", entry)}
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            fields["code"] = _field("Code", "code", entry)
+            fields["parent"] = _field("Part of", "parent", entry)
+            picked = st.color_picker("Colour", colour, help="On maps and charts, the same on every page.")
+        for title, key in (("Definition", "definition"), ("Includes", "includes"), ("Excludes", "excludes")):
+            fields[key] = str(st.text_area(title, getattr(entry, key), height=68, help=_HELP[key]))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            saved = st.form_submit_button("Save the card", icon=":material/save:", type="primary")
+            st.caption(
+                f"Label as given: {plain(entry.key)} · {counted(entry.count, 'image')} · "
+                f"{counted(entry.train, 'training shot')} · {entry.validation} validation · {entry.test} test"
+            )
+    if not saved:
+        return
+    session.demand(CHANGE_PROJECTS)
+    if picked.lower() != colour.lower():
+        fields["colour"] = picked
+    who = session.reviewer()
+    rename_class(session.home(), project.id, entry.key, name, who=who)  # first, since it may be refused
+    edit_card(session.home(), project.id, entry.key, fields, who=who)
+    session.say_after_rerun(f"The card of {name} is saved")
+    st.rerun()
+
+
+def _field(title: str, key: str, entry: ClassInfo) -> str:
+    return str(st.text_input(title, getattr(entry, key), max_chars=120, help=_HELP[key]))
+
+
+def merge_form(project: ProjectSummary, entry: ClassInfo) -> None:
+    """Let the class become part of another one."""
+    others = {other.key: other.prompt_name for other in project.classes if other.key != entry.key}
+    with st.popover("Merge into another", icon=":material/merge:", disabled=not others, width="stretch"):
+        into = st.selectbox("Into", list(others), format_func=others.__getitem__, key=f"merge_{entry.key}")
+        st.caption(
+            f"{counted(entry.count, 'image keeps its part', 'images keep their parts')}, and descriptions and verdicts "
+            "come along. Finished runs stay as they are. You can undo it."
+        )
+        if st.button(f"Merge {entry.prompt_name} into {others.get(into, '')}", type="primary"):
+            session.demand(CHANGE_PROJECTS)
+            merge_classes(session.home(), project.id, entry.key, into, who=session.reviewer())
+            session.choose(session.CLASS, into)
+            session.say_after_rerun(f"{entry.prompt_name} is merged into {others[into]}")
+            st.rerun()
+
+
+def split_form(project: ProjectSummary, entry: ClassInfo) -> None:
+    """Make a class of a part of this one: descriptions are chosen here, images sorted by key on the label page."""
+    with st.popover("Divide it", icon=":material/call_split:", width="stretch"):
+        name = st.text_input("New class", key=f"split_{entry.key}", placeholder=f"part of {entry.prompt_name}")
+        texts = read_candidates(session.home(), project.id).query("class_key == @entry.key")
+        rows: list[int] = []
+        if len(texts):
+            st.caption("Descriptions that go along, with their verdicts:")
+            event = st.dataframe(
+                texts[["text"]], hide_index=True, height=220, on_select="rerun", selection_mode="multi-row",
+                key=f"split_texts_{entry.key}", alt="Descriptions of the class",
+            )  # fmt: skip
+            rows = event["selection"]["rows"]
+        tested = session.may(UNSEAL) and st.toggle(
+            f"Sort its {entry.test:,} sealed test images too",
+            help="Else they all keep the old label. Written in the journal.",
+        )
+        if st.button("Divide, then sort its images", type="primary", disabled=not name.strip()):
+            session.demand(CHANGE_PROJECTS)
+            chosen = [str(item) for item in texts["description_id"].iloc[rows]]
+            home, who = session.home(), session.reviewer()
+            key = split_class(home, project.id, entry.key, name, description_ids=chosen, who=who)
+            if tested and entry.test:
+                session.demand(UNSEAL)
+                look_at_test_images(home, project.id, f"to divide the class {entry.prompt_name}", who)
+            images = image_table(home, project.id)
+            own = images[(images["class_key"] == entry.key) & (tested | (images["part"] != "test"))]
+            session.send_to_label(own["image_id"].tolist())
+            session.say_after_rerun(f"{key} is divided off; give its images their new label")
+            shell.go("label")

@@ -1,0 +1,216 @@
+"""Forms that bring something in: images as a project, its draw of test images, a file of descriptions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import streamlit as st
+
+from app.components.projects.recipe_form import recipe_form
+from app.kit.background import computed
+from app.kit.gallery import gallery
+from app.kit.guard import show_error
+from app.state import session
+from avion_core.data.catalog import DATA_SETS
+from avion_core.data.recipe import RenderingRecipe
+from avion_core.errors import AvionError
+from avion_core.progress import Progress
+from avion_core.usecases.policies import CHANGE_PROJECTS
+from avion_core.usecases.projects.descriptions import import_descriptions
+from avion_core.usecases.projects.images import FolderLook, look_into
+from avion_core.usecases.projects.labels import draw_splits
+from avion_core.usecases.projects.projects import ProjectSummary, create_project
+
+_FOLDER, _TABLE, _CATALOG, _CAPTIONS = "Folder", "Folder and label table", "Published data set", "Caption file"
+_SOURCES = {
+    _FOLDER: "One folder per class, or all pictures in one: labels can be given here.",
+    _TABLE: "A CSV or Parquet file with path and label; group and split if there are any.",
+    _CATALOG: "One of the data sets of the paper, as it was published.",
+    _CAPTIONS: "A caption JSON as RSITMD and RSICD have it: it names pictures and their split, and gives no labels.",
+}
+_PAIRS = {
+    "GeoRSCLIP: ViT-H/14 teaches ViT-B/32": ("georsclip-vit-h-14", "georsclip-vit-b-32"),
+    "Bundled demo pair: small, needs no download": ("demo-teacher", "demo-student"),
+}
+
+
+@dataclass(frozen=True)
+class AskedProject:
+    """What a person asked to create."""
+
+    name: str
+    root: Path
+    labels: str
+    class_folders: bool
+    recipe: RenderingRecipe | None
+    modality: str
+    teacher: str
+    student: str
+
+
+def import_form(project: ProjectSummary) -> None:
+    """Descriptions from a file on this computer; for whoever may change projects."""
+    if not session.may(CHANGE_PROJECTS):
+        return
+    box = st.expander("Import descriptions", icon=":material/upload_file:", expanded=not project.descriptions)
+    with box, st.form("import_descriptions", border=False):
+        path = st.text_input(
+            "File", key="import_file", placeholder="/data/descriptions.jsonl", help="JSONL, CSV, or one JSON object"
+        )
+        split = st.toggle("Split long texts into sentences", help="The long text is kept beside its sentences.")
+        if st.form_submit_button("Import", icon=":material/upload_file:"):
+            session.demand(CHANGE_PROJECTS)
+            report = import_descriptions(session.home(), project.id, Path(path.strip()), split_sentences=split)
+            session.say_after_rerun(report.sentence)
+            st.rerun()
+
+
+def project_form() -> None:
+    """A project from images on this computer, for whoever may make one.
+
+    What the folder holds is shown before anything is created. It can be any folder of the server's, with the sealed
+    images of any project in it: so the right comes before the look.
+    """
+    if not session.may(CHANGE_PROJECTS):
+        return
+    asked: AskedProject | None = session.asked_project()
+    with st.expander("Create a project", icon=":material/create_new_folder:", expanded=asked is not None):
+        source = st.segmented_control(
+            "What do you bring?", list(_SOURCES), default=_FOLDER, required=True, key="new_source"
+        )
+        st.caption(_SOURCES[source])
+        data_set = _catalog() if source == _CATALOG else ""
+        with st.container(horizontal=True):
+            name = st.text_input("Name", key="new_name", placeholder="Harbours 2026", width=260)
+            folder = st.text_input("Image folder", key="new_folder", placeholder="/data/scenes", width="stretch")
+        labels = ""
+        if source in (_TABLE, _CAPTIONS):
+            example = "/data/labels.csv" if source == _TABLE else "/data/dataset_rsitmd.json"
+            labels = st.text_input("Label table" if source == _TABLE else "Caption file", placeholder=example)
+        with st.container(horizontal=True):
+            pair = st.selectbox("Models", list(_PAIRS), key="new_models", width=380)
+            modality: Literal["optical", "sar", "multispectral"] = st.selectbox(
+                "Sensor", ["optical", "multispectral", "sar"], key="new_modality", width=180
+            )
+        teacher, student = _PAIRS[pair]
+        wanted = AskedProject(name, Path(folder.strip()), labels.strip(), True, None, modality, teacher, student)
+        ready = _preview(wanted, source, data_set) if folder.strip() else None
+        if st.button("Create the project", icon=":material/add:", type="primary", disabled=not ready):
+            session.demand(CHANGE_PROJECTS)
+            asked = ready
+            session.ask_project(asked)
+        if asked is not None:
+            _create(asked)
+
+
+def draw_panel(project: ProjectSummary) -> None:
+    """Where no test images were drawn yet: how far the labels are, and the button that draws."""
+    if project.drawn or not project.classes:
+        return
+    short = [entry.prompt_name for entry in project.classes if entry.count < 2]
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        if short:
+            some = ", ".join(short[:4]) + (f" and {len(short) - 4:,} more" if len(short) > 4 else "")
+            text = f"Two labelled images of each class are the least for a draw; lacking: {some}."
+        else:
+            text = "Every class has labels enough. More labels give better figures: 10 to 20 a class are a good start."
+        st.markdown(f":material/lock: **No validation and test images yet.** {text}", width="stretch")
+        with st.popover("Draw them", disabled=bool(short)):
+            st.markdown(
+                "Half of the labelled images become the sealed test set, a few validate, the rest teach. This is done "
+                "**once**: later labels only ever teach. Students trained before have seen what becomes the test set."
+            )
+            if st.button("Draw and seal", icon=":material/lock:", type="primary"):
+                session.demand(CHANGE_PROJECTS)
+                splits = draw_splits(session.home(), project.id, who=session.reviewer())
+                session.say_after_rerun(f"{len(splits.test):,} test images are sealed")
+                st.rerun()
+
+
+def _catalog() -> str:
+    """Choose a data set of the paper, and read what it is; nothing is downloaded, a person brings the folder."""
+    chosen = st.selectbox(
+        "Data set",
+        [name for name, entry in DATA_SETS.items() if entry.classes],
+        format_func=lambda name: DATA_SETS[name].title,
+        key="new_data_set",
+        width=260,
+    )
+    entry = DATA_SETS[chosen]
+    st.caption(
+        f"{len(entry.classes)} classes, {entry.images:,} images of {entry.image_size} px ({entry.layout}) · "
+        f"{entry.source} · {entry.licence}"
+    )
+    return chosen
+
+
+def _preview(wanted: AskedProject, source: str, data_set: str) -> AskedProject | None:
+    """What the folder holds, and the recipe its rasters need; None when it cannot become a project."""
+    session.demand(CHANGE_PROJECTS)
+    try:
+        look = _look(str(wanted.root))
+        _say_what(look)
+        if data_set and look.data_set != data_set:
+            st.warning(
+                f"The class folders are not those of {DATA_SETS[data_set].title}. Choose the folder that its archive "
+                "unpacks to; another layout works too, as a folder of your own.",
+                icon=":material/warning:",
+            )
+        class_folders = True
+        if source == _FOLDER and look.classes:
+            class_folders = st.toggle("The folders are the classes", value=True, key="new_class_folders")
+        recipe = None
+        if look.recipe is not None:
+            st.markdown(
+                f"**These rasters hold {look.bands} bands or more than 8 bits.** One recipe renders them all, so that "
+                "the same ground always looks the same. Suggested from the first; see whether it shows what you know."
+            )
+            recipe = recipe_form(f"new_recipe_{wanted.root}", look.recipe, look.samples)
+        else:
+            gallery(look.samples, [sample.name for sample in look.samples], RenderingRecipe(), columns=6, side=120)
+    except AvionError as error:
+        show_error(error)
+        return None
+    root = wanted.root if wanted.labels else look.root  # a table's paths begin at the folder that was given
+    return replace(wanted, root=root, class_folders=class_folders, recipe=recipe)
+
+
+def _say_what(look: FolderLook) -> None:
+    known = f" These are the classes of **{DATA_SETS[look.data_set].title}**." if look.data_set else ""
+    names = ", ".join(look.classes[:6]) + (" …" if len(look.classes) > 6 else "")
+    folders = f" in {len(look.classes):,} folders ({names})" if look.classes else ", without class folders"
+    st.markdown(f":material/search: **{look.pictures:,} pictures**{folders}.{known}")
+
+
+@st.cache_data(max_entries=16, ttl=60, show_spinner="Looking into the folder")
+def _look(folder: str) -> FolderLook:
+    return look_into(Path(folder))
+
+
+def _create(asked: AskedProject) -> None:
+    def create(progress: Progress) -> ProjectSummary:
+        return create_project(
+            session.home(),
+            asked.name,
+            asked.root,
+            labels=Path(asked.labels) if asked.labels else None,
+            class_folders=asked.class_folders,
+            recipe=asked.recipe,
+            teacher=asked.teacher,
+            student=asked.student,
+            modality=asked.modality,
+            who=session.reviewer(),
+            progress=progress,
+        )
+
+    try:
+        project = computed(f"create:{hash(asked)}", f"Reading {asked.root}", create)
+    except AvionError:
+        session.ask_project(None)
+        raise
+    session.ask_project(None)
+    session.choose(session.PROJECT, project.id)
+    session.say_after_rerun(f"{project.name} is open")
+    st.rerun()

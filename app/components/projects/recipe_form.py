@@ -1,0 +1,48 @@
+"""The rendering recipe as a form: bands, stretch and holes, with the pictures they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app.kit.gallery import gallery
+from avion_core.data.recipe import RenderingRecipe
+from avion_core.errors import DataError
+
+
+def recipe_form(key: str, recipe: RenderingRecipe, samples: Sequence[Path]) -> RenderingRecipe:
+    """Edit a recipe and see it on a few pictures.
+
+    Raises:
+        DataError: numbers that are none, or a recipe that cannot be meant.
+    """
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        bands = _numbers("Bands", key, recipe.bands, "4, 3, 2", "For red, green and blue, or one for grey; from 1.")
+        low = _numbers("Shown black", key, recipe.low, "0", "Stored value, one for all bands or one per band.")
+        high = _numbers("Shown bright", key, recipe.high, "3000", "Stored value, in the same form.")
+        nodata = _numbers("No measurement", key, recipe.nodata, "-9999", "Stored value that means a hole.")
+        grey = st.number_input(
+            "Holes in grey", 0, 255, recipe.nodata_colour, key=f"{key}_grey", width=130, help="0 black, 255 white"
+        )
+    chosen = RenderingRecipe(
+        bands=tuple(map(int, bands)) if bands else None,
+        low=low,
+        high=high,
+        nodata=nodata[0] if nodata else None,
+        nodata_colour=grey,
+    )
+    gallery(samples, [sample.name for sample in samples], chosen, columns=4, side=140)
+    return chosen
+
+
+def _numbers(label: str, key: str, value: Any, example: str, help_text: str) -> tuple[float, ...] | None:
+    values = value if isinstance(value, tuple) or value is None else (value,)
+    shown = ", ".join(f"{number:g}" for number in values or ())
+    text = st.text_input(label, shown, key=f"{key}_{label}", placeholder=example, help=help_text, width=170)
+    try:
+        return tuple(float(part) for part in text.split(",")) if text.strip() else None
+    except ValueError:
+        raise DataError(f"{label.lower()} takes numbers with commas", f"Write {example}, say.", value=text) from None

@@ -1,0 +1,1 @@
+"""Review and decisions: the card, the table, the evidence, the rules."""

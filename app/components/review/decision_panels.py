@@ -1,0 +1,177 @@
+"""What rules decide, and what would change if they were others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.kit import charts
+from app.shell import go_button
+from avion_core.config import PrototypesConfig
+from avion_core.usecases.curation import Curation, Preview
+
+ROWS_SHOWN = 500
+
+
+def figures(preview: Preview, curation: Curation) -> None:
+    """The effect on the teacher's accuracy over the labelled shots, and how many texts are in use."""
+    with st.grid(4):
+        for split, name in (("train", "Teacher on training shots"), ("validation", "Teacher on validation")):
+            accuracy = preview.teacher_accuracy[split]
+            _change(
+                name,
+                f"{accuracy:.1f} %",
+                accuracy - curation.teacher_accuracy[split],
+                "{:+.1f} points",
+                "Share of these images whose nearest text prototype is their class. With the class-name template alone "
+                f"it is {curation.template_accuracy[split]:.1f} %. The test set stays sealed.",
+            )
+        in_use = int(preview.table["kept"].sum())
+        _change("Texts in use", f"{in_use:,}", in_use - int(curation.table["kept"].sum()), "{:+,}")
+        st.metric(
+            "Texts that would change",
+            f"{len(preview.would_change):,}",
+            f"of {len(preview.table):,}",
+            "off",
+            delta_arrow="off",
+            border=True,
+        )
+    if preview.blocked:
+        st.warning(
+            "Accept a text of each, loosen the rules, or allow the template fallback at launch.",
+            title=f"Left without a text: {', '.join(preview.blocked)}",
+            icon=":material/warning:",
+        )
+
+
+def _change(name: str, value: str, difference: float, shown: str, help_text: str | None = None) -> None:
+    """A figure beside what the rules in force give."""
+    text = shown.format(difference)
+    same = text == shown.format(0)
+    st.metric(
+        name,
+        value,
+        "as in force" if same else text,
+        "off" if same else "normal",
+        delta_arrow="off" if same else "auto",
+        border=True,
+        help=help_text,
+    )
+
+
+def distribution(preview: Preview, rules: PrototypesConfig, names: Mapping[str, str]) -> None:
+    """The similarities of one class with median, MAD band and cut; the address keeps the class."""
+    chosen = st.selectbox(
+        "Class", list(names), format_func=names.__getitem__, key="decision_class", width=260, bind="query-params"
+    )
+    scores = preview.table[preview.table["class_key"] == chosen]
+    if scores.empty:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption("This class has no descriptions.", width="content")
+            go_button("Ask a writer for some", "generate", "edit", primary=False)
+        return
+    low = float(scores["cut"].iloc[0])
+    high = float("inf") if rules.z_mode == "low_side" else 2 * float(scores["median"].iloc[0]) - low
+    st.plotly_chart(
+        charts.histogram(scores, (low, high)),
+        config=charts.QUIET,
+        key="distribution",
+        alt=f"Similarities of the descriptions of {names[chosen]} with median, MAD band and cut",
+    )
+    st.caption(f"n_eff = {preview.n_eff[chosen]:.1f}: the prototype speaks with the voice of that many equal texts.")
+
+
+def two_sided_warning(preview: Preview, rules: PrototypesConfig) -> None:
+    """Say that a z that looks both ways may cut the best matching text, and in how many classes it does."""
+    if rules.z_mode == "low_side":
+        return
+    undecided = preview.table[preview.table["verdict"] == "undecided"]
+    best = undecided.loc[undecided.groupby("class_key")["similarity"].idxmax()]
+    cut = int((~best["kept"] & (best["similarity"] > best["median"])).sum())
+    st.warning(
+        f"“{rules.z_mode}” measures the distance from the median both ways, so the text that matches its class best "
+        f"may be cut: here it is out in {cut} of {len(best):,} classes. “low side” cuts only below the median.",
+        icon=":material/warning:",
+    )
+
+
+def would_change(preview: Preview, curation: Curation, names: Mapping[str, str], *, changed: bool) -> None:
+    """The descriptions whose fate these rules would turn; where there is none, what they do to the weights.
+
+    Args:
+        changed: the rules are not those in force.
+    """
+    st.subheader("What would change")
+    changes = preview.would_change
+    if not changed:
+        st.caption("Nothing: these are the rules in force. Move a slider to see.")
+        return
+    if changes.empty:
+        _weights_alone(preview, curation, names)
+        return
+    st.dataframe(
+        changes.head(ROWS_SHOWN),
+        hide_index=True,
+        column_config={
+            "class": st.column_config.TextColumn(width=130),
+            "text": st.column_config.TextColumn("description", width="large"),
+        },
+        alt="Descriptions whose fate would change under these rules",
+    )
+    if len(changes) > ROWS_SHOWN:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"The first {ROWS_SHOWN:,} of {len(changes):,}.", width="content")
+            # Written only when asked for: a large table would slow every move of a slider.
+            st.download_button(
+                "All as CSV",
+                lambda: changes.to_csv(index=False),
+                "would_change.csv",
+                "text/csv",
+                icon=":material/download:",
+                type="tertiary",
+            )
+
+
+def _weights_alone(preview: Preview, curation: Curation, names: Mapping[str, str]) -> None:
+    """What rules do that turn no text's fate: n_eff now and then, of each class whose weights differ."""
+    differs = ~np.isclose(preview.table["weight"], curation.table["weight"])
+    classes = preview.table["class_key"][differs].unique()
+    if not len(classes):
+        st.caption("No text's fate changes, nor its weight.")
+        return
+    st.caption("No text's fate changes; the weights do.")
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "class": [names[key] for key in classes],
+                "n_eff now": [curation.n_eff[key] for key in classes],
+                "n_eff then": [preview.n_eff[key] for key in classes],
+            }
+        ),
+        hide_index=True,
+        column_config={f"n_eff {when}": st.column_config.NumberColumn(format="%.1f") for when in ("now", "then")},
+        alt="Effective numbers of texts under the rules in force and under these",
+    )
+
+
+def effective_numbers(preview: Preview, names: Mapping[str, str]) -> None:
+    """Texts in use and n_eff, class by class."""
+    kept = preview.table.groupby("class_key")["kept"].agg(["sum", "size"])
+    table = pd.DataFrame(
+        {
+            "class": [names[key] for key in kept.index],
+            "texts": kept["size"].to_numpy(),
+            "in use": kept["sum"].to_numpy(),
+            "n_eff": [preview.n_eff[key] for key in kept.index],
+        }
+    )
+    with st.expander("Texts in use and n_eff, class by class", icon=":material/balance:"):
+        st.dataframe(
+            table,
+            hide_index=True,
+            alt="Texts in use and effective numbers per class",
+            column_config={"n_eff": st.column_config.NumberColumn(format="%.1f")},
+        )

@@ -1,0 +1,101 @@
+"""How far a review is, for the project, each class and each person; and whether going on would pay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import streamlit as st
+
+from app.components.review.shared_curation import FIGURES_HIDDEN, Seen
+from app.state import session
+from avion_core.usecases.curation.agreement import review_progress
+from avion_core.usecases.projects.projects import ProjectSummary
+
+
+def overview(seen: Seen) -> None:
+    """One line for the project, and what is left to gain from more verdicts."""
+    verdict, mine = seen.table["verdict"], seen.table["mine"]
+    judged, accepted = int((verdict != "undecided").sum()), int((verdict == "accepted").sum())
+    own = int(mine.isin(["accepted", "rejected"]).sum())
+    told = f"{judged:,} of {len(seen.table):,} judged · {accepted:,} accepted · {judged - accepted:,} rejected · "
+    told += f"{own:,} by you"
+    if not seen.veiled:
+        told += f" · {int(seen.curation.table['kept'].sum()):,} in use"
+    st.progress(judged / max(1, len(seen.table)), text=told)
+    if seen.veiled:
+        st.caption(FIGURES_HIDDEN)
+        return
+    worth = seen.count_worth()
+    if worth is not None and worth.curation is seen.curation:
+        _meter(seen)
+    else:
+        st.fragment(_meter, run_every=2.0)(seen)
+
+
+def _meter(seen: Seen) -> None:
+    """Whether going on with the review could pay."""
+    worth = seen.count_worth()
+    if worth is None:
+        st.markdown(":material/hourglass: Counting what more verdicts could change.")
+        return
+    value = worth.value
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f":material/{'insights' if value.that_matter else 'task_alt'}: {value.sentence}",
+            help="For the undecided descriptions: could any verdicts on them, alone or together, change which class "
+            "the teacher's prototypes predict for a validation image? The test set is never asked."
+            + ("" if worth.curation is seen.curation else " Counted before the newest verdicts."),
+            width="content",
+        )
+        label = f"Judge these {value.that_matter:,}" if value.that_matter > 1 else "Judge this one"
+        pressed = value.that_matter and st.button(
+            label,
+            icon=":material/arrow_forward:",
+            type="tertiary",
+            key="what_matters",
+            on_click=session.filter_for_worth,
+        )
+    if pressed:
+        st.rerun()  # the whole page, also where this line is drawn alone
+
+
+def progress_tables(project: ProjectSummary, seen: Seen, names: Mapping[str, str]) -> None:
+    """A bar for each class, and what each person has done; counted when somebody looks."""
+    progress = st.expander(
+        "Progress per class and per person", icon=":material/checklist:", key="review_progress", on_change="rerun"
+    )
+    if not progress.open:
+        return
+    with progress:
+        classes, people = st.columns([3, 2], gap="large")
+        classes.dataframe(
+            _per_class(seen, names),
+            column_config={
+                "judged": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%.0f %%"),
+            },
+            alt="Review progress per class",
+        )
+        by_person = review_progress(session.home(), project.id)
+        if seen.blind:
+            by_person = by_person[by_person["reviewer"] == session.reviewer()]
+        people.dataframe(by_person, hide_index=True, alt="Decisions of each person")
+
+
+def _per_class(seen: Seen, names: Mapping[str, str]) -> pd.DataFrame:
+    table, verdict = seen.table, seen.table["verdict"]
+    counts = (
+        pd.DataFrame(
+            {
+                "class": table["class_key"].map(names),
+                "judged": 100 * (verdict != "undecided"),
+                "accepted": verdict == "accepted",
+                "rejected": verdict == "rejected",
+                "in use": seen.curation.table["kept"],
+                "texts": 1,
+            }
+        )
+        .groupby("class")
+        .agg({"judged": "mean", "accepted": "sum", "rejected": "sum", "in use": "sum", "texts": "sum"})
+    )
+    return counts.drop(columns="in use") if seen.veiled else counts

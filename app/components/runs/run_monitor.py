@@ -1,0 +1,202 @@
+"""One run as it stands: state, time left, curves, log, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from app import shell
+from app.components.runs import run_charts
+from app.components.runs.run_table import STATES, age, state_of
+from app.kit import charts
+from app.kit.background import duration
+from app.kit.guard import plain
+from app.state import session
+from avion_core.usecases import policies
+from avion_core.usecases.insight.journal import changes_since, listed
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.runs.training import (
+    DRAWN_STEPS,
+    RunView,
+    curves,
+    delete_run,
+    kill,
+    log_tail,
+    pin_baseline,
+    rename_run,
+    resume,
+    start_now,
+    stop,
+)
+from avion_core.wording import counted
+
+ACTIVE = ("queued", "running")
+RESUMABLE = ("stopped", "failed", "lost")
+
+_QUIET_SECONDS = 30
+_CURVES = {
+    "validation_accuracy": ("Validation accuracy", "Share of the validation images that the student gets right."),
+    "warmup": ("Warm-up weight w(t)", "How much the similarity alignment counts, from 0 to 1."),
+    "scale": ("Logit scale s", "The student's learned factor on its similarities (at most 100)."),
+}
+
+
+def run_figures(run: RunView, project: ProjectSummary) -> None:
+    """State, progress and figures; a failure with its cause; silence with what is known about it."""
+    colour, icon = STATES[state_of(run)]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge(state_of(run), icon=f":material/{icon}:", color=colour)
+        if run.id == project.baseline_run:
+            st.badge("baseline", icon=":material/keep:", color="violet")
+        begun = f" · begun from {run.based_on}" if run.based_on else ""
+        st.markdown(f"**{plain(run.name)}** · {run.id}{begun}")
+    if run.error:
+        st.error(plain(run.error), title=f"The training {_ended(run)} ({run.cause})", icon=":material/error:")
+    _say_silence(run)
+    share = run.step / run.steps if run.steps else 0.0
+    left = f" · about {duration(run.eta_seconds)} left" if run.state == "running" and run.eta_seconds else ""
+    place = f"epoch {run.epoch} · step {run.step:,} of {run.steps:,}" if run.steps else "not begun"
+    doing = run.stage if run.state in ACTIVE and run.stage else state_of(run)
+    st.progress(min(share, 1.0), text=f"{doing} · {place}{left}")
+    with st.grid(5, min_column_width=140):
+        st.metric("Validation accuracy", "–" if run.accuracy is None else f"{run.accuracy:.1f} %", border=True)
+        st.metric("Device", run.device or "–", border=True)
+        st.metric("Last heartbeat", age(run.heartbeat_age) or "–", border=True, help="A beat a second says it lives.")
+        process = {True: "alive", False: "gone", None: "–"}[run.alive]
+        st.metric("Process", process, border=True, help=f"Number {run.pid} on {run.host}" if run.pid else None)
+        held = f"{run.peak_bytes / 1e9:.1f} GB" if run.peak_bytes else "–"
+        st.metric("Memory, at most", held, border=True)
+
+
+def _ended(run: RunView) -> str:
+    return {"failed": "failed", "lost": "was lost"}.get(run.state, "was ended")
+
+
+def _say_silence(run: RunView) -> None:
+    """A process that is there and does nothing to be seen: what it said last, and what can be done."""
+    starting = run.state == "queued" and not run.waiting and (run.heartbeat_age or 0) > _QUIET_SECONDS
+    slow = max(_QUIET_SECONDS, 20 * (run.seconds_per_step or 0))
+    stuck = run.stage == "training" and (run.step_age or 0) > slow
+    if starting or stuck:
+        quiet = run.heartbeat_age if starting else run.step_age
+        said = next(iter(log_tail(session.home(), run.id, 1)), "nothing yet")
+        st.warning(
+            f"Its process (number {run.pid}) is there, but for {duration(quiet or 0)} "
+            f"{'it has not begun' if starting else 'no step came'}. It said last: {plain(said)}  \n"
+            "Wait if the machine is busy; else kill it and resume it.",
+            icon=":material/hourglass_disabled:",
+        )
+
+
+def run_controls(run: RunView, project: ProjectSummary) -> None:
+    """What makes sense in this state; whatever destroys asks first."""
+    home, who = session.home(), session.reviewer()
+    with st.container(horizontal=True):
+        if run.state == "finished":
+            shell.go_button("See its map", "alignment", "scatter_plot")
+            shell.go_button("Evaluate it", "evaluation", "fact_check", primary=False)
+        if run.waiting:
+            _deed("Start now", "play_arrow", "Beside whatever computes already.", lambda: start_now(home, run.id))
+        if run.state in ACTIVE:
+            saves = "Leave the queue." if run.waiting else "Save, then stop. It can be resumed exactly."
+            _deed("Stop", "stop_circle", saves, lambda: stop(home, run.id, who), disabled=run.stopping)
+        if run.state in ACTIVE and not run.waiting:
+            loses = "End at once; work since the last save is lost."
+            _deed("Kill", "dangerous", loses, lambda: kill(home, run.id, who))
+        if run.state in RESUMABLE:
+            goes_on = "Goes on exactly where it saved; waits its turn while another run computes on its device."
+            _deed("Resume", "play_arrow", goes_on, lambda: resume(home, run.id, who), primary=True)
+        if st.button("New from this", icon=":material/content_copy:", help="The launch page with these settings."):
+            session.choose(session.BASED_ON, run.id)
+            shell.go("launch")
+        pinned = run.id == project.baseline_run
+        _deed(
+            "Unpin" if pinned else "Pin as baseline",
+            "keep",
+            "Other runs are compared with the baseline.",
+            lambda: pin_baseline(home, project.id, None if pinned else run.id, who),
+        )
+        _rename(run)
+        if run.state not in ACTIVE:
+            _delete(run)
+    if not session.may(policies.TRAIN):
+        st.caption(":material/lock: Changing a training takes an adjudicator or an admin of this studio.")
+
+
+def _deed(
+    label: str, icon: str, what: str, do: Callable[[], object], *, primary: bool = False, disabled: bool = False
+) -> None:
+    """A button for those who may train; after it the page is drawn anew."""
+    if st.button(
+        label,
+        icon=f":material/{icon}:",
+        help=what,
+        type="primary" if primary else "secondary",
+        disabled=disabled or not session.may(policies.TRAIN),
+    ):
+        session.demand(policies.TRAIN)
+        do()
+        st.rerun(scope="app")
+
+
+def _rename(run: RunView) -> None:
+    with st.popover("Rename", icon=":material/edit:", disabled=not session.may(policies.TRAIN)):
+        name = st.text_input("Name", value=run.name, key=f"rename_{run.id}")
+        if st.button("Keep the name", disabled=not name.strip() or name == run.name):
+            session.demand(policies.TRAIN)
+            rename_run(session.home(), run.id, name)
+            st.rerun(scope="app")
+
+
+def _delete(run: RunView) -> None:
+    with st.popover("Delete", icon=":material/delete:", disabled=not session.may(policies.TRAIN)):
+        st.markdown(f"**{plain(run.name)}** with its student, curves, maps and figures. This cannot be undone.")
+        if run.looks:
+            st.caption(f"It looked at the test set {counted(run.looks, 'time')}; the journal keeps that.")
+        if st.button("Delete it for good", icon=":material/delete_forever:", type="primary"):
+            session.demand(policies.TRAIN)
+            delete_run(session.home(), run.id, session.reviewer())
+            session.say_after_rerun("The run is deleted", ":material/delete:")
+            st.rerun(scope="app")
+
+
+def run_curves(run: RunView) -> None:
+    """All loss parts, validation accuracy, warm-up weight and logit scale; thinned curves say so."""
+    found = curves(session.home(), run.id, DRAWN_STEPS)
+    table = found.table
+    if table.empty:
+        st.caption("Curves appear with the first steps.")
+        return
+    panels = st.columns(2) + st.columns(2)
+    with panels[0]:
+        st.markdown("**Loss and its parts**", help="The parts as they are; the loss is their weighted sum.")
+        shown = run_charts.losses(table)
+        st.plotly_chart(shown, key="loss_curves", config=charts.QUIET, alt="Loss and its parts over the steps")
+    for panel, (column, (title, what)) in zip(panels[1:], _CURVES.items(), strict=True):
+        with panel:
+            st.markdown(f"**{title}**", help=what)
+            if column in table and table[column].notna().any():
+                shown = run_charts.curve(table, column)
+                st.plotly_chart(shown, key=f"curve_{column}", config=charts.QUIET, alt=f"{title} over the steps")
+            else:
+                st.caption("It appears after the first look at the validation images.")
+    if found.statement:
+        st.caption(found.statement)
+
+
+def run_log(run: RunView) -> None:
+    with st.expander("Log", icon=":material/article:", expanded=run.state == "failed"):
+        st.code("\n".join(log_tail(session.home(), run.id, 200)) or "Nothing yet.", language=None, height=260)
+
+
+def run_origin(run: RunView) -> None:
+    """What the run was trained on, whether that still holds, and its settings."""
+    changed = changes_since(session.home(), run)
+    if changed:
+        st.caption(
+            f":material/history: Stale: what it was trained on was frozen before {listed(changed)}. "
+            "“New from this” trains the same settings on how things stand."
+        )
+    with st.expander("Settings of this run", icon=":material/settings:"):
+        st.json(run.config.model_dump(), expanded=1)

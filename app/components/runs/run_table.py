@@ -1,0 +1,109 @@
+"""All runs of a project in a table: filter, sort, tick one to look at it, or several to compare them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+
+from app.kit.background import duration
+from app.state import session
+from avion_core.usecases.runs.training import RunView
+
+Colour = Literal["gray", "blue", "orange", "green", "red"]
+STATES: dict[str, tuple[Colour, str]] = {
+    "waiting": ("gray", "schedule"),
+    "starting": ("gray", "hourglass_top"),
+    "running": ("blue", "play_circle"),
+    "stopping": ("orange", "pause_circle"),
+    "stopped": ("orange", "pause_circle"),
+    "finished": ("green", "check_circle"),
+    "failed": ("red", "error"),
+    "lost": ("red", "signal_disconnected"),
+}
+
+
+def state_of(run: RunView) -> str:
+    """A run's state in one word, a little finer than in the store."""
+    if run.state == "queued":
+        return "waiting" if run.waiting else "starting"
+    return "stopping" if run.stopping else run.state
+
+
+def filtered(runs: Sequence[RunView]) -> list[RunView]:
+    """Draw the filters (they live in the address); returns the runs that pass."""
+    states = [state for state in STATES if any(state_of(run) == state for run in runs)]
+    session.forget_unknown_among("run_states", states)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        wanted = st.pills("State", states, selection_mode="multi", key="run_states", bind="query-params")
+        words = st.text_input(
+            "Search", placeholder="name, id, student, shots 4 …", key="run_words", bind="query-params", width=280
+        )
+        st.button("Refresh", icon=":material/refresh:", help="The table also refreshes by itself.")
+    sought = words.casefold().split()
+    return [
+        run
+        for run in runs
+        if (not wanted or state_of(run) in wanted) and all(word in _searchable(run) for word in sought)
+    ]
+
+
+def run_table(runs: Sequence[RunView], shown: Sequence[str], baseline: str | None) -> None:
+    """The runs as a table whose ticked rows are what the page shows below.
+
+    Args:
+        shown: ids of the runs that are shown now.
+    """
+    ids = [run.id for run in runs]
+    places = {run.id: place for place, run in enumerate([run for run in runs if run.waiting][::-1], 1)}
+    # Another list of runs is another table: ticks are row numbers, and would be another run's.
+    key = f"runs_{hash(tuple(ids))}_{hash(tuple(shown))}"
+    st.dataframe(
+        pd.DataFrame([_row(run, places.get(run.id), baseline) for run in runs]),
+        key=key,
+        hide_index=True,
+        height=min(420, 38 + 35 * len(runs)),
+        placeholder="–",
+        on_select=lambda: session.take_picked_runs(key, ids),
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": [ids.index(run) for run in shown if run in ids]}},
+        column_config={
+            "progress": st.column_config.ProgressColumn(format="%.0f %%", min_value=0, max_value=100),
+            "validation": st.column_config.NumberColumn(format="%.1f %%", help="Accuracy on the validation images."),
+            "started": st.column_config.DatetimeColumn(format="distance"),
+            "heartbeat": st.column_config.TextColumn(help="How long ago the process was heard from."),
+        },
+        alt="Runs of this project; tick one to look at it, several to compare them",
+    )
+
+
+def _row(run: RunView, place: int | None, baseline: str | None) -> dict[str, object]:
+    state = state_of(run)
+    return {
+        "name": run.name,
+        "role": "baseline" if run.id == baseline else "",
+        "state": f"{state}, {place} in line" if place else state,
+        "progress": 100 * run.step / run.steps if run.steps else 0.0,
+        "validation": run.accuracy,
+        "time left": duration(run.eta_seconds) if run.eta_seconds else "",
+        "heartbeat": age(run.heartbeat_age),
+        "device": run.device or "",
+        "shots": run.config.data.shots,
+        "seed": run.config.data.seed,
+        "protocol": run.config.protocol.name,
+        "started": run.started_at or run.created_at,
+        "run": run.id,
+    }
+
+
+def age(seconds: float | None) -> str:
+    """ "3 s ago"; "" for what never was."""
+    return "" if seconds is None else f"{duration(seconds)} ago"
+
+
+def _searchable(run: RunView) -> str:
+    config = run.config
+    words = (run.name, run.id, config.student, config.teacher, config.protocol.name, f"shots {config.data.shots}")
+    return " ".join((*words, f"seed {config.data.seed}")).casefold()

@@ -1,0 +1,1 @@
+"""Descriptions and verdicts in and out."""

@@ -1,0 +1,136 @@
+"""Review packs: out to a colleague, open at the colleague's, and verdicts back in."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.components.transfer.exchange_forms import import_report, upload_key
+from app.kit.background import computed
+from app.kit.guard import plain
+from app.state import session
+from avion_core.progress import Progress
+from avion_core.usecases.policies import CHANGE_PROJECTS
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.uploads import as_file
+from avion_core.usecases.transfer.exchange import Holdings, file_name
+from avion_core.usecases.transfer.review_packs import (
+    PackedReview,
+    ReviewReport,
+    merge_review,
+    open_review_pack,
+    opened_packs,
+    packed_review,
+    returned_verdicts,
+)
+from avion_core.wording import counted
+
+_KINDS = ["jsonl", "csv", "parquet"]
+
+
+def opened_pack(project: ProjectSummary) -> None:
+    """Of a project that was made of a review pack: for whom it is judged, and the file to send back."""
+    home = session.home()
+    about = opened_packs(home).get(project.id)
+    if about is None:
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f":material/move_to_inbox: You judge these descriptions of **{plain(about['project']['name'])}** as "
+            f"**{plain(about['reviewer'])}**. Send your verdicts back as a file.",
+            width="stretch",
+        )
+        st.download_button(
+            "Verdicts to send back",
+            lambda: returned_verdicts(home, project.id),
+            file_name(f"{about['project']['name']}-{about['reviewer']}", ".jsonl"),
+            "application/jsonl",
+            icon=":material/download:",
+            type="primary",
+            on_click="ignore",
+            key="send_back",
+        )
+
+
+def pack_form(project: ProjectSummary) -> None:
+    """Who judges what, and the pack as a download once it is made."""
+    names = {entry.key: entry.prompt_name for entry in project.classes}
+    with st.form("review_pack", border=False):
+        with st.container(horizontal=True):
+            reviewer = st.text_input("Who will judge", key="pack_reviewer", placeholder="their name", width=260)
+            classes = st.multiselect(
+                "Classes", list(names), format_func=names.__getitem__, placeholder="All classes", key="pack_classes"
+            )
+        if st.form_submit_button("Make the pack", icon=":material/folder_zip:", type="primary"):
+            session.demand(CHANGE_PROJECTS)
+            session.ask_move("review", project.id, reviewer.strip(), tuple(classes))
+    asked = session.asked_move()
+    if asked is None or asked[:2] != ("review", project.id):
+        st.caption(
+            "It opens in AVION Studio; whoever has none unpacks it and opens review.html in a browser. Training and "
+            "validation images go along as thumbnails; the test set stays here."
+        )
+        return
+    home, who = session.home(), session.reviewer()
+    _, _, reviewer, classes, _ = asked
+
+    def make(progress: Progress) -> PackedReview:
+        return packed_review(
+            home, project.id, reviewer=reviewer, classes=classes or None, who=who, progress=progress
+        )  # fmt: skip
+
+    made = computed(f"pack:{hash(asked)}", "Making the pack", make)
+    st.markdown(f":material/check_circle: {plain(made.sentence)}")
+    st.download_button(
+        "Save the pack",
+        made.content,
+        made.name,
+        "application/zip",
+        icon=":material/download:",
+        on_click="ignore",
+        key="save_pack",
+    )
+
+
+def merge_form(project: ProjectSummary, held: Holdings) -> None:
+    """A file that came back, what it would change, and the button that merges it."""
+    file = st.file_uploader(
+        "File of verdicts",
+        type=_KINDS,
+        key="merge_file",
+        help="What the colleague's studio or review.html saved, or any export of the same descriptions.",
+    )
+    if file is None:
+        return
+
+    def merge(*, preview: bool) -> ReviewReport:
+        with as_file(file.name, file.getvalue()) as path:
+            return merge_review(session.home(), project.id, path, who=session.reviewer(), preview=preview)
+
+    key = upload_key(project, held, file, "merge")
+    report = computed(key, f"Reading {file.name}", lambda _: merge(preview=True))
+    import_report(report.brought)
+    if report.conflicts:
+        st.caption(f":material/rule: {counted(len(report.conflicts), 'description')} would be in conflict then.")
+    if report.elsewhere:
+        st.caption(f"{counted(report.elsewhere, 'description')} of another project would be left out.")
+    label = f"Merge {counted(report.brought.decisions.added, 'decision')}"
+    if st.button(label, icon=":material/merge:", type="primary", disabled=not report.brought.changes, key="merge"):
+        session.demand(CHANGE_PROJECTS)
+        session.say_after_rerun(merge(preview=False).sentence)
+        st.rerun()
+
+
+def open_form() -> None:
+    """A pack from a colleague, made into a project to judge in."""
+    with st.form("open_pack", border=False):
+        file = st.file_uploader("Review pack", type=["zip", "review"], key="open_pack_file")
+        reviewer = st.text_input("Your name", key="open_pack_reviewer", placeholder="where the pack does not say")
+        if st.form_submit_button("Open the pack", icon=":material/folder_open:") and file is not None:
+            session.demand(CHANGE_PROJECTS)
+            with as_file(file.name, file.getvalue()) as path, st.spinner("Opening the pack"):
+                project = open_review_pack(
+                    session.home(), path, reviewer=reviewer.strip() or None, who=session.reviewer()
+                )
+            session.choose(session.PROJECT, project.id)
+            session.say_after_rerun(f"{project.name} is open")
+            st.rerun()

@@ -1,0 +1,1 @@
+"""Having descriptions written, and writers compared."""

@@ -1,0 +1,132 @@
+"""A generation as it stands: how far it is, class by class, and what can be done with it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import shell
+from app.components.runs.run_table import STATES
+from app.kit.guard import plain
+from app.state import session
+from avion_core.usecases import policies
+from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.writing.writing import (
+    GenerationView,
+    ask_to_stop,
+    descriptions_written,
+    exchanges,
+    order_descriptions,
+    resume,
+    start,
+)
+from avion_core.wording import counted
+
+ACTIVE = ("queued", "running")
+
+
+def generation_figures(view: GenerationView) -> None:
+    """State, progress and what it took so far."""
+    state = "starting" if view.state == "queued" else view.state
+    colour, icon = STATES[state]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge(state, icon=f":material/{icon}:", color=colour)
+        served = ", ".join(model for model in view.served if model != view.settings.model)
+        answered = f" (answered: {plain(served)})" if served else ""
+        since = f"{view.created_at:%Y-%m-%d %H:%M} UTC"
+        st.markdown(f"**{plain(view.settings.model)}**{answered} · {view.prompt_version} · {plain(view.who)} · {since}")
+    if view.error:
+        st.error(plain(view.error), title=f"It {view.state}", icon=":material/error:")
+    share = view.classes_done / view.classes if view.classes else 1.0
+    st.progress(
+        min(share, 1.0),
+        text=f"{view.classes_done:,} of {view.classes:,} classes · {counted(view.written, 'description')}",
+    )
+    with st.grid(4, min_column_width=150):
+        st.metric("Requests", f"{int(view.table['asked'].sum()):,}", border=True)
+        st.metric("Tokens sent", f"{int(view.table['tokens_in'].sum()):,}", border=True)
+        st.metric("Tokens written", f"{int(view.table['tokens_out'].sum()):,}", border=True)
+        st.metric("Cost", "–" if view.cost is None else f"{view.cost:.4f}", border=True, help="Where prices are set.")
+
+
+def generation_table(project: ProjectSummary, view: GenerationView) -> None:
+    """A row per class that was asked about; what was left out, and why."""
+    names = {entry.key: entry.prompt_name for entry in project.classes}
+    replies = view.table.to_dict("records")
+    shown = pd.DataFrame(
+        {
+            "class": [names.get(row["class_key"], row["class_key"]) for row in replies],
+            "new": [row["got"] for row in replies],
+            "requests": [row["asked"] for row in replies],
+            "left out": [", ".join(f"{count} {reason}" for reason, count in row["dropped"].items()) for row in replies],
+            "problem": [row["problem"] for row in replies],
+            "seconds": [round(row["seconds"], 1) for row in replies],
+        }
+    )
+    st.dataframe(shown, hide_index=True, height=min(420, 38 + 35 * max(1, len(shown))), alt="Replies class by class")
+
+
+def generation_exchanges(project: ProjectSummary, view: GenerationView) -> None:
+    """What was sent about a class and what came, word for word: an expander a request, of the class that is chosen."""
+    names = {entry.key: entry.prompt_name for entry in project.classes}
+    asked = list(view.table["class_key"])
+    session.forget_unknown("writing_exchange", asked)
+    key = st.selectbox(
+        "Word for word",
+        asked,
+        index=None,
+        format_func=lambda key: names.get(str(key), str(key)),
+        placeholder="Choose a class",
+        key="writing_exchange",
+        width=260,
+    )
+    for number, one in enumerate(exchanges(session.home(), project.id, view.id, key) if key else (), 1):
+        told = f"{one.model}: {one.tokens_in:,} tokens sent, {one.tokens_out:,} written" if one.model else "no reply"
+        with st.expander(f"Request {number} · {plain(told)}", icon=":material/forum:"):
+            st.markdown("**Reply**")
+            st.code(one.raw or one.problem, language=None, wrap_lines=True, height=300)
+            st.markdown(f"**Prompt** ({view.prompt_version})")
+            st.code(one.instructions, language=None, wrap_lines=True, height=200)
+            along = f", and {counted(one.pictures, 'training image')}" if one.pictures else ""
+            st.markdown(f"**Data**{along}")
+            st.code(one.data, language="json", height=300)
+
+
+def generation_controls(project: ProjectSummary, view: GenerationView) -> None:
+    """Stop, resume, ask again for what lacks, and on to the review."""
+    home = session.home()
+    allowed = session.may(policies.CHANGE_PROJECTS)
+    with st.container(horizontal=True):
+        if view.state in ACTIVE and st.button(
+            "Stop", icon=":material/stop:", disabled=not allowed, help="What is on its way still comes and is kept."
+        ):
+            session.demand(policies.CHANGE_PROJECTS)
+            ask_to_stop(home, view.id)
+            st.rerun(scope="app")
+        if view.state in ("stopped", "failed", "lost") and st.button(
+            "Resume", icon=":material/resume:", type="primary", disabled=not allowed
+        ):
+            session.demand(policies.CHANGE_PROJECTS)
+            start(home, resume(home, project.id, view.id))
+            st.rerun(scope="app")
+        if (
+            view.state not in ACTIVE
+            and view.lacking
+            and st.button(
+                f"Ask again for {counted(len(view.lacking), 'class', 'classes')}",
+                icon=":material/replay:",
+                disabled=not allowed or (bool(view.settings.base_url) and not session.may(policies.ADMINISTER)),
+            )
+        ):
+            session.demand(policies.CHANGE_PROJECTS)
+            again = view.settings.model_copy(update={"classes": view.lacking})
+            start(home, order_descriptions(home, project.id, again, session.reviewer()))
+            st.rerun(scope="app")
+        if len(pair := view.settings.distinguish_from) == 2 and st.button(
+            "See what they change", icon=":material/compare_arrows:", help="The two classes, on the confusion page."
+        ):
+            session.pick_cell(session.texts_matrix(project.id), (pair[0], pair[1]))
+            shell.go("confusion")
+        if view.written and st.button(f"Review these {view.written:,}", icon=":material/rate_review:"):
+            session.send_to_review(descriptions_written(home, project.id, view.id))
+            shell.go("review")

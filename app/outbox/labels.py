@@ -1,0 +1,126 @@
+"""The desk that the label page works at; apart from the shell, since it brings the models' library along."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from app.components.labelling.label_grid import PAGE, LabelDesk, tile
+from app.kit.background import computed
+from app.kit.guard import show_error
+from app.state import session
+from avion_core.errors import AvionError
+from avion_core.usecases.curation.label_suggestions import guess_labels
+from avion_core.usecases.policies import REVIEW
+from avion_core.usecases.projects.labels import give_labels, undo_labels
+from avion_core.usecases.projects.projects import ProjectSummary
+
+_NO_GUESS: dict[str, Any] = {"guess": None, "probability": None, "why": ""}
+
+
+def need_desk(project: ProjectSummary, images: Sequence[str], *, sent: bool, guessing: bool) -> LabelDesk:
+    """The desk for these images, the most useful first; while the teacher still looks at them, how far it is.
+
+    The order stays as it is while labels are given. What was sent here by another page keeps the order it came in.
+    """
+    classes = tuple((entry.key, entry.prompt_name) for entry in project.classes)
+    signature = (tuple(images) if sent else (), guessing, classes)
+    before: LabelDesk | None = session.label_desk()
+    if before is not None and (before.project, before.signature) == (project.id, signature):
+        return before
+    guesses: dict[str, dict[str, Any]] = {}
+    sentence = "Without the teacher's guesses, images come by their path."
+    if guessing and len(classes) > 1:
+        try:
+            found = computed(
+                f"guesses:{project.id}:{project.revision}:{hash(signature)}",
+                "The teacher looks at the images",
+                lambda progress: guess_labels(session.home(), project.id, list(images), progress=progress),
+            )
+        except AvionError as error:
+            show_error(error)
+        else:
+            guesses = {row["image_id"]: row for row in _records(found.table)}
+            sentence = found.sentence
+    order = list(images) if sent or not guesses else list(guesses)
+    again = before.again + 1 if before else 0
+    desk = LabelDesk(project.id, signature, order, guesses=guesses, sentence=sentence, again=again)
+    session.put_label_desk(desk)
+    return desk
+
+
+def take(entry: Mapping[str, Any]) -> None:
+    """Write one entry of the grid's queue down, in its own project.
+
+    Where that project's images are laid out, the cursor goes on.
+    """
+    session.demand(REVIEW)
+    home, project, action = session.home(), entry["project"], entry["action"]
+    desk: LabelDesk | None = session.desk_of(session.LABEL_GRID, project)
+    if action == "undo":
+        undone = undo_labels(home, project, session.reviewer(), token=entry["token"])
+        if desk is not None:
+            desk.done -= set(undone)
+            desk.cursor = next((image for image in undone if image in desk.places), desk.cursor)
+    elif action == "go":
+        if desk is not None:
+            desk.cursor = entry["id"] if entry["id"] in desk.places else desk.next_open(desk.cursor)
+    else:
+        labels = entry["labels"]
+        give(project, desk, labels, entry["guesses"], batch=entry["token"])
+        if desk is not None:
+            desk.cursor = desk.next_open(max(labels, key=lambda image: desk.places.get(image, -1)))
+
+
+def give(
+    project: str,
+    desk: LabelDesk | None,
+    labels: Mapping[str, str | None],
+    guesses: Mapping[str, str],
+    batch: str | None = None,
+) -> None:
+    """Label images; what the teacher had guessed is kept beside.
+
+    Args:
+        guesses: image -> the class that was guessed.
+    """
+    give_labels(session.home(), project, labels, reviewer=session.reviewer(), guesses=guesses, batch=batch)
+    if desk is not None:
+        desk.done |= {image for image, key in labels.items() if key is not None}
+        desk.done -= {image for image, key in labels.items() if key is None}
+
+
+def tiles(project: ProjectSummary, desk: LabelDesk, table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The pictures of the cursor's page and of the next one, as the grid shows them.
+
+    Args:
+        table: the project's image table with image_id as its index, too.
+    """
+    if not desk.cursor:
+        return []
+    first = desk.place // PAGE * PAGE
+    near = desk.order[first : first + 2 * PAGE]
+    return [
+        tile(
+            {**row, **desk.guesses.get(row["image_id"], _NO_GUESS)},
+            project.recipe,
+            place=place,
+            done=row["image_id"] in desk.done,
+        )
+        for place, row in enumerate(_records(table.loc[near]), first)
+    ]
+
+
+def sure_guesses(desk: LabelDesk, least: float) -> dict[str, str]:
+    """Images that want a label and whose guess has at least this probability -> the guess."""
+    return {
+        image: row["guess"]
+        for image, row in desk.guesses.items()
+        if image not in desk.done and row["probability"] >= least
+    }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]

@@ -1,0 +1,19 @@
+"""The outbox: sends what people decide with the review card and the label grid, and says what is not saved yet.
+
+It is drawn on every page, so that decisions reach the store from whichever page is open (the browser's half is the .js
+file).
+"""
+
+from __future__ import annotations
+
+from app.kit.browser_half import browser_half
+from app.state import session
+
+_component = browser_half("avion_outbox", __file__)
+
+
+def outbox() -> None:
+    """Draw it. What was taken is dropped in the browser; what waits is in `session.outbox()` at the next run."""
+    _component(
+        key=session.OUTBOX, data={"taken": session.outbox().taken}, on_queue_change=lambda: None, width="content"
+    )

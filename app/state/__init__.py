@@ -1,0 +1,1 @@
+"""Everything that reads or writes st.session_state or the address."""

@@ -1,0 +1,48 @@
+"""The browser's queue of labels, taken by runs of the page that overlap."""
+
+from __future__ import annotations
+
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from app.components.labelling.label_grid import LabelDesk
+from app.outbox import labels
+from app.outbox.queue import take_waiting
+from app.state import session
+from avion_core.usecases.people.accounts import ALONE
+
+
+def test_a_run_that_a_newer_one_overtakes_sets_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit starts a new run at a key while the old one still writes; unguarded, the old one ends last."""
+    desk = LabelDesk("tiny", ("all",), ["a", "b", "c"])
+    sender = {"component": session.LABEL_GRID, "project": "tiny", "reviewer": "me", "action": "label", "guesses": {}}
+    queue = [{"seq": seq, "token": image, "labels": {image: "Forest"}, **sender} for seq, image in [(1, "a"), (2, "b")]]
+    written: list[str] = []
+    first_is_under_way, newer_is_done = Event(), Event()
+
+    def give_labels(*_given: Any, batch: str, **_named: Any) -> None:
+        written.append(batch)
+        if len(written) == 1:
+            first_is_under_way.set()
+            newer_is_done.wait(0.5)
+
+    def newer() -> None:
+        queue.append({"seq": 3, "token": "c", "labels": {"c": "Forest"}, **sender})
+        take_waiting()
+        newer_is_done.set()
+
+    state = {session.OUTBOX: {"queue": queue}, "_label_desk": desk, "_outbox": session.Outbox()}
+    monkeypatch.setattr(session.st, "session_state", state)
+    monkeypatch.setattr(session, "home", lambda: None)
+    monkeypatch.setattr(session, "signed_in", lambda: ALONE)
+    monkeypatch.setattr(labels, "give_labels", give_labels)
+    older = Thread(target=take_waiting)
+    older.start()
+    assert first_is_under_way.wait(5)
+    after = Thread(target=newer)
+    after.start()
+    older.join(5)
+    after.join(5)
+    assert (session.outbox().taken, desk.cursor, written) == (3, "", ["a", "b", "c"])
