@@ -44,7 +44,7 @@ from avion_core.protocols.evaluate import evaluate
 from avion_core.prototypes.text_prototypes import prototype_accuracy, text_prototypes, visual_prototypes
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.projects import open_demo
-from avion_core.usecases.runs.freeze import project_data
+from avion_core.usecases.runs.freeze import freeze
 
 SHOTS, SEEDS = (1, 4, 16), (1, 2, 3)
 METHODS = ("AVION", "B0", "B1")
@@ -78,7 +78,7 @@ def run(task: tuple[str, int, int, str], work: Path, threads: int) -> dict[str, 
     kept = folder / "test.json"
     if kept.is_file():
         return json.loads(kept.read_text())
-    project, config = project_data(home, "ucmerced-demo"), config_of(method, shots, seed, protocol)
+    project, config = freeze(home, "ucmerced-demo"), config_of(method, shots, seed, protocol)
     start = time.perf_counter()
     for _ in run_experiment(project, config, folder, features=home.features, weights=home.weights):
         pass
@@ -150,7 +150,7 @@ def prototype_kinds(
     )
     for index, (name, which, change) in enumerate(kinds):
         home = Home(work / which)
-        project = project_data(home, "ucmerced-demo")
+        project = freeze(home, "ucmerced-demo")
         teacher = load_towers(config.teacher, home.weights)
         classes = list(project.class_names)
         shots, test = training_images(project, config, classes), held_out_images(project, config, classes, "test")

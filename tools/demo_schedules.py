@@ -34,7 +34,7 @@ from avion_core.metrics.accuracy import harmonic_mean
 from avion_core.protocols.baselines import class_mean
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.projects import open_demo
-from avion_core.usecases.runs.freeze import project_data
+from avion_core.usecases.runs.freeze import freeze
 
 AWAY = 4
 ALIGNMENT = ("image_weight", "text_weight", "logit_weight")
@@ -127,7 +127,7 @@ def main() -> None:
     args = parser.parse_args()
     home = Home(args.work / "curated")
     open_demo(home, "ucmerced", curated=True)
-    project = project_data(home, "ucmerced-demo")
+    project = freeze(home, "ucmerced-demo")
     if args.protocol == "base-to-novel":
         config = config_of("AVION", args.shots[0], args.seed, args.protocol)
         project = of_classes(project, class_sets(project.class_names, config.protocol, args.seed)["base"])

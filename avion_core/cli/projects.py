@@ -142,10 +142,10 @@ def import_(
 @command(descriptions, "list")
 def list_descriptions(desk: Desk, project: ProjectName) -> Answer:
     """All descriptions as they read now, with their verdicts."""
-    from avion_core.usecases.projects.current_descriptions import read_candidates
+    from avion_core.usecases.projects.current_descriptions import current_descriptions
     from avion_core.usecases.projects.projects import get_project
 
-    rows = read_candidates(desk.home, get_project(desk.home, project).id).to_dict("records")
+    rows = current_descriptions(desk.home, get_project(desk.home, project).id).to_dict("records")
     text = table(rows, ["class_key", "verdict", "writer", "text"]) if rows else "No description yet."
     return Answer({"descriptions": rows}, text)
 
@@ -159,14 +159,14 @@ def flag(
     """Judge every description by RS-Flag, with the reasons."""
     from avion_core.descriptions.rs_flag import load_rule_set
     from avion_core.usecases.curation.rules import current_rules
-    from avion_core.usecases.projects.current_descriptions import read_candidates
+    from avion_core.usecases.projects.current_descriptions import current_descriptions
     from avion_core.usecases.projects.projects import get_project
 
     project_id = get_project(desk.home, project).id
     config = current_rules(desk.home, project_id)[1]
     rules = load_rule_set(rule_set or config.rule_set, config.modality)
     rows = []
-    for row in read_candidates(desk.home, project_id).to_dict("records"):
+    for row in current_descriptions(desk.home, project_id).to_dict("records"):
         judged = rules.judge(row["text"])
         reasons = [reason.sentence for reason in judged.reasons if reason.passed == judged.flag]
         rows.append(

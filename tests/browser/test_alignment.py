@@ -12,7 +12,7 @@ import pytest
 
 from avion_core.usecases.insight.alignment import list_maps
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project
 from avion_core.usecases.runs.training import list_runs
 from tests.app.tiny_home import NAME
@@ -64,7 +64,7 @@ def test_from_a_lasso_to_pictures_files_and_the_review(
     lists = json.loads(files[1].read_text(encoding="utf-8"))
     assert len(ids) == int(picked) == sum(len(lists[name]) for name in ("images", "descriptions", "prototypes"))
     assert set(lists["images"]) | set(lists["descriptions"]) <= ids
-    known = set(read_candidates(home, get_project(home, NAME).id)["description_id"])
+    known = set(current_descriptions(home, get_project(home, NAME).id)["description_id"])
     assert set(lists["descriptions"]) <= known
 
     page.click(f"Review {len(lists['descriptions'])} descriptions")

@@ -10,7 +10,7 @@ import pytest
 
 from avion_core.usecases.curation.rules import current_rules
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import list_projects
 from avion_core.usecases.runs.training import list_runs
 from tests.app.tiny_home import need_demo_weights
@@ -74,7 +74,7 @@ def test_from_the_demo_to_a_map_and_an_export(page: Page, home: Home, picture: P
         page.press("ax"[number % 2])
         page.until(lambda: page.card("item") != judged[-1], "the next description")
     page.until(lambda: page.card("pending") == "0", "every verdict to be kept")
-    table = read_candidates(home, project.id).set_index("description_id")
+    table = current_descriptions(home, project.id).set_index("description_id")
     assert list(table.loc[judged, "verdict"]) == ["accepted", "rejected"] * (JUDGED // 2)
 
     go(page, "Decisions")

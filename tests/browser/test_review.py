@@ -8,7 +8,7 @@ import pytest
 
 from avion_core.usecases.curation import history, record_verdict
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project
 from tests.app.tiny_home import CLASSES, NAME, TEXTS
 from tests.browser.page import Page
@@ -21,12 +21,12 @@ ALL = len(CLASSES) * TEXTS
 def undecided(home: Home) -> None:
     """Every description undecided again, whoever judged before."""
     project = get_project(home, NAME)
-    for item in read_candidates(home, project.id).query("verdict != 'undecided'")["description_id"]:
+    for item in current_descriptions(home, project.id).query("verdict != 'undecided'")["description_id"]:
         record_verdict(home, project.id, item, "undecide")
 
 
 def decided(home: Home) -> dict[str, str]:
-    table = read_candidates(home, get_project(home, NAME).id).query("verdict != 'undecided'")
+    table = current_descriptions(home, get_project(home, NAME).id).query("verdict != 'undecided'")
     return dict(zip(table["description_id"], table["verdict"], strict=True))
 
 
@@ -54,7 +54,7 @@ def judge_twenty(page: Page, home: Home, milliseconds: int) -> None:
     page.open("review")
     page.until(lambda: page.card("item"), "the review card")
     before = {
-        item: decisions(home, item) for item in read_candidates(home, get_project(home, NAME).id)["description_id"]
+        item: decisions(home, item) for item in current_descriptions(home, get_project(home, NAME).id)["description_id"]
     }
     judged = []
     for number in range(20):
@@ -73,7 +73,7 @@ def test_no_verdict_is_lost_when_one_leaves_before_the_server_is_done(leave: str
     page = slow_page
     page.open("review")
     page.until(lambda: page.card("item"), "the review card")
-    items = read_candidates(home, get_project(home, NAME).id)["description_id"]
+    items = current_descriptions(home, get_project(home, NAME).id)["description_id"]
     before = {item: decisions(home, item) for item in items}
     judged = []
     for number in range(10):
@@ -129,7 +129,7 @@ def test_keys_edit_skip_undo_take_back_and_move(page: Page, home: Home) -> None:
     page.driver.switch_to.active_element.send_keys(" A wide aerial view.")
     page.driver.switch_to.active_element.send_keys("\ue009\ue007")  # Ctrl + Enter
     project = get_project(home, NAME).id
-    edited = page.until(lambda: read_candidates(home, project).query("edited").to_dict("records"), "the edit")
+    edited = page.until(lambda: current_descriptions(home, project).query("edited").to_dict("records"), "the edit")
     assert edited[0]["text"].endswith(" A wide aerial view.")
     wait_for_server(page)
     assert page.card("item") == edited[0]["description_id"]
@@ -142,7 +142,7 @@ def test_a_key_judges_the_text_on_the_screen_and_no_other(page: Page, home: Home
     page.open("review")
     item = page.until(lambda: page.card("item"), "the review card")
     project = get_project(home, NAME).id
-    before = read_candidates(home, project).set_index("description_id")["text"][item]
+    before = current_descriptions(home, project).set_index("description_id")["text"][item]
     record_verdict(home, project, item, "edit", reviewer="bob", text=f"{before} A colleague's words.")
     page.press("a")
     page.until(lambda: "It was edited meanwhile" in page.text(), "the word that it reads otherwise")

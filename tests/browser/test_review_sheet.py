@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from avion_core.cli import app
 from avion_core.usecases.curation import history
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project
 from avion_core.usecases.transfer.review_packs import make_review_pack
 from tests.app.tiny_home import CLASSES, HOSTILE, NAME, TEXTS, make_home
@@ -118,7 +118,7 @@ def test_judged_in_a_file_and_merged_at_home(home: Home, sheet: Sheet, tmp_path:
     result = CliRunner().invoke(app, ["review", "merge", NAME, str(file)])
     assert result.exit_code == 0, result.output
     assert "(ann " in result.output
-    table = read_candidates(home, get_project(home, NAME).id)
+    table = current_descriptions(home, get_project(home, NAME).id)
     verdicts, items = table["verdict"].tolist(), table["description_id"].tolist()
     assert set(table["reviewer"]) == {"ann"}
     assert verdicts == ["accepted", "rejected", "accepted", "accepted", *["rejected"] * (ALL - 4)]

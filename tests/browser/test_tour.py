@@ -9,7 +9,7 @@ import pytest
 
 from avion_core.usecases.curation import record_verdicts
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project, open_demo
 from avion_core.usecases.runs.training import create_run, run_here
 from tests.app.tiny_home import need_demo_weights
@@ -39,7 +39,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     trained = Home(tmp_path_factory.mktemp("tour") / "home")
     need_demo_weights(trained.path)
     project = open_demo(trained).id
-    texts = list(read_candidates(trained, project).groupby("class_key").head(2)["description_id"])
+    texts = list(current_descriptions(trained, project).groupby("class_key").head(2)["description_id"])
     record_verdicts(trained, project, texts[::2], "accept", reviewer="me")
     record_verdicts(trained, project, texts[1::2], "reject", reviewer="me")
     run_here(trained, create_run(trained, project, overrides=TRAINING), Event())

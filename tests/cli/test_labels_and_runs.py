@@ -10,7 +10,7 @@ import pytest
 
 from avion_core.jobs import queue
 from avion_core.usecases.curation import record_verdict
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project
 from avion_core.usecases.runs import training
 
@@ -94,7 +94,7 @@ def test_classes_are_added_renamed_and_merged(answer, avion, scenes):
 
 def test_agreement(answer, avion, scenes):
     assert answer("agreement", "scenes")["kappa"] is None
-    ids = read_candidates(scenes, get_project(scenes, "scenes").id)["description_id"][:4]
+    ids = current_descriptions(scenes, get_project(scenes, "scenes").id)["description_id"][:4]
     for reviewer, verdicts in (("ann", "aaxx"), ("bob", "aaax")):
         for key, letter in zip(ids, verdicts, strict=True):
             record_verdict(scenes, "scenes", key, "accept" if letter == "a" else "reject", reviewer=reviewer)

@@ -7,7 +7,7 @@ import pytest
 from avion_core.usecases.curation import history, record_verdict
 from avion_core.usecases.curation.agreement import conflicts
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project
 from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open, all_text, settle
@@ -16,7 +16,7 @@ from tests.pages.conftest import Open, all_text, settle
 @pytest.fixture
 def disputed(home: Home) -> list[str]:
     """Ana and Ben judge ten descriptions alike but for two."""
-    items = read_candidates(home, get_project(home, NAME).id)["description_id"].tolist()[:10]
+    items = current_descriptions(home, get_project(home, NAME).id)["description_id"].tolist()[:10]
     for place, item in enumerate(items):
         alike = "reject" if place >= 6 else "accept"
         record_verdict(home, NAME, item, alike, reviewer="ana", reason="seen from above" if place == 0 else "")

@@ -20,7 +20,7 @@ from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.agreement import set_blind
 from avion_core.usecases.insight.alignment import MapSettings, list_maps, map_settings, start_map
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import create_project, get_project, read_splits
 from avion_core.usecases.runs.training import get_run
 from tests.app.tiny_home import CLASSES, NAME
@@ -159,7 +159,7 @@ def test_what_was_picked_becomes_counts_pictures_a_table_and_files(
     mapped: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = get_project(mapped, NAME)
-    texts = read_candidates(mapped, project.id)["description_id"].tolist()
+    texts = current_descriptions(mapped, project.id)["description_id"].tolist()
     shots = read_splits(mapped, project.id).shots(1, 2)["Forest"]
     pick(monkeypatch, [*shots, *texts[:3]])
     app = open_page("alignment")
@@ -180,7 +180,7 @@ def test_what_was_picked_becomes_counts_pictures_a_table_and_files(
 def test_what_is_filtered_out_is_neither_drawn_nor_counted_nor_picked(
     mapped: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    texts = read_candidates(mapped, get_project(mapped, NAME).id)
+    texts = current_descriptions(mapped, get_project(mapped, NAME).id)
     pick(monkeypatch, texts["description_id"].tolist())
     app = open_page("alignment")
     everything = drawn(app)
@@ -196,7 +196,7 @@ def test_what_is_filtered_out_is_neither_drawn_nor_counted_nor_picked(
 
 @pytest.mark.parametrize("colour", ["part", "correct", "kept", "verdict", "writer", "kind"])
 def test_ways_of_colouring(colour: str, mapped: Home, open_page: Open) -> None:
-    texts = read_candidates(mapped, get_project(mapped, NAME).id)["description_id"].tolist()
+    texts = current_descriptions(mapped, get_project(mapped, NAME).id)["description_id"].tolist()
     record_verdict(mapped, NAME, texts[0], "accept")
     app = open_page("alignment")
     app = next(group for group in app.get("button_group") if group.label == "Colour by").set_value(colour).run()
@@ -217,7 +217,7 @@ def test_ways_of_colouring(colour: str, mapped: Home, open_page: Open) -> None:
 def test_a_map_of_a_blind_review_tells_no_fate_that_others_decided(
     mapped: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    texts = read_candidates(mapped, get_project(mapped, NAME).id)["description_id"].tolist()
+    texts = current_descriptions(mapped, get_project(mapped, NAME).id)["description_id"].tolist()
     record_verdict(mapped, NAME, texts[0], "accept", reviewer="me")
     record_verdict(mapped, NAME, texts[1], "reject", reviewer="ana")
     set_blind(mapped, NAME, True, "me")
@@ -234,7 +234,7 @@ def test_descriptions_go_to_the_review_and_images_to_the_labels(
     mapped: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = get_project(mapped, NAME)
-    texts = read_candidates(mapped, project.id)["description_id"].tolist()[:3]
+    texts = current_descriptions(mapped, project.id)["description_id"].tolist()[:3]
     shots = read_splits(mapped, project.id).shots(1, 2)["Forest"]
     pick(monkeypatch, [*shots, *texts])
     app = button(open_page("alignment"), "Review 3 descriptions").click().run()
@@ -258,5 +258,5 @@ def test_the_sealed_test_set_is_behind_a_gate_and_every_look_is_counted(mapped: 
     app.run()
     assert get_run(mapped, "latest").looks == 2  # drawing the page again is no new look
     assert len(drawn(app)) == 2 * len(CLASSES) + len(read_splits(mapped, get_project(mapped, NAME).id).test) + len(
-        read_candidates(mapped, get_project(mapped, NAME).id)
+        current_descriptions(mapped, get_project(mapped, NAME).id)
     ) + len(CLASSES)

@@ -8,7 +8,7 @@ from avion_core.config import PrototypesConfig
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.rules import current_rules, save_rules
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import create_project, get_project
 from avion_core.usecases.runs.training import list_runs, pin_baseline
 from tests.app.tiny_home import NAME, TEXTS
@@ -44,7 +44,7 @@ def test_steps_after_a_training_lead_to_its_pages(home: Home, open_page: Open) -
 def test_a_run_is_stale_because_of_what_was_done_since(home: Home, open_page: Open) -> None:
     (run,) = list_runs(home, NAME)
     pin_baseline(home, NAME, run.id, "ann")
-    for item in read_candidates(home, get_project(home, NAME).id)["description_id"][:3]:
+    for item in current_descriptions(home, get_project(home, NAME).id)["description_id"][:3]:
         record_verdict(home, NAME, item, "accept", reviewer="ann")
     save_rules(home, NAME, PrototypesConfig(zeta=2.0), current_rules(home, NAME)[1])
     app = open_page("journal")

@@ -9,7 +9,7 @@ from avion_core.config import RunConfig
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.classes import add_class
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import create_project, get_project
 from avion_core.usecases.runs import training
 from avion_core.usecases.runs.training import list_runs
@@ -207,7 +207,7 @@ def test_a_mend_changes_the_setting(home: Home, open_page: Open) -> None:
 
 
 def test_open_conflicts_are_warned_of(home: Home, open_page: Open) -> None:
-    item = read_candidates(home, get_project(home, NAME).id)["description_id"][0]
+    item = current_descriptions(home, get_project(home, NAME).id)["description_id"][0]
     record_verdict(home, NAME, item, "accept", reviewer="ann")
     record_verdict(home, NAME, item, "reject", reviewer="bob")
     app = open_page("launch")

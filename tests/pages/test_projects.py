@@ -6,7 +6,7 @@ from pathlib import Path
 
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project, list_projects
 from tests.app.tiny_home import CLASSES, IMAGES, NAME, TEXTS
 from tests.pages.conftest import Open, all_text, settle
@@ -142,7 +142,7 @@ def test_a_link_to_what_is_not_there_is_told_of(home: Home, open_page: Open) -> 
 
 
 def test_a_text_edited_and_accepted_is_judged_once(home: Home, open_page: Open) -> None:
-    first = read_candidates(home, get_project(home, NAME).id)["description_id"].iloc[0]
+    first = current_descriptions(home, get_project(home, NAME).id)["description_id"].iloc[0]
     record_verdict(home, NAME, first, "edit", text="A broad forest of pines, dark and closed.")
     record_verdict(home, NAME, first, "accept")
     counts = {metric.label: metric.value for metric in open_page().metric}

@@ -6,7 +6,7 @@ from app.kit.guard import plain
 from avion_core.usecases.curation import history, record_verdict
 from avion_core.usecases.curation.agreement import set_blind
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.projects import create_project, get_project
 from avion_core.usecases.projects.selections import keep_selection
@@ -15,7 +15,7 @@ from tests.pages.conftest import Open, all_text, card, components, send, settle
 
 
 def verdicts(home: Home) -> dict[str, str]:
-    table = read_candidates(home, get_project(home, NAME).id)
+    table = current_descriptions(home, get_project(home, NAME).id)
     decided = table[table["verdict"] != "undecided"]
     return dict(zip(decided["description_id"], decided["verdict"], strict=True))
 
@@ -63,7 +63,7 @@ def test_decisions_of_the_queue_are_written_once(home: Home, open_page: Open) ->
 
 
 def test_decisions_that_outlast_their_session_are_written_on_whichever_page_opens(home: Home, open_page: Open) -> None:
-    first, second = read_candidates(home, get_project(home, NAME).id)["description_id"][:2]
+    first, second = current_descriptions(home, get_project(home, NAME).id)["description_id"][:2]
     app = open_page("journal")  # a fresh session: no review was laid out in it
     app = send(app, {"seq": 11, "id": first, "action": "accept"}, {"seq": 12, "id": second, "action": "reject"})
     assert verdicts(home) == {first: "accepted", second: "rejected"}
@@ -83,7 +83,7 @@ def test_a_decision_counts_in_the_project_it_was_made_in(home: Home, open_page: 
     app = send(app, {"seq": 1, "id": item, "action": "accept", "project": first.id})
     assert verdicts(home) == {item: "accepted"}
     assert (card(app)["cursor"], card(app)["taken"], card(app)["project"]) == (cursor, 1, other.id)
-    assert set(read_candidates(home, other.id)["verdict"]) == {"undecided"}
+    assert set(current_descriptions(home, other.id)["verdict"]) == {"undecided"}
 
 
 def test_a_decision_of_somebody_else_is_told_and_not_written(home: Home, open_page: Open) -> None:
@@ -182,7 +182,7 @@ def test_filters_live_in_the_address(home: Home, open_page: Open) -> None:
 
 
 def test_a_reviewer_finds_what_they_judged_whoever_decided_after_them(home: Home, open_page: Open) -> None:
-    first, second, third = read_candidates(home, get_project(home, NAME).id)["description_id"][:3]
+    first, second, third = current_descriptions(home, get_project(home, NAME).id)["description_id"][:3]
     for item, reviewer in [(first, "ana"), (first, "bob"), (second, "bob"), (third, "ana")]:
         record_verdict(home, NAME, item, "accept", reviewer=reviewer)
     record_verdict(home, NAME, third, "undecide", reviewer="ana")
@@ -192,7 +192,7 @@ def test_a_reviewer_finds_what_they_judged_whoever_decided_after_them(home: Home
 
 
 def test_in_a_blind_review_one_finds_ones_own_verdicts_alone(home: Home, open_page: Open) -> None:
-    first, second = read_candidates(home, get_project(home, NAME).id)["description_id"][:2]
+    first, second = current_descriptions(home, get_project(home, NAME).id)["description_id"][:2]
     for item, reviewer in [(first, "me"), (first, "ana"), (second, "ana")]:
         record_verdict(home, NAME, item, "accept", reviewer=reviewer)
     set_blind(home, NAME, True, "me")
@@ -203,7 +203,7 @@ def test_in_a_blind_review_one_finds_ones_own_verdicts_alone(home: Home, open_pa
 
 def test_a_long_list_that_was_sent_outlasts_a_refresh(home: Home, open_page: Open) -> None:
     project = get_project(home, NAME)
-    sent = read_candidates(home, project.id)["description_id"].tolist()[:5] + ["gone"] * 60
+    sent = current_descriptions(home, project.id)["description_id"].tolist()[:5] + ["gone"] * 60
     app = open_page("review", texts=keep_selection(home, project.id, sent))
     assert card(app)["total"] == 5
     app = open_page("review", texts=app.query_params["texts"])

@@ -17,7 +17,7 @@ from avion_core.usecases.curation import (
 )
 from avion_core.usecases.curation.agreement import set_blind
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project
 from avion_core.usecases.projects.selections import keep_selection
 from tests.app.tiny_home import CLASSES, NAME, TEXTS
@@ -40,7 +40,7 @@ def press(app: AppTest, label: str) -> AppTest:
 
 
 def verdicts(home: Home) -> dict[str, str]:
-    candidates = read_candidates(home, get_project(home, NAME).id)
+    candidates = current_descriptions(home, get_project(home, NAME).id)
     decided = candidates[candidates["verdict"] != "undecided"]
     return dict(zip(decided["text"], decided["verdict"], strict=True))
 
@@ -92,7 +92,8 @@ def test_a_bulk_verdict_names_its_number_and_is_undone_as_one(home: Home, open_p
     app.text_input(key=next(field.key for field in app.text_input if field.key.startswith("words_"))).set_value("vague")
     app = press(app, "Reject 3")
     assert verdicts(home) == dict.fromkeys(chosen, "rejected")
-    assert set(read_candidates(home, get_project(home, NAME).id).query("verdict == 'rejected'")["reason"]) == {"vague"}
+    now = current_descriptions(home, get_project(home, NAME).id)
+    assert set(now.query("verdict == 'rejected'")["reason"]) == {"vague"}
     assert table(app)["text"].head(3).tolist() == chosen  # the list stays as it was laid out
     app = press(app, "Undo")
     assert verdicts(home) == {}
@@ -102,7 +103,7 @@ def test_what_a_colleague_edited_meanwhile_is_not_judged_with_the_rest(home: Hom
     app = select(open_page("sheet", sheet_class="Forest"), 0, 1)
     app = press(app, "Accept 2")
     stale = table(app)["text"].iloc[0]
-    candidates = read_candidates(home, get_project(home, NAME).id)
+    candidates = current_descriptions(home, get_project(home, NAME).id)
     item = candidates.loc[candidates["text"] == stale, "description_id"].iloc[0]
     record_verdict(home, NAME, item, "edit", reviewer="bob", text="Aerial view of a dark and dense canopy.")
     app = press(app, "Accept 2")
@@ -141,7 +142,7 @@ def test_the_selected_description_can_be_edited(home: Home, open_page: Open) -> 
     before = wording.value
     wording.set_value(f"{before} Seen from above.")
     app = press(app, "Save")
-    edited = read_candidates(home, get_project(home, NAME).id).query("edited")
+    edited = current_descriptions(home, get_project(home, NAME).id).query("edited")
     assert edited["text"].tolist() == [f"{before} Seen from above."]
     assert edited["original"].tolist() == [before]
 

@@ -11,7 +11,7 @@ from app.kit.guard import plain
 from app.state import session
 from avion_core.usecases.policies import CHANGE_PROJECTS, UNSEAL
 from avion_core.usecases.projects.classes import edit_card, merge_classes, rename_class, split_class
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.images import image_table, look_at_test_images
 from avion_core.usecases.projects.projects import ClassInfo, ProjectSummary
 from avion_core.wording import counted
@@ -123,7 +123,7 @@ def split_form(project: ProjectSummary, entry: ClassInfo) -> None:
     """Make a class of a part of this one: descriptions are chosen here, images sorted by key on the label page."""
     with st.popover("Divide it", icon=":material/call_split:", width="stretch"):
         name = st.text_input("New class", key=f"split_{entry.key}", placeholder=f"part of {entry.prompt_name}")
-        texts = read_candidates(session.home(), project.id).query("class_key == @entry.key")
+        texts = current_descriptions(session.home(), project.id).query("class_key == @entry.key")
         rows: list[int] = []
         if len(texts):
             st.caption("Descriptions that go along, with their verdicts:")

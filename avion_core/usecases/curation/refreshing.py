@@ -24,7 +24,7 @@ from avion_core.usecases.curation.table import (
     would_change,
 )
 from avion_core.usecases.models.models import open_towers
-from avion_core.usecases.projects.current_descriptions import COLUMNS, standing
+from avion_core.usecases.projects.current_descriptions import COLUMNS, decided_columns
 
 _ALWAYS_THE_SAME = {"description_id", "class_key", "writer", "model", "original", "parent"}
 
@@ -68,7 +68,7 @@ def refresh(home: Home, curation: Curation) -> Curation:
     before = curation.table
     rows = np.arange(len(before)) if ids is None else np.flatnonzero(before["description_id"].isin(ids))
     at_rows = before.iloc[rows]
-    now = pd.DataFrame(standing(at_rows["description_id"].tolist(), at_rows["original"].tolist(), decided))
+    now = pd.DataFrame(decided_columns(at_rows["description_id"].tolist(), at_rows["original"].tolist(), decided))
     table = _spliced(before, rows, now)
     new_text = rows[(at_rows["text"].to_numpy() != now["text"].to_numpy())]
     new_verdict = rows[(at_rows["verdict"].to_numpy() != now["verdict"].to_numpy())]

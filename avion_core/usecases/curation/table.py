@@ -35,7 +35,7 @@ from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.models.models import open_towers
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
 
 
@@ -135,7 +135,7 @@ def curation_table(
     config = config or run_config(home, summary.id)
     with reading(home.engine) as session:  # before the verdicts are read: one that comes meanwhile is read again
         read_up_to = verdicts.mark(session, summary.id)
-    candidates = read_candidates(home, summary.id)
+    candidates = current_descriptions(home, summary.id)
     towers = open_towers(home, config.teacher)
     splits = read_splits(home, summary.id)
     class_keys = tuple(sorted(key for key, shots in splits.shots(config.data.seed, config.data.shots).items() if shots))

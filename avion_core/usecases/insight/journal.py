@@ -17,7 +17,7 @@ from avion_core.store.home import Home
 from avion_core.store.verdicts import rules_in_force
 from avion_core.usecases.insight.evaluation import kept_results
 from avion_core.usecases.projects.projects import ProjectSummary, get_project
-from avion_core.usecases.runs.freeze import project_data
+from avion_core.usecases.runs.freeze import freeze
 from avion_core.usecases.runs.training import RunView, list_runs, sleeping_queue
 from avion_core.wording import counted
 
@@ -79,7 +79,7 @@ def changes_since(home: Home, run: RunView, now: ProjectData | None = None) -> l
         then = ProjectData.load(run.folder / "inputs")
     except DataError:
         return ["its inputs, which are gone"]
-    now = now or project_data(home, run.project_id)
+    now = now or freeze(home, run.project_id)
     found = [*_description_changes(then.descriptions, now.descriptions), *_image_changes(then, now, run)]
     with reading(home.engine) as session:
         version = rules_in_force(session, run.project_id)
@@ -103,7 +103,7 @@ def stale(home: Home, project: str) -> list[Stale]:
     finished = [run for run in list_runs(home, summary.id) if run.state == "finished"]
     if not finished:
         return []
-    newest, now = finished[0], project_data(home, summary.id)
+    newest, now = finished[0], freeze(home, summary.id)
     found = []
     for run in dict.fromkeys([newest.id, *[run.id for run in finished if run.id == summary.baseline_run]]):
         view = next(one for one in finished if one.id == run)

@@ -28,7 +28,7 @@ COLUMNS = (
 )
 
 
-def read_candidates(home: Home, project_id: str, description_id: str | None = None) -> pd.DataFrame:
+def current_descriptions(home: Home, project_id: str, description_id: str | None = None) -> pd.DataFrame:
     """One row per description (or the one asked for), by class.
 
     Columns: description_id, class_key, text (as it reads now), verdict ("accepted", "rejected" or "undecided"),
@@ -41,7 +41,7 @@ def read_candidates(home: Home, project_id: str, description_id: str | None = No
         decided = current_verdicts(session, project_id, None if description_id is None else [description_id])
     table = pd.DataFrame(found, columns=["description_id", "class_key", "original", "writer", "model", "parent"])
     ids, originals = table["description_id"].tolist(), table["original"].tolist()
-    return table.assign(**standing(ids, originals, decided))[list(COLUMNS)]
+    return table.assign(**decided_columns(ids, originals, decided))[list(COLUMNS)]
 
 
 def visible_verdicts(home: Home, project_id: str, reviewer: str) -> dict[str, str]:
@@ -49,7 +49,7 @@ def visible_verdicts(home: Home, project_id: str, reviewer: str) -> dict[str, st
 
     In a blind project what they have not accepted or rejected themselves is "undecided".
     """
-    candidates = read_candidates(home, project_id)
+    candidates = current_descriptions(home, project_id)
     with reading(home.engine) as session:
         blind = rows.find_project(session, project_id).blind
         own = own_decisions(session, project_id, reviewer) if blind else {}
@@ -59,7 +59,7 @@ def visible_verdicts(home: Home, project_id: str, reviewer: str) -> dict[str, st
     return {key: word if own.get(key) in ("accept", "reject") else "undecided" for key, word in verdicts.items()}
 
 
-def standing(
+def decided_columns(
     description_ids: Sequence[str], originals: Sequence[str], decided: dict[str, CurrentVerdict]
 ) -> dict[str, pd.Series]:
     """The columns that verdicts decide, for descriptions with their texts as imported."""

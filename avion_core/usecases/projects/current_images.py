@@ -21,12 +21,12 @@ from avion_core.store.tables import Project
 
 _KEPT = 8
 
-_known: OrderedDict[tuple[object, ...], Standing] = OrderedDict()
+_known: OrderedDict[tuple[object, ...], CurrentImages] = OrderedDict()
 _lock = Lock()
 
 
 @dataclass(frozen=True)
-class Standing:
+class CurrentImages:
     """Images, labels and splits of one moment; shared between callers, so copy before changing.
 
     manifest: as the scan made it (see `data.scan`), `label` as it stands now. splits: the frozen draw under these
@@ -43,7 +43,7 @@ class Standing:
     revision: str
 
 
-def standing(home: Home, session: Session, project_id: str) -> Standing:
+def current_images(home: Home, session: Session, project_id: str) -> CurrentImages:
     """How the project stands; made anew only when files, labels or classes have changed."""
     folder = home.project_folder(project_id)
     stamps = _stamps(folder)
@@ -75,7 +75,7 @@ def standing(home: Home, session: Session, project_id: str) -> Standing:
     # What a label file marks as held out never teaches; while nothing is drawn, the labels it came with do.
     held_out = set(manifest.loc[manifest["split"].isin(["test", "validation"]), "image_id"])
     teaching = dict.fromkeys(labels_given if drawn.drawn else [*came_labelled, *labels_given])
-    now = Standing(
+    now = CurrentImages(
         manifest=manifest,
         splits=drawn.relabelled(labels, [image for image in teaching if image not in held_out], groups, class_keys),
         given=tuple(labels_given),

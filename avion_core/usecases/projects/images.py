@@ -21,7 +21,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
 from avion_core.usecases.policies import CHANGE_PROJECTS, UNSEAL, needs
-from avion_core.usecases.projects.current_images import standing
+from avion_core.usecases.projects.current_images import current_images
 
 PARTS = ("train", "validation", "test", "pool", "unlabelled")
 _SAMPLES = 4
@@ -53,7 +53,7 @@ def image_path(home: Home, project: str, image_id: str) -> Path:
     """
     with reading(home.engine) as session:
         row = rows.find_project(session, project)
-        manifest = standing(home, session, row.id).manifest
+        manifest = current_images(home, session, row.id).manifest
     found = manifest.loc[manifest["image_id"] == image_id, "path"].tolist()
     if not found:
         raise NotFoundError("the project has no such image", "Reload the page.", value=image_id)
@@ -73,7 +73,7 @@ def image_table(home: Home, project: str, seed: int = 1) -> pd.DataFrame:
     """
     with reading(home.engine) as session:
         row = rows.find_project(session, project)
-        now = standing(home, session, row.id)
+        now = current_images(home, session, row.id)
     manifest, splits = now.manifest, now.splits
     part: dict[str, str] = dict.fromkeys(manifest.loc[manifest["label"] == "", "image_id"], "unlabelled")
     place = {}
@@ -129,7 +129,7 @@ def set_recipe(home: Home, project: str, recipe: RenderingRecipe, *, who: str = 
     """
     with reading(home.engine) as session:
         row = rows.find_project(session, project)
-        manifest = standing(home, session, row.id).manifest
+        manifest = current_images(home, session, row.id).manifest
     for _, of_kind in manifest.groupby("bands"):
         decode_image(Path(row.image_root) / of_kind["path"].iloc[0], recipe)
     with writing(home.engine) as session:

@@ -19,7 +19,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
 from avion_core.usecases.policies import CHANGE_PROJECTS, needs
-from avion_core.usecases.projects.current_images import known_images, standing
+from avion_core.usecases.projects.current_images import current_images, known_images
 from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits, write_splits
 from avion_core.wording import counted
 
@@ -144,7 +144,7 @@ def undo_labels(home: Home, project: str, reviewer: str = "me", token: str | Non
 def unlabelled(home: Home, project: str) -> list[str]:
     """Ids of the images without a label, by path; sealed test images are not offered for labelling."""
     with reading(home.engine) as session:
-        now = standing(home, session, rows.find_project(session, project).id)
+        now = current_images(home, session, rows.find_project(session, project).id)
     waiting = (now.manifest["label"] == "") & ~now.manifest["image_id"].isin(now.splits.test)
     return now.manifest.loc[waiting, "image_id"].tolist()
 
@@ -160,7 +160,7 @@ def draw_splits(home: Home, project: str, *, who: str = "me") -> Splits:
     """
     with writing(home.engine) as session:
         row = rows.find_project(session, project)
-        now = standing(home, session, row.id)
+        now = current_images(home, session, row.id)
         if now.splits.drawn:
             raise DataError(
                 "test and validation images are drawn already", "They stay as they are: that makes runs comparable."

@@ -29,7 +29,7 @@ from avion_core.store.journal import note
 from avion_core.store.tables import Project
 from avion_core.store.verdicts import add_verdict, count_decisions
 from avion_core.usecases.policies import CHANGE_PROJECTS, needs
-from avion_core.usecases.projects.current_images import standing
+from avion_core.usecases.projects.current_images import current_images
 from avion_core.usecases.projects.descriptions import import_descriptions
 
 Demo = Literal["ucmerced", "eurosat"]
@@ -232,18 +232,18 @@ def get_project(home: Home, name_or_id: str) -> ProjectSummary:
 def read_manifest(home: Home, project_id: str) -> pd.DataFrame:
     """The project's images, one row per content (see `data.scan`), with their labels as they now stand."""
     with reading(home.engine) as session:
-        return standing(home, session, project_id).manifest.copy()
+        return current_images(home, session, project_id).manifest.copy()
 
 
 def read_splits(home: Home, project_id: str) -> Splits:
     """The project's frozen splits, under the labels and classes as they now stand."""
     with reading(home.engine) as session:
-        return standing(home, session, project_id).splits
+        return current_images(home, session, project_id).splits
 
 
 def _summary(home: Home, session: Session, project: Project) -> ProjectSummary:
     problems = (home.project_folder(project.id) / "problems.json").read_text(encoding="utf-8")
-    now = standing(home, session, project.id)
+    now = current_images(home, session, project.id)
     seed, most = min(now.splits.train), now.splits.max_shots
     return ProjectSummary(
         id=project.id,

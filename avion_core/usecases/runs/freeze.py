@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from avion_core.data.project import ProjectData
 from avion_core.store.home import Home
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
 
 
-def project_data(home: Home, project: str) -> ProjectData:
+def freeze(home: Home, project: str) -> ProjectData:
     """A project as the engine takes it: images, splits, class names, and descriptions with their verdicts.
 
     Raises:
         NotFoundError: no such project.
     """
     summary = get_project(home, project)
-    candidates = read_candidates(home, summary.id)
+    candidates = current_descriptions(home, summary.id)
     return ProjectData(
         name=summary.name,
         image_root=summary.image_root,

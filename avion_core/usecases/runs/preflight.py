@@ -20,7 +20,7 @@ from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.store.runs import list_runs
 from avion_core.usecases.curation.rules import run_config
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_splits
 from avion_core.usecases.runs.estimate import estimate
 from avion_core.wording import counted
@@ -222,7 +222,7 @@ def _descriptions(home: Home, summary: ProjectSummary, config: RunConfig, traine
     if config.prototypes.source == "template":
         yield Check("Descriptions", "Not used: prototypes come from the class-name template.", "ok")
         return
-    candidates = read_candidates(home, summary.id)
+    candidates = current_descriptions(home, summary.id)
     usable = set(candidates.loc[candidates["verdict"] != "rejected", "class_key"])
     without = [key for key in trained if key not in usable]
     if without:

@@ -27,7 +27,7 @@ from avion_core.store.tables import Run, new_id, now
 from avion_core.store.verdicts import rules_in_force
 from avion_core.usecases.curation.rules import current_rules, rules_at, run_config
 from avion_core.usecases.policies import TRAIN, needs
-from avion_core.usecases.runs.freeze import project_data
+from avion_core.usecases.runs.freeze import freeze
 from avion_core.usecases.runs.preflight import refuse_unready
 
 DRAWN_STEPS = 1500
@@ -135,7 +135,7 @@ def create_run(
     refuse_unready(home, project, config)
     run_id = new_id()
     folder = home.run_folder(run_id)
-    project_data(home, project).save(folder / "inputs")
+    freeze(home, project).save(folder / "inputs")
     with writing(home.engine) as session:
         row = rows.find_project(session, project)
         base = None if based_on is None else runs.find_run(session, based_on)

@@ -7,12 +7,12 @@ from avion_core.store.database import reading
 from avion_core.store.journal import entries
 from avion_core.usecases.curation import history, my_verdicts, record_verdict, record_verdicts, undo
 from avion_core.usecases.curation.agreement import agreement, conflicts, set_blind
-from avion_core.usecases.projects.current_descriptions import read_candidates, visible_verdicts
+from avion_core.usecases.projects.current_descriptions import current_descriptions, visible_verdicts
 
 
 @pytest.fixture
 def ids(home, described) -> list[str]:
-    return read_candidates(home, described.id)["description_id"].tolist()
+    return current_descriptions(home, described.id)["description_id"].tolist()
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_conflicts_wait_for_an_adjudicator(home, described, judge, ids):
     assert conflict["text"].startswith("Aerial view of beach")
     record_verdict(home, described.id, ids[0], "reject", reviewer="dee", adjudicates=True)
     assert conflicts(home, described.id).empty
-    assert read_candidates(home, described.id)["verdict"][0] == "rejected"
+    assert current_descriptions(home, described.id)["verdict"][0] == "rejected"
     assert list(conflicts(home, described.id).columns)[:3] == ["description_id", "class_key", "text"]
 
 
@@ -97,7 +97,7 @@ def test_settling_a_conflict_is_no_second_opinion(home, described, judge, ids):
     judge("bob", "raar")
     record_verdict(home, described.id, ids[0], "reject", reviewer="ann", adjudicates=True)
     found = agreement(home, described.id)
-    assert read_candidates(home, described.id)["verdict"][0] == "rejected"
+    assert current_descriptions(home, described.id)["verdict"][0] == "rejected"
     assert found.pairs["agree"].tolist() == [75.0]  # ann's own first verdict still disagrees with bob's
 
 
@@ -109,7 +109,7 @@ def test_blind_reviewers_see_others_after_their_own(home, described, judge, ids)
     assert [entry.reviewer for entry in history(home, described.id, ids[0], reviewer="ann")] == ["ann"]
     record_verdict(home, described.id, ids[0], "skip", reviewer="bob")
     assert [entry.verdict for entry in history(home, described.id, ids[0], reviewer="bob")] == ["skip"]
-    text = read_candidates(home, described.id)["text"][0]
+    text = current_descriptions(home, described.id)["text"][0]
     record_verdict(home, described.id, ids[0], "edit", reviewer="bob", text=text)  # an edit is no verdict yet
     assert [entry.reviewer for entry in history(home, described.id, ids[0], reviewer="bob")] == ["bob", "bob"]
     record_verdict(home, described.id, ids[0], "reject", reviewer="bob")
@@ -117,7 +117,7 @@ def test_blind_reviewers_see_others_after_their_own(home, described, judge, ids)
     assert seen == ["ann", "bob", "bob", "bob"]
     assert len(history(home, described.id, ids[0])) == 4
     assert set(visible_verdicts(home, described.id, "cyd").values()) == {"undecided"}
-    assert visible_verdicts(home, described.id, "bob")[ids[0]] == read_candidates(home, described.id)["verdict"][0]
+    assert visible_verdicts(home, described.id, "bob")[ids[0]] == current_descriptions(home, described.id)["verdict"][0]
     set_blind(home, described.id, False, "ann")
     assert visible_verdicts(home, described.id, "cyd") == visible_verdicts(home, described.id, "bob")
     assert len(history(home, described.id, ids[0], reviewer="cyd")) == 4

@@ -8,7 +8,7 @@ from avion_core.store.database import reading
 from avion_core.store.journal import entries
 from avion_core.usecases.curation import history, record_verdict
 from avion_core.usecases.curation.rules import current_rules, rule_versions, save_rules
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 
 
 def test_every_version_with_what_it_changed(home, described):
@@ -35,7 +35,7 @@ def test_every_version_with_what_it_changed(home, described):
 
 
 def test_a_decision_remembers_the_rules_it_was_made_under(home, described):
-    item = read_candidates(home, described.id)["description_id"][0]
+    item = current_descriptions(home, described.id)["description_id"][0]
     record_verdict(home, described.id, item, "accept")
     save_rules(home, described.id, PrototypesConfig(zeta=2.0), DescriptionsConfig())
     record_verdict(home, described.id, item, "reject")

@@ -12,7 +12,7 @@ from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.rules import current_rules, save_rules
 from avion_core.usecases.insight.journal import changes_since, journal_entries, listed, next_steps, stale
 from avion_core.usecases.projects.classes import rename_class
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project
 from avion_core.usecases.runs.training import create_run, get_run, planned_config, stop
 
@@ -37,7 +37,7 @@ def test_nothing_has_changed_since(home, described, trained):
 
 def test_each_kind_of_change_is_counted(home, described, trained):
     run = trained()
-    items = read_candidates(home, described.id)["description_id"].tolist()
+    items = current_descriptions(home, described.id)["description_id"].tolist()
     record_verdict(home, described.id, items[0], "accept")
     record_verdict(home, described.id, items[1], "reject")
     record_verdict(home, described.id, items[2], "edit", text="Aerial view of a long beach.")
@@ -63,7 +63,7 @@ def test_training_again_takes_the_rules_as_they_stand_now(home, described, tiny_
 
 def test_an_undone_change_is_none(home, described, trained):
     run = trained()
-    item = read_candidates(home, described.id)["description_id"][0]
+    item = current_descriptions(home, described.id)["description_id"][0]
     record_verdict(home, described.id, item, "accept")
     record_verdict(home, described.id, item, "undecide")
     assert changes_since(home, get_run(home, run)) == []

@@ -12,7 +12,7 @@ from avion_core.usecases.insight.alignment import look_at_test_map
 from avion_core.usecases.installation import backup
 from avion_core.usecases.people import accounts
 from avion_core.usecases.projects import classes
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.images import look_at_test_images
 from avion_core.usecases.runs import training
@@ -68,7 +68,7 @@ def test_a_reviewer_is_refused(home, described, team, deed, use_case):
 
 
 def test_who_may_and_who_owns_the_machine_are_let_pass(home, described, team):
-    item = read_candidates(home, described.id)["description_id"][0]
+    item = current_descriptions(home, described.id)["description_id"][0]
     record_verdict(home, described.id, item, "accept", reviewer="Ben")
     record_verdict(home, described.id, item, "reject", reviewer="Dee", adjudicates=True)
     record_verdict(home, described.id, item, "accept", reviewer="me", adjudicates=True)

@@ -22,7 +22,7 @@ from avion_core.usecases.projects.classes import (
     split_class,
     undo_change,
 )
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.images import image_table
 from avion_core.usecases.projects.labels import give_labels, undo_labels
 from avion_core.usecases.projects.projects import create_project, get_project, read_manifest, read_splits
@@ -56,14 +56,14 @@ def test_a_class_is_renamed_and_named_back(home, project):
 
 
 def test_a_merge_carries_images_descriptions_and_verdicts(home, described):
-    beach = read_candidates(home, described.id).query("class_key == 'beach'")["description_id"].tolist()
+    beach = current_descriptions(home, described.id).query("class_key == 'beach'")["description_id"].tolist()
     record_verdict(home, described.id, beach[0], "accept", reviewer="Ada")
     before = read_splits(home, described.id)
     merge_classes(home, described.id, "beach", "forest")
 
     assert by_class(home, described) == {"forest": 16, "golfcourse": 8}
     assert get_project(home, described.id).descriptions == 12
-    candidates = read_candidates(home, described.id).set_index("description_id")
+    candidates = current_descriptions(home, described.id).set_index("description_id")
     assert set(candidates.loc[beach, "class_key"]) == {"forest"}
     assert candidates.at[beach[0], "verdict"] == "accepted"
     assert [entry.reviewer for entry in history(home, described.id, beach[0])] == ["Ada"]
@@ -74,7 +74,8 @@ def test_a_merge_carries_images_descriptions_and_verdicts(home, described):
 
     assert undo_change(home, described.id) == "Undone: beach was merged into forest."
     assert by_class(home, described) == {"beach": 8, "forest": 8, "golfcourse": 8}
-    assert set(read_candidates(home, described.id).set_index("description_id").loc[beach, "class_key"]) == {"beach"}
+    now = current_descriptions(home, described.id).set_index("description_id")
+    assert set(now.loc[beach, "class_key"]) == {"beach"}
     assert read_splits(home, described.id) == before
 
 
@@ -91,7 +92,7 @@ def test_a_label_of_a_merged_class_is_read_as_its_successors(home, project):
 
 def test_a_split_carries_what_was_chosen_and_comes_together_again(home, described):
     before = read_splits(home, described.id)
-    texts = read_candidates(home, described.id).query("class_key == 'beach'")["description_id"].tolist()
+    texts = current_descriptions(home, described.id).query("class_key == 'beach'")["description_id"].tolist()
     moved = [image for image in before.test if image in set(of_class(home, described, "beach"))][:2]
     moved += before.train[1]["beach"][:1]
     key = split_class(home, described.id, "beach", "pebble beach", image_ids=moved, description_ids=texts[:2])
@@ -99,7 +100,7 @@ def test_a_split_carries_what_was_chosen_and_comes_together_again(home, describe
     now = read_splits(home, described.id)
     assert now.test == before.test
     assert now.train[1][key] == (before.train[1]["beach"][0],)
-    candidates = read_candidates(home, described.id).set_index("description_id")["class_key"]
+    candidates = current_descriptions(home, described.id).set_index("description_id")["class_key"]
     assert candidates[texts].tolist() == [key, key, "beach", "beach"]
 
     assert undo_labels(home, described.id) == []  # the label page's undo leaves a split alone
@@ -109,11 +110,12 @@ def test_a_split_carries_what_was_chosen_and_comes_together_again(home, describe
     assert by_class(home, described) == {"beach": 9, "forest": 7, "golfcourse": 8}
     undo_labels(home, described.id)
     assert read_splits(home, described.id) == before
-    assert set(read_candidates(home, described.id).set_index("description_id").loc[texts, "class_key"]) == {"beach"}
+    now = current_descriptions(home, described.id).set_index("description_id")
+    assert set(now.loc[texts, "class_key"]) == {"beach"}
 
 
 def test_every_change_of_classes_is_another_revision(home, described):
-    texts = read_candidates(home, described.id).query("class_key == 'beach'")["description_id"].tolist()
+    texts = current_descriptions(home, described.id).query("class_key == 'beach'")["description_id"].tolist()
     revisions = [get_project(home, described.id).revision]
     for moved in (texts[:1], texts[:2]):  # the same new class each time, with other descriptions and no label
         split_class(home, described.id, "beach", "dunes", description_ids=moved)

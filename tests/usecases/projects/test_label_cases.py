@@ -12,7 +12,7 @@ from avion_core.usecases.projects.classes import add_class
 from avion_core.usecases.projects.images import image_table
 from avion_core.usecases.projects.labels import draw_splits, give_labels, undo_labels, unlabelled
 from avion_core.usecases.projects.projects import create_project, get_project, read_manifest, read_splits
-from avion_core.usecases.runs.freeze import project_data
+from avion_core.usecases.runs.freeze import freeze
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_sealed_image_stays_sealed_without_a_label(home, partly):
     table = image_table(home, partly.id).set_index("image_id")
     assert (table.at[tested, "part"], table.at[tested, "class_key"]) == ("test", "")
     assert sum(entry.test for entry in get_project(home, partly.id).classes) == len(splits.test) - 1
-    sealed = project_data(home, partly.id)
+    sealed = freeze(home, partly.id)
     parts = image_parts(sealed, RunConfig())
     assert [part for part, images in parts.items() if tested in images] == ["test"]
     assert tested not in held_out_images(sealed, RunConfig(), list(sealed.class_names), "test").image_ids

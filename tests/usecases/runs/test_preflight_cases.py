@@ -12,7 +12,7 @@ from avion_core.errors import CheckpointError, ConfigError, TrainingError
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.rules import current_rules, run_config, save_rules
 from avion_core.usecases.projects.classes import add_class
-from avion_core.usecases.projects.current_descriptions import read_candidates
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.labels import give_labels
 from avion_core.usecases.projects.projects import create_project, read_manifest
 from avion_core.usecases.runs import preflight as module
@@ -138,7 +138,7 @@ def test_the_run_done_before_is_named(home, described, monkeypatch):
 
 
 def test_a_class_without_a_text(check, home, described):
-    for item in read_candidates(home, described.id).query("class_key == 'forest'")["description_id"]:
+    for item in current_descriptions(home, described.id).query("class_key == 'forest'")["description_id"]:
         record_verdict(home, described.id, item, "reject")
     assert check("error") == {"Descriptions": "No usable description: forest."}
     fallback = {"prototypes.template_fallback": True}
@@ -150,7 +150,7 @@ def test_a_class_without_a_text(check, home, described):
 
 
 def test_reviewers_who_disagree(check, home, described):
-    item = read_candidates(home, described.id)["description_id"][0]
+    item = current_descriptions(home, described.id)["description_id"][0]
     record_verdict(home, described.id, item, "accept", reviewer="ann")
     record_verdict(home, described.id, item, "reject", reviewer="bob")
     assert check("warning")["Verdicts"] == "Reviewers disagree on 1 description."
