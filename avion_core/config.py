@@ -147,7 +147,7 @@ _PAPER: dict[str, Any] = {
 }
 _NO_ALIGNMENT = {"image_weight": 0.0, "text_weight": 0.0, "logit_weight": 0.0}
 
-# Ablation rows are cumulative; B3, B4 and B6 are this project's reading (METHOD.md, section 7).
+# Ablation rows are cumulative; B3, B4 and B6 are this project's reading (docs/method.md section 7).
 _ABLATIONS: dict[str, dict[str, Any]] = {
     "B0": {"model": {"visual_prompts": 0, "depth": "shallow"}, "distillation": _NO_ALIGNMENT},
     "B1": {"distillation": _NO_ALIGNMENT},

@@ -134,3 +134,25 @@ def test_links_in_the_documents_lead_somewhere(path):
     targets = re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8"))
     here = [target for target in targets if not target.startswith(("http:", "https:", "mailto:"))]
     assert [target for target in here if not (path.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, **by_file)
+def test_places_in_the_code_that_documents_name_are_there(path):
+    named = re.findall(r"`([\w.-]+/[\w./-]*)`", path.read_text(encoding="utf-8"))
+    roots = (ROOT, ROOT / "avion_core")
+    assert [place for place in named if not any((root / place).exists() for root in roots)] == []
+
+
+def test_references_to_the_method_name_a_section_that_exists():
+    sections = re.findall(r"(?m)^## (\d+)\. ", (ROOT / "docs" / "method.md").read_text(encoding="utf-8"))
+    files = [*SOURCES, *SCRIPTS, *(ROOT / "tests").rglob("*.py")]
+    named = {
+        (str(path.relative_to(ROOT)), number)
+        for path in files
+        for number in re.findall(r"method\.md,? section (\d+)", path.read_text(encoding="utf-8"), re.IGNORECASE)
+    }
+    assert len(named) > 20
+    assert {(path, number) for path, number in named if number not in sections} == set()
+    lost = re.compile(r"(?<!docs/)\bmethod\.md", re.IGNORECASE)  # a reference that a reader cannot follow
+    others = [path for path in files if path.name != Path(__file__).name]
+    assert [path for path in others if lost.search(path.read_text(encoding="utf-8"))] == []

@@ -1,6 +1,6 @@
 """From the teacher's dimension to the student's: how 1024-d GeoRSCLIP ViT-H/14 teaches 512-d ViT-B/32.
 
-METHOD.md section 5. `procrustes` is closed form and carries no trained parameter, so the student keeps
+docs/method.md section 5. `procrustes` is closed form and carries no trained parameter, so the student keeps
 exactly its prompts and scale.
 """
 

@@ -1,6 +1,6 @@
 """The student: a frozen CLIP with learned prompt tokens in every layer of both encoders.
 
-AVION, METHOD.md section 4. Prompts stand right after the CLS token (images) and the start token
+AVION, docs/method.md section 4. Prompts stand right after the CLS token (images) and the start token
 (texts). In the deep form each layer gets its own prompts and its outputs at their places are dropped;
 in the shallow form the first layer's prompts travel on.
 

@@ -1,4 +1,4 @@
-"""Few-shot splits (METHOD.md, section 7): made once, independent of order, frozen as image ids.
+"""Few-shot splits (docs/method.md section 7): made once, independent of order, frozen as image ids.
 
 How a draw is made. Images of one group (a mosaic, flight, date) are one unit, an image without a group is
 its own. Units are ranked by a hash of (data set, purpose, seed, unit): nothing depends on file order, file

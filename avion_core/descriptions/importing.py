@@ -1,4 +1,4 @@
-"""Descriptions from a file: JSON lines, CSV, Parquet, or one JSON object of lists (METHOD.md, section 1).
+"""Descriptions from a file: JSON lines, CSV, Parquet, or one JSON object of lists (docs/method.md section 1).
 
 What makes a file unreadable raises; what concerns one text is reported and the rest is kept. A row with a
 `history` comes from a studio (see `exporting`): its id, its text and its decisions are taken as they stand.

@@ -1,4 +1,4 @@
-"""RS-Flag: does a description speak of an overhead view? (METHOD.md, section 2.)
+"""RS-Flag: does a description speak of an overhead view? (docs/method.md section 2.)
 
     flag = 1  if the text has a positive term, no negative term, and 6 to 20 words, else 0
 

@@ -1,4 +1,4 @@
-"""What is known about one description (METHOD.md, section 1)."""
+"""What is known about one description (docs/method.md section 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long replies cut into sentences, for RS-Flag wants 6 to 20 words (METHOD.md, section 1)."""
+"""Long replies cut into sentences, for RS-Flag wants 6 to 20 words (docs/method.md section 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The losses of AVION (METHOD.md section 6), all in float32.
+"""The losses of AVION (docs/method.md section 6), all in float32.
 
 L = L_task + 0.5 L_img + 0.5 L_text + w(t) L_logit
 """

@@ -1,4 +1,4 @@
-"""Training the student's prompts: one loop, read from top to bottom (METHOD.md section 6)."""
+"""Training the student's prompts: one loop, read from top to bottom (docs/method.md section 6)."""
 
 from __future__ import annotations
 

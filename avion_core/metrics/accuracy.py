@@ -121,7 +121,7 @@ def paired_change(before: Tensor, after: Tensor) -> tuple[float, float, float]:
 
 
 def harmonic_mean(base: float, novel: float) -> float:
-    """HM = 2 B N / (B + N); 0 if either is 0 (METHOD.md, section 7)."""
+    """HM = 2 B N / (B + N); 0 if either is 0 (docs/method.md section 7)."""
     return 2 * base * novel / (base + novel) if base > 0 and novel > 0 else 0.0
 
 

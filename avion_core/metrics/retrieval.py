@@ -1,4 +1,4 @@
-"""Retrieval with ties judged fairly: R@K is the expected hit under random tie breaking (METHOD.md, section 7)."""
+"""Retrieval with ties judged fairly: R@K is the expected hit under random tie breaking (docs/method.md section 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What AVION must be compared with: same images, same template, same backbone (METHOD.md section 7).
+"""What AVION must be compared with: same images, same template, same backbone (docs/method.md section 7).
 
 Each works on unit-norm features; none sees more labels than the run itself.
 """

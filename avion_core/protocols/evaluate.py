@@ -1,6 +1,6 @@
 """A finished run measured: AVION beside its zero-shot and the baselines, on validation or on the sealed test set.
 
-METHOD.md section 7. All figures in percent. `few-shot` gives one part over all classes; `base-to-novel`
+docs/method.md section 7. All figures in percent. `few-shot` gives one part over all classes; `base-to-novel`
 gives base images among base classes, novel images among novel classes, and their harmonic mean.
 """
 

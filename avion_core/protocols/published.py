@@ -1,4 +1,4 @@
-"""Published figures, for a report's column of their own (METHOD.md, section 8); never mixed with measured ones.
+"""Published figures, for a report's column of their own (docs/method.md section 8); never mixed with measured ones.
 
 They hold for the paper's pair of models on the whole published data set, its test images. The paper gives AVION's
 figures as averages over six data sets; the zero-shot figures are of single data sets.

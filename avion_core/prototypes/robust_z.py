@@ -1,4 +1,4 @@
-"""Robust z-scores of a class's similarities (METHOD.md, section 3).
+"""Robust z-scores of a class's similarities (docs/method.md section 3).
 
 z_j = |s_j - median(s)| / (MAD(s) + 1e-8),   MAD(s) = median |s_j - median(s)|,   keep z_j <= zeta
 """

@@ -1,4 +1,4 @@
-"""Which descriptions of a class are kept and how much each weighs (METHOD.md, section 3).
+"""Which descriptions of a class are kept and how much each weighs (docs/method.md section 3).
 
 A person's verdict wins over the rules: rejected is out; accepted is kept whatever its z, and weighs as flagged.
 """

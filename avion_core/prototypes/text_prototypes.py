@@ -1,4 +1,4 @@
-"""From candidate descriptions to one text prototype per class (METHOD.md, section 3).
+"""From candidate descriptions to one text prototype per class (docs/method.md section 3).
 
 v_c = normalize(mean_i normalize(f_T(x_i)))        visual prototype of the labelled training shots
 s_j = v_c . g_T(d_j)                               similarity

@@ -2,7 +2,7 @@
 
 What holds now is a query. A decision holds while nobody has taken it back; of one reviewer's decisions on a
 description the newest holds; and a decision counts for the text it was made on, so an edit opens the question
-again for everybody (METHOD.md, section 3). An adjudicator's decision wins over all others on the same text.
+again for everybody (docs/method.md section 3). An adjudicator's decision wins over all others on the same text.
 
 The queries fetch plain columns: a project of 50,000 descriptions would otherwise spend its time making objects.
 """

@@ -95,7 +95,7 @@ def random_case(seed: int, classes: int = 3, each: int = 7) -> tuple[pd.DataFram
 
 
 def slow_reference(candidates, embeddings, visual, keys, config) -> tuple[dict[str, float], list[list[float]]]:
-    """METHOD.md, section 3, with lists and loops and no code of the package but the flags."""
+    """docs/method.md section 3, with lists and loops and no code of the package but the flags."""
     weights: dict[str, float] = {}
     prototypes = []
     for index, key in enumerate(keys):

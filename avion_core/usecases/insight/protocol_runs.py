@@ -1,4 +1,4 @@
-"""A project's runs together: accuracy over shots, and base-to-novel over seeds (METHOD.md, section 7)."""
+"""A project's runs together: accuracy over shots, and base-to-novel over seeds (docs/method.md section 7)."""
 
 from __future__ import annotations
 
