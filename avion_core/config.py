@@ -209,10 +209,10 @@ def parse_config(settings: dict[str, Any]) -> RunConfig:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            way_out = f"Settings here are: {', '.join(_names_beside(first['loc']))}."
+            hint = f"Settings here are: {', '.join(_names_beside(first['loc']))}."
         else:
-            way_out = f"{first['msg'].removesuffix('.')}."
-        raise ConfigError(f"the setting {key} cannot be used", way_out, value=first["input"]) from None
+            hint = f"{first['msg'].removesuffix('.')}."
+        raise ConfigError(f"the setting {key} cannot be used", hint, value=first["input"]) from None
     around = config.model.template.replace("{}", "", 1)
     if around == config.model.template or {"{", "}"} & set(around):
         raise ConfigError(

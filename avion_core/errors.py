@@ -1,6 +1,6 @@
-"""What may go wrong, said so that a person can mend it.
+"""What may go wrong, said so that a person can fix it.
 
-Every message names what was wrong, the value that was met, and the way out. `cause` is one word for
+Every message names what was wrong, the value that was met, and a hint. `cause` is one word for
 tables and badges.
 """
 
@@ -14,17 +14,17 @@ class AvionError(Exception):
 
     Args:
         what: the thing that is wrong, as a short clause ("the image folder does not exist").
-        way_out: what the person can do about it, as a sentence.
+        hint: what the person can do about it, as a sentence.
         value: the value that was met; shown as it is, shortened past 200 characters, and left out where it is empty.
     """
 
     cause = "error"
 
-    def __init__(self, what: str, way_out: str, *, value: object = _NO_VALUE) -> None:
-        self.what, self.way_out = what, way_out
+    def __init__(self, what: str, hint: str, *, value: object = _NO_VALUE) -> None:
+        self.what, self.hint = what, hint
         empty = value is _NO_VALUE or (isinstance(value, str) and not value)
         shown = "" if empty else f": {_short(value)}"
-        super().__init__(f"{what[:1].upper()}{what[1:]}{shown}. {way_out}")
+        super().__init__(f"{what[:1].upper()}{what[1:]}{shown}. {hint}")
 
 
 class ConfigError(AvionError):
@@ -80,7 +80,7 @@ class AccountError(AvionError):
 
 
 class RightsError(AvionError):
-    """A deed that is not this person's to do."""
+    """An action that this person may not take."""
 
     cause = "rights"
 

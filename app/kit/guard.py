@@ -23,8 +23,8 @@ def guard() -> Iterator[None]:
 
 
 def show_error(error: AvionError) -> None:
-    what = str(error).removesuffix(error.way_out).strip()
-    st.error(plain(error.way_out), title=plain(what.removesuffix(".")), icon=":material/error:")
+    what = str(error).removesuffix(error.hint).strip()
+    st.error(plain(error.hint), title=plain(what.removesuffix(".")), icon=":material/error:")
 
 
 def empty_state(icon: str, title: str, text: str) -> DeltaGenerator:

@@ -21,8 +21,8 @@ def take_waiting() -> None:
                 # One that cannot be written (its text is gone, say) is told and left: it must not block the others.
                 with guard():
                     if decision["reviewer"] != session.reviewer():
-                        way_out = "It is not written down under your name."
-                        raise AccountError("a decision of somebody else waited here", way_out)
+                        hint = "It is not written down under your name."
+                        raise AccountError("a decision of somebody else waited here", hint)
                     import_module(_TAKEN_BY[decision["component"]]).take(decision)
             except Exception:
                 outbox.taken = decision["seq"]

@@ -136,8 +136,8 @@ class WeightStore:
                 if not self.partial_bytes(name):
                     shutil.rmtree(partial, ignore_errors=True)
                 if isinstance(error, _Stopped):
-                    way_out = "Download it again: it goes on where it stopped."
-                    raise CheckpointError("the download was stopped", way_out, value=name) from None
+                    hint = "Download it again: it goes on where it stopped."
+                    raise CheckpointError("the download was stopped", hint, value=name) from None
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0]
                 raise CheckpointError(
                     f"the weights could not be downloaded ({reason})",

@@ -181,8 +181,8 @@ def _say_failure(error: BaseException, desk: Desk) -> int:
     cause, sentence = explain(error)
     print(sentence, file=sys.stderr)
     if desk.as_json:
-        way_out = error.way_out if isinstance(error, AvionError) else ""
-        print(json.dumps({"error": sentence, "cause": cause, "way_out": way_out}, ensure_ascii=False))
+        hint = error.hint if isinstance(error, AvionError) else ""
+        print(json.dumps({"error": sentence, "cause": cause, "hint": hint}, ensure_ascii=False))
     return WRONG_USE if cause == "config" else FAILURE
 
 

@@ -98,8 +98,8 @@ def _read_table(file: Path) -> pd.DataFrame:
         raise DataError("the label file is not UTF-8", "Save it again as CSV UTF-8.", value=str(file)) from error
     except (ValueError, OSError) as error:
         raise DataError("the label file cannot be read", f"Mend or re-export it: {error}.", value=str(file)) from error
-    way_out = "Give a file ending in .csv, .parquet or .json."
-    raise DataError("the label file is of an unknown kind", way_out, value=str(file))
+    hint = "Give a file ending in .csv, .parquet or .json."
+    raise DataError("the label file is of an unknown kind", hint, value=str(file))
 
 
 def _text(value: object) -> str:

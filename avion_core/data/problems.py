@@ -25,6 +25,6 @@ class Problem:
 class ImageError(DataError):
     """One picture that cannot be used; `kind` is that of the Problem which a scan makes of it."""
 
-    def __init__(self, kind: str, what: str, way_out: str, *, value: object) -> None:
-        super().__init__(what, way_out, value=value)
+    def __init__(self, kind: str, what: str, hint: str, *, value: object) -> None:
+        super().__init__(what, hint, value=value)
         self.kind = kind

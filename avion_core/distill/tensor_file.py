@@ -34,19 +34,19 @@ def read_tensors(path: Path, kind: str, needed: tuple[str, ...]) -> tuple[dict[s
     Raises:
         CheckpointError: no such file, a damaged one, one of another kind, or numbers that are not finite.
     """
-    way_out = "Choose a file that a training run wrote, or train again."
+    hint = "Choose a file that a training run wrote, or train again."
     if not path.is_file():
-        raise CheckpointError(f"the file of {kind} does not exist", way_out, value=str(path))
+        raise CheckpointError(f"the file of {kind} does not exist", hint, value=str(path))
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {}).get("facts", "{}"))
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, json.JSONDecodeError, OSError) as error:
-        raise CheckpointError(f"this file is not {kind}, or is damaged", way_out, value=f"{path} ({error})") from None
+        raise CheckpointError(f"this file is not {kind}, or is damaged", hint, value=f"{path} ({error})") from None
     missing = [name for name in needed if name not in tensors]
     if missing or not facts:
-        raise CheckpointError(f"this file is not {kind}", way_out, value=str(path))
+        raise CheckpointError(f"this file is not {kind}", hint, value=str(path))
     not_finite = [name for name, t in tensors.items() if t.is_floating_point() and not torch.isfinite(t).all()]
     if not_finite:
-        raise CheckpointError(f"numbers in {path.name} are not finite", way_out, value=", ".join(not_finite))
+        raise CheckpointError(f"numbers in {path.name} are not finite", hint, value=", ".join(not_finite))
     return tensors, facts

@@ -171,7 +171,7 @@ def _decode(towers: Towers, path: Path, recipe: RenderingRecipe) -> Tensor:
     try:
         return towers.prepare(open_image(path, recipe))
     except AvionError as error:
-        raise DataError(error.what, error.way_out, value=str(path)) from error
+        raise DataError(error.what, error.hint, value=str(path)) from error
     except Exception as error:  # a decoder may trip over damage in any way
         raise DataError(
             f"the image cannot be decoded ({error})", "Replace the file or take it out of the folder.", value=str(path)

@@ -83,8 +83,8 @@ def read_orders(folder: Path) -> Iterator[dict[str, Any]]:
         WriterError: it is not here.
     """
     if not (folder / "orders.jsonl").is_file():
-        way_out = "Resume it: they are written down anew, and what was written already counts."
-        raise WriterError("the orders of this generation are not on this machine", way_out, value=folder.name)
+        hint = "Resume it: they are written down anew, and what was written already counts."
+        raise WriterError("the orders of this generation are not on this machine", hint, value=folder.name)
     with (folder / "orders.jsonl").open(encoding="utf-8") as file:
         yield from map(json.loads, file)
 
@@ -115,8 +115,8 @@ def open_writer(settings: WritingSettings, class_names: dict[str, str]) -> Write
     timeout, base_url = settings.timeout_seconds, settings.base_url or None
     if not (key.isascii() and key.isprintable()):
         # The clients would fail over it as over a lost connection, time and again.
-        way_out = "Copy the key again: it has letters, digits and signs alone."
-        raise WriterError("what is set for a key cannot be one", way_out, value=" or ".join(names))
+        hint = "Copy the key again: it has letters, digits and signs alone."
+        raise WriterError("what is set for a key cannot be one", hint, value=" or ".join(names))
     if settings.writer == "gemini":
         from avion_core.descriptions.writers.gemini import DEFAULT_MODEL, GeminiWriter
 
@@ -126,8 +126,8 @@ def open_writer(settings: WritingSettings, class_names: dict[str, str]) -> Write
     from avion_core.descriptions.writers.openai_compatible import OpenAICompatibleWriter
 
     if not key and not base_url:
-        way_out = f"Set {names[0]} in the environment, or give the address of a server of yours with --base-url."
-        raise WriterError("there is no key for this writer", way_out, value=names[0])
+        hint = f"Set {names[0]} in the environment, or give the address of a server of yours with --base-url."
+        raise WriterError("there is no key for this writer", hint, value=names[0])
     if not settings.model:
         raise WriterError("an OpenAI-compatible writer needs a model", "Name one with --model.", value="")
     return OpenAICompatibleWriter(SecretStr(key), settings.model, timeout=timeout, base_url=base_url)
@@ -156,8 +156,8 @@ def describe(home: Home, generation_id: str, stop: threading.Event, listener: Li
     with writing(home.engine) as session:
         lease = leases.take(session, Generation, generation_id, **asdict(this_process()))
     if lease is None:
-        way_out = "Wait for the process that has it; if that was cut off, go on with `avion describe PROJECT --resume`."
-        raise WriterError("the generation is not waiting for a process", way_out, value=generation_id)
+        hint = "Wait for the process that has it; if that was cut off, go on with `avion describe PROJECT --resume`."
+        raise WriterError("the generation is not waiting for a process", hint, value=generation_id)
     state, last, failure = "failed", {}, None
     try:
         with Heartbeat(home.engine, generation_id, lease, stop, Generation) as heartbeat:

@@ -62,8 +62,8 @@ def work(home: Home, run_id: str, stop: threading.Event, listener: Listener | No
     with writing(home.engine) as session:
         lease = leases.take(session, Run, run_id, **asdict(process))
     if lease is None:
-        way_out = "See its state with `avion runs list`, or take it up again with --resume."
-        raise TrainingError("the run is not waiting for a process", way_out, value=run_id)
+        hint = "See its state with `avion runs list`, or take it up again with --resume."
+        raise TrainingError("the run is not waiting for a process", hint, value=run_id)
     state, last, failure = "failed", {}, None
     with RunFiles(home.run_folder(run_id)) as files:
         files.log(f"process {process.pid} on {process.host} takes the run")

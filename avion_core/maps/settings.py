@@ -58,10 +58,10 @@ def map_settings(**chosen: Any) -> MapSettings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        way_out = f"{first['msg'].removesuffix('.')}."
+        hint = f"{first['msg'].removesuffix('.')}."
         if first["type"] == "extra_forbidden":
-            way_out = f"Settings are: {', '.join(MapSettings.model_fields)}."
-        raise ConfigError(f"the map's {name} cannot be used", way_out, value=first["input"]) from None
+            hint = f"Settings are: {', '.join(MapSettings.model_fields)}."
+        raise ConfigError(f"the map's {name} cannot be used", hint, value=first["input"]) from None
     if not settings.kinds:
         raise ConfigError("a map of nothing cannot be laid out", "Choose images, descriptions or prototypes.")
     if "image" in settings.kinds and not settings.parts:

@@ -70,8 +70,8 @@ def open_exported(folder: Path, weights: WeightStore, *, device: str = "cpu") ->
         config, recipe = parse_config(facts["config"]), RenderingRecipe.model_validate(facts["recipe"])
         temperature = float(facts["temperature"])
     except (OSError, ValueError, KeyError, TypeError):
-        way_out = f"Give the unpacked folder that holds {FACTS} and {ADAPTER}."
-        raise CheckpointError("this is not an exported student", way_out, value=str(folder)) from None
+        hint = f"Give the unpacked folder that holds {FACTS} and {ADAPTER}."
+        raise CheckpointError("this is not an exported student", hint, value=str(folder)) from None
     return ExportedStudent(load_student(config, folder, weights, device=device), recipe, temperature)
 
 

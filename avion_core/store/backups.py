@@ -89,8 +89,8 @@ def back_up(database: Path, folder: Path, kind: Kind) -> Backup:
     except (OSError, sqlite3.Error) as error:
         with suppress(OSError):
             unfinished.unlink()
-        way_out = "Free space there, or check its rights."
-        raise StoreError(f"the database could not be backed up ({error})", way_out, value=str(folder)) from error
+        hint = "Free space there, or check its rights."
+        raise StoreError(f"the database could not be backed up ({error})", hint, value=str(folder)) from error
     for old in [backup for backup in list_backups(folder) if backup.kind == kind][KEPT.get(kind, 1_000_000) :]:
         old.path.unlink()
     return Backup(target, made_at, kind, target.stat().st_size)
@@ -123,8 +123,8 @@ def restore(backup: Path, database: Path) -> None:
             amended.backup(live)
             live.execute("PRAGMA journal_mode = WAL")
     except sqlite3.Error as error:
-        way_out = "Stop the trainings and servers that use it, and try again."
-        raise StoreError(f"the backup could not be put back ({error})", way_out, value=str(database)) from error
+        hint = "Stop the trainings and servers that use it, and try again."
+        raise StoreError(f"the backup could not be put back ({error})", hint, value=str(database)) from error
 
 
 def check(backup: Path) -> None:

@@ -26,8 +26,8 @@ def class_card(session: Session, project_id: str, class_key: str) -> ProjectClas
     card = session.get(ProjectClass, (project_id, class_key))
     if card is None or card.retired:
         into = successors(session, project_id).get(class_key, "") if card else ""
-        way_out = f"It was merged into {into}." if into else "Choose one that it has, or add it on the page Classes."
-        raise NotFoundError("the project has no such class", way_out, value=class_key)
+        hint = f"It was merged into {into}." if into else "Choose one that it has, or add it on the page Classes."
+        raise NotFoundError("the project has no such class", hint, value=class_key)
     return card
 
 

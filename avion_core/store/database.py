@@ -40,26 +40,24 @@ def open_database(folder: Path) -> Engine:
         if not os.access(folder, os.W_OK):
             raise PermissionError(13, "Permission denied")
     except OSError as error:
-        way_out = "Choose a folder you may write to with --home or AVION_HOME."
-        raise StoreError(f"the home folder cannot be written ({error.strerror})", way_out, value=str(folder)) from error
+        hint = "Choose a folder you may write to with --home or AVION_HOME."
+        raise StoreError(f"the home folder cannot be written ({error.strerror})", hint, value=str(folder)) from error
     try:
         engine = _sqlite(url) if url.startswith("sqlite") else create_engine(url, pool_pre_ping=True)
         bring_up_to_date(engine, folder)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        way_out = "Give an SQLAlchemy address such as postgresql+psycopg://user@host/avion, with its driver installed."
-        raise StoreError(
-            f"AVION_DATABASE_URL cannot be used ({error})", way_out, value=without_password(url)
-        ) from error
+        hint = "Give an SQLAlchemy address such as postgresql+psycopg://user@host/avion, with its driver installed."
+        raise StoreError(f"AVION_DATABASE_URL cannot be used ({error})", hint, value=without_password(url)) from error
     except OperationalError as error:
-        way_out = "See that the database is reachable, that you may write to it, and that its disk has room."
+        hint = "See that the database is reachable, that you may write to it, and that its disk has room."
         what = f"the database cannot be opened ({error.orig})"
-        raise StoreError(what, way_out, value=without_password(url)) from error
+        raise StoreError(what, hint, value=without_password(url)) from error
     except Exception as error:
         # sqlite3 says "file is not a database" in its own broad class.
         if "not a database" not in str(error):
             raise
-        way_out = "Move that file away and restore a backup, or choose another folder with --home."
-        raise StoreError("the database file is damaged or is something else", way_out, value=url) from error
+        hint = "Move that file away and restore a backup, or choose another folder with --home."
+        raise StoreError("the database file is damaged or is something else", hint, value=url) from error
     return engine
 
 
@@ -134,9 +132,9 @@ def bring_up_to_date(engine: Engine, folder: Path) -> None:
     from avion_core.store.migrations.run import known_schemas, migrate
 
     if found is not None and found not in known_schemas():
-        way_out = "Update AVION Studio (pip install --upgrade avion-studio), or choose another folder with --home."
+        hint = "Update AVION Studio (pip install --upgrade avion-studio), or choose another folder with --home."
         what = f"the database was written by a newer AVION Studio (this one knows schemas up to {SCHEMA}), schema"
-        raise StoreError(what, way_out, value=found)
+        raise StoreError(what, hint, value=found)
     file = backups.sqlite_file(str(engine.url))
     if found is not None and file is not None:
         backups.back_up(file, backup_folder(folder), "before-migration")

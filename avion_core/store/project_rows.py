@@ -179,15 +179,15 @@ def _at_rest(row: Row) -> Row:
 
 
 def _check(tables: Mapping[str, Sequence[Row]]) -> None:
-    way_out = "Pack the project again; a pack is not meant to be edited."
+    hint = "Pack the project again; a pack is not meant to be edited."
     known = {table.name: table for table in project_tables()}
     if strange := sorted(tables.keys() - known.keys()):
-        raise DataError("the pack holds tables that this AVION Studio does not know", way_out, value=", ".join(strange))
+        raise DataError("the pack holds tables that this AVION Studio does not know", hint, value=", ".join(strange))
     if len(tables.get("projects", ())) != 1:
-        raise DataError("the pack does not hold one project", way_out, value=len(tables.get("projects", ())))
+        raise DataError("the pack does not hold one project", hint, value=len(tables.get("projects", ())))
     for row in (*tables["projects"], *tables.get("runs", ())):
         if not re.fullmatch("[0-9a-f]{12}", str(row.get("id"))):  # they name folders
-            raise DataError("the pack holds an id that is none", way_out, value=row.get("id"))
+            raise DataError("the pack holds an id that is none", hint, value=row.get("id"))
     for name, rows in tables.items():
         columns = set(known[name].columns.keys())
         required = {
@@ -198,4 +198,4 @@ def _check(tables: Mapping[str, Sequence[Row]]) -> None:
         for row in rows:
             if not isinstance(row, dict) or not required <= row.keys() <= columns:
                 odd = sorted((required - row.keys()) | (row.keys() - columns)) if isinstance(row, dict) else [row]
-                raise DataError(f"a row of {name} does not fit its table", way_out, value=", ".join(map(str, odd)))
+                raise DataError(f"a row of {name} does not fit its table", hint, value=", ".join(map(str, odd)))

@@ -25,8 +25,8 @@ def find_project(session: Session, name_or_id: str) -> Project:
     project = session.scalars(by_either).first()
     if project is None:
         names = session.scalars(select(Project.name).order_by(Project.created_at)).all()
-        way_out = f"Projects here: {', '.join(names)}." if names else "Make one with `avion projects create`."
-        raise NotFoundError("there is no such project", way_out, value=name_or_id)
+        hint = f"Projects here: {', '.join(names)}." if names else "Make one with `avion projects create`."
+        raise NotFoundError("there is no such project", hint, value=name_or_id)
     return project
 
 
@@ -40,8 +40,8 @@ def refuse_taken_name(session: Session, name: str) -> None:
     if not name.strip():
         raise DataError("a project needs a name", "Give it a few letters.", value=name)
     if session.scalar(select(Project.id).where(Project.name == name)) is not None:
-        way_out = "Choose another name, or go on with that project."
-        raise DataError("there is a project of this name already", way_out, value=name)
+        hint = "Choose another name, or go on with that project."
+        raise DataError("there is a project of this name already", hint, value=name)
 
 
 def add_project(session: Session, project: Project, prompt_names: dict[str, str]) -> None:

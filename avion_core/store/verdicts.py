@@ -151,8 +151,8 @@ def add_verdicts(
         StoreError: the batch was used for another decision.
     """
     if verdict not in BULK_DECISIONS:
-        way_out = f"Choose one of: {', '.join(BULK_DECISIONS)}."
-        raise DescriptionError("this is not decided for many texts at once", way_out, value=verdict)
+        hint = f"Choose one of: {', '.join(BULK_DECISIONS)}."
+        raise DescriptionError("this is not decided for many texts at once", hint, value=verdict)
     ids = list(dict.fromkeys(description_ids))
     if not ids:
         raise DescriptionError("no description was chosen", "Choose one at least.")

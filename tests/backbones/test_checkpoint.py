@@ -140,13 +140,13 @@ NOT_WEIGHTS = {
 
 @pytest.mark.parametrize("name", NOT_WEIGHTS)
 def test_what_is_not_weights_is_called_by_its_name(name: str, tmp_path: Path) -> None:
-    content, what, way_out = NOT_WEIGHTS[name]
+    content, what, hint = NOT_WEIGHTS[name]
     path = tmp_path / "weights.pt"
     path.write_bytes(content)
     message = refusal(path)
     assert what in message
     assert str(path) in message
-    assert way_out in message
+    assert hint in message
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:

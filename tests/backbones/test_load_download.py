@@ -211,10 +211,10 @@ def test_failed_download_leaves_the_installed_weights_alone(hub: Hub, store: Wei
     assert store.path(NAME) == path
 
 
-def assert_nothing_installed(store: WeightStore, what: str, way_out: str) -> None:
+def assert_nothing_installed(store: WeightStore, what: str, hint: str) -> None:
     with pytest.raises(CheckpointError) as caught:
         store.download(NAME)
     assert what in str(caught.value)
-    assert way_out in str(caught.value)
+    assert hint in str(caught.value)
     assert store.path(NAME) is None
     assert list(store.folder.iterdir()) == []

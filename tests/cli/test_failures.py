@@ -43,7 +43,7 @@ from avion_core.usecases.runs import training
         ("--bogus", 2, "No such option: --bogus"),
     ],
 )  # fmt: skip
-def test_a_failure_is_one_sentence_with_the_way_out(avion, scenes, images, words, code, message):
+def test_a_failure_is_one_sentence_with_a_hint(avion, scenes, images, words, code, message):
     result = avion(*(word.format(images=images) for word in words.split()))
     assert result.exit_code == code
     assert message in " ".join(result.stderr.split())
@@ -68,7 +68,7 @@ def test_a_failure_with_json(avion, scenes):
     assert json.loads(result.stdout) == {
         "error": "There is no such project: atlantis. Projects here: scenes.",
         "cause": "missing",
-        "way_out": "Projects here: scenes.",
+        "hint": "Projects here: scenes.",
     }
     assert result.stderr == "There is no such project: atlantis. Projects here: scenes.\n"
 

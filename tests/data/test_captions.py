@@ -56,7 +56,7 @@ def test_empty_captions_and_second_entries_are_reported_not_fatal(write):
 
 
 @pytest.mark.parametrize(
-    ("content", "what", "way_out"),
+    ("content", "what", "hint"),
     [
         ("{", "is not JSON in UTF-8", "Mend it: Expecting"),
         ("[]", "lists no images", '"images": ['),
@@ -73,11 +73,11 @@ def test_empty_captions_and_second_entries_are_reported_not_fatal(write):
         ([image("a") | {"sentences": ["text"]}], "no readable sentences", "['text']"),
     ],
 )
-def test_malformed_files_are_refused(write, content, what, way_out):
+def test_malformed_files_are_refused(write, content, what, hint):
     with pytest.raises(DataError) as caught:
         read_captions(write(content))
     assert what in str(caught.value)
-    assert way_out in str(caught.value)
+    assert hint in str(caught.value)
 
 
 def test_missing_file_and_wrong_encoding_are_refused(tmp_path):

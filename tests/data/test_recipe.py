@@ -28,7 +28,7 @@ def write_stack(path: Path, count: int, names: tuple[str, ...] = (), dtype: str 
 
 
 @pytest.mark.parametrize(
-    ("settings", "what", "way_out"),
+    ("settings", "what", "hint"),
     [
         ({"bands": (1, 2)}, r"bands cannot be used: \(1, 2\)", "Name one band"),
         ({"bands": (0, 1, 2)}, "bands cannot be used", "counted from 1"),
@@ -41,10 +41,10 @@ def write_stack(path: Path, count: int, names: tuple[str, ...] = (), dtype: str 
         ({"nodata_colour": 256}, "no grey level: 256", "Choose 0 to 255"),
     ],
 )
-def test_recipes_that_cannot_be_meant_are_refused(settings, what, way_out):
+def test_recipes_that_cannot_be_meant_are_refused(settings, what, hint):
     with pytest.raises(DataError, match=what) as caught:
         RenderingRecipe(**settings)
-    assert way_out in str(caught.value)
+    assert hint in str(caught.value)
 
 
 def test_a_recipe_is_recorded_and_read_back(tmp_path):

@@ -280,7 +280,7 @@ class TestLabelFiles:
         assert kinds(scan.problems) == [("unreadable_label", "Forest/a.png")]
 
     @pytest.mark.parametrize(
-        ("text", "name", "what", "way_out"),
+        ("text", "name", "what", "hint"),
         [
             ("path;label\na.png;forest\n", "l.csv", "no column path and no column label: path;label", "by commas"),
             ("path,class\na.png,forest\n", "l.csv", "no column label: path, class", "group and split are optional"),
@@ -297,11 +297,11 @@ class TestLabelFiles:
             ("path,label\nb/x.png,forest\n", "l.csv", "no row of the label file fits", "as in Forest/a.png"),
         ],
     )
-    def test_files_that_cannot_be_used_as_a_whole_are_refused(self, root, text, name, what, way_out):
+    def test_files_that_cannot_be_used_as_a_whole_are_refused(self, root, text, name, what, hint):
         with pytest.raises(DataError) as caught:
             scan_folder(root, labels=labels_csv(root, text, name))
         assert what.lower() in str(caught.value).lower()
-        assert way_out in str(caught.value)
+        assert hint in str(caught.value)
 
     def test_missing_file_and_wrong_encoding_are_refused(self, root):
         with pytest.raises(DataError, match=r"label file does not exist: .*gone\.csv.* Check the path"):

@@ -207,7 +207,7 @@ def test_an_unmarked_image_goes_where_its_group_is_marked():
 
 
 @pytest.mark.parametrize(
-    ("manifest", "options", "what", "way_out"),
+    ("manifest", "options", "what", "hint"),
     [
         (ungrouped(), {}, "There is no usable image: demo", "rasters that need a rendering recipe"),
         (table([("", "", "")] * 3), {}, "No image has a label: demo", "class folders, or give a file of labels"),
@@ -240,11 +240,11 @@ def test_an_unmarked_image_goes_where_its_group_is_marked():
         (ungrouped(A=4), {"max_shots": 0}, "The shot count is out of range: 0", "Give 1 or more"),
     ],
 )
-def test_what_cannot_be_split_is_refused(manifest, options, what, way_out):
+def test_what_cannot_be_split_is_refused(manifest, options, what, hint):
     with pytest.raises(DataError) as caught:
         make_splits(manifest, dataset="demo", **options)
     assert what in str(caught.value)
-    assert way_out in str(caught.value)
+    assert hint in str(caught.value)
 
 
 class TestFrozenSplits:

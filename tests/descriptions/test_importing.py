@@ -233,7 +233,7 @@ def test_long_texts_are_split_and_keep_their_parent(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_file_that_cannot_be_used_says_what_and_the_way_out(tmp_path, name, content, message) -> None:
+def test_a_file_that_cannot_be_used_says_what_and_a_hint(tmp_path, name, content, message) -> None:
     with pytest.raises(DescriptionError) as caught:
         read_descriptions(write(tmp_path, name, content), CLASSES)
     assert str(caught.value) == message

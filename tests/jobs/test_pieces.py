@@ -211,8 +211,8 @@ def test_a_run_of_another_machine_is_not_killed_from_here(home, leased):
 
 def test_what_cannot_be_done_with_a_run_is_said(home, leased):
     run_id, _ = leased
-    way_out = rf"not waiting for a process: {run_id}\. See its state with `avion runs list`"
-    with pytest.raises(TrainingError, match=way_out):
+    hint = rf"not waiting for a process: {run_id}\. See its state with `avion runs list`"
+    with pytest.raises(TrainingError, match=hint):
         training.run_here(home, run_id, threading.Event())
     with writing(home.engine) as session:
         session.execute(update(Run).where(Run.id == run_id).values(state="finished"))

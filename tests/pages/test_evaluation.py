@@ -170,7 +170,7 @@ def test_worst_mistakes_are_pictures_the_surest_first(home: Home, open_page: Ope
     assert wrong or "No mistake" in all_text(app)
 
 
-def test_no_validation_images_is_a_sentence_with_the_way_out(home: Home, open_page: Open, monkeypatch) -> None:
+def test_no_validation_images_is_a_sentence_with_a_hint(home: Home, open_page: Open, monkeypatch) -> None:
     def nothing(*_: object, **__: object) -> None:
         raise AvionError("there are no validation images of these classes", "Label more images.")
 

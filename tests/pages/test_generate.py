@@ -97,7 +97,7 @@ def test_what_is_sent_is_shown_and_prompts_are_kept(open_page: Open, home: Home)
     assert app.error[0].value == "Choose such a name."
 
 
-def test_no_key_says_the_way_out(open_page: Open, home: Home, monkeypatch):
+def test_no_key_gives_a_hint(open_page: Open, home: Home, monkeypatch):
     monkeypatch.delenv("GEMINI_API_KEY")
     monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
     app = open_page("generate")
@@ -105,7 +105,7 @@ def test_no_key_says_the_way_out(open_page: Open, home: Home, monkeypatch):
     assert button(app, "Have them written").disabled
 
 
-def test_a_wrong_key_is_shown_with_the_way_out(open_page: Open, home: Home):
+def test_a_wrong_key_is_shown_with_a_hint(open_page: Open, home: Home):
     with loopback(lambda ask: Say(status=401)) as server:
         app = ordered(open_page("generate"), server)
         button(app, "Have them written").click().run()

@@ -67,8 +67,8 @@ def test_a_database_on_a_share_is_refused_with_the_ways_out(mounts, tmp_path, mo
         open_database(tmp_path / "home")
     said = str(raised.value)
     assert said.startswith("A SQLite database cannot be kept on a network share (nfs4): ")
-    for way_out in ("--home or AVION_HOME", "AVION_DATABASE_URL=sqlite:////", "postgresql+psycopg://"):
-        assert way_out in said
+    for hint in ("--home or AVION_HOME", "AVION_DATABASE_URL=sqlite:////", "postgresql+psycopg://"):
+        assert hint in said
     assert not (tmp_path / "home").exists()
 
 

@@ -102,8 +102,8 @@ class OpenAICompatibleWriter:
 def _answer(completion: _Completion, model: str, seconds: float) -> Answer:
     choice = completion.choices[0] if completion.choices else _Choice()
     if choice.finish_reason == "error":
-        way_out = "Ask again; if it stays so, choose another model."
-        raise Busy("the server broke its answer off", way_out, value=choice.finish_reason)
+        hint = "Ask again; if it stays so, choose another model."
+        raise Busy("the server broke its answer off", hint, value=choice.finish_reason)
     message, usage = choice.message or _Message(), completion.usage or _Usage()
     said = message.content or ""
     if isinstance(said, list):
@@ -123,13 +123,13 @@ def _answer(completion: _Completion, model: str, seconds: float) -> Answer:
 def _meaning(error: openai.APIStatusError, model: str) -> WriterError:
     code = error.status_code
     if code in (401, 403):
-        way_out = "Put a valid key into OPENAI_API_KEY and start again."
-        return WriterError("the server does not take the key", way_out, value=code)
+        hint = "Put a valid key into OPENAI_API_KEY and start again."
+        return WriterError("the server does not take the key", hint, value=code)
     if code == 402 or error.code == "insufficient_quota":
         return WriterError("the account has no credit left", "Add credit, or use another writer.", value=code)
     if code == 404:
-        way_out = "Choose another with --model, or see that the address ends in /v1."
-        return WriterError("the server has no such model", way_out, value=model)
+        hint = "Choose another with --model, or see that the address ends in /v1."
+        return WriterError("the server has no such model", hint, value=model)
     if code in (408, 409, 429) or code >= 500:
         return Busy(
             "the server cannot answer now",
@@ -137,5 +137,5 @@ def _meaning(error: openai.APIStatusError, model: str) -> WriterError:
             value=code,
             after=wait_asked_for(error.response.headers.get("retry-after")),
         )
-    way_out = "Change the prompt, the class card or the model; its log has the reason."
-    return Unusable("the server does not take the request", way_out, value=code)
+    hint = "Change the prompt, the class card or the model; its log has the reason."
+    return Unusable("the server does not take the request", hint, value=code)

@@ -82,9 +82,9 @@ class Patience:
             except Busy as busy:
                 asked = busy.after or 0.0
                 if asked > LONGEST_ASKED_SECONDS:
-                    way_out = "Resume it when there is quota again, or raise the quota: what came is kept."
+                    hint = "Resume it when there is quota again, or raise the quota: what came is kept."
                     value = f"it asks to wait {asked / 3600:.1f} h"
-                    raise WriterError("the writer's quota is used up", way_out, value=value) from None
+                    raise WriterError("the writer's quota is used up", hint, value=value) from None
                 if asked:
                     wait = max(asked, FIRST_WAIT_SECONDS)
                     obeyed += wait
@@ -127,8 +127,8 @@ class Patience:
 
 
 def _outage(last: Busy) -> WriterError:
-    way_out = "Resume it when the service is well: what came is kept."
-    return WriterError("the writer answers no request any more", way_out, value=last.value)
+    hint = "Resume it when the service is well: what came is kept."
+    return WriterError("the writer answers no request any more", hint, value=last.value)
 
 
 class Stopped(Exception):

@@ -153,6 +153,6 @@ def _checked(prompt: PromptFile) -> PromptFile:
     if not prompt.text.strip():
         raise DescriptionError("a prompt is empty", "Write what is asked, or remove it.", value=prompt.name)
     if len(prompt.text) > MOST_CHARACTERS:
-        way_out = f"Shorten it to {MOST_CHARACTERS:,} characters."
-        raise DescriptionError("a prompt is too long", way_out, value=f"{len(prompt.text):,} characters")
+        hint = f"Shorten it to {MOST_CHARACTERS:,} characters."
+        raise DescriptionError("a prompt is too long", hint, value=f"{len(prompt.text):,} characters")
     return prompt

@@ -77,8 +77,8 @@ class Busy(WriterError):
         after: seconds the service asks to wait, or None where it does not say.
     """
 
-    def __init__(self, what: str, way_out: str, *, value: object, after: float | None = None) -> None:
-        super().__init__(what, way_out, value=value)
+    def __init__(self, what: str, hint: str, *, value: object, after: float | None = None) -> None:
+        super().__init__(what, hint, value=value)
         self.value = value
         self.after = after
 
@@ -109,8 +109,8 @@ def within(seconds: float, ask: Callable[[], T]) -> T:
 
     threading.Thread(target=run, name="request", daemon=True).start()
     if not wait([outcome], seconds).done:
-        way_out = "See that the service is well, or allow more seconds with --timeout."
-        raise Busy("no whole answer came in time", way_out, value=f"{seconds:g} s")
+        hint = "See that the service is well, or allow more seconds with --timeout."
+        raise Busy("no whole answer came in time", hint, value=f"{seconds:g} s")
     return outcome.result()
 
 

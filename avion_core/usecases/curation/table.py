@@ -140,8 +140,8 @@ def curation_table(
     splits = read_splits(home, summary.id)
     class_keys = tuple(sorted(key for key, shots in splits.shots(config.data.seed, config.data.shots).items() if shots))
     if not class_keys:
-        way_out = "Label a few images of each class: descriptions are judged by the images of their class."
-        raise DataError("no class has a labelled training image", way_out, value=summary.name)
+        hint = "Label a few images of each class: descriptions are judged by the images of their class."
+        raise DataError("no class has a labelled training image", hint, value=summary.name)
     manifest = read_manifest(home, summary.id)
     paths = dict(zip(manifest["image_id"], manifest["path"], strict=True))
     images: dict[str, tuple[Tensor, Tensor]] = {}

@@ -142,8 +142,8 @@ def _check(path: Path) -> None:
     backups.check(path)
     schema = backups.schema_of(path)
     if schema not in known_schemas():
-        way_out = "Update AVION Studio, or choose another backup."
-        raise StoreError("the backup is of a newer AVION Studio or of another program", way_out, value=path.name)
+        hint = "Update AVION Studio, or choose another backup."
+        raise StoreError("the backup is of a newer AVION Studio or of another program", hint, value=path.name)
 
 
 def _and(parts: list[str]) -> str:

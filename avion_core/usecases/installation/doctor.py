@@ -35,7 +35,7 @@ def _home(home: Home) -> Iterator[Check]:
     try:
         lost = [run.id for run in list_runs(home) if run.state == "lost"]
     except AvionError as error:
-        yield Check("Home", f"{error.what}.", "error", error.way_out)
+        yield Check("Home", f"{error.what}.", "error", error.hint)
         return
     yield Check("Home", f"{home.path}.", "ok")
     yield Check("Database", f"{without_password(database_url(home.path))}, schema {SCHEMA}.", "ok")
@@ -83,7 +83,7 @@ def _models(home: Home) -> Iterator[Check]:
         try:
             installed = home.weights.path(entry.name)
         except AvionError as error:
-            yield Check(entry.title, f"{error.what}.", "error", error.way_out)
+            yield Check(entry.title, f"{error.what}.", "error", error.hint)
             continue
         if installed:
             yield Check(entry.title, f"installed: {installed}.", "ok")

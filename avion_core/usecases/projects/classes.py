@@ -244,11 +244,11 @@ def _read_cards(file: Path) -> list[dict[str, str]]:
         ) from error
     columns = [name.strip().lower() for name in found[0]] if found else []
     if "class_key" not in columns:
-        way_out = "It needs class_key; `avion classes export` writes such a table."
-        raise DataError("the table of class cards has no column class_key", way_out, value=", ".join(columns))
+        hint = "It needs class_key; `avion classes export` writes such a table."
+        raise DataError("the table of class cards has no column class_key", hint, value=", ".join(columns))
     if uneven := next((row for row in found if len(row) != len(columns)), None):
-        way_out = f"Each has {len(columns)} cells; quote those that hold a comma."
-        raise DataError("a row of the class cards has more or fewer cells than the first", way_out, value=uneven[0])
+        hint = f"Each has {len(columns)} cells; quote those that hold a comma."
+        raise DataError("a row of the class cards has more or fewer cells than the first", hint, value=uneven[0])
     return [dict(zip(columns, row, strict=True)) for row in found[1:]]
 
 
@@ -271,8 +271,8 @@ def _take_back(session: Session, project_id: str, change: ClassChange, who: str)
     elif change.kind == "add":
         used = cards.descriptions_of_class(session, project_id, change.class_key)
         if used or change.class_key in label_rows.current_labels(session, project_id).values():
-            way_out = "Merge it into another class instead: its images and descriptions go along."
-            raise DataError("the class that was added is in use by now", way_out, value=change.class_key)
+            hint = "Merge it into another class instead: its images and descriptions go along."
+            raise DataError("the class that was added is in use by now", hint, value=change.class_key)
         cards.class_card(session, project_id, change.class_key).retired = True
     elif change.kind == "merge":
         merged = session.get_one(ProjectClass, (project_id, change.class_key))
@@ -312,8 +312,8 @@ def _refuse_taken(session: Session, project_id: str, words: str, besides: str = 
     names = rows.prompt_names(session, project_id)
     taken = {fold(word) for key, name in names.items() if key != besides for word in (key, name)}
     if not fold(words) or fold(words) in taken or fold(prompt_name(words)) in taken:
-        way_out = "Choose words that no other class has: the student tells classes apart by them."
-        raise DataError("a class name is empty or taken", way_out, value=words)
+        hint = "Choose words that no other class has: the student tells classes apart by them."
+        raise DataError("a class name is empty or taken", hint, value=words)
 
 
 def _write_change(

@@ -104,8 +104,8 @@ def import_labels(home: Home, project: str, file: Path, *, reviewer: str = "me",
     labels = {}
     for path, row in found.items():
         if row.label and fold(row.label) not in keys:
-            way_out = "Add it with `avion classes add` or on the page Classes, then import again."
-            raise NotFoundError("the project has no such class", way_out, value=row.label)
+            hint = "Add it with `avion classes add` or on the page Classes, then import again."
+            raise NotFoundError("the project has no such class", hint, value=row.label)
         if row.label:
             labels[path] = keys[fold(row.label)]
     new = {images[path]: key for path, key in labels.items() if given[path] != key}
@@ -166,8 +166,8 @@ def draw_splits(home: Home, project: str, *, who: str = "me") -> Splits:
                 "test and validation images are drawn already", "They stay as they are: that makes runs comparable."
             )
         if empty := [key for key in rows.prompt_names(session, row.id) if key not in set(now.manifest["label"])]:
-            way_out = "Label two or more images of each class, or merge the class into another."
-            raise DataError("a class has no labelled image", way_out, value=", ".join(empty))
+            hint = "Label two or more images of each class, or merge the class into another."
+            raise DataError("a class has no labelled image", hint, value=", ".join(empty))
         splits = make_splits(now.manifest, dataset=data_set_key(now.manifest))
         write_splits(home.project_folder(row.id), splits)
         note(session, row.id, "data", f"{len(splits.test):,} test images were drawn and sealed.", who)

@@ -134,7 +134,7 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
         try:
             installed = home.weights.path(name) is not None
         except CheckpointError as error:
-            yield Check(role, str(error), "error", error.way_out, page="models")
+            yield Check(role, str(error), "error", error.hint, page="models")
             continue
         if installed:
             yield Check(role, f"{entry.title} is installed.", "ok")

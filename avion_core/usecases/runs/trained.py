@@ -18,8 +18,8 @@ def trained_run(home: Home, run: str) -> RunView:
     """
     view = get_run(home, run)
     if view.state not in ("finished", "stopped") or not (view.folder / "adapter.safetensors").is_file():
-        way_out = "Wait until it is finished." if view.state in ("queued", "running") else "Resume it first."
-        raise TrainingError(f"run {view.id} has no trained student to show", way_out, value=view.state)
+        hint = "Wait until it is finished." if view.state in ("queued", "running") else "Resume it first."
+        raise TrainingError(f"run {view.id} has no trained student to show", hint, value=view.state)
     return view
 
 

@@ -299,8 +299,8 @@ def queue_again(home: Home, run: str, who: str = "me", *, here: bool = False) ->
                 leases.note_process(session, Run, view.id, **asdict(this_process()))
     if not won:
         what = "the run is finished" if state == "finished" else "the run is being worked on already"
-        way_out = "Start a new one." if state == "finished" else "Wait for it, or stop it first."
-        raise TrainingError(what, way_out, value=view.id)
+        hint = "Start a new one." if state == "finished" else "Wait for it, or stop it first."
+        raise TrainingError(what, hint, value=view.id)
     if process is not None and process != this_process():
         # A process that counted as lost may only have been asleep: two of them must not write into one folder.
         local.end_process(process)

@@ -71,8 +71,8 @@ def new_archive(home: Home, path: Path, kind: str, version: int, about: dict[str
     try:
         path.open("xb").close()  # holds the name: whoever packs to the same place meanwhile is refused
     except FileExistsError as error:
-        way_out = "Choose another name, or move that file away first."
-        raise DataError("there is a file of this name already", way_out, value=str(path)) from error
+        hint = "Choose another name, or move that file away first."
+        raise DataError("there is a file of this name already", hint, value=str(path)) from error
     except OSError as error:
         raise _not_written(path, error) from error
     try:
@@ -102,8 +102,8 @@ def _refuse_own_files(home: Home, path: Path) -> None:
 
 
 def _not_written(path: Path, error: OSError) -> DataError:
-    way_out = "Name a file in a folder that is there, that you may write to, and that has room."
-    return DataError(f"the pack cannot be written ({error.strerror})", way_out, value=str(path))
+    hint = "Name a file in a folder that is there, that you may write to, and that has room."
+    return DataError(f"the pack cannot be written ({error.strerror})", hint, value=str(path))
 
 
 class Archive:
@@ -166,8 +166,8 @@ class Archive:
         folder.mkdir(parents=True, exist_ok=True)
         needed = sum(self.files[name]["bytes"] for name in names)
         if needed > (free := shutil.disk_usage(folder).free):
-            way_out = f"{needed / 2**30:.1f} GiB are needed and {free / 2**30:.1f} GiB are free: make room."
-            raise DataError("the pack does not fit on this disk", way_out, value=str(folder))
+            hint = f"{needed / 2**30:.1f} GiB are needed and {free / 2**30:.1f} GiB are free: make room."
+            raise DataError("the pack does not fit on this disk", hint, value=str(folder))
         for done, name in enumerate(names, start=1):
             target = folder / name.removeprefix(below)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -210,13 +210,13 @@ class Archive:
             NotImplementedError,
             RuntimeError,
         ) as error:
-            way_out = "Choose a file that AVION Studio packed."
-            raise DataError("the archive is no pack of AVION Studio", way_out, value=self.path.name) from error
+            hint = "Choose a file that AVION Studio packed."
+            raise DataError("the archive is no pack of AVION Studio", hint, value=self.path.name) from error
         if found != kind:
             raise DataError(f"the file is no {kind} pack but {found}", "Choose another file.", value=self.path.name)
         if version > newest:
-            way_out = "Update AVION Studio (pip install --upgrade avion-studio)."
-            raise DataError("the pack was made by a newer AVION Studio, format", way_out, value=version)
+            hint = "Update AVION Studio (pip install --upgrade avion-studio)."
+            raise DataError("the pack was made by a newer AVION Studio, format", hint, value=version)
         return about
 
     def _check_members(self) -> None:

@@ -173,8 +173,8 @@ def save(content: bytes, path: Path) -> Path:
         unfinished.write_bytes(content)
         os.replace(unfinished, path)
     except OSError as error:
-        way_out = "Name a file in a folder that is there and that you may write to."
-        raise DataError(f"the file cannot be written ({error.strerror})", way_out, value=str(path)) from error
+        hint = "Name a file in a folder that is there and that you may write to."
+        raise DataError(f"the file cannot be written ({error.strerror})", hint, value=str(path)) from error
     return path
 
 

@@ -108,8 +108,8 @@ def pack_project(
         if images:
             for done, image in enumerate(manifest["path"], start=1):
                 if not (root / image).is_file():
-                    way_out = "Re-link the project's images, or pack without them."
-                    raise DataError("an image of the project is not there", way_out, value=str(root / image))
+                    hint = "Re-link the project's images, or pack without them."
+                    raise DataError("an image of the project is not there", hint, value=str(root / image))
                 archive.add_file(f"images/{image}", root / image)
                 if progress is not None:
                     progress(done, len(manifest), "packing images")
@@ -156,8 +156,8 @@ def take_in(
         DataError: as `unpack_project`.
     """
     if str(archive.about.get("schema", "")) > SCHEMA:
-        way_out = "Update AVION Studio (pip install --upgrade avion-studio)."
-        raise DataError("the pack was made by a newer AVION Studio, schema", way_out, value=archive.about["schema"])
+        hint = "Update AVION Studio (pip install --upgrade avion-studio)."
+        raise DataError("the pack was made by a newer AVION Studio, schema", hint, value=archive.about["schema"])
     tables = {
         entry.removeprefix("tables/").removesuffix(".jsonl"): _rows(archive.read(entry), entry)
         for entry in archive.files

@@ -164,8 +164,8 @@ def relink(
             "none of the project's images is in this folder", "Choose the folder they moved to.", value=str(check.root)
         )
     if not check.complete and not incomplete:
-        way_out = "Bring the missing ones back, or link anyway (--incomplete)."
-        raise DataError(check.sentence.removesuffix("."), way_out)
+        hint = "Bring the missing ones back, or link anyway (--incomplete)."
+        raise DataError(check.sentence.removesuffix("."), hint)
     with writing(home.engine) as session:
         row = rows.find_project(session, project)
         row.image_root = str(check.root)

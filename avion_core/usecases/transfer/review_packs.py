@@ -248,8 +248,8 @@ def returned_verdicts(home: Home, project: str) -> bytes:
     summary = get_project(home, project)
     about = opened_packs(home).get(summary.id)
     if about is None:
-        way_out = "Export its descriptions instead: that file can be merged too."
-        raise DataError("the project was not made of a review pack", way_out, value=summary.name)
+        hint = "Export its descriptions instead: that file can be merged too."
+        raise DataError("the project was not made of a review pack", hint, value=summary.name)
     packed = set(about["tokens"])
     records, _ = read_records(home, summary.id, scores=False)
     for record in records:
@@ -275,8 +275,8 @@ def merge_review(home: Home, project: str, path: Path, *, who: str = "me", previ
     project_id, known, result = read_for(home, project, path)
     ours = [found for found in result.descriptions if found.description_id in known]
     if not ours:
-        way_out = "Choose the project that the pack was made of."
-        raise DescriptionError("the file is about none of this project's descriptions", way_out, value=Path(path).name)
+        hint = "Choose the project that the pack was made of."
+        raise DescriptionError("the file is about none of this project's descriptions", hint, value=Path(path).name)
     held = {found.description_id for found in ours}
     elsewhere = len(result.descriptions) - len(ours)
     result = replace(

@@ -26,8 +26,8 @@ def confusable_classes(
     features, labels = curation.images["train"]
     others = len(curation.class_keys) - 1
     if others < 1 or not len(features):
-        way_out = "Label images of at least two classes."
-        raise DataError("there is nothing to confuse yet", way_out, value=f"{len(curation.class_keys)} classes")
+        hint = "Label images of at least two classes."
+        raise DataError("there is nothing to confuse yet", hint, value=f"{len(curation.class_keys)} classes")
     scale = open_towers(home, curation.config.teacher).logit_scale
     probabilities = softmax(scale * features @ curation.template.T, dim=1)  # (N, C)
     found: dict[str, tuple[str, ...]] = {}

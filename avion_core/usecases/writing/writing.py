@@ -131,8 +131,8 @@ def make_writing_settings(values: dict[str, Any]) -> WritingSettings:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        way_out = f"{first['msg'].removesuffix('.')}."
-        raise ConfigError(f"the setting {key} cannot be used", way_out, value=first["input"]) from None
+        hint = f"{first['msg'].removesuffix('.')}."
+        raise ConfigError(f"the setting {key} cannot be used", hint, value=first["input"]) from None
 
 
 def prompts(home: Home) -> dict[str, PromptFile]:
@@ -291,8 +291,8 @@ def resume(home: Home, project: str, wanted: str = "latest") -> str:
         entries, _ = _entries(home, get_project(home, row.project_id), WritingSettings.model_validate(row.settings))
     with writing(home.engine) as session:
         if not leases.queue_again(session, Generation, row.id):
-            way_out = "Wait for it, or order anew: what is there counts."
-            raise ConfigError("this generation is not there to be resumed", way_out, value=row.state)
+            hint = "Wait for it, or order anew: what is there counts."
+            raise ConfigError("this generation is not there to be resumed", hint, value=row.state)
         if entries is not None:
             session.get_one(Generation, row.id).classes = describing.write_orders(folder, entries)
     return row.id
