@@ -2,7 +2,10 @@
 
 What is stated here once and holds for every format:
 - The format is told from the file's first bytes, never from its name.
-- EXIF orientation is applied, so that the towers see what a person sees in a viewer.
+- Orientation is applied (EXIF, TIFF's own tag), so that the towers see what a person sees in a viewer.
+- A file is one picture: several pages or frames are refused, since nothing says which of them is meant. Thumbnails,
+  overviews and masks inside a TIFF are no pages.
+- A stretch is for the depth it was chosen for: 8-bit files and palettes keep their colours beside 16-bit ones.
 - Transparent pixels are painted in the recipe's nodata colour.
 - An alpha band counts as transparency only where the file marks it so and the recipe names no bands.
 """
@@ -10,22 +13,49 @@ What is stated here once and holds for every format:
 from __future__ import annotations
 
 import hashlib
+import io
 import struct
 import zlib
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from avion_core.data.problems import ImageError
 from avion_core.data.rasters import check_size, corrupt, is_measurement, open_raster, own_bands, raster_driver
-from avion_core.data.recipe import RenderingRecipe
+from avion_core.data.recipe import Depth, RenderingRecipe, depth_of
+from avion_core.data.tiff import TiffPage, tiff_pages
 
 _STRIP_ROWS = 512  # rasters are painted in strips, so that memory does not grow with the number of bands or bits
+_PNG_START, _PNG_EXTRAS = 8, (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
+# How numpy turns a picture as stored into one as displayed, by TIFF's tag 274.
+_TURNS = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.transpose(1, 0, 2),
+    6: lambda pixels: pixels.transpose(1, 0, 2)[:, ::-1],
+    7: lambda pixels: pixels.transpose(1, 0, 2)[::-1, ::-1],
+    8: lambda pixels: pixels.transpose(1, 0, 2)[::-1],
+}
 _DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, struct.error, zlib.error)
+
+
+class Decoded(NamedTuple):
+    """A picture and what its file is.
+
+    image: 8-bit RGB as displayed. bands: in the file. depth: of its stored values. hidden: share of the pixels, 0 to 1,
+    that are no data or fully transparent.
+    """
+
+    image: Image.Image
+    bands: int
+    depth: Depth
+    hidden: float
 
 
 def content_id(path: Path) -> str:
@@ -38,15 +68,15 @@ def open_image(path: Path, recipe: RenderingRecipe = RenderingRecipe()) -> Image
     """The picture as 8-bit RGB.
 
     Raises:
-        ImageError (a DataError): with kind "corrupt", "empty", "oversize", or "needs_recipe": bands that the
-            file does not have, four or more bands without a recipe that names three, more than 8 bits
-            without a stretch.
+        ImageError (a DataError): with kind "corrupt", "empty", "oversize", "pages" (several pictures in one file), or
+            "needs_recipe": bands that the file does not have, four or more bands without a recipe that names three,
+            more than 8 bits without a stretch, or a stretch for another depth.
     """
-    return decode_image(path, recipe)[0]
+    return decode_image(path, recipe).image
 
 
-def decode_image(path: Path, recipe: RenderingRecipe) -> tuple[Image.Image, int]:
-    """As `open_image`, with the number of bands in the file."""
+def decode_image(path: Path, recipe: RenderingRecipe) -> Decoded:
+    """As `open_image`, with what the file is."""
     path = Path(path)
     try:
         if path.stat().st_size == 0:
@@ -59,15 +89,22 @@ def decode_image(path: Path, recipe: RenderingRecipe) -> tuple[Image.Image, int]
             "Check that it is there and may be read.",
             value=path.name,
         ) from error
-    return _decode_raster(path, recipe) if raster else _decode_picture(path, recipe)
+    if not raster:
+        return _decode_picture(path, recipe)
+    page = _only_page(path)
+    if page is not None and page.other_colours and page.bits == 8:
+        return _decode_picture(path, recipe, formats=("TIFF",))
+    return _decode_raster(path, recipe, page)
 
 
-def _decode_picture(path: Path, recipe: RenderingRecipe) -> tuple[Image.Image, int]:
-    """PNG and JPEG of 8 bits, through pillow."""
+def _decode_picture(path: Path, recipe: RenderingRecipe, formats: tuple[str, ...] = ("JPEG", "PNG")) -> Decoded:
+    """PNG and JPEG of 8 bits, and TIFF in CMYK or LAB, through pillow."""
     try:
-        with Image.open(path, formats=("JPEG", "PNG")) as picture:
+        with _open_picture(path, formats) as picture:
             check_size(path, *picture.size)
-            bands = len(picture.getbands())
+            if picture.format == "PNG" and getattr(picture, "n_frames", 1) > 1:
+                raise _several(path, f"{picture.n_frames} frames")  # type: ignore[attr-defined]
+            bands, palette = len(picture.getbands()), picture.mode in ("P", "PA")
             picture.load()
             picture = ImageOps.exif_transpose(picture)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -78,10 +115,13 @@ def _decode_picture(path: Path, recipe: RenderingRecipe) -> tuple[Image.Image, i
         raise corrupt(path) from error
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
+    elif picture.mode == "LAB":
+        picture = _lab_to_rgb(picture)
     elif picture.mode != "L":
         picture = picture.convert("RGB")
+    recipe = recipe.without_stretch() if palette else recipe.for_depth("byte", path)
     if picture.mode != "RGBA" and recipe == RenderingRecipe(nodata_colour=recipe.nodata_colour):
-        return picture.convert("RGB"), bands
+        return Decoded(picture.convert("RGB"), bands, "byte", 0.0)
     values = np.atleast_3d(np.asarray(picture)).transpose(2, 0, 1)
     visible = np.ones(values.shape[1:], dtype=np.float32)
     if recipe.bands is not None:
@@ -89,15 +129,65 @@ def _decode_picture(path: Path, recipe: RenderingRecipe) -> tuple[Image.Image, i
     elif len(values) == 4:
         values, visible = values[:3], values[3] / np.float32(255)
     visible = visible * _measured(values, recipe.nodata)
-    return Image.fromarray(_paint(values, visible, recipe, path)), bands
+    hidden = float((visible == 0).mean())
+    return Decoded(Image.fromarray(_paint(values, visible, recipe, path)), bands, "byte", hidden)
 
 
-def _decode_raster(path: Path, recipe: RenderingRecipe) -> tuple[Image.Image, int]:
+def _open_picture(path: Path, formats: tuple[str, ...]) -> Image.Image:
+    """The picture; of a PNG whose texts or colour profile are larger than pillow reads, without those."""
+    try:
+        return Image.open(path, formats=formats)
+    except ValueError:
+        with path.open("rb") as file:
+            if file.read(_PNG_START) != b"\x89PNG\r\n\x1a\n":
+                raise
+        return Image.open(_without_extras(path), formats=("PNG",))
+
+
+def _without_extras(path: Path) -> io.BytesIO:
+    """A PNG without its texts and colour profile, which say nothing of the pixels that we read."""
+    content = path.read_bytes()
+    kept, place = [content[:_PNG_START]], _PNG_START
+    while place + 8 <= len(content):
+        (length,) = struct.unpack_from(">I", content, place)
+        chunk = content[place : place + length + 12]
+        if chunk[4:8] not in _PNG_EXTRAS:
+            kept.append(chunk)
+        place += length + 12
+    return io.BytesIO(b"".join(kept))
+
+
+def _lab_to_rgb(picture: Image.Image) -> Image.Image:
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    rgb = ImageCms.profileToProfile(picture, lab, srgb, outputMode="RGB")
+    assert rgb is not None
+    return rgb
+
+
+def _only_page(path: Path) -> TiffPage | None:
+    """The one page of a TIFF; None where it is no TIFF, or none that can be read."""
+    pages = tiff_pages(path) if raster_driver(path) == "GTiff" else []
+    if len(pages) > 1:
+        sizes = ", ".join(f"{page.width} x {page.height}" for page in pages[:3]) + (", ..." if len(pages) > 3 else "")
+        raise _several(path, f"{len(pages)} pages ({sizes})")
+    return next(iter(pages), None)
+
+
+def _several(path: Path, what: str) -> ImageError:
+    return ImageError("pages", f"the file holds {what}", "Save each as a file of its own.", value=path.name)
+
+
+def _decode_raster(path: Path, recipe: RenderingRecipe, page: TiffPage | None) -> Decoded:
     """TIFF, GeoTIFF and 16-bit PNG, through GDAL, strip by strip."""
-    with open_raster(path) as raster:
+    with open_raster(path, page.number if page else 1) as raster:
         indexes = _bands_to_read(raster, recipe, path)
         nodata = recipe.nodata if recipe.nodata is not None else raster.nodata
-        palette = _palette(raster) if recipe.bands is None else None
+        negative = page is not None and page.white_is_zero and raster.dtypes[0].startswith("uint")
+        palette = _palette(raster) if recipe.bands is None and not (negative and recipe.low) else None
+        depth: Depth = "byte" if palette is not None else depth_of(raster.dtypes[0])
+        recipe = recipe.for_depth(depth, path) if palette is None else recipe.without_stretch()
+        top_value = _top_value(raster)
+        hidden = 0
         flags = raster.mask_flag_enums[0]
         masked = MaskFlags.per_dataset in flags and (recipe.bands is None or MaskFlags.alpha not in flags)
         canvas = np.empty((raster.height, raster.width, 3), dtype=np.uint8)
@@ -107,10 +197,26 @@ def _decode_raster(path: Path, recipe: RenderingRecipe) -> tuple[Image.Image, in
             visible = _measured(values, nodata).astype(np.float32)
             if masked:
                 visible *= raster.read_masks(indexes[0], window=window) / np.float32(255)
+            hidden += int((visible == 0).sum())
             if palette is not None:
                 values = palette[values[0]].transpose(2, 0, 1)
+            elif negative:
+                values = top_value - values
+            if palette is None and depth == "byte" and top_value < 255 and recipe.low is None:
+                values = np.rint(values * (255 / top_value)).astype(np.uint8)  # 1, 2 or 4 bits
             canvas[top : top + _STRIP_ROWS] = _paint(values, visible, recipe, path)
-        return Image.fromarray(canvas), raster.count
+    if page is not None and page.orientation in _TURNS:
+        canvas = np.ascontiguousarray(_TURNS[page.orientation](canvas))
+    return Decoded(Image.fromarray(canvas), raster.count, depth, hidden / (raster.height * raster.width))
+
+
+def _top_value(raster: DatasetReader) -> np.integer:
+    """The largest value that the first band's bits can hold; 1 for anything but unsigned integers."""
+    kind = np.dtype(raster.dtypes[0])
+    if kind.kind != "u":
+        return np.uint8(1)
+    bits = int(raster.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8 * kind.itemsize))
+    return kind.type(2**bits - 1)
 
 
 def _bands_to_read(raster: DatasetReader, recipe: RenderingRecipe, path: Path) -> list[int]:

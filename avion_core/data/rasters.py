@@ -39,12 +39,15 @@ def raster_driver(path: Path) -> str | None:
 
 
 @contextmanager
-def open_raster(path: Path) -> Iterator[DatasetReader]:
+def open_raster(path: Path, page: int = 1) -> Iterator[DatasetReader]:
     """The raster, opened; failures while it is read inside the block are told as ImageErrors too.
 
     Side-car files (.aux.xml, .ovr, .tfw) are not looked at: the content hash would not cover them, and
     listing a folder of 30,000 tiles for each tile is slow. The named driver keeps out formats that lead
     elsewhere, such as a VRT in disguise.
+
+    Args:
+        page: of a TIFF, from 1.
 
     Raises:
         ImageError: corrupt, oversize, or not real numbers.
@@ -52,7 +55,7 @@ def open_raster(path: Path) -> Iterator[DatasetReader]:
     try:
         with (
             rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
-            rasterio.open(path.absolute(), driver=raster_driver(path)) as raster,
+            rasterio.open(_address(path, page), driver=raster_driver(path)) as raster,
         ):
             for height, width in (raster.shape, *raster.block_shapes):  # a block is decoded whole, however small a part
                 check_size(path, width, height)
@@ -66,6 +69,11 @@ def open_raster(path: Path) -> Iterator[DatasetReader]:
             yield raster
     except RasterioError as error:
         raise corrupt(path) from error
+
+
+def _address(path: Path, page: int) -> Path | str:
+    """What GDAL opens: the file, or a later page of it."""
+    return path.absolute() if page == 1 else f"GTIFF_DIR:{page}:{path.absolute()}"
 
 
 def own_bands(raster: DatasetReader) -> tuple[int, ...] | None:

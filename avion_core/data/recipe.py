@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 from rasterio.io import DatasetReader
 
+from avion_core.data.problems import ImageError
 from avion_core.data.rasters import is_measurement, marked_bands, open_raster, own_bands, raster_driver
 from avion_core.errors import DataError
 
+Depth = Literal["byte", "integer", "real"]
+"""How finely a file stores its values: up to 8 bits, more bits, or floating point."""
+
+_DEPTH_WORDS = {"byte": "8-bit values", "integer": "integers of more than 8 bits", "real": "floating-point values"}
 _SAMPLE_SIDE = 1024  # a suggestion needs no more than about a million pixels
 _SENTINEL2_BAND_COUNTS = (12, 13)  # level 2A and 1C stacks in the order B01, B02, B03, B04, ...
 _COLOURS = (
@@ -45,6 +51,34 @@ class RenderingRecipe(BaseModel):
     """Stored value that means "no measurement"; None takes the file's own mark. NaN always means it."""
     nodata_colour: int = 0
     """Grey level, 0 to 255, painted where there is no measurement."""
+    depth: Depth | None = None
+    """What `low` and `high` were chosen for: 8-bit files beside deeper ones keep their values; None stretches all."""
+
+    @model_serializer(mode="wrap")
+    def _as_recorded(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a depth, a recipe is written as before there was one, so that features made with it still count."""
+        return {name: value for name, value in serialize(self).items() if name != "depth" or value is not None}
+
+    def for_depth(self, depth: Depth, path: Path) -> RenderingRecipe:
+        """This recipe for a file whose values are stored so: 8-bit files keep their values beside deeper ones.
+
+        Raises:
+            ImageError: kind "needs_recipe": the stretch was chosen for values of another kind.
+        """
+        if self.low is None or self.depth in (None, depth):
+            return self
+        if depth == "byte":
+            return self.without_stretch()
+        raise ImageError(
+            "needs_recipe",
+            f"the file holds {_DEPTH_WORDS[depth]}, and the recipe's stretch is for {_DEPTH_WORDS[self.depth]}",
+            "Put files of one kind into one project, or convert them to 8 bits.",
+            value=path.name,
+        )
+
+    def without_stretch(self) -> RenderingRecipe:
+        """This recipe for values that are colours already."""
+        return self.model_copy(update={"low": None, "high": None, "depth": None})
 
     @model_validator(mode="after")
     def _check(self) -> RenderingRecipe:
@@ -80,6 +114,12 @@ class RenderingRecipe(BaseModel):
         return self
 
 
+def depth_of(dtype: str) -> Depth:
+    """How finely values of a numpy type are stored."""
+    kind = np.dtype(dtype)
+    return "byte" if kind.itemsize == 1 else "real" if kind.kind == "f" else "integer"
+
+
 def suggest_recipe(path: Path) -> RenderingRecipe:
     """Propose a recipe from one raster; show a person `open_image(path, recipe)` before it is recorded.
 
@@ -103,6 +143,7 @@ def suggest_recipe(path: Path) -> RenderingRecipe:
         nodata = raster.nodata if raster.nodata is not None and math.isfinite(raster.nodata) else None
         if raster.dtypes[0] == "uint8":
             return RenderingRecipe(bands=bands, nodata=nodata)
+        depth = depth_of(raster.dtypes[0])
         sample = raster.read(indexes, out_shape=(len(indexes), height, width)).reshape(len(indexes), -1)
     measured = np.isfinite(sample).all(axis=0) & ~(sample == nodata).all(axis=0)
     if not measured.any():
@@ -111,7 +152,7 @@ def suggest_recipe(path: Path) -> RenderingRecipe:
         )
     low, high = np.percentile(sample[:, measured].astype(np.float64), (2, 98), axis=1)
     high = np.where(high > low, high, low + 1)  # a constant band
-    return RenderingRecipe(bands=bands, low=_readable(low), high=_readable(high), nodata=nodata)
+    return RenderingRecipe(bands=bands, low=_readable(low), high=_readable(high), nodata=nodata, depth=depth)
 
 
 def _suggest_bands(raster: DatasetReader) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from avion_core.data.class_names import is_readable, name_collisions
-from avion_core.data.images import content_id, decode_image
+from avion_core.data.images import Decoded, content_id, decode_image
 from avion_core.data.labels import Label, read_labels
 from avion_core.data.problems import ImageError, Problem
 from avion_core.data.recipe import RenderingRecipe
@@ -26,10 +26,11 @@ from avion_core.progress import Progress
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 MANIFEST_COLUMNS = {
     "image_id": str, "path": str, "label": str, "group": str, "split": str,
-    "width": "int64", "height": "int64", "bands": "int64", "bytes": "int64",
+    "width": "int64", "height": "int64", "bands": "int64", "depth": str, "bytes": "int64",
 }  # fmt: skip
 
 _SPLIT_FOLDERS = {"train", "test", "val", "valid", "validation"}
+_NEARLY_ALL = 0.99  # share of a picture without data from which on it is reported
 _SAFEST_SPLIT = ("test", "validation", "train", "")  # of copies marked differently, none may leak into training
 
 
@@ -40,7 +41,8 @@ class Scan:
     Attributes:
         manifest: columns MANIFEST_COLUMNS, one row per content, sorted by path. `path` is relative to the folder,
             with "/"; `label` is the class key or "" (unlabelled); `group` or "" (unknown); `split` is "" or the
-            fixed one; width and height as displayed, `bands` as stored, `bytes` of the file.
+            fixed one; width and height as displayed, `bands` and `depth` (see `data.recipe.Depth`) as stored, `bytes`
+            of the file. Manifests of before there was a depth lack it.
         problems: sorted by path and kind.
     """
 
@@ -58,6 +60,7 @@ class _Found:
     width: int
     height: int
     bands: int
+    depth: str
     bytes: int
 
 
@@ -95,12 +98,13 @@ def scan_folder(
 
     found: list[_Found] = []
 
-    def read(path: str) -> _Found | Problem:
+    def read(path: str) -> tuple[_Found | None, Problem | None]:
         return _read(root, path, known.get(path, Label()), recipe)
 
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        for done, result in enumerate(pool.map(read, paths), start=1):
-            (found if isinstance(result, _Found) else problems).append(result)  # type: ignore[arg-type]
+        for done, (row, problem) in enumerate(pool.map(read, paths), start=1):
+            found += [row] if row else []
+            problems += [problem] if problem else []
             if progress is not None:
                 progress(done, len(paths), "reading images")
 
@@ -194,16 +198,43 @@ def _layout_problems(known: dict[str, Label]) -> list[Problem]:
     return []
 
 
-def _read(root: Path, path: str, label: Label, recipe: RenderingRecipe) -> _Found | Problem:
+def _read(root: Path, path: str, label: Label, recipe: RenderingRecipe) -> tuple[_Found | None, Problem | None]:
+    """A picture's row, and what is odd about it; no row where it cannot be used."""
     file = root / path
     try:
-        picture, bands = decode_image(file, recipe)
+        picture = decode_image(file, recipe)
         size = file.stat().st_size
-        return _Found(content_id(file), path, label.label, label.group, label.split, *picture.size, bands, size)
+        found = _Found(
+            content_id(file),
+            path,
+            label.label,
+            label.group,
+            label.split,
+            *picture.image.size,
+            picture.bands,
+            picture.depth,
+            size,
+        )
     except ImageError as error:
-        return Problem(error.kind, path, str(error))
+        return None, Problem(error.kind, path, str(error))
     except OSError as error:
-        return Problem("unreadable", path, f"It cannot be read: {error.strerror}.")
+        return None, Problem("unreadable", path, f"It cannot be read: {error.strerror}.")
+    said = _shows_nothing(picture, recipe)
+    return found, Problem("blank", path, said) if said else None
+
+
+def _shows_nothing(picture: Decoded, recipe: RenderingRecipe) -> str:
+    """Why a picture would teach nothing; "" where it shows something."""
+    if picture.hidden >= _NEARLY_ALL:
+        return f"It shows nothing: {100 * picture.hidden:.4g} % of it is no data or transparent. Remove it."
+    width, height = picture.image.size
+    if width * height == 1:
+        return "It shows nothing: it is a single pixel. Remove it."
+    if len(picture.image.getcolors(1) or ()) == 1:
+        stretched = recipe.low is not None and picture.depth == (recipe.depth or picture.depth)
+        because = "the recipe's stretch shows all of its values as one. Change the stretch" if stretched else ""
+        return f"It shows nothing: {because or 'all of it is one colour. Remove it'}."
+    return ""
 
 
 def _one_row_per_content(found: list[_Found]) -> tuple[list[_Found], list[Problem]]:

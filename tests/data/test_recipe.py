@@ -110,7 +110,7 @@ def test_the_stretch_is_between_percentiles_of_measured_pixels(tmp_path):
 def test_a_constant_raster_still_gets_a_stretch(tmp_path):
     with rasterio.open(tmp_path / "a.tif", "w", driver="GTiff", count=1, height=4, width=4, dtype="uint16") as raster:
         raster.write(np.full((1, 4, 4), 77, dtype=np.uint16))
-    assert suggest_recipe(tmp_path / "a.tif") == RenderingRecipe(low=(77,), high=(78,))
+    assert suggest_recipe(tmp_path / "a.tif") == RenderingRecipe(low=(77,), high=(78,), depth="integer")
 
 
 def test_a_raster_without_measurements_cannot_set_a_recipe(tmp_path):

@@ -20,7 +20,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreference
 
 def picture(path: Path, colour: int, size: tuple[int, int] = (8, 6)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (colour, 20, 30)).save(path)
+    drawn = Image.new("RGB", size, (colour, 20, 30))
+    drawn.putpixel((0, 0), (255, 255, 255))  # one colour alone would be told as showing nothing
+    drawn.save(path)
     return path
 
 
