@@ -28,14 +28,14 @@ from avion_core.data.project import (
     held_out_images,
     training_images,
 )
-from avion_core.descriptions.rs_flag import load_rule_set
 from avion_core.distill.adapter import load_state, save_adapter, save_state
 from avion_core.distill.trainer import Trainer, TrainingData, TrainingState
 from avion_core.errors import ConfigError, TrainingError
 from avion_core.features.store import FeatureStore, image_features, prepare_images, text_features
 from avion_core.progress import Progress as ProgressCallback
 from avion_core.protocols.teacher_side import TeacherSide
-from avion_core.prototypes.text_prototypes import TextPrototypes, text_prototypes, visual_prototypes
+from avion_core.prototypes.judged import grounds_of
+from avion_core.prototypes.text_prototypes import TextPrototypes
 
 
 @dataclass(frozen=True)
@@ -202,19 +202,14 @@ def _teach(
     """Teacher embeddings -> visual prototypes -> text prototypes -> the map to the student's space."""
     images = project.images(shots.image_ids)
     f_t = image_features(teacher, images, features, recipe=project.recipe, progress=progress)  # (N, D_T)
-    visual = visual_prototypes(f_t, torch.tensor(shots.labels), classes)  # (C, D_T)
-    candidates = project.descriptions.query("class_key in @classes").reset_index(drop=True)
-    g_t = text_features(teacher, list(candidates["text"]), features, progress)  # (M, D_T)
-    templates = class_texts(project.class_names, classes, config.model.template)
-    template_embeddings = text_features(teacher, templates, features, progress)  # (C, D_T)
-    rules = load_rule_set(config.descriptions.rule_set, config.descriptions.modality)
-    prototypes = text_prototypes(candidates, g_t, visual, classes, rules, config.prototypes, template_embeddings)
+    grounds = grounds_of(project, config, classes, f_t, torch.tensor(shots.labels), teacher, features, progress)
+    prototypes = grounds.judged(config.prototypes, config.descriptions)
     projection = None
     if config.distillation.projection == "procrustes":
         kept = prototypes.table["kept"].to_numpy(dtype=bool)
-        texts, teacher_texts = list(candidates["text"][kept]), g_t[torch.tensor(kept)]
+        texts, teacher_texts = list(grounds.candidates["text"][kept]), grounds.embeddings[torch.tensor(kept)]
         if not texts:
-            texts, teacher_texts = templates, template_embeddings
+            texts, teacher_texts = class_texts(project.class_names, classes, config.model.template), grounds.template
         f_s = image_features(backbone, images, features, recipe=project.recipe, progress=progress)
         g_s = text_features(backbone, texts, features, progress)
         projection = fit_procrustes(f_t, f_s, shots.image_ids, teacher_texts, g_s, texts)

@@ -43,8 +43,8 @@ from avion_core.protocols.baselines import class_mean
 from avion_core.protocols.evaluate import evaluate
 from avion_core.prototypes.text_prototypes import prototype_accuracy, text_prototypes, visual_prototypes
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.projects import open_demo
-from avion_core.usecases.runs.freeze import freeze
 
 SHOTS, SEEDS = (1, 4, 16), (1, 2, 3)
 METHODS = ("AVION", "B0", "B1")

@@ -33,8 +33,8 @@ from avion_core.features.store import image_features, prepare_images, text_featu
 from avion_core.metrics.accuracy import harmonic_mean
 from avion_core.protocols.baselines import class_mean
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.projects import open_demo
-from avion_core.usecases.runs.freeze import freeze
 
 AWAY = 4
 ALIGNMENT = ("image_weight", "text_weight", "logit_weight")

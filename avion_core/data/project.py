@@ -14,6 +14,9 @@ from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.splits import Splits, base_and_novel
 from avion_core.errors import DataError
 
+DESCRIPTION_COLUMNS = ["description_id", "class_key", "text", "verdict", "writer"]
+"""What a run knows of a description; text as it reads now."""
+
 
 @dataclass(frozen=True)
 class ProjectData:
@@ -21,7 +24,7 @@ class ProjectData:
 
     manifest: image_id, path (relative to image_root), label, group, ... one row per image (data/scan.py).
     class_names: class key -> prompt name, in class order.
-    descriptions: description_id, class_key, text (as it reads now), verdict, writer.
+    descriptions: the columns of DESCRIPTION_COLUMNS, and what else is known of each; a run's folder keeps the former.
     """
 
     name: str
@@ -49,7 +52,7 @@ class ProjectData:
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.manifest.to_parquet(folder / "manifest.parquet")
-        self.descriptions.to_parquet(folder / "descriptions.parquet")
+        self.descriptions[DESCRIPTION_COLUMNS].to_parquet(folder / "descriptions.parquet")
         facts = {
             "name": self.name,
             "image_root": str(self.image_root),

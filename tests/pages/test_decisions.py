@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from avion_core.usecases.curation import curation_table, record_verdict
@@ -9,6 +11,7 @@ from avion_core.usecases.curation.agreement import set_blind
 from avion_core.usecases.curation.rules import current_rules
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.classes import add_class
+from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.projects import get_project
 from tests.app.tiny_home import CLASSES, NAME
 from tests.pages.conftest import Open, all_text, settle
@@ -125,3 +128,15 @@ def test_a_class_without_descriptions_has_the_way_to_some(home: Home, open_page:
     assert "This class has no descriptions." in all_text(app)
     app = next(button for button in app.button if button.label == "Ask a writer for some").click().run()
     assert app.title[0].value == "Generate"
+
+
+def test_a_class_without_a_labelled_image_is_named_and_its_texts_are_not_judged(
+    home: Home, open_page: Open, tmp_path: Path
+) -> None:
+    key = add_class(home, NAME, "quay")
+    (tmp_path / "quay.csv").write_text(f"class,text\n{key},Aerial view of a quay.\n", encoding="utf-8")
+    import_descriptions(home, NAME, tmp_path / "quay.csv")
+    app = open_page("decisions", decision_class=key)
+    assert "Left out until an image is labelled: quay." in all_text(app)
+    assert "so its descriptions are not judged" in all_text(app)
+    assert "This class has no descriptions." not in all_text(app)

@@ -62,12 +62,16 @@ def _change(name: str, value: str, difference: float, shown: str, help_text: str
     )
 
 
-def distribution(preview: Preview, rules: PrototypesConfig, names: Mapping[str, str]) -> None:
+def distribution(preview: Preview, rules: PrototypesConfig, curation: Curation) -> None:
     """The similarities of one class with median, MAD band and cut; the address keeps the class."""
+    names = curation.class_names
     chosen = st.selectbox(
         "Class", list(names), format_func=names.__getitem__, key="decision_class", width=260, bind="query-params"
     )
     scores = preview.table[preview.table["class_key"] == chosen]
+    if curation.unjudged.get(chosen):
+        st.caption("No image of this class is labelled for training, so its descriptions are not judged yet.")
+        return
     if scores.empty:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("This class has no descriptions.", width="content")

@@ -18,7 +18,6 @@ from avion_core.usecases.curation.table import (
     Curation,
     Preview,
     accuracy,
-    decide,
     stakes,
     with_figures,
     would_change,
@@ -31,15 +30,8 @@ _ALWAYS_THE_SAME = {"description_id", "class_key", "writer", "model", "original"
 
 def decision_preview(curation: Curation, prototypes: PrototypesConfig, descriptions: DescriptionsConfig) -> Preview:
     """What other rules would decide, from what `curation_table` has computed: fast enough for a slider."""
-    decided = decide(
-        curation.table,
-        curation.embeddings,
-        curation.visual,
-        curation.template,
-        curation.class_keys,
-        prototypes,
-        descriptions,
-    )
+    grounds = curation.grounds(curation.class_keys, curation.table, curation.embeddings)
+    decided = grounds.judged(prototypes, descriptions, allow_blocked=True)
     rankings = {part: rank(features, decided.vectors) for part, (features, _) in curation.images.items()}
     return Preview(
         table=decided.table,
@@ -102,12 +94,11 @@ def as_judged(curation: Curation, verdict: pd.Series, before: Curation | None = 
 
 def _decided_again(curation: Curation, touched: np.ndarray) -> Curation:
     """The curation with some classes (places) decided anew, from its table's texts and verdicts."""
-    rules = curation.config.prototypes
     rows = np.flatnonzero(np.isin(curation.owner, touched))
     keys = tuple(curation.class_keys[place] for place in touched)
     candidates, embeddings = curation.table[list(COLUMNS)].iloc[rows], curation.embeddings[rows]
-    visual, template = curation.visual[touched], curation.template[touched]
-    decided = decide(candidates, embeddings, visual, template, keys, rules, curation.config.descriptions)
+    grounds = curation.grounds(keys, candidates, embeddings)
+    decided = grounds.judged(curation.config.prototypes, curation.config.descriptions, allow_blocked=True)
     table = _spliced(curation.table, rows, with_figures(decided, candidates, embeddings))
     vectors = curation.vectors.clone()
     vectors[touched] = decided.vectors

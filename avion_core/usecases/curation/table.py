@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,30 +14,25 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from avion_core.config import DescriptionsConfig, PrototypesConfig, RunConfig
-from avion_core.data.splits import Splits
+from avion_core.config import PrototypesConfig, RunConfig
+from avion_core.data.project import LabelledImages
 from avion_core.descriptions.rs_flag import load_rule_set
 from avion_core.errors import DataError, NotFoundError
-from avion_core.features.store import image_features, text_features
+from avion_core.features.store import image_features
 from avion_core.progress import Progress
 from avion_core.prototypes.decisive import reach_and_stakes
 from avion_core.prototypes.explanations import explained, why
+from avion_core.prototypes.judged import Grounds, grounds_of, judged_classes
 from avion_core.prototypes.ranking import Ranking, rank
 from avion_core.prototypes.robust_z import past_cut
-from avion_core.prototypes.text_prototypes import (
-    TextPrototypes,
-    leave_one_out_influence,
-    owner_of,
-    text_prototypes,
-    visual_prototypes,
-)
+from avion_core.prototypes.text_prototypes import TextPrototypes, leave_one_out_influence, owner_of
 from avion_core.store import verdicts
 from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.models.models import open_towers
-from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
+from avion_core.usecases.projects.freeze import freeze
+from avion_core.usecases.projects.projects import get_project
 
 
 @dataclass(frozen=True)
@@ -91,8 +87,15 @@ class Curation(Preview):
     """"train" and "validation" -> what the teacher predicts."""
     reach: np.ndarray
     """(C,) how far one verdict moves a class's prototype at most (see `prototypes.stakes`)."""
+    unjudged: dict[str, int]
+    """Classes without a training shot (see `judged_classes`) -> how many descriptions each has."""
     read_up_to: verdicts.Mark
     """The verdicts that are in it."""
+
+    def grounds(self, class_keys: Sequence[str], candidates: pd.DataFrame, embeddings: Tensor) -> Grounds:
+        """What other candidates (M rows; embeddings (M, D)) of some of the classes are judged by."""
+        places = [self.class_keys.index(key) for key in class_keys]
+        return Grounds(tuple(class_keys), candidates, embeddings, self.visual[places], self.template[places])
 
     @property
     def zeta(self) -> float:
@@ -135,33 +138,30 @@ def curation_table(
     config = config or run_config(home, summary.id)
     with reading(home.engine) as session:  # before the verdicts are read: one that comes meanwhile is read again
         read_up_to = verdicts.mark(session, summary.id)
-    candidates = current_descriptions(home, summary.id)
-    towers = open_towers(home, config.teacher)
-    splits = read_splits(home, summary.id)
-    class_keys = tuple(sorted(key for key, shots in splits.shots(config.data.seed, config.data.shots).items() if shots))
+    data = freeze(home, summary.id)
+    teacher = open_towers(home, config.teacher)
+    parts = {
+        "train": data.splits.shots(config.data.seed, config.data.shots),
+        "validation": data.splits.validation_images(config.data.seed, config.data.shots),
+    }
+    class_keys = judged_classes(data.class_names, parts["train"])
     if not class_keys:
         hint = "Label a few images of each class: descriptions are judged by the images of their class."
         raise DataError("no class has a labelled training image", hint, value=summary.name)
-    manifest = read_manifest(home, summary.id)
-    paths = dict(zip(manifest["image_id"], manifest["path"], strict=True))
     images: dict[str, tuple[Tensor, Tensor]] = {}
     files: dict[str, list[tuple[str, Path]]] = {}
-    for part, labelled in _labelled_images(splits, config, class_keys).items():
-        files[part] = [(image, summary.image_root / paths[image]) for image, _ in labelled]
-        features = image_features(towers, files[part], home.features, recipe=summary.recipe, progress=progress)
-        images[part] = features.cpu(), torch.tensor([place for _, place in labelled], dtype=torch.long)
-
-    names = {entry.key: entry.prompt_name for entry in summary.classes}
-    candidates = candidates[candidates["class_key"].isin(class_keys)].reset_index(drop=True)
-    texts = candidates["text"].tolist() + [config.model.template.format(names[key]) for key in class_keys]
-    embeddings, template = (
-        text_features(towers, texts, home.features, progress=progress).cpu().split([len(candidates), len(class_keys)])
-    )
-    visual = visual_prototypes(*images["train"], class_keys)
+    for part, by_class in parts.items():
+        labelled = LabelledImages.of(by_class, class_keys)
+        files[part] = data.images(labelled.image_ids)
+        features = image_features(teacher, files[part], home.features, recipe=data.recipe, progress=progress)
+        images[part] = features.cpu(), torch.tensor(labelled.labels, dtype=torch.long)
+    grounds = grounds_of(data, config, class_keys, *images["train"], teacher, home.features, progress)
+    embeddings, template, names = grounds.embeddings, grounds.template, data.class_names
+    written = Counter(data.descriptions["class_key"])
 
     with _collecting_no_garbage():
-        decided = decide(candidates, embeddings, visual, template, class_keys, config.prototypes, config.descriptions)
-        table = with_figures(decided, candidates, embeddings)
+        decided = grounds.judged(config.prototypes, config.descriptions, allow_blocked=True)
+        table = with_figures(decided, grounds.candidates, embeddings)
     owner = owner_of(table, class_keys)
     rankings = {part: rank(features, decided.vectors) for part, (features, _) in images.items()}
     reach, matters = stakes(table, owner, embeddings, decided.vectors, template, config, images, rankings)
@@ -174,34 +174,19 @@ def curation_table(
         teacher_accuracy=accuracy(images, rankings),
         project_id=summary.id,
         config=config,
-        class_keys=class_keys,
+        class_keys=grounds.class_keys,
         class_names=names,
         template_accuracy=accuracy(images, {part: rank(found, template) for part, (found, _) in images.items()}),
         embeddings=embeddings,
         owner=owner,
-        visual=visual,
+        visual=grounds.visual,
         template=template,
         images=images,
         train_paths=[path for _, path in files["train"]],
         rankings=rankings,
         reach=reach,
+        unjudged={key: written[key] for key in names if key not in class_keys},
         read_up_to=read_up_to,
-    )
-
-
-def decide(
-    candidates: pd.DataFrame,
-    embeddings: Tensor,
-    visual: Tensor,
-    template: Tensor,
-    class_keys: tuple[str, ...],
-    prototypes: PrototypesConfig,
-    descriptions: DescriptionsConfig,
-) -> TextPrototypes:
-    """Text prototypes under these rules; a class without a usable text is listed as blocked."""
-    rule_set = load_rule_set(descriptions.rule_set, descriptions.modality)
-    return text_prototypes(
-        candidates, embeddings, visual, class_keys, rule_set, prototypes, template, allow_blocked=True
     )
 
 
@@ -267,15 +252,3 @@ def _collecting_no_garbage() -> Iterator[None]:
     finally:
         if collects:
             gc.enable()
-
-
-def _labelled_images(
-    splits: Splits, config: RunConfig, class_keys: tuple[str, ...]
-) -> dict[str, list[tuple[str, int]]]:
-    """ "train" and "validation" -> images with the place of their class; never the test set's."""
-    seed, shots = config.data.seed, config.data.shots
-    parts = {"train": splits.shots(seed, shots), "validation": splits.validation_images(seed, shots)}
-    return {
-        part: [(image, place) for place, key in enumerate(class_keys) for image in images.get(key, [])]
-        for part, images in parts.items()
-    }

@@ -20,7 +20,6 @@ from torch import Tensor
 from avion_core.backbones.projection import Projection
 from avion_core.config import RunConfig
 from avion_core.descriptions.importing import MOST_CHARACTERS
-from avion_core.descriptions.rs_flag import load_rule_set
 from avion_core.descriptions.schema import description_id, folded
 from avion_core.errors import DataError, DescriptionError
 from avion_core.features.store import image_features, text_features
@@ -29,7 +28,6 @@ from avion_core.progress import Progress
 from avion_core.protocols.predict import load_student
 from avion_core.protocols.student_towers import StudentTowers
 from avion_core.protocols.teacher_side import TeacherSide
-from avion_core.prototypes.text_prototypes import text_prototypes
 from avion_core.store import generations, journal
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
@@ -282,21 +280,12 @@ def _decided(
     curation: Curation, candidates: pd.DataFrame, embeddings: Tensor, keys: Sequence[str]
 ) -> tuple[pd.DataFrame, Tensor]:
     """Some classes decided anew from other candidates: their table, and the (C, D_T) prototypes of all classes."""
-    places = [curation.class_keys.index(key) for key in keys]
     of_classes = candidates["class_key"].isin(keys).to_numpy(copy=True)
-    rules = curation.config.descriptions
-    decided = text_prototypes(
-        candidates[of_classes].reset_index(drop=True),
-        embeddings[torch.from_numpy(of_classes)],
-        curation.visual[places],
-        keys,
-        load_rule_set(rules.rule_set, rules.modality),
-        curation.config.prototypes,
-        curation.template[places],
-        allow_blocked=True,
-    )
+    chosen = candidates[of_classes].reset_index(drop=True), embeddings[torch.from_numpy(of_classes)]
+    rules = curation.config
+    decided = curation.grounds(keys, *chosen).judged(rules.prototypes, rules.descriptions, allow_blocked=True)
     vectors = curation.vectors.clone()
-    vectors[places] = decided.vectors
+    vectors[[curation.class_keys.index(key) for key in keys]] = decided.vectors
     return decided.table, vectors
 
 

@@ -16,8 +16,8 @@ from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.store.verdicts import rules_in_force
 from avion_core.usecases.insight.evaluation import kept_results
+from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.projects import ProjectSummary, get_project
-from avion_core.usecases.runs.freeze import freeze
 from avion_core.usecases.runs.training import RunView, list_runs, sleeping_queue
 from avion_core.wording import counted
 

@@ -27,7 +27,7 @@ from avion_core.store.tables import Run, new_id, now
 from avion_core.store.verdicts import rules_in_force
 from avion_core.usecases.curation.rules import current_rules, rules_at, run_config
 from avion_core.usecases.policies import TRAIN, needs
-from avion_core.usecases.runs.freeze import freeze
+from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.runs.preflight import refuse_unready
 
 DRAWN_STEPS = 1500

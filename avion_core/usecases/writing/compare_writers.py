@@ -11,8 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from avion_core.descriptions.rs_flag import load_rule_set
-from avion_core.prototypes.text_prototypes import prototype_accuracy, text_prototypes
+from avion_core.prototypes.text_prototypes import prototype_accuracy
 from avion_core.store import generations as rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
@@ -94,15 +93,9 @@ def _figures(
 ) -> WriterFigures:
     embeddings = curation.embeddings[torch.from_numpy(part.index.to_numpy().copy())]
     config = curation.config
-    decided = text_prototypes(
-        part.assign(verdict="undecided"),
-        embeddings,
-        curation.visual,
-        curation.class_keys,
-        load_rule_set(config.descriptions.rule_set, config.descriptions.modality),
-        config.prototypes.model_copy(update={"source": "descriptions", "template_fallback": True}),
-        curation.template,
-    )
+    grounds = curation.grounds(curation.class_keys, part.assign(verdict="undecided"), embeddings)
+    alone = config.prototypes.model_copy(update={"source": "descriptions", "template_fallback": True})
+    decided = grounds.judged(alone, config.descriptions)
     table = decided.table
     lower, median, upper = np.quantile(table["similarity"].to_numpy(), [0.25, 0.5, 0.75])
     n_eff = [value for value in decided.n_eff.values() if value > 0]

@@ -1,4 +1,4 @@
-"""The inputs of a run, frozen when it is queued: what people do afterwards does not change it."""
+"""A project as values at one moment: what a run keeps when it is queued, and what descriptions are judged by."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ def freeze(home: Home, project: str) -> ProjectData:
         NotFoundError: no such project.
     """
     summary = get_project(home, project)
-    candidates = current_descriptions(home, summary.id)
     return ProjectData(
         name=summary.name,
         image_root=summary.image_root,
@@ -23,5 +22,5 @@ def freeze(home: Home, project: str) -> ProjectData:
         splits=read_splits(home, summary.id),
         recipe=summary.recipe,
         class_names={entry.key: entry.prompt_name for entry in summary.classes},
-        descriptions=candidates.loc[:, ["description_id", "class_key", "text", "verdict", "writer"]],
+        descriptions=current_descriptions(home, summary.id),
     )
