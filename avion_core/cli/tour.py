@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from avion_core import __version__
 from avion_core.cli.frame import AsJson, Debug, HomeFolder
 
 TOUR = """AVION Studio: adapt a remote-sensing CLIP from a few labelled images and LLM-written class descriptions.
@@ -73,8 +74,21 @@ app.add_typer(users, name="users")
 app.add_typer(backup, name="backup")
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"AVION Studio {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
+]
+
+
 @app.callback()
-def _before_the_command(as_json: AsJson = False, home: HomeFolder = None, debug: Debug = False) -> None:
+def _before_the_command(
+    as_json: AsJson = False, home: HomeFolder = None, debug: Debug = False, version: Version = False
+) -> None:
     """Take what all commands share before their name too; `frame.command` reads it."""
 
 

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -23,6 +25,11 @@ def test_help_is_a_tour(avion):
         assert words in said
     for group in ("projects", "descriptions", "models"):
         assert "Commands:" in avion(group, "--help").stdout
+
+
+def test_the_version_is_the_one_that_pyproject_states(avion):
+    stated = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["version"]
+    assert avion("--version").stdout == f"AVION Studio {stated}\n"
 
 
 def test_every_command_takes_the_three_options(avion):

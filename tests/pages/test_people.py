@@ -14,6 +14,7 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
+from avion_core import __version__
 from avion_core.backbones.load import WeightStore
 from avion_core.errors import CheckpointError
 from avion_core.jobs import map_job
@@ -193,6 +194,7 @@ def test_settings_show_places_sizes_and_that_keys_are_set(
     assert "`GEMINI_API_KEY` :gray" in said
     assert "sk-secret" not in everything(app)
     assert "processor" in said or "GPU" in said
+    assert f"AVION Studio {__version__}" in said
 
 
 def test_a_database_password_is_not_shown(empty_home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:

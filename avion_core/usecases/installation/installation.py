@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from avion_core import __version__
 from avion_core.store.database import SCHEMA, database_url, without_password
 from avion_core.store.home import Home
 
@@ -78,7 +79,7 @@ def device() -> Device:
     """The GPU that towers use, or the processor."""
     import torch
 
-    software = f"Python {platform.python_version()}, torch {torch.__version__}"
+    software = f"AVION Studio {__version__}, Python {platform.python_version()}, torch {torch.__version__}"
     if torch.cuda.is_available():
         free, whole = torch.cuda.mem_get_info()
         return Device(torch.cuda.get_device_name(), "GPU", whole, free, torch.get_num_threads(), software)
