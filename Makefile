@@ -15,7 +15,7 @@ define install
 		|| $(BIN)/python -m pip install --quiet --require-hashes -r $(1)
 endef
 
-.PHONY: app test lint bench lock
+.PHONY: app test lint docs bench lock
 
 app: .venv/installed
 	$(BIN)/avion demo
@@ -31,15 +31,26 @@ lint: .venv/installed-dev
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/lint-imports
 
-bench: .venv/installed
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+# The engine's reference from its docstrings, in build/api. What cannot be read or imported is an error; but for named
+# tuples, whose own annotations pdoc looks up in the wrong module.
+docs: .venv/installed-dev
+	$(BIN)/python -W error::UserWarning -W "ignore:Error parsing type annotation ForwardRef" -m pdoc avion_core \
+		'!avion_core.cli' '!avion_core.store.migrations' --docformat google --no-show-source -o build/api
 
-# The pinned lists, resolved anew for every platform and Python from the ranges in pyproject.toml. They name extras, for
-# without them an older pip asks the index for the newest release of such a package, and refuses it for want of a hash.
+# All of them, also after one that fails. BENCH_ARGS=--quick: a look whether they run, minutes in all.
+bench: .venv/installed-dev
+	@failed=; for file in benchmarks/*.py; do \
+		name=$$(basename $$file .py); echo "== $$name"; \
+		$(BIN)/python -m benchmarks.$$name $(BENCH_ARGS) || failed="$$failed $$name"; \
+	done; test -z "$$failed" || { echo "Failed:$$failed" >&2; exit 1; }
+
+# The pinned lists, resolved for every platform and Python from the ranges in pyproject.toml: what is pinned stays, unless
+# UPGRADE=1 asks for the newest. They name extras, for without them an older pip asks the index for the newest release of
+# such a package, and refuses it for want of a hash.
 lock: .venv/installed-dev
-	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 \
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 \
 		--no-strip-extras --generate-hashes pyproject.toml -o requirements.txt
-	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 \
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 \
 		--no-strip-extras --generate-hashes --group dev -c requirements.txt -o requirements-dev.txt
 
 # Each stamp is newer than what it was made from, so a second call installs nothing.

@@ -1,11 +1,15 @@
-"""50,000 descriptions with 60,000 decisions out of a project and into an empty one: python benchmarks/exchange_scale.py
+"""50,000 descriptions with 60,000 decisions out of a project and into an empty one.
+
+    python -m benchmarks.exchange_scale [--quick]
 
 The bundled demo's texts, numbered so that no two say the same; every one is judged once, one in ten twice with an undo.
-Prints seconds by the clock and of the processor for each form, and whether a second import changed anything.
+Prints seconds by the clock and of the processor for each form, and whether a second import changed anything. --quick
+takes 500 descriptions.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import tempfile
 import time
@@ -20,7 +24,7 @@ from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.descriptions import import_upload
 from avion_core.usecases.transfer.exchange import export_descriptions
 
-COUNT = 50_000
+COUNT, QUICK_COUNT = 50_000, 500
 WHEN = "2026-01-02T03:04:05+00:00"
 
 
@@ -32,12 +36,12 @@ def project(home: Home, name: str, classes: list[str]) -> str:
     return row.id
 
 
-def judged_texts() -> tuple[list[str], bytes]:
+def judged_texts(count: int) -> tuple[list[str], bytes]:
     """Class keys, and JSON lines of the texts with their histories."""
     path = demo_folder() / "ucmerced" / "descriptions.jsonl"
     real = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     lines = []
-    for number, row in enumerate(islice(cycle(real), COUNT)):
+    for number, row in enumerate(islice(cycle(real), count)):
         text = f"{row['text']} (No. {number})"
         token = f"token-{number}"
         history = [{"token": token, "verdict": "accept", "text": text, "reviewer": "ann", "created_at": WHEN}]
@@ -56,8 +60,8 @@ def timed(label: str, call):
     return result
 
 
-def main() -> None:
-    classes, content = judged_texts()
+def main(count: int) -> None:
+    classes, content = judged_texts(count)
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder) / "home")
         origin = project(home, "origin", classes)
@@ -76,4 +80,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="few descriptions: seconds")
+    main(QUICK_COUNT if parser.parse_args().quick else COUNT)

@@ -1,6 +1,6 @@
 """A map of 100,000 points in a real browser: how long a person waits for it, and for what a lasso picks.
 
-    python -m benchmarks.map_browser [--points 1000 20000 100000]
+    python -m benchmarks.map_browser [--points 1000 20000 100000] [--quick]
 
 The bundled demo is trained for one epoch and mapped; then its map's points are repeated, each at a place of its own,
 until there are so many. Headless Chromium draws WebGL on the processor (SwiftShader), which is most of what drawing a
@@ -10,11 +10,15 @@ and nothing runs:
     open      the page, with three views of all points
     lasso     the hand's way around nine tenths (all), or a quarter (part), of a view's width and height: 21 steps
     picked    from the end of the lasso to the same points marked in all three views, counted and listed
+
+--quick measures 1,000 points alone. Needs Chromium and its driver (Debian: chromium-driver).
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -99,6 +103,8 @@ def measure(page: Page, run: str, count: int) -> list[float]:
 
 
 def main(counts: list[int]) -> None:
+    if missing := [program for program in ("chromium", "chromedriver") if shutil.which(program) is None]:
+        sys.exit(f"This benchmark needs {' and '.join(missing)} (Debian: chromium-driver).")
     print(f"{'points':>8} {'open s':>8} {'lasso all s':>12} {'picked s':>9} {'lasso part s':>13} {'picked s':>9}")
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder) / "home")
@@ -124,4 +130,6 @@ def main(counts: list[int]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, nargs="+", default=[1_000, 20_000, 100_000])
-    main(parser.parse_args().points)
+    parser.add_argument("--quick", action="store_true", help="1,000 points alone")
+    asked = parser.parse_args()
+    main([1_000] if asked.quick else asked.points)

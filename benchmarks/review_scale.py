@@ -1,13 +1,13 @@
 """How long a review waits: a project of 1,000 classes x 50 descriptions beside one of 21 x 50, in one run.
 
-    python benchmarks/review_scale.py [--classes 1000] [--repeats 20]
+    python -m benchmarks.review_scale [--classes 1000] [--repeats 20] [--quick]
 
 The descriptions are the bundled demos' own, each told apart by the name of its class; images are 6 small pictures a
 class. Their features are synthetic (a direction per class, and noise) and kept where the demo teacher's would be, so
 that reading them is part of what is timed and computing them is not. A fresh process, its models loaded, opens each
 project; medians of the repeats, in seconds by the clock and, behind it, of the processor: on a machine that does other
 work besides, the second is what the studio itself takes. The lines that begin with "page" run the app's own page, with
-everything on it, and count what AppTest itself takes too.
+everything on it, and count what AppTest itself takes too. --quick takes 42 classes and two repeats.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-DEMO = Path(__file__).parents[1] / "demo"
+ROOT = Path(__file__).parents[1]
+DEMO = ROOT / "demo"
 TEXTS, IMAGES = 50, 6
 SMALL = 21
 LIMITS = {
@@ -183,7 +184,7 @@ class Page:
 
         os.environ["AVION_HOME"] = str(session.home.path)
         self.timed, self.flag_filter = session.timed, FILTERS["RS-Flag"]
-        self.app = AppTest.from_file(str(DEMO.parent / "app" / "main.py"), default_timeout=600)
+        self.app = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=600)
         self.app.query_params["project"] = session.get_project(session.home, project).id
         self.app.run()
         self.app.switch_page("../pages/review.py")
@@ -222,9 +223,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--quick", action="store_true", help="42 classes and two repeats")
     parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    if asked.quick:
+        asked.classes, asked.repeats = 2 * SMALL, 2
     if asked.measure:
         session = Session(asked.home, str(asked.measure))
         session.work_through(asked.repeats)
@@ -237,9 +241,9 @@ def main() -> None:
         found = {}
         for classes in (SMALL, asked.classes):
             make_project(Path(folder), classes)
-            command = [sys.executable, __file__, "--home", folder, "--measure", str(classes)]
+            command = [sys.executable, "-m", "benchmarks.review_scale", "--home", folder, "--measure", str(classes)]
             command += ["--repeats", str(asked.repeats)]
-            found[classes] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+            found[classes] = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
     print(f"{'':<26} {SMALL:>5} x {TEXTS:<13} {asked.classes:>5} x {TEXTS:<13} ratio")
     for what, small in found[SMALL].items():
         sides = [[median(times) for times in zip(*side, strict=True)] for side in (small, found[asked.classes][what])]

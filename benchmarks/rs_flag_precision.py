@@ -1,6 +1,6 @@
 """How well RS-Flag says what it is meant to say, on 200 hand-labelled sentences of real LLM output.
 
-    python benchmarks/rs_flag_precision.py
+    python -m benchmarks.rs_flag_precision
 
 Both rule sets, with and without the rule of 6 to 20 words, against two labels: `overhead` (about an overhead view, no
 ground-level viewpoint) and `overhead and useful` (and names something of the class to look for). Where the texts come

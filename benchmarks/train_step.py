@@ -1,12 +1,12 @@
 """One training step, ours against the plain formulation: 45 classes, batch 4, ViT-B/32, 8 and 4 prompts a layer.
 
-    python benchmarks/train_step.py
+    python -m benchmarks.train_step [--steps 8] [--quick]
 
 Plain: open_clip's own blocks, prompts inserted and dropped at every layer, all 45 texts at the full context of 77
 tokens, float32. Ours: the same function with the context cut, the texts' common beginning run once, and frozen
 weights read as constants; float32, and bfloat16 for the large matrices. Teacher features are cached and images decoded
 on both sides. Steps alternate, so that a machine that slows down slows both. Weights are random: speed does not depend
-on them.
+on them. --quick measures one step.
 """
 
 from __future__ import annotations
@@ -96,8 +96,11 @@ def make_trainer(towers: OpenClipTowers, names: list[str], precision: torch.dtyp
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--quick", action="store_true", help="one step")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
+    if args.quick:
+        args.steps = 1
     torch.manual_seed(0)
     torch.backends.cuda.matmul.allow_tf32 = False
     towers = OpenClipTowers(
