@@ -7,7 +7,6 @@ A run whose folder holds a training state goes on from it.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ from avion_core.distill.adapter import load_state, save_adapter, save_state
 from avion_core.distill.trainer import Trainer, TrainingData, TrainingState
 from avion_core.errors import ConfigError, TrainingError
 from avion_core.features.store import FeatureStore, image_features, prepare_images, text_features
+from avion_core.files import write_json
 from avion_core.progress import Progress as ProgressCallback
 from avion_core.protocols.teacher_side import TeacherSide
 from avion_core.prototypes.judged import grounds_of
@@ -250,9 +250,7 @@ def _freeze_config(config: RunConfig, folder: Path) -> None:
                 value=", ".join(changed),
             )
         return
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(settings, indent=1))
-    os.replace(temporary, path)
+    write_json(path, settings, indent=1)
 
 
 def _device(name: str) -> str:

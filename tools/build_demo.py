@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import random
 import shutil
 from pathlib import Path
@@ -29,6 +28,7 @@ from pretrain_data import DEMO_EUROSAT_PER_CLASS, EUROSAT_NAMES, MPVR_EUROSAT, U
 
 from avion_core.descriptions.schema import description_id
 from avion_core.descriptions.sentences import sentences
+from avion_core.files import write_text
 
 SEED = 2026
 MPVR_TEXTS_PER_CLASS = 20
@@ -83,13 +83,7 @@ def write_descriptions(path: Path, mpvr: list[dict]) -> None:
     """The project's own texts as they stand in the file, then MPVR's."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     own = [row for row in rows if row["writer"] == OWN_WRITER]
-    write(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in own + mpvr))
-
-
-def write(path: Path, text: str) -> None:
-    unfinished = path.with_name(path.name + ".tmp")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in own + mpvr))
 
 
 def class_images(data: Path, name: str) -> dict[str, tuple[list[Path], list[Path]]]:
@@ -222,7 +216,7 @@ def main() -> None:
         project = {"name": facts["name"], "title": facts["title"], **files, **models}
         project |= {"classes": prompt_names(name, list(images)), "defaults": {"preset": "demo"}}
         project |= {key: facts[key] for key in ("licence", "source", "citation")}
-        write(demo / "project.json", json.dumps(project, indent=2) + "\n")
+        write_text(demo / "project.json", json.dumps(project, indent=2) + "\n")
         mpvr_file = {"ucmerced": "gpt_RESISC45.json", "eurosat": "gpt_EuroSAT.json"}[name]
         texts = json.loads((args.data / "descriptions" / mpvr_file).read_text(encoding="utf-8"))
         write_descriptions(demo / "descriptions.jsonl", mpvr_rows(texts, mpvr_names(name, list(images))))

@@ -36,6 +36,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from avion_core.backbones.demo_teacher import CONTEXT_LENGTH, EMBED_DIM, TRUNK_DIM, DemoTeacher, minilm_from_bert
 from avion_core.backbones.towers import cut_context, transformer_block
+from avion_core.files import replacing
 
 STUDENT_CONFIG = {
     "embed_dim": 256,
@@ -117,11 +118,10 @@ def stage_trunks(rows: list[dict], work: Path, data: Path) -> None:
                 print(f"trunks {done}/{offsets[-1]} {done / (time.time() - start):.0f}/s", flush=True)
     texts = sorted({t for r in rows for t in r["captions"]} | set(extra_texts(data)))
     text_features = text_trunk_features(teacher, tokenizer, texts)
-    torch.save(
-        {"offsets": torch.from_numpy(offsets), "images": features, "texts": texts, "text_features": text_features},
-        work / "trunks.tmp",
-    )
-    (work / "trunks.tmp").rename(work / "trunks.pt")
+    trunks = {"offsets": torch.from_numpy(offsets), "images": features}
+    trunks |= {"texts": texts, "text_features": text_features}
+    with replacing(work / "trunks.pt") as unfinished:
+        torch.save(trunks, unfinished)
 
 
 def positives(rows: list[dict], indices: list[int], texts: list[str]) -> Tensor:
@@ -346,8 +346,8 @@ def stage_student(
         )
         kept = {"model": model.state_dict(), "image_map": image_map.state_dict(), "text_map": text_map.state_dict()}
         kept |= {"optimizer": optimizer.state_dict(), "spent": spent, "step": step, "epoch": epoch}
-        torch.save(kept, state.with_suffix(".tmp"))
-        state.with_suffix(".tmp").rename(state)
+        with replacing(state) as unfinished:
+            torch.save(kept, unfinished)
         since = time.time()
     return model
 

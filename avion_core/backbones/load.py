@@ -29,6 +29,7 @@ from avion_core.backbones.checkpoint import load_strict, read_checkpoint
 from avion_core.backbones.demo_teacher import DemoTeacher
 from avion_core.backbones.towers import DemoTeacherTowers, OpenClipTowers, Towers
 from avion_core.errors import CheckpointError, NotFoundError, StoreError
+from avion_core.files import write_json
 from avion_core.progress import Progress
 
 _RECORD = "weights.json"
@@ -219,9 +220,7 @@ class WeightStore:
         folder = self.folder / entry.name
         folder.mkdir(exist_ok=True)
         os.replace(path, folder / installed.file)
-        record = path.with_name(_RECORD)
-        record.write_text(json.dumps(asdict(installed), indent=2) + "\n")
-        os.replace(record, folder / _RECORD)
+        write_json(folder / _RECORD, asdict(installed), indent=2)
         for old in folder.iterdir():
             if old.name not in (installed.file, _RECORD):
                 old.unlink()  # whoever has it mapped keeps it until done

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from avion_core.config import ProtocolConfig, RunConfig
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.splits import Splits, base_and_novel
 from avion_core.errors import DataError
+from avion_core.files import write_json
 
 DESCRIPTION_COLUMNS = ["description_id", "class_key", "text", "verdict", "writer"]
 """What a run knows of a description; text as it reads now."""
@@ -61,9 +61,7 @@ class ProjectData:
         }
         (folder / "splits.json").write_text(self.splits.to_json())
         # Written last and at once: where it stands, the whole snapshot does.
-        temporary = folder / "project.tmp"
-        temporary.write_text(json.dumps(facts, indent=1))
-        os.replace(temporary, folder / "project.json")
+        write_json(folder / "project.json", facts, indent=1)
 
     @classmethod
     def load(cls, folder: Path) -> ProjectData:

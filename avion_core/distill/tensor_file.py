@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,16 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from avion_core.errors import CheckpointError
+from avion_core.files import replacing
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
     """Write them all, or nothing: an older file is replaced in a single step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
     # safetensors refuses tensors that share memory; a copy each makes sure that none do.
     own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    save_file(own, temporary, metadata={"facts": json.dumps(facts)})
-    os.replace(temporary, path)
+    with replacing(path) as unfinished:
+        save_file(own, unfinished, metadata={"facts": json.dumps(facts)})
 
 
 def read_tensors(path: Path, kind: str, needed: tuple[str, ...]) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -24,6 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from avion_core.errors import StoreError
+from avion_core.files import replacing
 
 _ROWS = "features"
 _OPEN_SPACES = 8
@@ -86,15 +85,12 @@ class Space:
             StoreError: the folder cannot be written.
         """
         shard = self.folder / f"{uuid.uuid4().hex}.safetensors"
-        temporary = shard.with_suffix(".tmp")
         metadata = {"keys": json.dumps(list(keys)), "facts": json.dumps(self.facts)}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            save_file({_ROWS: rows.float().contiguous().cpu()}, temporary, metadata)
-            os.replace(temporary, shard)
+            with replacing(shard) as unfinished:
+                save_file({_ROWS: rows.float().contiguous().cpu()}, unfinished, metadata)
         except (OSError, SafetensorError) as error:
-            with suppress(OSError):
-                temporary.unlink()
             raise StoreError(
                 f"the embeddings cannot be kept ({error})",
                 "Free space there, or check its rights.",

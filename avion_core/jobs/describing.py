@@ -32,6 +32,7 @@ from avion_core.descriptions.writers.prompt import ClassCard, PromptFile
 from avion_core.descriptions.writers.settings import KEYS, WritingSettings
 from avion_core.descriptions.writers.writer import Writer, WriterError
 from avion_core.errors import DescriptionError, NotFoundError
+from avion_core.files import replacing
 from avion_core.jobs.causes import explain
 from avion_core.jobs.heartbeat import Heartbeat
 from avion_core.jobs.local import start_worker
@@ -59,13 +60,11 @@ def generation_folder(home: Home, generation_id: str) -> Path:
 def write_orders(folder: Path, entries: Iterator[dict[str, Any]]) -> int:
     """Write down what each class is, one JSON line each: card, distinguish_from, pictures (paths) and their recipe."""
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / "orders.part"
     count = 0
-    with unfinished.open("w", encoding="utf-8") as file:
+    with replacing(folder / "orders.jsonl") as unfinished, unfinished.open("w", encoding="utf-8") as file:
         for entry in entries:
             print(json.dumps(entry, ensure_ascii=False), file=file)
             count += 1
-    os.replace(unfinished, folder / "orders.jsonl")
     return count
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from typing import Any, Literal
 import psutil
 
 from avion_core.config import parse_config
+from avion_core.files import write_json
 from avion_core.jobs.causes import explain
 from avion_core.jobs.local import end_process
 from avion_core.jobs.process import ProcessId, find_living, identify
@@ -81,7 +81,7 @@ def start(home: Home, folder: Path, request: dict[str, Any]) -> None:
         folder.mkdir()
     except FileExistsError:
         return  # somebody else has just started it
-    _write(folder / "request.json", request)
+    write_json(folder / "request.json", request)
     with (folder / "log.txt").open("wb") as log:
         child = subprocess.Popen(
             [*WORKER, "--home", str(home.path), "--job", str(folder)],
@@ -93,7 +93,7 @@ def start(home: Home, folder: Path, request: dict[str, Any]) -> None:
         )
     _children.append(child)
     try:
-        _write(folder / "process.json", asdict(identify(child.pid)))
+        write_json(folder / "process.json", asdict(identify(child.pid)))
     except psutil.NoSuchProcess:
         return  # ended already; its result says how
 
@@ -145,9 +145,9 @@ def work(home: Home, folder: Path) -> None:
         )
     except Exception as error:
         traceback.print_exc()
-        _write(folder / "result.json", {"error": explain(error)[1]})
+        write_json(folder / "result.json", {"error": explain(error)[1]})
     else:
-        _write(folder / "result.json", {"map": kept.name})
+        write_json(folder / "result.json", {"map": kept.name})
 
 
 def main() -> None:
@@ -171,7 +171,7 @@ class _Teller:
             self._what, self._since, self._told = what, now, 0.0
         if now - self._told > _TELL_SECONDS:
             self._told = now
-            _write(self._file, {"what": what, "done": done, "total": total, "since": self._since})
+            write_json(self._file, {"what": what, "done": done, "total": total, "since": self._since})
 
 
 def _is_living(folder: Path) -> bool:
@@ -179,12 +179,6 @@ def _is_living(folder: Path) -> bool:
     if identity is None:  # its starter is about to write it, unless it died over it
         return time.time() - (folder / "request.json").stat().st_mtime < _STARTING_SECONDS
     return find_living(ProcessId(**identity)) is not None
-
-
-def _write(file: Path, content: dict[str, Any]) -> None:
-    unfinished = file.with_name(f"{file.name}.{os.getpid()}.part")
-    unfinished.write_text(json.dumps(content), encoding="utf-8")
-    os.replace(unfinished, file)
 
 
 def _read(file: Path) -> dict[str, Any] | None:

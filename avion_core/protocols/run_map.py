@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from avion_core.backbones.load import WeightStore, load_towers
 from avion_core.config import RunConfig
 from avion_core.data.project import ProjectData, class_sets, class_texts, held_out_images, training_images
 from avion_core.features.store import FeatureStore, image_features, text_features
+from avion_core.files import replacing_folder
 from avion_core.maps.alignment_map import ITEM_COLUMNS, alignment_map, map_key
 from avion_core.maps.settings import MapSettings
 from avion_core.progress import Progress
@@ -171,17 +170,10 @@ def make_run_map(
     if kept.is_dir():
         return kept
     laid_out = alignment_map(items, seen, settings, progress=progress)
-    unfinished = kept.with_name(f"{kept.name}.{os.getpid()}.part")
-    unfinished.mkdir(parents=True, exist_ok=True)
-    laid_out.points.to_parquet(unfinished / "points.parquet", index=False)
-    laid_out.figures.to_parquet(unfinished / "figures.parquet", index=False)
-    (unfinished / "counts.json").write_text(json.dumps(drawn.counts), encoding="utf-8")
-    try:
-        os.replace(unfinished, kept)
-    except OSError:
-        if not kept.is_dir():
-            raise
-        shutil.rmtree(unfinished)  # another process has just kept the same map
+    with replacing_folder(kept) as unfinished:
+        laid_out.points.to_parquet(unfinished / "points.parquet", index=False)
+        laid_out.figures.to_parquet(unfinished / "figures.parquet", index=False)
+        (unfinished / "counts.json").write_text(json.dumps(drawn.counts), encoding="utf-8")
     return kept
 
 

@@ -5,10 +5,9 @@ A backup is one whole file; no writer has to stop, and none sees a database that
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Literal, get_args
 from sqlalchemy import make_url
 
 from avion_core.errors import StoreError
+from avion_core.files import replacing
 
 Kind = Literal["daily", "by-hand", "before-migration", "before-restore"]
 KEPT = {"daily": 14, "before-migration": 5, "before-restore": 5}
@@ -79,16 +79,16 @@ def back_up(database: Path, folder: Path, kind: Kind) -> Backup:
     """
     made_at = datetime.now(UTC)
     target = folder / f"{made_at.strftime(_STAMP)}-{kind}.sqlite3"
-    unfinished = target.with_suffix(".part")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _opened(database) as live, closing(sqlite3.connect(unfinished)) as copy:
+        with (
+            replacing(target) as unfinished,
+            _opened(database) as live,
+            closing(sqlite3.connect(unfinished)) as copy,
+        ):
             live.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a write-ahead log beside it
-        os.replace(unfinished, target)
     except (OSError, sqlite3.Error) as error:
-        with suppress(OSError):
-            unfinished.unlink()
         hint = "Free space there, or check its rights."
         raise StoreError(f"the database could not be backed up ({error})", hint, value=str(folder)) from error
     for old in [backup for backup in list_backups(folder) if backup.kind == kind][KEPT.get(kind, 1_000_000) :]:

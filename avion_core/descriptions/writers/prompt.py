@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from avion_core.errors import DescriptionError, NotFoundError
+from avion_core.files import write_text
 
 SHIPPED = Path(__file__).parents[1] / "prompts"
 DEFAULT_PROMPT = "remote-sensing"
@@ -136,9 +137,7 @@ def save_prompt(own: Path, name: str, text: str) -> PromptFile:
         raise DescriptionError("this prompt ships with AVION Studio", "Save yours under another name.", value=name)
     prompt = _checked(PromptFile(name, text))
     own.mkdir(parents=True, exist_ok=True)
-    unfinished = own / f".{name}.part"
-    unfinished.write_text(prompt.text, encoding="utf-8")
-    unfinished.replace(own / f"{name}.md")
+    write_text(own / f"{name}.md", prompt.text)
     return prompt
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from sqlalchemy import select
 
 from avion_core.data.project import ProjectData
 from avion_core.errors import DataError
+from avion_core.files import write_json
 from avion_core.metrics.accuracy import paired_change
 from avion_core.metrics.calibration import reliability
 from avion_core.progress import Progress
@@ -68,9 +68,7 @@ def evaluate_run(
     )
     looks = get_run(home, view.id).looks
     result = {"run_id": view.id, "state": view.state, "step": view.step, "looks": looks, **figures}
-    unfinished = view.folder / f"results-{split}.json.part"
-    unfinished.write_text(json.dumps(result), encoding="utf-8")
-    os.replace(unfinished, view.folder / f"results-{split}.json")
+    write_json(view.folder / f"results-{split}.json", result)
     return result
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import scan_folder
 from avion_core.data.splits import VALIDATION_IMAGES, Splits, data_set_key, make_splits, undrawn
 from avion_core.errors import NotFoundError
+from avion_core.files import write_json, write_table, write_text
 from avion_core.progress import Progress
 from avion_core.store import projects as rows
 from avion_core.store.classes import class_cards
@@ -304,19 +304,11 @@ def _take_reference_verdicts(home: Home, name: str, path: Path) -> None:
 
 def write_splits(folder: Path, splits: Splits) -> None:
     """Freeze a draw beside the project's manifest."""
-    _replace(folder / "splits.json", splits.to_json())
+    write_text(folder / "splits.json", splits.to_json())
 
 
 def _write_files(folder: Path, manifest: pd.DataFrame, splits: Splits, problems: list[Problem]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / "manifest.parquet.part"
-    manifest.to_parquet(unfinished, index=False)
-    os.replace(unfinished, folder / "manifest.parquet")
+    write_table(folder / "manifest.parquet", manifest)
     write_splits(folder, splits)
-    _replace(folder / "problems.json", json.dumps([asdict(problem) for problem in problems], ensure_ascii=False))
-
-
-def _replace(path: Path, text: str) -> None:
-    unfinished = path.with_name(f"{path.name}.part")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)
+    write_json(folder / "problems.json", [asdict(problem) for problem in problems])

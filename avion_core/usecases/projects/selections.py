@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import uuid
 from collections.abc import Sequence
 
 from avion_core.errors import NotFoundError
+from avion_core.files import write_text
 from avion_core.store.home import Home
 
 
@@ -23,9 +22,7 @@ def keep_selection(home: Home, project_id: str, ids: Sequence[str]) -> str:
     key = hashlib.sha256(content.encode()).hexdigest()[:16]
     folder = home.project_folder(project_id) / "selections"
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f"{key}.{uuid.uuid4().hex}"
-    unfinished.write_text(content, encoding="utf-8")
-    os.replace(unfinished, folder / f"{key}.json")
+    write_text(folder / f"{key}.json", content)
     return key
 
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import stat
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -19,6 +17,7 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from avion_core.errors import DataError
+from avion_core.files import replacing
 from avion_core.progress import Progress
 from avion_core.store.backups import sqlite_file
 from avion_core.store.database import database_url
@@ -67,7 +66,6 @@ def new_archive(home: Home, path: Path, kind: str, version: int, about: dict[str
     """
     path = Path(path).expanduser().absolute()
     _refuse_own_files(home, path)
-    unfinished = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         path.open("xb").close()  # holds the name: whoever packs to the same place meanwhile is refused
     except FileExistsError as error:
@@ -76,16 +74,14 @@ def new_archive(home: Home, path: Path, kind: str, version: int, about: dict[str
     except OSError as error:
         raise _not_written(path, error) from error
     try:
-        with ZipFile(unfinished, "w") as archive:
+        with replacing(path) as unfinished, ZipFile(unfinished, "w") as archive:
             writer = ArchiveWriter(archive)
             yield writer
             listing = {"kind": kind, "format": version, **about, "files": writer.files}
             archive.writestr(LISTING, json.dumps(listing, ensure_ascii=False), ZIP_DEFLATED)
-        os.replace(unfinished, path)
     except BaseException as error:
-        for left in (unfinished, path):
-            with suppress(OSError):
-                left.unlink()
+        with suppress(OSError):
+            path.unlink()
         if isinstance(error, OSError):
             raise _not_written(path, error) from error
         raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 from avion_core.descriptions.exporting import SCORES, Choice, Form, Record, class_texts, file_form
 from avion_core.errors import AvionError, DataError, NotFoundError
+from avion_core.files import write_bytes
 from avion_core.progress import Progress
 from avion_core.store import projects as rows
 from avion_core.store.database import reading
@@ -168,10 +168,8 @@ def save(content: bytes, path: Path) -> Path:
         DataError: it cannot be written there.
     """
     path = Path(path).expanduser().absolute()
-    unfinished = path.with_name(f"{path.name}.part")
     try:
-        unfinished.write_bytes(content)
-        os.replace(unfinished, path)
+        write_bytes(path, content)
     except OSError as error:
         hint = "Name a file in a folder that is there and that you may write to."
         raise DataError(f"the file cannot be written ({error.strerror})", hint, value=str(path)) from error

@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from avion_core.errors import DataError
+from avion_core.files import UNFINISHED, write_json
 from avion_core.progress import Progress
 from avion_core.store import journal
 from avion_core.store import projects as rows
@@ -31,7 +32,7 @@ from avion_core.usecases.projects.projects import ProjectSummary, get_project
 from avion_core.usecases.transfer.archives import Archive, ArchiveWriter, new_archive
 
 KIND, FORMAT = "avion-project", 1
-_UNFINISHED = (".part", ".tmp")
+_UNFINISHED = (UNFINISHED, ".tmp")  # .tmp: what earlier versions left
 _ROWS_A_SHARD = 20_000
 
 
@@ -200,9 +201,7 @@ def redirect_runs(home: Home, run_ids: list[str], project: Project) -> None:
         facts_file = home.run_folder(run_id) / "inputs" / "project.json"
         if facts_file.is_file():
             facts = json.loads(facts_file.read_text(encoding="utf-8")) | {"image_root": project.image_root}
-            unfinished = facts_file.with_suffix(".part")
-            unfinished.write_text(json.dumps(facts, indent=1), encoding="utf-8")
-            os.replace(unfinished, facts_file)
+            write_json(facts_file, facts, indent=1)
 
 
 def _add_folder(archive: ArchiveWriter, name: str, folder: Path) -> None:

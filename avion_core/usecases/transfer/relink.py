@@ -13,6 +13,7 @@ import pandas as pd
 from avion_core.data.images import content_id
 from avion_core.data.scan import list_pictures
 from avion_core.errors import DataError
+from avion_core.files import write_table
 from avion_core.progress import Progress
 from avion_core.store import journal, runs
 from avion_core.store import projects as rows
@@ -214,6 +215,4 @@ def _follow(manifest_file: Path, moved: Mapping[str, str]) -> None:
         return
     manifest = pd.read_parquet(manifest_file)
     manifest["path"] = manifest["image_id"].map(moved).fillna(manifest["path"])
-    unfinished = manifest_file.with_suffix(".parquet.part")
-    manifest.to_parquet(unfinished, index=False)
-    os.replace(unfinished, manifest_file)
+    write_table(manifest_file, manifest)
