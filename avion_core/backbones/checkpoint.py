@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -15,10 +16,18 @@ from torch import Tensor, nn
 
 from avion_core.errors import CheckpointError
 
-_WRAPPERS = ("state_dict", "model")
+_WRAPPERS = ("state_dict", "model_state_dict", "model")
 # GeoRSCLIP's training code keeps the two towers under these names; open_clip has the text tower at the root.
 _RENAMED = {"text_backbone.": "", "image_backbone.": "visual."}
 _PREFIXES = ("module.", "model.")
+_BESIDE_WEIGHTS = (int, float, str, bool, type(None), np.generic)
+# What a numpy number is unpickled by, under its names in numpy 2 and 1: numbers alone, nothing that runs.
+_NUMPY_SCALARS: list[Any] = [
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i4", "i8", "u4", "u8", "?")),
+    (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
+    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
+]
 _FETCH_AGAIN = "Fetch the file again."
 _NAMED = 3
 
@@ -26,8 +35,9 @@ _NAMED = 3
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """Tensors by name, floating ones as float32; memory-mapped where the file already holds float32.
 
-    Understands safetensors and torch files, bare or under `state_dict` or `model`, with `module.` or `model.`
-    before every name, and GeoRSCLIP's `text_backbone.` and `image_backbone.`.
+    Understands safetensors and torch files, bare or under `state_dict`, `model_state_dict` or `model`, with `module.`
+    or `model.` before every name, and GeoRSCLIP's `text_backbone.` and `image_backbone.`. Numbers and words beside the
+    tensors, such as an epoch, are left out.
 
     Raises:
         CheckpointError: a file that is missing, empty, cut short, a git-lfs pointer, a web page, a TorchScript
@@ -55,7 +65,7 @@ def load_strict(model: nn.Module, weights: Mapping[str, Tensor], *, path: Path) 
         parts += [f"has {_few(foreign)} that the model does not know"] if foreign else []
         raise CheckpointError(
             f"the weights file {' and '.join(parts)}",
-            "Check that it belongs to the towers it is loaded for.",
+            "Give a checkpoint of the model that is named here; other models have other tensors.",
             value=str(path),
         )
     shapes = [
@@ -66,7 +76,7 @@ def load_strict(model: nn.Module, weights: Mapping[str, Tensor], *, path: Path) 
     if shapes:
         raise CheckpointError(
             f"the weights file has other dimensions ({_few(shapes)})",
-            "Check that it belongs to the towers it is loaded for.",
+            "Give a checkpoint of the model that is named here; this one is of another size.",
             value=str(path),
         )
     # Least and greatest carry a NaN on, and are found ten times faster than each number is looked at.
@@ -135,7 +145,8 @@ def _read_torch(path: Path, *, zipped: bool) -> Any:
                 value=str(path),
             )
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+        with torch.serialization.safe_globals(_NUMPY_SCALARS):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except Exception as error:  # torch raises whatever the damage happens to trip over
         message = str(error)
         if "weights only" in message.lower() or "weights_only" in message:
@@ -152,12 +163,13 @@ def _read_torch(path: Path, *, zipped: bool) -> Any:
 def _unwrap(loaded: Any, path: Path) -> dict[str, Tensor]:
     while isinstance(loaded, Mapping) and (inner := next((w for w in _WRAPPERS if _is_wrapper(loaded, w)), None)):
         loaded = loaded[inner]
-    if not isinstance(loaded, Mapping) or not loaded:
+    if not isinstance(loaded, Mapping) or not any(isinstance(value, Tensor) for value in loaded.values()):
         raise CheckpointError(
             "the weights file holds no tensors by name",
             "Give a state dict, bare or under `state_dict` or `model`.",
             value=str(path),
         )
+    loaded = {name: value for name, value in loaded.items() if not isinstance(value, _BESIDE_WEIGHTS)}
     others = [str(name) for name, value in loaded.items() if not isinstance(value, Tensor)]
     if others:
         raise CheckpointError(

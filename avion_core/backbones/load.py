@@ -26,6 +26,7 @@ from huggingface_hub.utils import tqdm as hub_bar
 
 from avion_core.backbones.catalog import CatalogEntry, find_entry
 from avion_core.backbones.checkpoint import load_strict, read_checkpoint
+from avion_core.backbones.clip_names import open_clip_names
 from avion_core.backbones.demo_teacher import DemoTeacher
 from avion_core.backbones.towers import DemoTeacherTowers, OpenClipTowers, Towers
 from avion_core.errors import CheckpointError, NotFoundError, StoreError
@@ -251,7 +252,7 @@ def build_towers(entry: CatalogEntry, path: Path, *, device: str | torch.device 
     """
     if entry.kind == "demo_teacher":
         return _build_demo_teacher(entry, path, device)
-    weights = read_checkpoint(path)
+    weights = open_clip_names(read_checkpoint(path), path)
     with torch.device("meta"):
         clip = open_clip.CLIP(**architecture(entry, path))
     load_strict(clip, weights, path=path)

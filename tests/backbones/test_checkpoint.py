@@ -5,6 +5,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -46,6 +47,7 @@ FORMS = {
     "bare": prefixed(""),
     "state_dict": lambda w: {"epoch": 3, "name": "run", "state_dict": w, "optimizer": {"state": {}}},
     "model": lambda w: {"model": w},
+    "model_state_dict": lambda w: {"epoch": 3, "model_state_dict": w, "loss": 0.1},
     "nested": lambda w: {"model": {"state_dict": w}},
     "module.": prefixed("module."),
     "model.": prefixed("model."),
@@ -175,13 +177,26 @@ def test_truncated_file(kind: str, share: float, tmp_path: Path) -> None:
         ({}, "holds no tensors by name"),
         ([torch.zeros(2)], "holds no tensors by name"),
         (torch.zeros(2), "holds no tensors by name"),
-        ({"weight": torch.zeros(2), "epoch": 3, "name": "x", "a": 1, "b": 2}, "not tensors: epoch, name, a and 1 more"),
+        ({"epoch": 3, "name": "x"}, "holds no tensors by name"),
+        ({"weight": torch.zeros(2), "a": [1], "b": {}, "c": (), "d": [2]}, "not tensors: a, b, c and 1 more"),
     ],
 )
 def test_other_contents(content: object, what: str, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "weights.pt")
     assert what in refusal(tmp_path / "weights.pt")
     assert "bare or under `state_dict` or `model`" in refusal(tmp_path / "weights.pt")
+
+
+@pytest.mark.parametrize("beside", [3, 0.5, "run 7", True, None, np.float64(0.25), np.int64(3), np.float32(1.5)])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_number_or_a_word_beside_the_tensors_is_left_out(
+    beside: object, zipped: bool, weights: dict[str, Tensor], tmp_path: Path
+) -> None:
+    path = tmp_path / "weights.pt"
+    torch.save(weights | {"beside": beside}, path, _use_new_zipfile_serialization=zipped)
+    assert_same(read_checkpoint(path), weights)
+    torch.save({"state_dict": weights, "best": beside}, path, _use_new_zipfile_serialization=zipped)
+    assert_same(read_checkpoint(path), weights)
 
 
 def test_two_tensors_for_one_place(tmp_path: Path) -> None:
