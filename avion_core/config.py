@@ -6,18 +6,19 @@ the paper (AVION, arXiv 2603.12659) unless the description says otherwise.
 
 from __future__ import annotations
 
-import json
+import unicodedata
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from avion_core import settings
 from avion_core.errors import ConfigError
 
 DEFAULT_TEMPLATE = "a satellite photo of {}."
 
 
 class Stage(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class DataConfig(Stage):
@@ -123,14 +124,6 @@ class RunConfig(Stage):
     protocol: ProtocolConfig = ProtocolConfig()
 
 
-def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(under)
-    for key, value in over.items():
-        old = merged.get(key)
-        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
-
-
 _PAPER_PASSES = {"few-shot": 100, "base-to-novel": 50}
 """Passes over the training images, by protocol."""
 
@@ -166,7 +159,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "student": "demo-student",
         "distillation": {"epochs": 20, "batch_size": 16, "learning_rate": 2e-3, "schedule": "cosine", "augment": True},
     },
-} | {name: _merge(_PAPER, settings) for name, settings in _ABLATIONS.items()}
+} | {name: settings.nest(settings.flatten(_PAPER) | settings.flatten(row)) for name, row in _ABLATIONS.items()}
 
 
 def make_config(
@@ -176,67 +169,41 @@ def make_config(
 
     Args:
         preset: a name in PRESETS.
-        overrides: for example {"distillation.epochs": 5, "data.shots": 1}; texts are parsed as JSON where they can be.
+        overrides: for example {"distillation.epochs": 5, "data.shots": 1}; a text is read by the field's own type.
         base: nested settings under the preset (a demo project names its own teacher, student and schedule here).
 
     Raises:
-        ConfigError: unknown preset or key, or a value out of its range.
+        ConfigError: unknown preset or key, a key given twice, or a value out of its range.
     """
     if preset not in PRESETS:
         raise ConfigError("there is no such preset", f"Choose one of: {', '.join(PRESETS)}.", value=preset)
-    settings = _merge(_merge({}, base or {}), PRESETS[preset])
-    for key, value in (overrides or {}).items():
-        branch: dict[str, Any] = {}
-        leaf = branch
-        *outer, last = key.split(".")
-        for part in outer:
-            leaf[part] = {}
-            leaf = leaf[part]
-        leaf[last] = _parse(value)
-        settings = _merge(settings, branch)
-    if settings.get("distillation", {}).get("epochs") is None:
+    chosen = settings.flatten(overrides or {})
+    flat = settings.flatten(base or {}) | settings.flatten(PRESETS[preset]) | chosen
+    if strange := [key for key in flat if key not in settings.fields(RunConfig)]:
+        raise settings.unknown(RunConfig, strange[0], flat[strange[0]])
+    if flat.get("distillation.epochs") is None and "distillation.epochs" not in chosen:
         # A protocol that there is not is refused by its own name below.
-        passes = _PAPER_PASSES.get(settings.get("protocol", {}).get("name", "few-shot"), 1)
-        settings = _merge(settings, {"distillation": {"epochs": passes}})
-    return parse_config(settings)
+        flat["distillation.epochs"] = _PAPER_PASSES.get(str(flat.get("protocol.name", "few-shot")), 1)
+    return parse_config(settings.nest(flat))
 
 
-def parse_config(settings: dict[str, Any]) -> RunConfig:
-    """Check nested settings; the first problem is named with its key, its value and the way out."""
+def parse_config(nested: dict[str, Any]) -> RunConfig:
+    """Check nested settings; the first problem is named with its key, its value and a hint."""
     try:
-        config = RunConfig.model_validate(settings)
+        config = RunConfig.model_validate(nested)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            hint = f"Settings here are: {', '.join(_names_beside(first['loc']))}."
-        else:
-            hint = f"{first['msg'].removesuffix('.')}."
+        if first["type"] in ("extra_forbidden", "model_type"):
+            raise settings.unknown(RunConfig, key, first["input"]) from None
+        hint = f"{first['msg'].removesuffix('.')}."
         raise ConfigError(f"the setting {key} cannot be used", hint, value=first["input"]) from None
     around = config.model.template.replace("{}", "", 1)
-    if around == config.model.template or {"{", "}"} & set(around):
+    control = any(unicodedata.category(letter) in ("Cc", "Cs") for letter in around)
+    if around == config.model.template or {"{", "}"} & set(around) or control:
         raise ConfigError(
             "the setting model.template cannot be used",
-            "Write {} once, where the class name goes, and no other curly brackets.",
+            "Write {} once, where the class name goes, and no other curly brackets, on one line.",
             value=config.model.template,
         )
     return config
-
-
-def _names_beside(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = RunConfig
-    for part in location[:-1]:
-        annotation = model.model_fields[str(part)].annotation
-        assert isinstance(annotation, type)
-        assert issubclass(annotation, BaseModel)
-        model = annotation
-    return list(model.model_fields)
-
-
-def _parse(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError:
-        return value

@@ -92,5 +92,8 @@ class StoreError(AvionError):
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, a structure nested thousands deep
+        text = f"a value of type {type(value).__name__} too long to show"
     return text if len(text) <= 200 else f"{text[:197]}..."

@@ -9,6 +9,7 @@ import typer
 
 from avion_core.cli.frame import Answer, Desk, command, table
 from avion_core.cli.tour import Preset, ProjectName, RunName, Seed, Settings, Shots, app
+from avion_core.settings import join, read_pair
 
 if TYPE_CHECKING:
     from avion_core.experiment import Event
@@ -195,12 +196,7 @@ class _Watcher:
         self._desk.progress(done, total, what)
 
 
-def _overrides(settings: list[str] | None, direct: dict[str, Any]) -> dict[str, Any]:
-    """--set pairs, and the options that stand for a setting and win over them."""
-    overrides: dict[str, Any] = {}
-    for pair in settings or []:
-        key, equals, value = pair.partition("=")
-        if not equals or not key.strip():
-            raise typer.BadParameter(f"--set takes KEY=VALUE, such as distillation.epochs=20, and not {pair!r}.")
-        overrides[key.strip()] = value.strip()
-    return overrides | {key: value for key, value in direct.items() if value is not None}
+def _overrides(pairs: list[str] | None, direct: dict[str, Any]) -> dict[str, Any]:
+    """--set pairs, and the options that stand for a setting; one given twice is refused."""
+    options = [(key, value) for key, value in direct.items() if value is not None]
+    return join([*map(read_pair, pairs or []), *options])

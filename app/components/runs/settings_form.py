@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from avion_core.config import RunConfig
+from avion_core.settings import fields as setting_fields
+from avion_core.settings import flatten
 from avion_core.usecases.models.models import Model
 
 BASIC = ("data.shots", "data.seed", "distillation.epochs", "protocol.name", "device")
@@ -72,9 +73,10 @@ def settings_form(
     known = {model.name: model.title if model.installed else f"{model.title}, not installed" for model in models}
     students = {model.name: known[model.name] for model in models if model.takes_prompts}
     choices = {"teacher": known, "student": students}
+    values = flatten(config.model_dump())
     fields = {
-        dotted: (stage, field, value)
-        for dotted, stage, field, value in _fields(config)
+        dotted: (dotted.rpartition(".")[0], field, values[dotted])
+        for dotted, field in setting_fields(type(config)).items()
         if research or dotted not in RESEARCH
     }
     keys = {dotted: widget_key(f"{key}{(afresh or {}).get(dotted, '')}", dotted) for dotted in fields}
@@ -109,15 +111,6 @@ def label(dotted: str) -> str:
     return {"name": "Protocol", "zeta": "Zeta (ζ)", "beta": "Beta (β)", "gamma": "Gamma (γ)"}.get(
         words, words[:1].upper() + words[1:]
     )
-
-
-def _fields(config: BaseModel, stage: str = "") -> Iterator[tuple[str, str, FieldInfo, Any]]:
-    for name, field in type(config).model_fields.items():
-        value = getattr(config, name)
-        if isinstance(value, BaseModel):
-            yield from _fields(value, name)
-        else:
-            yield (f"{stage}.{name}" if stage else name), stage, field, value
 
 
 def _widget(

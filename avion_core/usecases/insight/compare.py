@@ -11,6 +11,7 @@ import pandas as pd
 
 from avion_core.jobs.run_files import Curves
 from avion_core.progress import Progress
+from avion_core.settings import flatten
 from avion_core.store.home import Home
 from avion_core.usecases.runs.training import DRAWN_STEPS, RunView, curves, get_run
 
@@ -37,7 +38,7 @@ def compare_runs(home: Home, runs: Sequence[str]) -> Comparison:
     views = [get_run(home, run) for run in dict.fromkeys(runs)]
     names = Counter(view.name for view in views)
     labelled = {view.name if names[view.name] == 1 else f"{view.name} · {view.id[:6]}": view for view in views}
-    leaves = {label: _leaves(view.config.model_dump(mode="json")) for label, view in labelled.items()}
+    leaves = {label: flatten(view.config.model_dump(mode="json")) for label, view in labelled.items()}
     keys = list(next(iter(leaves.values()), {}))
     differing = [key for key in keys if len({str(settings[key]) for settings in leaves.values()}) > 1]
     return Comparison(
@@ -71,10 +72,3 @@ def change_between(home: Home, run: str, baseline: str, *, progress: Progress | 
         for each in (run, baseline)
     )
     return {name: change(after[name], before[name]) for name in after if name in before}
-
-
-def _leaves(settings: dict[str, Any], outer: str = "") -> dict[str, Any]:
-    leaves: dict[str, Any] = {}
-    for key, value in settings.items():
-        leaves |= _leaves(value, f"{outer}{key}.") if isinstance(value, dict) else {f"{outer}{key}": value}
-    return leaves

@@ -15,6 +15,7 @@ from avion_core.config import RunConfig
 from avion_core.data.project import class_sets
 from avion_core.errors import CheckpointError, ConfigError, TrainingError
 from avion_core.jobs.devices import device_name, lane_of
+from avion_core.settings import flatten, write_pair
 from avion_core.store import projects as rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
@@ -95,14 +96,18 @@ def cli_command(
     with reading(home.engine) as session:
         of_project = rows.find_project(session, project).name
     varied = ("data.shots", "data.seed") if shots else ()
-    settings = {key: value for key, value in _leaves(config.model_dump()).items() if key not in varied}
+    settings = {key: value for key, value in flatten(config.model_dump()).items() if key not in varied}
     ways = [_options(home, project, settings, begun) for begun in dict.fromkeys(("recommended", preset))]
-    words = ["avion", "train", shlex.quote(of_project), *min(ways, key=len)]
+    words = min(ways, key=len)
     if name.strip():
         words += ["--name", shlex.quote(name.strip())]
+    if shots:
+        words += ["--shots", '"$shots"', "--seed", '"$seed"']
+    named = shlex.quote(of_project)
+    # After the bare -- a name that begins with a dash is no option.
+    one = " ".join(["avion", "train", *([*words, "--", named] if named.startswith("-") else [named, *words])])
     if not shots:
-        return " ".join(words)
-    one = " ".join([*words, "--shots", '"$shots"', "--seed", '"$seed"'])
+        return one
     every = {"shots": " ".join(map(str, shots)), "seed": " ".join(map(str, seeds))}
     return f"for shots in {every['shots']}; do for seed in {every['seed']}; do {one}; done; done"
 
@@ -112,7 +117,7 @@ def _options(home: Home, project: str, settings: dict[str, Any], preset: str) ->
     # The number of passes may follow from the protocol, which is named first.
     protocol = run_config(home, project, preset).protocol.name
     begun = run_config(home, project, preset, {"protocol.name": settings["protocol.name"]})
-    usual = _leaves(begun.model_dump()) | {"protocol.name": protocol}
+    usual = flatten(begun.model_dump()) | {"protocol.name": protocol}
     words = [] if preset == "recommended" else ["--preset", preset]
     for key, value in settings.items():
         if value == usual[key]:
@@ -120,8 +125,7 @@ def _options(home: Home, project: str, settings: dict[str, Any], preset: str) ->
         if key in _OPTIONS:
             words += [_OPTIONS[key], str(value)]
         else:
-            shown = str(value).lower() if isinstance(value, bool) else str(value)
-            words += ["--set", shlex.quote(f"{key}={shown}")]
+            words += ["--set", shlex.quote(write_pair(key, value))]
     return words
 
 
@@ -305,17 +309,6 @@ def _free_bytes(config: RunConfig) -> int:
 
         return torch.cuda.mem_get_info()[0]
     return psutil.virtual_memory().available
-
-
-def _leaves(settings: dict[str, Any], outer: str = "") -> dict[str, Any]:
-    """Nested settings by dotted keys."""
-    leaves: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            leaves |= _leaves(value, f"{outer}{key}.")
-        else:
-            leaves[outer + key] = value
-    return leaves
 
 
 def _some(names: list[str], most: int = 5) -> str:
