@@ -12,9 +12,9 @@ from streamlit.navigation.page import StreamlitPage
 
 from app.components.people.people import person_in_sidebar, sign_in_page
 from app.kit.guard import guard
-from app.outbox.outbox import outbox
+from app.outbox.browser import draw_outbox
 from app.outbox.queue import take_waiting
-from app.state import session, visitor
+from app.state import address, notices, studio, visitor
 from avion_core.usecases.projects.projects import project_names
 
 _LOGO = Path(__file__).with_name("logo.svg")
@@ -79,11 +79,11 @@ def main() -> None:
         warm_up()
         _project_selector()
         person_in_sidebar(person)
-        session.show_notice()
+        notices.show()
         take_waiting()
         with st.container(horizontal=True, vertical_alignment="center"):
             st.title(page.title)
-            outbox()
+            draw_outbox()
         page.run()
 
 
@@ -127,15 +127,15 @@ def warm_up() -> None:
 
 
 def _project_selector() -> None:
-    projects = project_names(session.home())
+    projects = project_names(studio.home())
     if projects:
         st.sidebar.selectbox(
             "Project",
             list(projects),
             format_func=projects.__getitem__,
-            key=session.selector(session.PROJECT, list(projects)),
-            on_change=session.take_selected,
-            args=(session.PROJECT,),
+            key=address.selector(address.PROJECT, list(projects)),
+            on_change=address.take_selected,
+            args=(address.PROJECT,),
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import streamlit as st
 
 from app.kit.guard import empty_state, end_page, plain
-from app.state import session
+from app.state import address, notices, sent_lists, studio, visitor, widgets
 from avion_core.errors import NotFoundError
 from avion_core.usecases import policies
 from avion_core.usecases.projects.projects import Demo, ProjectSummary, get_project, open_demo
@@ -34,13 +34,13 @@ def go_button(label: str, page: str, icon: str, *, primary: bool = True) -> None
 def sheet_button(class_key: str, name: str) -> None:
     """A button that opens the class sheet at this class."""
     if st.button(f"All texts of {name}", icon=":material/view_list:", type="tertiary", key="go_sheet"):
-        session.choose(session.SHEET_CLASS, class_key)
+        address.choose(address.SHEET_CLASS, class_key)
         go("sheet")
 
 
 def need_project() -> ProjectSummary:
     """The current project; without one, an empty state that opens the demo, and the page ends."""
-    chosen = session.project_id()
+    chosen = address.project_id()
     if chosen is None:
         actions = empty_state(
             "satellite_alt",
@@ -52,7 +52,7 @@ def need_project() -> ProjectSummary:
             demo_button("Open the demo")
             go_button("Use my own images", "projects", "create_new_folder", primary=False)
         end_page()
-    project = get_project(session.home(), chosen)
+    project = get_project(studio.home(), chosen)
     if not root_is_there(project):
         with st.container(border=True, horizontal=True, vertical_alignment="center", key="moved_images"):
             st.markdown(f":material/folder_off: **The images are not in {plain(str(project.image_root))} any more.**")
@@ -85,13 +85,13 @@ def need_labels(project: ProjectSummary) -> None:
 def demo_button(label: str, which: Demo = "ucmerced", *, primary: bool = True) -> None:
     """Open a bundled demo project (made at the first press) and go to it."""
     kind = "primary" if primary else "secondary"
-    may = session.may(policies.CHANGE_PROJECTS)
+    may = visitor.may(policies.CHANGE_PROJECTS)
     if st.button(label, icon=":material/play_circle:", type=kind, key=f"open_demo_{which}", disabled=not may):
-        session.demand(policies.CHANGE_PROJECTS)
+        visitor.demand(policies.CHANGE_PROJECTS)
         with st.spinner("Opening the demo: reading images and descriptions"):
-            project = open_demo(session.home(), which)
-        session.choose(session.PROJECT, project.id)
-        session.say_after_rerun(f"{project.name} is open")
+            project = open_demo(studio.home(), which)
+        address.choose(address.PROJECT, project.id)
+        notices.say_after_rerun(f"{project.name} is open")
         st.rerun()
 
 
@@ -101,20 +101,20 @@ def need_sent(to: str, known: Container[str]) -> list[str]:
     Where the list that the address names is not there, an empty state says so, and the page ends.
     """
     try:
-        listed = session.sent(to)
+        listed = sent_lists.sent(to)
         found = [item for item in listed if item in known]
         if listed and not found:
             raise NotFoundError("nothing of the list that was sent is in the project any more", "Look at all.")
         return found
     except NotFoundError as error:
         with empty_state("link_off", "This list is not here", plain(str(error))):
-            st.button("Show all", key="show_all", type="primary", on_click=session.forget_sent, args=(to,))
+            st.button("Show all", key="show_all", type="primary", on_click=sent_lists.forget, args=(to,))
         end_page()
 
 
 def need_run(project: ProjectSummary, states: Sequence[str], purpose: str) -> RunView:
     """The run chosen above the page (kept in the address); without one, an empty state that leads to the launch."""
-    runs = [run for run in list_runs(session.home(), project.id) if run.state in states]
+    runs = [run for run in list_runs(studio.home(), project.id) if run.state in states]
     if not runs:
         with empty_state("rocket_launch", "No finished training yet", purpose):
             go_button("Train a student", "launch", "rocket_launch")
@@ -130,9 +130,9 @@ def run_selector(runs: Sequence[RunView]) -> RunView:
         "Run",
         list(by_id),
         format_func=lambda run: f"{by_id[run].name} · {run[:8]}",
-        key=session.selector(session.RUN, list(by_id)),
-        on_change=session.take_selected,
-        args=(session.RUN,),
+        key=address.selector(address.RUN, list(by_id)),
+        on_change=address.take_selected,
+        args=(address.RUN,),
         width=420,
     )
     return by_id[chosen]
@@ -147,7 +147,7 @@ def nothing_passes(text: str, every: Mapping[str, Any]) -> None:
 
     def clear() -> None:
         for widget, value in every.items():
-            session.fill(widget, value)
+            widgets.fill(widget, value)
 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/filter_alt_off: {text}", width="content")

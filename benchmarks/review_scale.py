@@ -180,10 +180,10 @@ class Page:
     def __init__(self, session: Session, project: str) -> None:
         from streamlit.testing.v1 import AppTest
 
-        from app.state.session import FILTERS
+        from app.state.filter_values import KEYS
 
         os.environ["AVION_HOME"] = str(session.home.path)
-        self.timed, self.flag_filter = session.timed, FILTERS["RS-Flag"]
+        self.timed, self.flag_filter = session.timed, KEYS["RS-Flag"]
         self.app = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=600)
         self.app.query_params["project"] = session.get_project(session.home, project).id
         self.app.run()

@@ -10,7 +10,7 @@ from app.components.review.evidence import evidence_column, reasons_panel
 from app.components.review.shared_curation import need_curation
 from app.components.review.verdict_table import undo_button
 from app.kit.guard import guard, plain
-from app.state import session
+from app.state import notices, studio, visitor, walks, widgets
 from avion_core.usecases import policies
 from avion_core.usecases.curation import Decision, record_verdict
 from avion_core.usecases.curation.agreement import Agreement, agreement, conflicts, set_blind
@@ -21,12 +21,12 @@ def page() -> None:
     project = shell.need_project()
     blind_switch(project)
     names = {entry.key: entry.prompt_name for entry in project.classes}
-    figures(agreement(session.home(), project.id), names)
+    figures(agreement(studio.home(), project.id), names)
     st.subheader("Conflicts")
-    open_conflicts = conflicts(session.home(), project.id)
-    if project.blind and not session.may(policies.ADJUDICATE):
+    open_conflicts = conflicts(studio.home(), project.id)
+    if project.blind and not visitor.may(policies.ADJUDICATE):
         sides = zip(open_conflicts["accepts"], open_conflicts["rejects"], strict=True)
-        open_conflicts = open_conflicts[[session.reviewer() in (*accepts, *rejects) for accepts, rejects in sides]]
+        open_conflicts = open_conflicts[[visitor.reviewer() in (*accepts, *rejects) for accepts, rejects in sides]]
     if open_conflicts.empty:
         st.markdown(":material/handshake: Nobody disagrees: no description is both accepted and rejected.")
         with st.container(horizontal=True):
@@ -38,7 +38,7 @@ def page() -> None:
 
 def blind_switch(project: ProjectSummary) -> None:
     """Blind review on or off, for those who may decide it."""
-    may = session.may(policies.ADJUDICATE)
+    may = visitor.may(policies.ADJUDICATE)
     st.toggle(
         "Blind review",
         project.blind,
@@ -53,8 +53,8 @@ def blind_switch(project: ProjectSummary) -> None:
 
 def switch_blind(project: str, on: bool) -> None:
     with guard():
-        session.demand(policies.ADJUDICATE)
-        set_blind(session.home(), project, on, session.reviewer())
+        visitor.demand(policies.ADJUDICATE)
+        set_blind(studio.home(), project, on, visitor.reviewer())
 
 
 def figures(found: Agreement, names: dict[str, str]) -> None:
@@ -83,7 +83,7 @@ def figures(found: Agreement, names: dict[str, str]) -> None:
 def queue(project: ProjectSummary, waiting: pd.DataFrame, names: dict[str, str]) -> None:
     """One conflict with both sides and the evidence; an adjudicator's word settles it."""
     ids = waiting["description_id"].tolist()
-    place = session.place_in("conflict", ids)
+    place = walks.place_in("conflict", ids)
     conflict = waiting.iloc[place]
     seen = need_curation(project)
     (row,) = seen.records([ids[place]])
@@ -99,7 +99,7 @@ def queue(project: ProjectSummary, waiting: pd.DataFrame, names: dict[str, str])
                     icon=f":material/{icon}:",
                     shortcut=key,
                     disabled=not 0 <= there < len(ids),
-                    on_click=session.go_to,
+                    on_click=walks.go_to,
                     args=("conflict", ids[there % len(ids)]),
                 )
             st.caption(f"Conflict {place + 1:,} of {len(ids):,} · {plain(names[conflict['class_key']])}")
@@ -114,7 +114,7 @@ def queue(project: ProjectSummary, waiting: pd.DataFrame, names: dict[str, str])
 
 def decide(project: ProjectSummary, description_id: str) -> None:
     """The adjudicator's buttons; others read who can settle it."""
-    if not session.may(policies.ADJUDICATE):
+    if not visitor.may(policies.ADJUDICATE):
         st.caption("An adjudicator settles it, or one of you changes the verdict on the review page.")
         return
     st.text_input("Why (optional)", key=f"why_{description_id}", max_chars=300)
@@ -135,11 +135,11 @@ def decide(project: ProjectSummary, description_id: str) -> None:
 
 
 def settle(project: str, description_id: str, verdict: Decision) -> None:
-    home, who, reason = session.home(), session.reviewer(), session.typed(f"why_{description_id}")
+    home, who, reason = studio.home(), visitor.reviewer(), widgets.typed(f"why_{description_id}")
     with guard():
-        session.demand(policies.ADJUDICATE)
+        visitor.demand(policies.ADJUDICATE)
         record_verdict(home, project, description_id, verdict, reviewer=who, reason=reason, adjudicates=True)
-        session.say_after_rerun("Settled · U undoes it")
+        notices.say_after_rerun("Settled · U undoes it")
 
 
 page()

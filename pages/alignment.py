@@ -13,7 +13,7 @@ from app.components.maps.map_form import map_form, map_label
 from app.components.maps.map_progress import map_failed, map_progress
 from app.components.maps.picked_items import picked_items
 from app.kit.guard import empty_state
-from app.state import session
+from app.state import address, map_choices, studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.insight.alignment import (
     MapResult,
@@ -38,9 +38,9 @@ def page() -> None:
         project, ("finished", "stopped"), "A map shows what training moved: it needs a trained student to compare with."
     )
     # What shows the sealed test set comes last: nobody is to meet it by opening the page.
-    maps = sorted(list_maps(session.home(), run.id), key=lambda found: found.shows_test)
+    maps = sorted(list_maps(studio.home(), run.id), key=lambda found: found.shows_test)
     with st.expander("New map", icon=":material/add:", expanded=not maps):
-        settings = map_form(image_counts(session.home(), run.id))
+        settings = map_form(image_counts(studio.home(), run.id))
     if settings is not None:
         compute(run, settings)
     if not maps:
@@ -59,7 +59,7 @@ def page() -> None:
         map_progress(run.id, found.key)
     elif found.job.state == "failed":
         map_failed(run.id, found)
-    elif found.shows_test and not session.test_map_is_open(found.key):
+    elif found.shows_test and not map_choices.test_map_is_open(found.key):
         sealed(run, found)
     else:
         show(project, run, found)
@@ -68,10 +68,10 @@ def page() -> None:
 def compute(run: RunView, settings: MapSettings) -> NoReturn:
     """Have the map computed, and show how far it is."""
     if "test" in settings.parts:
-        session.demand(policies.UNSEAL)
-    key = start_map(session.home(), run.id, settings, session.reviewer())
-    session.open_test_map(key)
-    session.choose(session.MAP, key)
+        visitor.demand(policies.UNSEAL)
+    key = start_map(studio.home(), run.id, settings, visitor.reviewer())
+    map_choices.open_test_map(key)
+    address.choose(address.MAP, key)
     st.rerun()
 
 
@@ -83,9 +83,9 @@ def choose_map(maps: list[MapView]) -> MapView:
         "Map",
         list(by_key),
         format_func=lambda key: map_label(by_key[key].settings) + states[by_key[key].job.state],
-        key=session.selector(session.MAP, list(by_key)),
-        on_change=session.take_selected,
-        args=(session.MAP,),
+        key=address.selector(address.MAP, list(by_key)),
+        on_change=address.take_selected,
+        args=(address.MAP,),
     )
     return by_key[chosen]
 
@@ -102,23 +102,23 @@ def sealed(run: RunView, found: MapView) -> None:
         "This map shows the sealed test set",
         f"Figures and choices made on it are no longer measured on unseen images. {looks} Opening it counts as a look.",
     ):
-        if st.button("Open it", icon=":material/lock_open:", disabled=not session.may(policies.UNSEAL)):
-            session.demand(policies.UNSEAL)
-            look_at_test_map(session.home(), run.id, session.reviewer())
-            session.open_test_map(found.key)
+        if st.button("Open it", icon=":material/lock_open:", disabled=not visitor.may(policies.UNSEAL)):
+            visitor.demand(policies.UNSEAL)
+            look_at_test_map(studio.home(), run.id, visitor.reviewer())
+            map_choices.open_test_map(found.key)
             st.rerun()
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the map")
 def kept_map(key: str, run_id: str) -> MapResult:
     """A map by its key, which changes with what it was made from; not to be changed by who gets it."""
-    return read_map(session.home(), run_id, key)
+    return read_map(studio.home(), run_id, key)
 
 
 def show(project: ProjectSummary, run: RunView, found: MapView) -> None:
     result = kept_map(found.key, run.id)
     map_figures(result.figures)
-    verdicts = visible_verdicts(session.home(), project.id, session.reviewer())
+    verdicts = visible_verdicts(studio.home(), project.id, visitor.reviewer())
     if project.blind:
         result = veiled(result, verdicts)
     what = linked_views(project, result, verdicts, found.key)

@@ -7,7 +7,7 @@ import streamlit as st
 from app import shell
 from app.components.projects.class_card import card_form, class_list, merge_form, split_form
 from app.kit.guard import empty_state
-from app.state import session
+from app.state import address, notices, studio, visitor
 from avion_core.usecases.policies import CHANGE_PROJECTS
 from avion_core.usecases.projects.classes import add_class, class_changes, undo_change
 from avion_core.usecases.projects.projects import ProjectSummary
@@ -39,16 +39,16 @@ def add_form(project: ProjectSummary) -> None:
     with st.form("add_class", border=False, clear_on_submit=True), st.container(horizontal=True):
         name = st.text_input("New class", placeholder="solar farm", label_visibility="collapsed", width="stretch")
         if st.form_submit_button("Add the class", icon=":material/add:"):
-            session.demand(CHANGE_PROJECTS)
-            key = add_class(session.home(), project.id, name, who=session.reviewer())
-            session.choose(session.CLASS, key)
-            session.say_after_rerun(f"{key} is added")
+            visitor.demand(CHANGE_PROJECTS)
+            key = add_class(studio.home(), project.id, name, who=visitor.reviewer())
+            address.choose(address.CLASS, key)
+            notices.say_after_rerun(f"{key} is added")
             st.rerun()
 
 
 def history(project: ProjectSummary) -> None:
     """What was changed, and the button that takes the newest change back."""
-    changes = class_changes(session.home(), project.id)
+    changes = class_changes(studio.home(), project.id)
     if not changes:
         return
     with st.expander(f"Changes ({len(changes)})", icon=":material/history:", expanded=not changes[0].undone):
@@ -57,8 +57,8 @@ def history(project: ProjectSummary) -> None:
                 said = f"~~{change.sentence}~~ undone" if change.undone else change.sentence
                 st.markdown(f"{said} · {change.who} · {change.created_at:%Y-%m-%d %H:%M} UTC", width="stretch")
                 if change.undoable and st.button("Undo", icon=":material/undo:", key=f"undo_{number}"):
-                    session.demand(CHANGE_PROJECTS)
-                    session.say_after_rerun(undo_change(session.home(), project.id, who=session.reviewer()))
+                    visitor.demand(CHANGE_PROJECTS)
+                    notices.say_after_rerun(undo_change(studio.home(), project.id, who=visitor.reviewer()))
                     st.rerun()
 
 

@@ -10,7 +10,7 @@ from app.components.writing.contrast import ask_button, contrast_form, contrasts
 from app.kit.background import Progress, computed
 from app.kit.gallery import paged_gallery
 from app.kit.guard import empty_state, end_page
-from app.state import session
+from app.state import address, confusion_cell, studio, visitor
 from avion_core.usecases.curation.rules import current_rules
 from avion_core.usecases.insight.confusion import Confusions, Judge, confusions, refreshed
 from avion_core.usecases.projects.projects import ProjectSummary
@@ -24,7 +24,7 @@ def page() -> None:
     project = shell.need_project()
     need_texts(project)
     judge, run = whose()
-    found = refreshed(session.home(), looked_at(project, run), session.reviewer())
+    found = refreshed(studio.home(), looked_at(project, run), visitor.reviewer())
     names = {entry.key: entry.prompt_name for entry in project.classes}
     keys = list(found.curation.class_keys)
     accuracy = found.curation.teacher_accuracy["validation"]
@@ -35,7 +35,7 @@ def page() -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         part = {"class_keys": keys, "confusion": found.matrix(judge)}
-        cell = cell_choice(session.texts_matrix(project.id), part, names)
+        cell = cell_choice(confusion_cell.texts_matrix(project.id), part, names)
     with right:
         cell_pictures(project, found, judge, cell, names)
         if cell[0] != cell[1]:
@@ -65,7 +65,7 @@ def need_texts(project: ProjectSummary) -> None:
 
 def whose() -> tuple[Judge, RunView | None]:
     """Whose mistakes: a trained student's where there is one, or the teacher's."""
-    runs = [run for run in list_runs(session.home(), session.project_id()) if run.state == "finished"]
+    runs = [run for run in list_runs(studio.home(), address.project_id()) if run.state == "finished"]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         judges = list(_JUDGES) if runs else ["teacher"]
         chosen = st.segmented_control(
@@ -82,7 +82,7 @@ def whose() -> tuple[Judge, RunView | None]:
 
 def looked_at(project: ProjectSummary, run: RunView | None) -> Confusions:
     """The validation images as everybody sees them, computed beside the page at the first look."""
-    home, run_id = session.home(), run.id if run else None
+    home, run_id = studio.home(), run.id if run else None
     state = (
         project.descriptions,
         project.revision,

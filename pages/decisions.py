@@ -15,7 +15,7 @@ from app.components.review.decision_panels import (
 from app.components.review.rules_form import rules_form
 from app.components.review.shared_curation import need_curation
 from app.kit.guard import guard
-from app.state import session
+from app.state import notices, studio, visitor
 from avion_core.config import DescriptionsConfig, PrototypesConfig
 from avion_core.usecases import policies
 from avion_core.usecases.curation import decision_preview
@@ -30,7 +30,7 @@ def page() -> None:
     if seen.veiled:
         st.caption("This review is blind: until you have judged every text, the figures here follow from yours alone.")
     names = {entry.key: entry.prompt_name for entry in project.classes}
-    prototypes, descriptions, version = current_rules(session.home(), project.id)
+    prototypes, descriptions, version = current_rules(studio.home(), project.id)
     overview = st.container()
     controls, picture = st.columns([2, 5], gap="large")
     with controls:
@@ -53,7 +53,7 @@ def page() -> None:
 
 def save_button(project: ProjectSummary, wanted: tuple[PrototypesConfig, DescriptionsConfig], *, changed: bool) -> None:
     """Put the rules in force, for those who may."""
-    may = session.may(policies.CHANGE_RULES)
+    may = visitor.may(policies.CHANGE_RULES)
     st.button(
         "Save as the project's rules",
         icon=":material/save:",
@@ -67,16 +67,16 @@ def save_button(project: ProjectSummary, wanted: tuple[PrototypesConfig, Descrip
 
 def save(project: str, prototypes: PrototypesConfig, descriptions: DescriptionsConfig) -> None:
     with guard():
-        session.demand(policies.CHANGE_RULES)
-        saved = save_rules(session.home(), project, prototypes, descriptions, session.reviewer())
-        session.say_after_rerun(f"Saved as version {saved}")
+        visitor.demand(policies.CHANGE_RULES)
+        saved = save_rules(studio.home(), project, prototypes, descriptions, visitor.reviewer())
+        notices.say_after_rerun(f"Saved as version {saved}")
 
 
 def versions(project: ProjectSummary) -> None:
     """Which rules held when, who saved them, and what changed."""
     with st.expander("Versions of the rules", icon=":material/history:"):
         st.dataframe(
-            rule_versions(session.home(), project.id),
+            rule_versions(studio.home(), project.id),
             hide_index=True,
             column_config={
                 "number": st.column_config.NumberColumn("version", width=80),

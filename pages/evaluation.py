@@ -10,7 +10,7 @@ from app import shell
 from app.components.evaluation import evaluation_panels as panels
 from app.components.evaluation.protocol_panels import over_seeds, over_shots
 from app.kit.background import Progress, computed
-from app.state import session
+from app.state import confusion_cell, studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.insight.evaluation import change, evaluate_run, kept_results, parts
 from avion_core.usecases.projects.projects import ProjectSummary
@@ -58,18 +58,18 @@ def split_choice(run_id: str) -> str:
         opened = st.toggle(
             "Use the sealed test set",
             key=f"unsealed_{run_id}",
-            disabled=not session.may(policies.UNSEAL),
+            disabled=not visitor.may(policies.UNSEAL),
             help="Tune on validation. Each look at the test set is recorded, and reports count the looks.",
         )
         st.caption(":material/lock_open: This look is recorded" if opened else ":material/lock: Validation images")
     if opened:
-        session.demand(policies.UNSEAL)
+        visitor.demand(policies.UNSEAL)
     return "test" if opened else "validation"
 
 
 def measured(run: RunView, split: str, title: str) -> dict[str, Any]:
     """A run's figures: those kept from before on validation, measured anew (and counted) on the test set."""
-    home, who = session.home(), session.reviewer()
+    home, who = studio.home(), visitor.reviewer()
 
     def measure(progress: Progress) -> dict[str, Any]:
         kept = kept_results(home, run.id, split) if split == "validation" else None
@@ -108,7 +108,7 @@ def against_baseline(
     choices = {"": "the student's zero-shot"}
     pinned = project.baseline_run
     if pinned and pinned != run.id:
-        choices[pinned] = f"the baseline “{get_run(session.home(), pinned).name}”"
+        choices[pinned] = f"the baseline “{get_run(studio.home(), pinned).name}”"
     chosen = st.segmented_control(
         "Against",
         list(choices),
@@ -120,7 +120,7 @@ def against_baseline(
     )
     baseline = None
     if chosen:
-        other = parts(measured(get_run(session.home(), chosen), split, "Measuring the baseline"))
+        other = parts(measured(get_run(studio.home(), chosen), split, "Measuring the baseline"))
         if name not in other:
             st.info("The baseline was trained for another protocol.", icon=":material/info:")
             return
@@ -133,7 +133,7 @@ def texts_button(project_id: str, cell: tuple[str, str]) -> None:
     if cell[0] != cell[1]:
         label = "Texts that pull these two together"
         if st.button(label, icon=":material/compare_arrows:", key=f"texts_{'_'.join(cell)}"):
-            session.pick_cell(session.texts_matrix(project_id), cell)
+            confusion_cell.pick(confusion_cell.texts_matrix(project_id), cell)
             shell.go("confusion")
 
 

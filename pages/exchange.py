@@ -8,14 +8,14 @@ from app import shell
 from app.components.transfer.exchange_forms import export_form, upload_form
 from app.components.transfer.review_packs import merge_form, open_form, opened_pack, pack_form
 from app.kit.guard import empty_state, plain
-from app.state import session
+from app.state import studio
 from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.usecases.transfer.exchange import Holdings, holdings
 
 
 def page() -> None:
     project = shell.need_project()
-    held = holdings(session.home(), project.id)
+    held = holdings(studio.home(), project.id)
     figures(held)
     opened_pack(project)
     out, back_in, reviews = st.tabs(["Export", "Import", "Review elsewhere"], key="exchange_tab")

@@ -15,7 +15,7 @@ from app.components.writing.writing_monitor import (
 )
 from app.kit.background import computed
 from app.kit.guard import empty_state, guard
-from app.state import session
+from app.state import notices, studio, visitor
 from avion_core.errors import AvionError
 from avion_core.usecases import policies
 from avion_core.usecases.projects.projects import ProjectSummary
@@ -37,7 +37,7 @@ def page() -> None:
         with empty_state("category", "No classes yet", "Descriptions are written for classes: make some first."):
             shell.go_button("Make classes", "classes", "category")
         return
-    home = session.home()
+    home = studio.home()
     mark_lost(home, project.id)
     generations = list_generations(home, project.id)
     if generations:
@@ -61,19 +61,19 @@ def page() -> None:
         orderable = False
     st.code(cli_command(project.name, settings), language="bash", wrap_lines=True)
     busy = bool(generations) and generations[0].state in ACTIVE
-    disabled = not orderable or busy or not session.may(policies.CHANGE_PROJECTS)
+    disabled = not orderable or busy or not visitor.may(policies.CHANGE_PROJECTS)
     if st.button("Have them written", icon=":material/edit:", type="primary", disabled=disabled):
-        session.demand(policies.CHANGE_PROJECTS)
-        start(home, order_descriptions(home, project.id, settings, session.reviewer()))
-        session.say_after_rerun("Ordered", ":material/edit:")
+        visitor.demand(policies.CHANGE_PROJECTS)
+        start(home, order_descriptions(home, project.id, settings, visitor.reviewer()))
+        notices.say_after_rerun("Ordered", ":material/edit:")
         st.rerun()
 
 
 @guard()
 def monitor(project: ProjectSummary, drawn: GenerationView) -> None:
     """What moves while descriptions are written; drawn anew every second, without the rest of the page."""
-    mark_lost(session.home(), project.id)
-    view = get_generation(session.home(), project.id, drawn.id)
+    mark_lost(studio.home(), project.id)
+    view = get_generation(studio.home(), project.id, drawn.id)
     if view.state != drawn.state:
         st.rerun(scope="app")
     generation_figures(view)

@@ -13,7 +13,7 @@ from app.components.projects.project_forms import draw_panel
 from app.components.projects.recipe_form import recipe_form
 from app.kit.gallery import paged_gallery
 from app.kit.guard import guard, show_error
-from app.state import session
+from app.state import notices, sent_lists, studio, visitor, widgets
 from avion_core.errors import AvionError
 from avion_core.usecases.policies import CHANGE_PROJECTS, REVIEW, UNSEAL
 from avion_core.usecases.projects.images import image_table, look_at_test_images, set_recipe
@@ -44,32 +44,32 @@ def show_gallery(project: ProjectSummary) -> None:
     names = {entry.key: entry.prompt_name for entry in project.classes}
     figures = st.container(horizontal=True)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        session.forget_unknown("image_class", [session.ALL, *names])
+        widgets.forget_unknown("image_class", [widgets.ALL, *names])
         chosen = st.selectbox(
-            "Class", [session.ALL, *names], format_func=lambda key: names.get(key, str(key)), key="image_class",
+            "Class", [widgets.ALL, *names], format_func=lambda key: names.get(key, str(key)), key="image_class",
             bind="query-params", width=240,
         )  # fmt: skip
         part = st.selectbox(
-            "Part", [session.ALL, *_PARTS], format_func=lambda key: _PARTS[key][0] if key in _PARTS else key,
+            "Part", [widgets.ALL, *_PARTS], format_func=lambda key: _PARTS[key][0] if key in _PARTS else key,
             key="image_part", bind="query-params", width=200,
         )  # fmt: skip
-        draws = sorted(read_splits(session.home(), project.id).train)
+        draws = sorted(read_splits(studio.home(), project.id).train)
         seed = st.selectbox("Draw", draws, help="Training and validation are drawn anew for each seed.", width=90)
         words = st.text_input("File name contains", key="image_words", bind="query-params", width=200)
-    table = image_table(session.home(), project.id, seed)
-    of_class = table if chosen == session.ALL else table[table["class_key"] == chosen]
+    table = image_table(studio.home(), project.id, seed)
+    of_class = table if chosen == widgets.ALL else table[table["class_key"] == chosen]
     if words:
         of_class = of_class[of_class["name"].str.contains(words, case=False, regex=False)]
     counts = of_class["part"].value_counts()
     with figures:
         for key, (title, meaning) in _PARTS.items():
             st.metric(title, f"{counts.get(key, 0):,}", border=True, help=meaning)
-    view = of_class if part == session.ALL else of_class[of_class["part"] == part]
+    view = of_class if part == widgets.ALL else of_class[of_class["part"] == part]
     view = view[unsealed(project.id, view)].sort_values(
         ["class_key", "part", "place"], kind="stable", key=lambda column: column.replace(list(_PARTS), range(5))
     )
     if view.empty:
-        every = {"image_class": session.ALL, "image_part": session.ALL, "image_words": ""}
+        every = {"image_class": widgets.ALL, "image_part": widgets.ALL, "image_words": ""}
         shell.nothing_passes("No picture of this class and part.", every)
         return
     told = view[["name", "class_key", "part", "place", "by_hand"]].to_dict("records")
@@ -81,7 +81,7 @@ def show_gallery(project: ProjectSummary) -> None:
 def unsealed(project: str, view: pd.DataFrame) -> pd.Series:
     """Which rows may be shown: all, once somebody asks for the test set's pictures, and all but those until then."""
     tested = view["part"] == "test"
-    if not tested.any() or not session.may(UNSEAL):
+    if not tested.any() or not visitor.may(UNSEAL):
         return ~tested
     asked = st.toggle(
         f"Show the {tested.sum():,} sealed test images too",
@@ -96,10 +96,10 @@ def unsealed(project: str, view: pd.DataFrame) -> pd.Series:
 
 def note_look(project: str) -> None:
     """Callback: write down that the sealed pictures are shown, each time they begin to be."""
-    if session.shown(f"unsealed_{project}"):
+    if widgets.shown(f"unsealed_{project}"):
         with guard():
-            session.demand(UNSEAL)
-            look_at_test_images(session.home(), project, "in the gallery", session.reviewer())
+            visitor.demand(UNSEAL)
+            look_at_test_images(studio.home(), project, "in the gallery", visitor.reviewer())
 
 
 def caption(row: Mapping[Hashable, object], names: dict[str, str]) -> str:
@@ -111,16 +111,16 @@ def caption(row: Mapping[Hashable, object], names: dict[str, str]) -> str:
 
 def send_to_label(images: list[str]) -> None:
     """Take what is shown to the label page."""
-    if session.may(REVIEW) and st.button(
+    if visitor.may(REVIEW) and st.button(
         f"Label {counted(len(images), 'image')} anew", icon=":material/label:", help="They keep their parts."
     ):
-        session.send_to_label(images)
+        sent_lists.send_to_label(images)
         shell.go("label")
 
 
 def recipe_panel(project: ProjectSummary) -> None:
     """How rasters of more than 8 bits or three bands become pictures, on pictures of the project."""
-    table = image_table(session.home(), project.id)
+    table = image_table(studio.home(), project.id)
     shown = table[table["part"] != "test"]
     st.markdown(
         "The models see every picture through one recipe. 8-bit grey and RGB files need none; others need bands "
@@ -139,9 +139,9 @@ def recipe_panel(project: ProjectSummary) -> None:
         "Another recipe means other pictures: the teacher's features are computed anew, finished runs keep theirs."
     )
     if st.button("Use this recipe", icon=":material/check:", type="primary"):
-        session.demand(CHANGE_PROJECTS)
-        set_recipe(session.home(), project.id, recipe, who=session.reviewer())
-        session.say_after_rerun("The recipe is in force")
+        visitor.demand(CHANGE_PROJECTS)
+        set_recipe(studio.home(), project.id, recipe, who=visitor.reviewer())
+        notices.say_after_rerun("The recipe is in force")
         st.rerun()
 
 

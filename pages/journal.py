@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import shell
 from app.kit.guard import plain
-from app.state import session
+from app.state import address, run_choice, studio, widgets
 from avion_core.usecases.insight.journal import RECENT, journal_entries, next_steps, stale
 from avion_core.usecases.projects.projects import ProjectSummary
 
@@ -23,14 +23,14 @@ def page() -> None:
 
 
 def show_steps(project: ProjectSummary) -> None:
-    for number, step in enumerate(next_steps(session.home(), project.id)):
+    for number, step in enumerate(next_steps(studio.home(), project.id)):
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{step.title}**  \n{plain(step.why)}", width="stretch")
             go(step.title, step.page, step.run, key=f"step_{number}", primary=number == 0)
 
 
 def show_stale(project: ProjectSummary) -> None:
-    found = stale(session.home(), project.id)
+    found = stale(studio.home(), project.id)
     if not found:
         st.caption(":material/check_circle: Nothing: every result is of how things stand now, or there is none yet.")
     for number, item in enumerate(found):
@@ -45,19 +45,19 @@ def go(label: str, page_name: str, run: str | None, *, key: str, primary: bool =
     if not st.button(label, icon=":material/arrow_forward:", type=kind, key=key):
         return
     if run is not None and page_name == "launch":
-        session.choose(session.BASED_ON, run)
+        address.choose(address.BASED_ON, run)
     elif run is not None:
-        session.show_runs([run])
+        run_choice.show([run])
     shell.go(page_name)
 
 
 def show_entries(project: ProjectSummary) -> None:
-    entries = journal_entries(session.home(), project.id)
+    entries = journal_entries(studio.home(), project.id)
     if not entries:
         st.caption("Nothing yet: reviews, labels, rules and trainings will be written down here.")
         return
     kinds = sorted({entry.kind for entry in entries})
-    session.forget_unknown_among("journal_kinds", kinds)
+    widgets.forget_unknown_among("journal_kinds", kinds)
     wanted = st.pills("About", kinds, selection_mode="multi", key="journal_kinds", bind="query-params")
     rows = [entry for entry in entries if not wanted or entry.kind in wanted]
     st.dataframe(

@@ -6,12 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from app import shell
-from app.components.labelling.label_grid import LabelDesk, label_grid
+from app.components.labelling.label_grid import LabelList, label_grid
 from app.components.projects.project_forms import draw_panel
 from app.kit.gallery import thumbnail
 from app.kit.guard import empty_state
-from app.outbox.labels import give, need_desk, sure_guesses, tiles
-from app.state import session
+from app.outbox.labels import give, need_label_list, sure_guesses, tiles
+from app.state import notices, sent_lists, studio, visitor, work_lists
 from avion_core.usecases.policies import REVIEW
 from avion_core.usecases.projects.images import image_table
 from avion_core.usecases.projects.labels import unlabelled
@@ -21,17 +21,17 @@ from avion_core.wording import counted
 
 def page() -> None:
     project = shell.need_project()
-    session.demand(REVIEW)
+    visitor.demand(REVIEW)
     if not project.classes:
         with empty_state(
             "category", "No class yet", "A label is one of the project's classes. Name the first two or three."
         ):
             shell.go_button("Add classes", "classes", "add")
         return
-    table = image_table(session.home(), project.id).set_index("image_id", drop=False)
-    sent = shell.need_sent(session.LABEL_GRID, table.index)
-    waiting = unlabelled(session.home(), project.id)
-    if not sent and not waiting and session.desk_of(session.LABEL_GRID, project.id) is None:
+    table = image_table(studio.home(), project.id).set_index("image_id", drop=False)
+    sent = shell.need_sent(work_lists.LABEL_GRID, table.index)
+    waiting = unlabelled(studio.home(), project.id)
+    if not sent and not waiting and work_lists.current(work_lists.LABEL_GRID, project.id) is None:
         nothing_left(project)
         return
     head = st.container(horizontal=True, vertical_alignment="center")
@@ -41,27 +41,27 @@ def page() -> None:
             value=True,
             help="The teacher looks at each image once; with a large one on a processor this takes a while.",
         )
-    desk = need_desk(project, sent or waiting, sent=bool(sent), guessing=guessing)
-    if not desk.order:
+    work_list = need_label_list(project, sent or waiting, sent=bool(sent), guessing=guessing)
+    if not work_list.order:
         nothing_left(project)
         return
     if not sent:
-        desk.done = set(desk.order) - set(waiting)
+        work_list.done = set(work_list.order) - set(waiting)
     with head:
-        progress(project, desk, bool(sent))
+        progress(project, work_list, bool(sent))
     order = " First come those that it doubts and that differ from the ones before: their labels teach most."
-    st.caption(desk.sentence + (order if desk.guesses and not sent else ""))
+    st.caption(work_list.sentence + (order if work_list.guesses and not sent else ""))
     grid, focus = st.columns([3, 1], gap="medium")
     with grid:
-        label_grid(desk, tiles(project, desk, table), project.classes)
+        label_grid(work_list, tiles(project, work_list, table), project.classes)
     with focus:
-        if desk.cursor:
-            focused(project, desk, table.loc[[desk.cursor]].iloc[0])
-        many(project, desk)
+        if work_list.cursor:
+            focused(project, work_list, table.loc[[work_list.cursor]].iloc[0])
+        many(project, work_list)
         st.button(
             "Guess and order anew",
             icon=":material/refresh:",
-            on_click=session.order_labels_anew,
+            on_click=work_lists.refresh_label_list,
             help="Skipped images come back, and the teacher takes the new labels into account.",
         )
     draw_panel(project)
@@ -78,38 +78,38 @@ def nothing_left(project: ProjectSummary) -> None:
         shell.go_button("Review descriptions", "review", "rate_review", primary=False)
 
 
-def progress(project: ProjectSummary, desk: LabelDesk, sent: bool) -> None:
+def progress(project: ProjectSummary, work_list: LabelList, sent: bool) -> None:
     """How much is labelled."""
     if sent:
-        st.markdown(f"**{len(desk.done):,} of {len(desk.order):,}** that were sent here are labelled anew")
-        back = {"on_click": session.forget_sent, "args": (session.LABEL_GRID,)}
+        st.markdown(f"**{len(work_list.done):,} of {len(work_list.order):,}** that were sent here are labelled anew")
+        back = {"on_click": sent_lists.forget, "args": (work_lists.LABEL_GRID,)}
         st.button("Back to the unlabelled images", icon=":material/close:", type="tertiary", **back)
     else:
         share = project.labelled / project.images
         st.progress(share, text=f"{project.labelled:,} of {project.images:,} images labelled", width=360)
 
 
-def focused(project: ProjectSummary, desk: LabelDesk, row: pd.Series) -> None:
+def focused(project: ProjectSummary, work_list: LabelList, row: pd.Series) -> None:
     """The framed image larger, and why it is asked about."""
     picture = thumbnail(row["path"], project.recipe, 448)
     if picture is not None:
         st.image(picture, width="stretch", alt=f"{row['name']}, larger")
     st.caption(f"{row['name']} · {row['width']} × {row['height']} px")
-    if why := desk.guesses.get(desk.cursor, {}).get("why"):
+    if why := work_list.guesses.get(work_list.cursor, {}).get("why"):
         st.markdown(why)
 
 
-def many(project: ProjectSummary, desk: LabelDesk) -> None:
+def many(project: ProjectSummary, work_list: LabelList) -> None:
     """Confirm all guesses of at least some probability, with their number in the button."""
-    with st.popover("Confirm sure guesses", icon=":material/done_all:", disabled=not desk.guesses):
+    with st.popover("Confirm sure guesses", icon=":material/done_all:", disabled=not work_list.guesses):
         least = st.slider("At least this probability", 0.5, 1.0, 0.95, 0.01, key="label_sure")
-        chosen = sure_guesses(desk, least)
+        chosen = sure_guesses(work_list, least)
         st.caption("Look at a few pages first: a probability is the teacher's own opinion. U takes all back at once.")
         if st.button(f"Give {counted(len(chosen), 'image')} the teacher's guess", type="primary", disabled=not chosen):
-            give(project.id, desk, chosen, guesses=chosen)
-            desk.again += 1
-            desk.cursor = desk.cursor if desk.cursor not in desk.done else desk.next_open("")
-            session.say_after_rerun(f"{counted(len(chosen), 'image')} labelled; U takes that back")
+            give(project.id, work_list, chosen, guesses=chosen)
+            work_list.again += 1
+            work_list.cursor = work_list.cursor if work_list.cursor not in work_list.done else work_list.next_open("")
+            notices.say_after_rerun(f"{counted(len(chosen), 'image')} labelled; U takes that back")
             st.rerun()
 
 

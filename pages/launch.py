@@ -9,7 +9,7 @@ import streamlit as st
 from app import shell
 from app.components.runs.launch_panels import look_choice, origin, show_checks, show_cost, sweep_choice
 from app.components.runs.settings_form import settings_form, widget_key
-from app.state import session
+from app.state import address, notices, run_choice, studio, visitor, widgets
 from avion_core.usecases import policies
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.models.models import list_models
@@ -24,7 +24,7 @@ def settings(
 ) -> dict[str, Any]:
     """The form, and what was changed in it. A preset's passes follow from the protocol that is chosen."""
     begin = planned_config(home, project.id, preset, based_on=base)
-    protocol = session.typed(widget_key(form, "protocol.name")) or begin.protocol.name
+    protocol = widgets.typed(widget_key(form, "protocol.name")) or begin.protocol.name
     afresh = {}
     if protocol != begin.protocol.name:
         of_protocol = planned_config(home, project.id, preset, {"protocol.name": protocol}, base).distillation
@@ -37,7 +37,7 @@ def page() -> None:
     project = shell.need_project()
     research = look_choice()
     preset, base = origin(project, research=research)
-    home, form = session.home(), f"launch_{project.id}_{base or preset}"
+    home, form = studio.home(), f"launch_{project.id}_{base or preset}"
     changed = settings(home, project, preset, base, form, research=research)
     config = planned_config(home, project.id, preset, changed, base)
     shots, seeds = sweep_choice(project, config)
@@ -50,7 +50,7 @@ def page() -> None:
     st.markdown("**The same from the command line**")
     command = cli_command(home, project.id, config, shots, seeds, preset=preset, name=name)
     st.code(command, language="bash", wrap_lines=True)
-    blocked = any(check.severity == "error" for check in checks) or not session.may(policies.TRAIN)
+    blocked = any(check.severity == "error" for check in checks) or not visitor.may(policies.TRAIN)
     start(project, preset, base, changed, (shots, seeds), name, blocked=blocked)
 
 
@@ -67,7 +67,7 @@ def start(
     """The buttons that begin it, and on to the runs."""
     shots, seeds = sweep
     number = len(shots) * len(seeds)
-    if not session.may(policies.TRAIN):
+    if not visitor.may(policies.TRAIN):
         st.caption(":material/lock: Starting a training takes an adjudicator or an admin of this studio.")
     with st.container(horizontal=True):
         if number:
@@ -82,15 +82,15 @@ def start(
             )
     if not now and not later:
         return
-    session.demand(policies.TRAIN)
-    home, who = session.home(), session.reviewer()
+    visitor.demand(policies.TRAIN)
+    home, who = studio.home(), visitor.reviewer()
     if number:
         runs = launch_sweep(home, project.id, preset, changed, shots=shots, seeds=seeds, based_on=base, who=who)
     else:
         runs = [launch(home, project.id, preset, changed, name, based_on=base, wait=later, who=who)]
-    session.choose(session.BASED_ON, "")
-    session.show_runs(runs[:1])
-    session.say_after_rerun("Training started" if now else f"Queued: {len(runs)}", ":material/rocket_launch:")
+    address.choose(address.BASED_ON, "")
+    run_choice.show(runs[:1])
+    notices.say_after_rerun("Training started" if now else f"Queued: {len(runs)}", ":material/rocket_launch:")
     shell.go("runs")
 
 

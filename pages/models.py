@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from app.components.models.model_card import model_card, size
-from app.state import session
+from app.state import studio
 from avion_core.usecases.models.models import list_models
 
 
 def page() -> None:
-    models = list_models(session.home())
+    models = list_models(studio.home())
     here = [model for model in models if model.installed]
     kept = sum(model.size_bytes for model in here if not model.bundled)
     st.markdown(

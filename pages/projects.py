@@ -9,20 +9,20 @@ from app.components.projects.project_forms import draw_panel, import_form, proje
 from app.components.projects.project_life import moved_images, project_life
 from app.components.projects.project_tables import class_table, problem_table
 from app.kit.guard import empty_state
-from app.state import session
+from app.state import address, studio
 from avion_core.usecases.projects.projects import ProjectSummary, get_project, list_projects
 from avion_core.usecases.runs.training import list_runs
 from avion_core.wording import counted
 
 
 def page() -> None:
-    home = session.home()
+    home = studio.home()
     projects = list_projects(home)
     if not projects:
         welcome()
         project_form()
         return
-    chosen = session.project_id()
+    chosen = address.project_id()
     project = get_project(home, chosen or projects[0].id)
     figures(project)
     moved_images(project)
@@ -69,7 +69,7 @@ def figures(project: ProjectSummary) -> None:
 
 def next_step(project: ProjectSummary) -> None:
     """The one thing to do next, with its button."""
-    runs = list_runs(session.home(), project.id)
+    runs = list_runs(studio.home(), project.id)
     if len(project.classes) < 2:
         text, button = "Name the classes that your images can show.", ("Add classes", "classes", "category")
     elif not all(entry.train for entry in project.classes):
@@ -100,7 +100,7 @@ def all_projects(projects: list[ProjectSummary]) -> None:
             size = " · ".join(counted(*part) for part in (*parts, (project.descriptions, "description", "")))
             st.markdown(f"**{project.name}** · {size}", width="stretch")
             if st.button("Open", key=f"open_{project.id}"):
-                session.choose(session.PROJECT, project.id)
+                address.choose(address.PROJECT, project.id)
                 st.rerun()
     with st.container(horizontal=True):
         demos(primary=False)

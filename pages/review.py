@@ -14,8 +14,8 @@ from app.components.review.review_card import AHEAD, BEHIND, card_item, review_c
 from app.components.review.shared_curation import Seen, need_curation
 from app.components.review.verdict_table import page_of, verdict_table
 from app.kit.guard import empty_state
-from app.state import session
-from app.state.work_list import ReviewDesk
+from app.state import filter_values, work_lists
+from app.state.work_lists import WorkList
 from avion_core.usecases.projects.projects import ProjectSummary
 
 ONE, TABLE = "one at a time", "table"
@@ -24,16 +24,16 @@ ONE, TABLE = "one at a time", "table"
 def page() -> None:
     project = shell.need_project()
     seen = need_curation(project)
-    sent = shell.need_sent(session.REVIEW_CARD, seen.places)
+    sent = shell.need_sent(work_lists.REVIEW_CARD, seen.places)
     names = {entry.key: entry.prompt_name for entry in project.classes}
     overview(seen)
     filters = review_filters(project, seen.table, sent)
     sent_banner(sent)
     signature = (len(seen.table), filters)
-    desk = session.review_desk(session.REVIEW_CARD, project.id, signature, lambda: filters.lay_out(seen.table))
-    if not desk.order:
+    work_list = work_lists.filtered(work_lists.REVIEW_CARD, project.id, signature, lambda: filters.listing(seen.table))
+    if not work_list.order:
         with empty_state("filter_alt_off", "No description fits these filters", "Loosen them to go on."):
-            st.button("Clear the filters", key="clear_all", type="primary", on_click=session.clear_filters)
+            st.button("Clear the filters", key="clear_all", type="primary", on_click=filter_values.clear)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         mode = st.segmented_control(
@@ -47,28 +47,28 @@ def page() -> None:
             width="content",
         )
         if st.button("Lay out anew", icon=":material/refresh:", type="tertiary", help=LAY_OUT):
-            session.lay_out_anew()
+            work_lists.refresh_review_list()
             st.rerun()
     show = show_table if mode == TABLE else show_card
-    show(project, seen, desk, names)
+    show(project, seen, work_list, names)
     progress_tables(project, seen, names)
 
 
 LAY_OUT = "While you judge, the list keeps its order and what is on it. This filters and sorts again."
 
 
-def show_card(project: ProjectSummary, seen: Seen, desk: ReviewDesk, names: Mapping[str, str]) -> None:
+def show_card(project: ProjectSummary, seen: Seen, work_list: WorkList, names: Mapping[str, str]) -> None:
     """One description with its evidence beside it."""
     judging, evidence = st.columns([11, 9], gap="large")
-    first = max(0, desk.place - BEHIND)
-    near = seen.records(desk.order[first : desk.place + AHEAD])
+    first = max(0, work_list.place - BEHIND)
+    near = seen.records(work_list.order[first : work_list.place + AHEAD])
     with judging:
         items = [
             card_item(row, place=place, class_name=names[row["class_key"]]) for place, row in enumerate(near, first)
         ]
-        review_card(desk, items)
-    if desk.cursor:
-        row = near[desk.place - first]
+        review_card(work_list, items)
+    if work_list.cursor:
+        row = near[work_list.place - first]
         with judging:
             reasons_panel(seen, row)
             shell.sheet_button(row["class_key"], names[row["class_key"]])
@@ -76,11 +76,11 @@ def show_card(project: ProjectSummary, seen: Seen, desk: ReviewDesk, names: Mapp
             evidence_column(project, seen, row)
 
 
-def show_table(project: ProjectSummary, seen: Seen, desk: ReviewDesk, names: Mapping[str, str]) -> None:
+def show_table(project: ProjectSummary, seen: Seen, work_list: WorkList, names: Mapping[str, str]) -> None:
     """The view as a table; the one description that is selected shows its evidence below."""
     columns = ["class", "flag", "similarity", "z", "weight", "influence", "fate", "mine", "writer"]
-    rows = seen.rows(page_of(desk.order))
-    chosen = verdict_table(project, rows, desk.order, names, columns=columns)
+    rows = seen.rows(page_of(work_list.order))
+    chosen = verdict_table(project, rows, work_list.order, names, columns=columns)
     if chosen is None:
         st.caption("Select one description to see its evidence, or several to judge them in one go.")
     else:

@@ -9,7 +9,7 @@ from app.components.runs.run_comparison import comparison
 from app.components.runs.run_monitor import ACTIVE, run_controls, run_curves, run_figures, run_log, run_origin
 from app.components.runs.run_table import filtered, run_table
 from app.kit.guard import empty_state, guard
-from app.state import session
+from app.state import run_choice, studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.usecases.runs.training import RunView, get_run, list_runs, sleeping_queue, wake_queue
@@ -20,14 +20,14 @@ _LIVE, _IDLE = "2s", "15s"
 
 def page() -> None:
     project = shell.need_project()
-    runs = list_runs(session.home(), project.id)
+    runs = list_runs(studio.home(), project.id)
     if not runs:
         with empty_state(
             "monitoring", "No training yet", "Start one: the demo preset takes a few minutes on a laptop."
         ):
             shell.go_button("Train a student", "launch", "rocket_launch")
         return
-    shown = session.shown_runs([run.id for run in runs])
+    shown = run_choice.shown([run.id for run in runs])
     every = _LIVE if any(run.state in ACTIVE for run in runs) else _IDLE
     st.fragment(overview, run_every=every)(project, [run.id for run in runs], shown)
     if len(shown) > 1:
@@ -41,17 +41,17 @@ def page() -> None:
 @guard()
 def overview(project: ProjectSummary, drawn: list[str], shown: list[str]) -> None:
     """The table, drawn anew by itself; the whole page where it shows other runs than before."""
-    runs = list_runs(session.home(), project.id)
+    runs = list_runs(studio.home(), project.id)
     ids = [run.id for run in runs]
-    if not ids or ids != drawn or session.shown_runs(ids) != shown:
+    if not ids or ids != drawn or run_choice.shown(ids) != shown:
         st.rerun(scope="app")
-    if asleep := sleeping_queue(session.home(), runs):
+    if asleep := sleeping_queue(studio.home(), runs):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning(f"Nothing on this machine starts what waits: {counted(len(asleep), 'run')}.", width="stretch")
-            may = session.may(policies.TRAIN)
+            may = visitor.may(policies.TRAIN)
             if st.button("Wake the queue", icon=":material/alarm:", type="primary", disabled=not may):
-                session.demand(policies.TRAIN)
-                wake_queue(session.home())
+                visitor.demand(policies.TRAIN)
+                wake_queue(studio.home())
     some = filtered(runs)
     if some:
         run_table(some, shown, project.baseline_run)
@@ -63,7 +63,7 @@ def overview(project: ProjectSummary, drawn: list[str], shown: list[str]) -> Non
 @guard()
 def monitor(project: ProjectSummary, drawn: RunView) -> None:
     """What moves while a training goes on; drawn anew every two seconds, without the rest of the page."""
-    run = get_run(session.home(), drawn.id)
+    run = get_run(studio.home(), drawn.id)
     if (run.state, run.waiting) != (drawn.state, drawn.waiting):
         st.rerun(scope="app")
     run_figures(run, project)

@@ -8,15 +8,15 @@ import streamlit as st
 from app.components.installation.backups import backups
 from app.components.models.model_card import size
 from app.components.people.people import own_account, people, team
-from app.state import session
+from app.state import studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.installation.installation import Storage, device, keys_present, storage
 
 
 def page() -> None:
-    admin = session.may(policies.ADMINISTER)
-    person = session.signed_in()
+    admin = visitor.may(policies.ADMINISTER)
+    person = visitor.signed_in()
     names = ["People", "Storage", "Backups", "Device and keys"] if admin else ["You", "Storage", "Device and keys"]
     tabs = dict(zip(names, st.tabs(names), strict=True))
     if admin:
@@ -29,7 +29,7 @@ def page() -> None:
             own_account(person)
             team()
     with tabs["Storage"]:
-        storage_tab(measured(session.home(), str(session.home().path)))
+        storage_tab(measured(studio.home(), str(studio.home().path)))
     with tabs["Device and keys"]:
         device_tab()
         keys_tab()

@@ -15,7 +15,7 @@ from app.components.review.shared_curation import FIGURES_HIDDEN, Seen, need_cur
 from app.components.review.verdict_table import page_of, verdict_table
 from app.kit import charts
 from app.kit.guard import plain
-from app.state import session
+from app.state import address, work_lists
 from avion_core.usecases.projects.projects import ClassInfo
 
 
@@ -27,11 +27,11 @@ def page() -> None:
     chosen = class_selector({key: entry.prompt_name for key, entry in classes.items()})
     signature = (len(seen.table), chosen)
     # Influence as it is when the sheet is laid out: verdicts change it, and rows must not jump under the hand.
-    desk = session.review_desk(session.SHEET, project.id, signature, lambda: (in_order(seen, chosen), ""))
+    work_list = work_lists.filtered(work_lists.SHEET, project.id, signature, lambda: (in_order(seen, chosen), ""))
     card(classes[chosen])
-    rows = seen.rows(page_of(desk.order))
+    rows = seen.rows(page_of(work_list.order))
     columns = ["flag", "similarity", "z", "weight", "influence", "fate", "mine"]
-    focus = verdict_table(project, rows, desk.order, {chosen: classes[chosen].prompt_name}, columns=columns)
+    focus = verdict_table(project, rows, work_list.order, {chosen: classes[chosen].prompt_name}, columns=columns)
     if focus is None:
         class_figures(seen, chosen)
     else:
@@ -46,8 +46,8 @@ def in_order(seen: Seen, class_key: str) -> list[str]:
 def class_selector(names: dict[str, str]) -> str:
     """Choose the class; the arrow keys go to the one before and after."""
     keys = list(names)
-    widget = session.selector(session.SHEET_CLASS, keys)
-    place = keys.index(session.chosen(session.SHEET_CLASS))
+    widget = address.selector(address.SHEET_CLASS, keys)
+    place = keys.index(address.chosen(address.SHEET_CLASS))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         step(keys, place - 1, "Previous class", "arrow_back", "Left")
         chosen = st.selectbox(
@@ -55,8 +55,8 @@ def class_selector(names: dict[str, str]) -> str:
             keys,
             format_func=names.__getitem__,
             key=widget,
-            on_change=session.take_selected,
-            args=(session.SHEET_CLASS,),
+            on_change=address.take_selected,
+            args=(address.SHEET_CLASS,),
             width=300,
         )
         step(keys, place + 1, "Next class", "arrow_forward", "Right")
@@ -71,8 +71,8 @@ def step(keys: Sequence[str], place: int, label: str, icon: str, shortcut: str) 
         icon=f":material/{icon}:",
         shortcut=shortcut,
         disabled=not there,
-        on_click=session.choose,
-        args=(session.SHEET_CLASS, keys[place] if there else ""),
+        on_click=address.choose,
+        args=(address.SHEET_CLASS, keys[place] if there else ""),
     )
 
 

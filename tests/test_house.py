@@ -67,8 +67,9 @@ def test_only_the_upper_floors_read_the_environment():
     assert [path for path in readers if not any(path.is_relative_to(floor) for floor in upper)] == []
 
 
-def test_one_folder_reads_the_session_state():
-    readers = {path for path in SOURCES if "session_state" in set(attributes(path, "st"))}
+@pytest.mark.parametrize("state", ["session_state", "query_params"])
+def test_one_folder_reads_the_session_state_and_the_address(state):
+    readers = {path for path in SOURCES if state in set(attributes(path, "st"))}
     assert {path.parent for path in readers} == {ROOT / "app" / "state"}
 
 

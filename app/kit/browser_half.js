@@ -1,5 +1,5 @@
 // Decisions on their way to the server. They are kept in the tab's storage until the server has written them down, so
-// that neither another page nor a reload loses one; the outbox (outbox.js) sends them, from whichever page is open.
+// that neither another page nor a reload loses one; the outbox (outbox/browser.js) sends them, from whichever page is open.
 const OUTBOX = "avion-outbox"
 
 function waitingDecisions() {

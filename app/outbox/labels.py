@@ -1,4 +1,4 @@
-"""The desk that the label page works at; apart from the shell, since it brings the models' library along."""
+"""The work list of the label page; apart from the shell, since it brings the models' library along."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from app.components.labelling.label_grid import PAGE, LabelDesk, tile
+from app.components.labelling.label_grid import PAGE, LabelList, tile
 from app.kit.background import computed
 from app.kit.guard import show_error
-from app.state import session
+from app.state import studio, visitor, work_lists
 from avion_core.errors import AvionError
 from avion_core.usecases.curation.label_suggestions import guess_labels
 from avion_core.usecases.policies import REVIEW
@@ -20,14 +20,14 @@ from avion_core.usecases.projects.projects import ProjectSummary
 _NO_GUESS: dict[str, Any] = {"guess": None, "probability": None, "why": ""}
 
 
-def need_desk(project: ProjectSummary, images: Sequence[str], *, sent: bool, guessing: bool) -> LabelDesk:
-    """The desk for these images, the most useful first; while the teacher still looks at them, how far it is.
+def need_label_list(project: ProjectSummary, images: Sequence[str], *, sent: bool, guessing: bool) -> LabelList:
+    """The work list of these images, the most useful first; while the teacher still looks at them, how far it is.
 
     The order stays as it is while labels are given. What was sent here by another page keeps the order it came in.
     """
     classes = tuple((entry.key, entry.prompt_name) for entry in project.classes)
     signature = (tuple(images) if sent else (), guessing, classes)
-    before: LabelDesk | None = session.label_desk()
+    before: LabelList | None = work_lists.label_list()
     if before is not None and (before.project, before.signature) == (project.id, signature):
         return before
     guesses: dict[str, dict[str, Any]] = {}
@@ -37,7 +37,7 @@ def need_desk(project: ProjectSummary, images: Sequence[str], *, sent: bool, gue
             found = computed(
                 f"guesses:{project.id}:{project.revision}:{hash(signature)}",
                 "The teacher looks at the images",
-                lambda progress: guess_labels(session.home(), project.id, list(images), progress=progress),
+                lambda progress: guess_labels(studio.home(), project.id, list(images), progress=progress),
             )
         except AvionError as error:
             show_error(error)
@@ -46,9 +46,9 @@ def need_desk(project: ProjectSummary, images: Sequence[str], *, sent: bool, gue
             sentence = found.sentence
     order = list(images) if sent or not guesses else list(guesses)
     again = before.again + 1 if before else 0
-    desk = LabelDesk(project.id, signature, order, guesses=guesses, sentence=sentence, again=again)
-    session.put_label_desk(desk)
-    return desk
+    work_list = LabelList(project.id, signature, order, guesses=guesses, sentence=sentence, again=again)
+    work_lists.put_label_list(work_list)
+    return work_list
 
 
 def take(entry: Mapping[str, Any]) -> None:
@@ -56,27 +56,27 @@ def take(entry: Mapping[str, Any]) -> None:
 
     Where that project's images are laid out, the cursor goes on.
     """
-    session.demand(REVIEW)
-    home, project, action = session.home(), entry["project"], entry["action"]
-    desk: LabelDesk | None = session.desk_of(session.LABEL_GRID, project)
+    visitor.demand(REVIEW)
+    home, project, action = studio.home(), entry["project"], entry["action"]
+    work_list: LabelList | None = work_lists.current(work_lists.LABEL_GRID, project)
     if action == "undo":
-        undone = undo_labels(home, project, session.reviewer(), token=entry["token"])
-        if desk is not None:
-            desk.done -= set(undone)
-            desk.cursor = next((image for image in undone if image in desk.places), desk.cursor)
+        undone = undo_labels(home, project, visitor.reviewer(), token=entry["token"])
+        if work_list is not None:
+            work_list.done -= set(undone)
+            work_list.cursor = next((image for image in undone if image in work_list.places), work_list.cursor)
     elif action == "go":
-        if desk is not None:
-            desk.cursor = entry["id"] if entry["id"] in desk.places else desk.next_open(desk.cursor)
+        if work_list is not None:
+            work_list.cursor = entry["id"] if entry["id"] in work_list.places else work_list.next_open(work_list.cursor)
     else:
         labels = entry["labels"]
-        give(project, desk, labels, entry["guesses"], batch=entry["token"])
-        if desk is not None:
-            desk.cursor = desk.next_open(max(labels, key=lambda image: desk.places.get(image, -1)))
+        give(project, work_list, labels, entry["guesses"], batch=entry["token"])
+        if work_list is not None:
+            work_list.cursor = work_list.next_open(max(labels, key=lambda image: work_list.places.get(image, -1)))
 
 
 def give(
     project: str,
-    desk: LabelDesk | None,
+    work_list: LabelList | None,
     labels: Mapping[str, str | None],
     guesses: Mapping[str, str],
     batch: str | None = None,
@@ -86,39 +86,39 @@ def give(
     Args:
         guesses: image -> the class that was guessed.
     """
-    give_labels(session.home(), project, labels, reviewer=session.reviewer(), guesses=guesses, batch=batch)
-    if desk is not None:
-        desk.done |= {image for image, key in labels.items() if key is not None}
-        desk.done -= {image for image, key in labels.items() if key is None}
+    give_labels(studio.home(), project, labels, reviewer=visitor.reviewer(), guesses=guesses, batch=batch)
+    if work_list is not None:
+        work_list.done |= {image for image, key in labels.items() if key is not None}
+        work_list.done -= {image for image, key in labels.items() if key is None}
 
 
-def tiles(project: ProjectSummary, desk: LabelDesk, table: pd.DataFrame) -> list[dict[str, Any]]:
+def tiles(project: ProjectSummary, work_list: LabelList, table: pd.DataFrame) -> list[dict[str, Any]]:
     """The pictures of the cursor's page and of the next one, as the grid shows them.
 
     Args:
         table: the project's image table with image_id as its index, too.
     """
-    if not desk.cursor:
+    if not work_list.cursor:
         return []
-    first = desk.place // PAGE * PAGE
-    near = desk.order[first : first + 2 * PAGE]
+    first = work_list.place // PAGE * PAGE
+    near = work_list.order[first : first + 2 * PAGE]
     return [
         tile(
-            {**row, **desk.guesses.get(row["image_id"], _NO_GUESS)},
+            {**row, **work_list.guesses.get(row["image_id"], _NO_GUESS)},
             project.recipe,
             place=place,
-            done=row["image_id"] in desk.done,
+            done=row["image_id"] in work_list.done,
         )
         for place, row in enumerate(_records(table.loc[near]), first)
     ]
 
 
-def sure_guesses(desk: LabelDesk, least: float) -> dict[str, str]:
+def sure_guesses(work_list: LabelList, least: float) -> dict[str, str]:
     """Images that want a label and whose guess has at least this probability -> the guess."""
     return {
         image: row["guess"]
-        for image, row in desk.guesses.items()
-        if image not in desk.done and row["probability"] >= least
+        for image, row in work_list.guesses.items()
+        if image not in work_list.done and row["probability"] >= least
     }
 
 

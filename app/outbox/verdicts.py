@@ -9,40 +9,40 @@ import streamlit as st
 
 from app.components.review.verdict_table import taken_back
 from app.kit.guard import plain
-from app.state import session
-from app.state.work_list import ReviewDesk
+from app.state import studio, visitor, work_lists
+from app.state.work_lists import WorkList
 from avion_core.errors import EditedMeanwhileError
 from avion_core.usecases.curation import record_verdict, undo
 
 
 def take(decision: Mapping[str, Any]) -> None:
     """Write it down in its own project; where the review of that project is laid out, its cursor goes on."""
-    desk = session.desk_of(session.REVIEW_CARD, decision["project"])
-    goes_on = _undo(decision, desk) if decision["action"] == "undo" else _decide(decision, desk)
-    if desk is not None:
-        desk.cursor = goes_on
+    work_list = work_lists.current(work_lists.REVIEW_CARD, decision["project"])
+    goes_on = _undo(decision, work_list) if decision["action"] == "undo" else _decide(decision, work_list)
+    if work_list is not None:
+        work_list.cursor = goes_on
 
 
-def _undo(decision: Mapping[str, Any], desk: ReviewDesk | None) -> str:
-    undone = undo(session.home(), decision["project"], session.reviewer(), token=decision["token"])
-    places = desk.places if desk else {}
+def _undo(decision: Mapping[str, Any], work_list: WorkList | None) -> str:
+    undone = undo(studio.home(), decision["project"], visitor.reviewer(), token=decision["token"])
+    places = work_list.places if work_list else {}
     if len(undone) != 1 or undone[0] not in places:
         st.toast(taken_back(len(undone)), icon=":material/undo:")
-    return next((found for found in undone if found in places), desk.cursor if desk else "")
+    return next((found for found in undone if found in places), work_list.cursor if work_list else "")
 
 
-def _decide(decision: Mapping[str, Any], desk: ReviewDesk | None) -> str:
+def _decide(decision: Mapping[str, Any], work_list: WorkList | None) -> str:
     """Returns where the review goes from there."""
     action, item = decision["action"], decision["id"]
     if action == "go":
         return item
     try:
         record_verdict(
-            session.home(),
+            studio.home(),
             decision["project"],
             item,
             "undecide" if action == "withdraw" else action,
-            reviewer=session.reviewer(),
+            reviewer=visitor.reviewer(),
             text=decision.get("text"),
             shown=decision.get("shown"),
             reason=decision.get("reason") or "",
@@ -53,4 +53,4 @@ def _decide(decision: Mapping[str, Any], desk: ReviewDesk | None) -> str:
         said = f"{error} You wrote: {typed}" if typed else str(error)
         st.toast(plain(said), icon=":material/edit:", duration="infinite" if typed else "long")
         return item
-    return item if action in ("edit", "withdraw") or desk is None else desk.after(item)
+    return item if action in ("edit", "withdraw") or work_list is None else work_list.after(item)

@@ -1,1 +1,1 @@
-"""Everything that reads or writes st.session_state or the address."""
+"""All that a browser tab remembers: the only readers and writers of st.session_state and of the page's address."""

@@ -1,4 +1,4 @@
-"""The installation that is served, and who is at this browser."""
+"""Who is at this browser, and what they may do."""
 
 from __future__ import annotations
 
@@ -6,20 +6,15 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+from app.state import studio
 from avion_core.errors import AccountError
-from avion_core.usecases.installation.home import Home
+from avion_core.usecases import policies
 from avion_core.usecases.people import accounts
-
-
-@st.cache_resource(show_spinner=False)
-def home() -> Home:
-    """Where everything of this installation lives; opened once per server."""
-    return Home()
 
 
 def person() -> accounts.Person | None:
     """Who is signed in by this browser's cookie; `accounts.ALONE` where nobody signs in, None for a closed gate."""
-    return accounts.person_of(home(), _browser_secret())
+    return accounts.person_of(studio.home(), _browser_secret())
 
 
 def signed_in() -> accounts.Person:
@@ -34,9 +29,32 @@ def signed_in() -> accounts.Person:
     return found
 
 
+def reviewer() -> str:
+    """Who is judging. Alone on one's own computer nobody signs in."""
+    return signed_in().name
+
+
+def role() -> str:
+    """What this person may do: "admin", "adjudicator" or "reviewer". Alone, everything."""
+    return signed_in().role
+
+
+def may(right: policies.Right) -> bool:
+    """Whether this person holds the right: for what is offered on a page."""
+    return policies.may(role(), right)
+
+
+def demand(right: policies.Right) -> None:
+    """Raise a RightsError unless this person holds the right: before every use case that needs it.
+
+    A button that is greyed out is a courtesy; a browser can press it all the same.
+    """
+    policies.demand(role(), right)
+
+
 def sign_out() -> None:
     """Make this browser's cookie worthless; the next run meets the gate."""
-    accounts.sign_out(home(), _browser_secret() or "")
+    accounts.sign_out(studio.home(), _browser_secret() or "")
 
 
 def address() -> str:
@@ -46,5 +64,5 @@ def address() -> str:
 
 
 def _browser_secret() -> str | None:
-    found = st.context.cookies.get(accounts.cookie_name(home()))
+    found = st.context.cookies.get(accounts.cookie_name(studio.home()))
     return found if isinstance(found, str) else None  # without a browser (AppTest) it is anything but text

@@ -123,13 +123,13 @@ def test_search_takes_words_phrases_and_what_must_not_occur(
     ],
 )
 def test_orders(order: str, first: str, table: pd.DataFrame) -> None:
-    ids, start = Filters(order=order).lay_out(table)
+    ids, start = Filters(order=order).listing(table)
     assert ids[0] == first
     assert start == "d3"  # of the two undecided ones, the one that was not skipped
 
 
 def test_where_everything_is_decided_or_skipped_the_review_starts_at_the_top(table: pd.DataFrame) -> None:
-    ids, start = Filters(order="best match").lay_out(table.assign(judged=True))
+    ids, start = Filters(order="best match").listing(table.assign(judged=True))
     assert start == ids[0]
 
 
@@ -140,4 +140,4 @@ def test_flag_and_z_disagree_where_z_cuts_what_the_flag_likes_or_passes_what_it_
 
 
 def test_nothing_that_fits_is_an_empty_list(table: pd.DataFrame) -> None:
-    assert Filters(words="zebra").lay_out(table) == ([], "")
+    assert Filters(words="zebra").listing(table) == ([], "")

@@ -6,18 +6,19 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
+import streamlit as st
 
-from app.components.labelling.label_grid import LabelDesk
+from app.components.labelling.label_grid import LabelList
 from app.outbox import labels
 from app.outbox.queue import take_waiting
-from app.state import session
+from app.state import outbox, studio, visitor, work_lists
 from avion_core.usecases.people.accounts import ALONE
 
 
 def test_a_run_that_a_newer_one_overtakes_sets_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Streamlit starts a new run at a key while the old one still writes; unguarded, the old one ends last."""
-    desk = LabelDesk("tiny", ("all",), ["a", "b", "c"])
-    sender = {"component": session.LABEL_GRID, "project": "tiny", "reviewer": "me", "action": "label", "guesses": {}}
+    work_list = LabelList("tiny", ("all",), ["a", "b", "c"])
+    sender = {"component": work_lists.LABEL_GRID, "project": "tiny", "reviewer": "me", "action": "label", "guesses": {}}
     queue = [{"seq": seq, "token": image, "labels": {image: "Forest"}, **sender} for seq, image in [(1, "a"), (2, "b")]]
     written: list[str] = []
     first_is_under_way, newer_is_done = Event(), Event()
@@ -33,10 +34,10 @@ def test_a_run_that_a_newer_one_overtakes_sets_nothing_back(monkeypatch: pytest.
         take_waiting()
         newer_is_done.set()
 
-    state = {session.OUTBOX: {"queue": queue}, "_label_desk": desk, "_outbox": session.Outbox()}
-    monkeypatch.setattr(session.st, "session_state", state)
-    monkeypatch.setattr(session, "home", lambda: None)
-    monkeypatch.setattr(session, "signed_in", lambda: ALONE)
+    state = {outbox.KEY: {"queue": queue}, "_label_list": work_list, "_outbox": outbox.Outbox()}
+    monkeypatch.setattr(st, "session_state", state)
+    monkeypatch.setattr(studio, "home", lambda: None)
+    monkeypatch.setattr(visitor, "signed_in", lambda: ALONE)
     monkeypatch.setattr(labels, "give_labels", give_labels)
     older = Thread(target=take_waiting)
     older.start()
@@ -45,4 +46,4 @@ def test_a_run_that_a_newer_one_overtakes_sets_nothing_back(monkeypatch: pytest.
     after.start()
     older.join(5)
     after.join(5)
-    assert (session.outbox().taken, desk.cursor, written) == (3, "", ["a", "b", "c"])
+    assert (outbox.of_this_tab().taken, work_list.cursor, written) == (3, "", ["a", "b", "c"])

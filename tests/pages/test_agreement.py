@@ -60,7 +60,7 @@ def test_an_adjudicator_settles_a_conflict_and_can_undo_it(home: Home, open_page
 def test_a_reviewer_reads_and_does_not_settle(
     home: Home, open_page: Open, disputed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.state.session.role", lambda: "reviewer")
+    monkeypatch.setattr("app.state.visitor.role", lambda: "reviewer")
     app = open_page("agreement")
     assert "An adjudicator settles it" in all_text(app)
     assert not [button for button in app.button if button.label == "Accept"]

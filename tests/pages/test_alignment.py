@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.state import session
+from app.state import map_choices
 from avion_core.jobs import map_job
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.agreement import set_blind
@@ -75,7 +75,7 @@ def drawn(app: AppTest, view: int = 2) -> set[int]:
 
 
 def pick(monkeypatch: pytest.MonkeyPatch, ids: list[str]) -> None:
-    monkeypatch.setattr(session, "picked_points", lambda key: ids)
+    monkeypatch.setattr(map_choices, "picked_points", lambda key: ids)
 
 
 def test_without_a_student_the_launch_is_one_button_away(home: Home, open_page: Open) -> None:

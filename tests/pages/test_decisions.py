@@ -89,7 +89,7 @@ def test_a_two_sided_z_is_said_to_cut_the_best_match(home: Home, open_page: Open
 
 
 def test_rules_are_saved_by_those_who_may(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.state.session.role", lambda: "reviewer")
+    monkeypatch.setattr("app.state.visitor.role", lambda: "reviewer")
     app = open_page("decisions")
     app = settle(app.slider(key=f"rules_{get_project(home, NAME).id}_0_zeta").set_value(0.5).run())
     assert next(button for button in app.button if "Save" in button.label).disabled

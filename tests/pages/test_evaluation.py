@@ -7,9 +7,10 @@ import re
 import threading
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app.state import session
+from app.state import visitor
 from avion_core.errors import AvionError
 from avion_core.store.database import writing
 from avion_core.store.projects import find_project
@@ -55,7 +56,7 @@ def test_it_is_on_validation_until_the_test_set_is_opened(home: Home, open_page:
 
 
 def test_only_who_may_unseal_the_test_set_is_offered_to(home: Home, open_page: Open, monkeypatch) -> None:
-    monkeypatch.setattr(session, "role", lambda: "reviewer")
+    monkeypatch.setattr(visitor, "role", lambda: "reviewer")
     app = open_page("evaluation")
     assert app.toggle[0].disabled
     app.session_state[app.toggle[0].key] = True  # a browser can send it all the same
@@ -72,7 +73,7 @@ def test_validation_figures_are_kept_between_servers(home: Home, open_page: Open
     def never(*_: object, **__: object) -> None:
         raise AssertionError("measured again")
 
-    session.st.cache_resource.clear()
+    st.cache_resource.clear()
     monkeypatch.setattr("avion_core.usecases.insight.evaluation.evaluate", never)
     assert {"AVION"} <= {metric.label for metric in open_page("evaluation").metric}
 
@@ -185,6 +186,6 @@ def test_a_look_of_another_person_is_another_look(home: Home, open_page: Open, m
 
     monkeypatch.setattr("avion_core.usecases.insight.evaluation.evaluate", figures)
     for who in ("ana", "ben"):
-        monkeypatch.setattr(session, "reviewer", lambda who=who: who)
+        monkeypatch.setattr(visitor, "reviewer", lambda who=who: who)
         settle(open_page("evaluation").toggle[0].set_value(True).run())
     assert set(looks(home, "latest")["who"]) == {"ana", "ben"}

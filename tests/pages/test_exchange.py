@@ -107,12 +107,12 @@ def test_a_file_that_cannot_be_read_is_a_sentence(home: Home, open_page: Open) -
 
 
 def test_a_blind_review_keeps_its_verdicts(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.state import session
+    from app.state import visitor
     from avion_core.usecases.curation.agreement import set_blind
 
     set_blind(home, NAME, True, "me")
     assert open_page("exchange").download_button(key="export")
-    monkeypatch.setattr(session, "role", lambda: "reviewer")
+    monkeypatch.setattr(visitor, "role", lambda: "reviewer")
     app = open_page("exchange")
     assert not [one for one in app.download_button if one.key == "export"]
     assert "This review is blind" in "\n".join(info.value for info in app.info)

@@ -89,9 +89,9 @@ def test_later_pages_say_what_lacks(home: Home, named: ProjectSummary, open_page
 def test_labels_come_from_the_grid_once_and_can_be_undone(home: Home, named: ProjectSummary, open_page: Open) -> None:
     app = open_page("label", project=named.id)
     assert "by the class names alone" in all_text(app)
-    desk = app.session_state["_label_desk"]
-    first, second, third, fourth = desk.order[:4]
-    assert set(desk.order) == set(unlabelled(home, named.id))
+    work_list = app.session_state["_label_list"]
+    first, second, third, fourth = work_list.order[:4]
+    assert set(work_list.order) == set(unlabelled(home, named.id))
     entries = [
         {"action": "label", "labels": {first: "Forest"}},
         {"action": "go", "id": third},
@@ -101,26 +101,26 @@ def test_labels_come_from_the_grid_once_and_can_be_undone(home: Home, named: Pro
     press(app, *entries)  # the browser sends its whole queue until it is acknowledged
     labels = read_manifest(home, named.id).set_index("image_id")["label"]
     assert [labels[image] for image in (first, second, third, fourth)] == ["Forest", "", "SeaLake", "SeaLake"]
-    assert app.session_state["_label_desk"].order == desk.order  # labelling moves nothing
-    assert app.session_state["_label_desk"].cursor == desk.order[4]
+    assert app.session_state["_label_list"].order == work_list.order  # labelling moves nothing
+    assert app.session_state["_label_list"].cursor == work_list.order[4]
     press(app, *entries, {"action": "undo"})
-    assert app.session_state["_label_desk"].cursor == third
+    assert app.session_state["_label_list"].cursor == third
     assert sum(read_manifest(home, named.id)["label"] != "") == 1
     click(app, "Guess and order anew")
-    assert set(app.session_state["_label_desk"].order) == set(unlabelled(home, named.id))
+    assert set(app.session_state["_label_list"].order) == set(unlabelled(home, named.id))
 
 
 def test_labels_of_another_list_are_written_and_the_place_stays(
     home: Home, named: ProjectSummary, open_page: Open
 ) -> None:
     app = open_page("label", project=named.id)
-    desk = app.session_state["_label_desk"]
-    gone = desk.order[-1]
-    desk.order.remove(gone)
-    del desk.places[gone]  # as after a reload, when the list was laid out without it
+    work_list = app.session_state["_label_list"]
+    gone = work_list.order[-1]
+    work_list.order.remove(gone)
+    del work_list.places[gone]  # as after a reload, when the list was laid out without it
     press(app, {"action": "label", "labels": {gone: "Forest"}, "guesses": {gone: "SeaLake"}})
     assert read_manifest(home, named.id).set_index("image_id").at[gone, "label"] == "Forest"
-    assert app.session_state["_label_desk"].cursor == desk.order[0]
+    assert app.session_state["_label_list"].cursor == work_list.order[0]
     with reading(home.engine) as session:
         assert session.scalars(select(Label.guess).where(Label.image_id == gone)).all() == ["SeaLake"]
 
@@ -138,7 +138,7 @@ def test_a_label_that_cannot_be_written_is_told_and_blocks_no_other(
     home: Home, named: ProjectSummary, open_page: Open
 ) -> None:
     app = open_page("label", project=named.id)
-    first, second = app.session_state["_label_desk"].order[:2]
+    first, second = app.session_state["_label_list"].order[:2]
     press(
         app,
         {"action": "label", "labels": {first: "merged away"}},
@@ -185,12 +185,12 @@ def test_what_another_page_sends_is_labelled_anew(home: Home, open_page: Open) -
     click(app, f"Label {IMAGES // 2} images anew")
     app.switch_page("../pages/label.py")
     settle(app.run())
-    desk = app.session_state["_label_desk"]
+    work_list = app.session_state["_label_list"]
     held = set(read_splits(home, project.id).validation[1]["Forest"])
-    assert held <= set(desk.order)
-    press(app, {"action": "label", "labels": {desk.order[0]: "SeaLake"}})
+    assert held <= set(work_list.order)
+    press(app, {"action": "label", "labels": {work_list.order[0]: "SeaLake"}})
     assert "1 of 6" in all_text(app)
-    assert read_manifest(home, project.id).set_index("image_id").at[desk.order[0], "label"] == "SeaLake"
+    assert read_manifest(home, project.id).set_index("image_id").at[work_list.order[0], "label"] == "SeaLake"
     click(app, "Back to the unlabelled images")
     assert "Every image has a label" in all_text(app)
 
@@ -199,19 +199,19 @@ def test_a_list_sent_in_one_project_is_none_of_another(home: Home, named: Projec
     first = get_project(home, NAME)
     shots = read_splits(home, first.id).shots(1, 2)["Forest"]
     app = open_page("label", project=first.id, images=keep_selection(home, first.id, shots))
-    assert app.session_state["_label_desk"].order == shots
+    assert app.session_state["_label_list"].order == shots
     app = settle(app.selectbox(key="project_selector").select(named.id).run())
-    assert set(app.session_state["_label_desk"].order) == set(unlabelled(home, named.id))
+    assert set(app.session_state["_label_list"].order) == set(unlabelled(home, named.id))
     assert "images" not in app.query_params
     app = settle(app.selectbox(key="project_selector").select(first.id).run())
-    assert app.session_state["_label_desk"].order == shots
+    assert app.session_state["_label_list"].order == shots
 
 
 def test_a_list_of_images_that_is_gone_is_told_of(home: Home, named: ProjectSummary, open_page: Open) -> None:
     app = open_page("label", project=named.id, images="0123456789abcdef")
     assert "This list is not here" in all_text(app)
     click(app, "Show all")
-    assert set(app.session_state["_label_desk"].order) == set(unlabelled(home, named.id))
+    assert set(app.session_state["_label_list"].order) == set(unlabelled(home, named.id))
 
 
 def test_the_sealed_pictures_are_shown_on_purpose(home: Home, open_page: Open) -> None:

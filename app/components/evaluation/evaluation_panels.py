@@ -11,7 +11,7 @@ import streamlit as st
 from app.components.evaluation import evaluation_charts
 from app.kit import charts
 from app.kit.gallery import gallery, paged_gallery
-from app.state import session
+from app.state import confusion_cell, studio
 from avion_core.usecases.insight.evaluation import Change, looks, pictures, published, reliability_table
 from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.wording import counted
@@ -58,7 +58,7 @@ def headline(run: str, result: dict[str, Any]) -> None:
             st.metric("Looks at the test set", result["looks"], border=True, height="stretch")
     if result["split"] == "test":
         with st.expander("Who looked, and when", icon=":material/visibility:"):
-            st.dataframe(looks(session.home(), run), hide_index=True, alt="Looks at the test set")
+            st.dataframe(looks(studio.home(), run), hide_index=True, alt="Looks at the test set")
 
 
 def methods(run: str, result: dict[str, Any]) -> None:
@@ -77,7 +77,7 @@ def methods(run: str, result: dict[str, Any]) -> None:
     speed = " · ".join(f"{who} {result[f'{who}_seconds_per_1000']:.1f} s" for who in ("student", "teacher"))
     st.caption(f"Time for 1,000 images on this machine: {speed}")
     columns = {"accuracy": st.column_config.NumberColumn(format="%.1f %%")}
-    paper = published(session.home(), run)
+    paper = published(studio.home(), run)
     if paper:
         rows["paper"] = [paper[key].percent if key in paper else None for key in rows["key"]]
         rows["paper's figure is"] = [paper[key].of if key in paper else "" for key in rows["key"]]
@@ -151,7 +151,7 @@ def confusion(project: ProjectSummary, run: str, matrix: str, part: dict[str, An
         return cell
     of_cell = of_cell.sort_values("probability", ascending=False)
     captions = [f"{names[cell[1]]} {share:.0%}" for share in of_cell["probability"]]
-    paths = pictures(session.home(), run, of_cell["image_id"].tolist())
+    paths = pictures(studio.home(), run, of_cell["image_id"].tolist())
     paged_gallery(paths, captions, project.recipe, key=f"cell_page_{matrix}")
     return cell
 
@@ -162,13 +162,13 @@ def cell_choice(matrix: str, part: dict[str, Any], names: Names) -> tuple[str, s
     cells = [(true, said) for i, true in enumerate(keys) for j, said in enumerate(keys) if i == j or counts[i][j]]
     number = {(true, said): counts[i][j] for i, true in enumerate(keys) for j, said in enumerate(keys)}
     cells.sort(key=lambda cell: (cell[0] == cell[1], -number[cell]))
-    widget, options = session.cell_selector(matrix, cells)
+    widget, options = confusion_cell.selector(matrix, cells)
     chosen = st.selectbox(
         "Cell",
         options,
         format_func=lambda cell: f"{names[cell[0]]} taken for {names[cell[1]]} · {counted(number[cell], 'image')}",
         key=widget,
-        on_change=session.take_cell,
+        on_change=confusion_cell.take,
         args=(matrix,),
         help="The most confused classes first; or click a cell of the matrix.",
         width=520,
@@ -179,7 +179,7 @@ def cell_choice(matrix: str, part: dict[str, Any], names: Names) -> tuple[str, s
         evaluation_charts.confusion(counts, [names[key] for key in keys], place),
         config=charts.QUIET,
         key=chart,
-        on_select=lambda: session.take_clicked_cell(matrix, chart, keys),
+        on_select=lambda: confusion_cell.take_clicked(matrix, chart, keys),
         selection_mode="points",
         alt="Confusion matrix: rows are true classes, columns what was said; the list above it holds the same cells",
     )
@@ -201,7 +201,7 @@ def mistakes(project: ProjectSummary, run: str, part: dict[str, Any], names: Nam
             shown["class_key"], shown["true_probability"], shown["predicted"], shown["probability"], strict=True
         )
     ]
-    paths = pictures(session.home(), run, shown["image_id"].tolist())
+    paths = pictures(studio.home(), run, shown["image_id"].tolist())
     gallery(paths, captions, project.recipe, columns=6)
     st.caption("True class → what the student said, each with its probability. A wrong label looks like this too.")
 

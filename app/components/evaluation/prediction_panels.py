@@ -14,7 +14,7 @@ from app.kit import charts
 from app.kit.background import computed
 from app.kit.gallery import gallery, paged_gallery, thumbnail
 from app.kit.guard import plain
-from app.state import session
+from app.state import studio, visitor, widgets
 from avion_core.progress import Progress
 from avion_core.usecases import policies
 from avion_core.usecases.insight.prediction import (
@@ -47,7 +47,7 @@ def chosen_files() -> tuple[list[Path], list[str]]:
         help="Read with this project's rendering recipe: a GeoTIFF's bands and stretch are those of the project.",
     )
     folder = ""
-    if session.may(policies.CHANGE_PROJECTS):
+    if visitor.may(policies.CHANGE_PROJECTS):
         folder = st.text_input(
             "Or a folder on this computer",
             placeholder="/data/new-scenes",
@@ -59,7 +59,7 @@ def chosen_files() -> tuple[list[Path], list[str]]:
         uploads = _uploads(key.hexdigest(), contents)
         return uploads.paths, uploads.names
     if folder.strip():
-        session.demand(policies.CHANGE_PROJECTS)
+        visitor.demand(policies.CHANGE_PROJECTS)
         paths = image_files([Path(folder.strip())])
         return paths, [str(path) for path in paths]
     st.caption("Drop some images above. They stay on this computer and are forgotten soon after the page closes.")
@@ -74,7 +74,7 @@ def _uploads(key: str, _contents: list[tuple[str, bytes]]) -> Uploads:
 
 def classified(project: ProjectSummary, run: RunView, paths: list[Path], names: list[str]) -> None:
     """Classes of the images: a table, and for the chosen row its probabilities and nearest training images."""
-    home = session.home()
+    home = studio.home()
 
     def classify(progress: Progress) -> Predictions:
         return predict(home, run.id, paths, progress=progress)
@@ -130,7 +130,7 @@ def classified(project: ProjectSummary, run: RunView, paths: list[Path], names: 
         st.caption("Probabilities as the student gives them: too few validation images to calibrate them.")
     else:
         st.caption(f"Probabilities calibrated with temperature {found.temperature:.2f}, fitted on validation images.")
-    row = (session.selected_rows("predicted") or [0])[0]
+    row = (widgets.selected_rows("predicted") or [0])[0]
     if row < len(table):
         detail(project, found, row, str(table["file"].iloc[row]))
     if len(table) > 1:
@@ -199,7 +199,7 @@ def text_search(project: ProjectSummary, run: RunView) -> None:
         st.caption("Say in words what the pictures should show; the first search embeds all of the project's images.")
         return
     model: Model = "teacher" if chosen == "teacher" else "student"
-    home = session.home()
+    home = studio.home()
 
     def find(progress: Progress) -> Search:
         return search(home, run.id, text, model, progress=progress)
@@ -227,7 +227,7 @@ def export(project: ProjectSummary, run: RunView) -> None:
     )
 
     def pack(progress: Progress) -> bytes:
-        return export_student(session.home(), run.id)
+        return export_student(studio.home(), run.id)
 
     packed = computed(f"export:{run.id}:{run.step}", "Packing the student", pack)
     st.download_button(

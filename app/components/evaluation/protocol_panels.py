@@ -10,7 +10,7 @@ from app.components.evaluation import evaluation_charts
 from app.components.evaluation.evaluation_panels import METHODS
 from app.kit import charts
 from app.kit.background import computed, is_computed
-from app.state import session
+from app.state import studio, visitor
 from avion_core.progress import Progress
 from avion_core.usecases.insight.evaluation import evaluate_run
 from avion_core.usecases.insight.protocol_runs import BASE_TO_NOVEL, FEW_SHOT_METHODS, base_to_novel, few_shot_curve
@@ -19,7 +19,7 @@ from avion_core.usecases.runs.training import RunView
 
 def over_shots(run: RunView, split: str) -> None:
     """Accuracy over labelled images per class, mean and standard deviation over seeds."""
-    found = few_shot_curve(session.home(), run.id, split)
+    found = few_shot_curve(studio.home(), run.id, split)
     if found.curve.empty:
         st.info("No finished run of these settings has figures yet.", icon=":material/info:")
     else:
@@ -50,7 +50,7 @@ def over_shots(run: RunView, split: str) -> None:
 
 def over_seeds(run: RunView, split: str) -> None:
     """Base, novel and harmonic mean of every seed, and their mean."""
-    found = base_to_novel(session.home(), run.id, split)
+    found = base_to_novel(studio.home(), run.id, split)
     rows = found.rows.assign(seed=found.rows["seed"].astype(str)).drop(columns=["run_id"])
     table = pd.concat([rows, pd.DataFrame([{"seed": "mean", **found.mean}])], ignore_index=True)
     columns = {name: st.column_config.NumberColumn(METHODS[name][0], format="%.1f %%") for name in BASE_TO_NOVEL}
@@ -71,11 +71,11 @@ def _measure_others(unmeasured: list[str], split: str) -> None:
     asked = st.button("Measure now", icon=":material/fact_check:", help=f"Takes a while for each run.{look}", key=key)
     if not asked and not is_computed(key):
         return
-    who = session.reviewer()
+    who = visitor.reviewer()
 
     def measure(progress: Progress) -> None:
         for run in unmeasured:
-            evaluate_run(session.home(), run, split, who, progress=progress)
+            evaluate_run(studio.home(), run, split, who, progress=progress)
 
     computed(key, "Measuring", measure)
     st.rerun()

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app.components.models.model_card import size
-from app.state import session
+from app.state import notices, studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.installation.backup import (
     back_up,
@@ -27,7 +27,7 @@ _KINDS = {
 
 def backups() -> None:
     """The list, with its buttons; for an admin."""
-    home = session.home()
+    home = studio.home()
     if not backups_are_ours(home):
         st.markdown("The database is on a server of its own. Back it up with that server's tools, such as `pg_dump`.")
         return
@@ -36,8 +36,8 @@ def backups() -> None:
         "Images, weights and trained students are files of their own and are not in it."
     )
     if st.button("Back up now", icon=":material/save:"):
-        session.demand(policies.ADMINISTER)
-        session.say_after_rerun(f"Backup {back_up(home, session.reviewer()).name} is made")
+        visitor.demand(policies.ADMINISTER)
+        notices.say_after_rerun(f"Backup {back_up(home, visitor.reviewer()).name} is made")
         st.rerun()
     found = list_backups(home)
     if not found:
@@ -71,7 +71,7 @@ def backups() -> None:
 
 
 def _restore(name: str) -> None:
-    lost = losses(session.home(), name)
+    lost = losses(studio.home(), name)
     if lost:
         st.warning(
             f"This takes {', '.join(lost)} away that the backup does not hold. "
@@ -80,12 +80,12 @@ def _restore(name: str) -> None:
         )
     else:
         st.markdown("Nothing that people made gets lost by it. The database as it is now is backed up first.")
-    if people := of_people(session.home()):
+    if people := of_people(studio.home()):
         st.markdown(f":material/group: {people}")
     if st.button("Restore, and lose these" if lost else "Restore", type="primary", icon=":material/history:"):
-        session.demand(policies.ADMINISTER)
-        restore_backup(session.home(), name, session.reviewer(), losing=True)
+        visitor.demand(policies.ADMINISTER)
+        restore_backup(studio.home(), name, visitor.reviewer(), losing=True)
         st.cache_data.clear()
         st.cache_resource.clear()
-        session.say_after_rerun("The backup is restored")
+        notices.say_after_rerun("The backup is restored")
         st.rerun()

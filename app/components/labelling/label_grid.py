@@ -10,8 +10,8 @@ from typing import Any
 from app.kit import palette
 from app.kit.browser_half import browser_half
 from app.kit.gallery import thumbnail
-from app.state import session
-from app.state.work_list import ReviewDesk
+from app.state import outbox, work_lists
+from app.state.work_lists import WorkList
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.usecases.projects.projects import ClassInfo
 
@@ -27,11 +27,11 @@ _component = browser_half("avion_label_grid", __file__)
 
 
 @dataclass
-class LabelDesk(ReviewDesk):
+class LabelList(WorkList):
     """One person's place among images to label; the order stays as it is while labels are given."""
 
     guesses: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Image id -> what the teacher guessed when the desk was laid out."""
+    """Image id -> what the teacher guessed when the list was made."""
     sentence: str = ""
     """What the guesses came from."""
     done: set[str] = field(default_factory=set)
@@ -76,17 +76,17 @@ def tile(row: dict[str, Any], recipe: RenderingRecipe, *, place: int, done: bool
     }
 
 
-def label_grid(desk: LabelDesk, tiles: Sequence[dict[str, Any]], classes: Sequence[ClassInfo]) -> None:
-    """Draw the grid at the desk's cursor. Labels given in it go to the outbox."""
+def label_grid(work_list: LabelList, tiles: Sequence[dict[str, Any]], classes: Sequence[ClassInfo]) -> None:
+    """Draw the grid at the work list's cursor. Labels given in it go to the outbox."""
     _component(
-        key=session.LABEL_GRID,
+        key=work_lists.LABEL_GRID,
         data={
             "items": list(tiles),
             "classes": class_keys(classes),
-            "cursor": desk.cursor,
-            "again": desk.again,
-            "total": len(desk.order),
+            "cursor": work_list.cursor,
+            "again": work_list.again,
+            "total": len(work_list.order),
             "page": PAGE,
-            **session.sender(desk),
+            **outbox.sender(work_list),
         },
     )

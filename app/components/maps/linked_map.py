@@ -12,7 +12,7 @@ import streamlit as st
 
 from app.components.maps import map_colours
 from app.components.maps.map_charts import LASSO, MOST_NAMED_POINTS, Legend, map_view, span
-from app.state import session
+from app.state import map_choices, widgets
 from avion_core.usecases.insight.alignment import MapResult
 from avion_core.usecases.projects.projects import ProjectSummary
 
@@ -82,7 +82,7 @@ def linked_views(project: ProjectSummary, result: MapResult, verdicts: Mapping[s
     shown = {view: of_kind & (values[view].isin(only).to_numpy() if only else True) for view in views}
     visible = np.flatnonzero(np.logical_or.reduce(list(shown.values())))
     ids = points["id"].to_numpy()
-    marked = np.flatnonzero(points["id"].isin(session.picked_points(key)).to_numpy())
+    marked = np.flatnonzero(points["id"].isin(map_choices.picked_points(key)).to_numpy())
     picked = np.intersect1d(marked, visible)
     for column, view in zip(st.columns(len(views)), views, strict=True):
         with column:
@@ -109,7 +109,7 @@ def _view(
     chart = f"map_{view}"
 
     def pick() -> None:
-        session.pick_points(key, [ids[row] for row in session.chart_selection(chart)])
+        map_choices.pick_points(key, [ids[row] for row in widgets.chart_selection(chart)])
 
     drawn = pd.DataFrame(
         {

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from app.components.maps.map_colours import PARTS
-from app.state import session
+from app.state import visitor
 from avion_core.usecases import policies
 from avion_core.usecases.insight.alignment import MapSettings, map_settings
 
@@ -75,7 +75,7 @@ def map_form(images: Mapping[str, int]) -> MapSettings | None:
     if images.get("test") and st.toggle(
         f"Show the {images['test']:,} sealed test images as well",
         help="Counted as a look at the sealed test set.",
-        disabled=not session.may(policies.UNSEAL),
+        disabled=not visitor.may(policies.UNSEAL),
     ):
         chosen.append("test")
     wanted = sum(images[part] for part in chosen) if "image" in kinds else 0

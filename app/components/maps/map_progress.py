@@ -7,7 +7,7 @@ import streamlit as st
 from app.components.maps.map_form import map_label
 from app.kit.background import duration
 from app.kit.guard import plain, show_error
-from app.state import session
+from app.state import studio, visitor
 from avion_core.errors import AvionError
 from avion_core.usecases.insight.alignment import MapView, get_map, start_map, stop_map
 from avion_core.usecases.policies import TRAIN
@@ -17,7 +17,7 @@ from avion_core.usecases.policies import TRAIN
 def map_progress(run_id: str, key: str) -> None:
     """Show the progress once a second, and draw the page anew when the map is there."""
     try:
-        found = get_map(session.home(), run_id, key)
+        found = get_map(studio.home(), run_id, key)
     except AvionError:  # stopped in another tab, or the run was trained further
         st.rerun()
     job = found.job
@@ -44,7 +44,7 @@ def map_failed(run_id: str, found: MapView) -> None:
     with st.container(horizontal=True):
         if st.button("Try again", icon=":material/refresh:", type="primary"):
             try:
-                start_map(session.home(), run_id, found.settings, session.reviewer())
+                start_map(studio.home(), run_id, found.settings, visitor.reviewer())
             except AvionError as error:
                 show_error(error)
             else:
@@ -54,8 +54,8 @@ def map_failed(run_id: str, found: MapView) -> None:
 
 def _stop_button(label: str, icon: str, run_id: str, found: MapView) -> None:
     """Ends it or clears it away: for whoever asked for the map, and for those who may stop trainings."""
-    may = found.asked_by == session.reviewer() or session.may(TRAIN)
+    may = found.asked_by == visitor.reviewer() or visitor.may(TRAIN)
     note = "Embeddings that were made are kept." if may else f"{found.asked_by or 'Somebody else'} asked for this map."
     if st.button(label, icon=f":material/{icon}:", disabled=not may, help=plain(note)):
-        stop_map(session.home(), run_id, found.key, session.reviewer())
+        stop_map(studio.home(), run_id, found.key, visitor.reviewer())
         st.rerun()

@@ -12,7 +12,7 @@ from app.components.maps.linked_map import TITLES, Picked
 from app.components.maps.map_colours import PARTS
 from app.kit.gallery import paged_gallery
 from app.shell import go
-from app.state import session
+from app.state import map_choices, sent_lists
 from avion_core.usecases.insight.alignment import MapResult
 from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.wording import counted
@@ -36,7 +36,7 @@ def picked_items(
         st.button(
             f"Pick all {len(visible):,} visible",
             icon=":material/select_all:",
-            on_click=session.pick_points,
+            on_click=map_choices.pick_points,
             args=(key, visible["id"].tolist()),
             disabled=visible.empty,
             help="The way to pick without a pointer: filter first, then pick what is left.",
@@ -104,10 +104,10 @@ def _actions(
 
     with st.container(horizontal=True):
         if st.button(f"Review {counted(len(texts), 'description')}", icon=":material/rate_review:", disabled=not texts):
-            session.send_to_review(texts)
+            sent_lists.send_to_review(texts)
             go("review")
         if st.button(f"Relabel {counted(len(images), 'image')}", icon=":material/label:", disabled=not images):
-            session.send_to_label(images)
+            sent_lists.send_to_label(images)
             go("label")
         st.download_button(
             "CSV",
@@ -127,7 +127,7 @@ def _actions(
             on_click="ignore",
             help="Lists of content ids: images, descriptions, prototypes.",
         )
-        st.button("Clear", icon=":material/close:", on_click=session.pick_points, args=("", []))
+        st.button("Clear", icon=":material/close:", on_click=map_choices.pick_points, args=("", []))
 
 
 def _plain(text: str) -> str:

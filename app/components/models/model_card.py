@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.kit.background import duration
 from app.kit.guard import show_error
-from app.state import session
+from app.state import notices, studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.models.models import Installing, Model, installing, remove_model, start_adding, start_download
 
@@ -17,7 +17,7 @@ _LARGEST_UPLOAD_MB = 2000
 
 def model_card(model: Model) -> None:
     """The card, with its buttons for whoever may use them."""
-    work = installing(session.home(), model.name)
+    work = installing(studio.home(), model.name)
     with st.container(border=True):
         st.markdown(f"#### {model.title}  {_badge(model)}")
         st.markdown(
@@ -60,7 +60,7 @@ def _badge(model: Model) -> str:
 
 
 def _actions(model: Model) -> None:
-    barred = not session.may(policies.ADMINISTER)
+    barred = not visitor.may(policies.ADMINISTER)
     with st.container(horizontal=True):
         if not model.installed:
             label = "Go on downloading" if model.partial_bytes else "Download"
@@ -71,8 +71,8 @@ def _actions(model: Model) -> None:
                 disabled=barred,
                 help=f"{model.hub} from the Hugging Face hub",
             ):
-                session.demand(policies.ADMINISTER)
-                start_download(session.home(), model.name)
+                visitor.demand(policies.ADMINISTER)
+                start_download(studio.home(), model.name)
                 st.rerun()
         with st.popover(
             "Use another file" if model.installed else "Add a file", icon=":material/file_open:", disabled=barred
@@ -82,9 +82,9 @@ def _actions(model: Model) -> None:
             with st.popover("Remove", icon=":material/delete:", disabled=barred):
                 st.markdown("Projects that use it stay as they are; they wait until it is here again.")
                 if st.button(f"Remove {model.title}", key=f"remove_{model.name}", type="primary"):
-                    session.demand(policies.ADMINISTER)
-                    freed = remove_model(session.home(), model.name)
-                    session.say_after_rerun(f"{size(freed)} are free again", ":material/delete:")
+                    visitor.demand(policies.ADMINISTER)
+                    freed = remove_model(studio.home(), model.name)
+                    notices.say_after_rerun(f"{size(freed)} are free again", ":material/delete:")
                     st.rerun()
 
 
@@ -98,11 +98,11 @@ def _add_form(model: Model) -> None:
         )
         st.caption("Safetensors or a torch file. It is loaded strictly before it is kept; what lacks is named.")
         if st.form_submit_button("Check and install", type="primary"):
-            session.demand(policies.ADMINISTER)
+            visitor.demand(policies.ADMINISTER)
             if sent is not None:
-                start_adding(session.home(), model.name, sent, sent.name)
+                start_adding(studio.home(), model.name, sent, sent.name)
             elif path.strip():
-                start_adding(session.home(), model.name, Path(path.strip()).expanduser())
+                start_adding(studio.home(), model.name, Path(path.strip()).expanduser())
             else:
                 st.warning("Name a file, or choose one.")
                 return
@@ -123,6 +123,6 @@ def _under_way(work: Installing) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("You can leave this page: the download goes on.", width="stretch")
         if st.button("Stop", key=f"stop_{work.name}", icon=":material/stop:", disabled=work.stopping):
-            session.demand(policies.ADMINISTER)
+            visitor.demand(policies.ADMINISTER)
             work.stop()
             st.rerun(scope="fragment")

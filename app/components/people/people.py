@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.state import session, visitor
+from app.state import notices, studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.installation.serving import invite_link
 from avion_core.usecases.people import accounts
@@ -41,7 +41,7 @@ def person_in_sidebar(person: Person) -> None:
 
 def people(person: Person) -> None:
     """Accounts and links, for an admin to manage; before there are any, how to begin."""
-    found = accounts.list_accounts(session.home())
+    found = accounts.list_accounts(studio.home())
     if not found:
         st.markdown(
             "You work alone: nobody signs in, and the studio answers on this machine only. To share it with "
@@ -55,13 +55,13 @@ def people(person: Person) -> None:
     _invite_form(person)
     with st.expander("What each role may do", icon=":material/badge:"):
         st.markdown(ROLE_HELP)
-    for waiting in accounts.list_invites(session.home()):
+    for waiting in accounts.list_invites(studio.home()):
         _invite(waiting)
 
 
 def team() -> None:
     """Who else works here, to read."""
-    rows = [(one.name, one.role) for one in accounts.list_accounts(session.home()) if one.disabled_at is None]
+    rows = [(one.name, one.role) for one in accounts.list_accounts(studio.home()) if one.disabled_at is None]
     st.dataframe(pd.DataFrame(rows, columns=["name", "role"]), hide_index=True, alt="People of this studio", width=420)
 
 
@@ -69,7 +69,7 @@ def own_account(person: Person) -> None:
     st.markdown(f"You are **{person.name}**, {person.role}.")
     st.caption(ROLE_HELP)
     if st.button("Change my password", icon=":material/password:"):
-        _show_link(accounts.reset_password(session.home(), person.name, who=person.name), "Open it to choose a new one")
+        _show_link(accounts.reset_password(studio.home(), person.name, who=person.name), "Open it to choose a new one")
 
 
 def _account(account: AccountView, person: Person) -> None:
@@ -86,17 +86,17 @@ def _account(account: AccountView, person: Person) -> None:
             width=160,
         )
         if chosen != account.role:
-            session.demand(policies.ADMINISTER)
-            accounts.set_role(session.home(), account.name, chosen, who=person.name)
-            session.say_after_rerun(f"{account.name} is {chosen} now")
+            visitor.demand(policies.ADMINISTER)
+            accounts.set_role(studio.home(), account.name, chosen, who=person.name)
+            notices.say_after_rerun(f"{account.name} is {chosen} now")
             st.rerun()
         if st.button("New password", key=f"reset_{account.name}", help="Makes a link by which they choose a new one."):
-            session.demand(policies.ADMINISTER)
-            secret = accounts.reset_password(session.home(), account.name, who=person.name)
+            visitor.demand(policies.ADMINISTER)
+            secret = accounts.reset_password(studio.home(), account.name, who=person.name)
             _show_link(secret, f"Give this link to {account.name}")
         if st.button("Enable" if account.disabled_at else "Disable", key=f"disable_{account.name}"):
-            session.demand(policies.ADMINISTER)
-            accounts.set_disabled(session.home(), account.name, account.disabled_at is None, who=person.name)
+            visitor.demand(policies.ADMINISTER)
+            accounts.set_disabled(studio.home(), account.name, account.disabled_at is None, who=person.name)
             st.rerun()
 
 
@@ -109,8 +109,8 @@ def _invite_form(person: Person) -> None:
             key="invite_role",
         )
         if st.form_submit_button("Make an invite link", icon=":material/person_add:", type="primary"):
-            session.demand(policies.ADMINISTER)
-            _show_link(accounts.invite(session.home(), role, who=person.name), "Give this link to one person")
+            visitor.demand(policies.ADMINISTER)
+            _show_link(accounts.invite(studio.home(), role, who=person.name), "Give this link to one person")
 
 
 def _invite(waiting: InviteView) -> None:
@@ -119,11 +119,11 @@ def _invite(waiting: InviteView) -> None:
         until = waiting.expires_at.astimezone().strftime("%d %b %H:%M")
         st.markdown(f":material/link: {purpose}, made by {waiting.made_by}, open until {until}", width="stretch")
         if st.button("Withdraw", key=f"withdraw_{waiting.id}"):
-            session.demand(policies.ADMINISTER)
-            accounts.withdraw_invite(session.home(), waiting.id, who=session.reviewer())
+            visitor.demand(policies.ADMINISTER)
+            accounts.withdraw_invite(studio.home(), waiting.id, who=visitor.reviewer())
             st.rerun()
 
 
 def _show_link(secret: str, text: str) -> None:
     st.success(f"{text}. It is shown this once, works once, and expires in {accounts.INVITE_DAYS} days.")
-    st.code(invite_link(session.home(), secret, visitor.address()), language=None, wrap_lines=True)
+    st.code(invite_link(studio.home(), secret, visitor.address()), language=None, wrap_lines=True)

@@ -8,7 +8,7 @@ import streamlit as st
 from app import shell
 from app.kit import palette
 from app.kit.guard import plain
-from app.state import session
+from app.state import address, notices, sent_lists, studio, visitor, widgets
 from avion_core.usecases.policies import CHANGE_PROJECTS, UNSEAL
 from avion_core.usecases.projects.classes import edit_card, merge_classes, rename_class, split_class
 from avion_core.usecases.projects.current_descriptions import current_descriptions
@@ -33,9 +33,9 @@ def class_list(project: ProjectSummary) -> ClassInfo:
         "Class",
         list(by_key),
         format_func=lambda key: by_key[key].prompt_name,
-        key=session.selector(session.CLASS, list(by_key)),
-        on_change=session.take_selected,
-        args=(session.CLASS,),
+        key=address.selector(address.CLASS, list(by_key)),
+        on_change=address.take_selected,
+        args=(address.CLASS,),
     )
     table = pd.DataFrame(
         {
@@ -61,8 +61,8 @@ def class_list(project: ProjectSummary) -> ClassInfo:
 
 
 def _take_row(table: str, keys: list[str]) -> None:
-    for row in session.selected_rows(table):
-        session.choose(session.CLASS, keys[row])
+    for row in widgets.selected_rows(table):
+        address.choose(address.CLASS, keys[row])
 
 
 def card_form(project: ProjectSummary, entry: ClassInfo) -> None:
@@ -88,13 +88,13 @@ def card_form(project: ProjectSummary, entry: ClassInfo) -> None:
             )
     if not saved:
         return
-    session.demand(CHANGE_PROJECTS)
+    visitor.demand(CHANGE_PROJECTS)
     if picked.lower() != colour.lower():
         fields["colour"] = picked
-    who = session.reviewer()
-    rename_class(session.home(), project.id, entry.key, name, who=who)  # first, since it may be refused
-    edit_card(session.home(), project.id, entry.key, fields, who=who)
-    session.say_after_rerun(f"The card of {name} is saved")
+    who = visitor.reviewer()
+    rename_class(studio.home(), project.id, entry.key, name, who=who)  # first, since it may be refused
+    edit_card(studio.home(), project.id, entry.key, fields, who=who)
+    notices.say_after_rerun(f"The card of {name} is saved")
     st.rerun()
 
 
@@ -112,10 +112,10 @@ def merge_form(project: ProjectSummary, entry: ClassInfo) -> None:
             "come along. Finished runs stay as they are. You can undo it."
         )
         if st.button(f"Merge {entry.prompt_name} into {others.get(into, '')}", type="primary"):
-            session.demand(CHANGE_PROJECTS)
-            merge_classes(session.home(), project.id, entry.key, into, who=session.reviewer())
-            session.choose(session.CLASS, into)
-            session.say_after_rerun(f"{entry.prompt_name} is merged into {others[into]}")
+            visitor.demand(CHANGE_PROJECTS)
+            merge_classes(studio.home(), project.id, entry.key, into, who=visitor.reviewer())
+            address.choose(address.CLASS, into)
+            notices.say_after_rerun(f"{entry.prompt_name} is merged into {others[into]}")
             st.rerun()
 
 
@@ -123,7 +123,7 @@ def split_form(project: ProjectSummary, entry: ClassInfo) -> None:
     """Make a class of a part of this one: descriptions are chosen here, images sorted by key on the label page."""
     with st.popover("Divide it", icon=":material/call_split:", width="stretch"):
         name = st.text_input("New class", key=f"split_{entry.key}", placeholder=f"part of {entry.prompt_name}")
-        texts = current_descriptions(session.home(), project.id).query("class_key == @entry.key")
+        texts = current_descriptions(studio.home(), project.id).query("class_key == @entry.key")
         rows: list[int] = []
         if len(texts):
             st.caption("Descriptions that go along, with their verdicts:")
@@ -132,20 +132,20 @@ def split_form(project: ProjectSummary, entry: ClassInfo) -> None:
                 key=f"split_texts_{entry.key}", alt="Descriptions of the class",
             )  # fmt: skip
             rows = event["selection"]["rows"]
-        tested = session.may(UNSEAL) and st.toggle(
+        tested = visitor.may(UNSEAL) and st.toggle(
             f"Sort its {entry.test:,} sealed test images too",
             help="Else they all keep the old label. Written in the journal.",
         )
         if st.button("Divide, then sort its images", type="primary", disabled=not name.strip()):
-            session.demand(CHANGE_PROJECTS)
+            visitor.demand(CHANGE_PROJECTS)
             chosen = [str(item) for item in texts["description_id"].iloc[rows]]
-            home, who = session.home(), session.reviewer()
+            home, who = studio.home(), visitor.reviewer()
             key = split_class(home, project.id, entry.key, name, description_ids=chosen, who=who)
             if tested and entry.test:
-                session.demand(UNSEAL)
+                visitor.demand(UNSEAL)
                 look_at_test_images(home, project.id, f"to divide the class {entry.prompt_name}", who)
             images = image_table(home, project.id)
             own = images[(images["class_key"] == entry.key) & (tested | (images["part"] != "test"))]
-            session.send_to_label(own["image_id"].tolist())
-            session.say_after_rerun(f"{key} is divided off; give its images their new label")
+            sent_lists.send_to_label(own["image_id"].tolist())
+            notices.say_after_rerun(f"{key} is divided off; give its images their new label")
             shell.go("label")

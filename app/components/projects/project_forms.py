@@ -12,7 +12,7 @@ from app.components.projects.recipe_form import recipe_form
 from app.kit.background import computed
 from app.kit.gallery import gallery
 from app.kit.guard import show_error
-from app.state import session
+from app.state import address, notices, project_requests, studio, visitor
 from avion_core.data.catalog import DATA_SETS
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import AvionError
@@ -52,7 +52,7 @@ class AskedProject:
 
 def import_form(project: ProjectSummary) -> None:
     """Descriptions from a file on this computer; for whoever may change projects."""
-    if not session.may(CHANGE_PROJECTS):
+    if not visitor.may(CHANGE_PROJECTS):
         return
     box = st.expander("Import descriptions", icon=":material/upload_file:", expanded=not project.descriptions)
     with box, st.form("import_descriptions", border=False):
@@ -61,9 +61,9 @@ def import_form(project: ProjectSummary) -> None:
         )
         split = st.toggle("Split long texts into sentences", help="The long text is kept beside its sentences.")
         if st.form_submit_button("Import", icon=":material/upload_file:"):
-            session.demand(CHANGE_PROJECTS)
-            report = import_descriptions(session.home(), project.id, Path(path.strip()), split_sentences=split)
-            session.say_after_rerun(report.sentence)
+            visitor.demand(CHANGE_PROJECTS)
+            report = import_descriptions(studio.home(), project.id, Path(path.strip()), split_sentences=split)
+            notices.say_after_rerun(report.sentence)
             st.rerun()
 
 
@@ -73,9 +73,9 @@ def project_form() -> None:
     What the folder holds is shown before anything is created. It can be any folder of the server's, with the sealed
     images of any project in it: so the right comes before the look.
     """
-    if not session.may(CHANGE_PROJECTS):
+    if not visitor.may(CHANGE_PROJECTS):
         return
-    asked: AskedProject | None = session.asked_project()
+    asked: AskedProject | None = project_requests.asked_project()
     with st.expander("Create a project", icon=":material/create_new_folder:", expanded=asked is not None):
         source = st.segmented_control(
             "What do you bring?", list(_SOURCES), default=_FOLDER, required=True, key="new_source"
@@ -98,9 +98,9 @@ def project_form() -> None:
         wanted = AskedProject(name, Path(folder.strip()), labels.strip(), True, None, modality, teacher, student)
         ready = _preview(wanted, source, data_set) if folder.strip() else None
         if st.button("Create the project", icon=":material/add:", type="primary", disabled=not ready):
-            session.demand(CHANGE_PROJECTS)
+            visitor.demand(CHANGE_PROJECTS)
             asked = ready
-            session.ask_project(asked)
+            project_requests.ask_project(asked)
         if asked is not None:
             _create(asked)
 
@@ -123,9 +123,9 @@ def draw_panel(project: ProjectSummary) -> None:
                 "**once**: later labels only ever teach. Students trained before have seen what becomes the test set."
             )
             if st.button("Draw and seal", icon=":material/lock:", type="primary"):
-                session.demand(CHANGE_PROJECTS)
-                splits = draw_splits(session.home(), project.id, who=session.reviewer())
-                session.say_after_rerun(f"{len(splits.test):,} test images are sealed")
+                visitor.demand(CHANGE_PROJECTS)
+                splits = draw_splits(studio.home(), project.id, who=visitor.reviewer())
+                notices.say_after_rerun(f"{len(splits.test):,} test images are sealed")
                 st.rerun()
 
 
@@ -148,7 +148,7 @@ def _catalog() -> str:
 
 def _preview(wanted: AskedProject, source: str, data_set: str) -> AskedProject | None:
     """What the folder holds, and the recipe its rasters need; None when it cannot become a project."""
-    session.demand(CHANGE_PROJECTS)
+    visitor.demand(CHANGE_PROJECTS)
     try:
         look = _look(str(wanted.root))
         _say_what(look)
@@ -192,7 +192,7 @@ def _look(folder: str) -> FolderLook:
 def _create(asked: AskedProject) -> None:
     def create(progress: Progress) -> ProjectSummary:
         return create_project(
-            session.home(),
+            studio.home(),
             asked.name,
             asked.root,
             labels=Path(asked.labels) if asked.labels else None,
@@ -201,16 +201,16 @@ def _create(asked: AskedProject) -> None:
             teacher=asked.teacher,
             student=asked.student,
             modality=asked.modality,
-            who=session.reviewer(),
+            who=visitor.reviewer(),
             progress=progress,
         )
 
     try:
         project = computed(f"create:{hash(asked)}", f"Reading {asked.root}", create)
     except AvionError:
-        session.ask_project(None)
+        project_requests.ask_project(None)
         raise
-    session.ask_project(None)
-    session.choose(session.PROJECT, project.id)
-    session.say_after_rerun(f"{project.name} is open")
+    project_requests.ask_project(None)
+    address.choose(address.PROJECT, project.id)
+    notices.say_after_rerun(f"{project.name} is open")
     st.rerun()

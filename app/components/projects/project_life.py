@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.kit.background import computed
 from app.kit.guard import plain
-from app.state import session
+from app.state import address, notices, project_requests, studio, visitor
 from avion_core.errors import AvionError
 from avion_core.progress import Progress
 from avion_core.usecases.policies import CHANGE_PROJECTS
@@ -24,7 +24,7 @@ _SHOWN_PATHS = 5
 
 def moved_images(project: ProjectSummary) -> None:
     """Says so when the images are not where they were."""
-    look = look_at_root(session.home(), project.id)
+    look = look_at_root(studio.home(), project.id)
     if look.lacking:
         st.warning(
             "Scores that are known already still work; whatever has to read an image does not. Say where they are "
@@ -36,8 +36,8 @@ def moved_images(project: ProjectSummary) -> None:
 
 def project_life(project: ProjectSummary) -> None:
     """Re-link, pack and unpack."""
-    lacking = look_at_root(session.home(), project.id).lacking
-    opened = bool(lacking or session.asked_move())
+    lacking = look_at_root(studio.home(), project.id).lacking
+    opened = bool(lacking or project_requests.asked_move())
     with st.expander("Move, pack and re-link", icon=":material/drive_file_move:", expanded=opened):
         images, pack, unpack = st.tabs(["Re-link the images", "Pack this project", "Unpack a project"])
         with images:
@@ -56,9 +56,9 @@ def _relink_form(project: ProjectSummary) -> None:
     with st.form("relink", border=False):
         folder = st.text_input("Image folder now", key="relink_folder", placeholder=str(project.image_root))
         if st.form_submit_button("Compare", icon=":material/compare:") and folder.strip():
-            session.demand(CHANGE_PROJECTS)
-            session.ask_move("relink", project.id, folder.strip())
-    asked = session.asked_move()
+            visitor.demand(CHANGE_PROJECTS)
+            project_requests.ask_move("relink", project.id, folder.strip())
+    asked = project_requests.asked_move()
     if asked is None or asked[:2] != ("relink", project.id):
         return
     root = Path(asked[2])
@@ -69,17 +69,17 @@ def _relink_form(project: ProjectSummary) -> None:
     label = "Link this folder" if check.complete else f"Link it with {counted(check.found, 'image')}"
     with st.container(horizontal=True):
         if st.button(label, icon=":material/link:", type="primary", key="relink_now"):
-            session.demand(CHANGE_PROJECTS)
+            visitor.demand(CHANGE_PROJECTS)
             with st.spinner("Linking"):
-                relink(session.home(), project.id, root, incomplete=True, who=session.reviewer())
+                relink(studio.home(), project.id, root, incomplete=True, who=visitor.reviewer())
             _end(f"The images are linked to {root}")
         if st.button("Cancel", key="relink_cancel"):
-            session.end_move()
+            project_requests.end_move()
             st.rerun()
 
 
 def _comparison(project: ProjectSummary, root: Path) -> Any:
-    home = session.home()
+    home = studio.home()
     return lambda progress: check_root(home, project.id, root, progress=progress)
 
 
@@ -108,12 +108,12 @@ def _pack_form(project: ProjectSummary) -> None:
                 "With embeddings", key="pack_features", help="Computed already; saves hours on a computer without GPU."
             )
         if st.form_submit_button("Pack", icon=":material/inventory_2:") and path.strip():
-            session.demand(CHANGE_PROJECTS)
-            session.ask_move("pack", project.id, path.strip(), images, features)
-    asked = session.asked_move()
+            visitor.demand(CHANGE_PROJECTS)
+            project_requests.ask_move("pack", project.id, path.strip(), images, features)
+    asked = project_requests.asked_move()
     if asked is None or asked[:2] != ("pack", project.id):
         return
-    home, who = session.home(), session.reviewer()
+    home, who = studio.home(), visitor.reviewer()
     _, _, target, with_images, with_features, _ = asked
 
     def pack(progress: Progress) -> str:
@@ -130,19 +130,19 @@ def _unpack_form() -> None:
         path = st.text_input("Packed project", key="unpack_path", placeholder="/media/stick/harbours.avion")
         name = st.text_input("Name", key="unpack_name", placeholder="its own, unless that is taken here")
         if st.form_submit_button("Unpack", icon=":material/unarchive:") and path.strip():
-            session.demand(CHANGE_PROJECTS)
-            session.ask_move("unpack", path.strip(), name.strip())
-    asked = session.asked_move()
+            visitor.demand(CHANGE_PROJECTS)
+            project_requests.ask_move("unpack", path.strip(), name.strip())
+    asked = project_requests.asked_move()
     if asked is None or asked[0] != "unpack":
         return
-    home, who = session.home(), session.reviewer()
+    home, who = studio.home(), visitor.reviewer()
     _, source, wanted, _ = asked
 
     def unpack(progress: Progress) -> ProjectSummary:
         return unpack_project(home, Path(source), name=wanted or None, who=who, progress=progress)
 
     project = _done(f"unpack:{asked}", f"Unpacking {source}", unpack)
-    session.choose(session.PROJECT, project.id)
+    address.choose(address.PROJECT, project.id)
     _end(f"{project.name} is here")
 
 
@@ -151,11 +151,11 @@ def _done(key: str, title: str, work: Any) -> Any:
     try:
         return computed(key, title, work)
     except AvionError:
-        session.end_move()
+        project_requests.end_move()
         raise
 
 
 def _end(message: str) -> None:
-    session.end_move()
-    session.say_after_rerun(message)
+    project_requests.end_move()
+    notices.say_after_rerun(message)
     st.rerun()

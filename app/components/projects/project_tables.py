@@ -7,7 +7,7 @@ from collections import Counter
 import pandas as pd
 import streamlit as st
 
-from app.state import session
+from app.state import notices, studio, visitor
 from avion_core.usecases.policies import CHANGE_PROJECTS
 from avion_core.usecases.projects.classes import rename_class
 from avion_core.usecases.projects.projects import ProjectSummary
@@ -37,10 +37,10 @@ def class_table(project: ProjectSummary) -> None:
     )
     changed = edited["prompt name"][edited["prompt name"] != table["prompt name"]]
     for class_key, name in changed.items():
-        session.demand(CHANGE_PROJECTS)
-        rename_class(session.home(), project.id, str(class_key), name, who=session.reviewer())
+        visitor.demand(CHANGE_PROJECTS)
+        rename_class(studio.home(), project.id, str(class_key), name, who=visitor.reviewer())
     if len(changed):
-        session.say_after_rerun("Prompt name saved")
+        notices.say_after_rerun("Prompt name saved")
         st.rerun()
     more = f" … and {len(project.notes) - 3:,} classes more." if len(project.notes) > 3 else ""
     st.caption("  \n".join(project.notes[:3]) + more)

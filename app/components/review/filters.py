@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.state import session
+from app.state import filter_values, sent_lists, visitor, widgets, work_lists
 from avion_core.usecases.projects.projects import ProjectSummary
 
 # What each choice asks of the table: a column and the value it must have.
@@ -82,7 +82,7 @@ class Filters:
     ids: tuple[str, ...] = ()
     order: str = next(iter(ORDERS))
 
-    def lay_out(self, table: pd.DataFrame) -> tuple[list[str], str]:
+    def listing(self, table: pd.DataFrame) -> tuple[list[str], str]:
         """The ids that pass, in order; and where to start: the first undecided one that the reviewer did not skip.
 
         Where there is none it is the first of all; "" of none.
@@ -131,13 +131,13 @@ def review_filters(project: ProjectSummary, table: pd.DataFrame, sent: Sequence[
         order = _choice("Order", list(ORDERS), str, 165, everything=False)
         words = st.text_input(
             "Search",
-            key=session.FILTERS["Search"],
+            key=filter_values.KEYS["Search"],
             bind="query-params",
             width=150,
             icon=":material/search:",
             help='Every word must occur; "two words" in quotes as a phrase; -word must not occur.',
         )
-        narrowed = session.narrowed(["Class", "Verdict", "Order", "Search"])
+        narrowed = filter_values.narrowed(["Class", "Verdict", "Order", "Search"])
         with st.popover(f"More filters ({narrowed})" if narrowed else "More filters", icon=":material/filter_list:"):
             left, right = st.columns(2, width=520)
             with left:
@@ -150,18 +150,18 @@ def review_filters(project: ProjectSummary, table: pd.DataFrame, sent: Sequence[
                 reviewer = _choice("Reviewer", _judges(project, table), str, 240)
             z_range, weight_range = _ranges()
             off = ":material/filter_alt_off:"
-            st.button("Clear the filters", icon=off, key="clear_some", on_click=session.clear_filters)
-    wanted = [CHOICES[name][value] for name, value in chosen.items() if value != session.ALL]
+            st.button("Clear the filters", icon=off, key="clear_some", on_click=filter_values.clear)
+    wanted = [CHOICES[name][value] for name, value in chosen.items() if value != widgets.ALL]
     others = (("class_key", class_key), ("writer", writer))
-    wanted += [(column, value) for column, value in others if value != session.ALL]
-    judge = "" if reviewer == session.ALL else reviewer
+    wanted += [(column, value) for column, value in others if value != widgets.ALL]
+    judge = "" if reviewer == widgets.ALL else reviewer
     return Filters(tuple(wanted), z_range, weight_range, words or "", judge, tuple(sent), order)
 
 
 def _judges(project: ProjectSummary, table: pd.DataFrame) -> list[str]:
     """Everybody whose verdict stands on some text; in a blind review oneself alone."""
     judges = set().union(*table["judged_by"])
-    return sorted(judges & {session.reviewer()} if project.blind else judges)
+    return sorted(judges & {visitor.reviewer()} if project.blind else judges)
 
 
 def sent_banner(sent: Sequence[str]) -> None:
@@ -170,14 +170,14 @@ def sent_banner(sent: Sequence[str]) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             only = f":material/move_to_inbox: Only the **{len(sent):,}** descriptions that were sent here."
             st.markdown(only, width="content")
-            forget = {"on_click": session.forget_sent, "args": (session.REVIEW_CARD,)}
+            forget = {"on_click": sent_lists.forget, "args": (work_lists.REVIEW_CARD,)}
             st.button("Show all", key="show_all", type="tertiary", **forget)
 
 
 def _choice(name: str, options: list[str], shown: Callable[[str], str], width: int, *, everything: bool = True) -> str:
-    options = [session.ALL, *options] if everything else options
-    key = session.FILTERS[name]
-    session.forget_unknown(key, options)
+    options = [widgets.ALL, *options] if everything else options
+    key = filter_values.KEYS[name]
+    widgets.forget_unknown(key, options)
     return st.selectbox(name, options, format_func=shown, key=key, bind="query-params", width=width)
 
 
@@ -188,7 +188,7 @@ def _ranges() -> tuple[tuple[float, float], tuple[float, float]]:
         Z_TOP,
         (0.0, Z_TOP),
         0.1,
-        key=session.FILTERS["Robust z"],
+        key=filter_values.KEYS["Robust z"],
         bind="query-params",
         help=f"{Z_TOP:g} stands for {Z_TOP:g} and more.",
     )
@@ -197,7 +197,7 @@ def _ranges() -> tuple[tuple[float, float], tuple[float, float]]:
         WEIGHTS,
         (0.0, 100.0),
         format_func=lambda percent: f"{percent:g} %",
-        key=session.FILTERS["Weight"],
+        key=filter_values.KEYS["Weight"],
         bind="query-params",
     )
     return z_range, weight_range

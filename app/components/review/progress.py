@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.components.review.shared_curation import FIGURES_HIDDEN, Seen
-from app.state import session
+from app.state import filter_values, studio, visitor
 from avion_core.usecases.curation.agreement import review_progress
 from avion_core.usecases.projects.projects import ProjectSummary
 
@@ -54,7 +54,7 @@ def _meter(seen: Seen) -> None:
             icon=":material/arrow_forward:",
             type="tertiary",
             key="what_matters",
-            on_click=session.filter_for_worth,
+            on_click=filter_values.show_unsettled,
         )
     if pressed:
         st.rerun()  # the whole page, also where this line is drawn alone
@@ -76,9 +76,9 @@ def progress_tables(project: ProjectSummary, seen: Seen, names: Mapping[str, str
             },
             alt="Review progress per class",
         )
-        by_person = review_progress(session.home(), project.id)
+        by_person = review_progress(studio.home(), project.id)
         if seen.blind:
-            by_person = by_person[by_person["reviewer"] == session.reviewer()]
+            by_person = by_person[by_person["reviewer"] == visitor.reviewer()]
         people.dataframe(by_person, hide_index=True, alt="Decisions of each person")
 
 

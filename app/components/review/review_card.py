@@ -7,8 +7,8 @@ from typing import Any
 
 from app.kit.browser_half import browser_half
 from app.kit.word_diff import word_diff
-from app.state import session
-from app.state.work_list import ReviewDesk
+from app.state import outbox, work_lists
+from app.state.work_lists import WorkList
 
 # Texts sent ahead, so that fast keys never wait for the server; and behind, for the arrow keys.
 AHEAD, BEHIND = 80, 20
@@ -46,9 +46,14 @@ def _note(row: dict[str, Any]) -> str:
     return f"by {row['reviewer']}" if row["mine"] != row["verdict"] else ""
 
 
-def review_card(desk: ReviewDesk, items: Sequence[dict[str, Any]]) -> None:
-    """Draw the card at the desk's cursor. Decisions made in it go to the outbox."""
+def review_card(work_list: WorkList, items: Sequence[dict[str, Any]]) -> None:
+    """Draw the card at the work list's cursor. Decisions made in it go to the outbox."""
     _component(
-        key=session.REVIEW_CARD,
-        data={"items": list(items), "cursor": desk.cursor, "total": len(desk.order), **session.sender(desk)},
+        key=work_lists.REVIEW_CARD,
+        data={
+            "items": list(items),
+            "cursor": work_list.cursor,
+            "total": len(work_list.order),
+            **outbox.sender(work_list),
+        },
     )

@@ -16,7 +16,7 @@ import streamlit as st
 from app.kit.background import computed
 from app.kit.guard import empty_state, end_page
 from app.shell import go_button, need_labels
-from app.state import session
+from app.state import studio, visitor
 from avion_core.progress import Progress
 from avion_core.usecases.curation import (
     Curation,
@@ -164,7 +164,7 @@ def need_curation(project: ProjectSummary) -> Seen:
             go_button("Import descriptions", "projects", "upload_file")
         end_page()
     need_labels(project)
-    home = session.home()
+    home = studio.home()
     state = (
         project.descriptions,
         project.revision,
@@ -178,7 +178,7 @@ def need_curation(project: ProjectSummary) -> Seen:
         lambda progress: _held(home, project.id, state, progress),
     )
     held = _held(home, project.id, state)
-    curation, reviewer = held.fresh(home), session.reviewer()
+    curation, reviewer = held.fresh(home), visitor.reviewer()
     mine = my_verdicts(home, project.id, reviewer)
     if project.blind:
         curation = held.through(reviewer, mine, curation)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.kit.guard import guard, plain
 from app.kit.palette import VERDICT_WORDS
-from app.state import session
+from app.state import notices, selection, studio, visitor, widgets
 from avion_core.errors import EditedMeanwhileError
 from avion_core.usecases.curation import Decision, record_verdict, record_verdicts, undo
 from avion_core.usecases.projects.projects import ProjectSummary
@@ -41,9 +41,9 @@ def verdict_table(
     Returns:
         The description that alone is selected, for its evidence; None for none or several.
     """
-    selection = session.selection_name()
-    key = f"descriptions_{selection}"
-    chosen = tuple(rows["description_id"].iloc[[row for row in session.selected_rows(key) if row < len(rows)]])
+    name = selection.name()
+    key = f"descriptions_{name}"
+    chosen = tuple(rows["description_id"].iloc[[row for row in widgets.selected_rows(key) if row < len(rows)]])
     bar = st.container()
     shown = pd.DataFrame(
         {
@@ -73,7 +73,7 @@ def verdict_table(
         alt="Descriptions with their verdicts and figures",
     )
     with bar:
-        _bar(project, chosen, whole, selection, rows)
+        _bar(project, chosen, whole, name, rows)
     return chosen[0] if len(chosen) == 1 else None
 
 
@@ -84,17 +84,15 @@ def page_of(ids: Sequence[str]) -> list[str]:
         return list(ids)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         page = st.number_input(
-            "Page", 1, pages, 1, key="page", bind="query-params", width=130, on_change=session.forget_selection
+            "Page", 1, pages, 1, key="page", bind="query-params", width=130, on_change=selection.forget
         )
         first = (page - 1) * PAGE_SIZE
         st.caption(f"Descriptions {first + 1:,} to {min(first + PAGE_SIZE, len(ids)):,} of {len(ids):,}")
     return list(ids[first : first + PAGE_SIZE])
 
 
-def _bar(
-    project: ProjectSummary, chosen: tuple[str, ...], whole: Sequence[str], selection: str, rows: pd.DataFrame
-) -> None:
-    asked = session.asked_verdict()
+def _bar(project: ProjectSummary, chosen: tuple[str, ...], whole: Sequence[str], name: str, rows: pd.DataFrame) -> None:
+    asked = selection.asked_verdict()
     if asked is not None:
         _confirm(project, asked, rows)
         return
@@ -120,19 +118,19 @@ def _bar(
                 type="primary" if verdict == "accept" else "secondary",
                 disabled=not ids,
                 on_click=_ask,
-                args=(project.id, verdict, ids, f"{selection}-{verdict}", shown),
+                args=(project.id, verdict, ids, f"{name}-{verdict}", shown),
             )
         st.button(
             "Edit",
             shortcut="E",
             key="bulk_edit",
             disabled=len(ids) != 1,
-            on_click=session.ask_verdict,
-            args=(session.Asked("edit", ids, selection, shown[ids[0]] if len(ids) == 1 else ""),),
+            on_click=selection.ask_verdict,
+            args=(selection.Asked("edit", ids, name, shown[ids[0]] if len(ids) == 1 else ""),),
         )
         undo_button(project)
-        st.button("Keys", shortcut="H", on_click=session.toggle, args=(_LEGEND,))
-    if session.shown(_LEGEND):
+        st.button("Keys", shortcut="H", on_click=widgets.toggle, args=(_LEGEND,))
+    if widgets.shown(_LEGEND):
         st.caption(
             "Select rows at their left edge (Shift for a range), or take the whole view. **A** accepts, **X** rejects, "
             "**S** skips, **T** takes your verdicts back (skips too), **E** edits the one selected, **U** undoes your "
@@ -141,7 +139,7 @@ def _bar(
         )
 
 
-def _confirm(project: ProjectSummary, asked: session.Asked, rows: pd.DataFrame) -> None:
+def _confirm(project: ProjectSummary, asked: selection.Asked, rows: pd.DataFrame) -> None:
     shown, key = _shown(rows), "bulk_confirm"
     with st.container(border=True):
         if asked.verdict == "edit":
@@ -160,7 +158,7 @@ def _confirm(project: ProjectSummary, asked: session.Asked, rows: pd.DataFrame) 
             st.button(
                 label, type="primary", shortcut="Enter", key=key, on_click=_decide, args=(project.id, asked, shown)
             )
-            st.button("Cancel", shortcut="Esc", key="bulk_cancel", on_click=session.ask_verdict, args=(None,))
+            st.button("Cancel", shortcut="Esc", key="bulk_cancel", on_click=selection.ask_verdict, args=(None,))
 
 
 def _shown(rows: pd.DataFrame) -> dict[str, str]:
@@ -168,21 +166,21 @@ def _shown(rows: pd.DataFrame) -> dict[str, str]:
     return dict(zip(rows["description_id"], rows["text"], strict=True))
 
 
-def _words(asked: session.Asked) -> str:
+def _words(asked: selection.Asked) -> str:
     return f"words_{asked.batch}"
 
 
 def _ask(project: str, verdict: Decision, ids: tuple[str, ...], batch: str, shown: dict[str, str]) -> None:
     """One description is judged at once; several after a question that names their number."""
-    asked = session.Asked(verdict, ids, batch)
+    asked = selection.Asked(verdict, ids, batch)
     if len(ids) == 1:
         _decide(project, asked, shown)
     else:
-        session.ask_verdict(asked)
+        selection.ask_verdict(asked)
 
 
-def _decide(project: str, asked: session.Asked, shown: dict[str, str]) -> None:
-    home, who, words = session.home(), session.reviewer(), session.typed(_words(asked))
+def _decide(project: str, asked: selection.Asked, shown: dict[str, str]) -> None:
+    home, who, words = studio.home(), visitor.reviewer(), widgets.typed(_words(asked))
     with guard():
         if asked.verdict == "edit":
             item, token = asked.ids[0], f"{asked.batch}-edit"
@@ -198,8 +196,8 @@ def _decide(project: str, asked: session.Asked, shown: dict[str, str]) -> None:
                 home, project, asked.ids, asked.verdict, reviewer=who, shown=shown, reason=words, batch=asked.batch
             )
             did = _VERDICTS[asked.verdict][1]
-        session.say_after_rerun(f"{did} {counted(len(asked.ids), 'description')} · U undoes it")
-    session.forget_selection()
+        notices.say_after_rerun(f"{did} {counted(len(asked.ids), 'description')} · U undoes it")
+    selection.forget()
 
 
 def undo_button(project: ProjectSummary) -> None:
@@ -209,8 +207,8 @@ def undo_button(project: ProjectSummary) -> None:
 
 def _undo(project: str) -> None:
     with guard():
-        undone = undo(session.home(), project, session.reviewer())
-        session.say_after_rerun(taken_back(len(undone)), ":material/undo:")
+        undone = undo(studio.home(), project, visitor.reviewer())
+        notices.say_after_rerun(taken_back(len(undone)), ":material/undo:")
 
 
 def taken_back(number: int) -> str:

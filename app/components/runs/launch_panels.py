@@ -11,7 +11,7 @@ from app import shell
 from app.components.runs.settings_form import label, widget_key
 from app.kit.background import duration
 from app.kit.guard import plain
-from app.state import session
+from app.state import address, run_choice, studio, widgets
 from avion_core.config import PRESETS, RunConfig
 from avion_core.usecases.projects.projects import ProjectSummary, read_splits
 from avion_core.usecases.runs.estimate import estimate
@@ -67,14 +67,14 @@ def look_choice() -> bool:
 
 def origin(project: ProjectSummary, *, research: bool) -> tuple[str, str | None]:
     """Where the settings begin: (preset, None), or the preset's name and the earlier run whose settings they are."""
-    base = session.asked(session.BASED_ON) or None
+    base = address.asked(address.BASED_ON) or None
     preset = "demo" if project.student == "demo-student" else "recommended"
     if base is not None:
-        run = get_run(session.home(), base)
+        run = get_run(studio.home(), base)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"The settings of **{plain(run.name)}** ({run.id}), to change as you like.")
             st.button(
-                "Start from a preset instead", on_click=session.choose, args=(session.BASED_ON, ""), type="tertiary"
+                "Start from a preset instead", on_click=address.choose, args=(address.BASED_ON, ""), type="tertiary"
             )
         return preset, run.id
     if research:
@@ -85,7 +85,7 @@ def origin(project: ProjectSummary, *, research: bool) -> tuple[str, str | None]
 
 def sweep_choice(project: ProjectSummary, config: RunConfig) -> tuple[list[int], list[int]]:
     """Numbers of shots and seeds to train one after another; two empty lists for a single run."""
-    splits = read_splits(session.home(), project.id)
+    splits = read_splits(studio.home(), project.id)
     offered = sorted({shots for shots in (*_SHOTS, config.data.shots) if shots <= splits.max_shots})
     with st.expander("Several runs at once: a few-shot curve", icon=":material/stacked_line_chart:"):
         st.caption(
@@ -135,13 +135,13 @@ def _mend_buttons(check: Check, form: str, number: int) -> None:
     where = f"Open the run {check.run}" if check.run else _PLACES.get(check.page)
     if where and st.button(where, icon=":material/arrow_forward:", key=f"mend_page_{number}_{check.title}"):
         if check.run:
-            session.show_runs([check.run])
+            run_choice.show([check.run])
         shell.go(check.page)
 
 
 def _apply(form: str, settings: dict[str, Any]) -> None:
     for dotted, value in settings.items():
-        session.fill(widget_key(form, dotted), value)
+        widgets.fill(widget_key(form, dotted), value)
 
 
 def _said(value: Any) -> str:
@@ -150,7 +150,7 @@ def _said(value: Any) -> str:
 
 def show_cost(project: ProjectSummary, configs: Sequence[RunConfig]) -> None:
     """Time and memory of one run, or of several in turn, and what the figure is made from."""
-    each = [found for config in configs if (found := estimate(session.home(), project.id, config)) is not None]
+    each = [found for config in configs if (found := estimate(studio.home(), project.id, config)) is not None]
     if not each:
         return
     seconds = sum(found.seconds + (found.preparation_seconds or 0.0) for found in each)

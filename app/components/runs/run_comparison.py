@@ -13,7 +13,7 @@ from app.components.runs.run_table import STATES, state_of
 from app.kit import charts
 from app.kit.background import computed
 from app.kit.guard import plain
-from app.state import session
+from app.state import studio
 from avion_core.progress import Progress
 from avion_core.usecases.insight.compare import Comparison, change_between, compare_runs
 from avion_core.usecases.projects.projects import ProjectSummary
@@ -30,7 +30,7 @@ _TITLES = {"all": "", "base": "Base classes", "novel": "Novel classes"}
 
 def comparison(project: ProjectSummary, runs: Sequence[str]) -> None:
     """Everything that two or more runs can be compared by."""
-    found = compare_runs(session.home(), runs)
+    found = compare_runs(studio.home(), runs)
     with st.container(horizontal=True):
         for label, run in found.runs.items():
             colour, icon = STATES[state_of(run)]
@@ -74,7 +74,7 @@ def _students(project: ProjectSummary, runs: dict[str, RunView]) -> None:
     run, base = trained[chosen], trained[against]
 
     def measure(progress: Progress) -> dict[str, Any]:
-        return change_between(session.home(), run.id, base.id, progress=progress)
+        return change_between(studio.home(), run.id, base.id, progress=progress)
 
     parts = computed(f"change:{run.id}:{run.step}:{base.id}:{base.step}", "Measuring both students", measure)
     if not parts:

@@ -12,7 +12,7 @@ from app.components.runs.run_table import STATES, age, state_of
 from app.kit import charts
 from app.kit.background import duration
 from app.kit.guard import plain
-from app.state import session
+from app.state import address, notices, studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.insight.journal import changes_since, listed
 from avion_core.usecases.projects.projects import ProjectSummary
@@ -80,7 +80,7 @@ def _say_silence(run: RunView) -> None:
     stuck = run.stage == "training" and (run.step_age or 0) > slow
     if starting or stuck:
         quiet = run.heartbeat_age if starting else run.step_age
-        said = next(iter(log_tail(session.home(), run.id, 1)), "nothing yet")
+        said = next(iter(log_tail(studio.home(), run.id, 1)), "nothing yet")
         st.warning(
             f"Its process (number {run.pid}) is there, but for {duration(quiet or 0)} "
             f"{'it has not begun' if starting else 'no step came'}. It said last: {plain(said)}  \n"
@@ -91,7 +91,7 @@ def _say_silence(run: RunView) -> None:
 
 def run_controls(run: RunView, project: ProjectSummary) -> None:
     """What makes sense in this state; whatever destroys asks first."""
-    home, who = session.home(), session.reviewer()
+    home, who = studio.home(), visitor.reviewer()
     with st.container(horizontal=True):
         if run.state == "finished":
             shell.go_button("See its map", "alignment", "scatter_plot")
@@ -108,7 +108,7 @@ def run_controls(run: RunView, project: ProjectSummary) -> None:
             goes_on = "Goes on exactly where it saved; waits its turn while another run computes on its device."
             _deed("Resume", "play_arrow", goes_on, lambda: resume(home, run.id, who), primary=True)
         if st.button("New from this", icon=":material/content_copy:", help="The launch page with these settings."):
-            session.choose(session.BASED_ON, run.id)
+            address.choose(address.BASED_ON, run.id)
             shell.go("launch")
         pinned = run.id == project.baseline_run
         _deed(
@@ -120,7 +120,7 @@ def run_controls(run: RunView, project: ProjectSummary) -> None:
         _rename(run)
         if run.state not in ACTIVE:
             _delete(run)
-    if not session.may(policies.TRAIN):
+    if not visitor.may(policies.TRAIN):
         st.caption(":material/lock: Changing a training takes an adjudicator or an admin of this studio.")
 
 
@@ -133,37 +133,37 @@ def _deed(
         icon=f":material/{icon}:",
         help=what,
         type="primary" if primary else "secondary",
-        disabled=disabled or not session.may(policies.TRAIN),
+        disabled=disabled or not visitor.may(policies.TRAIN),
     ):
-        session.demand(policies.TRAIN)
+        visitor.demand(policies.TRAIN)
         do()
         st.rerun(scope="app")
 
 
 def _rename(run: RunView) -> None:
-    with st.popover("Rename", icon=":material/edit:", disabled=not session.may(policies.TRAIN)):
+    with st.popover("Rename", icon=":material/edit:", disabled=not visitor.may(policies.TRAIN)):
         name = st.text_input("Name", value=run.name, key=f"rename_{run.id}")
         if st.button("Keep the name", disabled=not name.strip() or name == run.name):
-            session.demand(policies.TRAIN)
-            rename_run(session.home(), run.id, name)
+            visitor.demand(policies.TRAIN)
+            rename_run(studio.home(), run.id, name)
             st.rerun(scope="app")
 
 
 def _delete(run: RunView) -> None:
-    with st.popover("Delete", icon=":material/delete:", disabled=not session.may(policies.TRAIN)):
+    with st.popover("Delete", icon=":material/delete:", disabled=not visitor.may(policies.TRAIN)):
         st.markdown(f"**{plain(run.name)}** with its student, curves, maps and figures. This cannot be undone.")
         if run.looks:
             st.caption(f"It looked at the test set {counted(run.looks, 'time')}; the journal keeps that.")
         if st.button("Delete it for good", icon=":material/delete_forever:", type="primary"):
-            session.demand(policies.TRAIN)
-            delete_run(session.home(), run.id, session.reviewer())
-            session.say_after_rerun("The run is deleted", ":material/delete:")
+            visitor.demand(policies.TRAIN)
+            delete_run(studio.home(), run.id, visitor.reviewer())
+            notices.say_after_rerun("The run is deleted", ":material/delete:")
             st.rerun(scope="app")
 
 
 def run_curves(run: RunView) -> None:
     """All loss parts, validation accuracy, warm-up weight and logit scale; thinned curves say so."""
-    found = curves(session.home(), run.id, DRAWN_STEPS)
+    found = curves(studio.home(), run.id, DRAWN_STEPS)
     table = found.table
     if table.empty:
         st.caption("Curves appear with the first steps.")
@@ -187,12 +187,12 @@ def run_curves(run: RunView) -> None:
 
 def run_log(run: RunView) -> None:
     with st.expander("Log", icon=":material/article:", expanded=run.state == "failed"):
-        st.code("\n".join(log_tail(session.home(), run.id, 200)) or "Nothing yet.", language=None, height=260)
+        st.code("\n".join(log_tail(studio.home(), run.id, 200)) or "Nothing yet.", language=None, height=260)
 
 
 def run_origin(run: RunView) -> None:
     """What the run was trained on, whether that still holds, and its settings."""
-    changed = changes_since(session.home(), run)
+    changed = changes_since(studio.home(), run)
     if changed:
         st.caption(
             f":material/history: Stale: what it was trained on was frozen before {listed(changed)}. "

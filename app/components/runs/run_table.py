@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app.kit.background import duration
-from app.state import session
+from app.state import run_choice, widgets
 from avion_core.usecases.runs.training import RunView
 
 Colour = Literal["gray", "blue", "orange", "green", "red"]
@@ -35,7 +35,7 @@ def state_of(run: RunView) -> str:
 def filtered(runs: Sequence[RunView]) -> list[RunView]:
     """Draw the filters (they live in the address); returns the runs that pass."""
     states = [state for state in STATES if any(state_of(run) == state for run in runs)]
-    session.forget_unknown_among("run_states", states)
+    widgets.forget_unknown_among("run_states", states)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = st.pills("State", states, selection_mode="multi", key="run_states", bind="query-params")
         words = st.text_input(
@@ -66,7 +66,7 @@ def run_table(runs: Sequence[RunView], shown: Sequence[str], baseline: str | Non
         hide_index=True,
         height=min(420, 38 + 35 * len(runs)),
         placeholder="–",
-        on_select=lambda: session.take_picked_runs(key, ids),
+        on_select=lambda: run_choice.take_picked(key, ids),
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [ids.index(run) for run in shown if run in ids]}},
         column_config={

@@ -11,7 +11,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.kit.background import computed
 from app.kit.guard import plain
-from app.state import session
+from app.state import notices, studio, visitor
 from avion_core.progress import Progress
 from avion_core.usecases.curation.rules import current_rules
 from avion_core.usecases.policies import ADJUDICATE, CHANGE_PROJECTS
@@ -45,7 +45,7 @@ _SHOWN_PROBLEMS = 200
 
 def export_form(project: ProjectSummary, held: Holdings) -> None:
     """Choose a form and take the file; it is made when the button is pressed."""
-    if project.blind and not session.may(ADJUDICATE):
+    if project.blind and not visitor.may(ADJUDICATE):
         st.info(
             "This review is blind, and an export holds everybody's verdicts. An adjudicator or admin can make one.",
             icon=":material/visibility_off:",
@@ -74,7 +74,7 @@ def export_form(project: ProjectSummary, held: Holdings) -> None:
             help="Similarity, robust z, cut, weight, RS-Flag with its reasons, kept and why, as they stand now. The "
             "teacher must be installed; texts it has not seen are embedded first.",
         )
-    home = session.home()
+    home = studio.home()
 
     def make(progress: Progress | None = None) -> Export:
         return export_descriptions(
@@ -122,13 +122,13 @@ def upload_form(project: ProjectSummary, held: Holdings) -> None:
 
     def bring(*, preview: bool) -> ImportReport:
         return import_upload(
-            session.home(),
+            studio.home(),
             project.id,
             file.name,
             file.getvalue(),
             split_sentences=split,
             writer=writer.strip() or None,
-            who=session.reviewer(),
+            who=visitor.reviewer(),
             preview=preview,
         )
 
@@ -137,10 +137,10 @@ def upload_form(project: ProjectSummary, held: Holdings) -> None:
     import_report(report)
     label = f"Import {counted(report.added, 'description')} and {counted(report.decisions.added, 'decision')}"
     if st.button(label, icon=":material/upload_file:", type="primary", disabled=not report.changes):
-        session.demand(CHANGE_PROJECTS)
+        visitor.demand(CHANGE_PROJECTS)
         with st.spinner("Importing"):
             done = bring(preview=False)
-        session.say_after_rerun(done.sentence)
+        notices.say_after_rerun(done.sentence)
         st.rerun()
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from app.components.transfer.exchange_forms import import_report, upload_key
 from app.kit.background import computed
 from app.kit.guard import plain
-from app.state import session
+from app.state import address, notices, project_requests, studio, visitor
 from avion_core.progress import Progress
 from avion_core.usecases.policies import CHANGE_PROJECTS
 from avion_core.usecases.projects.projects import ProjectSummary
@@ -29,7 +29,7 @@ _KINDS = ["jsonl", "csv", "parquet"]
 
 def opened_pack(project: ProjectSummary) -> None:
     """Of a project that was made of a review pack: for whom it is judged, and the file to send back."""
-    home = session.home()
+    home = studio.home()
     about = opened_packs(home).get(project.id)
     if about is None:
         return
@@ -61,16 +61,16 @@ def pack_form(project: ProjectSummary) -> None:
                 "Classes", list(names), format_func=names.__getitem__, placeholder="All classes", key="pack_classes"
             )
         if st.form_submit_button("Make the pack", icon=":material/folder_zip:", type="primary"):
-            session.demand(CHANGE_PROJECTS)
-            session.ask_move("review", project.id, reviewer.strip(), tuple(classes))
-    asked = session.asked_move()
+            visitor.demand(CHANGE_PROJECTS)
+            project_requests.ask_move("review", project.id, reviewer.strip(), tuple(classes))
+    asked = project_requests.asked_move()
     if asked is None or asked[:2] != ("review", project.id):
         st.caption(
             "It opens in AVION Studio; whoever has none unpacks it and opens review.html in a browser. Training and "
             "validation images go along as thumbnails; the test set stays here."
         )
         return
-    home, who = session.home(), session.reviewer()
+    home, who = studio.home(), visitor.reviewer()
     _, _, reviewer, classes, _ = asked
 
     def make(progress: Progress) -> PackedReview:
@@ -104,7 +104,7 @@ def merge_form(project: ProjectSummary, held: Holdings) -> None:
 
     def merge(*, preview: bool) -> ReviewReport:
         with as_file(file.name, file.getvalue()) as path:
-            return merge_review(session.home(), project.id, path, who=session.reviewer(), preview=preview)
+            return merge_review(studio.home(), project.id, path, who=visitor.reviewer(), preview=preview)
 
     key = upload_key(project, held, file, "merge")
     report = computed(key, f"Reading {file.name}", lambda _: merge(preview=True))
@@ -115,8 +115,8 @@ def merge_form(project: ProjectSummary, held: Holdings) -> None:
         st.caption(f"{counted(report.elsewhere, 'description')} of another project would be left out.")
     label = f"Merge {counted(report.brought.decisions.added, 'decision')}"
     if st.button(label, icon=":material/merge:", type="primary", disabled=not report.brought.changes, key="merge"):
-        session.demand(CHANGE_PROJECTS)
-        session.say_after_rerun(merge(preview=False).sentence)
+        visitor.demand(CHANGE_PROJECTS)
+        notices.say_after_rerun(merge(preview=False).sentence)
         st.rerun()
 
 
@@ -126,11 +126,11 @@ def open_form() -> None:
         file = st.file_uploader("Review pack", type=["zip", "review"], key="open_pack_file")
         reviewer = st.text_input("Your name", key="open_pack_reviewer", placeholder="where the pack does not say")
         if st.form_submit_button("Open the pack", icon=":material/folder_open:") and file is not None:
-            session.demand(CHANGE_PROJECTS)
+            visitor.demand(CHANGE_PROJECTS)
             with as_file(file.name, file.getvalue()) as path, st.spinner("Opening the pack"):
                 project = open_review_pack(
-                    session.home(), path, reviewer=reviewer.strip() or None, who=session.reviewer()
+                    studio.home(), path, reviewer=reviewer.strip() or None, who=visitor.reviewer()
                 )
-            session.choose(session.PROJECT, project.id)
-            session.say_after_rerun(f"{project.name} is open")
+            address.choose(address.PROJECT, project.id)
+            notices.say_after_rerun(f"{project.name} is open")
             st.rerun()

@@ -10,7 +10,7 @@ import streamlit as st
 from app import shell
 from app.components.writing.writing_form import fill_contrast
 from app.kit.background import computed
-from app.state import session
+from app.state import sent_lists, studio, visitor, widgets
 from avion_core.progress import Progress
 from avion_core.usecases import policies
 from avion_core.usecases.insight.confusion import (
@@ -67,7 +67,7 @@ def pulling_panel(found: Confusions, cell: tuple[str, str], judge: Judge, names:
         alt=f"Texts of {names[true]} and {names[said]}, the smallest margin first",
     )
     st.caption(f":material/help: **Margin** — {_MARGIN}")
-    rows = session.selected_rows(f"pulling_{true}_{said}")
+    rows = widgets.selected_rows(f"pulling_{true}_{said}")
     ids = table["description_id"].iloc[rows].tolist() or table["description_id"].head(5).tolist()
     label = f"Review the {len(rows)} chosen" if rows else f"Review the first {len(ids)}"
     if st.button(label, icon=":material/rate_review:", help="Opens the review with these texts alone."):
@@ -78,7 +78,7 @@ def contrasts_panel(found: Confusions, cell: tuple[str, str], names: Names, *, b
     """The contrastive descriptions that the project has of the two classes, and what they change as they stand."""
 
     def look(progress: Progress) -> Rescore:
-        return contrasts(session.home(), found, cell)
+        return contrasts(studio.home(), found, cell)
 
     result = computed(f"contrasts:{_state(found)}:{cell}", "Looking at the contrastive descriptions", look)
     if result.texts.empty:
@@ -101,7 +101,7 @@ def ask_button(cell: tuple[str, str]) -> None:
     if st.button(
         "Ask for contrastive descriptions",
         icon=":material/edit:",
-        disabled=not session.may(policies.CHANGE_PROJECTS),
+        disabled=not visitor.may(policies.CHANGE_PROJECTS),
         on_click=fill_contrast,
         args=(cell,),
         help="A language model writes some of each class that tell it from the other. Before it is asked you see what "
@@ -112,7 +112,7 @@ def ask_button(cell: tuple[str, str]) -> None:
 
 def contrast_form(project: ProjectSummary, found: Confusions, cell: tuple[str, str], names: Names) -> None:
     """Write texts that tell the two classes apart, see what they would change, and add them."""
-    may_add = session.may(policies.CHANGE_PROJECTS)
+    may_add = visitor.may(policies.CHANGE_PROJECTS)
     st.subheader("Write a contrast yourself")
     st.caption(
         "Say what one class shows from above and the other does not; say what is there, for the teacher reads “without "
@@ -134,12 +134,12 @@ def contrast_form(project: ProjectSummary, found: Confusions, cell: tuple[str, s
             added = st.form_submit_button("Add and review them", icon=":material/playlist_add:", disabled=not may_add)
     texts = {key: [line for line in text.splitlines() if line.strip()] for key, text in written.items()}
     if added:
-        session.demand(policies.CHANGE_PROJECTS)
-        to_review(add_contrastive(session.home(), project.id, texts, session.reviewer()))
+        visitor.demand(policies.CHANGE_PROJECTS)
+        to_review(add_contrastive(studio.home(), project.id, texts, visitor.reviewer()))
     if tried or any(texts.values()):
 
         def score(progress: Progress) -> Rescore:
-            return try_texts(session.home(), found, texts, cell)
+            return try_texts(studio.home(), found, texts, cell)
 
         result = computed(f"contrast:{_state(found)}:{cell}:{texts}", "Scoring the texts", score)
         _figures(result, names)
@@ -204,5 +204,5 @@ def _texts(result: Rescore, names: Names, *, blind: bool) -> None:
 
 def to_review(ids: list[str]) -> None:
     """Go to the review with these descriptions alone."""
-    session.send_to_review(ids)
+    sent_lists.send_to_review(ids)
     shell.go("review")

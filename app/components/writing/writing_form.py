@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.kit.background import duration
 from app.kit.guard import plain
-from app.state import session
+from app.state import notices, studio, visitor, widgets
 from avion_core.usecases import policies
 from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.usecases.writing.writing import (
@@ -61,7 +61,7 @@ def writing_form(project: ProjectSummary) -> WritingSettings:
                 help=_help("model"),
                 width=200,
             )
-            may = session.may(policies.ADMINISTER)
+            may = visitor.may(policies.ADMINISTER)
             chosen["base_url"] = st.text_input(
                 "Address",
                 placeholder="the provider's own",
@@ -81,7 +81,7 @@ def writing_form(project: ProjectSummary) -> WritingSettings:
             help=_help("distinguish_from"),
         )
         contrast = bool(chosen["distinguish_from"])
-        known = list(prompts(session.home()))
+        known = list(prompts(studio.home()))
         default = known.index(CONTRAST_PROMPT if contrast else DEFAULT_PROMPT)
         chosen["prompt"] = st.selectbox("Prompt", known, default, key="writing_prompt", width=170)
         count = CONTRASTS_PER_CLASS if contrast else 50
@@ -98,14 +98,14 @@ def writing_form(project: ProjectSummary) -> WritingSettings:
 def fill_contrast(classes: Sequence[str]) -> None:
     """Callback: let the form order texts of each class that tell it from the others."""
     for widget in (_CLASSES, _APART):
-        session.fill(widget, list(classes))
+        widgets.fill(widget, list(classes))
 
 
 def _class_choice(
     title: str, names: Mapping[str, str], placeholder: str, *, key: str, width: int, help: str | None = None
 ) -> tuple[str, ...]:
     # A class that was merged or removed since is no option any more.
-    session.forget_unknown_among(key, list(names))
+    widgets.forget_unknown_among(key, list(names))
     return tuple(
         st.multiselect(
             title,
@@ -196,10 +196,10 @@ def show_prompt(project: ProjectSummary, settings: WritingSettings) -> None:
     names = {entry.key: entry.prompt_name for entry in project.classes}
     with st.expander("What is sent", icon=":material/visibility:"):
         asked = settings.classes or tuple(names)
-        session.forget_unknown("writing_preview", asked)
+        widgets.forget_unknown("writing_preview", asked)
         key = st.selectbox("Class", asked, format_func=names.__getitem__, key="writing_preview", width=260)
         # Naming confusable classes needs the teacher; the preview shows the rest at once.
-        sent = preview(session.home(), project.id, settings.model_copy(update={"distinguish": 0}), key)
+        sent = preview(studio.home(), project.id, settings.model_copy(update={"distinguish": 0}), key)
         left, right = st.columns(2)
         left.markdown("**Instructions** (the prompt, the same for all classes)")
         left.code(sent.instructions, language=None, wrap_lines=True, height=420)
@@ -208,15 +208,15 @@ def show_prompt(project: ProjectSummary, settings: WritingSettings) -> None:
         if settings.distinguish and not settings.distinguish_from:
             right.caption(f"With it go up to {settings.distinguish} classes that the teacher confuses with this one.")
     with st.expander("Edit the prompt", icon=":material/edit_note:"):
-        chosen = prompts(session.home())[settings.prompt]
+        chosen = prompts(studio.home())[settings.prompt]
         text = st.text_area("Prompt", chosen.text, height=420, key=f"prompt_text_{chosen.version}")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             name = st.text_input("Save as", placeholder="my-prompt", key="prompt_name", width=240)
-            may = session.may(policies.CHANGE_PROJECTS)
+            may = visitor.may(policies.CHANGE_PROJECTS)
             if st.button("Save", icon=":material/save:", key="prompt_save", disabled=not may):
-                session.demand(policies.CHANGE_PROJECTS)
-                saved = keep_prompt(session.home(), name, text)
-                session.say_after_rerun(f"Kept as {saved.version}")
+                visitor.demand(policies.CHANGE_PROJECTS)
+                saved = keep_prompt(studio.home(), name, text)
+                notices.say_after_rerun(f"Kept as {saved.version}")
                 st.rerun()
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from app import shell
 from app.components.runs.run_table import STATES
 from app.kit.guard import plain
-from app.state import session
+from app.state import confusion_cell, sent_lists, studio, visitor, widgets
 from avion_core.usecases import policies
 from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.usecases.writing.writing import (
@@ -70,7 +70,7 @@ def generation_exchanges(project: ProjectSummary, view: GenerationView) -> None:
     """What was sent about a class and what came, word for word: an expander a request, of the class that is chosen."""
     names = {entry.key: entry.prompt_name for entry in project.classes}
     asked = list(view.table["class_key"])
-    session.forget_unknown("writing_exchange", asked)
+    widgets.forget_unknown("writing_exchange", asked)
     key = st.selectbox(
         "Word for word",
         asked,
@@ -80,7 +80,7 @@ def generation_exchanges(project: ProjectSummary, view: GenerationView) -> None:
         key="writing_exchange",
         width=260,
     )
-    for number, one in enumerate(exchanges(session.home(), project.id, view.id, key) if key else (), 1):
+    for number, one in enumerate(exchanges(studio.home(), project.id, view.id, key) if key else (), 1):
         told = f"{one.model}: {one.tokens_in:,} tokens sent, {one.tokens_out:,} written" if one.model else "no reply"
         with st.expander(f"Request {number} · {plain(told)}", icon=":material/forum:"):
             st.markdown("**Reply**")
@@ -94,19 +94,19 @@ def generation_exchanges(project: ProjectSummary, view: GenerationView) -> None:
 
 def generation_controls(project: ProjectSummary, view: GenerationView) -> None:
     """Stop, resume, ask again for what lacks, and on to the review."""
-    home = session.home()
-    allowed = session.may(policies.CHANGE_PROJECTS)
+    home = studio.home()
+    allowed = visitor.may(policies.CHANGE_PROJECTS)
     with st.container(horizontal=True):
         if view.state in ACTIVE and st.button(
             "Stop", icon=":material/stop:", disabled=not allowed, help="What is on its way still comes and is kept."
         ):
-            session.demand(policies.CHANGE_PROJECTS)
+            visitor.demand(policies.CHANGE_PROJECTS)
             ask_to_stop(home, view.id)
             st.rerun(scope="app")
         if view.state in ("stopped", "failed", "lost") and st.button(
             "Resume", icon=":material/resume:", type="primary", disabled=not allowed
         ):
-            session.demand(policies.CHANGE_PROJECTS)
+            visitor.demand(policies.CHANGE_PROJECTS)
             start(home, resume(home, project.id, view.id))
             st.rerun(scope="app")
         if (
@@ -115,18 +115,18 @@ def generation_controls(project: ProjectSummary, view: GenerationView) -> None:
             and st.button(
                 f"Ask again for {counted(len(view.lacking), 'class', 'classes')}",
                 icon=":material/replay:",
-                disabled=not allowed or (bool(view.settings.base_url) and not session.may(policies.ADMINISTER)),
+                disabled=not allowed or (bool(view.settings.base_url) and not visitor.may(policies.ADMINISTER)),
             )
         ):
-            session.demand(policies.CHANGE_PROJECTS)
+            visitor.demand(policies.CHANGE_PROJECTS)
             again = view.settings.model_copy(update={"classes": view.lacking})
-            start(home, order_descriptions(home, project.id, again, session.reviewer()))
+            start(home, order_descriptions(home, project.id, again, visitor.reviewer()))
             st.rerun(scope="app")
         if len(pair := view.settings.distinguish_from) == 2 and st.button(
             "See what they change", icon=":material/compare_arrows:", help="The two classes, on the confusion page."
         ):
-            session.pick_cell(session.texts_matrix(project.id), (pair[0], pair[1]))
+            confusion_cell.pick(confusion_cell.texts_matrix(project.id), (pair[0], pair[1]))
             shell.go("confusion")
         if view.written and st.button(f"Review these {view.written:,}", icon=":material/rate_review:"):
-            session.send_to_review(descriptions_written(home, project.id, view.id))
+            sent_lists.send_to_review(descriptions_written(home, project.id, view.id))
             shell.go("review")

@@ -7,13 +7,13 @@ file).
 from __future__ import annotations
 
 from app.kit.browser_half import browser_half
-from app.state import session
+from app.state import outbox
 
 _component = browser_half("avion_outbox", __file__)
 
 
-def outbox() -> None:
-    """Draw it. What was taken is dropped in the browser; what waits is in `session.outbox()` at the next run."""
+def draw_outbox() -> None:
+    """Draw it. What was taken is dropped in the browser; what waits is in `outbox.of_this_tab()` at the next run."""
     _component(
-        key=session.OUTBOX, data={"taken": session.outbox().taken}, on_queue_change=lambda: None, width="content"
+        key=outbox.KEY, data={"taken": outbox.of_this_tab().taken}, on_queue_change=lambda: None, width="content"
     )
