@@ -13,7 +13,7 @@ from avion_core.usecases.projects.projects import get_project
 from avion_core.usecases.writing import writing
 from tests.app.tiny_home import NAME
 from tests.descriptions.writers.loopback import KEY, Say, loopback, written
-from tests.pages.conftest import Open
+from tests.pages.conftest import Open, settle
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def ordered(app, server, count=3):
     app.text_input(key="writing_address").set_value(server.address)
     app.number_input(key="writing_count").set_value(count)
     app.number_input(key="writing_distinguish").set_value(0)
-    return app.run()
+    return settle(app.run())
 
 
 def button(app, label):

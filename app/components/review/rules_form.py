@@ -25,11 +25,11 @@ def rules_form(
     flag_mode = _choice(PrototypesConfig, "flag_mode", "RS-Flag counts as", prototypes.flag_mode, key)
     z_mode = _choice(PrototypesConfig, "z_mode", "Robust z", prototypes.z_mode, key)
     chosen = {}
-    for name, letter in (("zeta", "ζ"), ("beta", "β"), ("gamma", "γ")):
+    for name, label in (("zeta", "ζ (zeta)"), ("beta", "β (beta)"), ("gamma", "γ (gamma)")):
         low, high, step = _SPANS[name]
         value = getattr(prototypes, name)
         chosen[name] = st.slider(
-            f"{letter} ({name})",
+            label,
             min(low, value),
             max(high, value),
             value,

@@ -87,11 +87,11 @@ def settings_form(
                 title = names.get(dotted, label(dotted))
                 chosen[dotted] = _widget(title, *fields[dotted][1:], key=keys[dotted], width=150)
     with st.expander("Advanced settings", icon=":material/tune:"):
-        for stage, title in _STAGES.items():
+        for stage, heading in _STAGES.items():
             rest = [dotted for dotted, (owner, *_) in fields.items() if owner == stage and dotted not in BASIC]
             if not rest:
                 continue
-            st.markdown(f"**{title}**")
+            st.markdown(f"**{heading}**")
             with st.grid(4, min_column_width=200, vertical_alignment="bottom"):
                 for dotted in rest:
                     field = fields[dotted][1:]
