@@ -10,7 +10,7 @@ from threading import Thread
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from app.components.people.people import person_in_sidebar, sign_in_page
+from app.components.people.accounts import person_in_sidebar, sign_in_page
 from app.kit.guard import guard
 from app.outbox.browser import draw_outbox
 from app.outbox.queue import take_waiting

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app import shell
+from app.components.projects.moving_forms import moved_images, moving_forms
 from app.components.projects.project_forms import draw_panel, import_form, project_form
-from app.components.projects.project_life import moved_images, project_life
 from app.components.projects.project_tables import class_table, problem_table
 from app.kit.guard import empty_state
 from app.state import address, studio
@@ -37,7 +37,7 @@ def page() -> None:
         all_projects(projects)
     import_form(project)
     project_form()
-    project_life(project)
+    moving_forms(project)
 
 
 def welcome() -> None:

@@ -9,8 +9,8 @@ import streamlit as st
 from app import shell
 from app.components.review.evidence import evidence_column, evidence_of, reasons_panel
 from app.components.review.filters import review_filters, sent_banner
-from app.components.review.progress import overview, progress_tables
 from app.components.review.review_card import AHEAD, BEHIND, card_item, review_card
+from app.components.review.review_progress import overview, progress_tables
 from app.components.review.shared_curation import Seen, need_curation
 from app.components.review.verdict_table import page_of, verdict_table
 from app.kit.guard import empty_state

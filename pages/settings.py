@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.components.installation.backups import backups
 from app.components.models.model_card import size
-from app.components.people.people import own_account, people, team
+from app.components.people.accounts import own_account, people, team
 from app.state import studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.installation.home import Home

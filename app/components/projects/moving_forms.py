@@ -1,4 +1,4 @@
-"""A project's life beyond this computer: packed into one file, unpacked from one, its images found again."""
+"""Taking a project elsewhere: packing it into one file, unpacking one, finding its images again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def moved_images(project: ProjectSummary) -> None:
         )
 
 
-def project_life(project: ProjectSummary) -> None:
+def moving_forms(project: ProjectSummary) -> None:
     """Re-link, pack and unpack."""
     lacking = look_at_root(studio.home(), project.id).lacking
     opened = bool(lacking or project_requests.asked_move())
