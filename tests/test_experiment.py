@@ -184,7 +184,7 @@ def test_a_seed_or_an_image_that_is_not_there(project: ProjectData, bench: Bench
     with pytest.raises(ConfigError, match=r"no such seed: 9. Choose one of: 1, 2, 3"):
         bench.run(project, config(**{"data.seed": 9}))
     gone = replace(project, manifest=project.manifest.iloc[:0])
-    with pytest.raises(DataError, match=r"not in the project any more.*Scan the folder again"):
+    with pytest.raises(DataError, match=r"no longer in the project.*Scan the folder again"):
         bench.run(gone, config(), "gone")
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from app.kit.guard import end_page
-from avion_core.progress import Progress
+from avion_core.progress import Progress, remaining_seconds
 
 Result = TypeVar("Result")
 
@@ -36,8 +36,7 @@ class Work:
     @property
     def remaining_seconds(self) -> float | None:
         """Seconds still to go at the pace so far; None before there is a pace."""
-        elapsed = time.monotonic() - self.started
-        return elapsed * (self.total - self.done) / self.done if 0 < self.done <= self.total else None
+        return remaining_seconds(time.monotonic() - self.started, self.done, self.total)
 
 
 @st.cache_resource(show_spinner=False)

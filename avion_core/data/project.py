@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,19 @@ from avion_core.files import write_json
 
 DESCRIPTION_COLUMNS = ["description_id", "class_key", "text", "verdict", "writer"]
 """What a run knows of a description; text as it reads now."""
+
+
+def image_paths(manifest: pd.DataFrame, image_root: Path, image_ids: Iterable[str]) -> list[tuple[str, Path]]:
+    """(image_id, file) in the order given.
+
+    Raises:
+        DataError: an id that the manifest does not hold.
+    """
+    paths = dict(zip(manifest["image_id"], manifest["path"], strict=True))
+    wanted = list(image_ids)
+    if missing := [image for image in wanted if image not in paths]:
+        raise DataError("images of the split are no longer in the project", "Scan the folder again.", value=missing[0])
+    return [(image, image_root / paths[image]) for image in wanted]
 
 
 @dataclass(frozen=True)
@@ -41,13 +55,7 @@ class ProjectData:
         Raises:
             DataError: an id that the manifest does not hold.
         """
-        paths = dict(zip(self.manifest["image_id"], self.manifest["path"], strict=True))
-        missing = [i for i in image_ids if i not in paths]
-        if missing:
-            raise DataError(
-                "images of the split are not in the project any more", "Scan the folder again.", value=missing[0]
-            )
-        return [(i, self.image_root / paths[i]) for i in image_ids]
+        return image_paths(self.manifest, self.image_root, image_ids)
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -28,6 +28,7 @@ from avion_core.files import write_json
 from avion_core.jobs.causes import explain
 from avion_core.jobs.local import end_process
 from avion_core.jobs.process import ProcessId, find_living, identify
+from avion_core.progress import remaining_seconds
 from avion_core.store.home import Home
 
 WORKER: Sequence[str] = (sys.executable, "-m", "avion_core.jobs.map_job")
@@ -61,7 +62,7 @@ class JobState:
     @property
     def remaining_seconds(self) -> float | None:
         """Seconds of this stage still to go at its pace so far; None before there is a pace."""
-        return self.seconds * (self.total - self.done) / self.done if 0 < self.done <= self.total else None
+        return remaining_seconds(self.seconds, self.done, self.total)
 
 
 def start(home: Home, folder: Path, request: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from avion_core.errors import NotFoundError
+from avion_core.store.database import chunks
 from avion_core.store.tables import ClassChange, Description, ProjectClass
 
 
@@ -54,8 +55,7 @@ def descriptions_of_class(session: Session, project_id: str, class_key: str) -> 
 
 def move_descriptions(session: Session, project_id: str, description_ids: Sequence[str], class_key: str) -> None:
     """Let descriptions belong to another class; their ids stay, and their verdicts with them."""
-    for start in range(0, len(description_ids), 500):  # databases limit how many values a query may name
-        some = description_ids[start : start + 500]
+    for some in chunks(description_ids):
         chosen = (Description.project_id == project_id, Description.description_id.in_(some))
         session.execute(update(Description).where(*chosen).values(class_key=class_key))
 

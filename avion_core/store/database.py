@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
@@ -157,3 +158,10 @@ def without_password(url: str) -> str:
         return make_url(url).render_as_string(hide_password=True)
     except ArgumentError:
         return url
+
+
+def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    """Values in lists that one statement can carry: SQLite took 999 variables once."""
+    waiting = iter(values)
+    while some := list(islice(waiting, 500)):
+        yield some

@@ -14,9 +14,8 @@ from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.orm import Session, aliased
 
 from avion_core.descriptions.schema import PastDecision
+from avion_core.store.database import chunks
 from avion_core.store.tables import Table, Verdict, now
-
-_A_QUERY = 500  # values in one IN (...)
 
 
 @dataclass(frozen=True)
@@ -152,10 +151,9 @@ def own_token(token: str, project_id: str, in_use: set[str]) -> str:
 
 def tokens_in_use(session: Session, table: Any, tokens: Iterable[str]) -> set[str]:
     """Which of the tokens some row of `table` has already."""
-    wanted, found = list(tokens), set()
-    for start in range(0, len(wanted), _A_QUERY):
-        found |= set(session.scalars(select(table.token).where(table.token.in_(wanted[start : start + _A_QUERY]))))
-    return found
+    return {
+        token for some in chunks(tokens) for token in session.scalars(select(table.token).where(table.token.in_(some)))
+    }
 
 
 def _by_date(histories: Mapping[str, Sequence[PastDecision]]) -> Iterator[tuple[str, PastDecision]]:

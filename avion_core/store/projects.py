@@ -10,9 +10,8 @@ from sqlalchemy import func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from avion_core.errors import DataError, NotFoundError
+from avion_core.store.database import chunks
 from avion_core.store.tables import Description, Project, ProjectClass, RuleVersion, now
-
-_MOST_IN_A_QUERY = 500  # SQLite took 999 variables once
 
 
 def find_project(session: Session, name_or_id: str) -> Project:
@@ -64,9 +63,8 @@ def prompt_names(session: Session, project_id: str) -> dict[str, str]:
 def add_descriptions(session: Session, project_id: str, rows: Iterable[dict[str, Any]]) -> int:
     """Write the descriptions that the project does not hold yet, in the order given; returns how many those were."""
     fresh = {row["description_id"]: row for row in rows}
-    ids = list(fresh)
-    for start in range(0, len(ids), _MOST_IN_A_QUERY):
-        given = Description.description_id.in_(ids[start : start + _MOST_IN_A_QUERY])
+    for some in chunks(list(fresh)):
+        given = Description.description_id.in_(some)
         query = select(Description.description_id).where(Description.project_id == project_id, given)
         for known in session.scalars(query).all():
             del fresh[known]

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -24,14 +23,13 @@ from sqlalchemy.orm import Session, aliased
 
 from avion_core.descriptions.schema import PastDecision
 from avion_core.errors import DescriptionError, EditedMeanwhileError, NotFoundError, StoreError
+from avion_core.store.database import chunks
 from avion_core.store.histories import own_token, tokens_in_use
 from avion_core.store.tables import Description, RuleVersion, Verdict
 
 Decision = Literal["accept", "reject", "edit", "undecide", "skip"]
 DECISIONS: tuple[Decision, ...] = ("accept", "reject", "edit", "undecide", "skip")
 BULK_DECISIONS: tuple[Decision, ...] = ("accept", "reject", "undecide", "skip")
-
-_IDS_A_QUERY = 500  # databases limit how many values one statement may carry
 
 
 @dataclass(frozen=True)
@@ -425,9 +423,8 @@ def _for_ids(query: Select, column: ColumnElement | object, ids: Collection[str]
     if ids is None:
         yield query
         return
-    waiting = iter(ids)
-    while chunk := list(islice(waiting, _IDS_A_QUERY)):
-        yield query.where(column.in_(chunk))  # pyright: ignore
+    for some in chunks(ids):
+        yield query.where(column.in_(some))  # pyright: ignore
 
 
 def _texts(session: Session, project_id: str, description_ids: Collection[str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from avion_core.data.project import class_texts
+from avion_core.data.project import class_texts, image_paths
 from avion_core.errors import DataError
 from avion_core.features.store import image_features, text_features
 from avion_core.progress import Progress
@@ -62,10 +62,10 @@ def guess_labels(home: Home, project: str, image_ids: list[str], *, progress: Pr
     known = [(image, place) for place, key in enumerate(keys) for image in taught[key] if image not in asked]
     counts = Counter(place for _, place in known)
     least = min(counts[place] for place in range(len(keys)))
-    paths = dict(zip(*read_manifest(home, summary.id)[["image_id", "path"]].to_dict("list").values(), strict=True))
+    manifest = read_manifest(home, summary.id)
 
     def embed(ids: list[str]) -> Tensor:
-        images = [(image, summary.image_root / paths[image]) for image in ids]
+        images = image_paths(manifest, summary.image_root, ids)
         return image_features(towers, images, home.features, recipe=summary.recipe, progress=progress).cpu()
 
     weights, sentence = text, "by the class names alone: label two or more images of each class and they help"

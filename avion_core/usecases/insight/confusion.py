@@ -19,6 +19,7 @@ from torch import Tensor
 
 from avion_core.backbones.projection import Projection
 from avion_core.config import RunConfig
+from avion_core.data.project import image_paths
 from avion_core.descriptions.importing import MOST_CHARACTERS
 from avion_core.descriptions.schema import description_id, folded
 from avion_core.errors import DataError, DescriptionError
@@ -119,15 +120,13 @@ def confusions(home: Home, project: str, run: str | None = None, *, progress: Pr
         config = config.model_copy(update={name: getattr(trained, name) for name in _OF_THE_RUN})
     curation = curation_table(home, summary.id, config, progress=progress)
     by_class = read_splits(home, summary.id).validation_images(config.data.seed, config.data.shots)
-    paths = read_manifest(home, summary.id).set_index("image_id")["path"]
-    listed = [
-        {"image_id": image, "path": str(summary.image_root / paths[image]), "class_key": key}
-        for key in curation.class_keys
-        for image in by_class.get(key, [])
-    ]
+    manifest = read_manifest(home, summary.id)
+    listed = [(image, key) for key in curation.class_keys for image in by_class.get(key, [])]
     if not listed:
         raise DataError("there is no validation image", "Label more images of each class.", value=summary.name)
-    images = pd.DataFrame(listed)
+    images = pd.DataFrame(listed, columns=["image_id", "class_key"])
+    files = image_paths(manifest, summary.image_root, images["image_id"])
+    images["path"] = [str(file) for _, file in files]
     student = None if run is None else _student_side(home, run, curation, images, config, progress)
     return Confusions(curation, images, student)
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from avion_core.data.images import content_id, open_image
-from avion_core.data.project import LabelledImages, ProjectData, held_out_images, training_images
+from avion_core.data.project import LabelledImages, ProjectData, held_out_images, image_paths, training_images
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import SUFFIXES
 from avion_core.errors import DataError
@@ -152,7 +152,7 @@ def search(
     manifest = read_manifest(home, summary.id)
     sealed = manifest["image_id"].isin(read_splits(home, summary.id).test)
     shown = manifest[~sealed]
-    files = [(image, summary.image_root / path) for image, path in zip(shown["image_id"], shown["path"], strict=True)]
+    files = image_paths(shown, summary.image_root, shown["image_id"])
     if model == "teacher":
         towers = open_towers(home, view.config.teacher)
     else:

@@ -14,7 +14,7 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, BinaryIO
 
 from avion_core.errors import AvionError
-from avion_core.progress import Progress
+from avion_core.progress import Progress, remaining_seconds
 from avion_core.store.home import Home
 
 if TYPE_CHECKING:
@@ -147,10 +147,10 @@ class Installing:
     @property
     def remaining_seconds(self) -> float | None:
         """At the pace since it began; None before there is one."""
-        if self._began is None or self.done <= self._began[1]:
+        if self._began is None:
             return None
         began, had = self._began
-        return (time.monotonic() - began) * (self.total - self.done) / (self.done - had)
+        return remaining_seconds(time.monotonic() - began, self.done, self.total, had)
 
     def _run(self, install: Callable[[Progress, Event], Path]) -> None:
         try:
