@@ -1,5 +1,6 @@
 """Training the student's prompts: one loop, read from top to bottom (docs/method.md section 6)."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
 import time
@@ -48,14 +49,14 @@ class TrainingState:
     """Everything that the next step depends on, and the best student so far."""
 
     step: int = 0
-    learned: dict[str, Tensor] = field(default_factory=dict)
-    optimizer: dict[str, Any] = field(default_factory=dict)
+    learned: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+    optimizer: dict[str, Any] = field(default_factory=dict[str, Any])
     random: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.uint8))
     accuracy: float | None = None
     """On the validation images, in percent, as last measured."""
     best_accuracy: float = -1.0
     best_step: int = 0
-    best: dict[str, Tensor] = field(default_factory=dict)
+    best: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
 
 
 @dataclass(frozen=True)

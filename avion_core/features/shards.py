@@ -119,10 +119,10 @@ class Space:
         """Note a shard's rows. One that is cut short or not of this form is removed: its rows are made again."""
         try:
             with safe_open(shard, "pt") as file:
-                keys = json.loads(file.metadata()["keys"])
+                keys: list[str] = json.loads(file.metadata()["keys"])
                 whole = file.get_slice(_ROWS).get_shape() == [len(keys), self.dim]
         except (SafetensorError, KeyError, TypeError, ValueError):
-            whole = False
+            keys, whole = [], False
         if not whole:
             shard.unlink(missing_ok=True)
             return

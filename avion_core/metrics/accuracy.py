@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import torch
@@ -63,7 +64,7 @@ def per_class(matrix: Tensor, class_keys: Sequence[str]) -> pd.DataFrame:
 
     All in percent; a figure that would divide by zero is NaN.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for index, key in enumerate(class_keys):
         images, correct = int(matrix[index].sum()), int(matrix[index, index])
         predicted = int(matrix[:, index].sum())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import krippendorff
 import numpy as np
-from sklearn.metrics import cohen_kappa_score
+from sklearn.metrics import cohen_kappa_score  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
 
 def cohen_kappa(a: np.ndarray, b: np.ndarray) -> float | None:

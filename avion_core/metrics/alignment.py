@@ -3,6 +3,7 @@
 Alignment and uniformity after Wang and Isola (2020), the gap after Liang et al. (2022). All inputs are unit norm.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
 import math

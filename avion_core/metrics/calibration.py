@@ -1,8 +1,10 @@
 """Does a confidence of 80 % mean 80 % correct?"""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 import torch
@@ -46,7 +48,7 @@ def reliability(confidence: Tensor, correct: Tensor, bins: int = BINS) -> pd.Dat
     index = (confidence * bins).ceil().long().clamp(1, bins) - 1
     images = torch.bincount(index, minlength=bins).tolist()
     sums = [torch.zeros(bins, dtype=torch.float64).index_add_(0, index, values) for values in (confidence, correct)]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for place, (count, sure, right) in enumerate(zip(images, *(part.tolist() for part in sums), strict=True)):
         low, high = wilson_interval(round(right), count)
         rows.append(

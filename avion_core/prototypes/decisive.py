@@ -5,6 +5,7 @@ or left to the rules. Median, MAD, cuts and weights of the other texts follow. T
 prototype that moves by |p' - p| changes no score by more: only images whose margin is within that reach are looked at.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
 import numpy as np

@@ -1,5 +1,6 @@
 """Which class the teacher predicts for an image, by how much, and who comes second."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -3,6 +3,7 @@
 A person's verdict wins over the rules: rejected is out; accepted is kept whatever its z, and weighs as flagged.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
 from collections.abc import Iterator

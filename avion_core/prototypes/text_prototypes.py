@@ -6,6 +6,7 @@ w_j = softmax(beta * s_j + gamma * flag_j)         over the kept descriptions
 p_c = normalize(sum_j w_j g_T(d_j))                text prototype
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
 import json
