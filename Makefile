@@ -15,7 +15,7 @@ define install
 		|| $(BIN)/python -m pip install --quiet --require-hashes -r $(1)
 endef
 
-.PHONY: app test lint docs bench lock
+.PHONY: app check test lint docs bench lock
 
 app: .venv/installed
 	$(BIN)/avion demo
@@ -24,6 +24,12 @@ app: .venv/installed
 # Two processes of one thread each: a file's tests stay together, so that its models are made once.
 test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+# What a minute and a half can tell: lint, types, floors, and the tests that need nothing but this process.
+check: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "$(FAST)" --hypothesis-profile=quick $(PYTEST_ARGS)
+
+FAST := not slow and not cuda and not browser and not process and not app
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -9,10 +9,12 @@ from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 from avion_core.backbones.towers import OpenClipTowers
+from tests.marking import mark
 from tests.tiny_clip import make_tiny_clip
 
 # Seconds say something of the machine, not of the code: no property fails for a busy processor.
 settings.register_profile("any machine", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=10)  # for `make check`
 settings.load_profile("any machine")
 
 
@@ -30,6 +32,10 @@ class OneProcessBrowses(LoadFileScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneProcessBrowses:
     return OneProcessBrowses(config, log)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    mark(item)
 
 
 @pytest.fixture(scope="session")
