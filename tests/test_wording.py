@@ -99,9 +99,9 @@ TO_DO = {
 
 
 def banned_in(path: Path) -> list[str]:
-    """What a file says in banned words, as "line: word: text"."""
+    """What a file says in banned words, as "line: word: text", line by line."""
     said = said_in_python if path.suffix == ".py" else said_in_browser
-    found = said(path.read_text(encoding="utf-8"))
+    found = sorted(said(path.read_text(encoding="utf-8")))
     return [f"{line}: {word}: {text.strip()[:100]}" for line, text in found for word in _BANNED.findall(text)]
 
 
@@ -130,7 +130,7 @@ def mend(fate):
 ''',
         encoding="utf-8",
     )
-    assert banned_in(source) == ["6: anew: anew", "6: Mend: Mend it"]
+    assert banned_in(source) == ["6: Mend: Mend it", "6: anew: anew"]
     script = tmp_path / "script.js"
     script.write_text(
         '// anew\n/* a\ndeed */\nsay("Order it anew") // mend\nlocation = "http://deeds.org"\n', encoding="utf-8"
