@@ -8,15 +8,52 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from avion_core.data.catalog import DATA_SETS
 from avion_core.data.problems import Problem
 
+_DASHES = re.compile("[\u2010-\u2015\u2212]")
+_SEPARATORS = re.compile(r"[\s_'’()/,&;:]|(?<!\d)\.|\.(?!\d)|-(?!\d)|(?<=[^\W_])-|(?<=_)-")
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
+_DECIMAL = re.compile(r"-?\d+\.0")
+
 
 def fold(name: str) -> str:
-    """A name without case, spaces, punctuation and ways to encode an accent: equal folds are one name to a reader."""
-    return "".join(letter for letter in unicodedata.normalize("NFKC", name).casefold() if letter.isalnum())
+    """A name without case, spaces, separators and ways to encode an accent: equal folds are one name to a reader.
+
+    What tells classes apart stays: signs such as `<` and `%`, a minus before a number, the point inside one.
+    """
+    text = _DASHES.sub("-", unicodedata.normalize("NFKC", name).casefold().strip())
+    return _SEPARATORS.sub("", text) or text
+
+
+def class_finder(class_names: Mapping[str, str]) -> Callable[[str], str | None]:
+    """Class as written -> class key, or None where no class or more than one fits.
+
+    In this order: the very key, the very prompt name, a code that a table wrote as a decimal number (`10.0`), and key
+    or prompt name with spelling folded.
+
+    Args:
+        class_names: class key -> prompt name.
+    """
+    by_name: dict[str, set[str]] = defaultdict(set)
+    by_fold: dict[str, set[str]] = defaultdict(set)
+    for key, name in class_names.items():
+        by_name[unicodedata.normalize("NFC", name)].add(key)
+        by_name[unicodedata.normalize("NFC", key)].add(key)
+        for word in (key, name):
+            by_fold[fold(word)].add(key)
+
+    def find(written: str) -> str | None:
+        word = unicodedata.normalize("NFC", written.strip())
+        if word in class_names:
+            return word
+        code = word.removesuffix(".0") if _DECIMAL.fullmatch(word) else word
+        found = by_name.get(word) or by_name.get(code) or by_fold.get(fold(word)) or set()
+        return next(iter(found)) if len(found) == 1 else None
+
+    return find
 
 
 def prompt_name(class_key: str) -> str:
@@ -27,6 +64,8 @@ def prompt_name(class_key: str) -> str:
     """
     key = unicodedata.normalize("NFC", class_key).strip()
     key = re.sub(r"^\d+[\s._-]+(?=.*[^\W\d_])", "", key)
+    if _NUMBER.fullmatch(key):
+        return key
     return _KNOWN.get(fold(key)) or _words(key) or class_key
 
 

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from avion_core.data.captions import read_captions
 from avion_core.data.class_names import is_readable
 from avion_core.data.problems import Problem
+from avion_core.data.tables import read_csv, refuse_twins, whole_numbers
 from avion_core.errors import DataError
 
 SPLITS = ("train", "validation", "test")
@@ -29,77 +32,108 @@ class Label:
     split: str = ""
 
 
-def read_labels(file: Path, root: Path, pictures: set[str]) -> tuple[dict[str, Label], list[Problem]]:
+def read_labels(
+    file: Path, root: Path, pictures: set[str], *, same_as: Callable[[str], str | None] = lambda _: None
+) -> tuple[dict[str, Label], list[Problem]]:
     """Labels by picture path relative to `root`; rows that fit no picture are reported.
 
+    Args:
+        same_as: asked for a listed path that is none of `pictures`; the picture that it is a copy of, or None.
+
     Raises:
-        DataError: the file cannot be read, lacks a column, or names a split that there is not.
+        DataError: the file cannot be read, lacks a column, has one twice, or names a split that there is not.
     """
-    table = _read_table(file)
-    table.columns = [str(name).strip().lower() for name in table.columns]
-    if lacking := [name for name in ("path", "label") if name not in table.columns]:
+    table, problems = _read_table(file)
+    if lacking := [name for name in ("path", "label") if name not in table]:
         raise DataError(
             f"the label file has no column {' and no column '.join(lacking)}",
             "It needs path and label, separated by commas in a CSV; group and split are optional.",
-            value=", ".join(table.columns),
+            value=", ".join(table),
         )
-    columns = {name: table[name].tolist() if name in table else [""] * len(table) for name in Label.__annotations__}
+    rows = len(table["path"])
+    columns = {name: table.get(name, [""] * rows) for name in Label.__annotations__}
+    for name in ("label", "group"):
+        texts = [_text(value) if _is_name(value) else value for value in columns[name]]
+        if all(isinstance(text, str) for text in texts):
+            columns[name] = whole_numbers(texts)
     unknown = sorted({_text(split) for split in columns["split"]} - {"", *SPLITS})
     if unknown:
         raise DataError(
-            "the label file names a split that there is not", f"Use {', '.join(SPLITS)} or nothing.", value=unknown[0]
+            "the label file names a split that does not exist", f"Use {', '.join(SPLITS)} or nothing.", value=unknown[0]
         )
-    rows: dict[str, set[Label]] = defaultdict(set)
-    problems = []
+    found: dict[str, set[Label]] = defaultdict(set)
     by_name = {unicodedata.normalize("NFC", path): path for path in pictures}  # disks and tables write é in two ways
-    for raw_path, label, group, split in zip(table["path"].tolist(), *columns.values(), strict=True):
+    for raw_path, label, group, split in zip(table["path"], *columns.values(), strict=True):
         listed = _relative(_text(raw_path), root)
-        path = by_name.get(unicodedata.normalize("NFC", listed))
+        path = by_name.get(unicodedata.normalize("NFC", listed)) or same_as(listed)
         if path is None:
             problems.append(Problem("missing", listed, "The label file lists it, but the folder has no such picture."))
-        elif not pd.api.types.is_scalar(label) or isinstance(label, bytes) or not is_readable(_text(label)):
+        elif not _is_name(label):
             problems.append(
                 Problem("unreadable_label", path, f"Its label {label!r} is no name; it was left unlabelled.")
             )
-            rows[path].add(Label())
+            found[path].add(Label())
         else:
-            rows[path].add(Label(_text(label), _text(group), _text(split)))
-    if not rows:
+            found[path].add(Label(_text(label), _text(group), _text(split)))
+    if not found:
         raise DataError(
             "no row of the label file fits a picture in the folder",
             f"Paths are relative to the image folder, as in {min(pictures)}.",
-            value=str(file),
+            value=f"{file}, which begins with {_text(table['path'][0]) if rows else 'no row at all'}",
         )
     known = {}
-    for path, labels in rows.items():
-        if len(labels) == 1:
-            (known[path],) = labels
-        else:
-            shown = ", ".join(sorted(label.label or "no label" for label in labels))
-            problems.append(
-                Problem(
-                    "conflict", path, f"The label file lists it in different ways ({shown}); it was left unlabelled."
-                )
-            )
+    for path, labels in found.items():
+        known[path], problem = _agreed(path, labels)
+        problems += [problem] if problem else []
     return known, problems
 
 
-def _read_table(file: Path) -> pd.DataFrame:
+def _agreed(path: str, labels: set[Label]) -> tuple[Label, Problem | None]:
+    """What the rows of one picture say together: what they agree on holds."""
+    names = {label.label for label in labels}
+    groups, splits = {label.group for label in labels} - {""}, {label.split for label in labels} - {""}
+    name = next(iter(names)) if len(names) == 1 else ""
+    split = next((split for split in ("test", "validation", "train") if split in splits), "")  # none may leak
+    agreed = Label(name, min(groups, default=""), split)
+    if len(names) > 1:
+        shown = ", ".join(sorted(word or "no label" for word in names))
+        said = f"The label file lists it in different ways ({shown}); it was left unlabelled."
+        return agreed, Problem("conflict", path, said)
+    if len(groups) > 1 or len(splits) > 1:
+        shown = ", ".join(sorted(groups if len(groups) > 1 else splits))
+        taken = agreed.group if len(groups) > 1 else agreed.split
+        return agreed, Problem("conflict", path, f"The label file lists it in {shown}; it was put into {taken}.")
+    return agreed, None
+
+
+def _read_table(file: Path) -> tuple[dict[str, list[Any]], list[Problem]]:
+    """Columns by name in lower case, and what was odd about the file."""
     if not file.is_file():
         raise DataError("the label file does not exist", "Check the path.", value=str(file))
-    if file.suffix.lower() == ".json":
-        return read_captions(file).table.drop(columns="captions").assign(label="")
-    try:
-        if file.suffix.lower() == ".parquet":
-            return pd.read_parquet(file)
-        if file.suffix.lower() == ".csv":
-            return pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError("the label file is not UTF-8", "Save it again as CSV UTF-8.", value=str(file)) from error
-    except (ValueError, OSError) as error:
-        raise DataError("the label file cannot be read", f"Mend or re-export it: {error}.", value=str(file)) from error
-    hint = "Give a file ending in .csv, .parquet or .json."
-    raise DataError("the label file is of an unknown kind", hint, value=str(file))
+    suffix = file.suffix.lower()
+    if suffix == ".csv":
+        header, rows, cut = read_csv(file, "label file")
+        columns = {name.strip().lower(): [row[place] for row in rows] for place, name in enumerate(header)}
+        said = "It has commas too many at its end; nothing was lost, but look at the table once."
+        return columns, [Problem("label_file", f"{file.name}, line {line}", said) for line in cut]
+    if suffix == ".json":
+        table = read_captions(file).table.drop(columns="captions").assign(label="")
+    elif suffix == ".parquet":
+        try:
+            table = pd.read_parquet(file)
+        except (ValueError, OSError) as error:
+            hint = "Export it again as Parquet or CSV UTF-8."
+            raise DataError(f"the label file cannot be read ({error})", hint, value=str(file)) from error
+    else:
+        hint = "Give a file ending in .csv, .parquet or .json."
+        raise DataError("the label file is of an unknown kind", hint, value=str(file))
+    refuse_twins(map(str, table.columns), "label file")
+    return {str(name).strip().lower(): table[name].tolist() for name in table.columns}, []
+
+
+def _is_name(value: object) -> bool:
+    scalar = pd.api.types.is_scalar(value) and not isinstance(value, bytes)
+    return bool(scalar) and is_readable(_text(value))
 
 
 def _text(value: object) -> str:

@@ -14,7 +14,6 @@ Beside them stands the {"class": ["text", ...]} form that code in the manner of 
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from typing import Any, Literal, get_args
 import pyarrow
 from pyarrow import parquet
 
+from avion_core.data.tables import write_csv
 from avion_core.descriptions.schema import Description, PastDecision
 from avion_core.errors import DescriptionError
 
@@ -120,13 +120,12 @@ def _json_lines(records: Sequence[Record]) -> bytes:
 
 
 def _csv(records: Sequence[Record]) -> bytes:
-    stream = io.StringIO(newline="")
-    writer = csv.DictWriter(stream, SCHEMA.names)
-    writer.writeheader()
-    for record in records:
+    def row(record: Record) -> list[Any]:
         lists = {name: json.dumps(record[name], ensure_ascii=False) for name in ("reasons", "history") if record[name]}
-        writer.writerow({**record, **lists, "history": lists.get("history", "[]")})
-    return stream.getvalue().encode("utf-8-sig")  # by the mark at its beginning Excel knows UTF-8
+        cells = {**record, **lists, "history": lists.get("history", "[]")}
+        return [cells.get(name, "") for name in SCHEMA.names]
+
+    return write_csv(SCHEMA.names, map(row, records))
 
 
 def _parquet(records: Sequence[Record]) -> bytes:

@@ -11,7 +11,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,8 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
+from avion_core.data.class_names import class_finder
+from avion_core.data.tables import as_written, refuse_misread
 from avion_core.descriptions.histories import is_moment, past_decisions
 from avion_core.descriptions.schema import Description, PastDecision, description_id, folded
 from avion_core.descriptions.sentences import sentences
@@ -79,7 +81,7 @@ def read_descriptions(
     Raises:
         DescriptionError: a file that cannot be read as what it claims to be, or that holds no usable description.
     """
-    find = _class_finder(class_names)
+    find = class_finder(class_names)
     kept: dict[str, Description] = {}
     duplicates: list[Description] = []
     unknown: Counter[str] = Counter()
@@ -114,26 +116,6 @@ def read_descriptions(
     if not kept:
         raise _nothing_usable(path, unknown, problems, class_names)
     return ImportResult(list(kept.values()), duplicates, dict(unknown), problems, histories, imported_at)
-
-
-def _class_finder(class_names: dict[str, str]) -> Callable[[str], str | None]:
-    """Class as written -> class key: by key, by prompt name, or by either with spelling folded where only one fits."""
-    by_name: dict[str, set[str]] = {}
-    for key, name in class_names.items():
-        for spelling in (name, _squeezed(key), _squeezed(name)):
-            by_name.setdefault(spelling, set()).add(key)
-
-    def find(label: str) -> str | None:
-        if label in class_names:
-            return label
-        candidates = by_name.get(label) or by_name.get(_squeezed(label)) or set()
-        return next(iter(candidates)) if len(candidates) == 1 else None
-
-    return find
-
-
-def _squeezed(name: str) -> str:
-    return folded(name).replace(" ", "")
 
 
 def _problem(row: dict[str, Any]) -> str | None:
@@ -264,7 +246,8 @@ def _csv(text: str, name: str) -> Iterator[Row]:
                     'Put texts that hold commas or line breaks in "quotes".',
                     value=",".join(cells),
                 )
-            yield f"line {reader.line_num}", dict(zip(header, cells, strict=True))
+            refuse_misread(cells, "file of descriptions")
+            yield f"line {reader.line_num}", dict(zip(header, map(as_written, cells), strict=True))
     except csv.Error as error:
         raise DescriptionError(
             f"line {reader.line_num} of {name} is not CSV", "Check its quotes.", value=str(error)

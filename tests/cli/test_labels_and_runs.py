@@ -61,14 +61,17 @@ def test_class_cards_are_filled_in_from_a_table(answer, avion, scenes, tmp_path)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "has no column class_key. It needs class_key; `avion classes export` writes such a table."),
+        ("", "The table of class cards is empty"),
         ("definition\nSand.\n", "has no column class_key: definition."),
         ("class_key,colour\nbeach,red\n", "The colour cannot be used: red. Give it as #rrggbb"),
         ("class_key,shape\nbeach,round\n", "A class card has no such field: shape. Fields are local_name, code"),
         ("class_key,definition\nforest,Trees.\nvolcano,Fire.\n", "The project has no such class: volcano."),
-        ("class_key,definition\nforest,Trees, many\n", "more or fewer cells than the first: forest. Each has 2 cells"),
-        ("class_key,definition\nforest,W\xe4lder\n".encode("latin-1"), "cannot be read ('utf-8' codec"),
-        (None, "The class cards cannot be read (No such file or directory)"),
+        (
+            "class_key,definition\nforest,Trees, many\n",
+            "Line 2 of the table of class cards has 3 cells, and its header has 2: forest,Trees, many.",
+        ),
+        ("class_key,definition\nforest,W\xe4lder\n".encode("latin-1"), "The table of class cards is not UTF-8"),
+        (None, "The table of class cards cannot be read (No such file or directory)"),
     ],
 )
 def test_cards_that_cannot_be_used_change_nothing(avion, scenes, tmp_path, content, message):

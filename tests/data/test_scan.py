@@ -63,6 +63,7 @@ def test_class_folders_give_a_sorted_typed_manifest(root):
         "width": 8,
         "height": 6,
         "bands": 3,
+        "depth": "byte",
         "bytes": (root / "Forest/a.png").stat().st_size,
     }
 
@@ -284,16 +285,16 @@ class TestLabelFiles:
     @pytest.mark.parametrize(
         ("text", "name", "what", "hint"),
         [
-            ("path;label\na.png;forest\n", "l.csv", "no column path and no column label: path;label", "by commas"),
+            ("path|label\na.png|forest\n", "l.csv", "no column path and no column label: path|label", "by commas"),
             ("path,class\na.png,forest\n", "l.csv", "no column label: path, class", "group and split are optional"),
-            ("", "l.csv", "label file cannot be read", "No columns to parse"),
-            ('path,label\n"a.png,forest\n', "l.csv", "label file cannot be read", "EOF inside string"),
-            ("nonsense", "l.parquet", "label file cannot be read", "Mend or re-export it"),
+            ("", "l.csv", "label file is empty", "needs a header"),
+            ('path,label\n"a.png,forest\n', "l.csv", "line 2 of the label file is not CSV", "Check its quotes"),
+            ("nonsense", "l.parquet", "label file cannot be read", "Export it again as Parquet or CSV UTF-8"),
             ("path,label\n", "l.xlsx", "label file is of an unknown kind", "ending in .csv, .parquet or .json"),
             (
                 "path,label,split\nloose.png,x,dev\n",
                 "l.csv",
-                "a split that there is not: dev",
+                "a split that does not exist: dev",
                 "train, validation, test",
             ),
             ("path,label\nb/x.png,forest\n", "l.csv", "no row of the label file fits", "as in Forest/a.png"),

@@ -15,6 +15,7 @@ from app.kit.background import computed
 from app.kit.gallery import gallery, paged_gallery, thumbnail
 from app.kit.guard import plain
 from app.state import studio, visitor, widgets
+from avion_core.data.tables import table_csv
 from avion_core.progress import Progress
 from avion_core.usecases import policies
 from avion_core.usecases.insight.prediction import (
@@ -111,7 +112,7 @@ def classified(project: ProjectSummary, run: RunView, paths: list[Path], names: 
         export.insert(0, "file", export.pop("file"))
         st.download_button(
             "Export as CSV",
-            export.to_csv(index=False).encode(),
+            table_csv(export),
             "predictions.csv",
             "text/csv",
             icon=":material/download:",

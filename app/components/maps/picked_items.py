@@ -13,6 +13,7 @@ from app.components.maps.map_colours import PARTS
 from app.kit.gallery import paged_gallery
 from app.shell import go
 from app.state import map_choices, sent_lists
+from avion_core.data.tables import table_csv
 from avion_core.usecases.insight.alignment import MapResult
 from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.wording import counted
@@ -111,7 +112,7 @@ def _actions(
             go("label")
         st.download_button(
             "CSV",
-            lambda: table.to_csv(index=False).encode(),
+            lambda: table_csv(table),
             "picked.csv",
             "text/csv",
             icon=":material/download:",

@@ -11,6 +11,7 @@ import streamlit as st
 from app.kit import charts
 from app.shell import go_button
 from avion_core.config import PrototypesConfig
+from avion_core.data.tables import table_csv
 from avion_core.usecases.curation import Curation, Preview
 
 ROWS_SHOWN = 500
@@ -131,7 +132,7 @@ def would_change(preview: Preview, curation: Curation, names: Mapping[str, str],
             # Written only when asked for: a large table would slow every move of a slider.
             st.download_button(
                 "All as CSV",
-                lambda: changes.to_csv(index=False),
+                lambda: table_csv(changes),
                 "would_change.csv",
                 "text/csv",
                 icon=":material/download:",

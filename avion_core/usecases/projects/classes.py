@@ -6,8 +6,6 @@ names its successor; its images are read as the successor's, so nothing that was
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import uuid
 from collections.abc import Mapping, Sequence
@@ -19,6 +17,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from avion_core.data.class_names import fold, is_readable, prompt_name
+from avion_core.data.tables import read_csv, write_csv
 from avion_core.errors import DataError, NotFoundError
 from avion_core.store import classes as cards
 from avion_core.store import labels as label_rows
@@ -63,11 +62,8 @@ def export_cards(home: Home, project: str) -> bytes:
     """The cards of all classes as a table (CSV), which `import_cards` reads: class_key, prompt_name and CARD_FIELDS."""
     with reading(home.engine) as session:
         found = cards.class_cards(session, rows.find_project(session, project).id)
-    text = io.StringIO()
     columns = ("class_key", "prompt_name", *CARD_FIELDS)
-    table = csv.writer(text, lineterminator="\n")
-    table.writerows([columns, *([getattr(card, name) for name in columns] for card in found)])
-    return text.getvalue().encode()
+    return write_csv(columns, ([getattr(card, name) for name in columns] for card in found))
 
 
 @needs(CHANGE_PROJECTS)
@@ -234,22 +230,16 @@ def _fill_in(card: ProjectClass, fields: Mapping[str, str]) -> list[str]:
 
 def _read_cards(file: Path) -> list[dict[str, str]]:
     """The rows of a table of cards; column names in any case."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            found = [row for row in csv.reader(lines) if row]
-    except (OSError, ValueError, csv.Error) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise DataError(
-            f"the class cards cannot be read ({why})", "Give a table as CSV UTF-8.", value=str(file)
-        ) from error
-    columns = [name.strip().lower() for name in found[0]] if found else []
+    header, rows, _ = read_csv(file, "table of class cards")
+    columns = [name.strip().lower() for name in header]
     if "class_key" not in columns:
         hint = "It needs class_key; `avion classes export` writes such a table."
         raise DataError("the table of class cards has no column class_key", hint, value=", ".join(columns))
-    if uneven := next((row for row in found if len(row) != len(columns)), None):
-        hint = f"Each has {len(columns)} cells; quote those that hold a comma."
-        raise DataError("a row of the class cards has more or fewer cells than the first", hint, value=uneven[0])
-    return [dict(zip(columns, row, strict=True)) for row in found[1:]]
+    for row in rows:
+        if broken := next((cell for cell in row if "\ufffd" in cell), None):
+            hint = "A spreadsheet saved it in another encoding: save it as CSV UTF-8."
+            raise DataError("a class card holds letters that were lost", hint, value=broken)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def _rename(session: Session, project_id: str, card: ProjectClass, name: str, who: str) -> bool:

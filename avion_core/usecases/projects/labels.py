@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from avion_core.data.class_names import fold
+from avion_core.data.class_names import class_finder
+from avion_core.data.images import content_id
 from avion_core.data.labels import read_labels
 from avion_core.data.problems import Problem
 from avion_core.data.splits import Splits, data_set_key, make_splits
+from avion_core.data.tables import table_csv
 from avion_core.errors import DataError, NotFoundError
 from avion_core.store import labels as label_rows
 from avion_core.store import projects as rows
@@ -99,15 +101,17 @@ def import_labels(home: Home, project: str, file: Path, *, reviewer: str = "me",
     manifest = read_manifest(home, summary.id)
     images = dict(zip(manifest["path"], manifest["image_id"], strict=True))
     given = dict(zip(manifest["path"], manifest["label"], strict=True))
-    found, problems = read_labels(Path(file).expanduser(), summary.image_root, set(images))
-    keys = {fold(word): entry.key for entry in summary.classes for word in (entry.prompt_name, entry.key)}
+    copies = _Copies(summary.image_root, dict(zip(manifest["image_id"], manifest["path"], strict=True)))
+    found, problems = read_labels(Path(file).expanduser(), summary.image_root, set(images), same_as=copies)
+    find = class_finder({entry.key: entry.prompt_name for entry in summary.classes})
     labels = {}
     for path, row in found.items():
-        if row.label and fold(row.label) not in keys:
+        key = find(row.label) if row.label else None
+        if row.label and key is None:
             hint = "Add it with `avion classes add` or on the page Classes, then import again."
             raise NotFoundError("the project has no such class", hint, value=row.label)
-        if row.label:
-            labels[path] = keys[fold(row.label)]
+        if key is not None:
+            labels[path] = key
     new = {images[path]: key for path, key in labels.items() if given[path] != key}
     if new and not preview:
         give_labels(home, summary.id, new, reviewer=reviewer)
@@ -123,7 +127,20 @@ def export_labels(home: Home, project: str) -> bytes:
     tested = set(read_splits(home, summary.id).test)
     table = read_manifest(home, summary.id)[["image_id", "path", "label", "group"]].sort_values("path")
     table["split"] = ["test" if image in tested else "" for image in table["image_id"]]
-    return table.drop(columns="image_id").to_csv(index=False, lineterminator="\n").encode()
+    return table_csv(table.drop(columns="image_id"))
+
+
+class _Copies:
+    """Which picture of the project a file is a copy of, by content: a scan keeps one path of each content."""
+
+    def __init__(self, root: Path, path_of: dict[str, str]) -> None:
+        self._root, self._path_of = root.resolve(), path_of
+
+    def __call__(self, listed: str) -> str | None:
+        file = (self._root / listed).resolve()
+        if not file.is_relative_to(self._root) or not file.is_file():
+            return None
+        return self._path_of.get(content_id(file))
 
 
 def undo_labels(home: Home, project: str, reviewer: str = "me", token: str | None = None) -> list[str]:
