@@ -30,7 +30,7 @@ def main(folder: Path) -> None:
     found = _output(
         sys.executable,
         "-c",
-        "import app, avion_core.cli; from avion_core.backbones.load import demo_folder; print(demo_folder())",
+        "import app, avion_core.cli; from avion_core.bundled import demo_folder; print(demo_folder())",
         folder=folder,
         **outside,
     )

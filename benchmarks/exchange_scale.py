@@ -16,7 +16,7 @@ import time
 from itertools import cycle, islice
 from pathlib import Path
 
-from avion_core.backbones.load import demo_folder
+from avion_core.bundled import demo_folder
 from avion_core.store.database import writing
 from avion_core.store.projects import add_project
 from avion_core.store.tables import Project

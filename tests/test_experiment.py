@@ -18,6 +18,7 @@ from avion_core.config import RunConfig, make_config
 from avion_core.data.project import ProjectData, class_sets
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import scan_folder
+from avion_core.data.sources import ImageFolder
 from avion_core.data.splits import make_splits
 from avion_core.errors import CheckpointError, ConfigError, DataError, PrototypeError
 from avion_core.experiment import Event, Finished, Metrics, Saved, Stopped, run_experiment
@@ -41,6 +42,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 def project(tmp_path_factory: pytest.TempPathFactory) -> ProjectData:
     root = tiny_studio.make_images(tmp_path_factory.mktemp("project") / "scenes", per_class=10)
     manifest = scan_folder(root).manifest
+    paths = dict(zip(manifest["image_id"], manifest["path"], strict=True))
     rows = [
         {
             "description_id": f"{key}-{i}",
@@ -53,7 +55,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> ProjectData:
         for i, text in enumerate(tiny_studio.TEXTS)
     ]
     splits = make_splits(manifest, dataset="tiny")
-    return ProjectData("tiny", root, manifest, splits, RenderingRecipe(), NAMES, pd.DataFrame(rows))
+    return ProjectData("tiny", ImageFolder(root, paths), manifest, splits, RenderingRecipe(), NAMES, pd.DataFrame(rows))
 
 
 class Bench:
@@ -104,7 +106,7 @@ def test_base_to_novel_never_touches_novel_classes_in_training(project: ProjectD
     real = experiment.image_features
 
     def spy(towers, images, *rest, **more):
-        opened.extend(path.parent.name for _, path in images)
+        opened.extend(path.parent.name for path in images.files)
         return real(towers, images, *rest, **more)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -183,25 +185,25 @@ def test_a_class_without_usable_text_stops_the_run_before_training(project: Proj
 def test_a_seed_or_an_image_that_is_not_there(project: ProjectData, bench: Bench) -> None:
     with pytest.raises(ConfigError, match=r"no such seed: 9. Choose one of: 1, 2, 3"):
         bench.run(project, config(**{"data.seed": 9}))
-    gone = replace(project, manifest=project.manifest.iloc[:0])
+    gone = replace(project, source=ImageFolder(Path(), {}))
     with pytest.raises(DataError, match=r"no longer in the project.*Scan the folder again"):
         bench.run(gone, config(), "gone")
 
 
 def test_inputs_survive_saving(project: ProjectData, tmp_path: Path) -> None:
     project.save(tmp_path / "inputs")
-    again = ProjectData.load(tmp_path / "inputs")
+    again = ProjectData.load(tmp_path / "inputs", project.source)
     pd.testing.assert_frame_equal(again.manifest, project.manifest)
     pd.testing.assert_frame_equal(again.descriptions, project.descriptions)
     assert (again.splits, again.recipe, again.class_names) == (project.splits, project.recipe, project.class_names)
     with pytest.raises(DataError, match="inputs are not there"):
-        ProjectData.load(tmp_path / "nothing")
+        ProjectData.load(tmp_path / "nothing", project.source)
 
 
 def test_the_student_predicts_trained_and_other_classes(project: ProjectData, bench: Bench) -> None:
     bench.run(project, config(**{"distillation.epochs": 10}))
     trained = load_student(config(), bench.folder / "run", bench.weights)
-    files = sorted(project.image_root.rglob("*.png"))[:4]
+    files = sorted(project.images(project.manifest["image_id"].tolist()).files)[:4]
     table = predict(trained, files, project.recipe)
     assert list(table["path"]) == [str(path) for path in files]
     shares = table[[f"p_{key}" for key in NAMES]].sum(axis=1)

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from avion_core.backbones.checkpoint import load_strict, read_checkpoint
 from avion_core.backbones.clip_names import open_clip_names
 from avion_core.backbones.demo_teacher import DemoTeacher
 from avion_core.backbones.towers import DemoTeacherTowers, OpenClipTowers, Towers
+from avion_core.bundled import demo_folder
 from avion_core.errors import CheckpointError, NotFoundError, StoreError
 from avion_core.files import write_json
 from avion_core.progress import Progress
@@ -260,19 +260,6 @@ def build_towers(entry: CatalogEntry, path: Path, *, device: str | torch.device 
     length = clip.context_length
     clip.register_buffer("attn_mask", torch.full((length, length), float("-inf")).triu_(1), persistent=False)
     return OpenClipTowers(entry.name, clip, quick_gelu=entry.quick_gelu, device=device)
-
-
-def demo_folder() -> Path:
-    """The bundled demo: in a checkout beside the package, or where `pip install .` put it.
-
-    Raises:
-        NotFoundError: in neither place.
-    """
-    places = (Path(__file__).parents[2] / "demo", Path(sys.prefix) / "share" / "avion" / "demo")
-    found = next((place for place in places if place.is_dir()), None)
-    if found is None:
-        raise NotFoundError("the bundled demo is not there", "Install the package from its checkout.", value=places[0])
-    return found
 
 
 def architecture(entry: CatalogEntry, path: Path) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from avion_core.config import ProtocolConfig, RunConfig
 from avion_core.data.recipe import RenderingRecipe
+from avion_core.data.sources import Images, ImageSource
 from avion_core.data.splits import Splits, base_and_novel
 from avion_core.errors import DataError
 from avion_core.files import write_json
@@ -19,51 +19,35 @@ DESCRIPTION_COLUMNS = ["description_id", "class_key", "text", "verdict", "writer
 """What a run knows of a description; text as it reads now."""
 
 
-def image_paths(manifest: pd.DataFrame, image_root: Path, image_ids: Iterable[str]) -> list[tuple[str, Path]]:
-    """(image_id, file) in the order given.
-
-    Raises:
-        DataError: an id that the manifest does not hold.
-    """
-    paths = dict(zip(manifest["image_id"], manifest["path"], strict=True))
-    wanted = list(image_ids)
-    if missing := [image for image in wanted if image not in paths]:
-        raise DataError("images of the split are no longer in the project", "Scan the folder again.", value=missing[0])
-    return [(image, image_root / paths[image]) for image in wanted]
-
-
 @dataclass(frozen=True)
 class ProjectData:
     """A project frozen at one moment; saved into the run's folder, so that later edits do not change a run.
 
-    manifest: image_id, path (relative to image_root), label, group, ... one row per image (data/scan.py).
+    source: where the images lie now. It is the project's, not the run's: whoever loads a run's folder passes it in.
+    manifest: image_id, path (as it was), label, group, ... one row per image (data/scan.py).
     class_names: class key -> prompt name, in class order.
     descriptions: the columns of DESCRIPTION_COLUMNS, and what else is known of each; a run's folder keeps the former.
     """
 
     name: str
-    image_root: Path
+    source: ImageSource
     manifest: pd.DataFrame
     splits: Splits
     recipe: RenderingRecipe
     class_names: dict[str, str]
     descriptions: pd.DataFrame
 
-    def images(self, image_ids: list[str]) -> list[tuple[str, Path]]:
-        """(image_id, file) in the order given.
-
-        Raises:
-            DataError: an id that the manifest does not hold.
-        """
-        return image_paths(self.manifest, self.image_root, image_ids)
+    def images(self, image_ids: list[str]) -> Images:
+        """These images, in the order given."""
+        return Images(image_ids, self.source)
 
     def save(self, folder: Path) -> None:
+        """Write everything but where the images lie."""
         folder.mkdir(parents=True, exist_ok=True)
         self.manifest.to_parquet(folder / "manifest.parquet")
         self.descriptions[DESCRIPTION_COLUMNS].to_parquet(folder / "descriptions.parquet")
         facts = {
             "name": self.name,
-            "image_root": str(self.image_root),
             "recipe": self.recipe.model_dump(mode="json"),
             "class_names": self.class_names,
         }
@@ -72,13 +56,18 @@ class ProjectData:
         write_json(folder / "project.json", facts, indent=1)
 
     @classmethod
-    def load(cls, folder: Path) -> ProjectData:
+    def load(cls, folder: Path, source: ImageSource) -> ProjectData:
+        """As `save` left it.
+
+        Raises:
+            DataError: the folder holds no inputs.
+        """
         if not (folder / "project.json").is_file():
             raise DataError("the run's inputs are not there", "Start a new run.", value=str(folder))
         facts = json.loads((folder / "project.json").read_text())
         return cls(
             name=facts["name"],
-            image_root=Path(facts["image_root"]),
+            source=source,
             manifest=pd.read_parquet(folder / "manifest.parquet"),
             splits=Splits.from_json((folder / "splits.json").read_text()),
             recipe=RenderingRecipe.model_validate(facts["recipe"]),

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from avion_core.backbones.towers import Towers, resolve_precision
-from avion_core.data.images import open_image
 from avion_core.data.recipe import RenderingRecipe
-from avion_core.errors import AvionError, CheckpointError, DataError
+from avion_core.data.sources import Images
+from avion_core.errors import CheckpointError
 from avion_core.features.shards import FeatureStore, Space, content_key
 from avion_core.progress import Progress
 
@@ -29,7 +28,7 @@ _AHEAD = 2  # batches decoded ahead of the towers
 
 def image_features(
     towers: Towers,
-    images: Sequence[tuple[str, Path]],
+    images: Images,
     store: FeatureStore,
     *,
     recipe: RenderingRecipe,
@@ -37,7 +36,7 @@ def image_features(
     precision: str = "auto",
     progress: Progress | None = None,
 ) -> Tensor:
-    """Embeddings of images given as (image_id, path): float32 (N, D) of unit norm, in the order given.
+    """Embeddings of images: float32 (N, D) of unit norm, in the order given.
 
     Only what the store lacks is computed. It is written every 20 seconds and on the way out, whatever the
     reason, so that a run that was stopped goes on where it was.
@@ -55,16 +54,14 @@ def image_features(
         recipe=recipe.model_dump_json(),
         precision=precision,
     )
-    paths: dict[str, Path] = {}
-    for image_id, path in images:
-        paths.setdefault(image_id, path)
-    missing = space.missing(paths)
-    with _Writer(space, len(paths), len(paths) - len(missing), "image embeddings", progress) as writer:
-        views = _decoded(towers, [paths[key] for key in missing], recipe, ahead=_AHEAD * batch_size)
+    different = list(dict.fromkeys(images.ids))
+    missing = space.missing(different)
+    with _Writer(space, len(different), len(different) - len(missing), "image embeddings", progress) as writer:
+        views = _decoded(towers, Images(missing, images.source), recipe, ahead=_AHEAD * batch_size)
         for keys in _batches(missing, batch_size):
             pixels = torch.stack(list(islice(views, len(keys))))  # (B, 3, S, S)
             writer.add(keys, towers.encode_image(pixels, precision))
-    return space.read([image_id for image_id, _ in images])
+    return space.read(images.ids)
 
 
 def text_features(
@@ -91,7 +88,7 @@ def text_features(
 
 def prepare_images(
     towers: Towers,
-    images: Sequence[tuple[str, Path]],
+    images: Images,
     *,
     recipe: RenderingRecipe,
     progress: Progress | None = None,
@@ -102,7 +99,7 @@ def prepare_images(
         DataError: an image that cannot be decoded; names the file.
     """
     pixels = torch.empty(len(images), 3, towers.image_size, towers.image_size, dtype=torch.uint8)
-    views = _decoded(towers, [path for _, path in images], recipe, ahead=64)
+    views = _decoded(towers, images, recipe, ahead=64)
     for place, view in enumerate(views):
         pixels[place] = view
         if progress is not None:
@@ -150,32 +147,25 @@ class _Writer:
             self.progress(self.done, self.total, self.what)
 
 
-def _decoded(towers: Towers, paths: Iterable[Path], recipe: RenderingRecipe, *, ahead: int) -> Iterator[Tensor]:
+def _decoded(towers: Towers, images: Images, recipe: RenderingRecipe, *, ahead: int) -> Iterator[Tensor]:
     """Views in order, decoded by threads up to `ahead` images before they are asked for."""
     workers = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
     waiting: deque[Future[Tensor]] = deque()
-    coming = iter(paths)
+    coming = iter(images.ids)
+
+    def view_of(image_id: str) -> Tensor:
+        return towers.prepare(images.source.open(image_id, recipe))
+
     try:
-        for path in islice(coming, ahead):
-            waiting.append(workers.submit(_decode, towers, path, recipe))
+        for image_id in islice(coming, ahead):
+            waiting.append(workers.submit(view_of, image_id))
         while waiting:
             view = waiting.popleft().result()
-            for path in islice(coming, 1):
-                waiting.append(workers.submit(_decode, towers, path, recipe))
+            for image_id in islice(coming, 1):
+                waiting.append(workers.submit(view_of, image_id))
             yield view
     finally:
         workers.shutdown(cancel_futures=True)
-
-
-def _decode(towers: Towers, path: Path, recipe: RenderingRecipe) -> Tensor:
-    try:
-        return towers.prepare(open_image(path, recipe))
-    except AvionError as error:
-        raise DataError(error.what, error.hint, value=str(path)) from error
-    except Exception as error:  # a decoder may trip over damage in any way
-        raise DataError(
-            f"the image cannot be decoded ({error})", "Replace the file or take it out of the folder.", value=str(path)
-        ) from error
 
 
 def _batches(keys: list[str], size: int) -> Iterator[list[str]]:

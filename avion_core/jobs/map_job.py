@@ -26,6 +26,7 @@ import psutil
 from avion_core.config import parse_config
 from avion_core.files import write_json
 from avion_core.jobs.causes import explain
+from avion_core.jobs.inputs import run_inputs
 from avion_core.jobs.local import end_process
 from avion_core.jobs.process import ProcessId, find_living, identify
 from avion_core.progress import remaining_seconds
@@ -69,7 +70,7 @@ def start(home: Home, folder: Path, request: dict[str, Any]) -> None:
     """Start a job in `folder`, in a session of its own; does nothing where one runs or has finished.
 
     Args:
-        request: run_folder, config, image_root, settings and device, and what else the caller wants to find again.
+        request: run, run_folder, config, settings and device, and what else the caller wants to find again.
     """
     for child in [child for child in _children if child.poll() is not None]:
         _children.remove(child)
@@ -127,7 +128,6 @@ def stop(folder: Path) -> None:
 
 def work(home: Home, folder: Path) -> None:
     """Do a job in this process; its result or its failure is in result.json afterwards."""
-    from avion_core.data.project import ProjectData
     from avion_core.maps.settings import map_settings  # imports torch and friends: seconds
     from avion_core.protocols.run_map import make_run_map
 
@@ -135,7 +135,7 @@ def work(home: Home, folder: Path) -> None:
     run_folder = Path(request["run_folder"])
     try:
         kept = make_run_map(
-            replace(ProjectData.load(run_folder / "inputs"), image_root=Path(request["image_root"])),
+            run_inputs(home, request["run"]),
             parse_config(request["config"]),
             run_folder,
             map_settings(**request["settings"]),

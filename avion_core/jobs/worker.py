@@ -23,6 +23,7 @@ from avion_core.errors import TrainingError
 from avion_core.jobs.causes import explain
 from avion_core.jobs.devices import be_exact, bytes_held, device_name
 from avion_core.jobs.heartbeat import Heartbeat
+from avion_core.jobs.inputs import run_inputs
 from avion_core.jobs.process import this_process
 from avion_core.jobs.run_files import RunFiles
 from avion_core.jobs.stopping import stop_on_signals
@@ -102,7 +103,7 @@ def main() -> int:
 
 def _train(home: Home, run_id: str, stop: threading.Event, record: _Recorder) -> tuple[str, dict[str, Any]]:
     """Run the experiment; returns the final state and columns of the run's row."""
-    from avion_core.experiment import Finished, ProjectData, Stopped, run_experiment  # imports torch: seconds
+    from avion_core.experiment import Finished, Stopped, run_experiment  # imports torch: seconds
 
     with reading(home.engine) as session:
         config = parse_config(find_run(session, run_id).config)
@@ -111,7 +112,7 @@ def _train(home: Home, run_id: str, stop: threading.Event, record: _Recorder) ->
     be_exact(device)
     record.device(device)
     events = run_experiment(
-        ProjectData.load(folder / "inputs"),
+        run_inputs(home, run_id),
         config,
         folder,
         features=home.features,

@@ -15,6 +15,7 @@ from avion_core.backbones.towers import OpenClipTowers
 from avion_core.config import RunConfig
 from avion_core.data.project import class_texts
 from avion_core.data.recipe import RenderingRecipe
+from avion_core.data.sources import Images, loose_files
 from avion_core.distill.adapter import load_adapter
 from avion_core.errors import ConfigError, DataError
 from avion_core.features.store import prepare_images
@@ -40,10 +41,8 @@ class TrainedStudent:
         with torch.no_grad():
             return self.student.encode_text(self.student.tokenize(texts))
 
-    def embed_images(
-        self, images: list[tuple[str, Path]], recipe: RenderingRecipe, progress: Progress | None = None
-    ) -> Tensor:
-        """(image_id, path) pairs -> (N, D_S), unit norm; decoded and embedded a part at a time."""
+    def embed_images(self, images: Images, recipe: RenderingRecipe, progress: Progress | None = None) -> Tensor:
+        """Images -> (N, D_S), unit norm; decoded and embedded a part at a time."""
         parts = [torch.empty(0, self.student.embed_dim)]
         for start in range(0, len(images), CHUNK):
             pixels = prepare_images(self.student.backbone, images[start : start + CHUNK], recipe=recipe)
@@ -85,7 +84,7 @@ def predict(
     Raises:
         DataError: no image, or one that cannot be decoded.
     """
-    features = trained.embed_images([(str(path), path) for path in images], recipe, progress)
+    features = trained.embed_images(loose_files(images), recipe, progress)
     table = classify(trained, features, class_names=class_names, temperature=temperature)
     table.insert(0, "path", [str(path) for path in images])
     return table

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from avion_core.backbones.load import WeightStore, demo_folder
+from avion_core.backbones.load import WeightStore
+from avion_core.bundled import demo_folder
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.projects import create_project

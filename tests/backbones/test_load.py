@@ -18,7 +18,7 @@ from tokenizers.models import WordLevel
 from avion_core.backbones import load
 from avion_core.backbones.catalog import CATALOG
 from avion_core.backbones.demo_teacher import DemoTeacher
-from avion_core.backbones.load import WeightStore, demo_folder, load_towers
+from avion_core.backbones.load import WeightStore, load_towers
 from avion_core.backbones.towers import OpenClipTowers
 from avion_core.errors import CheckpointError, NotFoundError, StoreError
 
@@ -253,20 +253,6 @@ def test_demo_weights_that_are_not_there(demo: Path, store: WeightStore) -> None
     shutil.rmtree(demo)
     with pytest.raises(NotFoundError, match=r"Make them with tools/pretrain_demo\.py"):
         load_towers("demo-student", store)
-
-
-def test_demo_folder_is_the_checkouts_own() -> None:
-    assert demo_folder() == Path(__file__).parents[2] / "demo"
-
-
-def test_demo_folder_of_an_installed_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load, "__file__", str(tmp_path / "site" / "avion_core" / "backbones" / "load.py"))
-    monkeypatch.setattr(load.sys, "prefix", str(tmp_path))
-    with pytest.raises(NotFoundError, match="The bundled demo is not there"):
-        demo_folder()
-    bundled = tmp_path / "share" / "avion" / "demo"
-    bundled.mkdir(parents=True)
-    assert demo_folder() == bundled
 
 
 def test_load_is_lean(checkpoint: Path, store: WeightStore, monkeypatch: pytest.MonkeyPatch) -> None:

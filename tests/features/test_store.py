@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from avion_core.backbones.towers import OpenClipTowers
+from avion_core.data import sources
 from avion_core.data.images import open_image
 from avion_core.data.recipe import RenderingRecipe
+from avion_core.data.sources import ImageFolder, Images
 from avion_core.errors import CheckpointError, DataError
 from avion_core.features import store as store_module
 from avion_core.features.store import FeatureStore, image_features, prepare_images, text_features
@@ -57,28 +59,25 @@ def store(tmp_path: Path) -> FeatureStore:
 
 
 @pytest.fixture
-def images(tmp_path: Path) -> list[tuple[str, Path]]:
+def images(tmp_path: Path) -> Images:
     folder = tmp_path / "images"
     folder.mkdir()
-    pairs = []
     for i in range(10):
-        path = folder / f"{i}.png"
         pixels = torch.randint(0, 256, (20, 24, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(i))
-        PIL.Image.fromarray(pixels.numpy()).save(path)
-        pairs.append((f"id{i}", path))
-    return pairs
+        PIL.Image.fromarray(pixels.numpy()).save(folder / f"{i}.png")
+    return Images([f"id{i}" for i in range(10)], ImageFolder(folder, {f"id{i}": f"{i}.png" for i in range(10)}))
 
 
-def compute(towers: CountingTowers, images: list[tuple[str, Path]], store: FeatureStore, **options) -> torch.Tensor:
+def compute(towers: CountingTowers, images: Images, store: FeatureStore, **options) -> torch.Tensor:
     return image_features(
         towers, images, store, **{"recipe": RECIPE, "batch_size": 4, "precision": "float32"} | options
     )
 
 
 def test_image_features_are_the_towers_own_in_the_order_given(towers, images, store) -> None:
-    asked = [images[7], images[2], images[7], *images]
+    asked = Images([images.ids[7], images.ids[2], images.ids[7], *images.ids], images.source)
     features = compute(towers, asked, store)
-    pixels = torch.stack([towers.prepare(open_image(path, RECIPE)) for _, path in asked])
+    pixels = torch.stack([towers.prepare(open_image(path, RECIPE)) for path in asked.files])
     torch.testing.assert_close(features, OpenClipTowers.encode_image(towers, pixels), atol=1e-6, rtol=0)
     assert sum(towers.images) == 10  # each once, whatever the repeats
     assert all(name.startswith("decode") for name in towers.decoded_by - {"MainThread"})
@@ -106,7 +105,7 @@ def test_other_weights_recipe_or_precision_are_other_features(towers, images, st
 
 
 def test_damaged_image_is_named_and_what_was_done_is_kept(towers, images, store) -> None:
-    bad = images[6][1]
+    bad = images.files[6]
     whole = bad.read_bytes()
     bad.write_bytes(whole[:60])
     with pytest.raises(DataError) as caught:
@@ -122,7 +121,7 @@ def test_decoder_that_fails_in_its_own_way_is_named_too(towers, images, store, m
     def fail(path: Path, recipe: RenderingRecipe) -> PIL.Image.Image:
         raise RuntimeError("codec says no")
 
-    monkeypatch.setattr(store_module, "open_image", fail)
+    monkeypatch.setattr(sources, "open_image", fail)
     with pytest.raises(DataError, match=r"cannot be decoded \(codec says no\): .*0\.png\. Replace the file"):
         compute(towers, images, store)
 
@@ -160,9 +159,7 @@ def test_shards_are_written_as_time_passes(towers, images, store, monkeypatch) -
 def test_decoding_stays_a_little_ahead_only(towers, images, store, monkeypatch) -> None:
     """Images wait decoded for two batches at most, so that a large set does not fill the memory."""
     decoded, ahead = [], []
-    monkeypatch.setattr(
-        store_module, "open_image", lambda path, recipe: decoded.append(path) or open_image(path, recipe)
-    )
+    monkeypatch.setattr(sources, "open_image", lambda path, recipe: decoded.append(path) or open_image(path, recipe))
     encode = towers.encode_image
     monkeypatch.setattr(
         towers, "encode_image", lambda pixels, precision: ahead.append(len(decoded)) or encode(pixels, precision)
@@ -179,10 +176,10 @@ def test_numbers_that_are_not_finite_are_refused_and_not_kept(towers, images, st
     assert not list(store.folder.glob("*/*.safetensors"))
 
 
-def test_no_images_and_no_texts(towers, store) -> None:
-    assert compute(towers, [], store).shape == (0, 16)
+def test_no_images_and_no_texts(towers, images, store) -> None:
+    assert compute(towers, images[:0], store).shape == (0, 16)
     assert text_features(towers, [], store).shape == (0, 16)
-    assert prepare_images(towers, [], recipe=RECIPE).shape == (0, 3, 16, 16)
+    assert prepare_images(towers, images[:0], recipe=RECIPE).shape == (0, 3, 16, 16)
 
 
 def test_text_features_are_computed_once_by_content(towers, store) -> None:
@@ -210,9 +207,9 @@ def test_prepared_images_are_the_towers_views(towers, images) -> None:
     told: list[tuple[int, int, str]] = []
     pixels = prepare_images(towers, images, recipe=RECIPE, progress=lambda *step: told.append(step))
     assert pixels.dtype == torch.uint8
-    for row, (_, path) in zip(pixels, images, strict=True):
+    for row, path in zip(pixels, images.files, strict=True):
         assert torch.equal(row, towers.prepare(open_image(path, RECIPE)))
     assert told[-1] == (10, 10, "decoded images")
-    images[3][1].write_bytes(b"")
+    images.files[3].write_bytes(b"")
     with pytest.raises(DataError, match=r"3\.png"):
         prepare_images(towers, images, recipe=RECIPE)

@@ -9,15 +9,17 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from avion_core.data.project import class_texts, image_paths
+from avion_core.data.project import class_texts
+from avion_core.data.sources import Images
 from avion_core.errors import DataError
 from avion_core.features.store import image_features, text_features
 from avion_core.progress import Progress
 from avion_core.protocols.baselines import class_mean
 from avion_core.store.home import Home
+from avion_core.store.sources import image_source
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.models.models import open_towers
-from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_manifest, read_splits
+from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_splits
 
 ENOUGH_IMAGES = 2
 """Training images that every class needs before they help to guess; with fewer, the names alone do."""
@@ -62,10 +64,10 @@ def guess_labels(home: Home, project: str, image_ids: list[str], *, progress: Pr
     known = [(image, place) for place, key in enumerate(keys) for image in taught[key] if image not in asked]
     counts = Counter(place for _, place in known)
     least = min(counts[place] for place in range(len(keys)))
-    manifest = read_manifest(home, summary.id)
+    source = image_source(home, summary.id)
 
     def embed(ids: list[str]) -> Tensor:
-        images = image_paths(manifest, summary.image_root, ids)
+        images = Images(ids, source)
         return image_features(towers, images, home.features, recipe=summary.recipe, progress=progress).cpu()
 
     weights, sentence = text, "by the class names alone: label two or more images of each class and they help"

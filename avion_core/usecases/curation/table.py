@@ -16,6 +16,7 @@ from torch import Tensor
 
 from avion_core.config import PrototypesConfig, RunConfig
 from avion_core.data.project import LabelledImages
+from avion_core.data.sources import Images
 from avion_core.descriptions.rs_flag import load_rule_set
 from avion_core.errors import DataError, NotFoundError
 from avion_core.features.store import image_features
@@ -149,7 +150,7 @@ def curation_table(
         hint = "Label a few images of each class: descriptions are judged by the images of their class."
         raise DataError("no class has a labelled training image", hint, value=summary.name)
     images: dict[str, tuple[Tensor, Tensor]] = {}
-    files: dict[str, list[tuple[str, Path]]] = {}
+    files: dict[str, Images] = {}
     for part, by_class in parts.items():
         labelled = LabelledImages.of(by_class, class_keys)
         files[part] = data.images(labelled.image_ids)
@@ -182,7 +183,7 @@ def curation_table(
         visual=grounds.visual,
         template=template,
         images=images,
-        train_paths=[path for _, path in files["train"]],
+        train_paths=files["train"].files,
         rankings=rankings,
         reach=reach,
         unjudged={key: written[key] for key in names if key not in class_keys},

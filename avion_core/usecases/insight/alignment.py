@@ -13,9 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from avion_core.data.project import ProjectData
 from avion_core.errors import NotFoundError
 from avion_core.jobs import map_job
+from avion_core.jobs.inputs import run_inputs
 from avion_core.jobs.map_job import JobState
 from avion_core.maps.alignment_map import VIEWS
 from avion_core.maps.settings import MapSettings, Part, map_settings
@@ -26,7 +26,7 @@ from avion_core.store.database import writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Look
 from avion_core.usecases.policies import REVIEW, TRAIN, UNSEAL, demand_of, needs
-from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.projects.projects import read_manifest
 from avion_core.usecases.runs.trained import run_device, trained_run
 from avion_core.usecases.runs.training import RunView, get_run
 
@@ -91,7 +91,7 @@ def image_counts(home: Home, run: str) -> dict[str, int]:
         NotFoundError, TrainingError: no such run, or it has not been trained yet.
     """
     view = trained_run(home, run)
-    parts = image_parts(ProjectData.load(view.folder / "inputs"), view.config)
+    parts = image_parts(run_inputs(home, view.id), view.config)
     return {part: len(images) for part, images in parts.items() if images}
 
 
@@ -111,7 +111,7 @@ def start_map(home: Home, run: str, settings: MapSettings, who: str = "me") -> s
     request = {
         "inputs": _inputs_digest(view),
         "run_folder": str(view.folder),
-        "image_root": str(get_project(home, view.project_id).image_root),
+        "run": view.id,
         "config": view.config.model_dump(mode="json"),
         "settings": settings.model_dump(mode="json"),
         "device": run_device(view),
@@ -157,10 +157,11 @@ def read_map(home: Home, run: str, key: str) -> MapResult:
         NotFoundError: no such run or map, or it is not finished.
     """
     found = get_map(home, run, key)
-    folder = get_run(home, run).folder / "maps" / found.job.map
+    view = get_run(home, run)
+    folder = view.folder / "maps" / found.job.map
     if found.job.state != "finished" or not folder.is_dir():
         raise NotFoundError("the map is not there", "Wait until it is computed, or compute it again.", value=key)
-    return _read_result(folder, found.settings)
+    return _read_result(home, view.project_id, folder, found.settings)
 
 
 def veiled(result: MapResult, verdicts: Mapping[str, str]) -> MapResult:
@@ -221,7 +222,7 @@ def embed_map(
     if "test" in settings.parts:
         look_at_test_map(home, run, who)
     folder = make_run_map(
-        replace(ProjectData.load(view.folder / "inputs"), image_root=get_project(home, view.project_id).image_root),
+        run_inputs(home, view.id),
         view.config,
         view.folder,
         settings,
@@ -230,7 +231,7 @@ def embed_map(
         device=run_device(view),
         progress=progress,
     )
-    return _read_result(folder, settings)
+    return _read_result(home, view.project_id, folder, settings)
 
 
 PART_NAMES: dict[str, str] = {
@@ -257,10 +258,12 @@ def shown_statement(settings: MapSettings, counts: dict[str, tuple[int, int]], k
     return f"{said} Not on it: {', '.join(absent)}." if absent else said
 
 
-def _read_result(folder: Path, settings: MapSettings) -> MapResult:
+def _read_result(home: Home, project_id: str, folder: Path, settings: MapSettings) -> MapResult:
     counts = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
+    points = pd.read_parquet(folder / "points.parquet")
+    now = read_manifest(home, project_id).set_index("image_id")["path"]  # images may have moved since
     return MapResult(
-        pd.read_parquet(folder / "points.parquet"),
+        points.assign(path=points["id"].map(now).fillna(points["path"])),
         pd.read_parquet(folder / "figures.parquet"),
         {part: (shown, of) for part, (shown, of) in counts.items()},
         settings,

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from avion_core.backbones.projection import Projection
 from avion_core.config import RunConfig
-from avion_core.data.project import image_paths
+from avion_core.data.sources import Images
 from avion_core.descriptions.importing import MOST_CHARACTERS
 from avion_core.descriptions.schema import description_id, folded
 from avion_core.errors import DataError, DescriptionError
@@ -33,11 +33,12 @@ from avion_core.store import generations, journal
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
+from avion_core.store.sources import image_source
 from avion_core.usecases.curation import Curation, as_judged, curation_table, refresh
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.models.models import open_towers
 from avion_core.usecases.projects.current_descriptions import visible_verdicts
-from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
+from avion_core.usecases.projects.projects import get_project, read_splits
 from avion_core.usecases.runs.trained import run_device, trained_run
 from avion_core.wording import counted
 
@@ -120,13 +121,12 @@ def confusions(home: Home, project: str, run: str | None = None, *, progress: Pr
         config = config.model_copy(update={name: getattr(trained, name) for name in _OF_THE_RUN})
     curation = curation_table(home, summary.id, config, progress=progress)
     by_class = read_splits(home, summary.id).validation_images(config.data.seed, config.data.shots)
-    manifest = read_manifest(home, summary.id)
     listed = [(image, key) for key in curation.class_keys for image in by_class.get(key, [])]
     if not listed:
         raise DataError("there is no validation image", "Label more images of each class.", value=summary.name)
     images = pd.DataFrame(listed, columns=["image_id", "class_key"])
-    files = image_paths(manifest, summary.image_root, images["image_id"])
-    images["path"] = [str(file) for _, file in files]
+    source = image_source(home, summary.id)
+    images["path"] = [str(file) for file in Images(images["image_id"].tolist(), source).files]
     student = None if run is None else _student_side(home, run, curation, images, config, progress)
     return Confusions(curation, images, student)
 
@@ -262,9 +262,9 @@ def _student_side(
     view = trained_run(home, run)
     summary = get_project(home, view.project_id)
     trained = load_student(config, view.folder, home.weights, device=run_device(view))
-    files = [(image, Path(path)) for image, path in zip(images["image_id"], images["path"], strict=True)]
+    shown = Images(images["image_id"].tolist(), image_source(home, summary.id))
     towers = StudentTowers(trained.student)
-    features = image_features(towers, files, home.features, recipe=summary.recipe, progress=progress)
+    features = image_features(towers, shown, home.features, recipe=summary.recipe, progress=progress)
     names = {entry.key: entry.prompt_name for entry in summary.classes}
     classes = trained.embed_classes({key: names[key] for key in curation.class_keys}).cpu()
     return StudentSide(features.cpu(), classes, TeacherSide.load(view.folder).projection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ import pandas as pd
 import torch
 from sqlalchemy import select
 
-from avion_core.data.project import ProjectData
 from avion_core.errors import DataError
 from avion_core.files import write_json
+from avion_core.jobs.inputs import run_inputs
 from avion_core.metrics.accuracy import paired_change
 from avion_core.metrics.calibration import reliability
 from avion_core.progress import Progress
@@ -26,7 +26,6 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Look
 from avion_core.usecases.policies import UNSEAL, demand_of
-from avion_core.usecases.projects.projects import get_project
 from avion_core.usecases.runs.trained import run_device, trained_run
 from avion_core.usecases.runs.training import get_run
 
@@ -57,7 +56,7 @@ def evaluate_run(
             session.add(Look(run_id=view.id, who=who))
             journal.note(session, view.project_id, "training", f"Looked at the sealed test set with {view.name}", who)
     figures = evaluate(
-        ProjectData.load(view.folder / "inputs"),
+        run_inputs(home, view.id),
         view.config,
         view.folder,
         split,
@@ -96,10 +95,7 @@ def pictures(home: Home, run: str, image_ids: Sequence[str]) -> list[Path]:
     Raises:
         DataError: an id that is not the run's.
     """
-    view = get_run(home, run)
-    # Where the images are now: a drive may have moved since the run began.
-    moved = replace(ProjectData.load(view.folder / "inputs"), image_root=get_project(home, view.project_id).image_root)
-    return [path for _, path in moved.images(list(image_ids))]
+    return run_inputs(home, get_run(home, run).id).images(list(image_ids)).files
 
 
 def parts(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -153,7 +149,7 @@ def change(part: dict[str, Any], baseline: dict[str, Any] | None = None) -> Chan
 def published(home: Home, run: str) -> dict[str, PublishedFigure]:
     """The paper's figures that may stand beside this run's, by the names of `evaluate_run`; mostly none."""
     view = get_run(home, run)
-    inputs = ProjectData.load(view.folder / "inputs")
+    inputs = run_inputs(home, view.id)
     return published_figures(view.config, inputs.class_names, len(inputs.manifest))
 
 

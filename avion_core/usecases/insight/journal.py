@@ -10,6 +10,7 @@ import pandas as pd
 
 from avion_core.data.project import ProjectData
 from avion_core.errors import DataError
+from avion_core.jobs.inputs import run_inputs
 from avion_core.store import journal
 from avion_core.store import projects as rows
 from avion_core.store.database import reading
@@ -76,7 +77,7 @@ def changes_since(home: Home, run: RunView, now: ProjectData | None = None) -> l
         now: the project as it stands, where it was read already.
     """
     try:
-        then = ProjectData.load(run.folder / "inputs")
+        then = run_inputs(home, run.id)
     except DataError:
         return ["its inputs, which are gone"]
     now = now or freeze(home, run.project_id)

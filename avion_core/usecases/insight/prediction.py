@@ -10,7 +10,7 @@ import tempfile
 import weakref
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -20,17 +20,20 @@ import torch
 from torch import Tensor
 
 from avion_core.data.images import content_id, open_image
-from avion_core.data.project import LabelledImages, ProjectData, held_out_images, image_paths, training_images
+from avion_core.data.project import LabelledImages, ProjectData, held_out_images, training_images
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import SUFFIXES
+from avion_core.data.sources import Images, loose_files
 from avion_core.errors import DataError
 from avion_core.features.store import image_features
+from avion_core.jobs.inputs import run_inputs
 from avion_core.metrics.calibration import fit_temperature
 from avion_core.progress import Progress
 from avion_core.protocols import predict as prediction
 from avion_core.protocols.exported import student_files
 from avion_core.protocols.student_towers import StudentTowers
 from avion_core.store.home import Home
+from avion_core.store.sources import image_source
 from avion_core.usecases.models.models import open_towers
 from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
 from avion_core.usecases.runs.trained import run_device, trained_run
@@ -122,7 +125,7 @@ def predict(home: Home, run: str, paths: Sequence[Path], *, progress: Progress |
     """
     files = image_files(paths)
     view = trained_run(home, run)
-    student, inputs = open_student(home, view), _inputs(home, view)
+    student, inputs = open_student(home, view), run_inputs(home, view.id)
     features, readable, problems = _embedded(student, files, inputs.recipe, progress)
     temperature = _temperature(home, view, student, inputs)
     table = prediction.classify(student, features, temperature=temperature or 1.0)
@@ -152,23 +155,23 @@ def search(
     manifest = read_manifest(home, summary.id)
     sealed = manifest["image_id"].isin(read_splits(home, summary.id).test)
     shown = manifest[~sealed]
-    files = image_paths(shown, summary.image_root, shown["image_id"])
+    images = Images(shown["image_id"].tolist(), image_source(home, summary.id))
     if model == "teacher":
         towers = open_towers(home, view.config.teacher)
     else:
         towers = StudentTowers(open_student(home, view).student)
-    features = image_features(towers, files, home.features, recipe=summary.recipe, progress=progress).cpu()
+    features = image_features(towers, images, home.features, recipe=summary.recipe, progress=progress).cpu()
     scores = features @ towers.encode_text([text.strip()])[0].cpu()
     best = scores.argsort(descending=True)[:limit].tolist()
     table = pd.DataFrame(
         {
-            "image_id": [files[place][0] for place in best],
-            "path": [str(files[place][1]) for place in best],
+            "image_id": [images.ids[place] for place in best],
+            "path": [str(images.source.file(images.ids[place])) for place in best],
             "class_key": shown["label"].iloc[best].tolist(),
             "score": scores[best].tolist(),
         }
     )
-    return Search(table, len(files), int(sealed.sum()))
+    return Search(table, len(images), int(sealed.sum()))
 
 
 def export_student(home: Home, run: str) -> bytes:
@@ -178,7 +181,7 @@ def export_student(home: Home, run: str) -> bytes:
         NotFoundError, TrainingError: no such run, or it has not been trained yet.
     """
     view = trained_run(home, run)
-    student, inputs = open_student(home, view), _inputs(home, view)
+    student, inputs = open_student(home, view), run_inputs(home, view.id)
     temperature = _temperature(home, view, student, inputs)
     files = student_files(view.config, view.folder, inputs.recipe, temperature, student.class_names)
     archive = io.BytesIO()
@@ -200,12 +203,6 @@ def _open_student(home: Home, run: str, _step: int) -> prediction.TrainedStudent
     return prediction.load_student(view.config, view.folder, home.weights, device=run_device(view))
 
 
-def _inputs(home: Home, view: RunView) -> ProjectData:
-    """What the run was trained on, its images where they are now: a drive may have moved since."""
-    frozen = ProjectData.load(view.folder / "inputs")
-    return replace(frozen, image_root=get_project(home, view.project_id).image_root)
-
-
 def _embedded(
     student: prediction.TrainedStudent, files: list[Path], recipe: RenderingRecipe, progress: Progress | None
 ) -> tuple[Tensor, list[Path], list[str]]:
@@ -214,11 +211,11 @@ def _embedded(
     for start in range(0, len(files), prediction.CHUNK):
         part = files[start : start + prediction.CHUNK]
         try:
-            parts.append(student.embed_images([(str(file), file) for file in part], recipe))
+            parts.append(student.embed_images(loose_files(part), recipe))
         except DataError:
             part, unreadable = _apart(part, recipe)
             problems += unreadable
-            parts.append(student.embed_images([(str(file), file) for file in part], recipe))
+            parts.append(student.embed_images(loose_files(part), recipe))
         readable += part
         if progress is not None:
             progress(min(start + prediction.CHUNK, len(files)), len(files), "classified images")
@@ -258,7 +255,7 @@ def _nearest(
     progress: Progress | None,
 ) -> list[list[Neighbour]]:
     keys = list(student.class_names)
-    paths = [path for _, path in inputs.images(shots.image_ids)]
+    paths = inputs.images(shots.image_ids).files
     similarity = features @ _features(home, student, inputs, shots, progress).T  # (N, training images)
     top = similarity.topk(min(NEAREST, len(paths)), dim=1)
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from avion_core.data.project import ProjectData
 from avion_core.store.home import Home
+from avion_core.store.sources import image_source
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
 
@@ -17,7 +18,7 @@ def freeze(home: Home, project: str) -> ProjectData:
     summary = get_project(home, project)
     return ProjectData(
         name=summary.name,
-        image_root=summary.image_root,
+        source=image_source(home, summary.id),
         manifest=read_manifest(home, summary.id),
         splits=read_splits(home, summary.id),
         recipe=summary.recipe,

@@ -20,6 +20,7 @@ from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
+from avion_core.store.sources import image_root
 from avion_core.usecases.policies import CHANGE_PROJECTS, UNSEAL, needs
 from avion_core.usecases.projects.current_images import current_images
 
@@ -57,7 +58,7 @@ def image_path(home: Home, project: str, image_id: str) -> Path:
     found = manifest.loc[manifest["image_id"] == image_id, "path"].tolist()
     if not found:
         raise NotFoundError("the project has no such image", "Reload the page.", value=image_id)
-    return Path(row.image_root) / found[0]
+    return image_root(row) / found[0]
 
 
 def image_table(home: Home, project: str, seed: int = 1) -> pd.DataFrame:
@@ -86,7 +87,7 @@ def image_table(home: Home, project: str, seed: int = 1) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "image_id": manifest["image_id"],
-            "path": f"{row.image_root}{os.sep}" + manifest["path"],
+            "path": f"{image_root(row)}{os.sep}" + manifest["path"],
             "name": manifest["path"],
             "class_key": manifest["label"],
             "part": [part.get(image, "pool") for image in manifest["image_id"]],
@@ -131,7 +132,7 @@ def set_recipe(home: Home, project: str, recipe: RenderingRecipe, *, who: str = 
         row = rows.find_project(session, project)
         manifest = current_images(home, session, row.id).manifest
     for _, of_kind in manifest.groupby("bands"):
-        decode_image(Path(row.image_root) / of_kind["path"].iloc[0], recipe)
+        decode_image(image_root(row) / of_kind["path"].iloc[0], recipe)
     with writing(home.engine) as session:
         rows.find_project(session, project).recipe = recipe.model_dump(mode="json")
         said = recipe.model_dump_json(exclude_defaults=True)

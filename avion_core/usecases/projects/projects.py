@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import pandas as pd
 from sqlalchemy.orm import Session
 
+from avion_core import bundled
 from avion_core.backbones.catalog import find_entry
 from avion_core.config import PRESETS, make_config
 from avion_core.data.class_names import prompt_names
@@ -26,6 +27,7 @@ from avion_core.store.classes import class_cards
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
+from avion_core.store.sources import image_root
 from avion_core.store.tables import Project
 from avion_core.store.verdicts import add_verdict, count_decisions
 from avion_core.usecases.policies import CHANGE_PROJECTS, needs
@@ -178,22 +180,15 @@ def open_demo(home: Home, which: Demo = "ucmerced", *, curated: bool = False) ->
     Raises:
         NotFoundError: no such demo, or the package came without its demo folder.
     """
-    from avion_core.backbones.load import demo_folder  # brings torch along, which nothing else here needs
-
     if which not in get_args(Demo):
         raise NotFoundError("there is no such demo", f"Choose one of: {', '.join(get_args(Demo))}.", value=which)
-    folder = demo_folder() / which
+    folder = bundled.demo_folder() / which
     about = json.loads((folder / "project.json").read_text(encoding="utf-8"))
-    images = folder / about["image_root"]
-    with writing(home.engine) as session:
-        made = next((row for row in rows.list_projects(session) if row.name == about["name"]), None)
-        if made is not None:
-            made.image_root = str(images)  # the package may have moved since
-    if made is None:
+    if about["name"] not in project_names(home).values():
         create_project(
             home,
             about["name"],
-            images,
+            folder / about["image_root"],
             labels=folder / about["labels"],
             class_names=about["classes"],
             teacher=about["teacher"],
@@ -248,7 +243,7 @@ def _summary(home: Home, session: Session, project: Project) -> ProjectSummary:
     return ProjectSummary(
         id=project.id,
         name=project.name,
-        image_root=Path(project.image_root),
+        image_root=image_root(project),
         recipe=RenderingRecipe.model_validate(project.recipe),
         modality=project.modality,
         teacher=project.teacher,

@@ -19,14 +19,15 @@ from typing import Any
 import pandas as pd
 
 from avion_core.errors import DataError
-from avion_core.files import UNFINISHED, write_json
+from avion_core.files import UNFINISHED
 from avion_core.progress import Progress
 from avion_core.store import journal
 from avion_core.store import projects as rows
 from avion_core.store.database import SCHEMA, reading, writing
 from avion_core.store.home import Home
 from avion_core.store.project_rows import read_rows, write_rows
-from avion_core.store.tables import Project, now
+from avion_core.store.sources import image_root
+from avion_core.store.tables import now
 from avion_core.usecases.policies import CHANGE_PROJECTS, needs
 from avion_core.usecases.projects.projects import ProjectSummary, get_project
 from avion_core.usecases.transfer.archives import Archive, ArchiveWriter, new_archive
@@ -90,7 +91,7 @@ def pack_project(
     with new_archive(home, path, KIND, FORMAT, about) as archive:
         with writing(home.engine) as session:
             row = rows.find_project(session, project)
-            project_id, name, root = row.id, row.name, Path(row.image_root)
+            project_id, name, root = row.id, row.name, image_root(row)
             journal.note(session, project_id, "project", f"Packed into {Path(path).name}.", who)
             tables = read_rows(session, project_id)
         manifest = pd.read_parquet(home.project_folder(project_id) / "manifest.parquet")
@@ -189,19 +190,9 @@ def take_in(
                 if (staging / "runs" / old).is_dir():
                     _move(staging / "runs" / old, home.run_folder(new))
             _add_shards(staging / "features", home.features.folder)
-            redirect_runs(home, list(runs.values()), row)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return get_project(home, project_id)
-
-
-def redirect_runs(home: Home, run_ids: list[str], project: Project) -> None:
-    """Let the frozen inputs of runs point to the project's image root; which images they are stays as it was."""
-    for run_id in run_ids:
-        facts_file = home.run_folder(run_id) / "inputs" / "project.json"
-        if facts_file.is_file():
-            facts = json.loads(facts_file.read_text(encoding="utf-8")) | {"image_root": project.image_root}
-            write_json(facts_file, facts, indent=1)
 
 
 def _add_folder(archive: ArchiveWriter, name: str, folder: Path) -> None:

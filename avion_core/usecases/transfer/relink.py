@@ -15,13 +15,13 @@ from avion_core.data.scan import list_pictures
 from avion_core.errors import DataError
 from avion_core.files import write_table
 from avion_core.progress import Progress
-from avion_core.store import journal, runs
+from avion_core.store import journal
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
+from avion_core.store.sources import image_root
 from avion_core.usecases.policies import CHANGE_PROJECTS, needs
 from avion_core.usecases.projects.projects import ProjectSummary
-from avion_core.usecases.transfer.packs import redirect_runs
 
 _SAMPLE = 24
 
@@ -170,20 +170,16 @@ def relink(
     with writing(home.engine) as session:
         row = rows.find_project(session, project)
         row.image_root = str(check.root)
-        run_ids = [run.id for run in runs.list_runs(session, row.id)]
         journal.note(session, row.id, "data", f"Images re-linked: {check.sentence}", who)
         if check.moved:
             _follow(home.project_folder(row.id) / "manifest.parquet", check.moved)
-            for run_id in run_ids:
-                _follow(home.run_folder(run_id) / "inputs" / "manifest.parquet", check.moved)
-        redirect_runs(home, run_ids, row)
     return check
 
 
 def _project(home: Home, project: str) -> tuple[str, Path]:
     with reading(home.engine) as session:
         row = rows.find_project(session, project)
-        return row.id, Path(row.image_root)
+        return row.id, image_root(row)
 
 
 def _manifest(home: Home, project_id: str) -> pd.DataFrame:
@@ -211,8 +207,6 @@ def _contents(root: Path, paths: list[str], progress: Progress | None) -> dict[s
 
 def _follow(manifest_file: Path, moved: Mapping[str, str]) -> None:
     """Write the new paths of moved images into a manifest."""
-    if not manifest_file.is_file():
-        return
     manifest = pd.read_parquet(manifest_file)
     manifest["path"] = manifest["image_id"].map(moved).fillna(manifest["path"])
     write_table(manifest_file, manifest)

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from PIL.Image import Image
 
-from avion_core.data.images import open_image
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.splits import Splits
 from avion_core.descriptions.exporting import file_form
@@ -30,6 +30,7 @@ from avion_core.store import projects as rows
 from avion_core.store.database import SCHEMA, reading, writing
 from avion_core.store.home import Home
 from avion_core.store.project_rows import read_rows
+from avion_core.store.sources import image_source
 from avion_core.store.tables import new_id, now
 from avion_core.store.verdicts import standing_of
 from avion_core.usecases.curation.rules import run_config
@@ -324,8 +325,9 @@ def _pictures(
     wanted = [image for part in (shots, validation) for images in part.values() for image in images]
     manifest = read_manifest(home, summary.id).set_index("image_id", drop=False).loc[wanted]
     pictures: dict[str, _Picture] = {}
-    for done, (image_id, path) in enumerate(zip(manifest["image_id"], manifest["path"], strict=True), start=1):
-        pictures[image_id] = _thumbnail(summary.image_root / path, summary.recipe, image_id)
+    source = image_source(home, summary.id)
+    for done, image_id in enumerate(manifest["image_id"], start=1):
+        pictures[image_id] = _thumbnail(source.open(image_id, summary.recipe), image_id)
         if progress is not None:
             progress(done, len(manifest), "making thumbnails")
     renamed = {image_id: picture.image_id for image_id, picture in pictures.items()}
@@ -346,8 +348,7 @@ def _pictures(
     return pictures, manifest, splits
 
 
-def _thumbnail(path: Path, recipe: RenderingRecipe, image_id: str) -> _Picture:
-    picture = open_image(path, recipe)
+def _thumbnail(picture: Image, image_id: str) -> _Picture:
     picture.thumbnail((_THUMBNAIL_PIXELS, _THUMBNAIL_PIXELS))
     stream = io.BytesIO()
     # The comment keeps two images apart whose thumbnails look the same.

@@ -39,9 +39,10 @@ from avion_core.store import journal, leases
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.projects import find_project
+from avion_core.store.sources import image_source
 from avion_core.store.tables import Generation
 from avion_core.usecases.policies import ADMINISTER, CHANGE_PROJECTS, demand_of, needs
-from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_manifest, read_splits
+from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_splits
 from avion_core.wording import counted
 
 __all__ = ["CONTRAST_PROMPT", "DEFAULT_PROMPT", "KEYS", "WriterName", "WritingSettings"]  # pages take them from here
@@ -460,8 +461,7 @@ def _entries(
         except AvionError as error:
             note = f"No confusable classes are named: {error}"
     shots = read_splits(home, summary.id).shots(1, max(settings.pictures, 1)) if settings.pictures else {}
-    manifest = read_manifest(home, summary.id) if settings.pictures else pd.DataFrame({"image_id": [], "path": []})
-    paths = dict(zip(manifest["image_id"], manifest["path"], strict=True))
+    source = image_source(home, summary.id)
     recipe = summary.recipe.model_dump(mode="json")
 
     def entries() -> Iterator[dict[str, Any]]:
@@ -477,7 +477,7 @@ def _entries(
                 "excludes": entry.excludes,
                 "parent": entry.parent,
             }
-            pictures = [str(summary.image_root / paths[image]) for image in shots.get(entry.key, ())]
+            pictures = [str(source.file(image)) for image in shots.get(entry.key, ())]
             yield {
                 "card": card,
                 "distinguish_from": confusable.get(entry.key, ()),

@@ -17,9 +17,10 @@ from PIL import Image
 from rasterio.transform import from_origin
 
 from avion_core.backbones.load import WeightStore
-from avion_core.data.project import ProjectData
 from avion_core.data.recipe import RenderingRecipe
+from avion_core.data.sources import loose_files
 from avion_core.errors import CheckpointError, DataError
+from avion_core.jobs.inputs import run_inputs
 from avion_core.protocols.exported import open_exported
 from avion_core.protocols.student_towers import StudentTowers
 from avion_core.usecases.insight.prediction import Uploads, export_student, open_student, predict, search
@@ -74,7 +75,7 @@ def test_a_geotiff_goes_through_the_project_s_recipe(home, images, tmp_path) -> 
     run_id = create_run(home, project.id)
     run_here(home, run_id, threading.Event())
     inputs = trained_run(home, run_id).folder / "inputs"
-    replace(ProjectData.load(inputs), recipe=recipe).save(inputs)
+    replace(run_inputs(home, run_id), recipe=recipe).save(inputs)
 
     png = images / "forest" / "00.png"
     pixels = np.asarray(Image.open(png).convert("RGB")).transpose(2, 0, 1).astype(np.uint16) * 10
@@ -99,7 +100,9 @@ def test_search_orders_by_the_student_s_cosine(home, described, run) -> None:
     assert found.searched == len(read_manifest(home, described.id)) - len(sealed)
     assert not sealed & set(found.table["image_id"])
     student = open_student(home, trained_run(home, run))
-    f = student.embed_images([(path, Path(path)) for path in found.table["path"]], get_project(home, "scenes").recipe)
+    f = student.embed_images(
+        loose_files([Path(path) for path in found.table["path"]]), get_project(home, "scenes").recipe
+    )
     with torch.no_grad():
         g = student.student.encode_text(student.student.tokenize(["aerial view of beach"]))
     assert found.table["score"].tolist() == pytest.approx((f @ g.T).squeeze(1).tolist(), abs=1e-4)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from avion_core.backbones.load import demo_folder
+from avion_core.bundled import demo_folder
 from avion_core.descriptions.exporting import SCHEMA
 from avion_core.descriptions.schema import PastDecision
 from avion_core.errors import DescriptionError, NotFoundError

@@ -14,6 +14,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from avion_core.errors import DataError
+from avion_core.jobs.inputs import run_inputs
 from avion_core.store import journal, verdicts
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
@@ -175,8 +176,8 @@ def test_images_and_embeddings_come_along(home, described, images, tiny_towers, 
     kept = sum(len(space._where) for space in other.features.spaces())
     assert exchange.read_records(other, moved.id)[0] == scores
     assert kept == packed.embeddings
-    facts = json.loads((other.run_folder(run_id) / "inputs" / "project.json").read_text())
-    assert facts["image_root"] == str(moved.image_root)
+    ids = read_manifest(other, moved.id)["image_id"].tolist()
+    assert all(file.is_relative_to(moved.image_root) for file in run_inputs(other, run_id).images(ids).files)
     again = pack_project(other, moved.id, tmp_path / "again.avion", images=True)
     with ZipFile(again.path) as archive:
         assert [name for name in archive.namelist() if name.startswith("project/images/")] == []
