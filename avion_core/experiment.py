@@ -28,12 +28,12 @@ from avion_core.data.project import (
     training_images,
 )
 from avion_core.distill.adapter import load_state, save_adapter, save_state
+from avion_core.distill.teacher_side import TeacherSide
 from avion_core.distill.trainer import Trainer, TrainingData, TrainingState
 from avion_core.errors import ConfigError, TrainingError
 from avion_core.features.store import FeatureStore, image_features, prepare_images, text_features
 from avion_core.files import write_json
 from avion_core.progress import Progress as ProgressCallback
-from avion_core.protocols.teacher_side import TeacherSide
 from avion_core.prototypes.judged import grounds_of
 from avion_core.prototypes.text_prototypes import TextPrototypes
 

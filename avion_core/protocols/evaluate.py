@@ -27,6 +27,7 @@ from avion_core.data.project import (
     training_images,
 )
 from avion_core.distill.adapter import load_adapter
+from avion_core.distill.teacher_side import TeacherSide
 from avion_core.distill.trainer import predict_logits
 from avion_core.errors import ConfigError, DataError
 from avion_core.features.store import FeatureStore, image_features, prepare_images, text_features
@@ -34,7 +35,6 @@ from avion_core.metrics.accuracy import accuracy, confusion, harmonic_mean, macr
 from avion_core.metrics.calibration import expected_calibration_error, fit_temperature
 from avion_core.progress import Progress
 from avion_core.protocols.baselines import class_mean, linear_probe
-from avion_core.protocols.teacher_side import TeacherSide
 
 TIMED_IMAGES = 64
 

@@ -14,14 +14,14 @@ import torch
 from avion_core.backbones.load import WeightStore, load_towers
 from avion_core.config import RunConfig
 from avion_core.data.project import ProjectData, class_sets, class_texts, held_out_images, training_images
+from avion_core.distill.student_towers import StudentTowers
+from avion_core.distill.teacher_side import TeacherSide
 from avion_core.features.store import FeatureStore, image_features, text_features
 from avion_core.files import replacing_folder
 from avion_core.maps.alignment_map import ITEM_COLUMNS, alignment_map, map_key
 from avion_core.maps.settings import MapSettings
 from avion_core.progress import Progress
 from avion_core.protocols import predict
-from avion_core.protocols.student_towers import StudentTowers
-from avion_core.protocols.teacher_side import TeacherSide
 
 _FIRST = ("train", "validation")
 

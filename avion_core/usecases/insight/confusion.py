@@ -22,13 +22,13 @@ from avion_core.config import RunConfig
 from avion_core.data.sources import Images
 from avion_core.descriptions.importing import MOST_CHARACTERS
 from avion_core.descriptions.schema import description_id, folded
+from avion_core.distill.student_towers import StudentTowers
+from avion_core.distill.teacher_side import TeacherSide
 from avion_core.errors import DataError, DescriptionError
 from avion_core.features.store import image_features, text_features
 from avion_core.metrics import accuracy
 from avion_core.progress import Progress
 from avion_core.protocols.predict import load_student
-from avion_core.protocols.student_towers import StudentTowers
-from avion_core.protocols.teacher_side import TeacherSide
 from avion_core.store import generations, journal
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing

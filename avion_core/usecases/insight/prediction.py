@@ -24,6 +24,7 @@ from avion_core.data.project import LabelledImages, ProjectData, held_out_images
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import SUFFIXES
 from avion_core.data.sources import Images, loose_files
+from avion_core.distill.student_towers import StudentTowers
 from avion_core.errors import DataError
 from avion_core.features.store import image_features
 from avion_core.jobs.inputs import run_inputs
@@ -31,7 +32,6 @@ from avion_core.metrics.calibration import fit_temperature
 from avion_core.progress import Progress
 from avion_core.protocols import predict as prediction
 from avion_core.protocols.exported import student_files
-from avion_core.protocols.student_towers import StudentTowers
 from avion_core.store.home import Home
 from avion_core.store.sources import image_source
 from avion_core.usecases.models.models import open_towers

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from avion_core.data.project import training_images
+from avion_core.distill.teacher_side import TeacherSide
 from avion_core.errors import PrototypeError, TrainingError
 from avion_core.experiment import run_experiment
-from avion_core.protocols.teacher_side import TeacherSide
 from avion_core.prototypes.judged import judged_classes
 from avion_core.usecases.curation import Curation, curation_table, decision_preview, record_verdict, refresh
 from avion_core.usecases.curation.rules import run_config

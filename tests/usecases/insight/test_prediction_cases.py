@@ -19,10 +19,10 @@ from rasterio.transform import from_origin
 from avion_core.backbones.load import WeightStore
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.sources import loose_files
+from avion_core.distill.student_towers import StudentTowers
 from avion_core.errors import CheckpointError, DataError
 from avion_core.jobs.inputs import run_inputs
 from avion_core.protocols.exported import open_exported
-from avion_core.protocols.student_towers import StudentTowers
 from avion_core.usecases.insight.prediction import Uploads, export_student, open_student, predict, search
 from avion_core.usecases.projects.projects import create_project, get_project, read_manifest, read_splits
 from avion_core.usecases.runs.trained import trained_run
