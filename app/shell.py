@@ -12,6 +12,7 @@ from app.state import address, notices, sent_lists, studio, visitor, widgets
 from avion_core.errors import NotFoundError
 from avion_core.usecases import policies
 from avion_core.usecases.projects.projects import Demo, ProjectSummary, get_project, open_demo
+from avion_core.usecases.runs.choices import trains_student
 from avion_core.usecases.runs.training import RunView, list_runs
 from avion_core.usecases.transfer.relink import root_is_there
 
@@ -112,9 +113,14 @@ def need_sent(to: str, known: Container[str]) -> list[str]:
         end_page()
 
 
-def need_run(project: ProjectSummary, states: Sequence[str], purpose: str) -> RunView:
-    """The run chosen above the page (kept in the address); without one, an empty state that leads to the launch."""
+def need_run(project: ProjectSummary, states: Sequence[str], purpose: str, *, students: bool = True) -> RunView:
+    """The run chosen above the page (kept in the address); without one, an empty state that leads to the launch.
+
+    Args:
+        students: only runs that leave a student; else those of methods that train none, too.
+    """
     runs = [run for run in list_runs(studio.home(), project.id) if run.state in states]
+    runs = [run for run in runs if not students or trains_student(run)]
     if not runs:
         with empty_state("rocket_launch", "No finished training yet", purpose):
             go_button("Train a student", "launch", "rocket_launch")

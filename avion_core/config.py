@@ -1,4 +1,4 @@
-"""Every setting of a run: one frozen model per stage, and the presets.
+"""Every setting of a run: one frozen model per stage. Presets, and what is checked beyond a field, are in `presets`.
 
 Each field's description is the one-line help that the studio and the command line show. Defaults follow
 the paper (AVION, arXiv 2603.12659) unless the description says otherwise.
@@ -6,13 +6,9 @@ the paper (AVION, arXiv 2603.12659) unless the description says otherwise.
 
 from __future__ import annotations
 
-import unicodedata
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from avion_core import settings
-from avion_core.errors import ConfigError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 DEFAULT_TEMPLATE = "a satellite photo of {}."
 
@@ -70,6 +66,8 @@ class StudentConfig(Stage):
 class DistillationConfig(Stage):
     projection: Literal["procrustes", "linear", "gram", "none"] = "procrustes"
     """How the teacher meets the student's dimension: a closed-form map, a trained one, relations only, or none."""
+    map_texts: Literal["descriptions", "template"] = "descriptions"
+    """Texts that the procrustes map is fitted on beside the images: the kept descriptions, or the template."""
     image_weight: float = Field(default=0.5, ge=0, le=100)
     """Weight of the visual alignment loss."""
     text_weight: float = Field(default=0.5, ge=0, le=100)
@@ -100,16 +98,27 @@ class DistillationConfig(Stage):
     """Save the training state at the first step after this many seconds (0: every step)."""
 
 
+def _listed(value: object) -> object:
+    """Several names may come as one text, with commas between them."""
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
 class ProtocolConfig(Stage):
-    name: Literal["few-shot", "base-to-novel"] = "few-shot"
-    """`few-shot`: all classes; `base-to-novel`: train on half of the classes, test on both halves."""
+    name: str = "few-shot"
+    """What is trained on and measured on; `few-shot`: all classes; `base-to-novel`: half of them, measured on both."""
     novel_policy: Literal["first_half", "seeded_random"] = "first_half"
     """Which classes are base: the first half by name (the literature's habit), or a seeded draw."""
+    projects: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    """Other projects whose images are measured on as well, for protocols that span projects."""
 
 
 class RunConfig(Stage):
     """One run from images to report."""
 
+    method: str = "avion"
+    """What is trained: AVION, or one of the methods it is compared with."""
+    options: dict[str, Any] = {}
+    """The method's own settings, those that differ from its defaults; AVION's are the sections below."""
     teacher: str = "georsclip-vit-h-14"
     """The frozen teacher: a name in the weight catalog."""
     student: str = "georsclip-vit-b-32"
@@ -122,88 +131,3 @@ class RunConfig(Stage):
     model: StudentConfig = StudentConfig()
     distillation: DistillationConfig = DistillationConfig()
     protocol: ProtocolConfig = ProtocolConfig()
-
-
-_PAPER_PASSES = {"few-shot": 100, "base-to-novel": 50}
-"""Passes over the training images, by protocol."""
-
-# The paper's settings one by one, so that they hold whatever a project's own defaults and rules say. The map, the
-# template and how a run is kept are not the paper's to say; its passes follow from the protocol.
-_PAPER: dict[str, Any] = {
-    "descriptions": {"rule_set": "paper"},
-    "prototypes": PrototypesConfig(z_mode="paper").model_dump(exclude={"template_fallback"}),
-    "model": StudentConfig().model_dump(exclude={"template"}),
-    "distillation": DistillationConfig().model_dump(
-        exclude={"projection", "precision", "validate_every", "checkpoint_seconds"}
-    )
-    | {"epochs": None},
-}
-_NO_ALIGNMENT = {"image_weight": 0.0, "text_weight": 0.0, "logit_weight": 0.0}
-
-# Ablation rows are cumulative; B3, B4 and B6 are this project's reading (docs/method.md section 7).
-_ABLATIONS: dict[str, dict[str, Any]] = {
-    "B0": {"model": {"visual_prompts": 0, "depth": "shallow"}, "distillation": _NO_ALIGNMENT},
-    "B1": {"distillation": _NO_ALIGNMENT},
-    "B2": {"distillation": _NO_ALIGNMENT | {"image_weight": 0.5}},
-    "B3": {"prototypes": {"source": "template"}, "distillation": {"logit_weight": 0.0}},
-    "B4": {"prototypes": {"selective": False}, "distillation": {"logit_weight": 0.0}},
-    "B5": {"distillation": {"logit_weight": 0.0}},
-    "B6": {"distillation": {"warmup": 0.0}},
-    "B7": {},
-}
-PRESETS: dict[str, dict[str, Any]] = {
-    "recommended": {},
-    "paper": _PAPER,
-    "demo": {
-        "teacher": "demo-teacher",
-        "student": "demo-student",
-        "distillation": {"epochs": 20, "batch_size": 16, "learning_rate": 2e-3, "schedule": "cosine", "augment": True},
-    },
-} | {name: settings.nest(settings.flatten(_PAPER) | settings.flatten(row)) for name, row in _ABLATIONS.items()}
-
-
-def make_config(
-    preset: str = "recommended", overrides: dict[str, Any] | None = None, base: dict[str, Any] | None = None
-) -> RunConfig:
-    """A run's settings: project defaults (`base`), then a preset, then overrides with dotted keys.
-
-    Args:
-        preset: a name in PRESETS.
-        overrides: for example {"distillation.epochs": 5, "data.shots": 1}; a text is read by the field's own type.
-        base: nested settings under the preset (a demo project names its own teacher, student and schedule here).
-
-    Raises:
-        ConfigError: unknown preset or key, a key given twice, or a value out of its range.
-    """
-    if preset not in PRESETS:
-        raise ConfigError("there is no such preset", f"Choose one of: {', '.join(PRESETS)}.", value=preset)
-    chosen = settings.flatten(overrides or {})
-    flat = settings.flatten(base or {}) | settings.flatten(PRESETS[preset]) | chosen
-    if strange := [key for key in flat if key not in settings.fields(RunConfig)]:
-        raise settings.unknown(RunConfig, strange[0], flat[strange[0]])
-    if flat.get("distillation.epochs") is None and "distillation.epochs" not in chosen:
-        # A protocol that there is not is refused by its own name below.
-        flat["distillation.epochs"] = _PAPER_PASSES.get(str(flat.get("protocol.name", "few-shot")), 1)
-    return parse_config(settings.nest(flat))
-
-
-def parse_config(nested: dict[str, Any]) -> RunConfig:
-    """Check nested settings; the first problem is named with its key, its value and a hint."""
-    try:
-        config = RunConfig.model_validate(nested)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] in ("extra_forbidden", "model_type"):
-            raise settings.unknown(RunConfig, key, first["input"]) from None
-        hint = f"{first['msg'].removesuffix('.')}."
-        raise ConfigError(f"the setting {key} cannot be used", hint, value=first["input"]) from None
-    around = config.model.template.replace("{}", "", 1)
-    control = any(unicodedata.category(letter) in ("Cc", "Cs") for letter in around)
-    if around == config.model.template or {"{", "}"} & set(around) or control:
-        raise ConfigError(
-            "the setting model.template cannot be used",
-            "Write {} once, where the class name goes, and no other curly brackets, on one line.",
-            value=config.model.template,
-        )
-    return config

@@ -55,7 +55,9 @@ def join(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def write_pair(key: str, value: object) -> str:
-    """A setting as one word: "distillation.epochs=20"."""
+    """A setting as one word: "distillation.epochs=20"; several names have commas between them."""
+    if isinstance(value, tuple):
+        return f"{key}={','.join(map(str, value))}"
     return f"{key}={str(value).lower() if isinstance(value, bool) else value}"
 
 
@@ -82,9 +84,16 @@ def fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return found
 
 
-def unknown(model: type[BaseModel], key: str, value: object) -> ConfigError:
-    """The error about a dotted key that is no setting of a model; it names those that are."""
-    names = list(fields(model))
+def unknown(model: type[BaseModel], key: str, value: object, prefix: str = "") -> ConfigError:
+    """The error about a dotted key that is no setting of a model; it names those that are.
+
+    Args:
+        prefix: stands before all keys of this model ("options.").
+    """
+    names = [f"{prefix}{name}" for name in fields(model)]
+    key = f"{prefix}{key}"
+    if not names:
+        return ConfigError(f"the setting {key} does not exist", "This method has no settings of its own.", value=value)
     if any(name.startswith(f"{key}.") for name in names):
         what, stage = f"the setting {key} is a group of settings and has no value of its own", f"{key}."
     else:

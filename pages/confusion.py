@@ -14,6 +14,7 @@ from app.state import address, confusion_cell, studio, visitor
 from avion_core.usecases.curation.rules import current_rules
 from avion_core.usecases.insight.confusion import Confusions, Judge, confusions, refreshed
 from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.runs.choices import trains_student
 from avion_core.usecases.runs.training import RunView, list_runs
 from avion_core.wording import counted
 
@@ -34,8 +35,7 @@ def page() -> None:
     )
     left, right = st.columns([3, 2], gap="large")
     with left:
-        part = {"class_keys": keys, "confusion": found.matrix(judge)}
-        cell = cell_choice(confusion_cell.texts_matrix(project.id), part, names)
+        cell = cell_choice(confusion_cell.texts_matrix(project.id), keys, found.matrix(judge), names)
     with right:
         cell_pictures(project, found, judge, cell, names)
         if cell[0] != cell[1]:
@@ -65,7 +65,8 @@ def need_texts(project: ProjectSummary) -> None:
 
 def whose() -> tuple[Judge, RunView | None]:
     """Whose mistakes: a trained student's where there is one, or the teacher's."""
-    runs = [run for run in list_runs(studio.home(), address.project_id()) if run.state == "finished"]
+    finished = [run for run in list_runs(studio.home(), address.project_id()) if run.state == "finished"]
+    runs = [run for run in finished if trains_student(run)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         judges = list(_JUDGES) if runs else ["teacher"]
         chosen = st.segmented_control(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from app import shell
 from app.components.evaluation import evaluation_panels as panels
-from app.components.evaluation.protocol_panels import over_seeds, over_shots
+from app.components.evaluation.protocol_panels import seeds_panel, shots_panel
 from app.kit.background import Progress, computed
 from app.state import confusion_cell, studio, visitor
 from avion_core.usecases import policies
-from avion_core.usecases.insight.evaluation import change, evaluate_run, kept_results, parts
+from avion_core.usecases.insight.evaluation import MeasuredPart, Report, change, evaluate_run, kept_report
 from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.runs.choices import protocol_choices
 from avion_core.usecases.runs.training import RunView, get_run
 
 _VIEWS = {
@@ -25,15 +24,14 @@ _VIEWS = {
     "mistakes": "Worst mistakes",
     "calibration": "Calibration",
 }
-_PARTS = {"all": "", "base": "Base classes", "novel": "Novel classes"}
 
 
 def page() -> None:
     project = shell.need_project()
-    run = shell.need_run(project, ("finished", "stopped"), "Figures need a trained student.")
+    run = shell.need_run(project, ("finished", "stopped"), "Figures need a trained student.", students=False)
     split = split_choice(run.id)
-    result = measured(run, split, f"Measuring on the {split} images")
-    panels.headline(run.id, result)
+    report = measured(run, split, f"Measuring on the {split} images")
+    panels.headline(get_run(studio.home(), run.id), report)
     view = st.segmented_control(
         "View",
         list(_VIEWS),
@@ -45,11 +43,11 @@ def page() -> None:
         label_visibility="collapsed",
     )
     if view == "methods":
-        panels.methods(run.id, result)
+        panels.methods(run.id, report)
     elif view == "protocol":
-        (over_shots if result["protocol"] == "few-shot" else over_seeds)(run, split)
+        (shots_panel if protocol_choices()[report.protocol].over_shots else seeds_panel)(run, split)
     else:
-        by_part(project, run, result, view)
+        by_part(project, run, report, view)
 
 
 def split_choice(run_id: str) -> str:
@@ -67,12 +65,12 @@ def split_choice(run_id: str) -> str:
     return "test" if opened else "validation"
 
 
-def measured(run: RunView, split: str, title: str) -> dict[str, Any]:
-    """A run's figures: those kept from before on validation, measured anew (and counted) on the test set."""
+def measured(run: RunView, split: str, title: str) -> Report:
+    """A run's report: those kept from before on validation, measured anew (and counted) on the test set."""
     home, who = studio.home(), visitor.reviewer()
 
-    def measure(progress: Progress) -> dict[str, Any]:
-        kept = kept_results(home, run.id, split) if split == "validation" else None
+    def measure(progress: Progress) -> Report:
+        kept = kept_report(home, run.id, split) if split == "validation" else None
         return kept or evaluate_run(home, run.id, split, who, progress=progress)
 
     # Each person's look is a look.
@@ -80,29 +78,28 @@ def measured(run: RunView, split: str, title: str) -> dict[str, Any]:
     return computed(f"evaluate:{run.id}:{run.step}:{split}:{looker}", title, measure)
 
 
-def by_part(project: ProjectSummary, run: RunView, result: dict[str, Any], view: str) -> None:
+def by_part(project: ProjectSummary, run: RunView, report: Report, view: str) -> None:
     """A view of each set of classes that was measured apart."""
     names = {entry.key: entry.prompt_name for entry in project.classes}
-    for name, part in parts(result).items():
-        if _PARTS[name]:
-            st.subheader(_PARTS[name])
-        keys: list[str] = part["class_keys"]
-        names_here = {key: names.get(key, key) for key in keys}
+    for part in report.parts:
+        if part.title:
+            st.subheader(part.title)
+        names_here = {key: names.get(key, key) for key in part.classes}
         if view == "classes":
-            panels.per_class(part, names_here, name)
+            panels.per_class(report, part, names_here)
         elif view == "change":
-            against_baseline(project, run, part, names_here, name, result["split"])
+            against_baseline(project, run, report, part, names_here)
         elif view == "confusion":
-            cell = panels.confusion(project, run.id, f"{run.id}:{result['split']}:{name}", part, names_here)
-            texts_button(project.id, cell)
+            matrix = f"{run.id}:{report.split}:{part.name}"
+            texts_button(project.id, panels.confusion(project, run.id, matrix, report, part, names_here))
         elif view == "mistakes":
-            panels.mistakes(project, run.id, part, names_here)
+            panels.mistakes(project, run.id, report, part, names_here)
         else:
-            panels.calibration(part, result["split"], name)
+            panels.calibration(report, part)
 
 
 def against_baseline(
-    project: ProjectSummary, run: RunView, part: dict[str, Any], names: dict[str, str], name: str, split: str
+    project: ProjectSummary, run: RunView, report: Report, part: MeasuredPart, names: dict[str, str]
 ) -> None:
     """Per-class change against the pinned run, or against the untrained student."""
     choices = {"": "the student's zero-shot"}
@@ -115,17 +112,16 @@ def against_baseline(
         default=next(reversed(choices)),
         required=True,
         format_func=choices.__getitem__,
-        key=f"against_{run.id}_{name}",
+        key=f"against_{run.id}_{part.name}",
         help="Pin another baseline on the Runs page.",
     )
     baseline = None
     if chosen:
-        other = parts(measured(get_run(studio.home(), chosen), split, "Measuring the baseline"))
-        if name not in other:
+        baseline = measured(get_run(studio.home(), chosen), report.split, "Measuring the baseline")
+        if part.name not in {other.name for other in baseline.parts}:
             st.info("The baseline was trained for another protocol.", icon=":material/info:")
             return
-        baseline = other[name]
-    panels.changes(change(part, baseline), names, choices[chosen], f"{name}_{chosen}")
+    panels.changes(change(report, part.name, baseline), names, choices[chosen], f"{part.name}_{chosen}")
 
 
 def texts_button(project_id: str, cell: tuple[str, str]) -> None:

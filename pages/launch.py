@@ -13,7 +13,7 @@ from app.state import address, notices, run_choice, studio, visitor, widgets
 from avion_core.usecases import policies
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.models.models import list_models
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.projects import ProjectSummary, list_projects
 from avion_core.usecases.runs.preflight import cli_command, preflight
 from avion_core.usecases.runs.training import launch, launch_sweep, planned_config
 from avion_core.wording import counted
@@ -30,7 +30,8 @@ def settings(
         of_protocol = planned_config(home, project.id, preset, {"protocol.name": protocol}, base).distillation
         begin = begin.model_copy(update={"distillation": of_protocol})
         afresh["distillation.epochs"] = protocol
-    return settings_form(begin, key=form, models=list_models(home), research=research, afresh=afresh)
+    others = {other.id: other.name for other in list_projects(home) if other.id != project.id}
+    return settings_form(begin, key=form, models=list_models(home), projects=others, research=research, afresh=afresh)
 
 
 def page() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,20 +10,27 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from avion_core import experiment
 from avion_core.backbones.load import WeightStore
-from avion_core.config import RunConfig, make_config
-from avion_core.data.project import ProjectData, class_sets
+from avion_core.config import RunConfig
+from avion_core.data.project import ProjectData
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import scan_folder
 from avion_core.data.sources import ImageFolder
 from avion_core.data.splits import make_splits
+from avion_core.distill.teacher_side import TeacherSide
 from avion_core.errors import CheckpointError, ConfigError, DataError, PrototypeError
-from avion_core.experiment import Event, Finished, Metrics, Saved, Stopped, run_experiment
+from avion_core.experiment import Event, Finished, Metrics, Saved, Stage, Stopped, run_experiment
 from avion_core.features.store import FeatureStore
-from avion_core.protocols.baselines import class_mean, linear_probe
-from avion_core.protocols.evaluate import evaluate
+from avion_core.methods import avion
+from avion_core.methods import bench as bench_module
+from avion_core.methods.bench import Bench as MethodBench
+from avion_core.methods.method import Task
+from avion_core.metrics.harmonic import harmonic_mean
+from avion_core.presets import make_config
+from avion_core.protocols import find_protocol
+from avion_core.protocols.harness import evaluate
 from avion_core.protocols.predict import load_student, predict
+from avion_core.protocols.report import Report
 from tests import tiny_studio
 from tests.tiny_clip import make_tiny_clip
 
@@ -40,7 +45,16 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> ProjectData:
-    root = tiny_studio.make_images(tmp_path_factory.mktemp("project") / "scenes", per_class=10)
+    return make_project(tmp_path_factory.mktemp("project"), NAMES)
+
+
+@pytest.fixture(scope="module")
+def four_classes(tmp_path_factory: pytest.TempPathFactory) -> ProjectData:
+    return make_project(tmp_path_factory.mktemp("four"), NAMES | {"river": "river"})
+
+
+def make_project(folder: Path, names: dict[str, str]) -> ProjectData:
+    root = tiny_studio.make_images(folder / "scenes", per_class=10, classes=tuple(names))
     manifest = scan_folder(root).manifest
     paths = dict(zip(manifest["image_id"], manifest["path"], strict=True))
     rows = [
@@ -51,11 +65,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> ProjectData:
             "verdict": "undecided",
             "writer": "w",
         }
-        for key, name in NAMES.items()
+        for key, name in names.items()
         for i, text in enumerate(tiny_studio.TEXTS)
     ]
     splits = make_splits(manifest, dataset="tiny")
-    return ProjectData("tiny", ImageFolder(root, paths), manifest, splits, RenderingRecipe(), NAMES, pd.DataFrame(rows))
+    source = ImageFolder(root, paths)
+    return ProjectData("tiny", source, manifest, splits, RenderingRecipe(), names, pd.DataFrame(rows))
 
 
 class Bench:
@@ -63,10 +78,16 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.features, self.weights = folder, FeatureStore(folder / "features"), WeightStore(folder / "w")
+        self.parts = {"features": self.features, "weights": self.weights}
 
     def run(self, project: ProjectData, config: RunConfig, name: str = "run") -> list[Event]:
-        parts = {"features": self.features, "weights": self.weights}
-        return list(run_experiment(project, config, self.folder / name, **parts))
+        return list(run_experiment(project, config, self.folder / name, **self.parts))
+
+    def measure(self, project: ProjectData, config: RunConfig, split: str, name: str = "run") -> Report:
+        return evaluate(project, config, self.folder / name, split, **self.parts)
+
+    def task(self, project: ProjectData, config: RunConfig) -> Task:
+        return Task(project, list(project.class_names), config, MethodBench(config, **self.parts))
 
 
 @pytest.fixture
@@ -91,35 +112,81 @@ def test_a_run_leaves_what_the_paper_needs(project: ProjectData, bench: Bench) -
     table = pd.read_parquet(bench.folder / "run" / "prototypes.parquet")
     assert len(table) == 12
     assert table.groupby("class_key")["weight"].sum().to_numpy() == pytest.approx([1.0] * 3)
-    figures = evaluate(project, config(), bench.folder / "run", "test", features=bench.features, weights=bench.weights)
-    assert figures["images"] == len(project.splits.test) == sum(map(sum, figures["confusion"]))
-    assert figures["accuracy"] == pytest.approx(100 * sum(p["correct"] for p in figures["predictions"]) / 15)
-    assert figures["class_mean_accuracy"] == 100.0  # colours tell the classes apart
-    json.dumps(figures)
+    report = bench.measure(project, config(), "test")
+    said = report.said("all")
+    assert sorted(said["image_id"]) == sorted(project.splits.test)
+    assert report.value("all", "accuracy") == pytest.approx(100 * said["correct"].mean())
+    assert report.value("all", "accuracy", "class_mean", "student") == 100.0  # colours tell the classes apart
 
 
-def test_base_to_novel_never_touches_novel_classes_in_training(project: ProjectData, bench: Bench) -> None:
-    settings = config(**{"protocol.name": "base-to-novel"})
-    sets = class_sets(NAMES, settings.protocol, 1)
-    assert sets == {"base": ["beach", "forest"], "novel": ["golfcourse"]}
-    opened: list[str] = []
-    real = experiment.image_features
+def test_a_run_ends_with_its_own_figures_on_validation(project: ProjectData, bench: Bench) -> None:
+    finished = bench.run(project, config())[-1]
+    assert isinstance(finished, Finished)
+    report = finished.report
+    assert report.value("all", "accuracy") == finished.summary["validation_accuracy"]
+    assert set(report.figures["method"]) == {"avion"}
+    assert len(report.predictions) == 3  # one a class is held out
+
+
+def test_the_map_is_measured_on_images_that_it_was_not_fitted_to(project: ProjectData, bench: Bench) -> None:
+    finished = bench.run(project, config())[-1]
+    assert isinstance(finished, Finished)
+    task = bench.task(project, config())
+    student, teacher = (task.bench.towers(model) for model in ("student", "teacher"))
+    held_out, trained_on = (
+        task.projection.agreement(task.bench.see(teacher, project, ids), task.bench.see(student, project, ids))
+        for ids in (task.validation.image_ids, task.shots.image_ids)
+    )
+    assert finished.summary["projection_agreement"] == pytest.approx(held_out)
+    assert held_out < trained_on
+    kept = TeacherSide.load(bench.folder / "run")
+    assert kept.agreement == pytest.approx(held_out)
+    without = replace(project, splits=replace(project.splits, validation={1: {}, 2: {}, 3: {}}))
+    finished = bench.run(without, config(), "without")[-1]
+    assert isinstance(finished, Finished)
+    assert finished.summary["projection_agreement"] is None
+    assert finished.summary["validation_accuracy"] is None
+
+
+def test_base_to_novel_never_touches_novel_classes_in_training(four_classes: ProjectData, bench: Bench) -> None:
+    project, settings = four_classes, config(**{"protocol.name": "base-to-novel"})
+    parts = find_protocol("base-to-novel").parts(project, [], settings)
+    assert [(part.name, part.classes, part.trained) for part in parts] == [
+        ("base", ["beach", "forest"], True),
+        ("novel", ["golfcourse", "river"], False),
+    ]
+    seen, opened = [], []
+    real, decoded = bench_module.image_features, avion.prepare_images
 
     def spy(towers, images, *rest, **more):
-        opened.extend(path.parent.name for path in images.files)
+        seen.extend(path.parent.name for path in images.files)
         return real(towers, images, *rest, **more)
 
+    def open_spy(towers, images, **more):
+        opened.extend(path.parent.name for path in images.files)
+        return decoded(towers, images, **more)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experiment, "image_features", spy)
-        bench.run(project, settings)
-    assert set(opened) == {"beach", "forest"}
+        patch.setattr(bench_module, "image_features", spy)
+        patch.setattr(avion, "prepare_images", open_spy)
+        for event in run_experiment(project, settings, bench.folder / "run", **bench.parts):
+            if event == Stage("measuring on the validation images"):
+                break  # what was fitted is fitted
+    assert set(seen) == set(opened) == {"beach", "forest"}
     table = pd.read_parquet(bench.folder / "run" / "prototypes.parquet")
     assert set(table["class_key"]) == {"beach", "forest"}
-    figures = evaluate(project, settings, bench.folder / "run", "test", features=bench.features, weights=bench.weights)
-    base, novel = figures["base_accuracy"], figures["novel_accuracy"]
-    assert novel == 100.0  # one novel class among itself
-    assert figures["harmonic_mean"] == pytest.approx(2 * base * novel / (base + novel))
-    assert {"zero_shot_harmonic_mean", "teacher_zero_shot_base_accuracy"} <= set(figures)
+    report = bench.measure(project, settings, "test")
+    base, novel = (report.value(part, "accuracy") for part in ("base", "novel"))
+    assert base is not None
+    assert novel is not None
+    assert report.value("overall", "harmonic_mean") == pytest.approx(harmonic_mean(base, novel))
+    assert report.value("overall", "harmonic_mean", "zero_shot", "teacher") is not None
+    assert report.value("novel", "accuracy", "class_mean", "student") is None  # nothing labelled is to be had of them
+
+
+def test_one_novel_class_is_refused(project: ProjectData, bench: Bench) -> None:
+    with pytest.raises(ConfigError, match=r"needs two novel classes or more: 3 classes. Make four classes or more"):
+        bench.run(project, config(**{"protocol.name": "base-to-novel"}))
 
 
 def test_a_stopped_run_goes_on_to_the_same_bits(project: ProjectData, bench: Bench) -> None:
@@ -165,12 +232,12 @@ def test_other_weights_than_the_run_began_with_are_refused(
 
         return load
 
-    monkeypatch.setattr(experiment, "load_towers", exchanged("student"))
+    monkeypatch.setattr(bench_module, "load_towers", exchanged("student"))
     with pytest.raises(CheckpointError, match=r"weights of the student georsclip-vit-b-32 are not those that the run"):
         bench.run(project, config())
-    monkeypatch.setattr("avion_core.protocols.evaluate.load_towers", exchanged("teacher"))
+    monkeypatch.setattr(bench_module, "load_towers", exchanged("teacher"))
     with pytest.raises(CheckpointError, match=r"weights of the teacher georsclip-vit-h-14 are not those that the run"):
-        evaluate(project, config(), bench.folder / "run", features=bench.features, weights=bench.weights)
+        bench.measure(project, config(), "validation")
 
 
 def test_a_class_without_usable_text_stops_the_run_before_training(project: ProjectData, bench: Bench) -> None:
@@ -215,37 +282,3 @@ def test_the_student_predicts_trained_and_other_classes(project: ProjectData, be
         predict(trained, [], project.recipe)
     with pytest.raises(DataError, match="two or more classes"):
         predict(trained, files, project.recipe, class_names={"sea": "sea"})
-
-
-def test_the_linear_probe_is_not_chosen_on_the_images_it_is_measured_on(
-    project: ProjectData, bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bench.run(project, config())
-    seen: dict[str, set[int]] = {"validation": set(), "test": set()}
-    for split, counts in seen.items():
-
-        def spy(features, labels, validation, validation_labels, test, counts=counts):
-            counts.add(len(validation))
-            assert len(validation) == len(validation_labels)
-            return linear_probe(features, labels, validation, validation_labels, test)
-
-        monkeypatch.setattr("avion_core.protocols.evaluate.linear_probe", spy)
-        folder = bench.folder / "run"
-        evaluate(project, config(), folder, split, features=bench.features, weights=bench.weights)
-    assert seen == {"validation": {0}, "test": {3}}  # one a class was held out
-
-
-def test_baselines_on_features_that_can_be_checked_by_hand() -> None:
-    features = torch.nn.functional.normalize(torch.tensor([[1.0, 0.1], [1.0, -0.1], [0.1, 1.0]]), dim=1)
-    labels = torch.tensor([0, 0, 1])
-    means = class_mean(features, labels, ["a", "b"])
-    torch.testing.assert_close(means[0], torch.tensor([1.0, 0.0]), atol=1e-6, rtol=0)
-    with_text = class_mean(features, labels, ["a", "b"], torch.tensor([[0.0, 1.0], [0.0, 1.0]]))
-    torch.testing.assert_close(with_text[0], torch.tensor([0.5, 0.5]) * 2**0.5, atol=1e-6, rtol=0)
-    guess = linear_probe(features, labels, features, labels, torch.tensor([[0.9, 0.0], [0.0, 0.9]]))
-    assert guess.tolist() == [0, 1]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        one_each = torch.eye(4)
-        assert linear_probe(one_each, torch.arange(4), one_each[:0], labels[:0], one_each).tolist() == [0, 1, 2, 3]
-    assert linear_probe(features[:1], labels[:1], features[:0], labels[:0], features).tolist() == [0, 0, 0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import zlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from PIL import Image
 
 TINY = {"teacher": "georsclip-vit-h-14", "student": "georsclip-vit-b-32"}
 CLASSES = ("beach", "forest", "golfcourse")
-COLOURS = {"beach": (214, 190, 140), "forest": (30, 80, 40), "golfcourse": (120, 190, 90)}
+FOUR_CLASSES = (*CLASSES, "river")
+"""Base-to-novel needs two novel classes."""
+COLOURS = {"beach": (214, 190, 140), "forest": (30, 80, 40), "golfcourse": (120, 190, 90), "river": (60, 90, 150)}
 DEFAULTS = {
     "data": {"shots": 2},
     "model": {"visual_prompts": 2, "text_prompts": 2},
@@ -32,9 +35,9 @@ TEXTS = (
 )
 
 
-def make_images(folder: Path, per_class: int = 8) -> Path:
+def make_images(folder: Path, per_class: int = 8, classes: Sequence[str] = CLASSES) -> Path:
     """Class folders of small pictures: a class's colour under noise."""
-    for name in CLASSES:
+    for name in classes:
         (folder / name).mkdir(parents=True)
         for number in range(per_class):
             noise = np.random.default_rng(zlib.crc32(f"{name}{number}".encode())).integers(-30, 30, (40, 40, 3))
@@ -43,9 +46,9 @@ def make_images(folder: Path, per_class: int = 8) -> Path:
     return folder
 
 
-def make_descriptions(path: Path) -> Path:
+def make_descriptions(path: Path, classes: Sequence[str] = CLASSES) -> Path:
     """Four texts per class, two of which speak of an overhead view."""
-    texts = {name: [text.format(name) for text in TEXTS] for name in CLASSES}
+    texts = {name: [text.format(name) for text in TEXTS] for name in classes}
     path.write_text(json.dumps(texts), encoding="utf-8")
     return path
 

@@ -22,25 +22,25 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 
 from avion_core.backbones.load import load_towers
-from avion_core.backbones.towers import OpenClipTowers
-from avion_core.config import PRESETS, PrototypesConfig, RunConfig, make_config
+from avion_core.config import PrototypesConfig, RunConfig
 from avion_core.data.project import (
-    LabelledImages,
     ProjectData,
     class_texts,
     held_out_images,
     training_images,
 )
 from avion_core.descriptions.rs_flag import load_rule_set
-from avion_core.distill.adapter import load_adapter
-from avion_core.distill.trainer import predict_logits
 from avion_core.experiment import run_experiment
-from avion_core.features.store import image_features, prepare_images, text_features
-from avion_core.protocols.baselines import class_mean
-from avion_core.protocols.evaluate import evaluate
+from avion_core.features.store import image_features, text_features
+from avion_core.methods import find_method
+from avion_core.methods.bench import Bench
+from avion_core.presets import PRESETS, make_config
+from avion_core.protocols.harness import evaluate
+from avion_core.protocols.report import OVERALL
 from avion_core.prototypes.text_prototypes import prototype_accuracy, text_prototypes, visual_prototypes
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.freeze import freeze
@@ -49,16 +49,19 @@ from avion_core.usecases.projects.projects import open_demo
 SHOTS, SEEDS = (1, 4, 16), (1, 2, 3)
 METHODS = ("AVION", "B0", "B1")
 BASELINES = {
-    "student zero-shot": "zero_shot_accuracy",
-    "student class mean": "class_mean_accuracy",
-    "student class mean + text": "class_mean_text_accuracy",
-    "student linear probe": "linear_probe_accuracy",
-    "teacher zero-shot": "teacher_zero_shot_accuracy",
-    "teacher text prototypes": "teacher_prototype_accuracy",
-    "teacher class mean": "teacher_class_mean_accuracy",
-    "teacher linear probe": "teacher_linear_probe_accuracy",
+    "student zero-shot": ("zero_shot", "student"),
+    "student class mean": ("class_mean", "student"),
+    "student class mean + text": ("class_mean_text", "student"),
+    "student linear probe": ("linear_probe", "student"),
+    "student text prototypes": ("text_prototypes", "student"),
+    "student mapped text prototypes": ("mapped_prototypes", "student"),
+    "teacher zero-shot": ("zero_shot", "teacher"),
+    "teacher text prototypes": ("text_prototypes", "teacher"),
+    "teacher class mean": ("class_mean", "teacher"),
+    "teacher linear probe": ("linear_probe", "teacher"),
 }
-HALVES = ("base_accuracy", "novel_accuracy", "harmonic_mean")
+AVION = ("avion", "student")
+HALVES = (("base", "accuracy"), ("novel", "accuracy"), (OVERALL, "harmonic_mean"))
 CARD, RESULTS = Path("demo/MODEL_CARD.md"), Path("demo/results.json")
 
 
@@ -83,50 +86,38 @@ def run(task: tuple[str, int, int, str], work: Path, threads: int) -> dict[str, 
     for _ in run_experiment(project, config, folder, features=home.features, weights=home.weights):
         pass
     seconds = time.perf_counter() - start
-    figures = evaluate(project, config, folder, "test", features=home.features, weights=home.weights)
+    report = evaluate(project, config, folder, "test", features=home.features, weights=home.weights)
+    report.save(folder)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     facts = {"method": method, "shots": shots, "seed": seed, "protocol": protocol}
-    result = facts | {"seconds": seconds, "peak_gib": peak} | {k: v for k, v in figures.items() if isinstance(v, float)}
+    shown = report.figures[report.figures["metric"].isin({metric for _, metric in HALVES})]
+    columns = ["method", "model", "part", "metric", "value", "low", "high", "n"]
+    result = facts | {"seconds": seconds, "peak_gib": peak, "figures": shown[columns].to_dict("records")}
     if protocol == "few-shot":
-        result |= beside_the_class_mean(project, config, folder, home)
+        result |= {
+            "training_accuracy": training_accuracy(project, config, folder, home),
+            "right": digits(report.said("all")),
+            "class_mean_text_right": digits(report.said("all", "class_mean_text", "student")),
+        }
     kept.write_text(json.dumps(result, indent=1))
-    shown = {k: round(v, 2) if isinstance(v, float) else v for k, v in result.items() if not k.endswith("right")}
-    print(json.dumps(shown), flush=True)
+    own = {f"{part} {metric}": round(report.value(part, metric) or 0.0, 2) for part, metric in report.headline()}
+    print(json.dumps(facts | own | {"seconds": round(seconds), "peak_gib": round(peak, 2)}), flush=True)
     return result
 
 
-def beside_the_class_mean(project: ProjectData, config: RunConfig, folder: Path, home: Home) -> dict[str, Any]:
-    """How well the student knows its own training images, and on which test images it and class mean + text are right.
-
-    The latter as a digit an image, 1 for right.
-    """
-    backbone = load_towers(config.student, home.weights)
-    assert isinstance(backbone, OpenClipTowers)
-    student, _ = load_adapter(folder / "adapter.safetensors", backbone)
+def training_accuracy(project: ProjectData, config: RunConfig, folder: Path, home: Home) -> float:
+    """How well the student knows its own training images, in percent."""
+    method = find_method(config.method)(Bench(config, features=home.features, weights=home.weights), config.options)
+    method.load(folder)
     classes = list(project.class_names)
-    texts = class_texts(project.class_names, classes, config.model.template)
-
-    def student_right(part: LabelledImages) -> torch.Tensor:
-        pixels = prepare_images(backbone, project.images(part.image_ids), recipe=project.recipe)
-        return predict_logits(student, pixels, student.tokenize(texts)).argmax(1) == torch.tensor(part.labels)
-
-    shots, test = training_images(project, config, classes), held_out_images(project, config, classes, "test")
-    f_shots, f_test = (
-        image_features(backbone, project.images(part.image_ids), home.features, recipe=project.recipe)
-        for part in (shots, test)
-    )
-    g = text_features(backbone, texts, home.features)
-    means = class_mean(f_shots, torch.tensor(shots.labels), classes, g)
-    of_means = (f_test @ means.T).argmax(1) == torch.tensor(test.labels)
-    return {
-        "training_accuracy": 100 * student_right(shots).double().mean().item(),
-        "right": digits(student_right(test)),
-        "class_mean_text_right": digits(of_means),
-    }
+    shots = training_images(project, config, classes)
+    said = method.logits(project, shots.image_ids, classes).argmax(1)
+    return 100 * (said == torch.tensor(shots.labels)).double().mean().item()
 
 
-def digits(right: torch.Tensor) -> str:
-    return "".join(str(int(one)) for one in right)
+def digits(said: pd.DataFrame) -> str:
+    """A digit an image, 1 for right."""
+    return "".join(str(int(one)) for one in said["correct"])
 
 
 def prototype_rows(work: Path) -> dict[str, list[float]]:
@@ -196,23 +187,30 @@ def tables(results: list[dict[str, Any]], prototypes: dict[str, list[float]]) ->
     few = [r for r in results if r["protocol"] == "few-shot"]
     halves = [r for r in results if r["protocol"] == "base-to-novel"]
 
-    def cells(method: str, key: str) -> list[str]:
-        return [spread([r[key] for r in few if r["method"] == method and r["shots"] == s]) for s in SHOTS]
+    def value(result: dict[str, Any], row: tuple[str, str], part: str, metric: str) -> float:
+        wanted = {"method": row[0], "model": row[1], "part": part, "metric": metric}
+        return next(f["value"] for f in result["figures"] if all(f[name] == is_ for name, is_ in wanted.items()))
 
-    accuracy = {name: cells("AVION", key) for name, key in BASELINES.items() if name.startswith("student")}
-    accuracy |= {name: cells(name, "accuracy") for name in ("B0", "B1")}
-    accuracy["**AVION**"] = cells("AVION", "accuracy")
-    accuracy |= {name: cells("AVION", key) for name, key in BASELINES.items() if name.startswith("teacher")}
-    learnt = {name: cells(name, "training_accuracy") for name in ("AVION", "B1")}
+    def cells(preset: str, of: Callable[[dict[str, Any]], float]) -> list[str]:
+        return [spread([of(r) for r in few if r["method"] == preset and r["shots"] == s]) for s in SHOTS]
+
+    def accuracy_of(row: tuple[str, str]) -> Callable[[dict[str, Any]], float]:
+        return lambda result: value(result, row, "all", "accuracy")
+
+    accuracy = {name: cells("AVION", accuracy_of(row)) for name, row in BASELINES.items() if row[1] == "student"}
+    accuracy |= {name: cells(name, accuracy_of(AVION)) for name in ("B0", "B1")}
+    accuracy["**AVION**"] = cells("AVION", accuracy_of(AVION))
+    accuracy |= {name: cells("AVION", accuracy_of(row)) for name, row in BASELINES.items() if row[1] == "teacher"}
+    learnt = {name: cells(name, lambda result: result["training_accuracy"]) for name in ("AVION", "B1")}
     learnt["student linear probe, on the test images"] = accuracy["student linear probe"]
     learnt["**AVION**, on the test images"] = accuracy["**AVION**"]
     changes = {"AVION - class mean + text": [paired(few, shots) for shots in SHOTS]}
     novel = {
-        name: [spread([r[f"{prefix}{key}"] for r in halves]) for key in HALVES]
-        for name, prefix in (
-            ("student zero-shot", "zero_shot_"),
-            ("**AVION**", ""),
-            ("teacher zero-shot", "teacher_zero_shot_"),
+        name: [spread([value(r, row, part, metric) for r in halves]) for part, metric in HALVES]
+        for name, row in (
+            ("student zero-shot", BASELINES["student zero-shot"]),
+            ("**AVION**", AVION),
+            ("teacher zero-shot", BASELINES["teacher zero-shot"]),
         )
     }
     costs = {

@@ -21,17 +21,19 @@ from typing import Any
 
 import torch
 from demo_results import config_of
+from torch.nn.functional import normalize
 
 from avion_core.backbones.load import load_towers
 from avion_core.backbones.towers import OpenClipTowers
 from avion_core.config import DistillationConfig, RunConfig
-from avion_core.data.project import LabelledImages, ProjectData, class_sets, class_texts, training_images
+from avion_core.data.project import LabelledImages, ProjectData, class_texts, training_images
 from avion_core.distill.adapter import load_adapter
 from avion_core.distill.trainer import predict_logits
 from avion_core.experiment import run_experiment
 from avion_core.features.store import image_features, prepare_images, text_features
-from avion_core.metrics.accuracy import harmonic_mean
-from avion_core.protocols.baselines import class_mean
+from avion_core.metrics.harmonic import harmonic_mean
+from avion_core.protocols import find_protocol
+from avion_core.prototypes.text_prototypes import visual_prototypes
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.projects import open_demo
@@ -89,7 +91,8 @@ class Measured:
         g = text_features(backbone, self.texts, home.features)
         self.zero_shot = self.percent(f_held @ g.T)
         if trained:
-            self.class_mean = self.percent(f_held @ class_mean(f_shots, torch.tensor(shots.labels), classes, g).T)
+            means = visual_prototypes(f_shots, torch.tensor(shots.labels), classes)
+            self.class_mean = self.percent(f_held @ normalize(means + g, dim=1).T)
 
     def of(self, folder: Path) -> float:
         student, _ = load_adapter(folder / "adapter.safetensors", self.backbone)
@@ -130,12 +133,12 @@ def main() -> None:
     project = freeze(home, "ucmerced-demo")
     if args.protocol == "base-to-novel":
         config = config_of("AVION", args.shots[0], args.seed, args.protocol)
-        project = of_classes(project, class_sets(project.class_names, config.protocol, args.seed)["base"])
+        project = of_classes(project, find_protocol(args.protocol).trained_classes(project.class_names, config))
     for shots in args.shots:
         halves = {"protocol.novel_policy": args.halves}
         config = config_of("AVION", shots, args.seed, args.protocol, **halves)
-        sets = class_sets(project.class_names, config.protocol, args.seed)
-        parts = {name: Measured(project, home, config, of, trained=name != "novel") for name, of in sets.items()}
+        measured = find_protocol(args.protocol).parts(project, [], config)
+        parts = {part.name: Measured(project, home, config, part.classes, trained=part.trained) for part in measured}
         before, after = (base_to_novel if "novel" in parts else few_shot)(parts)
         print(f"{shots} shots, seed {args.seed}, {before}", flush=True)
         for name in args.only:

@@ -23,16 +23,21 @@ class Projection:
 
     matrix: (D_S, D_T) float32, so that f_S ~ matrix @ f_T.
     rank: singular directions kept; the rest of the teacher's space maps to 0.
-    agreement: mean cosine between projected teacher and student embeddings on the pairs it was fitted to.
     """
 
     matrix: Tensor
     rank: int
-    agreement: float
 
     def __call__(self, teacher: Tensor) -> Tensor:
         """teacher (N, D_T) -> (N, D_S), unit norm, float32."""
         return F.normalize(teacher.float() @ self.matrix.T.to(teacher.device), dim=-1)
+
+    def agreement(self, teacher: Tensor, student: Tensor) -> float:
+        """Mean cosine between projected teacher (N, D_T) and student (N, D_S) embeddings of the same images.
+
+        On pairs that the map was fitted to it flatters: 0.90 at 1 shot where held-out images say 0.39.
+        """
+        return (self(teacher) * student).sum(1).mean().item()
 
 
 def fit_procrustes(
@@ -66,12 +71,7 @@ def fit_procrustes(
         covariance = (covariance + _cross_covariance(teacher_texts, student_texts, text_keys)) / 2
     u, singular, v_t = torch.linalg.svd(covariance, full_matrices=False)  # (D_T, r), (r,), (r, D_S)
     kept = singular > TOLERANCE * singular[0]
-    matrix = (v_t[kept].T @ u[:, kept].T).float()
-    fitted = Projection(matrix, int(kept.sum()), 0.0)
-    cosines = [(fitted(teacher_images) * student_images).sum(1)]
-    if len(teacher_texts):
-        cosines.append((fitted(teacher_texts) * student_texts).sum(1))
-    return Projection(matrix, fitted.rank, float(torch.stack([c.mean() for c in cosines]).mean()))
+    return Projection((v_t[kept].T @ u[:, kept].T).float(), int(kept.sum()))
 
 
 def _cross_covariance(teacher: Tensor, student: Tensor, keys: list[str]) -> Tensor:

@@ -100,6 +100,6 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, such as distillation.learning_rate=0.001."),
 ]
-Preset = Annotated[str, typer.Option(help="recommended, paper, demo, or B0 to B7 (ablations).")]
+Preset = Annotated[str, typer.Option(help="recommended, paper, authors, demo, or B0 to B7 (ablations).")]
 Shots = Annotated[int | None, typer.Option(help="Labelled training images per class.")]
 Seed = Annotated[int | None, typer.Option(help="Which of the frozen draws to use: 1, 2 or 3.")]

@@ -14,7 +14,12 @@ from avion_core.settings import join, read_pair
 if TYPE_CHECKING:
     from avion_core.experiment import Event
 
-Protocol = Annotated[Literal["few-shot", "base-to-novel"] | None, typer.Option(help="All classes, or half of them.")]
+Method = Annotated[
+    str | None, typer.Option(help="avion, or what it is compared with, such as linear_probe or class_mean.")
+]
+Protocol = Annotated[
+    str | None, typer.Option(help="few-shot (all classes) or base-to-novel (train on half of them, measure on both).")
+]
 
 
 @command(app, "prototypes")
@@ -56,6 +61,7 @@ def prototypes(
 def train(
     desk: Desk,
     project: Annotated[str | None, typer.Argument(metavar="PROJECT", help="A project's name or id.")] = None,
+    method: Method = None,
     protocol: Protocol = None,
     preset: Preset = "recommended",
     shots: Shots = None,
@@ -71,7 +77,8 @@ def train(
     """Train a student here and now. Ctrl-C or SIGTERM saves and stops; --resume goes on exactly there."""
     if (project is None) == (resume is None):
         raise typer.BadParameter("Name a PROJECT to train, or --resume a RUN.")
-    direct = {"protocol.name": protocol, "data.shots": shots, "data.seed": seed, "distillation.epochs": epochs}
+    direct = {"method": method, "protocol.name": protocol, "data.shots": shots, "data.seed": seed}
+    direct |= {"distillation.epochs": epochs}
     if project is not None and queue:
         from avion_core.usecases.runs.training import launch
 
@@ -105,20 +112,25 @@ def evaluate(
         Literal["validation", "test"], typer.Option(help="test opens the sealed set; looks are counted.")
     ] = ("validation"),
 ) -> Answer:
-    """Measure a trained student, in percent.
+    """Measure a trained student, in percent, with 95 % intervals.
 
     Beside it stand its own zero-shot, baselines that cost less, and the teacher.
     """
     from avion_core.usecases.insight.evaluation import evaluate_run
+    from avion_core.usecases.insight.flat_figures import flat_figures
+    from avion_core.usecases.insight.rows import headline_rows
+    from avion_core.usecases.runs.training import get_run
 
-    result = evaluate_run(desk.home, run, split, progress=desk.progress)
-    rows = [
-        {"figure": name.removesuffix("_accuracy").replace("_", " "), "percent": value}
-        for name, value in result.items()
-        if name.endswith(("accuracy", "harmonic_mean", "macro_f1")) and value is not None
-    ]
-    looks = f"\n\nLooks at the test set so far: {result['looks']}." if split == "test" else ""
-    return Answer(result, f"Run {result['run_id']} on the {split} images:\n{table(rows, ['figure', 'percent'])}{looks}")
+    report = evaluate_run(desk.home, run, split, progress=desk.progress)
+    view = get_run(desk.home, run)
+    rows = headline_rows(report).rename(columns={"title": "method", "value": "percent", "n": "images"})
+    text = [f"Run {view.id} on the {split} images, in percent:"]
+    text.append(table(rows.to_dict("records"), ["method", "percent", "low", "high", "images"]))
+    text += [f"Left out: {row}. {why}" for row, why in report.left_out.items()]
+    if split == "test":
+        text.append(f"\nLooks at the test set so far: {view.looks}.")
+    of_run = {"run_id": view.id, "state": view.state, "step": view.step, "looks": view.looks}
+    return Answer(of_run | flat_figures(report), "\n".join(text))
 
 
 @command(app, "embed-map")

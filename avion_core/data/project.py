@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from avion_core.config import ProtocolConfig, RunConfig
+from avion_core.config import RunConfig
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.sources import Images, ImageSource
-from avion_core.data.splits import Splits, base_and_novel
+from avion_core.data.splits import Splits
 from avion_core.errors import DataError
 from avion_core.files import write_json
 
 DESCRIPTION_COLUMNS = ["description_id", "class_key", "text", "verdict", "writer"]
 """What a run knows of a description; text as it reads now."""
+
+
+_OTHERS = "others"
 
 
 @dataclass(frozen=True)
@@ -89,12 +93,16 @@ class LabelledImages:
         return cls([image for image, _ in pairs], [index for _, index in pairs])
 
 
-def class_sets(class_names: dict[str, str], protocol: ProtocolConfig, seed: int) -> dict[str, list[str]]:
-    """Class keys of each part of a protocol: {"all": ...} or {"base": ..., "novel": ...}; training sees the first."""
-    if protocol.name == "few-shot":
-        return {"all": list(class_names)}
-    base, novel = base_and_novel(class_names, protocol.novel_policy, seed)
-    return {"base": base, "novel": novel}
+def save_inputs(folder: Path, project: ProjectData, others: Sequence[ProjectData] = ()) -> None:
+    """Freeze what a run works on: its project, and those that its protocol measures on as well, in order."""
+    for place, other in enumerate(others):
+        other.save(folder / _OTHERS / str(place))
+    project.save(folder)
+
+
+def load_others(folder: Path, sources: Sequence[ImageSource]) -> list[ProjectData]:
+    """The other projects that `save_inputs` froze, in order, with the sources of their images."""
+    return [ProjectData.load(folder / _OTHERS / str(place), source) for place, source in enumerate(sources)]
 
 
 def training_images(project: ProjectData, config: RunConfig, class_keys: list[str]) -> LabelledImages:

@@ -23,6 +23,8 @@ class TeacherSide:
     images: (N, D_T) f_T; prototypes: (C, D_T) p_c; both unit norm. scale: s_T, the factor of the teacher's logits.
     projection: the map fitted to both; None for the options that fit none.
     teacher_hash, student_hash: hashes of the weights that these numbers follow from.
+    agreement: mean cosine between mapped teacher and student embeddings of the validation images, to which the map was
+    not fitted; None without a map or without such images, and for runs of earlier versions, which did not measure it.
     """
 
     images: Tensor
@@ -31,6 +33,7 @@ class TeacherSide:
     projection: Projection | None
     teacher_hash: str
     student_hash: str
+    agreement: float | None = None
 
     @staticmethod
     def is_kept(folder: Path) -> bool:
@@ -43,7 +46,7 @@ class TeacherSide:
         facts = {"scale": self.scale, "teacher_hash": self.teacher_hash, "student_hash": self.student_hash}
         if self.projection is not None:
             tensors["projection"] = self.projection.matrix
-            facts |= {"rank": self.projection.rank, "agreement": self.projection.agreement}
+            facts |= {"rank": self.projection.rank, "held_out_agreement": self.agreement}
         write_tensors(folder / _NAME, tensors, facts)
 
     @classmethod
@@ -55,9 +58,16 @@ class TeacherSide:
         """
         tensors, facts = read_tensors(folder / _NAME, "a teacher's side", ("images", "prototypes"))
         matrix = tensors.get("projection")
-        projection = None if matrix is None else Projection(matrix, facts["rank"], facts["agreement"])
+        projection = None if matrix is None else Projection(matrix, facts["rank"])
         hashes = facts["teacher_hash"], facts["student_hash"]
-        return cls(tensors["images"], tensors["prototypes"], facts["scale"], projection, *hashes)
+        return cls(
+            tensors["images"],
+            tensors["prototypes"],
+            facts["scale"],
+            projection,
+            *hashes,
+            facts.get("held_out_agreement"),
+        )
 
     def demand(self, towers: Towers, role: Literal["teacher", "student"]) -> None:
         """See that these are the weights the run began with.

@@ -23,12 +23,12 @@ from typing import Any, Literal
 
 import psutil
 
-from avion_core.config import parse_config
 from avion_core.files import write_json
 from avion_core.jobs.causes import explain
 from avion_core.jobs.inputs import run_inputs
 from avion_core.jobs.local import end_process
 from avion_core.jobs.process import ProcessId, find_living, identify
+from avion_core.presets import parse_config
 from avion_core.progress import remaining_seconds
 from avion_core.store.home import Home
 

@@ -18,15 +18,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from avion_core.config import parse_config
 from avion_core.errors import TrainingError
 from avion_core.jobs.causes import explain
 from avion_core.jobs.devices import be_exact, bytes_held, device_name
 from avion_core.jobs.heartbeat import Heartbeat
-from avion_core.jobs.inputs import run_inputs
+from avion_core.jobs.inputs import other_inputs, run_inputs
 from avion_core.jobs.process import this_process
 from avion_core.jobs.run_files import RunFiles
 from avion_core.jobs.stopping import stop_on_signals
+from avion_core.presets import parse_config
 from avion_core.store import journal, leases
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
@@ -115,6 +115,7 @@ def _train(home: Home, run_id: str, stop: threading.Event, record: _Recorder) ->
         run_inputs(home, run_id),
         config,
         folder,
+        others=other_inputs(home, run_id),
         features=home.features,
         weights=home.weights,
         should_stop=stop.is_set,

@@ -1,4 +1,4 @@
-"""Accuracy of predictions: micro, macro, F1, per class, and the harmonic mean of base and novel."""
+"""Accuracy of predictions: micro, macro, F1, and per class."""
 
 from __future__ import annotations
 
@@ -119,11 +119,6 @@ def paired_change(before: Tensor, after: Tensor) -> tuple[float, float, float]:
     half = NORMAL_95 * math.sqrt((more + less) / total - centre**2) / math.sqrt(total)
     change = 100.0 * (gained - lost) / images
     return change, 100.0 * max(-1.0, centre - half), 100.0 * min(1.0, centre + half)
-
-
-def harmonic_mean(base: float, novel: float) -> float:
-    """HM = 2 B N / (B + N); 0 if either is 0 (docs/method.md section 7)."""
-    return 2 * base * novel / (base + novel) if base > 0 and novel > 0 else 0.0
 
 
 def _percent(part: int, whole: int) -> float:

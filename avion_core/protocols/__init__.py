@@ -1,1 +1,21 @@
-"""Few-shot and base-to-novel: what a run trains on, what it is measured on, and the baselines beside it."""
+"""Protocols, one small file each, and what measures a run under one: methods x parts -> report."""
+
+from __future__ import annotations
+
+from avion_core.errors import ConfigError
+from avion_core.protocols.base_to_novel import BaseToNovel
+from avion_core.protocols.few_shot import FewShot
+from avion_core.protocols.protocol import Protocol
+
+PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (FewShot(), BaseToNovel())}
+
+
+def find_protocol(name: str) -> Protocol:
+    """The protocol with a name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name not in PROTOCOLS:
+        raise ConfigError("there is no such protocol", f"Choose one of: {', '.join(PROTOCOLS)}.", value=name)
+    return PROTOCOLS[name]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from avion_core.backbones.load import WeightStore
-from avion_core.config import RunConfig, parse_config
+from avion_core.config import RunConfig
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import CheckpointError
 from avion_core.protocols.predict import TrainedStudent, load_student, predict
@@ -67,7 +67,7 @@ def open_exported(folder: Path, weights: WeightStore, *, device: str = "cpu") ->
     """
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        config, recipe = parse_config(facts["config"]), RenderingRecipe.model_validate(facts["recipe"])
+        config, recipe = RunConfig.model_validate(facts["config"]), RenderingRecipe.model_validate(facts["recipe"])
         temperature = float(facts["temperature"])
     except (OSError, ValueError, KeyError, TypeError):
         hint = f"Give the unpacked folder that holds {FACTS} and {ADAPTER}."

@@ -13,7 +13,7 @@ import torch
 
 from avion_core.backbones.load import WeightStore, load_towers
 from avion_core.config import RunConfig
-from avion_core.data.project import ProjectData, class_sets, class_texts, held_out_images, training_images
+from avion_core.data.project import ProjectData, class_texts, held_out_images, training_images
 from avion_core.distill.student_towers import StudentTowers
 from avion_core.distill.teacher_side import TeacherSide
 from avion_core.features.store import FeatureStore, image_features, text_features
@@ -21,7 +21,7 @@ from avion_core.files import replacing_folder
 from avion_core.maps.alignment_map import ITEM_COLUMNS, alignment_map, map_key
 from avion_core.maps.settings import MapSettings
 from avion_core.progress import Progress
-from avion_core.protocols import predict
+from avion_core.protocols import find_protocol, predict
 
 _FIRST = ("train", "validation")
 
@@ -40,10 +40,8 @@ class DrawnImages:
 
 def image_parts(project: ProjectData, config: RunConfig) -> dict[str, list[str]]:
     """Every image of the project by its part in a run: training shots, validation, pool, unlabelled, sealed test."""
-    classes = [
-        key for part in class_sets(project.class_names, config.protocol, config.data.seed).values() for key in part
-    ]
-    trained = next(iter(class_sets(project.class_names, config.protocol, config.data.seed).values()))
+    classes = list(_set_of(project, config))
+    trained = find_protocol(config.protocol.name).trained_classes(project.class_names, config)
     labels = dict(zip(project.manifest["image_id"], project.manifest["label"], strict=True))
     shots = training_images(project, config, trained).image_ids
     validation = held_out_images(project, config, classes, "validation").image_ids
@@ -95,8 +93,7 @@ def map_items(
     Returns:
         items as `alignment_map` takes them, one row each; and per view an (N, D) array.
     """
-    sets = class_sets(project.class_names, config.protocol, config.data.seed)
-    set_of = {key: name for name, keys in sets.items() for key in keys}
+    set_of = _set_of(project, config)
     manifest = project.manifest.set_index("image_id").loc[list(drawn.part_of)]
     images = pd.DataFrame(
         {
@@ -175,6 +172,16 @@ def make_run_map(
         laid_out.figures.to_parquet(unfinished / "figures.parquet", index=False)
         (unfinished / "counts.json").write_text(json.dumps(drawn.counts), encoding="utf-8")
     return kept
+
+
+def _set_of(project: ProjectData, config: RunConfig) -> dict[str, str]:
+    """Class key -> the part of the run's protocol that it is in, the trained classes first."""
+    protocol = find_protocol(config.protocol.name)
+    trained = protocol.trained_classes(project.class_names, config)
+    # Parts of other projects are not on the map of this one.
+    parts = [part for part in protocol.parts(project, [], config) if part.project is project]
+    set_of = {key: part.name for part in parts for key in part.classes}
+    return {key: set_of.get(key, "") for key in [*trained, *set_of]}
 
 
 def _descriptions(project: ProjectData, folder: Path, set_of: dict[str, str]) -> pd.DataFrame:

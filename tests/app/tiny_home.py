@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -36,23 +37,28 @@ def need_demo_weights(folder: Path) -> None:
 def make_home(folder: Path, *, trained: bool) -> Home:
     """A home with the project "tiny", its descriptions and, when asked, one finished run."""
     need_demo_weights(folder)
+    home = Home(folder / "home")
+    project = add_project(home, folder, NAME, CLASSES)
+    if trained:
+        run_here(home, create_run(home, project, name="a finished run"), threading.Event())
+    return home
+
+
+def add_project(home: Home, folder: Path, name: str, classes: Sequence[str]) -> str:
+    """A described project of some EuroSAT classes, its images in `folder`; returns its id."""
     eurosat = demo_folder() / "eurosat"
-    for name in CLASSES:
-        target = folder / "images" / name
+    for key in classes:
+        target = folder / "images" / key
         target.mkdir(parents=True)
-        for picture in sorted((eurosat / "images" / name).iterdir())[:IMAGES]:
+        for picture in sorted((eurosat / "images" / key).iterdir())[:IMAGES]:
             shutil.copy(picture, target)
-    texts = dict.fromkeys(CLASSES, ())
+    texts = dict.fromkeys(classes, ())
     for line in (eurosat / "descriptions.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         if row["class_key"] in texts and len(texts[row["class_key"]]) < TEXTS - (row["class_key"] == "Forest"):
             texts[row["class_key"]] = (*texts[row["class_key"]], row["text"])
     texts["Forest"] = (HOSTILE, *texts["Forest"])
     (folder / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
-
-    home = Home(folder / "home")
-    project = create_project(home, NAME, folder / "images", defaults=DEFAULTS, **PAIR)
+    project = create_project(home, name, folder / "images", defaults=DEFAULTS, **PAIR)
     import_descriptions(home, project.id, folder / "texts.json", writer="tests")
-    if trained:
-        run_here(home, create_run(home, project.id, name="a finished run"), threading.Event())
-    return home
+    return project.id

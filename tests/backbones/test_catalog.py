@@ -6,8 +6,8 @@ import torch
 
 from avion_core.backbones.catalog import CATALOG, find_entry
 from avion_core.backbones.demo_teacher import EMBED_DIM, DemoTeacher
-from avion_core.config import PRESETS, make_config
 from avion_core.errors import NotFoundError
+from avion_core.presets import PRESETS, make_config
 
 HUB = [entry for entry in CATALOG.values() if entry.hub_repo is not None]
 

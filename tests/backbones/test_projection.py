@@ -37,7 +37,7 @@ def test_a_true_isometry_is_found() -> None:
     teacher = torch.cat([inside, torch.zeros(200, 16)], dim=1)  # 32 of 48 dimensions are in use
     fitted = fit_procrustes(teacher, inside @ rotation.T, keys(200, "i"), teacher[:0], inside[:0], [])
     assert fitted.rank == 32
-    assert fitted.agreement == pytest.approx(1.0, abs=1e-5)
+    assert fitted.agreement(teacher, inside @ rotation.T) == pytest.approx(1.0, abs=1e-5)
     torch.testing.assert_close(fitted.matrix[:, :32], rotation, atol=1e-4, rtol=0)
 
 

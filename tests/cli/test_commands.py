@@ -16,6 +16,9 @@ import pytest
 
 from avion_core.backbones.load import WeightStore
 from avion_core.cli import app
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.descriptions import import_descriptions
+from avion_core.usecases.projects.projects import create_project
 from tests import tiny_studio
 
 
@@ -141,8 +144,12 @@ def test_train_evaluate_map_and_predict(answer, avion, scenes, images):
     assert answer("runs", "list", "scenes")["runs"][0]["id"] == run["run_id"]
 
 
-def test_base_to_novel(answer, scenes):
-    answer("train", "scenes", "--protocol", "base-to-novel", "--epochs", "1", "--name", "half of them")
+def test_base_to_novel(answer, folder, tmp_path):
+    classes = tiny_studio.FOUR_CLASSES
+    home, images = Home(folder), tiny_studio.make_images(tmp_path / "four", classes=classes)
+    create_project(home, "four", images, defaults=tiny_studio.DEFAULTS)
+    import_descriptions(home, "four", tiny_studio.make_descriptions(tmp_path / "four.json", classes))
+    answer("train", "four", "--protocol", "base-to-novel", "--epochs", "1", "--name", "half of them")
     assert answer("runs", "list")["runs"][0]["name"] == "half of them"
     found = answer("evaluate", "latest")
     for prefix in ("", "zero_shot_"):

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from avion_core import settings
 from avion_core.cli import app
-from avion_core.config import PRESETS, RunConfig
+from avion_core.config import RunConfig
+from avion_core.presets import PRESETS
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.projects.projects import create_project
 from avion_core.usecases.runs import training

@@ -14,13 +14,13 @@ from avion_core.errors import DataError
 from avion_core.metrics.accuracy import (
     accuracy,
     confusion,
-    harmonic_mean,
     macro_accuracy,
     macro_f1,
     paired_change,
     per_class,
     wilson_interval,
 )
+from avion_core.metrics.harmonic import harmonic_mean
 
 pairs = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40)
 

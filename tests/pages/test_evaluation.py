@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from pathlib import Path
 
 import pytest
 import streamlit as st
@@ -14,11 +15,11 @@ from app.state import visitor
 from avion_core.errors import AvionError
 from avion_core.store.database import writing
 from avion_core.store.projects import find_project
-from avion_core.usecases.insight.evaluation import kept_results, looks
+from avion_core.usecases.insight.evaluation import kept_report, looks
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.projects import create_project, get_project
 from avion_core.usecases.runs.training import create_run, list_runs, run_here
-from tests.app.tiny_home import CLASSES, NAME
+from tests.app.tiny_home import CLASSES, NAME, add_project
 from tests.pages.conftest import Open, all_text, settle
 
 
@@ -68,7 +69,7 @@ def test_only_who_may_unseal_the_test_set_is_offered_to(home: Home, open_page: O
 def test_validation_figures_are_kept_between_servers(home: Home, open_page: Open, monkeypatch) -> None:
     open_page("evaluation")
     run = list_runs(home, NAME)[0].id
-    assert kept_results(home, run, "validation") is not None
+    assert kept_report(home, run, "validation") is not None
 
     def never(*_: object, **__: object) -> None:
         raise AssertionError("measured again")
@@ -99,10 +100,11 @@ def test_over_shots_says_which_runs_are_missing_and_leads_to_the_launch(home: Ho
     assert app.title[0].value == "Launch"
 
 
-def test_base_to_novel_has_its_table_and_its_parts(home: Home, open_page: Open) -> None:
-    run = create_run(home, NAME, overrides={"protocol.name": "base-to-novel"})
+def test_base_to_novel_has_its_table_and_its_parts(home: Home, open_page: Open, tmp_path: Path) -> None:
+    project = add_project(home, tmp_path / "four", "four", (*CLASSES, "River"))
+    run = create_run(home, project, overrides={"protocol.name": "base-to-novel"})
     run_here(home, run, threading.Event())
-    app = open_page("evaluation", run=run)
+    app = open_page("evaluation", project=project, run=run)
     assert {"AVION, harmonic mean", "AVION, base", "AVION, novel"} <= {metric.label for metric in app.metric}
     app = view(app, "protocol")
     table = next(frame.value for frame in app.dataframe if "seed" in frame.value.columns)
@@ -116,14 +118,15 @@ def test_base_to_novel_has_its_table_and_its_parts(home: Home, open_page: Open) 
 def test_a_confusion_cell_opens_its_pictures(home: Home, open_page: Open) -> None:
     app = view(open_page("evaluation"), "confusion")
     run = list_runs(home, NAME)[0]
-    figures = kept_results(home, run.id, "validation")
+    figures = kept_report(home, run.id, "validation")
     assert figures is not None
     matrix = f"{run.id}:validation:all"
-    for number, (true, said) in enumerate((t, s) for t in figures["class_keys"] for s in figures["class_keys"]):
+    keys, rows = figures.parts[0].classes, figures.said("all")
+    for number, (true, said) in enumerate((t, s) for t in keys for s in keys):
         app.session_state[f"chart_{matrix}"] = {"selection": {"points": [{"customdata": number}]}}
-        session_state_click(app, matrix, figures["class_keys"])
+        session_state_click(app, matrix, keys)
         app = settle(app.run())
-        count = figures["confusion"][number // 3][number % 3]
+        count = sum((rows["class_key"] == true) & (rows["predicted"] == said))
         pictures = [c.value for c in app.caption if re.fullmatch(rf"{said_name(home, said)} \d+%", c.value)]
         assert len(pictures) == count, (true, said)
         assert app.selectbox(key=f"cell_{matrix}").value == (true, said)
@@ -163,9 +166,10 @@ def test_the_other_views(name: str, expected: str, home: Home, open_page: Open) 
 
 def test_worst_mistakes_are_pictures_the_surest_first(home: Home, open_page: Open) -> None:
     app = view(open_page("evaluation"), "mistakes")
-    figures = kept_results(home, list_runs(home, NAME)[0].id, "validation")
+    figures = kept_report(home, list_runs(home, NAME)[0].id, "validation")
     assert figures is not None
-    wrong = sorted((row["probability"] for row in figures["predictions"] if not row["correct"]), reverse=True)
+    rows = figures.said("all")
+    wrong = sorted(rows.loc[~rows["correct"], "probability"], reverse=True)
     shown = [int(found[1]) for c in app.caption if (found := re.search(r"→ .* \((\d+)%\)$", c.value))]
     assert shown == [round(100 * probability) for probability in wrong]
     assert wrong or "No mistake" in all_text(app)

@@ -44,8 +44,24 @@ def test_every_setting_is_on_the_page_with_its_help(home: Home, open_page: Open)
         for stage, value in RunConfig().model_dump().items()
         for name in (value if isinstance(value, dict) else (stage,))
     ]
+    settings.remove("options")  # each method has its own
+    settings.remove("protocol.projects")  # asked for by protocols that span projects
     assert set(settings) <= set(widgets)
     assert all(widgets[name].help for name in settings)
+
+
+def test_a_method_has_its_own_settings_and_no_others(home: Home, open_page: Open, started: list[str]) -> None:
+    app = open_page("launch", look="Research")
+    app = settle(setting(app, "method").set_value("linear_probe").run())
+    keys = {(widget.key or "").rsplit(":", 1)[-1] for kind in KINDS for widget in app.get(kind)}
+    assert {"options.model", "model.template", "data.shots"} <= keys
+    assert not [key for key in keys if key.startswith(("distillation.", "prototypes.", "descriptions."))]
+    app = settle(setting(app, "options.model").set_value("teacher").run())
+    assert app.code[0].value.endswith("--method linear_probe --set options.model=teacher")
+    assert "Nothing is trained step by step" in all_text(app)
+    press(app, "Start now")
+    newest = list_runs(home, NAME)[0]
+    assert (newest.config.method, newest.config.options) == ("linear_probe", {"model": "teacher"})
 
 
 def test_for_my_data_speaks_plainly_and_leaves_research_out(home: Home, open_page: Open) -> None:
@@ -60,7 +76,7 @@ def test_for_my_data_speaks_plainly_and_leaves_research_out(home: Home, open_pag
 def test_a_preset_of_research_sets_what_it_says(home: Home, open_page: Open) -> None:
     app = open_page("launch", look="Research")
     preset = next(widget for widget in app.get("button_group") if widget.key == "preset")
-    assert preset.options == ["recommended", "paper", "demo", *[f"B{row}" for row in range(8)]]
+    assert preset.options == ["recommended", "paper", "authors", "demo", *[f"B{row}" for row in range(8)]]
     app = settle(preset.set_value("B6").run())
     assert setting(app, "distillation.warmup").value == 0.0
     assert "--preset B6" in app.code[0].value

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from avion_core.config import make_config
 from avion_core.data.catalog import DATA_SETS
-from avion_core.protocols.published import SIX_SETS, data_set, published_figures
+from avion_core.presets import make_config
+from avion_core.protocols.published import data_set, published_figures
 
 EUROSAT = DATA_SETS["eurosat"]
 
@@ -25,25 +25,29 @@ def test_a_whole_data_set_is_known_by_its_classes_and_images(name: str) -> None:
 
 
 def test_few_shot_figures_and_what_they_are_of() -> None:
-    found = published_figures(config(16), EUROSAT.classes, EUROSAT.images)
-    assert {key: (figure.percent, figure.of) for key, figure in found.items()} == {
-        "accuracy": (93.69, SIX_SETS),
-        "zero_shot_accuracy": (61.40, EUROSAT.title),
-        "teacher_zero_shot_accuracy": (67.47, EUROSAT.title),
+    found = published_figures(config(16), EUROSAT.classes, EUROSAT.images).set_index(["method", "model"])
+    assert {row: found.loc[row, "value"] for row in found.index} == {
+        ("avion", "student"): 93.69,
+        ("zero_shot", "student"): 61.40,
+        ("zero_shot", "teacher"): 67.47,
     }
-    assert "accuracy" not in published_figures(config(4), EUROSAT.classes, EUROSAT.images)
+    assert set(found["part"]) == {"all"}
+    assert found.loc[("avion", "student"), "note"] == "average of six data sets"
+    assert "105 templates" in found.loc[("zero_shot", "student"), "note"]
+    assert found["source"].str.len().min() > 0
+    assert "avion" not in set(published_figures(config(4), EUROSAT.classes, EUROSAT.images)["method"])
 
 
 def test_base_to_novel_figures() -> None:
     settings = config(**{"protocol.name": "base-to-novel"})
     found = published_figures(settings, DATA_SETS["aid"].classes, DATA_SETS["aid"].images)
-    assert {key: figure.percent for key, figure in found.items()} == {"harmonic_mean": 87.05, "novel_accuracy": 79.94}
+    assert dict(zip(found["part"], found["value"], strict=True)) == {"overall": 87.05, "novel": 79.94}
 
 
 @pytest.mark.parametrize("pair", [{"teacher": "demo-teacher"}, {"student": "demo-student"}])
 def test_another_pair_of_models_has_none(pair: dict[str, str]) -> None:
-    assert published_figures(config(16, **pair), EUROSAT.classes, EUROSAT.images) == {}
+    assert published_figures(config(16, **pair), EUROSAT.classes, EUROSAT.images).empty
 
 
 def test_another_project_has_none() -> None:
-    assert published_figures(config(), ("beach", "forest"), 2100) == {}
+    assert published_figures(config(), ("beach", "forest"), 2100).empty

@@ -34,6 +34,19 @@ def project(home, images) -> ProjectSummary:
 
 
 @pytest.fixture
+def four(home, tmp_path) -> ProjectSummary:
+    """A described project of four classes, as base-to-novel needs them: beach and forest are base."""
+    from avion_core.usecases.projects.descriptions import import_descriptions
+    from avion_core.usecases.projects.projects import get_project
+
+    images = tiny_studio.make_images(tmp_path / "four", classes=tiny_studio.FOUR_CLASSES)
+    made = create_project(home, "four", images, defaults=tiny_studio.DEFAULTS)
+    texts = tiny_studio.make_descriptions(tmp_path / "four.json", tiny_studio.FOUR_CLASSES)
+    import_descriptions(home, made.id, texts)
+    return get_project(home, made.id)
+
+
+@pytest.fixture
 def described(home, project, tmp_path) -> ProjectSummary:
     from avion_core.usecases.projects.descriptions import import_descriptions
     from avion_core.usecases.projects.projects import get_project

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -68,19 +68,17 @@ def confusion(counts: Sequence[Sequence[int]], names: Sequence[str], cell: tuple
     return figure.update_layout(margin={"l": 8, "r": 64, "t": 12, "b": 8})
 
 
-def over_shots(curve: pd.DataFrame, points: pd.DataFrame, titles: Mapping[str, str]) -> go.Figure:
+def over_shots(curve: pd.DataFrame, points: pd.DataFrame) -> go.Figure:
     """Mean accuracy over shots with its standard deviation over seeds, and each run as a small mark.
 
     Args:
-        curve: method, shots, mean, deviation. points: method, shots, seed, accuracy. titles: method -> name.
+        curve: title, shots, mean, deviation; the first title is set off. points: title, shots, seed, value.
     """
     figure = go.Figure()
-    for place, (method, title) in enumerate(titles.items()):
-        part = curve[curve["method"] == method]
-        runs = points[points["method"] == method]
-        if part.empty:
-            continue
-        colour, symbol = CATEGORICAL[place], SYMBOLS[place]
+    for place, title in enumerate(curve["title"].unique()):
+        part = curve[curve["title"] == title]
+        runs = points[points["title"] == title]
+        colour, symbol = CATEGORICAL[place % len(CATEGORICAL)], SYMBOLS[place % len(SYMBOLS)]
         figure.add_scatter(
             x=part["shots"],
             y=part["mean"],
@@ -94,7 +92,7 @@ def over_shots(curve: pd.DataFrame, points: pd.DataFrame, titles: Mapping[str, s
         )
         figure.add_scatter(
             x=runs["shots"],
-            y=runs["accuracy"],
+            y=runs["value"],
             mode="markers",
             name=title,
             legendgroup=title,

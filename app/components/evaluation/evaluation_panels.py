@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,87 +11,113 @@ import streamlit as st
 from app.components.evaluation import evaluation_charts
 from app.kit import charts
 from app.kit.gallery import gallery, paged_gallery
+from app.kit.guard import plain
 from app.state import confusion_cell, studio
-from avion_core.usecases.insight.evaluation import Change, looks, pictures, published, reliability_table
+from avion_core.usecases.insight.evaluation import (
+    Change,
+    MeasuredPart,
+    Report,
+    confusion_matrix,
+    figures_per_class,
+    looks,
+    pictures,
+    published,
+    reliability_table,
+)
+from avion_core.usecases.insight.rows import headline_rows
 from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.runs.training import RunView
 from avion_core.wording import counted
 
 Names = Mapping[str, str]
 
-METHODS = {
-    "accuracy": ("AVION", "The trained student."),
-    "harmonic_mean": ("AVION, harmonic mean", "2BN / (B + N) of the two below."),
-    "base_accuracy": ("AVION, base", "Base classes, told apart among base classes."),
-    "novel_accuracy": ("AVION, novel", "Novel classes, told apart among novel classes."),
-    "zero_shot_accuracy": ("Student, zero-shot", "The same backbone and template, untrained."),
-    "zero_shot_harmonic_mean": ("Student zero-shot, harmonic mean", "2BN / (B + N) of the two below."),
-    "zero_shot_base_accuracy": ("Student zero-shot, base", "The untrained student on base classes."),
-    "zero_shot_novel_accuracy": ("Student zero-shot, novel", "The untrained student on novel classes."),
-    "class_mean_accuracy": ("Student, class mean", "Mean image feature per class; no training."),
-    "class_mean_text_accuracy": ("Student, class mean + text", "The same with the class's text added; no training."),
-    "linear_probe_accuracy": ("Student, linear probe", "A linear classifier on frozen image features."),
-    "teacher_zero_shot_accuracy": ("Teacher, zero-shot", "The large model itself, by the template."),
-    "teacher_prototype_accuracy": ("Teacher, text prototypes", "The large model, by the curated descriptions."),
-    "teacher_class_mean_accuracy": ("Teacher, class mean", "Mean teacher feature per class."),
-    "teacher_class_mean_text_accuracy": ("Teacher, class mean + text", "The same with the class's text added."),
-    "teacher_linear_probe_accuracy": ("Teacher, linear probe", "A linear classifier on the teacher's features."),
-}
 _FEWEST_PER_CLASS = 10
 _MISTAKES = 24
 
 
-def headline(run: str, result: dict[str, Any]) -> None:
+def headline(run: RunView, report: Report) -> None:
     """The figures that answer "did it help?"."""
-    base_to_novel = result["protocol"] == "base-to-novel"
-    shown = ("harmonic_mean", "base_accuracy", "novel_accuracy") if base_to_novel else ("accuracy",)
+    rows = headline_rows(report)
+    own = rows[(rows["method"] == report.method) & (rows["model"] == report.model)]
     with st.grid(4):
-        for key in shown:
-            gain = result[key] - result[f"zero_shot_{key}"]
-            none = abs(gain) < 0.05
-            said = "as zero-shot" if none else f"{gain:+.1f} on zero-shot"
+        for row in own.to_dict("records"):
+            before = report.value(row["part"], row["metric"], "zero_shot", "student")
+            gain = None if before is None else row["value"] - before
+            none = gain is None or abs(gain) < 0.05
+            said = "" if gain is None else "as zero-shot" if none else f"{gain:+.1f} on zero-shot"
             colour, arrow = ("off", "off") if none else ("normal", "auto")
-            st.metric(METHODS[key][0], f"{result[key]:.1f} %", said, colour, delta_arrow=arrow, border=True)
-        for key, name in (("macro_accuracy", "Macro accuracy"), ("macro_f1", "Macro F1")):
-            if key in result:
-                st.metric(name, f"{result[key]:.1f} %", border=True, height="stretch")
-        if result["split"] == "test":
-            st.metric("Looks at the test set", result["looks"], border=True, height="stretch")
-    if result["split"] == "test":
+            st.metric(
+                row["title"],
+                f"{row['value']:.1f} %",
+                said or None,
+                colour,
+                delta_arrow=arrow,
+                border=True,
+                help=interval(row),
+            )
+        if len(report.parts) == 1:
+            for metric, name in (("macro_accuracy", "Macro accuracy"), ("macro_f1", "Macro F1")):
+                figure = report.figure(report.parts[0].name, metric)
+                if figure is not None:
+                    value = f"{figure['value']:.1f} %"
+                    st.metric(name, value, border=True, height="stretch", help=interval(figure))
+        if report.split == "test":
+            st.metric("Looks at the test set", run.looks, border=True, height="stretch")
+    st.caption(" · ".join(f"{row['title']}: {interval(row)}" for row in own.to_dict("records")))
+    if report.split == "test":
         with st.expander("Who looked, and when", icon=":material/visibility:"):
-            st.dataframe(looks(studio.home(), run), hide_index=True, alt="Looks at the test set")
+            st.dataframe(looks(studio.home(), run.id), hide_index=True, alt="Looks at the test set")
 
 
-def methods(run: str, result: dict[str, Any]) -> None:
-    """AVION beside everything that costs less, on the same images; published figures in a column of their own."""
-    rows = pd.DataFrame(
-        {"method": name, "accuracy": result[key], "what it is": what, "key": key}
-        for key, (name, what) in METHODS.items()
-        if key in result
-    )
+def interval(figure: Mapping[Any, Any]) -> str:
+    """How far a figure can be trusted: "95 % interval 61.2 to 84.0 (Wilson), 45 images"."""
+    images = counted(int(figure["n"]), "image")
+    if pd.isna(figure["low"]):
+        return images
+    return f"95 % interval {figure['low']:.1f} to {figure['high']:.1f} ({figure['interval']}), {images}"
+
+
+def methods(run: str, report: Report) -> None:
+    """The run beside everything that costs less, on the same images; published figures in a column of their own."""
+    rows = headline_rows(report)
     st.plotly_chart(
-        charts.bars(rows, label="method", value="accuracy", focus=rows["method"].iloc[0]),
+        charts.bars(rows, label="title", value="value", focus=rows["title"].iloc[0]),
         config=charts.QUIET,
         key="methods",
-        alt="Accuracy of every method on the same images",
+        alt="Accuracy of every method on the same images, with 95 % intervals",
     )
-    speed = " · ".join(f"{who} {result[f'{who}_seconds_per_1000']:.1f} s" for who in ("student", "teacher"))
+    timed = rows.dropna(subset=["seconds"]).drop_duplicates("seconds")
+    speed = " · ".join(f"{row.title} {row.seconds:.1f} s" for row in timed.itertuples())
     st.caption(f"Time for 1,000 images on this machine: {speed}")
-    columns = {"accuracy": st.column_config.NumberColumn(format="%.1f %%")}
+    for row, why in report.left_out.items():
+        st.caption(f"Left out: {plain(row)}. {plain(why)}")
+    percent = st.column_config.NumberColumn(format="%.1f %%")
+    columns: dict[str, Any] = {"accuracy": percent, "low": percent, "high": percent}
+    columns["seconds"] = st.column_config.NumberColumn("s per 1,000 images", format="%.1f")
+    table = rows.rename(columns={"title": "method", "value": "accuracy", "what": "what it is", "n": "images"})
     paper = published(studio.home(), run)
-    if paper:
-        rows["paper"] = [paper[key].percent if key in paper else None for key in rows["key"]]
-        rows["paper's figure is"] = [paper[key].of if key in paper else "" for key in rows["key"]]
+    if not paper.empty:
+        key = ["method", "model", "part", "metric"]
+        given = rows[key].merge(paper[[*key, "value", "source", "note"]], how="left", on=key)
+        table = table.assign(paper=given["value"].to_numpy(), source=given["source"].to_numpy())
+        table = table.assign(**{"paper's figure is": given["note"].fillna("").to_numpy()})
         columns["paper"] = st.column_config.NumberColumn(
             format="%.2f %%", help="Published, on the whole published test set: not measured here."
         )
-    with st.expander("Figures, and what each row is", icon=":material/help:", expanded=bool(paper)):
-        table = rows.drop(columns=["key"])
+        if given["note"].fillna("").str.contains("templates").any():
+            st.caption("Published zero-shot figures were made with about 105 templates; the rows here use one.")
+    with st.expander("Figures, and what each row is", icon=":material/help:", expanded=not paper.empty):
+        table = table.loc[:, ~table.columns.duplicated()].drop(columns=["model", "part", "metric"])
         st.dataframe(table, hide_index=True, column_config=columns, alt="Accuracy of every method, with what it is")
+        st.caption(
+            "Intervals of 95 %: Wilson's for an accuracy; a bootstrap over images for a harmonic mean. Two methods "
+            "whose intervals overlap may still differ: the view Change compares them image by image."
+        )
 
 
-def per_class(part: dict[str, Any], names: Names, title: str) -> None:
+def per_class(report: Report, part: MeasuredPart, names: Names) -> None:
     """Class by class, with intervals, precision and F1."""
-    table = pd.DataFrame(part["per_class"])
+    table = figures_per_class(report, part)
     table.insert(0, "class", table["class_key"].map(names))
     table = table.drop(columns=["class_key", "correct"]).sort_values("accuracy")
     left, right = st.columns(2, gap="large")
@@ -100,7 +126,7 @@ def per_class(part: dict[str, Any], names: Names, title: str) -> None:
         st.plotly_chart(
             charts.bars(table, label="class", value="accuracy"),
             config=charts.QUIET,
-            key=f"per_class_{title}",
+            key=f"per_class_{part.name}",
             alt="Accuracy per class with 95 % intervals",
         )
     with right:
@@ -125,7 +151,7 @@ def changes(found: Change, names: Names, baseline: str, key: str) -> None:
     certain = "more than chance would do" if low > 0 or high < 0 else "within what chance would do"
     st.markdown(
         f"**{points:+.1f} points** against {baseline} on the same {found.images:,} images "
-        f"(95 % interval {low:+.1f} to {high:+.1f}: {certain})."
+        f"(95 % interval {low:+.1f} to {high:+.1f}: {certain}; McNemar's exact test: p = {found.p:.2g})."
     )
     if found.images < found.of:
         st.caption(f"Only {found.images:,} of {found.of:,} images were measured by both.")
@@ -140,10 +166,12 @@ def changes(found: Change, names: Names, baseline: str, key: str) -> None:
     st.caption("Intervals are for paired images (Agresti and Min, 2005); one that crosses 0 proves no change.")
 
 
-def confusion(project: ProjectSummary, run: str, matrix: str, part: dict[str, Any], names: Names) -> tuple[str, str]:
+def confusion(
+    project: ProjectSummary, run: str, matrix: str, report: Report, part: MeasuredPart, names: Names
+) -> tuple[str, str]:
     """The confusion matrix; a click (or the list) opens a cell's pictures. Returns the cell: true class, said class."""
-    cell = cell_choice(matrix, part, names)
-    rows = pd.DataFrame(part["predictions"])
+    cell = cell_choice(matrix, part.classes, confusion_matrix(report, part), names)
+    rows = report.said(part.name)
     of_cell = rows[(rows["class_key"] == cell[0]) & (rows["predicted"] == cell[1])]
     st.markdown(f"**{names[cell[0]]}** taken for **{names[cell[1]]}**: {counted(len(of_cell), 'image')}")
     if of_cell.empty:
@@ -151,14 +179,17 @@ def confusion(project: ProjectSummary, run: str, matrix: str, part: dict[str, An
         return cell
     of_cell = of_cell.sort_values("probability", ascending=False)
     captions = [f"{names[cell[1]]} {share:.0%}" for share in of_cell["probability"]]
-    paths = pictures(studio.home(), run, of_cell["image_id"].tolist())
+    paths = pictures(studio.home(), run, of_cell["image_id"].tolist(), part.name)
     paged_gallery(paths, captions, project.recipe, key=f"cell_page_{matrix}")
     return cell
 
 
-def cell_choice(matrix: str, part: dict[str, Any], names: Names) -> tuple[str, str]:
-    """Draw a confusion matrix with its list of cells, the most confused first; returns the chosen one."""
-    keys, counts = part["class_keys"], part["confusion"]
+def cell_choice(matrix: str, keys: list[str], counts: Sequence[Sequence[int]], names: Names) -> tuple[str, str]:
+    """Draw a confusion matrix with its list of cells, the most confused first; returns the chosen one.
+
+    Args:
+        keys: the C classes. counts: (C, C), row = true class, column = what was said.
+    """
     cells = [(true, said) for i, true in enumerate(keys) for j, said in enumerate(keys) if i == j or counts[i][j]]
     number = {(true, said): counts[i][j] for i, true in enumerate(keys) for j, said in enumerate(keys)}
     cells.sort(key=lambda cell: (cell[0] == cell[1], -number[cell]))
@@ -186,9 +217,9 @@ def cell_choice(matrix: str, part: dict[str, Any], names: Names) -> tuple[str, s
     return chosen
 
 
-def mistakes(project: ProjectSummary, run: str, part: dict[str, Any], names: Names) -> None:
+def mistakes(project: ProjectSummary, run: str, report: Report, part: MeasuredPart, names: Names) -> None:
     """Wrong and sure of it: the mistakes with the highest probability, as pictures."""
-    rows = pd.DataFrame(part["predictions"])
+    rows = report.said(part.name)
     wrong = rows[~rows["correct"]].sort_values("probability", ascending=False)
     if wrong.empty:
         st.success("No mistake on these images.", icon=":material/check_circle:")
@@ -201,36 +232,38 @@ def mistakes(project: ProjectSummary, run: str, part: dict[str, Any], names: Nam
             shown["class_key"], shown["true_probability"], shown["predicted"], shown["probability"], strict=True
         )
     ]
-    paths = pictures(studio.home(), run, shown["image_id"].tolist())
+    paths = pictures(studio.home(), run, shown["image_id"].tolist(), part.name)
     gallery(paths, captions, project.recipe, columns=6)
     st.caption("True class → what the student said, each with its probability. A wrong label looks like this too.")
 
 
-def calibration(part: dict[str, Any], split: str, key: str) -> None:
+def calibration(report: Report, part: MeasuredPart) -> None:
     """Whether a probability means what it says."""
-    table = reliability_table(part)
+    table = reliability_table(report, part.name)
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.plotly_chart(
             evaluation_charts.reliability(table),
             config=charts.QUIET,
-            key=f"reliability_{key}",
+            key=f"reliability_{part.name}",
             alt="Reliability diagram: how often the student is right, by the probability it gives",
         )
     with right:
-        st.metric("Calibration error (ECE)", f"{part['calibration_error']:.1f} %", border=True)
+        st.metric("Calibration error (ECE)", f"{report.value(part.name, 'calibration_error'):.1f} %", border=True)
         st.caption(
             f"Mean distance between probability and accuracy over {len(table)} bins, weighted by their "
-            f"{part['images']:,} images. Points under the dotted line: surer than right."
+            f"{table['images'].sum():,} images. Points under the dotted line: surer than right."
         )
-        temperature = part["temperature"]
-        if temperature is None:
+        fitted, softened = report.figure(part.name, "temperature"), report.value(part.name, "calibrated_error")
+        if fitted is None:
             st.caption("Too few validation images (or no mistake among them) to fit a temperature.")
-        elif "calibrated_error" in part:
-            st.metric("ECE with the fitted temperature", f"{part['calibrated_error']:.1f} %", border=True)
-            st.caption(f"Temperature {temperature:.2f}, fitted on the validation images, measured on the test set.")
+        elif softened is not None:
+            st.metric("ECE with the fitted temperature", f"{softened:.1f} %", border=True)
+            where = "these images" if part.trained else "images of the trained classes, for novel ones have no labels"
+            what = "the validation images" if part.trained else f"{fitted['n']} validation {where}"
+            st.caption(f"Temperature {fitted['value']:.2f}, fitted on {what}.")
         else:
             st.caption(
-                f"A temperature of {temperature:.2f} fits these {split} images best. What it is worth can only be "
-                "measured on other images: the sealed test set shows the error with it."
+                f"A temperature of {fitted['value']:.2f} fits these {fitted['n']} {report.split} images best. What it "
+                "is worth can only be measured on other images: the sealed test set shows the error with it."
             )

@@ -1,4 +1,4 @@
-"""A run among its siblings: the few-shot curve and the base-to-novel table, and what they still lack."""
+"""A run among its siblings: figures over shots and over seeds, and what they still lack."""
 
 from __future__ import annotations
 
@@ -7,25 +7,23 @@ import streamlit as st
 
 from app import shell
 from app.components.evaluation import evaluation_charts
-from app.components.evaluation.evaluation_panels import METHODS
 from app.kit import charts
 from app.kit.background import computed, is_computed
 from app.state import studio, visitor
 from avion_core.progress import Progress
 from avion_core.usecases.insight.evaluation import evaluate_run
-from avion_core.usecases.insight.protocol_runs import BASE_TO_NOVEL, FEW_SHOT_METHODS, base_to_novel, few_shot_curve
+from avion_core.usecases.insight.protocol_runs import over_seeds, over_shots
 from avion_core.usecases.runs.training import RunView
 
 
-def over_shots(run: RunView, split: str) -> None:
-    """Accuracy over labelled images per class, mean and standard deviation over seeds."""
-    found = few_shot_curve(studio.home(), run.id, split)
+def shots_panel(run: RunView, split: str) -> None:
+    """The protocol's first figure over labelled images per class, mean and standard deviation over seeds."""
+    found = over_shots(studio.home(), run.id, split)
     if found.curve.empty:
         st.info("No finished run of these settings has figures yet.", icon=":material/info:")
     else:
-        titles = {method: METHODS[method][0] for method in FEW_SHOT_METHODS}
         st.plotly_chart(
-            evaluation_charts.over_shots(found.curve, found.points, titles),
+            evaluation_charts.over_shots(found.curve, found.points),
             config=charts.QUIET,
             key="over_shots",
             alt="Accuracy over shots, mean and standard deviation over seeds",
@@ -36,10 +34,9 @@ def over_shots(run: RunView, split: str) -> None:
             else "A run of K shots has min(K, 4) validation images a class, so its points rest on different images."
         )
         st.caption(f"Finished runs with these settings, whatever their shots and seed; bars: ± 1 deviation. {images}")
-        table = found.curve.assign(method=found.curve["method"].map(titles))
         figure = st.column_config.NumberColumn(format="%.1f")
         st.dataframe(
-            table,
+            found.curve.rename(columns={"title": "method"}),
             hide_index=True,
             column_config={"mean": figure, "deviation": figure},
             alt="Mean and standard deviation over seeds",
@@ -48,14 +45,16 @@ def over_shots(run: RunView, split: str) -> None:
     _missing([f"{shots}-shot, seed {seed}" for shots, seed in found.missing])
 
 
-def over_seeds(run: RunView, split: str) -> None:
-    """Base, novel and harmonic mean of every seed, and their mean."""
-    found = base_to_novel(studio.home(), run.id, split)
+def seeds_panel(run: RunView, split: str) -> None:
+    """The protocol's figures of every seed, and their mean."""
+    found = over_seeds(studio.home(), run.id, split)
     rows = found.rows.assign(seed=found.rows["seed"].astype(str)).drop(columns=["run_id"])
     table = pd.concat([rows, pd.DataFrame([{"seed": "mean", **found.mean}])], ignore_index=True)
-    columns = {name: st.column_config.NumberColumn(METHODS[name][0], format="%.1f %%") for name in BASE_TO_NOVEL}
-    st.dataframe(table, hide_index=True, column_config=columns, alt="Base, novel and harmonic mean over seeds")
-    st.caption("The mean's harmonic mean is that of the mean base and mean novel accuracy, as the literature has it.")
+    columns = {name: st.column_config.NumberColumn(format="%.1f %%") for name in table.columns if name != "seed"}
+    st.dataframe(table, hide_index=True, column_config=columns, alt="The protocol's figures over seeds")
+    st.caption(
+        "The mean's summary over parts (a harmonic mean, say) is that of the mean accuracies, as the literature has it."
+    )
     _measure_others(found.unmeasured, split)
     _missing([f"{run.config.data.shots}-shot, seed {seed}" for seed in found.missing])
 

@@ -12,7 +12,8 @@ from app.components.runs.settings_form import label, widget_key
 from app.kit.background import duration
 from app.kit.guard import plain
 from app.state import address, run_choice, studio, widgets
-from avion_core.config import PRESETS, RunConfig
+from avion_core.config import RunConfig
+from avion_core.presets import PRESETS
 from avion_core.usecases.projects.projects import ProjectSummary, read_splits
 from avion_core.usecases.runs.estimate import estimate
 from avion_core.usecases.runs.preflight import Check
@@ -23,7 +24,9 @@ _PRESETS = {
     "recommended": "The paper's method with the settings this project advises.",
     "paper": "The paper's settings to the letter: its word list, its z-score, which cuts both ways, and its schedule "
     "(small batches and many passes: long without a GPU).",
-    "B0": "Ablation: shallow text prompts only.",
+    "authors": "The paper's settings as the authors' code has them: bare class names, no weight decay, halves drawn by "
+    "the seed, and an augmented student view.",
+    "B0": "Ablation: shallow text prompts only (tokens before the template; CoOp itself learns them in its place).",
     "B1": "Ablation: B0 with deep prompts in both towers.",
     "B2": "Ablation: B1 with visual alignment.",
     "B3": "Ablation: B2 with textual alignment to a template prototype.",

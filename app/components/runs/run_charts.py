@@ -72,7 +72,7 @@ def _add(figure: go.Figure, table: pd.DataFrame, column: str, *, name: str, colo
 
 
 def _dressed(figure: go.Figure, column: str, *, legend: bool) -> go.Figure:
-    title, reach = _AXES[column]
+    title, reach = _AXES.get(column, (column.replace("_", " "), None))
     figure.update_xaxes(title_text="step")
     figure.update_yaxes(title_text=title, rangemode="tozero" if column == "loss" else "normal", range=reach)
     # The same revision keeps a reader's zoom while new points arrive.

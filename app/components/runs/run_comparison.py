@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
@@ -16,6 +15,7 @@ from app.kit.guard import plain
 from app.state import studio
 from avion_core.progress import Progress
 from avion_core.usecases.insight.compare import Comparison, change_between, compare_runs
+from avion_core.usecases.insight.evaluation import Change, MeasuredPart
 from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.usecases.runs.training import RunView
 
@@ -25,7 +25,6 @@ _COLUMNS = {
     "warmup": "Warm-up weight w(t)",
     "scale": "Logit scale s",
 }
-_TITLES = {"all": "", "base": "Base classes", "novel": "Novel classes"}
 
 
 def comparison(project: ProjectSummary, runs: Sequence[str]) -> None:
@@ -73,14 +72,15 @@ def _students(project: ProjectSummary, runs: dict[str, RunView]) -> None:
         chosen = st.selectbox("Run", others, key="compare_run", width=360)
     run, base = trained[chosen], trained[against]
 
-    def measure(progress: Progress) -> dict[str, Any]:
+    def measure(progress: Progress) -> list[tuple[MeasuredPart, Change]]:
         return change_between(studio.home(), run.id, base.id, progress=progress)
 
     parts = computed(f"change:{run.id}:{run.step}:{base.id}:{base.step}", "Measuring both students", measure)
     if not parts:
         st.info("They were trained under different protocols, so no class stands for the same in both.")
     names = {entry.key: entry.prompt_name for entry in project.classes}
-    for part, found in parts.items():
-        if _TITLES[part]:
-            st.markdown(f"**{_TITLES[part]}**")
-        changes(found, names, plain(against), key=f"runs_{part}")
+    for part, found in parts:
+        if part.title:
+            st.markdown(f"**{part.title}**")
+        of_part = {key: names.get(key, key) for key in part.classes}
+        changes(found, of_part, plain(against), key=f"runs_{part.name}")

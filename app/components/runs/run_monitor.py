@@ -16,6 +16,7 @@ from app.state import address, notices, studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.insight.journal import changes_since, listed
 from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.runs.choices import method_choice, trains_student
 from avion_core.usecases.runs.training import (
     DRAWN_STEPS,
     RunView,
@@ -37,8 +38,6 @@ RESUMABLE = ("stopped", "failed", "lost")
 _QUIET_SECONDS = 30
 _CURVES = {
     "validation_accuracy": ("Validation accuracy", "Share of the validation images that the student gets right."),
-    "warmup": ("Warm-up weight w(t)", "How much the similarity alignment counts, from 0 to 1."),
-    "scale": ("Logit scale s", "The student's learned factor on its similarities (at most 100)."),
 }
 
 
@@ -94,7 +93,8 @@ def run_controls(run: RunView, project: ProjectSummary) -> None:
     home, who = studio.home(), visitor.reviewer()
     with st.container(horizontal=True):
         if run.state == "finished":
-            shell.go_button("See its map", "alignment", "scatter_plot")
+            if trains_student(run):
+                shell.go_button("See its map", "alignment", "scatter_plot")
             shell.go_button("Evaluate it", "evaluation", "fact_check", primary=False)
         if run.waiting:
             _deed("Start now", "play_arrow", "Beside whatever computes already.", lambda: start_now(home, run.id))
@@ -162,18 +162,19 @@ def _delete(run: RunView) -> None:
 
 
 def run_curves(run: RunView) -> None:
-    """All loss parts, validation accuracy, warm-up weight and logit scale; thinned curves say so."""
+    """All loss parts, validation accuracy, and what else the method has to show; thinned curves say so."""
     found = curves(studio.home(), run.id, DRAWN_STEPS)
     table = found.table
     if table.empty:
         st.caption("Curves appear with the first steps.")
         return
-    panels = st.columns(2) + st.columns(2)
+    wanted = {**_CURVES, **method_choice(run.config.method).curves}
+    panels = [column for _ in range(0, len(wanted) + 1, 2) for column in st.columns(2)]
     with panels[0]:
         st.markdown("**Loss and its parts**", help="The parts as they are; the loss is their weighted sum.")
         shown = run_charts.losses(table)
         st.plotly_chart(shown, key="loss_curves", config=charts.QUIET, alt="Loss and its parts over the steps")
-    for panel, (column, (title, what)) in zip(panels[1:], _CURVES.items(), strict=True):
+    for panel, (column, (title, what)) in zip(panels[1:], wanted.items(), strict=False):
         with panel:
             st.markdown(f"**{title}**", help=what)
             if column in table and table[column].notna().any():

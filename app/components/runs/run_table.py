@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.kit.background import duration
 from app.state import run_choice, widgets
+from avion_core.usecases.runs.choices import describe
 from avion_core.usecases.runs.training import RunView
 
 Colour = Literal["gray", "blue", "orange", "green", "red"]
@@ -92,6 +93,7 @@ def _row(run: RunView, place: int | None, baseline: str | None) -> dict[str, obj
         "device": run.device or "",
         "shots": run.config.data.shots,
         "seed": run.config.data.seed,
+        "method": describe(run.config),
         "protocol": run.config.protocol.name,
         "started": run.started_at or run.created_at,
         "run": run.id,
@@ -106,4 +108,4 @@ def age(seconds: float | None) -> str:
 def _searchable(run: RunView) -> str:
     config = run.config
     words = (run.name, run.id, config.student, config.teacher, config.protocol.name, f"shots {config.data.shots}")
-    return " ".join((*words, f"seed {config.data.seed}")).casefold()
+    return " ".join((*words, f"seed {config.data.seed}", describe(config))).casefold()

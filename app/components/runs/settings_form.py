@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from app.state import widgets
 from avion_core.config import RunConfig
 from avion_core.settings import fields as setting_fields
 from avion_core.settings import flatten
 from avion_core.usecases.models.models import Model
+from avion_core.usecases.runs.choices import method_choices, protocol_choices
 
-BASIC = ("data.shots", "data.seed", "distillation.epochs", "protocol.name", "device")
+BASIC = (
+    "method", "data.shots", "data.seed", "distillation.epochs", "protocol.name", "protocol.projects", "device",
+)  # fmt: skip
 
 # What only an experiment on the method itself asks for; left out of the plain way of looking.
 RESEARCH = (
+    "method",
     "protocol.name",
+    "protocol.projects",
     "protocol.novel_policy",
     "prototypes.source",
     "prototypes.selective",
@@ -27,6 +34,7 @@ RESEARCH = (
     "model.depth",
     "model.init_std",
     "distillation.projection",
+    "distillation.map_texts",
     "distillation.temperature",
     "distillation.weight_decay",
 )
@@ -40,6 +48,7 @@ _PLAIN = {
 
 _STAGES = {
     "": "Models and device",
+    "options": "The method's own",
     "data": "Data",
     "descriptions": "Descriptions",
     "prototypes": "Prototypes",
@@ -54,6 +63,7 @@ def settings_form(
     key: str,
     *,
     models: Sequence[Model] = (),
+    projects: Mapping[str, str] | None = None,
     research: bool = True,
     afresh: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
@@ -63,6 +73,7 @@ def settings_form(
         config: the values to start from.
         key: prefix of the widgets' keys (see `widget_key`); another prefix starts afresh.
         models: the catalog, to choose teacher and student from.
+        projects: other projects that a protocol may measure on, id -> name.
         research: every setting under its own name; else plain words, without what only research on the method needs.
         afresh: settings whose start follows another choice, with that choice: another one starts them afresh.
 
@@ -72,12 +83,24 @@ def settings_form(
     names = {} if research else _PLAIN
     known = {model.name: model.title if model.installed else f"{model.title}, not installed" for model in models}
     students = {model.name: known[model.name] for model in models if model.takes_prompts}
-    choices = {"teacher": known, "student": students}
-    values = flatten(config.model_dump())
+    methods, protocols = method_choices(), protocol_choices()
+    choices = {
+        "teacher": known,
+        "student": students,
+        "method": {name: method.title for name, method in methods.items()},
+        "protocol.name": {name: protocol.title for name, protocol in protocols.items()},
+        "protocol.projects": projects,
+    }
+    # What is chosen already decides which settings there are.
+    method = methods[widgets.typed(widget_key(key, "method")) or config.method]
+    protocol = protocols[widgets.typed(widget_key(key, "protocol.name")) or config.protocol.name]
+    own = method.settings.model_copy(update=config.options if method.name == config.method else {})
     fields = {
-        dotted: (dotted.rpartition(".")[0], field, values[dotted])
-        for dotted, field in setting_fields(type(config)).items()
-        if research or dotted not in RESEARCH
+        dotted: (stage, field, value)
+        for dotted, stage, field, value in (*_leaves(config), *_leaves(own, "options."))
+        if (research or dotted not in RESEARCH)
+        and method.uses(dotted)
+        and (dotted != "protocol.projects" or protocol.spans_projects)
     }
     keys = {dotted: widget_key(f"{key}{(afresh or {}).get(dotted, '')}", dotted) for dotted in fields}
     chosen: dict[str, Any] = {}
@@ -85,7 +108,8 @@ def settings_form(
         for dotted in BASIC:
             if dotted in fields:
                 title = names.get(dotted, label(dotted))
-                chosen[dotted] = _widget(title, *fields[dotted][1:], key=keys[dotted], width=150)
+                among = choices.get(dotted)
+                chosen[dotted] = _widget(title, *fields[dotted][1:], key=keys[dotted], width=150, among=among)
     with st.expander("Advanced settings", icon=":material/tune:"):
         for stage, heading in _STAGES.items():
             rest = [dotted for dotted, (owner, *_) in fields.items() if owner == stage and dotted not in BASIC]
@@ -100,6 +124,14 @@ def settings_form(
     return {dotted: value for dotted, value in chosen.items() if value != fields[dotted][2]}
 
 
+def _leaves(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, str, FieldInfo, Any]]:
+    """Dotted key, stage, field and value of every setting that has a widget."""
+    values = flatten(settings.model_dump())
+    for dotted, field in setting_fields(type(settings)).items():
+        if field.annotation != dict[str, Any]:  # a method's options: its own model has their fields
+            yield f"{prefix}{dotted}", f"{prefix}{dotted}".rpartition(".")[0], field, values[dotted]
+
+
 def widget_key(key: str, dotted: str) -> str:
     """The key of a setting's widget in the form with that prefix."""
     return f"{key}:{dotted}"
@@ -108,9 +140,13 @@ def widget_key(key: str, dotted: str) -> str:
 def label(dotted: str) -> str:
     """ "distillation.learning_rate" -> "Learning rate"."""
     words = dotted.rsplit(".", 1)[-1].replace("_", " ")
-    return {"name": "Protocol", "zeta": "Zeta (ζ)", "beta": "Beta (β)", "gamma": "Gamma (γ)"}.get(
-        words, words[:1].upper() + words[1:]
-    )
+    return {
+        "name": "Protocol",
+        "projects": "Other projects",
+        "zeta": "Zeta (ζ)",
+        "beta": "Beta (β)",
+        "gamma": "Gamma (γ)",
+    }.get(words, words[:1].upper() + words[1:])
 
 
 def _widget(
@@ -124,6 +160,9 @@ def _widget(
 ) -> Any:
     """One setting's widget; `among`: the values to choose from, with what each is called."""
     shared: dict[str, Any] = {"help": field.description, "key": key, "width": width}
+    if isinstance(value, tuple):
+        options = list(dict.fromkeys([*(among or {}), *value]))
+        return tuple(st.multiselect(title, options, default=list(value), **shared))
     if among:
         options = list(dict.fromkeys([*among, value]))
         return st.selectbox(title, options, options.index(value), lambda name: among.get(name, name), **shared)

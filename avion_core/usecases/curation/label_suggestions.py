@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from avion_core.data.project import class_texts
 from avion_core.data.sources import Images
 from avion_core.errors import DataError
 from avion_core.features.store import image_features, text_features
 from avion_core.progress import Progress
-from avion_core.protocols.baselines import class_mean
+from avion_core.prototypes.text_prototypes import visual_prototypes
 from avion_core.store.home import Home
 from avion_core.store.sources import image_source
 from avion_core.usecases.curation.rules import run_config
@@ -73,7 +74,7 @@ def guess_labels(home: Home, project: str, image_ids: list[str], *, progress: Pr
     weights, sentence = text, "by the class names alone: label two or more images of each class and they help"
     if least >= ENOUGH_IMAGES:
         labels = torch.tensor([place for _, place in known])
-        weights = class_mean(embed([image for image, _ in known]), labels, keys, text)
+        weights = normalize(visual_prototypes(embed([image for image, _ in known]), labels, keys) + text, dim=1)
         sentence = f"by the class names and {len(known):,} labelled training images"
     seen = embed(image_ids)
     probabilities = (towers.logit_scale * seen @ weights.T).softmax(1)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from avion_core.config import DescriptionsConfig, PrototypesConfig, RunConfig, make_config
+from avion_core.config import DescriptionsConfig, PrototypesConfig, RunConfig
+from avion_core.presets import make_config
 from avion_core.store import journal
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing

@@ -27,7 +27,7 @@ from avion_core.store.home import Home
 from avion_core.store.tables import Look
 from avion_core.usecases.policies import REVIEW, TRAIN, UNSEAL, demand_of, needs
 from avion_core.usecases.projects.projects import read_manifest
-from avion_core.usecases.runs.trained import run_device, trained_run
+from avion_core.usecases.runs.trained import run_device, student_run
 from avion_core.usecases.runs.training import RunView, get_run
 
 __all__ = ["VIEWS", "MapSettings", "Part", "map_settings"]
@@ -90,7 +90,7 @@ def image_counts(home: Home, run: str) -> dict[str, int]:
     Raises:
         NotFoundError, TrainingError: no such run, or it has not been trained yet.
     """
-    view = trained_run(home, run)
+    view = student_run(home, run)
     parts = image_parts(run_inputs(home, view.id), view.config)
     return {part: len(images) for part, images in parts.items() if images}
 
@@ -104,7 +104,7 @@ def start_map(home: Home, run: str, settings: MapSettings, who: str = "me") -> s
     Raises:
         NotFoundError, TrainingError: no such run, or it has not been trained yet.
     """
-    view = trained_run(home, run)
+    view = student_run(home, run)
     if "test" in settings.parts:
         look_at_test_map(home, run, who)
     key = _key(view, settings)
@@ -218,7 +218,7 @@ def embed_map(
         DataError: too few items, or an image that cannot be decoded.
     """
     settings = settings or MapSettings()
-    view = trained_run(home, run)
+    view = student_run(home, run)
     if "test" in settings.parts:
         look_at_test_map(home, run, who)
     folder = make_run_map(

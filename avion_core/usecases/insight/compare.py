@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -14,6 +14,9 @@ from avion_core.progress import Progress
 from avion_core.settings import flatten
 from avion_core.store.home import Home
 from avion_core.usecases.runs.training import DRAWN_STEPS, RunView, curves, get_run
+
+if TYPE_CHECKING:
+    from avion_core.usecases.insight.evaluation import Change, MeasuredPart
 
 
 @dataclass(frozen=True)
@@ -54,21 +57,23 @@ def compare_runs(home: Home, runs: Sequence[str]) -> Comparison:
     )
 
 
-def change_between(home: Home, run: str, baseline: str, *, progress: Progress | None = None) -> dict[str, Any]:
+def change_between(
+    home: Home, run: str, baseline: str, *, progress: Progress | None = None
+) -> list[tuple[MeasuredPart, Change]]:
     """What a run's student gets right on the validation images that a baseline's got wrong, part by part.
 
     Measures whichever was not measured yet.
 
     Returns:
-        "all", or "base" and "novel", -> `evaluation.Change`; nothing for runs of different protocols.
+        The parts that both have, each with its `evaluation.Change`; none for runs of different protocols.
 
     Raises:
         NotFoundError, TrainingError: no such run, or one without a trained student.
     """
-    from avion_core.usecases.insight.evaluation import change, evaluate_run, kept_results, parts  # brings torch along
+    from avion_core.usecases.insight.evaluation import change, evaluate_run, kept_report  # brings torch along
 
     after, before = (
-        parts(kept_results(home, each, "validation") or evaluate_run(home, each, progress=progress))
-        for each in (run, baseline)
+        kept_report(home, each, "validation") or evaluate_run(home, each, progress=progress) for each in (run, baseline)
     )
-    return {name: change(after[name], before[name]) for name in after if name in before}
+    known = {part.name for part in before.parts}
+    return [(part, change(after, part.name, before)) for part in after.parts if part.name in known]

@@ -39,7 +39,7 @@ from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.models.models import open_towers
 from avion_core.usecases.projects.current_descriptions import visible_verdicts
 from avion_core.usecases.projects.projects import get_project, read_splits
-from avion_core.usecases.runs.trained import run_device, trained_run
+from avion_core.usecases.runs.trained import run_device, student_run
 from avion_core.wording import counted
 
 CONTRASTIVE = "contrastive"
@@ -117,7 +117,7 @@ def confusions(home: Home, project: str, run: str | None = None, *, progress: Pr
     summary = get_project(home, project)
     config = run_config(home, summary.id)
     if run is not None:
-        trained = trained_run(home, run).config
+        trained = student_run(home, run).config
         config = config.model_copy(update={name: getattr(trained, name) for name in _OF_THE_RUN})
     curation = curation_table(home, summary.id, config, progress=progress)
     by_class = read_splits(home, summary.id).validation_images(config.data.seed, config.data.shots)
@@ -259,7 +259,7 @@ _OF_THE_RUN = ("data", "teacher", "student", "model", "device")
 def _student_side(
     home: Home, run: str, curation: Curation, images: pd.DataFrame, config: RunConfig, progress: Progress | None
 ) -> StudentSide:
-    view = trained_run(home, run)
+    view = student_run(home, run)
     summary = get_project(home, view.project_id)
     trained = load_student(config, view.folder, home.weights, device=run_device(view))
     shown = Images(images["image_id"].tolist(), image_source(home, summary.id))

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
 from sqlalchemy import select
 
 from avion_core.errors import DataError
-from avion_core.files import write_json
-from avion_core.jobs.inputs import run_inputs
-from avion_core.metrics.accuracy import paired_change
+from avion_core.jobs.inputs import other_inputs, run_inputs
+from avion_core.metrics.accuracy import paired_change, per_class
 from avion_core.metrics.calibration import reliability
+from avion_core.metrics.paired import mcnemar
 from avion_core.progress import Progress
-from avion_core.protocols.evaluate import evaluate
-from avion_core.protocols.published import PublishedFigure, published_figures
+from avion_core.protocols import find_protocol
+from avion_core.protocols.harness import evaluate
+from avion_core.protocols.published import published_figures
+from avion_core.protocols.report import MeasuredPart, Report, at_step, load_report
 from avion_core.store import journal
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Look
+from avion_core.usecases.insight.flat_figures import confusion_of, read_earlier
 from avion_core.usecases.policies import UNSEAL, demand_of
 from avion_core.usecases.runs.trained import run_device, trained_run
 from avion_core.usecases.runs.training import get_run
+
+__all__ = ["MeasuredPart", "Report"]
 
 SPLITS = ("validation", "test")
 
 
 def evaluate_run(
     home: Home, run: str, split: str = "validation", who: str = "me", *, progress: Progress | None = None
-) -> dict[str, Any]:
-    """Measure a trained run (see `protocols.evaluate`); the figures are kept in its folder as well.
+) -> Report:
+    """Measure a trained run (see `protocols.harness`); the report is kept in its folder as well.
 
     Args:
         split: "validation", or "test": the sealed set. Asking for it is written down as a look by `who`, before any
-            figure is made; `looks` in the answer counts them.
+            figure is made; `RunView.looks` counts them.
 
     Raises:
         NotFoundError: no such run.
@@ -55,31 +58,38 @@ def evaluate_run(
         with writing(home.engine) as session:
             session.add(Look(run_id=view.id, who=who))
             journal.note(session, view.project_id, "training", f"Looked at the sealed test set with {view.name}", who)
-    figures = evaluate(
+    report = evaluate(
         run_inputs(home, view.id),
         view.config,
         view.folder,
         split,
+        others=other_inputs(home, view.id),
         features=home.features,
         weights=home.weights,
         device=run_device(view),
         progress=progress,
     )
-    looks = get_run(home, view.id).looks
-    result = {"run_id": view.id, "state": view.state, "step": view.step, "looks": looks, **figures}
-    write_json(view.folder / f"results-{split}.json", result)
-    return result
+    report = at_step(report, view.step)
+    report.save(view.folder)
+    return report
 
 
-def kept_results(home: Home, run: str, split: str) -> dict[str, Any] | None:
-    """What `evaluate_run` measured of the run's present student, or None. Reading it is no look of its own."""
+def kept_report(home: Home, run: str, split: str) -> Report | None:
+    """What `evaluate_run` measured of the run's present student, or None. Reading it is no look of its own.
+
+    What an earlier version kept as flat JSON is read as a report (see `flat_figures.read_earlier`).
+    """
     _check_split(split)
     view = get_run(home, run)
-    path = view.folder / f"results-{split}.json"
-    if not path.is_file():
-        return None
-    result = json.loads(path.read_text(encoding="utf-8"))
-    return result if result["step"] == view.step else None
+    report = load_report(view.folder, split) or read_earlier(view.folder, split)
+    return report if report is not None and report.step == view.step else None
+
+
+def is_outdated(home: Home, run: str) -> bool:
+    """Whether a run was measured on validation images once, and has trained on since."""
+    folder = get_run(home, run).folder
+    measured = load_report(folder, "validation") or read_earlier(folder, "validation")
+    return measured is not None and kept_report(home, run, "validation") is None
 
 
 def looks(home: Home, run: str) -> pd.DataFrame:
@@ -89,24 +99,36 @@ def looks(home: Home, run: str) -> pd.DataFrame:
         return pd.DataFrame([{"who": look.who, "when": look.created_at} for look in found], columns=["who", "when"])
 
 
-def pictures(home: Home, run: str, image_ids: Sequence[str]) -> list[Path]:
+def pictures(home: Home, run: str, image_ids: Sequence[str], part: str | None = None) -> list[Path]:
     """The files of images that a run was measured on, in the order given.
+
+    Args:
+        part: the part that they are of, where a protocol spans projects; the run's own project otherwise.
 
     Raises:
         DataError: an id that is not the run's.
     """
-    return run_inputs(home, get_run(home, run).id).images(list(image_ids)).files
+    view = get_run(home, run)
+    own, others = run_inputs(home, view.id), other_inputs(home, view.id)
+    parts = find_protocol(view.config.protocol.name).parts(own, others, view.config)
+    project = next((one.project for one in parts if one.name == part), own)
+    return project.images(list(image_ids)).files
 
 
-def parts(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The sets of classes that were measured apart: {"all": ...}, or {"base": ..., "novel": ...}."""
-    return {name: result[name] for name in ("base", "novel")} if "base" in result else {"all": result}
-
-
-def reliability_table(part: dict[str, Any]) -> pd.DataFrame:
+def reliability_table(report: Report, part: str) -> pd.DataFrame:
     """What the reliability diagram of a measured part shows (see `metrics.calibration.reliability`)."""
-    rows = pd.DataFrame(part["predictions"])
-    return reliability(torch.tensor(rows["probability"]), torch.tensor(rows["correct"]))
+    said = report.said(part)
+    return reliability(torch.tensor(said["probability"].to_numpy()), torch.tensor(said["correct"].to_numpy()))
+
+
+def confusion_matrix(report: Report, part: MeasuredPart) -> list[list[int]]:
+    """(C, C) counts of the run's own predictions: row = true class, column = what was said."""
+    return confusion_of(report.said(part.name), part.classes).tolist()
+
+
+def figures_per_class(report: Report, part: MeasuredPart) -> pd.DataFrame:
+    """One row per class (see `metrics.accuracy.per_class`), of the run's own predictions."""
+    return per_class(confusion_of(report.said(part.name), part.classes), part.classes)
 
 
 @dataclass(frozen=True)
@@ -114,40 +136,45 @@ class Change:
     """A student against a baseline on the images that both were measured on.
 
     total: (change, low, high) over all of them, in percentage points with a 95 % interval for pairs.
+    p: of McNemar's exact test over all of them; 1 where there are none.
     per_class: class_key, images, before, after (percent), change, low, high; NaN for a class without common images.
     images, of: how many images both were measured on, of how many that the student was measured on.
     """
 
     total: tuple[float, float, float]
+    p: float
     per_class: pd.DataFrame
     images: int
     of: int
 
 
-def change(part: dict[str, Any], baseline: dict[str, Any] | None = None) -> Change:
+def change(report: Report, part: str, baseline: Report | None = None, method: tuple[str, str] | None = None) -> Change:
     """What a student gets right that a baseline got wrong, and the other way round, class by class.
 
     Args:
-        part: a measured part of a run (see `parts`).
-        baseline: the same part of another run, or None for the untrained student (zero-shot).
+        report, part: a measured run and one of its parts.
+        baseline: another run's report of the same part; None takes `method` of the same report.
+        method: (method, model) of the row to hold it against; None is the baseline's own, or the student's zero-shot.
     """
-    rows = pd.DataFrame(part["predictions"]).set_index("image_id")
+    rows = report.said(part).set_index("image_id")
     if baseline is None:
-        before = rows["zero_shot"] == rows["class_key"]
+        before = report.said(part, *(method or ("zero_shot", "student")))
     else:
-        before = pd.DataFrame(baseline["predictions"]).set_index("image_id")["correct"]
-    common = rows[rows.index.isin(before.index)].assign(before=lambda table: before.loc[table.index])
+        before = baseline.said(part, *(method or (None, None)))
+    right = before.set_index("image_id")["correct"]
+    common = rows[rows.index.isin(right.index)].assign(before=lambda table: right.loc[table.index])
     table = []
-    for key in part["class_keys"]:
+    for key in report.part(part).classes:
         of_class = common[common["class_key"] == key]
         points, low, high = _paired(of_class)
         shares = {name: 100 * of_class[column].mean() for name, column in (("before", "before"), ("after", "correct"))}
         table.append({"class_key": key, "images": len(of_class), **shares, "change": points, "low": low, "high": high})
-    return Change(_paired(common), pd.DataFrame(table), len(common), len(rows))
+    gained, lost = (int((common[a] & ~common[b]).sum()) for a, b in (("correct", "before"), ("before", "correct")))
+    return Change(_paired(common), mcnemar(gained, lost), pd.DataFrame(table), len(common), len(rows))
 
 
-def published(home: Home, run: str) -> dict[str, PublishedFigure]:
-    """The paper's figures that may stand beside this run's, by the names of `evaluate_run`; mostly none."""
+def published(home: Home, run: str) -> pd.DataFrame:
+    """The published figures that may stand beside this run's (see `protocols.published`); mostly none."""
     view = get_run(home, run)
     inputs = run_inputs(home, view.id)
     return published_figures(view.config, inputs.class_names, len(inputs.manifest))

@@ -16,7 +16,7 @@ from avion_core.store import projects as rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.store.verdicts import rules_in_force
-from avion_core.usecases.insight.evaluation import kept_results
+from avion_core.usecases.insight.evaluation import is_outdated, kept_report
 from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.projects import ProjectSummary, get_project
 from avion_core.usecases.runs.training import RunView, list_runs, sleeping_queue
@@ -116,7 +116,7 @@ def stale(home: Home, project: str) -> list[Stale]:
     if mapped is not None and mapped.id != newest.id:
         why = f"The newest map is of {mapped.name}; {newest.name} was trained after it."
         found.append(Stale("The map", why, "Map the newest run", "alignment", newest.id))
-    if (newest.folder / "results-validation.json").exists() and kept_results(home, newest.id, "validation") is None:
+    if is_outdated(home, newest.id):
         why = "The run was trained on since it was measured."
         found.append(Stale(f"The figures of {newest.name}", why, "Measure again", "evaluation", newest.id))
     return found
@@ -165,7 +165,7 @@ def _about_runs(home: Home, summary: ProjectSummary, runs: list[RunView]) -> lis
         if not any(run.state in ("queued", "running") for run in runs) and summary.descriptions:
             steps.append(NextStep("Train a student", "No training is finished yet.", "launch"))
         return steps
-    if kept_results(home, finished.id, "validation") is None:
+    if kept_report(home, finished.id, "validation") is None:
         why = f"The run “{finished.name}” is finished and was not measured beside its baselines yet."
         steps.append(NextStep("See what the student gained", why, "evaluation", finished.id))
     if not _has_map(finished):

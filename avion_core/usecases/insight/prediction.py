@@ -36,7 +36,7 @@ from avion_core.store.home import Home
 from avion_core.store.sources import image_source
 from avion_core.usecases.models.models import open_towers
 from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
-from avion_core.usecases.runs.trained import run_device, trained_run
+from avion_core.usecases.runs.trained import run_device, student_run
 from avion_core.usecases.runs.training import RunView
 
 NEAREST = 4
@@ -124,7 +124,7 @@ def predict(home: Home, run: str, paths: Sequence[Path], *, progress: Progress |
         DataError: a path that is not there, a folder without images, or no file that can be decoded.
     """
     files = image_files(paths)
-    view = trained_run(home, run)
+    view = student_run(home, run)
     student, inputs = open_student(home, view), run_inputs(home, view.id)
     features, readable, problems = _embedded(student, files, inputs.recipe, progress)
     temperature = _temperature(home, view, student, inputs)
@@ -150,7 +150,7 @@ def search(
     """
     if not text.strip():
         raise DataError("there are no words to search for", "Say what the pictures should show.", value=text)
-    view = trained_run(home, run)
+    view = student_run(home, run)
     summary = get_project(home, view.project_id)
     manifest = read_manifest(home, summary.id)
     sealed = manifest["image_id"].isin(read_splits(home, summary.id).test)
@@ -180,7 +180,7 @@ def export_student(home: Home, run: str) -> bytes:
     Raises:
         NotFoundError, TrainingError: no such run, or it has not been trained yet.
     """
-    view = trained_run(home, run)
+    view = student_run(home, run)
     student, inputs = open_student(home, view), run_inputs(home, view.id)
     temperature = _temperature(home, view, student, inputs)
     files = student_files(view.config, view.folder, inputs.recipe, temperature, student.class_names)
@@ -199,7 +199,7 @@ def open_student(home: Home, view: RunView) -> prediction.TrainedStudent:
 @lru_cache(maxsize=2)
 def _open_student(home: Home, run: str, _step: int) -> prediction.TrainedStudent:
     """`_step` is part of the key: a run that was resumed has another student."""
-    view = trained_run(home, run)
+    view = student_run(home, run)
     return prediction.load_student(view.config, view.folder, home.weights, device=run_device(view))
 
 

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from avion_core import bundled
 from avion_core.backbones.catalog import find_entry
-from avion_core.config import PRESETS, make_config
 from avion_core.data.class_names import prompt_names
 from avion_core.data.problems import Problem
 from avion_core.data.recipe import RenderingRecipe
@@ -21,6 +20,7 @@ from avion_core.data.scan import scan_folder
 from avion_core.data.splits import VALIDATION_IMAGES, Splits, data_set_key, make_splits, undrawn
 from avion_core.errors import NotFoundError
 from avion_core.files import write_json, write_table, write_text
+from avion_core.presets import PRESETS, make_config
 from avion_core.progress import Progress
 from avion_core.store import projects as rows
 from avion_core.store.classes import class_cards

@@ -9,10 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from avion_core.backbones.catalog import CATALOG, CatalogEntry
-from avion_core.config import RunConfig, parse_config
-from avion_core.errors import CheckpointError
+from avion_core.config import RunConfig
+from avion_core.errors import CheckpointError, ConfigError
 from avion_core.jobs.devices import device_name, lane_of
 from avion_core.jobs.process import this_process
+from avion_core.methods import find_method
+from avion_core.presets import parse_config
+from avion_core.protocols import find_protocol
 from avion_core.store import projects as rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
@@ -26,6 +29,10 @@ _TEXT_TOKENS = 8
 """Tokens of a class text that differ from class to class, about; the common beginning is run once."""
 _SHARE_OF_PEAK = 0.35
 """What small matrices in a training step reach of the speed of one large product, about."""
+_SOLVING_SECONDS = 2.0
+_CLOSED_FORM = (
+    "Nothing is trained step by step: seconds, once the images' embeddings are kept; making them comes on top."
+)
 _LIBRARIES_BYTES = 700_000_000
 _BYTES_PER_TOKEN_AND_WIDTH = 80
 """Kept for the backward pass by one block: twenty float32 numbers for each channel of a token."""
@@ -50,15 +57,17 @@ def estimate(home: Home, project: str, config: RunConfig) -> Estimate | None:
     Raises:
         NotFoundError: no such project.
     """
-    entry = CATALOG.get(config.student)
-    if entry is None or entry.kind != "open_clip":
+    entry, method = CATALOG.get(config.student), find_method(config.method)
+    if entry is None or (method.trains_student and entry.kind != "open_clip"):
         return None
+    if not method.needs.backward:
+        return Estimate(1, _SOLVING_SECONDS, None, _LIBRARIES_BYTES + _weights_bytes(config, entry), _CLOSED_FORM)
     with reading(home.engine) as session:
         row = rows.find_project(session, project)
-        classes = _classes(len(rows.prompt_names(session, row.id)), config)
-        of_project = {other.id: len(rows.prompt_names(session, other.id)) for other in rows.list_projects(session)}
+        classes = _classes(rows.prompt_names(session, row.id), config)
+        of_project = {other.id: rows.prompt_names(session, other.id) for other in rows.list_projects(session)}
         known = list_runs(session)
-    steps = config.distillation.epochs * -(-_images(home, row.id, config) // config.distillation.batch_size)
+    steps = method.steps(config, _images(home, row.id, config))
     device, host = device_name(config.device), this_process().host
     near = [
         (run, settings)
@@ -66,6 +75,7 @@ def estimate(home: Home, project: str, config: RunConfig) -> Estimate | None:
         if run.seconds_per_step and run.device == device and run.host == host
         for settings in [parse_config(run.config)]
         if settings.student == config.student
+        and settings.method == config.method
         and _precision(settings, device) == _precision(config, device)
         and settings.model.depth == config.model.depth
     ]
@@ -109,15 +119,21 @@ def _from_runs(
 
 
 def _images(home: Home, project_id: str, config: RunConfig) -> int:
-    """Training images of a run; under base-to-novel, about those of half of the classes."""
+    """Training images of a run; where it trains on some of the classes, about their share."""
     splits = read_splits(home, project_id)
     seed = config.data.seed if config.data.seed in splits.train else min(splits.train)
     counts = [len(images) for images in splits.shots(seed, min(config.data.shots, splits.max_shots)).values()]
-    return max(1, round(sum(counts) * _classes(len(counts), config) / max(1, len(counts))))
+    with reading(home.engine) as session:
+        names = rows.prompt_names(session, project_id)
+    return max(1, round(sum(counts) * _classes(names, config) / max(1, len(names))))
 
 
-def _classes(all_classes: int, config: RunConfig) -> int:
-    return all_classes if config.protocol.name == "few-shot" else -(-all_classes // 2)
+def _classes(names: dict[str, str], config: RunConfig) -> int:
+    """How many classes training sees; all of them where the protocol cannot be run, which the checks say."""
+    try:
+        return len(find_protocol(config.protocol.name).trained_classes(names, config))
+    except ConfigError:
+        return len(names)
 
 
 def _work(entry: CatalogEntry, path: Path, config: RunConfig, classes: int) -> float:
@@ -132,9 +148,12 @@ def _memory(config: RunConfig, entry: CatalogEntry, path: Path, classes: int) ->
     """Both models' weights as float32, what the backward pass needs, and the libraries."""
     (v_layers, v_width, v_tokens), (t_layers, t_width, t_tokens) = _towers(entry, path, config)
     kept = v_layers * v_width * v_tokens * config.distillation.batch_size + t_layers * t_width * t_tokens * classes
+    return _LIBRARIES_BYTES + _weights_bytes(config, entry) + _BYTES_PER_TOKEN_AND_WIDTH * kept
+
+
+def _weights_bytes(config: RunConfig, student: CatalogEntry) -> int:
     teacher = CATALOG.get(config.teacher)
-    weights = 4 * (entry.parameters + (teacher.parameters if teacher else 0))
-    return _LIBRARIES_BYTES + weights + _BYTES_PER_TOKEN_AND_WIDTH * kept
+    return 4 * (student.parameters + (teacher.parameters if teacher else 0))
 
 
 def _towers(entry: CatalogEntry, path: Path, config: RunConfig) -> tuple[tuple[int, int, int], tuple[int, int, int]]:

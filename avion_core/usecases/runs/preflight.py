@@ -12,9 +12,11 @@ import psutil
 
 from avion_core.backbones.catalog import CATALOG
 from avion_core.config import RunConfig
-from avion_core.data.project import class_sets
-from avion_core.errors import CheckpointError, ConfigError, TrainingError
+from avion_core.errors import CheckpointError, ConfigError, NotFoundError, TrainingError
 from avion_core.jobs.devices import device_name, lane_of
+from avion_core.methods import find_method
+from avion_core.methods.bench import Model
+from avion_core.protocols import find_protocol
 from avion_core.settings import flatten, write_pair
 from avion_core.store import projects as rows
 from avion_core.store.database import reading
@@ -29,6 +31,7 @@ from avion_core.wording import counted
 _LARGE_PARAMETERS = 300_000_000
 _ROOM_BYTES = 1_000_000_000
 _OPTIONS = {
+    "method": "--method",
     "protocol.name": "--protocol",
     "data.shots": "--shots",
     "data.seed": "--seed",
@@ -59,8 +62,18 @@ def preflight(home: Home, project: str, config: RunConfig) -> list[Check]:
         NotFoundError: no such project.
     """
     summary = get_project(home, project)
-    trained = _trained_classes(summary, config)
+    names = {entry.key: entry.prompt_name for entry in summary.classes}
+    trained, of_protocol = list(names), []
+    protocol = find_protocol(config.protocol.name)
+    try:
+        protocol.check(config.protocol)
+        trained = protocol.trained_classes(names, config)
+    except ConfigError as error:
+        usual = {"protocol.name": RunConfig().protocol.name, "protocol.projects": ()}
+        of_protocol = [Check("Protocol", f"{error.what[:1].upper()}{error.what[1:]}.", "error", error.hint, usual)]
     return [
+        *of_protocol,
+        *_other_projects(home, config),
         *_models(home, config),
         *_images(home, summary, config, trained),
         *_descriptions(home, summary, config, trained),
@@ -120,7 +133,7 @@ def _options(home: Home, project: str, settings: dict[str, Any], preset: str) ->
     usual = flatten(begun.model_dump()) | {"protocol.name": protocol}
     words = [] if preset == "recommended" else ["--preset", preset]
     for key, value in settings.items():
-        if value == usual[key]:
+        if key in usual and value == usual[key]:
             continue
         if key in _OPTIONS:
             words += [_OPTIONS[key], str(value)]
@@ -129,8 +142,28 @@ def _options(home: Home, project: str, settings: dict[str, Any], preset: str) ->
     return words
 
 
+def _other_projects(home: Home, config: RunConfig) -> Iterator[Check]:
+    """The projects that a protocol measures on as well."""
+    for name in config.protocol.projects:
+        try:
+            other = get_project(home, name)
+        except NotFoundError as error:
+            yield Check("Other project", f"{error.what[:1].upper()}{error.what[1:]}: {name}.", "error", error.hint)
+            continue
+        drawn = read_splits(home, other.id)
+        if config.data.seed in drawn.train and config.data.shots <= drawn.max_shots and drawn.drawn:
+            yield Check("Other project", f"{other.name} is measured on as well.", "ok")
+        else:
+            hint = "Draw its validation and test images, or choose other shots or another seed."
+            yield Check("Other project", f"{other.name} has no images held out for these shots.", "error", hint)
+
+
 def _models(home: Home, config: RunConfig) -> Iterator[Check]:
-    for role, name in (("Teacher", config.teacher), ("Student", config.student)):
+    method = find_method(config.method)
+    needed = method.models(config)
+    both: tuple[tuple[Model, str], ...] = (("teacher", config.teacher), ("student", config.student))
+    for model, name in both:
+        role = model.capitalize()
         entry = CATALOG.get(name)
         if entry is None:
             yield Check(role, f"The catalog has no {name}.", "error", f"Choose one of: {', '.join(CATALOG)}.")
@@ -144,11 +177,21 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
             yield Check(role, f"{entry.title} is installed.", "ok")
         else:
             mend = f"Run `avion models download {name}`, or `avion models add {name} FILE` for a file of your own."
-            yield Check(role, f"The weights of {entry.title} are not installed.", "error", mend, page="models")
-        if role == "Student" and entry.kind != "open_clip":
+            said = f"The weights of {entry.title} are not installed."
+            if model in needed:
+                yield Check(role, said, "error", mend, page="models")
+            else:
+                yield Check(role, f"{said} Its rows are left out of the evaluation.", "warning", mend, page="models")
+        if model == "student" and method.trains_student and entry.kind != "open_clip":
             yield Check(role, f"{entry.title} cannot take prompts.", "error", "Choose a CLIP of the open_clip kind.")
     teacher, student = CATALOG.get(config.teacher), CATALOG.get(config.student)
-    if config.distillation.projection == "none" and teacher and student and teacher.dim != student.dim:
+    if (
+        "distillation" in method.reads
+        and config.distillation.projection == "none"
+        and teacher
+        and student
+        and teacher.dim != student.dim
+    ):
         yield Check(
             "Map",
             f"Teacher and student differ in dimension ({teacher.dim} and {student.dim}).",
@@ -156,14 +199,6 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
             "Set distillation.projection to procrustes, linear or gram.",
             {"distillation.projection": "procrustes"},
         )
-
-
-def _trained_classes(summary: ProjectSummary, config: RunConfig) -> list[str]:
-    """The classes that training sees: all, or the base classes; all where there are too few to divide."""
-    names = {entry.key: entry.prompt_name for entry in summary.classes}
-    if len(names) < 2:
-        return list(names)
-    return next(iter(class_sets(names, config.protocol, config.data.seed).values()))
 
 
 def _images(home: Home, summary: ProjectSummary, config: RunConfig, trained: list[str]) -> Iterator[Check]:
@@ -188,6 +223,9 @@ def _images(home: Home, summary: ProjectSummary, config: RunConfig, trained: lis
         classes = "no class" if not trained else "one class alone"
         mend = "Make the classes that images are to be told apart by."
         yield Check("Classes", f"There is {classes} to train on.", "error", mend, page="classes")
+        return
+    if not find_method(config.method).needs.shots:
+        yield Check("Shots", "Not used: the classes are told apart by their names.", "ok")
         return
     of_all = splits.shots(config.data.seed, config.data.shots)
     shots = {key: len(of_all.get(key, ())) for key in trained}
@@ -223,6 +261,10 @@ def _images(home: Home, summary: ProjectSummary, config: RunConfig, trained: lis
 
 
 def _descriptions(home: Home, summary: ProjectSummary, config: RunConfig, trained: list[str]) -> Iterator[Check]:
+    method = find_method(config.method)
+    if not method.needs.texts:
+        yield Check("Descriptions", f"Not used by {method.title}.", "ok")
+        return
     if config.prototypes.source == "template":
         yield Check("Descriptions", "Not used: prototypes come from the class-name template.", "ok")
         return
@@ -288,14 +330,16 @@ def _cost(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[Ch
         mend = "Choose a smaller distillation.batch_size or smaller models, or close other programs."
         said = f"It needs about {needed.peak_bytes / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free."
         smaller = {"distillation.batch_size": config.distillation.batch_size // 2}
+        if "distillation" not in find_method(config.method).reads:
+            smaller, mend = {}, "Choose smaller models, or close other programs."
         yield Check("Memory", said, "warning", mend, smaller if config.distillation.batch_size > 1 else {})
 
 
 def _repeats(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[Check]:
     """The same settings once more: right after reviews, a waste without them."""
-    settings = config.model_dump(mode="json")
     with reading(home.engine) as session:
-        twins = [run for run in list_runs(session, summary.id) if run.config == settings]
+        # Through the model: a run of an earlier version lacks settings that came later.
+        twins = [run for run in list_runs(session, summary.id) if RunConfig.model_validate(run.config) == config]
     if twins:
         newest = twins[0]
         said = f"The run “{newest.name}” ({newest.id}) has the same settings, and is {newest.state}."

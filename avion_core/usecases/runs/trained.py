@@ -1,25 +1,40 @@
-"""Runs whose student can be looked at, and where that is done."""
+"""Runs whose result can be looked at, and where that is done."""
 
 from __future__ import annotations
 
 import torch
 
 from avion_core.errors import TrainingError
+from avion_core.methods import find_method
 from avion_core.store.home import Home
 from avion_core.usecases.runs.training import RunView, get_run
 
 
 def trained_run(home: Home, run: str) -> RunView:
-    """A run that has a student to show: finished, or stopped after its first save.
+    """A run that has something to measure: finished, or stopped after its first save.
 
     Raises:
         NotFoundError: no such run.
         TrainingError: it has not been trained yet.
     """
     view = get_run(home, run)
-    if view.state not in ("finished", "stopped") or not (view.folder / "adapter.safetensors").is_file():
+    if view.state not in ("finished", "stopped") or not (view.folder / find_method(view.config.method).file).is_file():
         hint = "Wait until it is finished." if view.state in ("queued", "running") else "Resume it first."
         raise TrainingError(f"run {view.id} has no trained student to show", hint, value=view.state)
+    return view
+
+
+def student_run(home: Home, run: str) -> RunView:
+    """A trained run that leaves a student, to predict, map and export with.
+
+    Raises:
+        NotFoundError: no such run.
+        TrainingError: it has not been trained yet, or its method trains no student.
+    """
+    view = trained_run(home, run)
+    if not find_method(view.config.method).trains_student:
+        hint = "Choose a run of AVION; this one can be evaluated."
+        raise TrainingError(f"run {view.id} trained no student", hint, value=view.config.method)
     return view
 
 

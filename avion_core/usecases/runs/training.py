@@ -13,12 +13,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from avion_core.config import RunConfig, make_config, parse_config
+from avion_core.config import RunConfig
+from avion_core.data.project import save_inputs
 from avion_core.errors import TrainingError
 from avion_core.jobs import local, queue, run_files, worker
 from avion_core.jobs.devices import LANES, device_name, lane_of
 from avion_core.jobs.process import this_process
 from avion_core.jobs.run_files import Curves
+from avion_core.presets import make_config, parse_config
 from avion_core.store import journal, leases, runs
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
@@ -28,6 +30,7 @@ from avion_core.store.verdicts import rules_in_force
 from avion_core.usecases.curation.rules import current_rules, rules_at, run_config
 from avion_core.usecases.policies import TRAIN, needs
 from avion_core.usecases.projects.freeze import freeze
+from avion_core.usecases.projects.projects import get_project
 from avion_core.usecases.runs.preflight import refuse_unready
 
 DRAWN_STEPS = 1500
@@ -133,9 +136,13 @@ def create_run(
     """
     config = planned_config(home, project, preset, overrides, based_on)
     refuse_unready(home, project, config)
+    # By their ids: a project may get another name.
+    ids = tuple(get_project(home, other).id for other in config.protocol.projects)
+    config = config.model_copy(update={"protocol": config.protocol.model_copy(update={"projects": ids})})
     run_id = new_id()
     folder = home.run_folder(run_id)
-    freeze(home, project).save(folder / "inputs")
+    others = [freeze(home, other) for other in config.protocol.projects]
+    save_inputs(folder / "inputs", freeze(home, project), others)
     with writing(home.engine) as session:
         row = rows.find_project(session, project)
         base = None if based_on is None else runs.find_run(session, based_on)

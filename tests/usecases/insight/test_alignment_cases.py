@@ -43,16 +43,18 @@ PATIENCE_SECONDS = 120
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, images) -> Home:
-    """A home with one finished base-to-novel run: beach and forest are base, the golf course is novel."""
+def trained(tmp_path_factory) -> Home:
+    """A home with one finished base-to-novel run: beach and forest are base, golf course and river are novel."""
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("AVION_DATABASE_URL", raising=False)
         for owner, attribute, stand_in in tiny_studio.seams():
             patch.setattr(owner, attribute, stand_in)
         home = Home(folder / "home")
+        images = tiny_studio.make_images(folder / "images", classes=tiny_studio.FOUR_CLASSES)
         project = create_project(home, "scenes", images, defaults=tiny_studio.DEFAULTS)
-        import_descriptions(home, project.id, tiny_studio.make_descriptions(folder / "texts.json"))
+        texts = tiny_studio.make_descriptions(folder / "texts.json", tiny_studio.FOUR_CLASSES)
+        import_descriptions(home, project.id, texts)
         run = create_run(home, project.id, overrides={"protocol.name": "base-to-novel"}, name="finished")
         run_here(home, run, threading.Event())
     return home
@@ -87,14 +89,15 @@ def test_what_is_on_a_map(home):
         "beach": "base",
         "forest": "base",
         "golfcourse": "novel",
+        "river": "novel",
     }
     texts = points[points["kind"] == "description"].set_index("class_key")
     assert texts.loc[["beach", "forest"], "kept"].notna().all()
     assert texts.loc["golfcourse", "kept"].isna().all()  # the run never judged a novel class's descriptions
-    assert (points[points["kind"] == "image"].groupby("part").size() == [4, 3]).all()  # no shots of a novel class
+    assert (points[points["kind"] == "image"].groupby("part").size() == [4, 4]).all()  # no shots of a novel class
     assert found.counts == {"train": (4, 4), "validation": (3, 3), "pool": (0, 5), "test": (0, 12)}
     assert found.statement == (
-        "On the map: all 4 training shots, all 3 validation images, all 12 descriptions, all 3 prototypes. "
+        "On the map: all 4 training shots, all 4 validation images, all 16 descriptions, all 4 prototypes. "
         "Not on it: 5 other labelled images, 12 sealed test images."
     )
     assert get_run(home, "latest").looks == 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from avion_core.errors import NotFoundError, TrainingError
+from avion_core.protocols.report import MeasuredPart, Report
 from avion_core.store.database import writing
 from avion_core.store.tables import Look
 from avion_core.usecases.insight import evaluation
@@ -43,27 +45,32 @@ def test_curves_of_each(home, pair):
     assert curves["other"].table.empty
 
 
-def results(right: list[bool]) -> dict:
-    rows = [
-        {"image_id": f"i{place}", "class_key": "beach", "predicted": "beach" if hit else "forest", "correct": hit}
+def measured(right: list[bool], parts: tuple[str, ...] = ("all",)) -> Report:
+    said = [
+        {"method": "avion", "model": "student", "part": part, "image_id": f"i{place}", "class_key": "beach"}
+        | {"predicted": "beach" if hit else "forest"}
+        for part in parts
         for place, hit in enumerate(right)
     ]
-    return {"class_keys": ["beach"], "predictions": rows}
+    described = [MeasuredPart(part, "", "scenes", ["beach"], trained=True) for part in parts]
+    facts = {"protocol": "", "split": "validation", "shots": 1, "seed": 1, "left_out": {}}
+    return Report(pd.DataFrame(), pd.DataFrame(said), "avion", "student", parts=described, **facts)
 
 
 def test_change_is_counted_on_the_same_images(home, pair, monkeypatch):
-    kept = {pair[0]: results([True, False, False, True]), pair[1]: results([True, True, True, True])}
-    monkeypatch.setattr(evaluation, "kept_results", lambda home, run, split: kept[run])
-    (found,) = change_between(home, pair[1], pair[0]).values()
+    kept = {pair[0]: measured([True, False, False, True]), pair[1]: measured([True, True, True, True])}
+    monkeypatch.setattr(evaluation, "kept_report", lambda home, run, split: kept[run])
+    ((_, found),) = change_between(home, pair[1], pair[0])
     points, low, high = found.total
     assert (points, found.images) == (50.0, 4)
     assert low < 50 < high
+    assert found.p == pytest.approx(0.5)  # two gained, none lost: 2 x 1/4
 
 
 def test_other_protocols_have_nothing_in_common(home, pair, monkeypatch):
-    kept = {pair[0]: results([True]), pair[1]: {"base": results([True]), "novel": results([True])}}
-    monkeypatch.setattr(evaluation, "kept_results", lambda home, run, split: kept[run])
-    assert change_between(home, *pair) == {}
+    kept = {pair[0]: measured([True]), pair[1]: measured([True], ("base", "novel"))}
+    monkeypatch.setattr(evaluation, "kept_report", lambda home, run, split: kept[run])
+    assert change_between(home, *pair) == []
 
 
 def test_what_cannot_be_compared(home, pair):

@@ -59,7 +59,24 @@ def test_more_work_takes_longer(home, described, config):
     assert seconds(**{"distillation.epochs": 30}) == pytest.approx(10 * seconds())
     # The same images in fewer steps, so the texts are run less often.
     assert seconds(**{"distillation.batch_size": 6}) < seconds()
-    assert seconds(**{"protocol.name": "base-to-novel"}) < seconds()
+
+
+def test_half_of_the_classes_take_less(home, four):
+    few, halves = (
+        estimate(home, four.id, run_config(home, four.id, overrides={"protocol.name": name}))
+        for name in ("few-shot", "base-to-novel")
+    )
+    assert few is not None
+    assert halves is not None
+    assert halves.steps < few.steps
+    assert halves.seconds < few.seconds
+
+
+def test_what_is_solved_in_closed_form_takes_seconds(home, described, config):
+    found = estimate(home, described.id, config(method="class_mean"))
+    assert found is not None
+    assert (found.steps, found.seconds < 10) == (1, True)
+    assert "Nothing is trained step by step" in found.basis
 
 
 def test_earlier_runs_with_such_steps_are_taken_as_they_are(home, described, config, measured):

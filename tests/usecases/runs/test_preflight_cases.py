@@ -90,8 +90,6 @@ def test_without_training_images_nothing_starts(check, home, described):
     of_class = manifest.groupby("label")["image_id"].agg(list)
     give_labels(home, described.id, dict.fromkeys(of_class["forest"]))
     assert check("error") == {"Shots": "No labelled training image: forest."}
-    # Of the base classes (beach, forest) none may be without; the novel one is not trained on.
-    assert check("error", {"protocol.name": "base-to-novel"}) == {"Shots": "No labelled training image: forest."}
     give_labels(home, described.id, dict.fromkeys(of_class["beach"] + of_class["golfcourse"]))
     (found,) = [one for one in preflight(home, described.id, run_config(home, described.id)) if one.severity == "error"]
     assert (found.message, found.page) == ("No image is labelled for training yet.", "label")
@@ -101,11 +99,40 @@ def test_without_training_images_nothing_starts(check, home, described):
         training.create_run(home, described.id)
 
 
-def test_only_the_classes_that_are_trained_count(check, home, described):
-    of_class = read_manifest(home, described.id).groupby("label")["image_id"].agg(list)
-    give_labels(home, described.id, dict.fromkeys(of_class["golfcourse"]))
-    assert check("error", {"protocol.name": "base-to-novel"}) == {}
-    assert check("ok", {"protocol.name": "base-to-novel"})["Shots"] == "2 training images in each of 2 classes."
+def test_only_the_classes_that_are_trained_count(home, four, tiny_towers):
+    def check(severity):
+        found = preflight(home, four.id, run_config(home, four.id, overrides={"protocol.name": "base-to-novel"}))
+        return {one.title: one.message for one in found if one.severity == severity}
+
+    of_class = read_manifest(home, four.id).groupby("label")["image_id"].agg(list)
+    give_labels(home, four.id, dict.fromkeys(of_class["golfcourse"]))
+    assert check("error") == {}
+    assert check("ok")["Shots"] == "2 training images in each of 2 classes."
+    # Of the base classes (beach, forest) none may be without.
+    give_labels(home, four.id, dict.fromkeys(of_class["forest"]))
+    assert check("error") == {"Shots": "No labelled training image: forest."}
+
+
+def test_one_novel_class_is_no_protocol(check):
+    said = check("error", {"protocol.name": "base-to-novel"})
+    assert said == {"Protocol": "Base-to-novel needs two novel classes or more."}
+
+
+def test_what_a_method_does_not_take_is_not_asked_for(check, home, images, tiny_towers):
+    create_project(home, "without texts", images, defaults=tiny_studio.DEFAULTS)
+
+    def said(severity, **overrides):
+        found = preflight(home, "without texts", run_config(home, "without texts", overrides=overrides))
+        return {one.title: one.message for one in found if one.severity == severity}
+
+    assert "Descriptions" in said("error")
+    assert said("error", method="class_mean") == {}
+    assert said("ok", method="class_mean")["Descriptions"] == "Not used by class mean."
+    assert "Not used" in said("ok", method="zero_shot")["Shots"]
+    assert "Descriptions" in said("error", method="mapped_prototypes")
+    for preset in ("B0", "B1", "B2"):
+        found = preflight(home, "without texts", run_config(home, "without texts", preset))
+        assert [one for one in found if one.severity == "error"] == [], preset
 
 
 @pytest.mark.parametrize(("classes", "message"), [((), "no class"), (("beach",), "one class alone")])
@@ -176,6 +203,7 @@ def test_a_run_that_is_not_ready_is_not_queued(home, described, check):
     [
         ("recommended", {}),
         ("paper", {"data.shots": 1, "data.seed": 2, "distillation.epochs": 7, "protocol.name": "base-to-novel"}),
+        ("recommended", {"method": "linear_probe", "options.model": "teacher"}),
         ("B0", {"prototypes.zeta": 3.0, "distillation.augment": True, "model.template": "a photo of {}, it's big"}),
     ],
 )
@@ -191,6 +219,7 @@ def test_the_command_shown_trains_with_the_same_settings(home, described, preset
         "data.seed": options.get("--seed"),
         "distillation.epochs": options.get("--epochs"),
         "protocol.name": options.get("--protocol"),
+        "method": options.get("--method"),
     }
     assert options.get("--preset", "recommended") == preset
     assert run_config(home, described.id, preset, _overrides(pairs, direct)) == config

@@ -1,0 +1,89 @@
+"""Methods on frozen features of one model: logits = f(x) W^T + b, with W solved in closed form.
+
+"Teacher, class mean" is the same method as "student, class mean", with `model = teacher`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from avion_core.backbones.towers import Towers
+from avion_core.config import RunConfig, Stage
+from avion_core.data.project import ProjectData
+from avion_core.distill.tensor_file import read_tensors, write_tensors
+from avion_core.errors import CheckpointError
+from avion_core.methods.bench import Bench, Model
+from avion_core.methods.events import Event, Saved
+from avion_core.methods.method import Method, Task
+
+
+class FrozenSettings(Stage):
+    model: Literal["student", "teacher"] = "student"
+    """Whose frozen features it works on: the student's backbone, or the teacher."""
+
+
+class Frozen(Method):
+    """A linear classifier on frozen features; a subclass says how W and b come about."""
+
+    Settings = FrozenSettings
+    beside = ("student", "teacher")
+
+    def __init__(self, bench: Bench, options: Mapping[str, Any] | None = None) -> None:
+        super().__init__(bench, options)
+        self.model: Model = getattr(self.settings, "model", "student")
+        self.classes: list[str] = []
+        self.weights, self.bias = torch.empty(0, 0), torch.empty(0)
+
+    @classmethod
+    def models(cls, config: RunConfig) -> set[Model]:
+        own: Model = config.options.get("model", "student")
+        return {own, "teacher"} if cls.needs.teacher else {own}
+
+    @abstractmethod
+    def solve(self, task: Task) -> tuple[Tensor, Tensor]:
+        """W (C, D) and b (C,), so that logits = f(x) W^T + b."""
+
+    def by_cosine(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """W and b of logits = s cos(f(x), vector_c), with the model's own scale s; vectors (C, D) of unit norm."""
+        return self.towers.logit_scale * vectors.cpu().float(), torch.zeros(len(vectors))
+
+    def fit(self, task: Task) -> Iterator[Event]:
+        self.classes = list(task.classes)
+        self.weights, self.bias = self.solve(task)
+        if task.folder is not None:
+            self.save(task.folder)
+            yield Saved("method", task.folder / self.file)
+
+    @property
+    def towers(self) -> Towers:
+        return self.bench.towers(self.model)
+
+    def head(self, project: ProjectData, classes: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """W and b of these classes."""
+        places = [self.classes.index(key) for key in classes]
+        return self.weights[places], self.bias[places]
+
+    def logits(self, project: ProjectData, image_ids: Sequence[str], classes: Sequence[str]) -> Tensor:
+        weights, bias = self.head(project, classes)
+        return self.bench.see(self.towers, project, image_ids).cpu() @ weights.T + bias
+
+    def save(self, folder: Path) -> None:
+        facts = {"method": self.name, "model": self.model, "classes": self.classes}
+        facts |= {"weights_hash": self.towers.weights_hash}
+        write_tensors(folder / self.file, {"weights": self.weights, "bias": self.bias}, facts)
+
+    def load(self, folder: Path) -> None:
+        tensors, facts = read_tensors(folder / self.file, f"a fitted {self.title}", ("weights", "bias"))
+        if (facts["method"], facts["weights_hash"]) != (self.name, self.towers.weights_hash):
+            raise CheckpointError(
+                f"{self.file} was fitted by {facts['method']} on other weights than {self.towers.name}",
+                "Put back the weights that the run began with, or start a new run.",
+                value=facts["weights_hash"],
+            )
+        self.classes, self.weights, self.bias = facts["classes"], tensors["weights"], tensors["bias"]

@@ -1,0 +1,178 @@
+"""What a method is: what it takes, how it is fitted, and the logits it gives.
+
+A method knows no protocol and no report: `protocols.harness` fits it on a task and asks it for logits part by part.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from avion_core.backbones.projection import Projection
+from avion_core.backbones.towers import Towers
+from avion_core.config import RunConfig, Stage
+from avion_core.data.project import LabelledImages, ProjectData, held_out_images, training_images
+from avion_core.methods import texts
+from avion_core.methods.bench import Bench, Model
+from avion_core.methods.events import Event
+from avion_core.prototypes.text_prototypes import TextPrototypes
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a method takes; what it does not take, a run of it does not ask for.
+
+    pixels: the images themselves, again and again; else embeddings that are computed once.
+    teacher: the teacher, beside the student. texts: curated descriptions. shots: labelled training images.
+    backward: it is trained step by step: it has curves, and can be stopped and resumed.
+    """
+
+    pixels: bool = False
+    teacher: bool = False
+    texts: bool = False
+    shots: bool = True
+    backward: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a method is fitted on: C classes of a project with their labelled training images.
+
+    folder: where the run keeps its files; None for a method that is only measured.
+    selects: whether validation images may choose a method's settings; not when they are what it is measured on.
+    should_stop: asked after every step of a training; True saves and stops.
+    """
+
+    project: ProjectData
+    classes: list[str]
+    config: RunConfig
+    bench: Bench
+    folder: Path | None = None
+    selects: bool = True
+    should_stop: Callable[[], bool] = field(default=lambda: False)
+
+    @cached_property
+    def shots(self) -> LabelledImages:
+        """The labelled training images."""
+        return training_images(self.project, self.config, self.classes)
+
+    @cached_property
+    def validation(self) -> LabelledImages:
+        """The validation images of these classes, min(K, 4) a class."""
+        return held_out_images(self.project, self.config, self.classes, "validation")
+
+    @cached_property
+    def selection(self) -> LabelledImages:
+        """The images that may choose a method's settings; none where it is measured on them."""
+        return self.validation if self.selects else LabelledImages([], [])
+
+    @cached_property
+    def prototypes(self) -> TextPrototypes:
+        """The teacher's text prototypes p_c from the project's descriptions, judged on the shots."""
+        return texts.judged(self)
+
+    @cached_property
+    def projection(self) -> Projection:
+        """R, the closed-form map from the teacher's space to the student's."""
+        return texts.fitted_map(self)
+
+    def measured_on(self, split: str) -> Task:
+        """The same task for a method that will be measured on a split."""
+        return replace(self, selects=split != "validation")
+
+
+class Method(ABC):
+    """A way to tell classes apart.
+
+    name: in settings and reports. title, what: for people, without the model. needs: see `Needs`.
+    Settings: its own settings (`options.*` of a run). reads: the run's shared settings that it uses, by the beginning
+    of their dotted keys; models, data, protocol, device and the template are every method's.
+    any_classes: whether it can tell classes apart that it had no labelled image of.
+    trains_student: whether it leaves an adapted student, to predict, map and export with.
+    file: what `save` writes into a run's folder.
+    beside: the models with which it stands as a row beside every evaluation.
+    drawn: the models with which it is a line in the curve over shots, beside the run's own.
+    curves: figures of its steps to draw, name -> (title, one sentence), beside losses and validation accuracy.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    what: ClassVar[str]
+    needs: ClassVar[Needs] = Needs()
+    Settings: ClassVar[type[Stage]] = Stage
+    reads: ClassVar[tuple[str, ...]] = ()
+    any_classes: ClassVar[bool] = False
+    trains_student: ClassVar[bool] = False
+    file: ClassVar[str] = "method.safetensors"
+    beside: ClassVar[tuple[Model, ...]] = ()
+    drawn: ClassVar[tuple[Model, ...]] = ()
+    curves: ClassVar[Mapping[str, tuple[str, str]]] = {}
+
+    model: Model = "student"
+    """Whose eyes it sees with."""
+
+    def __init__(self, bench: Bench, options: Mapping[str, Any] | None = None) -> None:
+        self.bench = bench
+        self.settings = self.Settings.model_validate(options or {})
+
+    @classmethod
+    def row_title(cls, model: Model) -> str:
+        """What a report calls its row: "AVION", "Student, class mean"."""
+        return cls.title if cls.needs.backward else f"{model.capitalize()}, {cls.title}"
+
+    @classmethod
+    def models(cls, config: RunConfig) -> set[Model]:
+        """The models that a run of it opens."""
+        return {"student", "teacher"} if cls.needs.teacher else {"student"}
+
+    @classmethod
+    def steps(cls, config: RunConfig, images: int) -> int:
+        """Steps of a training on so many images; 0 for a method that is solved in closed form."""
+        return 0
+
+    @abstractmethod
+    def fit(self, task: Task) -> Iterator[Event]:
+        """Learn from a task, telling how far it is; what it learnt is in `task.folder` at the end, where there is one.
+
+        A training that is asked to stop saves and ends with `Stopped`; fitted again in the same folder, it goes on.
+        """
+
+    @property
+    @abstractmethod
+    def towers(self) -> Towers:
+        """What it sees images with, once it is fitted."""
+
+    @abstractmethod
+    def logits(self, project: ProjectData, image_ids: Sequence[str], classes: Sequence[str]) -> Tensor:
+        """(N, C) float32 on the CPU: images of a project among some of its classes.
+
+        Args:
+            classes: those that it was fitted on, or any others where `any_classes` says so.
+        """
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write what it learnt."""
+
+    @abstractmethod
+    def load(self, folder: Path) -> None:
+        """Read what `save` wrote.
+
+        Raises:
+            CheckpointError: the file is missing, damaged, or was made on other weights.
+        """
+
+    @property
+    def trained_parameters(self) -> int:
+        """How many numbers were fitted; 0 where nothing is trained."""
+        return 0
+
+    def summary(self) -> dict[str, Any]:
+        """Further figures of its fit for the run's record."""
+        return {}

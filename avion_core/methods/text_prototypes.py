@@ -1,0 +1,41 @@
+"""Text prototypes: the class whose kept descriptions are nearest to the image, without any training.
+
+For the teacher these are its own p_c (docs/method.md section 3). For the student it is its own mean of the same
+descriptions with the same weights, so that a gain from texts can be told from a gain from distillation.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from avion_core.methods.frozen import Frozen
+from avion_core.methods.method import Needs, Task
+
+
+class TextPrototypes(Frozen):
+    """logits = s f(x) . normalize(sum_j w_j g(d_j)), with w_j as the teacher's shots give them."""
+
+    name = "text_prototypes"
+    title = "text prototypes"
+    what = "The weighted mean of the kept descriptions' embeddings; no training."
+    needs = Needs(teacher=True, texts=True)
+    drawn = ("teacher",)
+    reads = ("descriptions", "prototypes")
+
+    def solve(self, task: Task) -> tuple[Tensor, Tensor]:
+        prototypes = task.prototypes
+        if self.model == "teacher":
+            return self.by_cosine(prototypes.vectors)
+        table = prototypes.table[prototypes.table["kept"]]
+        g = self.bench.read(self.towers, list(table["text"])).double().cpu()  # (M, D_S)
+        weights = torch.tensor(table["weight"].to_numpy(dtype=float))
+        places = torch.tensor([task.classes.index(key) for key in table["class_key"]], dtype=torch.long)
+        vectors = torch.zeros(len(task.classes), self.towers.dim, dtype=torch.float64)
+        vectors.index_add_(0, places, weights[:, None] * g)
+        # A class that the run lets fall back to its sentence has no kept description.
+        sentences = self.bench.read_classes(self.towers, task.project, task.classes).double().cpu()
+        empty = vectors.norm(dim=1) == 0
+        vectors[empty] = sentences[empty]
+        return self.by_cosine(normalize(vectors, dim=1))

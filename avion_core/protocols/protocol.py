@@ -1,0 +1,90 @@
+"""What a protocol is: the classes that a run trains on, the parts it is measured on, and what sums them up.
+
+docs/method.md section 7. A protocol is one file beside this one and one line in PROTOCOLS (docs/add-a-protocol.md).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from avion_core.config import ProtocolConfig, RunConfig
+from avion_core.data.project import LabelledImages, ProjectData, held_out_images
+from avion_core.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Part:
+    """Classes that images are told apart among, with the images.
+
+    name: in the report ("base"). title: for people ("Base classes"); "" where a protocol has one part alone.
+    project: whose classes and images; not always the one that was trained on.
+    classes: C class keys. trained: whether training saw labelled images of these classes.
+    """
+
+    name: str
+    title: str
+    project: ProjectData
+    classes: list[str]
+    trained: bool
+
+    def images(self, config: RunConfig, split: str) -> LabelledImages:
+        """The part's images of "validation" (min(K, 4) a class) or "test" (the sealed set)."""
+        return held_out_images(self.project, config, self.classes, split)
+
+
+class Protocol(ABC):
+    """A way of training and measuring.
+
+    name: in settings and reports. title, what: for people.
+    paper_epochs: the paper's passes over the training images (docs/method.md section 6).
+    drawn_over: what its runs are shown over: a curve over shots, or a table over seeds.
+    spans_projects: whether `protocol.projects` names other projects to measure on.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    what: ClassVar[str]
+    paper_epochs: ClassVar[int] = 100
+    drawn_over: ClassVar[Literal["shots", "seeds"]] = "seeds"
+    spans_projects: ClassVar[bool] = False
+
+    def trained_classes(self, class_names: Mapping[str, str], config: RunConfig) -> list[str]:
+        """Keys of the classes whose labelled images a run trains on, in order; all of them unless a protocol says so.
+
+        Raises:
+            ConfigError: the protocol cannot be run with these classes.
+        """
+        return list(class_names)
+
+    @abstractmethod
+    def parts(self, project: ProjectData, others: Sequence[ProjectData], config: RunConfig) -> list[Part]:
+        """What a run is measured on; those that were trained on first.
+
+        Args:
+            project: the project that is trained on. others: those that `protocol.projects` names, in its order; none
+                where the parts of `project` alone are wanted.
+        """
+
+    def summary(self, accuracies: Mapping[str, float]) -> dict[str, float]:
+        """Figures over the parts by name, such as a harmonic mean; none where a protocol has one part alone.
+
+        Args:
+            accuracies: part -> accuracy in percent, of every part of the protocol.
+        """
+        return {}
+
+    def check(self, settings: ProtocolConfig) -> None:
+        """See that the settings fit the protocol; asked before a run is made.
+
+        Raises:
+            ConfigError: other projects are named and not used, or needed and not named.
+        """
+        if settings.projects and not self.spans_projects:
+            hint = "Leave it empty, or choose a protocol that spans projects."
+            raise ConfigError(f"protocol.projects cannot be used with {self.name}", hint, value=settings.projects)
+        if self.spans_projects and not settings.projects:
+            hint = "Name at least one other project in protocol.projects."
+            raise ConfigError(f"{self.name} measures on other projects, and none is named", hint)
