@@ -123,7 +123,8 @@ def evaluate(
 
     report = evaluate_run(desk.home, run, split, progress=desk.progress)
     view = get_run(desk.home, run)
-    rows = headline_rows(report).rename(columns={"title": "method", "value": "percent", "n": "images"})
+    rows = headline_rows(report)[["title", "value", "low", "high", "n"]]
+    rows = rows.rename(columns={"title": "method", "value": "percent", "n": "images"})
     text = [f"Run {view.id} on the {split} images, in percent:"]
     text.append(table(rows.to_dict("records"), ["method", "percent", "low", "high", "images"]))
     text += [f"Left out: {row}. {why}" for row, why in report.left_out.items()]

@@ -126,7 +126,8 @@ def _train(home: Home, run_id: str, stop: threading.Event, record: _Recorder) ->
             record.event(event)
             match event:
                 case Finished(summary=summary):
-                    return "finished", {"summary": summary}
+                    reached = summary.get("validation_accuracy")
+                    return "finished", {"summary": summary} | ({} if reached is None else {"accuracy": reached})
                 case Stopped():
                     return "stopped", {}
     except _StopAskedEarly:

@@ -42,14 +42,14 @@ def test_a_method_that_is_solved(answer, scenes):
 def test_a_protocol_over_two_projects(answer, avion, scenes, tmp_path):
     classes = ("forest", "river")
     images = tiny_studio.make_images(tmp_path / "other", classes=classes)
-    create_project(scenes, "other", images, defaults=tiny_studio.DEFAULTS)
+    other = create_project(scenes, "other", images, defaults=tiny_studio.DEFAULTS)
     import_descriptions(scenes, "other", tiny_studio.make_descriptions(tmp_path / "other.json", classes))
     answer("train", "scenes", "--protocol", "transfer", "--set", "protocol.projects=other")
     found = answer("evaluate", "latest", "--split", "test")
     assert found["mean_accuracy"] == pytest.approx((found["here_accuracy"] + found["other_accuracy"]) / 2)
     assert found["zero_shot_mean_accuracy"] is not None
     assert found["other"]["class_keys"] == ["forest", "river"]
-    assert found["other"]["images"] == len(read_splits(scenes, "other").test)
+    assert found["other"]["images"] == len(read_splits(scenes, other.id).test)
     assert "class_mean_accuracy" not in found["other"]  # nothing labelled of it was seen
     assert "AVION, other" in avion("evaluate", "latest").stdout
     refused = avion("train", "scenes", "--protocol", "transfer")

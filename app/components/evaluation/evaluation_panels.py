@@ -94,7 +94,8 @@ def methods(run: str, report: Report) -> None:
     percent = st.column_config.NumberColumn(format="%.1f %%")
     columns: dict[str, Any] = {"accuracy": percent, "low": percent, "high": percent}
     columns["seconds"] = st.column_config.NumberColumn("s per 1,000 images", format="%.1f")
-    table = rows.rename(columns={"title": "method", "value": "accuracy", "what": "what it is", "n": "images"})
+    table = rows.drop(columns=["method", "model", "part", "metric"])
+    table = table.rename(columns={"title": "method", "value": "accuracy", "what": "what it is", "n": "images"})
     paper = published(studio.home(), run)
     if not paper.empty:
         key = ["method", "model", "part", "metric"]
@@ -107,7 +108,6 @@ def methods(run: str, report: Report) -> None:
         if given["note"].fillna("").str.contains("templates").any():
             st.caption("Published zero-shot figures were made with about 105 templates; the rows here use one.")
     with st.expander("Figures, and what each row is", icon=":material/help:", expanded=not paper.empty):
-        table = table.loc[:, ~table.columns.duplicated()].drop(columns=["model", "part", "metric"])
         st.dataframe(table, hide_index=True, column_config=columns, alt="Accuracy of every method, with what it is")
         st.caption(
             "Intervals of 95 %: Wilson's for an accuracy; a bootstrap over images for a harmonic mean. Two methods "
