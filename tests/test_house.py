@@ -154,6 +154,6 @@ def test_references_to_the_method_name_a_section_that_exists():
     }
     assert len(named) > 20
     assert {(path, number) for path, number in named if number not in sections} == set()
-    lost = re.compile(r"(?<!docs/)\bmethod\.md", re.IGNORECASE)  # a reference that a reader cannot follow
+    lost = re.compile(r"(?<!docs/)(?<!add-a-)\bmethod\.md", re.IGNORECASE)  # a reference that a reader cannot follow
     others = [path for path in files if path.name != Path(__file__).name]
     assert [path for path in others if lost.search(path.read_text(encoding="utf-8"))] == []

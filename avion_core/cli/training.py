@@ -9,7 +9,6 @@ import typer
 
 from avion_core.cli.frame import Answer, Desk, command, table
 from avion_core.cli.tour import Preset, ProjectName, RunName, Seed, Settings, Shots, app
-from avion_core.settings import join, read_pair
 
 if TYPE_CHECKING:
     from avion_core.experiment import Event
@@ -211,5 +210,7 @@ class _Watcher:
 
 def _overrides(pairs: list[str] | None, direct: dict[str, Any]) -> dict[str, Any]:
     """--set pairs, and the options that stand for a setting; one given twice is refused."""
+    from avion_core.settings import join, read_pair  # brings pydantic along
+
     options = [(key, value) for key, value in direct.items() if value is not None]
     return join([*map(read_pair, pairs or []), *options])

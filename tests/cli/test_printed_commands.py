@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from avion_core import settings
 from avion_core.cli import app
 from avion_core.config import RunConfig
+from avion_core.methods import METHODS
 from avion_core.presets import PRESETS
+from avion_core.protocols import PROTOCOLS
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.projects.projects import create_project
 from avion_core.usecases.runs import training
@@ -40,6 +42,10 @@ def _values(key: str) -> st.SearchStrategy[Any]:
         return st.sampled_from(get_args(field.annotation))
     if field.annotation is bool:
         return st.booleans()
+    if key in ("method", "protocol.name"):
+        return st.sampled_from(list(METHODS if key == "method" else PROTOCOLS))
+    if key == "protocol.projects":
+        return st.lists(st.text("abc012", min_size=1, max_size=4), max_size=3).map(tuple)
     if field.annotation is str:
         return st.sampled_from(AWKWARD) | st.text(TYPABLE, max_size=9)
     limits = {
@@ -52,8 +58,11 @@ def _values(key: str) -> st.SearchStrategy[Any]:
     return st.floats(low, high, exclude_min="gt" in limits)
 
 
-OVERRIDES = st.lists(st.sampled_from(list(settings.fields(RunConfig))), unique=True, max_size=6).flatmap(
+SETTINGS = [key for key in settings.fields(RunConfig) if key != "options"]
+OVERRIDES = st.lists(st.sampled_from(SETTINGS), unique=True, max_size=6).flatmap(
     lambda keys: st.fixed_dictionaries({key: _values(key) for key in keys})
+) | st.fixed_dictionaries(
+    {"method": st.sampled_from(["linear_probe", "zero_shot"]), "options.model": st.sampled_from(["student", "teacher"])}
 )
 
 
@@ -125,7 +134,7 @@ def test_the_printed_sweep_runs_in_a_shell(scenes, avion, trained_with, tmp_path
         (("--set", "distillation.learning_rate=nan"), "distillation.learning_rate cannot be used"),
         (("--set", "model.template=a\0{}"), "model.template cannot be used"),
         (("--set", "distillation.=5"), "distillation. does not exist: 5. Settings here are: distillation.projection,"),
-        (("--set", "shots=5"), "Settings here are: teacher, student, device, data, descriptions"),
+        (("--set", "shots=5"), "Settings here are: method, options, teacher, student, device, data"),
         (("--set", "data.shots"), "a setting is KEY=VALUE"),
         (("--set", "=5"), "a setting is KEY=VALUE"),
     ],

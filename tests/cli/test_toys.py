@@ -53,7 +53,7 @@ def test_a_protocol_over_two_projects(answer, avion, scenes, tmp_path):
     assert "class_mean_accuracy" not in found["other"]  # nothing labelled of it was seen
     assert "AVION, other" in avion("evaluate", "latest").stdout
     refused = avion("train", "scenes", "--protocol", "transfer")
-    assert (refused.exit_code, "none is named" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "none is named" in refused.stderr) == (2, True)
     refused = avion("train", "scenes", "--set", "protocol.projects=other")
     assert "protocol.projects cannot be used with few-shot" in refused.stderr
     refused = avion("train", "scenes", "--protocol", "transfer", "--set", "protocol.projects=nobody")
