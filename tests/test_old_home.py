@@ -23,6 +23,8 @@ from typer.testing import CliRunner
 from avion_core.backbones.load import demo_folder
 from avion_core.cli import app
 from avion_core.distill.tensor_file import read_tensors
+from avion_core.store.home import Home
+from avion_core.usecases.insight.evaluation import kept_report
 
 FIXTURE = Path(__file__).parent / "fixtures" / "old_home"
 FACTS = json.loads((FIXTURE / "facts.json").read_text(encoding="utf-8"))
@@ -112,3 +114,24 @@ def test_a_stopped_run_resumes_once_its_images_are_found(old: Path, answer: Answ
 def test_the_fixture_is_what_its_facts_are_about() -> None:
     content = (FIXTURE / "old_home.tar.gz").read_bytes()
     assert hashlib.sha256(content).hexdigest() == FACTS["made_by"]["sha256"]
+
+
+def test_figures_that_it_kept_are_read_without_a_look(old: Path) -> None:
+    home = Home(old / "home")
+    before = count(old, "looks")
+    for name, parts in (("few_shot", ["all"]), ("base_to_novel", ["base", "novel"])):
+        for split, fact in FACTS["evaluations"][name].items():
+            report = kept_report(home, RUNS[name]["id"], split)
+            assert report is not None
+            assert [part.name for part in report.parts] == parts
+            if parts == ["all"]:
+                rows = {"accuracy": (None, None), "linear_probe_accuracy": ("linear_probe", "student")}
+                rows |= {"teacher_prototype_accuracy": ("text_prototypes", "teacher")}
+                assert {key: report.value("all", "accuracy", *row) for key, row in rows.items()} == {
+                    key: fact[key] for key in rows
+                }
+                assert len(report.said("all")) == fact["images"]
+            else:
+                assert report.value("novel", "accuracy") == fact["novel_accuracy"]
+                assert report.value("overall", "harmonic_mean") == fact["harmonic_mean"]
+    assert count(old, "looks") == before
