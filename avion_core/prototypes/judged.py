@@ -92,5 +92,5 @@ def grounds_of(
     candidates = project.descriptions[of_classes].reset_index(drop=True)
     templates = class_texts(project.class_names, list(class_keys), config.model.template)
     texts = text_features(teacher, [*candidates["text"], *templates], store, progress).cpu()
-    embeddings, template = texts.split([len(candidates), len(templates)])
+    embeddings, template = texts[: len(candidates)], texts[len(candidates) :]
     return Grounds(tuple(class_keys), candidates, embeddings, visual, template)
