@@ -67,6 +67,12 @@ class TrainingError(AvionError):
     cause = "training"
 
 
+class JobError(AvionError):
+    """A job that cannot be started, stopped or taken up again."""
+
+    cause = "job"
+
+
 class NotFoundError(AvionError):
     """A project, run, class or description that the store does not hold."""
 

@@ -55,9 +55,9 @@ def page() -> None:
                 compute(run, MapSettings())
         return
     found = choose_map(maps)
-    if found.job.state == "running":
-        map_progress(run.id, found.key)
-    elif found.job.state == "failed":
+    if found.state == "running":
+        map_progress(run.id, found)
+    elif found.state == "failed":
         map_failed(run.id, found)
     elif found.shows_test and not map_choices.test_map_is_open(found.key):
         sealed(run, found)
@@ -82,7 +82,7 @@ def choose_map(maps: list[MapView]) -> MapView:
     chosen = st.selectbox(
         "Map",
         list(by_key),
-        format_func=lambda key: map_label(by_key[key].settings) + states[by_key[key].job.state],
+        format_func=lambda key: map_label(by_key[key].settings) + states[by_key[key].state],
         key=address.selector(address.MAP, list(by_key)),
         on_change=address.take_selected,
         args=(address.MAP,),

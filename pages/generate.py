@@ -24,7 +24,6 @@ from avion_core.usecases.writing.writing import (
     cli_command,
     get_generation,
     list_generations,
-    mark_lost,
     order_descriptions,
     plan_writing,
     start,
@@ -38,7 +37,6 @@ def page() -> None:
             shell.go_button("Make classes", "classes", "category")
         return
     home = studio.home()
-    mark_lost(home, project.id)
     generations = list_generations(home, project.id)
     if generations:
         newest = generations[0]
@@ -72,7 +70,6 @@ def page() -> None:
 @guard()
 def monitor(project: ProjectSummary, drawn: GenerationView) -> None:
     """What moves while descriptions are written; drawn anew every second, without the rest of the page."""
-    mark_lost(studio.home(), project.id)
     view = get_generation(studio.home(), project.id, drawn.id)
     if view.state != drawn.state:
         st.rerun(scope="app")

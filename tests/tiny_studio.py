@@ -1,7 +1,8 @@
 """A studio small enough for tests, with nothing faked but the towers' size: real images, real training, real processes.
 
-`python tests/tiny_studio.py --home H --run ID` is the detached worker, `python tests/tiny_studio.py queue ...` the
-queue, and `python tests/tiny_studio.py avion ...` the command line, with the tiny towers in the catalog's place.
+`python tests/tiny_studio.py --home H --job ID` is the worker that does a job of any kind, `python tests/tiny_studio.py
+queue ...` the queue, and `python tests/tiny_studio.py avion ...` the command line, with the tiny towers in the
+catalog's place.
 """
 
 from __future__ import annotations
@@ -78,17 +79,16 @@ def main() -> int | None:
 
         del sys.argv[1]
         return cli.main()
+    from avion_core.jobs.executors import local
+
+    local.WORKER = (sys.executable, __file__)
     if sys.argv[1:2] == ["queue"]:
-        from avion_core.jobs import local, queue
+        from avion_core.jobs import queue
 
         del sys.argv[1]
-        local.WORKER = (sys.executable, __file__)
         return queue.main()
-    from avion_core.jobs import map_job, worker
+    from avion_core.jobs import worker
 
-    if sys.argv[1:2] == ["map"]:
-        del sys.argv[1]
-        return map_job.main()
     return worker.main()
 
 

@@ -23,8 +23,13 @@ def device_name(wanted: str) -> str:
 
 
 def lane_of(device: str | None) -> Lane:
-    """Which queue a run on this device stands in."""
+    """Which lane of the queue a job on this device stands in."""
     return "cpu" if device in (None, "CPU") else "gpu"
+
+
+def lane_on(device: str) -> Lane:
+    """Which lane work on a torch device stands in: "cpu", or "cuda"."""
+    return "cpu" if device == "cpu" else "gpu"
 
 
 def be_exact(device: str) -> None:

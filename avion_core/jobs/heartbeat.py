@@ -8,26 +8,29 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
+from avion_core.jobs.process import machine_seconds
 from avion_core.store.database import writing
-from avion_core.store.leases import Work, beat
-from avion_core.store.tables import Run
+from avion_core.store.jobs import beat
+from avion_core.store.tables import Table
 
 SECONDS = 1.0
-LOST_AFTER_SECONDS = 60.0
-"""Silence after which a run counts as lost: many missed beats, so that a busy disk is not taken for death."""
 
 
 class Heartbeat:
     """Beats from a thread of its own while it is entered, so that the work itself never waits for the database.
 
     Args:
-        key: of the row in `table` that this process holds by `lease`.
+        key, attempt: the job that this process holds, and by which attempt.
         stop: set when somebody asks the work to stop, or it was given to another process.
+        row: the kind's own table.
     """
 
-    def __init__(self, engine: Engine, key: str, lease: str, stop: threading.Event, table: Work = Run) -> None:
-        self._engine, self._table, self._key, self._lease, self._stop = engine, table, key, lease, stop
+    def __init__(
+        self, engine: Engine, key: str, attempt: int, stop: threading.Event, row: type[Table] | None = None
+    ) -> None:
+        self._engine, self._key, self._attempt, self._stop, self._row = engine, key, attempt, stop, row
         self._news: dict[str, Any] = {}
+        self._figures: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
@@ -42,9 +45,14 @@ class Heartbeat:
         self._beat()  # the last figures
 
     def note(self, **news: Any) -> None:
-        """Columns of the run's row to write with the next beat."""
+        """Columns of the job's row to write with the next beat."""
         with self._lock:
             self._news |= news
+
+    def note_figures(self, **figures: Any) -> None:
+        """Columns of the kind's own row to write with the next beat."""
+        with self._lock:
+            self._figures |= figures
 
     def _beat_on(self) -> None:
         while not self._done.wait(SECONDS):
@@ -53,13 +61,14 @@ class Heartbeat:
     def _beat(self) -> None:
         with self._lock:
             news, self._news = self._news, {}
+            figures, self._figures = self._figures, {}
         try:
             with writing(self._engine) as session:
-                go_on = beat(session, self._table, self._key, self._lease, news)
+                go_on = beat(session, self._key, self._attempt, machine_seconds(), news, self._row, figures)
         except OperationalError:
             # The database is busy or away: a missed beat is no reason to lose a training. Tell it with the next one.
             with self._lock:
-                self._news = news | self._news
+                self._news, self._figures = news | self._news, figures | self._figures
             return
         if not go_on:
             self._stop.set()

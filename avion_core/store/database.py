@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
@@ -16,7 +17,7 @@ from avion_core.errors import StoreError
 from avion_core.store import backups
 from avion_core.store.filesystems import network_share
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest migration; a test holds it to the files in migrations/versions."""
 
 BUSY_SECONDS = 30.0
@@ -139,11 +140,29 @@ def bring_up_to_date(engine: Engine, folder: Path) -> None:
     file = backups.sqlite_file(str(engine.url))
     if found is not None and file is not None:
         backups.back_up(file, backup_folder(folder), "before-migration")
-    with engine.execution_options(writes=True).begin() as connection:
+    changing = engine.execution_options(writes=True)
+    with changing.connect() as connection, _tables_replaceable(connection), connection.begin():
         if connection.dialect.name == "postgresql":
             # Two programs that open a new database at once: the second waits here, then finds nothing to do.
             connection.execute(text("SELECT pg_advisory_xact_lock(2603126590)"))
         migrate(connection)
+        if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+            hint = "The database is as it was. Please report this, and go on with the version that wrote it."
+            raise StoreError("the database holds rows that refer to others which no longer exist", hint)
+
+
+@contextmanager
+def _tables_replaceable(connection: Connection) -> Iterator[None]:
+    """SQLite changes a table by putting a new one in its place, which foreign keys to it would forbid."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection  # inside a transaction the switch would do nothing
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
 
 
 def _schema_of(connection: Connection) -> str | None:

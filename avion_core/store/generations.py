@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, defer
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, contains_eager, defer
 
 from avion_core.errors import NotFoundError
 from avion_core.store.projects import add_descriptions
-from avion_core.store.tables import Description, Generation, Reply
+from avion_core.store.tables import Description, Generation, Job, Reply
 
 
 def find_generation(session: Session, project_id: str, wanted: str = "latest") -> Generation:
@@ -20,10 +20,10 @@ def find_generation(session: Session, project_id: str, wanted: str = "latest") -
     Raises:
         NotFoundError: none, or several, go by that name.
     """
-    query = select(Generation).where(Generation.project_id == project_id)
+    query = _newest_first(project_id)
     if wanted != "latest":
         query = query.where(Generation.id.startswith(wanted, autoescape=True))
-    found = session.scalars(query.order_by(Generation.created_at.desc(), Generation.id).limit(2)).all()
+    found = session.scalars(query.limit(2)).all()
     if not found or not wanted:
         raise NotFoundError("there is no such generation", "Start one with `avion describe PROJECT`.", value=wanted)
     if len(found) > 1 and wanted != "latest":
@@ -33,8 +33,7 @@ def find_generation(session: Session, project_id: str, wanted: str = "latest") -
 
 def list_generations(session: Session, project_id: str) -> list[Generation]:
     """All generations of a project, the newest first."""
-    query = select(Generation).where(Generation.project_id == project_id)
-    return list(session.scalars(query.order_by(Generation.created_at.desc(), Generation.id)))
+    return list(session.scalars(_newest_first(project_id)))
 
 
 def save_reply(session: Session, reply: Reply, descriptions: list[dict[str, Any]]) -> int:
@@ -148,3 +147,8 @@ def spent(session: Session, project_id: str) -> list[dict[str, Any]]:
         }
         for generation, replies, tokens_in, tokens_out, cost, seconds, got in session.execute(query)
     ]
+
+
+def _newest_first(project_id: str) -> Select[Generation]:
+    found = select(Generation).join(Generation.job).options(contains_eager(Generation.job))
+    return found.where(Generation.project_id == project_id).order_by(Job.created_at.desc(), Generation.id)

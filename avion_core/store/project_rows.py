@@ -11,14 +11,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Select, insert, select
+from sqlalchemy import Column, Select, insert, select, union_all
 from sqlalchemy import Table as SqlTable
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from avion_core.errors import DataError
 from avion_core.store.histories import own_token, tokens_in_use, travelling
-from avion_core.store.tables import Moment, Project, Table, new_id
+from avion_core.store.jobs import ACTIVE
+from avion_core.store.old_rows import with_jobs
+from avion_core.store.tables import Generation, Moment, Project, Run, Table, new_id
 
 STAYS_BEHIND = ("accounts", "invites", "sign_ins")
 """Tables of the installation: its people are not the project's."""
@@ -64,6 +66,7 @@ def write_rows(session: Session, tables: Mapping[str, Sequence[Row]], name: str)
     Raises:
         DataError: rows that do not fit the tables.
     """
+    tables = with_jobs(tables)
     _check(tables)
     (project,) = tables["projects"]
     project_id = project["id"] if session.get(Project, project["id"]) is None else new_id()
@@ -72,6 +75,9 @@ def write_rows(session: Session, tables: Mapping[str, Sequence[Row]], name: str)
         key = _own_key(table)
         if key is not None and key.type.python_type is str:
             for row in tables.get(table.name, ()):
+                if target := _references(table).get(key):  # the row of a job has the job's id
+                    ids[table.name, row[key.name]] = ids.get((target, row[key.name]))
+                    continue
                 taken = session.execute(select(key).where(key == row[key.name])).first() is not None
                 ids[table.name, row[key.name]] = new_id() if taken else row[key.name]
     try:
@@ -79,7 +85,7 @@ def write_rows(session: Session, tables: Mapping[str, Sequence[Row]], name: str)
             rows = [{**row} for row in tables.get(table.name, ())]
             if table.name == "projects":
                 rows[0]["name"] = name
-            if "lease" in table.columns:
+            if table.name == "jobs":
                 rows = [_at_rest(row) for row in rows]
             _write(session, table, rows, project_id, ids)
     except (SQLAlchemyError, KeyError, TypeError, ValueError) as error:
@@ -91,6 +97,10 @@ def write_rows(session: Session, tables: Mapping[str, Sequence[Row]], name: str)
 def _of_project(table: SqlTable, project_id: str) -> Select[Any]:
     if table.name == "projects":
         return select(table).where(table.c.id == project_id)
+    if table.name == "jobs":
+        # Those with a row of their own: how an evaluation or a map was computed is of no use elsewhere.
+        own = [select(row.id).where(row.project_id == project_id) for row in (Run, Generation)]
+        return select(table).where(table.c.id.in_(union_all(*own)))
     if "project_id" in table.columns:
         return select(table).where(table.c.project_id == project_id)
     belonging = {entry.name for entry in project_tables()}
@@ -172,10 +182,12 @@ def _references(table: SqlTable) -> dict[Column[Any], str]:
 
 
 def _at_rest(row: Row) -> Row:
-    if row["state"] not in ("queued", "running"):
+    if row["state"] not in ACTIVE:
         return row
-    nobody = dict.fromkeys(("lease", "host", "pid", "process_started", "heartbeat_at", "expected_end"))
-    return {**row, **nobody, "state": "stopped", "stop_requested": False}
+    nobody = dict.fromkeys(
+        ("submission", "host", "boot", "pid", "process_started", "beat_clock", "heartbeat_at", "expected_end")
+    )
+    return {**row, **nobody, "executor": "local", "state": "stopped", "stop_asked": False}
 
 
 def _check(tables: Mapping[str, Sequence[Row]]) -> None:
@@ -185,7 +197,7 @@ def _check(tables: Mapping[str, Sequence[Row]]) -> None:
         raise DataError("the pack holds tables that this AVION Studio does not know", hint, value=", ".join(strange))
     if len(tables.get("projects", ())) != 1:
         raise DataError("the pack does not hold one project", hint, value=len(tables.get("projects", ())))
-    for row in (*tables["projects"], *tables.get("runs", ())):
+    for row in (row for name in ("projects", "jobs", "runs", "generations") for row in tables.get(name, ())):
         if not re.fullmatch("[0-9a-f]{12}", str(row.get("id"))):  # they name folders
             raise DataError("the pack holds an id that is none", hint, value=row.get("id"))
     for name, rows in tables.items():

@@ -1,13 +1,13 @@
-"""Runs: finding them, and what is left of one that is taken away. How they move between states is in leases.py."""
+"""Runs: finding them, and what is left of one that is taken away. How they move between states is in jobs.py."""
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, CursorResult, delete, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import CursorResult, Select, delete, func, select
+from sqlalchemy.orm import Session, contains_eager
 
 from avion_core.errors import NotFoundError
-from avion_core.store.leases import ENDED
-from avion_core.store.tables import Look, Run
+from avion_core.store.jobs import ENDED
+from avion_core.store.tables import Job, Look, Run
 
 
 def find_run(session: Session, wanted: str) -> Run:
@@ -17,7 +17,7 @@ def find_run(session: Session, wanted: str) -> Run:
         NotFoundError: no run, or several, go by that name.
     """
     if wanted == "latest":
-        newest = session.scalars(select(Run).order_by(Run.created_at.desc(), Run.id).limit(1)).first()
+        newest = session.scalars(_newest_first().limit(1)).first()
         if newest is None:
             raise NotFoundError("there is no run yet", "Start one with `avion train PROJECT`.")
         return newest
@@ -31,18 +31,21 @@ def find_run(session: Session, wanted: str) -> Run:
 
 def list_runs(session: Session, project_id: str | None = None) -> list[Run]:
     """All runs, or one project's; the newest first."""
-    query = select(Run).order_by(Run.created_at.desc(), Run.id)
+    query = _newest_first()
     return list(session.scalars(query if project_id is None else query.where(Run.project_id == project_id)))
 
 
 def delete_run(session: Session, run_id: str) -> bool:
-    """Take an ended run's row away, its looks at the test set with it; False when it is queued or running."""
-    session.execute(delete(Look).where(Look.run_id == run_id, Look.run_id.in_(select(Run.id).where(_ended()))))
-    result = session.execute(
-        delete(Run).where(Run.id == run_id, _ended()), execution_options={"synchronize_session": False}
-    )
+    """Take an ended run's row away, with its looks at the test set and its job; False when it is queued or running."""
+    ended = select(Job.id).where(Job.id == run_id, Job.state.in_(ENDED))
+    session.execute(delete(Look).where(Look.run_id == run_id, Look.run_id.in_(ended)))
+    taken = delete(Run).where(Run.id == run_id, Run.id.in_(ended))
+    result = session.execute(taken, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)
-    return result.rowcount == 1
+    if result.rowcount != 1:
+        return False
+    session.execute(delete(Job).where(Job.id == run_id), execution_options={"synchronize_session": False})
+    return True
 
 
 def count_looks(session: Session, run_id: str) -> int:
@@ -50,5 +53,5 @@ def count_looks(session: Session, run_id: str) -> int:
     return session.scalar(select(func.count()).select_from(Look).where(Look.run_id == run_id)) or 0
 
 
-def _ended() -> ColumnElement[bool]:
-    return Run.state.in_(ENDED)
+def _newest_first() -> Select[Run]:
+    return select(Run).join(Run.job).options(contains_eager(Run.job)).order_by(Job.created_at.desc(), Run.id)

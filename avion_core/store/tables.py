@@ -23,7 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy import DateTime as SqlDateTime
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
 NAMING = {
@@ -225,47 +225,85 @@ class Verdict(Table):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Leased:
-    """Work that one process at a time holds: `lease` is drawn anew by each one, so a stale writer is told apart."""
+class Job(Table):
+    """A piece of long work of any kind: what was asked, how far it is, and which process holds it.
 
+    A run or a generation is a job with a row of its own beside it, under the same id.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("ix_jobs_project", "project_id", "kind", "created_at"),
+        Index("ix_jobs_state", "state"),
+    )
+
+    id: Mapped[str] = mapped_column(String(12), primary_key=True, default=new_id)
+    kind: Mapped[str] = mapped_column(String(20))
+    """A name in `jobs.kinds.KINDS`."""
+    project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
+    request: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """As the kind's request model; never a key or a password."""
+    who: Mapped[str] = mapped_column(default="me")
     state: Mapped[str] = mapped_column(String(10), default="queued")
-    stop_requested: Mapped[bool] = mapped_column(default=False)
+    """queued, running, finished, stopped, failed or lost: `store.jobs` has the moves."""
+    stop_asked: Mapped[bool] = mapped_column(default=False)
+    attempt: Mapped[int] = mapped_column(default=1)
+    """Which time of being queued this is. A process holds a job by the attempt it took: one that comes back after the
+    job was queued again holds an older number, and writes no more."""
+    executor: Mapped[str] = mapped_column(String(20), default="local")
+    """A name in `jobs.executors.EXECUTORS`."""
+    lane: Mapped[str] = mapped_column(String(10), default="cpu")
+    """What it takes of a machine: cpu, gpu, or network (hardly anything)."""
+    device: Mapped[str | None]
+    """Where it computes: as planned while it waits, as it was found once it runs."""
+    submission: Mapped[str | None]
+    """The name under which this attempt was handed to its executor; None while it waits for its turn."""
+    host: Mapped[str | None]
+    boot: Mapped[str | None]
+    """Which start of the machine `process_started` and `beat_clock` count from; "" where the system does not say."""
+    pid: Mapped[int | None]
+    process_started: Mapped[float | None] = mapped_column(Float)
+    """When the process began, as `jobs.process` tells it: a pid alone is soon somebody else's."""
+    beats: Mapped[int] = mapped_column(default=0)
+    """Heartbeats of this attempt: a number that moves is a sign of life whatever the clocks say."""
+    beat_clock: Mapped[float | None] = mapped_column(Float)
+    """The newest heartbeat by the machine's own clock, which nobody sets (seconds)."""
+    heartbeat_at: Mapped[datetime | None]
+    """The newest heartbeat by the wall clock, for people."""
+    stage: Mapped[str] = mapped_column(default="")
+    what: Mapped[str] = mapped_column(default="")
+    """What it counts at present, in words; `done` of `total` are counted, and a total of 0 is not known."""
+    done: Mapped[int] = mapped_column(BigInteger, default=0)
+    total: Mapped[int] = mapped_column(BigInteger, default=0)
+    expected_end: Mapped[datetime | None]
+    """When all will be counted, at the pace of the present process."""
+    result: Mapped[dict[str, Any] | None]
+    cause: Mapped[str | None]
+    error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
-    lease: Mapped[str | None] = mapped_column(String(12))
-    host: Mapped[str | None]
-    pid: Mapped[int | None]
-    process_started: Mapped[float | None] = mapped_column(Float)
-    """When the process began (seconds, as psutil gives it): a pid alone is soon somebody else's."""
-    heartbeat_at: Mapped[datetime | None]
-    cause: Mapped[str | None]
-    error: Mapped[str | None]
 
 
-class Run(Leased, Table):
-    """One training: its settings, how far it is, and which process works on it."""
+class Run(Table):
+    """One training: its settings and what came of it. How it stands as a process is in its job."""
 
     __tablename__ = "runs"
-    __table_args__ = (Index("ix_runs_project", "project_id", "created_at"),)
+    __table_args__ = (Index("ix_runs_project", "project_id"),)
 
-    id: Mapped[str] = mapped_column(String(12), primary_key=True, default=new_id)
+    id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    job: Mapped[Job] = relationship(lazy="joined", innerjoin=True)
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     name: Mapped[str]
     config: Mapped[dict[str, Any]]
     rule_version: Mapped[int]
     based_on: Mapped[str | None] = mapped_column(String(12))
     """The run whose settings this one began from."""
-    device: Mapped[str | None]
-    """Where it computes: as planned while it waits, as it was found once it runs."""
-    stage: Mapped[str] = mapped_column(default="")
     step: Mapped[int] = mapped_column(default=0)
     steps: Mapped[int] = mapped_column(default=0)
     epoch: Mapped[int] = mapped_column(default=0)
     accuracy: Mapped[float | None] = mapped_column(Float)
     """The latest validation accuracy, in percent."""
-    expected_end: Mapped[datetime | None]
-    """When the last step will be done at the pace of the present process."""
     # What the newest process measured, for the estimates of later runs.
     preparation_seconds: Mapped[float | None] = mapped_column(Float)
     """From taking the run to its first step."""
@@ -276,20 +314,20 @@ class Run(Leased, Table):
     summary: Mapped[dict[str, Any] | None]
 
 
-class Generation(Leased, Table):
-    """Descriptions ordered from a writer for some classes."""
+class Generation(Table):
+    """Descriptions ordered from a writer for some classes. How it stands as a process is in its job."""
 
     __tablename__ = "generations"
-    __table_args__ = (Index("ix_generations_project", "project_id", "created_at"),)
+    __table_args__ = (Index("ix_generations_project", "project_id"),)
 
-    id: Mapped[str] = mapped_column(String(12), primary_key=True, default=new_id)
+    id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    job: Mapped[Job] = relationship(lazy="joined", innerjoin=True)
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     settings: Mapped[dict[str, Any]]
-    """As `studio.writing.WritingSettings`; never a key."""
+    """As `descriptions.writers.settings.WritingSettings`; never a key."""
     prompt_version: Mapped[str]
     prompt: Mapped[str]
     """The prompt file's text; with the `data` of a reply it is all that was sent."""
-    who: Mapped[str]
     classes: Mapped[int] = mapped_column(default=0)
     classes_done: Mapped[int] = mapped_column(default=0)
 

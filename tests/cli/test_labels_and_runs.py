@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from avion_core.jobs import queue
+from avion_core.jobs.executors.local import LocalExecutor
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project
@@ -160,7 +161,7 @@ def test_a_queued_run_waits_and_leaves_the_queue(answer, avion, scenes, monkeypa
 
 def test_a_stopped_run_goes_on_in_the_background(answer, scenes, monkeypatch):
     started = []
-    monkeypatch.setattr(training.local, "start", lambda home, run: started.append(run))
+    monkeypatch.setattr(LocalExecutor, "submit", lambda _, home, job: started.append(job.id))
     run = training.create_run(scenes, "scenes")
     training.stop(scenes, run)
     assert answer("runs", "resume", run[:6])["run_id"] == run

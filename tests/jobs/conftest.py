@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from avion_core.backbones.load import WeightStore
-from avion_core.jobs import local
+from avion_core.jobs.executors import local
+from avion_core.usecases import jobs
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.projects import create_project
@@ -35,7 +36,7 @@ def home(tmp_path, monkeypatch, images) -> Iterator[Home]:
     yield home
     for run in training.list_runs(home):
         if run.state in ("queued", "running"):
-            local.kill(home, run.id)
+            jobs.kill(home, run.id)
     for child in local._children.values():
         child.wait(PATIENCE_SECONDS)
 

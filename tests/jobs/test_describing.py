@@ -36,7 +36,7 @@ def order(home: Home, address: str, **settings) -> str:
 
 
 def process(home: Home, generation: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "avion_core.jobs.describing", "--home", str(home.path), "--generation", generation]
+    command = [sys.executable, "-m", "avion_core.jobs.worker", "--home", str(home.path), "--job", generation]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=dict(os.environ))
 
 
@@ -65,9 +65,6 @@ def test_killed_and_resumed_it_ends_the_same(project):
         worker.communicate(timeout=20)
         before = texts(home, summary.id)
         assert 0 < sum(map(len, before.values())) < 3 * PER_CLASS
-        view = writing.get_generation(home, "scenes", generation)
-        assert view.state == "running"  # nobody was left to say otherwise
-        writing.mark_lost(home, "scenes")
         assert writing.get_generation(home, "scenes", generation).state == "lost"
         assert writing.resume(home, "scenes") == generation
         worker = process(home, generation)
@@ -113,16 +110,18 @@ def test_no_key_host_or_text_in_the_log(project, wrong):
         return Say("An aerial view that is no JSON at all.") if ask.nth == 1 else written(ask)
 
     with loopback(script) as server:
-        worker = process(home, order(home, server.address, per_class=3))
+        generation = order(home, server.address, per_class=3)
+        worker = process(home, generation)
         said, _ = worker.communicate(timeout=60)
         host = server.address.removeprefix("http://")
+    said += (home.path / "generations" / generation / "log.txt").read_text()
     assert worker.returncode == (1 if wrong else 0), said
     assert "Gemini does not take the key: 401" in said if wrong else "beach: done, 3 of 3" in said
     for secret in (KEY, host, "127.0.0.1", "aerial", "pattern number"):
         assert secret not in said.casefold()
     with reading(home.engine) as session:
         (row,) = rows.list_generations(session, writing.get_project(home, "scenes").id)
-        assert KEY not in str(row.settings) + (row.error or "")
+        assert KEY not in str(row.settings) + (row.job.error or "")
     assert not [path for path in home.path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
 
 
@@ -133,5 +132,5 @@ def test_two_processes_do_not_write_the_same_generation(project):
         workers = [process(home, generation) for _ in range(2)]
         ends = [worker.communicate(timeout=60)[0] for worker in workers]
         assert sorted(worker.returncode for worker in workers) == [0, 1], ends
-    assert any("The generation is not waiting for a process" in said for said in ends)
+    assert any("The job is not waiting for a process" in said for said in ends)
     assert len(server.asks) == 3

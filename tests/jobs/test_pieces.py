@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 import psutil
@@ -15,16 +16,19 @@ import torch
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
-from avion_core.errors import DataError, TrainingError
-from avion_core.jobs import heartbeat, local
+from avion_core.errors import DataError, JobError, TrainingError
+from avion_core.jobs import heartbeat, reconcile
 from avion_core.jobs.causes import explain
+from avion_core.jobs.curves import CurveFile, read_curves
 from avion_core.jobs.devices import be_exact
+from avion_core.jobs.executors import local
 from avion_core.jobs.heartbeat import Heartbeat
-from avion_core.jobs.process import ProcessId, find_living, identify, this_process
-from avion_core.jobs.run_files import RunFiles, log_tail, read_curves
+from avion_core.jobs.log import JobLog, log_tail
+from avion_core.jobs.process import find_living, identify, machine_seconds, this_process
 from avion_core.store.database import writing
-from avion_core.store.leases import request_stop, take
-from avion_core.store.tables import Run, now
+from avion_core.store.jobs import ask_to_stop, take
+from avion_core.store.tables import Job, Run, now
+from avion_core.usecases import jobs
 from avion_core.usecases.runs import training
 
 
@@ -39,7 +43,7 @@ def child():
 def test_a_process_is_known_by_its_number_and_its_start(child):
     process = identify(child.pid)
     assert find_living(process) is not None
-    reused = ProcessId(process.host, process.pid, process.process_started - 100)
+    reused = replace(process, process_started=process.process_started - 100)
     assert find_living(reused) is None
 
 
@@ -76,20 +80,27 @@ def test_causes_in_a_word_and_a_sentence(error, cause, sentence):
 
 
 def test_curves_of_a_broken_and_resumed_run(tmp_path):
-    with RunFiles(tmp_path) as files:
-        files.metrics(1, 1, {"loss": 3.0})
-        files.metrics(2, 1, {"loss": 2.0, "validation_accuracy": 50.0})
-        files.log("half")
+    with CurveFile(tmp_path) as curve:
+        curve.write(1, 1, {"loss": 3.0})
+        curve.write(2, 1, {"loss": 2.0, "validation_accuracy": 50.0})
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 3, "epo')  # killed in the middle of a line
-    with RunFiles(tmp_path) as files:
-        files.metrics(2, 1, {"loss": 2.5, "validation_accuracy": 55.0})
-        files.metrics(3, 2, {"loss": 1.0})
+    with CurveFile(tmp_path) as curve:
+        curve.write(2, 1, {"loss": 2.5, "validation_accuracy": 55.0})
+        curve.write(3, 2, {"loss": 1.0})
     curves = read_curves(tmp_path).table
     assert curves["step"].tolist() == [1, 2, 3]
     assert curves["loss"].tolist() == [3.0, 2.5, 1.0]
     assert curves["validation_accuracy"].isna().tolist() == [True, False, True]
-    assert log_tail(tmp_path, 1)[0].endswith("half")
+
+
+def test_a_log_goes_on_on_a_line_of_its_own(tmp_path):
+    (tmp_path / "log.txt").write_text("killed in the middle of a li")
+    with JobLog(tmp_path) as log:
+        log.write("taken up")
+    first, second = log_tail(tmp_path, 5)
+    assert first.endswith("of a li")
+    assert second.endswith(" taken up")
 
 
 def test_curves_before_the_first_step(tmp_path):
@@ -100,43 +111,48 @@ def test_curves_before_the_first_step(tmp_path):
 
 @pytest.fixture
 def leased(home):
-    """A run that this very process holds: (id, lease)."""
+    """A run that this very process holds: (id, attempt)."""
     run_id = training.create_run(home, "scenes")
     me = this_process()
     with writing(home.engine) as session:
-        lease = take(session, Run, run_id, host=me.host, pid=me.pid, process_started=me.process_started)
-    assert lease is not None
-    yield run_id, lease
-    with writing(home.engine) as session:  # so that nobody kills this process for it
-        session.execute(update(Run).where(Run.id == run_id).values(state="stopped"))
+        attempt = take(session, run_id, **asdict(me))
+    assert attempt is not None
+    yield run_id, attempt
+    put(home, run_id, state="stopped")  # so that nobody kills this process for it
+
+
+def put(home, run_id, **columns):
+    """Write columns of a run's job past all rules."""
+    with writing(home.engine) as session:
+        session.execute(update(Job).where(Job.id == run_id).values(**columns))
 
 
 def test_the_heartbeat_writes_at_most_once_a_second(home, leased, monkeypatch):
-    run_id, lease = leased
+    run_id, attempt = leased
     beats = []
     monkeypatch.setattr(heartbeat, "beat", lambda *arguments: beats.append(arguments[-1]) or True)
-    with Heartbeat(home.engine, run_id, lease, threading.Event()) as heart:
+    with Heartbeat(home.engine, run_id, attempt, threading.Event()) as heart:
         start = time.monotonic()
         while time.monotonic() - start < 1.5:
-            heart.note(step=len(beats))
+            heart.note(done=len(beats))
             time.sleep(0.001)
     assert len(beats) == 2  # one after a second, and the last figures
 
 
 def test_the_heartbeat_hears_of_a_stop(home, leased):
-    run_id, lease = leased
+    run_id, attempt = leased
     stop = threading.Event()
-    with Heartbeat(home.engine, run_id, lease, stop) as heart:
-        heart.note(step=4, steps=9)
+    with Heartbeat(home.engine, run_id, attempt, stop, Run) as heart:
+        heart.note_figures(step=4, steps=9)
         assert not stop.wait(0.2)
         with writing(home.engine) as session:
-            request_stop(session, Run, run_id)
+            ask_to_stop(session, run_id)
         assert stop.wait(10)
     assert (training.get_run(home, run_id).step, training.get_run(home, run_id).steps) == (4, 9)
 
 
 def test_a_busy_database_costs_a_beat_and_no_figures(home, leased, monkeypatch):
-    run_id, lease = leased
+    run_id, attempt = leased
     real, calls = heartbeat.beat, []
 
     def busy_once(*arguments):
@@ -148,8 +164,8 @@ def test_a_busy_database_costs_a_beat_and_no_figures(home, leased, monkeypatch):
     monkeypatch.setattr(heartbeat, "SECONDS", 0.05)
     monkeypatch.setattr(heartbeat, "beat", busy_once)
     stop = threading.Event()
-    with Heartbeat(home.engine, run_id, lease, stop) as heart:
-        heart.note(step=5)
+    with Heartbeat(home.engine, run_id, attempt, stop, Run) as heart:
+        heart.note_figures(step=5)
         time.sleep(0.3)
     assert not stop.is_set()
     assert len(calls) > 1
@@ -157,14 +173,12 @@ def test_a_busy_database_costs_a_beat_and_no_figures(home, leased, monkeypatch):
 
 
 def test_silence_is_loss_and_a_new_beat_heals_it(home, leased):
-    run_id, lease = leased
-    long_ago = now() - timedelta(seconds=heartbeat.LOST_AFTER_SECONDS + 5)
-    with writing(home.engine) as session:
-        session.execute(update(Run).where(Run.id == run_id).values(heartbeat_at=long_ago))
+    run_id, attempt = leased
+    put(home, run_id, beat_clock=machine_seconds() - reconcile.LOST_AFTER_SECONDS - 5)
     run = training.get_run(home, run_id)
     assert run.state == "lost"
     assert (run.error or "").startswith("Nothing was heard from its process for 65 s.")
-    with Heartbeat(home.engine, run_id, lease, threading.Event()):
+    with Heartbeat(home.engine, run_id, attempt, threading.Event()):
         pass
     run = training.get_run(home, run_id)
     assert (run.state, run.error) == ("running", None)
@@ -173,18 +187,14 @@ def test_silence_is_loss_and_a_new_beat_heals_it(home, leased):
 def test_resuming_a_lost_run_ends_what_is_left_of_its_process(home, leased, child):
     run_id, _ = leased
     sleeper = identify(child.pid)
-    with writing(home.engine) as session:
-        values = {"pid": sleeper.pid, "process_started": sleeper.process_started, "state": "lost"}
-        session.execute(update(Run).where(Run.id == run_id).values(**values))
+    put(home, run_id, pid=sleeper.pid, process_started=sleeper.process_started, state="lost")
     training.queue_again(home, run_id)
     assert find_living(sleeper) is None
 
 
 def test_a_run_that_nobody_started_waits_however_long(home):
     run_id = training.create_run(home, "scenes")
-    with writing(home.engine) as session:
-        long_ago = now() - timedelta(days=2)
-        session.execute(update(Run).where(Run.id == run_id).values(created_at=long_ago))
+    put(home, run_id, created_at=now() - timedelta(days=2))
     run = training.get_run(home, run_id)
     assert (run.state, run.waiting, run.alive) == ("queued", True, None)
     assert [run.id for run in training.sleeping_queue(home, [run])] == [run_id]
@@ -202,20 +212,18 @@ def test_a_run_that_is_about_to_be_trained_here_does_not_wait(home):
 
 def test_a_run_of_another_machine_is_not_killed_from_here(home, leased):
     run_id, _ = leased
-    with writing(home.engine) as session:
-        session.execute(update(Run).where(Run.id == run_id).values(host="far-away"))
-    with pytest.raises(TrainingError, match=r"on another machine: far-away\. Stop it, or kill it from there"):
-        local.kill(home, run_id)
+    put(home, run_id, host="far-away")
+    with pytest.raises(JobError, match=r"on another machine: far-away\. Stop it, or kill it from there"):
+        jobs.kill(home, run_id)
     assert training.get_run(home, run_id).state == "running"
 
 
 def test_what_cannot_be_done_with_a_run_is_said(home, leased):
     run_id, _ = leased
-    hint = rf"not waiting for a process: {run_id}\. See its state with `avion runs list`"
-    with pytest.raises(TrainingError, match=hint):
+    hint = rf"not waiting for a process: {run_id}\. See how it stands with `avion jobs show`"
+    with pytest.raises(JobError, match=hint):
         training.run_here(home, run_id, threading.Event())
-    with writing(home.engine) as session:
-        session.execute(update(Run).where(Run.id == run_id).values(state="finished"))
+    put(home, run_id, state="finished")
     with pytest.raises(TrainingError, match=r"has ended already: finished\. Resume it, or start a new one"):
         training.stop(home, run_id)
     with pytest.raises(TrainingError, match=r"no process to kill: finished\."):

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from avion_core.jobs import local, queue
+from avion_core.jobs import queue
+from avion_core.jobs.executors import local
 from avion_core.usecases.insight.journal import journal_entries
 from avion_core.usecases.runs import training
 from tests import tiny_studio

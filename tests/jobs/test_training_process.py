@@ -18,8 +18,9 @@ from safetensors.torch import load_file
 
 from avion_core.distill.adapter import load_state
 from avion_core.errors import DataError, TrainingError
-from avion_core.jobs import local
+from avion_core.jobs.executors import local
 from avion_core.jobs.process import ProcessId, find_living
+from avion_core.jobs.submit import submit
 from avion_core.store.database import reading
 from avion_core.store.runs import find_run
 from avion_core.usecases.installation.home import Home
@@ -51,10 +52,11 @@ def test_a_run_outlives_the_server_that_launched_it(home):
         f"""
         import time
         from pathlib import Path
-        from avion_core.jobs import local
+        from avion_core.jobs.executors import local
+        from avion_core.jobs.submit import submit
         from avion_core.store.home import Home
         local.WORKER = {WORKER!r}
-        local.start(Home(Path({str(home.path)!r})), {run_id!r})
+        submit(Home(Path({str(home.path)!r})), {run_id!r})
         print("started", flush=True)
         time.sleep(600)
         """
@@ -127,7 +129,7 @@ def kill_and_resume(home: Home, unbroken: RunView, moments: list[int], chance: r
         process.send_signal(signal.SIGKILL)
         run = wait_until(home, run_id, ended)
         if run.state == "failed":  # killed before it took the run
-            assert (run.error or "").startswith("Its process ended before the training could begin (SIGKILL, ")
+            assert (run.error or "").startswith("Its process ended before the work could begin (SIGKILL, ")
         else:
             assert (run.state, run.cause) == ("lost", "lost")
             assert "Resume it from the last checkpoint" in (run.error or "")
@@ -144,11 +146,11 @@ def test_a_queued_run_that_is_stopped_never_begins(home, monkeypatch):
     monkeypatch.setattr(local, "WORKER", (sys.executable, "-m", "avion_core.jobs.worker"))
     run_id = training.create_run(home, "scenes")
     training.stop(home, run_id)
-    local.start(home, run_id)
+    submit(home, run_id)
     *_, process = local._children.values()
     assert process.wait(60) == 1
     assert training.get_run(home, run_id).state == "stopped"
-    assert "The run is not waiting for a process" in training.log_tail(home, run_id, 1)[0]
+    assert "The job is not waiting for a process" in training.log_tail(home, run_id, 1)[0]
 
 
 CRASHES = "import sys, time; time.sleep(0.3); sys.exit('ImportError: no module named towers')"
@@ -163,8 +165,8 @@ def test_a_process_that_crashes_at_import_says_why_and_is_reaped(home, monkeypat
     run = wait_until(home, run_id, ended)
     assert (run.state, run.cause, run.alive) == ("failed", "start", None)
     assert run.error == (
-        "Its process ended before the training could begin (exit code 1). Its last words: ImportError: no module named "
-        "towers. Mend that and resume it."
+        "Its process ended before the work could begin (exit code 1). Its last words: ImportError: no module named "
+        "towers. Fix that and resume it."
     )
     training.list_runs(home)
     assert not psutil.pid_exists(process.pid)
@@ -225,8 +227,6 @@ def saved_step(folder: Path) -> int:
 
 def process_of(home: Home, run_id: str) -> ProcessId:
     with reading(home.engine) as session:
-        row = find_run(session, run_id)
-        assert row.host is not None
-        assert row.pid is not None
-        assert row.process_started is not None
-        return ProcessId(row.host, row.pid, row.process_started)
+        process = local.process_of(find_run(session, run_id).job)
+    assert process is not None
+    return process

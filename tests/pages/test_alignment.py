@@ -15,29 +15,27 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.state import map_choices
-from avion_core.jobs import map_job
+from avion_core.jobs.executors import local
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.agreement import set_blind
-from avion_core.usecases.insight.alignment import MapSettings, list_maps, map_settings, start_map
+from avion_core.usecases.insight.alignment import MapSettings, list_maps, map_settings, start_map, stop_map
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import create_project, get_project, read_splits
 from avion_core.usecases.runs.training import get_run
 from tests.app.tiny_home import CLASSES, NAME
+from tests.jobs_here import do_jobs_here
 from tests.pages.conftest import Open, all_text
 
 TSNE = map_settings(method="tsne")
-NOBODY = (sys.executable, "-c", "")
 SLEEPER = (sys.executable, "-c", "import time; time.sleep(600)")
 
 
 def compute(home: Home, settings: MapSettings) -> str:
     """A map as its process makes it, made in this one; returns its key."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(map_job, "WORKER", NOBODY)
-        key = start_map(home, "latest", settings)
-        map_job.work(home, get_run(home, "latest").folder / "maps" / "jobs" / key)
-    return key
+        do_jobs_here(patch)
+        return start_map(home, "latest", settings)
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +43,13 @@ def places(trained_home: Home) -> str:
     """One t-SNE map of the home of which tests get copies; removed when this file is done."""
     key = compute(trained_home, TSNE)
     yield key
-    map_job.stop(get_run(trained_home, "latest").folder / "maps" / "jobs" / key)
+    stop_map(trained_home, "latest", key)
 
 
 @pytest.fixture
 def mapped(places: str, home: Home) -> Home:
     """The home with the map in it."""
-    # The copy's run lies elsewhere: its map is asked for anew and found by its content.
+    # What a run lists of its maps goes wherever the run goes.
     assert compute(home, TSNE) == places
     return home
 
@@ -96,8 +94,9 @@ def test_settings_are_chosen_first_and_a_process_computes_the_map(home: Home, op
     assert "the work goes on" in all_text(app)
     assert button(app, "Stop")
     deadline = time.monotonic() + 200
-    while list_maps(home, "latest")[0].job.state == "running" and time.monotonic() < deadline:
+    while list_maps(home, "latest")[0].state == "running" and time.monotonic() < deadline:
         time.sleep(0.2)
+    assert list_maps(home, "latest")[0].error == ""
     app = app.run()
     assert not app.exception
     assert len(chart_data(app)) == 3
@@ -106,7 +105,7 @@ def test_settings_are_chosen_first_and_a_process_computes_the_map(home: Home, op
 
 
 def test_without_a_map_one_is_a_button_away(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(map_job, "WORKER", SLEEPER)
+    monkeypatch.setattr(local, "WORKER", SLEEPER)
     app = button(open_page("alignment"), "Take the usual settings").click().run()
     (found,) = list_maps(home, "latest")
     assert found.settings == MapSettings()
@@ -114,9 +113,9 @@ def test_without_a_map_one_is_a_button_away(home: Home, open_page: Open, monkeyp
 
 
 def test_a_map_can_be_stopped(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(map_job, "WORKER", SLEEPER)
+    monkeypatch.setattr(local, "WORKER", SLEEPER)
     app = button(open_page("alignment"), "Compute the map").click().run()
-    assert list_maps(home, "latest")[0].job.state == "running"
+    assert list_maps(home, "latest")[0].state == "running"
     button(app, "Stop").click().run()
     assert list_maps(home, "latest") == []
 
@@ -124,16 +123,16 @@ def test_a_map_can_be_stopped(home: Home, open_page: Open, monkeypatch: pytest.M
 def test_a_map_that_failed_says_why_and_can_be_forgotten(
     home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(map_job, "WORKER", (sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"))
+    monkeypatch.setattr(local, "WORKER", (sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"))
 
     def ended() -> None:
-        for child in map_job._children:
+        for child in list(local._children.values()):
             child.wait(30)
 
     start_map(home, "latest", TSNE)
     ended()
     app = open_page("alignment")
-    assert "Its process ended without a word" in all_text(app)
+    assert "Its process ended before the work could begin" in all_text(app)
     app = button(app, "Try again").click().run()
     ended()
     app = app.run()

@@ -17,7 +17,7 @@ from streamlit.testing.v1.element_tree import Button
 from avion_core import __version__
 from avion_core.backbones.load import WeightStore
 from avion_core.errors import CheckpointError
-from avion_core.jobs import map_job
+from avion_core.jobs.executors import local
 from avion_core.store.database import writing
 from avion_core.store.tables import Project
 from avion_core.usecases.insight.alignment import map_settings, start_map, stop_map
@@ -338,7 +338,7 @@ def wait_for(work: models.Installing) -> None:
 def test_a_reviewer_may_stop_a_map_of_their_own_alone(
     home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(map_job, "WORKER", (sys.executable, "-c", "import time; time.sleep(600)"))
+    monkeypatch.setattr(local, "WORKER", (sys.executable, "-c", "import time; time.sleep(600)"))
 
     def stop() -> Button:
         app = open_page("alignment", at_rest=False)  # the map's process goes on until it is stopped

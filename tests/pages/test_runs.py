@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
-from avion_core.jobs.process import this_process
+from avion_core.jobs.executors.local import LocalExecutor
+from avion_core.jobs.process import machine_seconds, this_process
 from avion_core.store.database import writing
 from avion_core.store.home import Home
-from avion_core.store.tables import Run, now
+from avion_core.store.runs import find_run
+from avion_core.store.tables import now
 from avion_core.usecases.insight.journal import journal_entries
 from avion_core.usecases.projects.projects import create_project, get_project
 from avion_core.usecases.runs import training
@@ -39,7 +41,7 @@ def table(app: AppTest) -> Any:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Runs whose process would be started; "queue" where the queue would be served."""
     asked: list[str] = []
-    monkeypatch.setattr(training.local, "start", lambda home, run: asked.append(run))
+    monkeypatch.setattr(LocalExecutor, "submit", lambda _, home, job: asked.append(job.id))
     monkeypatch.setattr(training.queue, "ensure_served", lambda home: asked.append("queue"))
     return asked
 
@@ -56,18 +58,21 @@ def put(home: Home):
     def put_(name: str, **row: Any) -> str:
         run = create_run(home, NAME, name=name)
         with writing(home.engine) as session:
-            session.execute(update(Run).where(Run.id == run).values(name=name, **row))
+            found = find_run(session, run)
+            for column, value in row.items():
+                setattr(found.job if hasattr(found.job, column) else found, column, value)
         return run
 
     return put_
 
 
-HERE = {"host": this_process().host, "pid": os.getpid(), "process_started": this_process().process_started}
+HERE = {**asdict(this_process()), "submission": "here"}
 
 
 def running(**more: Any) -> dict[str, Any]:
     moment = now()
-    return {**HERE, "state": "running", "lease": "x", "heartbeat_at": moment, "started_at": moment, **more}
+    beat = {"beats": 1, "beat_clock": machine_seconds(), "heartbeat_at": moment}
+    return {**HERE, **beat, "state": "running", "started_at": moment, **more}
 
 
 def test_no_runs_yet_leads_to_the_launch(home: Home, open_page: Open) -> None:
@@ -218,7 +223,8 @@ def test_two_runs_are_compared(home: Home, finished: str, open_page: Open) -> No
     for name in ("adapter.safetensors", "teacher.safetensors", "metrics.jsonl"):
         shutil.copy(home.run_folder(finished) / name, home.run_folder(other) / name)
     with writing(home.engine) as session:
-        session.execute(update(Run).where(Run.id == other).values(state="finished", step=6, steps=6, accuracy=100.0))
+        run = find_run(session, other)
+        run.job.state, run.step, run.steps, run.accuracy = "finished", 6, 6, 100.0
     app = open_page("runs", run=other, beside=finished)
     assert len(table(app)) == 2
     differing = app.dataframe[1].value

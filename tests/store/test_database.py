@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib
 import io
 import subprocess
 import sys
@@ -38,9 +37,10 @@ def test_wal_with_foreign_keys(engine):
 def test_migrations_are_valid_for_postgresql():
     sql = io.StringIO()
     context = MigrationContext.configure(dialect_name="postgresql", opts={"as_sql": True, "output_buffer": sql})
-    first = importlib.import_module("avion_core.store.migrations.versions.0001_first_tables")
+    scripts = ScriptDirectory.from_config(settings()).walk_revisions()
     with Operations.context(context):
-        first.upgrade()
+        for script in reversed(list(scripts)):
+            script.module.upgrade()
     assert sql.getvalue().count("CREATE TABLE") == len(Table.metadata.tables)
     assert "EXECUTE FUNCTION verdicts_append_only()" in sql.getvalue()
     assert "TIMESTAMP WITH TIME ZONE" in sql.getvalue()

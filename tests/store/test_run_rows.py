@@ -6,18 +6,23 @@ import pytest
 
 from avion_core.errors import NotFoundError
 from avion_core.store.database import reading, writing
-from avion_core.store.leases import beat, end, end_unheard, queue_again, request_stop, take
+from avion_core.store.jobs import ask_to_stop, beat, end, end_unheard, queue_again, take
 from avion_core.store.runs import count_looks, delete_run, find_run, list_runs
-from avion_core.store.tables import Look, Run
+from avion_core.store.tables import Job, Look, Run
 
 SILENT = {"cause": "lost", "error": "Silent."}
-ME = {"host": "here", "pid": 1, "process_started": 2.0}
+ME = {"host": "here", "boot": "one", "pid": 1, "process_started": 2.0}
+CLOCK = 5.0
+
+
+def job(project: str, job_id: str | None = None) -> Job:
+    return Job(kind="training", project_id=project, **({} if job_id is None else {"id": job_id}))
 
 
 @pytest.fixture
 def run_id(engine, project) -> str:
     with writing(engine) as session:
-        run = Run(project_id=project, name="first", config={}, rule_version=0)
+        run = Run(job=job(project), project_id=project, name="first", config={}, rule_version=0)
         session.add(run)
     return run.id
 
@@ -37,101 +42,112 @@ def do(engine):
 def state(engine, run_id):
     def look():
         with reading(engine) as session:
-            return find_run(session, run_id).state
+            return find_run(session, run_id).job.state
 
     return look
 
 
 def test_a_run_from_queue_to_end(do, run_id, state):
     assert state() == "queued"
-    lease = do(take, Run, run_id, **ME)
+    attempt = do(take, run_id, **ME)
     assert state() == "running"
-    assert do(beat, Run, run_id, lease, {"step": 7, "accuracy": 61.5})
-    assert do(end, Run, run_id, lease, "finished", summary={"accuracy": 70.0})
+    assert do(beat, run_id, attempt, CLOCK, {"stage": "training"}, Run, {"step": 7, "accuracy": 61.5})
+    assert do(end, run_id, attempt, "finished", result={"accuracy": 70.0})
     run = do(find_run, run_id)
-    assert (run.state, run.step, run.accuracy, run.summary, run.lease) == (
+    assert (run.step, run.accuracy) == (7, 61.5)
+    assert (run.job.state, run.job.stage, run.job.beats, run.job.result) == (
         "finished",
-        7,
-        61.5,
+        "training",
+        1,
         {"accuracy": 70.0},
-        None,
     )
+    assert not do(beat, run_id, attempt, CLOCK, {"stage": "again"})  # given back
 
 
-def test_of_many_that_want_a_lease_one_gets_it(do, run_id):
+def test_a_process_takes_the_attempt_that_it_was_started_for(do, run_id):
+    assert do(take, run_id, 2, **ME) is None
+    assert do(take, run_id, 1, **ME) == 1
+    do(end, run_id, 1, "stopped")
+    assert do(queue_again, run_id)
+    assert do(take, run_id, 1, **ME) is None  # started for the first, and late
+    assert do(take, run_id, 2, **ME) == 2
+
+
+def test_of_many_that_want_a_job_one_gets_it(do, run_id):
     with ThreadPoolExecutor(8) as threads:
-        leases = list(threads.map(lambda _: do(take, Run, run_id, **ME), range(8)))
-    assert sum(lease is not None for lease in leases) == 1
+        attempts = list(threads.map(lambda _: do(take, run_id, **ME), range(8)))
+    assert sum(attempt is not None for attempt in attempts) == 1
 
 
 def test_of_many_that_resume_one_does(do, run_id):
-    do(end, Run, run_id, do(take, Run, run_id, **ME), "stopped")
+    do(end, run_id, do(take, run_id, **ME), "stopped")
     with ThreadPoolExecutor(8) as threads:
-        assert sum(threads.map(lambda _: do(queue_again, Run, run_id), range(8))) == 1
+        assert sum(threads.map(lambda _: do(queue_again, run_id), range(8))) == 1
 
 
 @pytest.mark.parametrize("ended", ["stopped", "failed", "lost"])
 def test_what_can_be_resumed(do, run_id, state, ended):
-    do(end, Run, run_id, do(take, Run, run_id, **ME), ended, cause="data", error="Broken.")
-    assert do(queue_again, Run, run_id)
+    do(end, run_id, do(take, run_id, **ME), ended, cause="data", error="Broken.")
+    assert do(queue_again, run_id)
     run = do(find_run, run_id)
-    assert (run.state, run.cause, run.error, run.pid) == ("queued", None, None, None)
+    job = run.job
+    assert (job.state, job.cause, job.error, job.pid, job.attempt) == ("queued", None, None, None, 2)
 
 
 def test_a_finished_run_is_not_resumed(do, run_id, state):
-    do(end, Run, run_id, do(take, Run, run_id, **ME), "finished")
-    assert not do(queue_again, Run, run_id)
+    do(end, run_id, do(take, run_id, **ME), "finished")
+    assert not do(queue_again, run_id)
     assert state() == "finished"
 
 
 def test_a_stop_reaches_the_process_with_its_next_heartbeat(do, run_id):
-    lease = do(take, Run, run_id, **ME)
-    assert do(beat, Run, run_id, lease, {})
-    assert do(request_stop, Run, run_id)
-    assert not do(beat, Run, run_id, lease, {})
+    attempt = do(take, run_id, **ME)
+    assert do(beat, run_id, attempt, CLOCK, {})
+    assert do(ask_to_stop, run_id)
+    assert not do(beat, run_id, attempt, CLOCK, {})
 
 
 def test_a_queued_run_stops_at_once(do, run_id, state):
-    assert do(request_stop, Run, run_id)
+    assert do(ask_to_stop, run_id)
     assert state() == "stopped"
-    assert do(take, Run, run_id, **ME) is None
+    assert do(take, run_id, **ME) is None
 
 
 def test_an_ended_run_cannot_be_stopped(do, run_id):
-    do(end, Run, run_id, do(take, Run, run_id, **ME), "finished")
-    assert not do(request_stop, Run, run_id)
+    do(end, run_id, do(take, run_id, **ME), "finished")
+    assert not do(ask_to_stop, run_id)
 
 
 def test_a_lost_process_that_is_heard_from_again_runs_on(do, run_id, state):
-    lease = do(take, Run, run_id, **ME)
-    assert do(end_unheard, do(find_run, run_id), "lost", **SILENT)
+    attempt = do(take, run_id, **ME)
+    assert do(end_unheard, do(find_run, run_id).job, "lost", **SILENT)
     assert state() == "lost"
-    assert do(beat, Run, run_id, lease, {"step": 3})
+    assert do(beat, run_id, attempt, CLOCK, {"done": 3})
     assert state() == "running"
 
 
 def test_a_process_that_was_replaced_writes_no_more(do, run_id, state):
-    old = do(take, Run, run_id, **ME)
-    do(end_unheard, do(find_run, run_id), "lost", **SILENT)
-    do(queue_again, Run, run_id)
-    new = do(take, Run, run_id, **ME)
-    assert not do(beat, Run, run_id, old, {"step": 99})
-    assert not do(end, Run, run_id, old, "finished")
-    assert do(beat, Run, run_id, new, {})
+    old = do(take, run_id, **ME)
+    do(end_unheard, do(find_run, run_id).job, "lost", **SILENT)
+    do(queue_again, run_id)
+    new = do(take, run_id, **ME)
+    assert not do(beat, run_id, old, CLOCK, {}, Run, {"step": 99})
+    assert not do(end, run_id, old, "finished")
+    assert do(beat, run_id, new, CLOCK, {})
     assert do(find_run, run_id).step == 0
 
 
 def test_a_run_that_moved_on_is_not_marked_lost(do, run_id, state):
-    lease = do(take, Run, run_id, **ME)
-    as_read = do(find_run, run_id)
-    do(beat, Run, run_id, lease, {})
+    attempt = do(take, run_id, **ME)
+    as_read = do(find_run, run_id).job
+    do(beat, run_id, attempt, CLOCK, {})
     assert not do(end_unheard, as_read, "lost", **SILENT)
     assert state() == "running"
 
 
 def test_a_run_by_id_by_its_beginning_and_the_latest(do, engine, project, run_id):
-    second = Run(id="zz0000000001", project_id=project, name="second", config={}, rule_version=0)
-    third = Run(id="zz0000000002", project_id=project, name="third", config={}, rule_version=0)
+    second = Run(job=job(project, "zz0000000001"), project_id=project, name="second", config={}, rule_version=0)
+    third = Run(job=job(project, "zz0000000002"), project_id=project, name="third", config={}, rule_version=0)
     with writing(engine) as session:
         session.add(second)
     with writing(engine) as session:
@@ -159,7 +175,7 @@ def test_only_an_ended_run_is_deleted_and_its_looks_go_with_it(do, engine, run_i
         session.add(Look(run_id=run_id, who="ann"))
     assert not do(delete_run, run_id)
     assert do(count_looks, run_id) == 1
-    do(request_stop, Run, run_id)
+    do(ask_to_stop, run_id)
     assert do(delete_run, run_id)
     assert do(count_looks, run_id) == 0
     assert do(list_runs) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,17 +15,20 @@ from typing import Any
 import pandas as pd
 
 from avion_core.errors import NotFoundError
-from avion_core.jobs import map_job
+from avion_core.jobs.devices import lane_on
 from avion_core.jobs.inputs import run_inputs
-from avion_core.jobs.map_job import JobState
+from avion_core.jobs.kinds.mapping import MappingRequest, made_folder
+from avion_core.jobs.submit import submit_new
 from avion_core.maps.alignment_map import VIEWS
 from avion_core.maps.settings import MapSettings, Part, map_settings
 from avion_core.progress import Progress
 from avion_core.protocols.run_map import image_parts, make_run_map
+from avion_core.store import jobs as job_rows
 from avion_core.store import journal
-from avion_core.store.database import writing
+from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
-from avion_core.store.tables import Look
+from avion_core.store.tables import Job, Look
+from avion_core.usecases import jobs
 from avion_core.usecases.policies import REVIEW, TRAIN, UNSEAL, demand_of, needs
 from avion_core.usecases.projects.projects import read_manifest
 from avion_core.usecases.runs.trained import run_device, student_run
@@ -46,16 +50,21 @@ _INPUTS = (
 
 @dataclass(frozen=True)
 class MapView:
-    """A map that was asked for: its settings, and how its computing stands (`job`)."""
+    """A map that was asked for.
+
+    asked_by: who had it computed; "" of one that is older than this was written down.
+    state: "running" while it is computed or waits for that, "finished" or "failed". created: seconds since 1970.
+    job: its job's id; "" of a finished one. error: why it failed. made: the kept map's name, once finished.
+    """
 
     key: str
     settings: MapSettings
-    job: JobState
-
-    @property
-    def asked_by(self) -> str:
-        """Who had it computed; "" of one that is older than this was written down."""
-        return self.job.request.get("who", "")
+    asked_by: str
+    state: str
+    created: float
+    job: str = ""
+    error: str = ""
+    made: str = ""
 
     @property
     def shows_test(self) -> bool:
@@ -107,17 +116,11 @@ def start_map(home: Home, run: str, settings: MapSettings, who: str = "me") -> s
     view = student_run(home, run)
     if "test" in settings.parts:
         look_at_test_map(home, run, who)
-    key = _key(view, settings)
-    request = {
-        "inputs": _inputs_digest(view),
-        "run_folder": str(view.folder),
-        "run": view.id,
-        "config": view.config.model_dump(mode="json"),
-        "settings": settings.model_dump(mode="json"),
-        "device": run_device(view),
-        "who": who,
-    }
-    map_job.start(home, _job_folder(view, key), request)
+    key, device = _key(view, settings), run_device(view)
+    if _made(made_folder(home, view.id) / key, _inputs_digest(view)) is None:
+        asked = settings.model_dump(mode="json")
+        request = MappingRequest(run=view.id, key=key, inputs=_inputs_digest(view), settings=asked, device=device)
+        submit_new(home, "mapping", request, who=who, project_id=view.project_id, lane=lane_on(device))
     return key
 
 
@@ -130,12 +133,14 @@ def list_maps(home: Home, run: str) -> list[MapView]:
         NotFoundError: no such run.
     """
     view = get_run(home, run)
-    found = []
-    for folder in (view.folder / "maps" / "jobs").glob("*"):
-        job = map_job.read(folder)
-        if job is not None and job.request["inputs"] == _inputs_digest(view):
-            found.append(MapView(folder.name, map_settings(**job.request["settings"]), job))
-    return sorted(found, key=lambda one: (one.job.created, one.key), reverse=True)
+    digest, found = _inputs_digest(view), dict[str, MapView]()
+    for job in _jobs_of(home, view):
+        if job.request["inputs"] == digest and job.state != "finished":
+            found.setdefault(job.request["key"], _wanted(job))
+    for entry in made_folder(home, view.id).glob("*"):
+        if (made := _made(entry, digest)) is not None:
+            found[entry.name] = made
+    return sorted(found.values(), key=lambda one: (one.created, one.key), reverse=True)
 
 
 def get_map(home: Home, run: str, key: str) -> MapView:
@@ -158,8 +163,8 @@ def read_map(home: Home, run: str, key: str) -> MapResult:
     """
     found = get_map(home, run, key)
     view = get_run(home, run)
-    folder = view.folder / "maps" / found.job.map
-    if found.job.state != "finished" or not folder.is_dir():
+    folder = view.folder / "maps" / found.made
+    if found.state != "finished" or not folder.is_dir():
         raise NotFoundError("the map is not there", "Wait until it is computed, or compute it again.", value=key)
     return _read_result(home, view.project_id, folder, found.settings)
 
@@ -185,7 +190,11 @@ def stop_map(home: Home, run: str, key: str, who: str = "me") -> None:
     found = get_map(home, run, key)
     if found.asked_by != who:
         demand_of(home, who, TRAIN)
-    map_job.stop(get_run(home, run).folder / "maps" / "jobs" / found.key)
+    view = get_run(home, run)
+    for job in _jobs_of(home, view):
+        if job.request["key"] == found.key:
+            jobs.forget(home, job.id)
+    shutil.rmtree(made_folder(home, view.id) / found.key, ignore_errors=True)
 
 
 @needs(UNSEAL)
@@ -271,8 +280,39 @@ def _read_result(home: Home, project_id: str, folder: Path, settings: MapSetting
     )
 
 
-def _job_folder(view: RunView, key: str) -> Path:
-    return view.folder / "maps" / "jobs" / key
+def _jobs_of(home: Home, view: RunView) -> list[Job]:
+    """Jobs that compute maps of a run, or did; the newest first."""
+    with reading(home.engine) as session:
+        found = job_rows.list_jobs(session, kinds=("mapping",), project_id=view.project_id)
+    return [job for job in found if job.request["run"] == view.id]
+
+
+def _wanted(job: Job) -> MapView:
+    error = job.error or ("It was stopped." if job.state == "stopped" else "")
+    return MapView(
+        job.request["key"],
+        map_settings(**job.request["settings"]),
+        job.who,
+        "running" if job.state in job_rows.ACTIVE else "failed",
+        job.created_at.timestamp(),
+        job.id,
+        error,
+    )
+
+
+def _made(entry: Path, inputs: str) -> MapView | None:
+    """A finished map by what its run lists of it; None where it is none, or of what the run was before."""
+    try:
+        asked, made = (
+            json.loads((entry / name).read_text(encoding="utf-8")) for name in ("request.json", "result.json")
+        )
+    except FileNotFoundError:
+        return None
+    if asked["inputs"] != inputs or "map" not in made:
+        return None
+    created = (entry / "request.json").stat().st_mtime
+    settings = map_settings(**asked["settings"])
+    return MapView(entry.name, settings, asked.get("who", ""), "finished", created, made=made["map"])
 
 
 def _key(view: RunView, settings: MapSettings) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from avion_core.jobs.run_files import Curves
+from avion_core.jobs.curves import Curves
 from avion_core.progress import Progress
 from avion_core.settings import flatten
 from avion_core.store.home import Home

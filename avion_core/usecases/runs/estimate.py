@@ -72,7 +72,7 @@ def estimate(home: Home, project: str, config: RunConfig) -> Estimate | None:
     near = [
         (run, settings)
         for run in known
-        if run.seconds_per_step and run.device == device and run.host == host
+        if run.seconds_per_step and run.job.device == device and run.job.host == host
         for settings in [parse_config(run.config)]
         if settings.student == config.student
         and settings.method == config.method

@@ -21,6 +21,7 @@ from avion_core.settings import flatten, write_pair
 from avion_core.store import projects as rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
+from avion_core.store.jobs import list_jobs
 from avion_core.store.runs import list_runs
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.projects.current_descriptions import current_descriptions
@@ -315,7 +316,7 @@ def _machine(home: Home, config: RunConfig) -> Iterator[Check]:
         mend = "Make room, or choose another folder with AVION_HOME."
         yield Check("Disk", f"Only {room / 1e9:.1f} GB are free in {home.path}.", "warning", mend)
     with reading(home.engine) as session:
-        at_work = sum(run.state == "running" for run in list_runs(session))
+        at_work = len(list_jobs(session, kinds=("training",), states=("running",)))
     if at_work:
         mend = "Queue this one, and it starts when they are done."
         yield Check("Other runs", f"{at_work} running already; they share the machine.", "warning", mend, page="runs")
@@ -342,7 +343,7 @@ def _repeats(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator
         twins = [run for run in list_runs(session, summary.id) if RunConfig.model_validate(run.config) == config]
     if twins:
         newest = twins[0]
-        said = f"The run “{newest.name}” ({newest.id}) has the same settings, and is {newest.state}."
+        said = f"The run “{newest.name}” ({newest.id}) has the same settings, and is {newest.job.state}."
         mend = "Fine after new reviews or labels; else look at that run."
         yield Check("Done before", said, "warning", mend, page="runs", run=newest.id)
 

@@ -16,17 +16,22 @@ from sqlalchemy.orm import Session
 from avion_core.config import RunConfig
 from avion_core.data.project import save_inputs
 from avion_core.errors import TrainingError
-from avion_core.jobs import local, queue, run_files, worker
+from avion_core.jobs import queue, worker
+from avion_core.jobs.curves import Curves, read_curves, seconds_since_step
 from avion_core.jobs.devices import LANES, device_name, lane_of
+from avion_core.jobs.job import Listener
 from avion_core.jobs.process import this_process
-from avion_core.jobs.run_files import Curves
+from avion_core.jobs.reconcile import reconcile
+from avion_core.jobs.submit import submit
 from avion_core.presets import make_config, parse_config
-from avion_core.store import journal, leases, runs
+from avion_core.store import jobs as job_rows
+from avion_core.store import journal, runs
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
-from avion_core.store.tables import Run, new_id, now
+from avion_core.store.tables import Job, Run, new_id
 from avion_core.store.verdicts import rules_in_force
+from avion_core.usecases import jobs
 from avion_core.usecases.curation.rules import current_rules, rules_at, run_config
 from avion_core.usecases.policies import TRAIN, needs
 from avion_core.usecases.projects.freeze import freeze
@@ -147,15 +152,24 @@ def create_run(
         row = rows.find_project(session, project)
         base = None if based_on is None else runs.find_run(session, based_on)
         what = preset if base is None else base.name.split(",")[0]
+        device = device_name(config.device)
+        process = {**asdict(this_process()), "submission": "here"} if here else {}
         run = Run(
+            job=Job(
+                id=run_id,
+                kind="training",
+                project_id=row.id,
+                who=who,
+                device=device,
+                lane=lane_of(device),
+                **process,
+            ),
             id=run_id,
             project_id=row.id,
             name=name.strip() or f"{what}, {config.data.shots}-shot, seed {config.data.seed}",
             config=config.model_dump(mode="json"),
             rule_version=rules_in_force(session, row.id),
             based_on=None if base is None else base.id,
-            device=device_name(config.device),
-            **(asdict(this_process()) if here else {}),
         )
         session.add(run)
         _note(session, run, "New training", who)
@@ -182,7 +196,7 @@ def launch(
     if wait:
         queue.ensure_served(home)
     else:
-        local.start(home, run_id)
+        submit(home, run_id)
     return run_id
 
 
@@ -212,11 +226,11 @@ def launch_sweep(
     return ids
 
 
-def run_here(home: Home, run_id: str, stop: threading.Event, listener: worker.Listener | None = None) -> RunView:
+def run_here(home: Home, run_id: str, stop: threading.Event, listener: Listener | None = None) -> RunView:
     """Train a queued run in this process until it ends, or until `stop` is set and its state is saved.
 
     Raises:
-        TrainingError: another process has the run.
+        JobError: another process has the run.
         AvionError: the training failed.
     """
     worker.work(home, run_id, stop, listener)
@@ -233,7 +247,7 @@ def start_now(home: Home, run: str) -> None:
     view = get_run(home, run)
     if not view.waiting:
         raise TrainingError("the run does not wait for its turn", "Resume it, or start a new one.", value=view.state)
-    local.start(home, view.id)
+    submit(home, view.id)
 
 
 @needs(TRAIN)
@@ -246,7 +260,7 @@ def stop(home: Home, run: str, who: str = "me") -> None:
     """
     view = get_run(home, run)
     with writing(home.engine) as session:
-        asked = leases.request_stop(session, Run, view.id)
+        asked = job_rows.ask_to_stop(session, view.id)
         if asked:
             _note(session, runs.find_run(session, view.id), "Asked to stop", who)
     if not asked:
@@ -259,10 +273,10 @@ def kill(home: Home, run: str, who: str = "me") -> None:
 
     Raises:
         NotFoundError: no such run.
-        TrainingError: it has no process, or on another machine.
+        TrainingError: it has no process. JobError: it has one on another machine.
     """
     view = get_run(home, run)
-    if not local.kill(home, view.id):
+    if not jobs.kill(home, view.id):
         raise TrainingError("the run has no process to kill", "Resume it, or start a new one.", value=view.state)
     with writing(home.engine) as session:
         _note(session, runs.find_run(session, view.id), "Killed", who)
@@ -271,16 +285,10 @@ def kill(home: Home, run: str, who: str = "me") -> None:
 def resume(home: Home, run: str, who: str = "me") -> str:
     """Take up a stopped, failed or lost run in a process of its own; returns its id. (See `queue_again` for errors.)
 
-    While another run computes on its device it waits for its turn.
+    While something else computes on its device it waits for its turn.
     """
-    view = get_run(home, run)
-    # Asked before: a queued run without a process is nobody's yet.
-    busy = queue.is_busy(home, lane_of(view.device))
-    run_id = queue_again(home, view.id, who)
-    if busy:
-        queue.ensure_served(home)
-    else:
-        local.start(home, run_id)
+    run_id = queue_again(home, run, who)
+    jobs.start_or_wait(home, run_id)
     return run_id
 
 
@@ -296,21 +304,15 @@ def queue_again(home: Home, run: str, who: str = "me", *, here: bool = False) ->
         TrainingError: it is finished, or somebody else is at it.
     """
     view = get_run(home, run)
-    with writing(home.engine) as session:
-        before = runs.find_run(session, view.id)
-        process, state = local.process_of(before), before.state
-        won = leases.queue_again(session, Run, view.id)
-        if won:
-            _note(session, before, "Resumed", who)
-            if here:
-                leases.note_process(session, Run, view.id, **asdict(this_process()))
-    if not won:
-        what = "the run is finished" if state == "finished" else "the run is being worked on already"
-        hint = "Start a new one." if state == "finished" else "Wait for it, or stop it first."
+
+    def note(session: Session) -> None:
+        _note(session, runs.find_run(session, view.id), "Resumed", who)
+
+    if not jobs.queue_again(home, view.id, here=here, also=note):
+        finished = get_run(home, view.id).state == "finished"
+        what = "the run is finished" if finished else "the run is being worked on already"
+        hint = "Start a new one." if finished else "Wait for it, or stop it first."
         raise TrainingError(what, hint, value=view.id)
-    if process is not None and process != this_process():
-        # A process that counted as lost may only have been asleep: two of them must not write into one folder.
-        local.end_process(process)
     return view.id
 
 
@@ -384,7 +386,7 @@ def sleeping_queue(home: Home, views: Sequence[RunView]) -> list[RunView]:
 
 def list_runs(home: Home, project: str | None = None) -> list[RunView]:
     """All runs, or one project's, the newest first; those whose process is gone are marked so by the way."""
-    local.refresh(home)
+    reconcile(home)
     with reading(home.engine) as session:
         project_id = None if project is None else rows.find_project(session, project).id
         names = {row.id: row.name for row in rows.list_projects(session)}
@@ -400,7 +402,7 @@ def get_run(home: Home, run: str) -> RunView:
     Raises:
         NotFoundError: no run, or several, go by that name.
     """
-    local.refresh(home)
+    reconcile(home)
     with reading(home.engine) as session:
         row = runs.find_run(session, run)
         return _view(home, row, rows.find_project(session, row.project_id).name, runs.count_looks(session, row.id))
@@ -412,12 +414,12 @@ def curves(home: Home, run: str, most: int | None = None) -> Curves:
     Args:
         most: thin them to about this many for display; `Curves.statement` then says so.
     """
-    return run_files.read_curves(get_run(home, run).folder, most)
+    return read_curves(get_run(home, run).folder, most)
 
 
 def log_tail(home: Home, run: str, lines: int = 50) -> list[str]:
     """The last lines of a run's log."""
-    return run_files.log_tail(get_run(home, run).folder, lines)
+    return jobs.log_tail(home, get_run(home, run).id, lines)
 
 
 def _note(session: Session, run: Run, deed: str, who: str, more: str = "") -> None:
@@ -425,44 +427,40 @@ def _note(session: Session, run: Run, deed: str, who: str, more: str = "") -> No
 
 
 def _view(home: Home, row: Run, project_name: str, looks: int) -> RunView:
-    at_work = row.state in ("queued", "running") and row.pid is not None
-    folder = home.run_folder(row.id)
+    job = jobs.job_view(home, row.job)
+    counted = f"{job.stage}: {job.what}, {job.done:,} of {job.total:,}"
     return RunView(
         id=row.id,
         project=project_name,
         project_id=row.project_id,
         name=row.name,
-        state=row.state,
-        waiting=row.state == "queued" and row.pid is None,
-        stopping=row.state == "running" and row.stop_requested,
-        stage=row.stage,
+        state=job.state,
+        waiting=job.waiting,
+        stopping=job.stopping,
+        stage=counted if job.what and job.stage != "training" else job.stage,
         step=row.step,
         steps=row.steps,
         epoch=row.epoch,
         accuracy=row.accuracy,
-        device=row.device,
-        host=row.host,
-        pid=row.pid,
-        alive=local.is_alive(row) if at_work else None,
-        heartbeat_age=leases.silent_since(row).total_seconds() if at_work and row.heartbeat_at else None,
-        step_age=run_files.seconds_since_step(folder) if row.state == "running" else None,
-        eta_seconds=_seconds_until(row.expected_end) if row.state == "running" else None,
+        device=job.device,
+        host=job.host,
+        pid=job.pid,
+        alive=job.alive,
+        heartbeat_age=job.heartbeat_age,
+        step_age=seconds_since_step(job.folder) if job.state == "running" else None,
+        eta_seconds=job.eta_seconds if job.stage == "training" else None,
         preparation_seconds=row.preparation_seconds,
         seconds_per_step=row.seconds_per_step,
         peak_bytes=row.peak_bytes,
-        created_at=row.created_at,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        cause=row.cause,
-        error=row.error,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        ended_at=job.ended_at,
+        cause=job.cause,
+        error=job.error,
         summary=row.summary or {},
         looks=looks,
         based_on=row.based_on,
         rule_version=row.rule_version,
         config=parse_config(row.config),
-        folder=folder,
+        folder=job.folder,
     )
-
-
-def _seconds_until(moment: datetime | None) -> float | None:
-    return None if moment is None else max(0.0, (moment - now()).total_seconds())

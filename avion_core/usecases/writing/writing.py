@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from avion_core.descriptions.writers.generate import MOST_AT_ONCE, Order
+from avion_core.descriptions.writers.generate import MOST_AT_ONCE, Event, Order
 from avion_core.descriptions.writers.plan import Plan, plan
 from avion_core.descriptions.writers.prompt import (
     CONTRAST_PROMPT,
@@ -29,18 +29,19 @@ from avion_core.descriptions.writers.prompt import (
 )
 from avion_core.descriptions.writers.settings import KEYS, WriterName, WritingSettings
 from avion_core.errors import AvionError, ConfigError, NotFoundError
-from avion_core.jobs import describing
-from avion_core.jobs.describing import Listener
-from avion_core.jobs.heartbeat import LOST_AFTER_SECONDS
-from avion_core.jobs.local import is_alive, process_of
+from avion_core.jobs import worker, writing_orders
+from avion_core.jobs.reconcile import is_waiting, reconcile
+from avion_core.jobs.submit import submit
 from avion_core.progress import Progress
 from avion_core.store import generations as rows
-from avion_core.store import journal, leases
+from avion_core.store import jobs as job_rows
+from avion_core.store import journal
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.projects import find_project
 from avion_core.store.sources import image_source
-from avion_core.store.tables import Generation
+from avion_core.store.tables import Generation, Job
+from avion_core.usecases import jobs
 from avion_core.usecases.policies import ADMINISTER, CHANGE_PROJECTS, demand_of, needs
 from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_splits
 from avion_core.wording import counted
@@ -152,7 +153,7 @@ def keep_prompt(home: Home, name: str, text: str) -> PromptFile:
 
 def keys_present() -> dict[str, bool]:
     """Writer -> whether its key is in the environment (which one it is stays there)."""
-    return {writer: bool(describing.key_of(writer)) for writer in KEYS}
+    return {writer: bool(writing_orders.key_of(writer)) for writer in KEYS}
 
 
 def preview(home: Home, project: str, settings: WritingSettings, class_key: str) -> Prompt:
@@ -164,7 +165,7 @@ def preview(home: Home, project: str, settings: WritingSettings, class_key: str)
         settings = _resolved(summary, settings)
     with reading(home.engine) as session:
         known, _ = rows.texts_of(session, summary.id, class_key, settings.writer, settings.model)
-    order = describing.make_order(next(entries), settings.per_class, known)
+    order = writing_orders.make_order(next(entries), settings.per_class, known)
     return compose(
         find_prompt(settings.prompt, _prompt_folder(home)),
         order.card,
@@ -197,7 +198,7 @@ def plan_writing(home: Home, project: str, settings: WritingSettings, progress: 
                     key = entry["card"]["class_key"]
                     known, _ = rows.texts_of(session, summary.id, key, settings.writer, settings.model)
                 # Pictures weigh by their number alone, so they need not be rendered for an estimate.
-                bare = describing.make_order({**entry, "pictures": []}, wanted, known)
+                bare = writing_orders.make_order({**entry, "pictures": []}, wanted, known)
                 yield replace(bare, pictures=(b"",) * len(entry["pictures"]))
 
     measured: dict[str, float] = {}
@@ -235,17 +236,17 @@ def order_descriptions(home: Home, project: str, settings: WritingSettings, who:
     prompt = find_prompt(settings.prompt, _prompt_folder(home))
     entries, _ = _entries(home, summary, settings)
     row = Generation(
+        job=Job(kind="writing", project_id=summary.id, who=who, lane="network"),
         project_id=summary.id,
         settings=settings.model_dump(mode="json"),
         prompt_version=prompt.version,
         prompt=prompt.text,
-        who=who,
     )
     with writing(home.engine) as session:
         session.add(row)
         session.flush()
         # Inside the transaction: an order that is in the database has its file.
-        row.classes = describing.write_orders(describing.generation_folder(home, row.id), entries)
+        row.classes = writing_orders.write_orders(writing_orders.generation_folder(home, row.id), entries)
         apart = ", ".join(_names(summary)[key] for key in settings.distinguish_from)
         journal.note(
             session,
@@ -261,12 +262,27 @@ def order_descriptions(home: Home, project: str, settings: WritingSettings, who:
 
 def start(home: Home, generation: str) -> None:
     """Have a queued generation written by a process of its own."""
-    describing.start(home, generation)
+    submit(home, generation)
 
 
-def write_here(home: Home, generation: str, stop: threading.Event, listener: Listener | None = None) -> str:
+def write_here(
+    home: Home, generation: str, stop: threading.Event, listener: Callable[[Event], None] | None = None
+) -> str:
     """Have a queued generation written in this process; returns "finished" or "stopped"."""
-    return describing.describe(home, generation, stop, listener)
+    return worker.work(home, generation, stop, None if listener is None else _Hearing(listener))
+
+
+class _Hearing:
+    """Somebody who wants to hear of replies and classes; how many there are, they count themselves."""
+
+    def __init__(self, listener: Callable[[Event], None]) -> None:
+        self._listener = listener
+
+    def event(self, event: Event) -> None:
+        self._listener(event)
+
+    def progress(self, done: int, total: int, what: str) -> None:
+        pass
 
 
 def resume(home: Home, project: str, wanted: str = "latest") -> str:
@@ -279,40 +295,32 @@ def resume(home: Home, project: str, wanted: str = "latest") -> str:
     Raises:
         NotFoundError: no such generation. ConfigError: it is at work or finished.
     """
-    mark_lost(home, project)
+    reconcile(home)
     with reading(home.engine) as session:
         project_id = find_project(session, project).id
         cut_off = filter(_is_cut_off, rows.list_generations(session, project_id))
         latest = next(cut_off, None) if wanted == "latest" else None
         row = latest or rows.find_generation(session, project_id, wanted)
-    if row.state == "queued" and _is_cut_off(row):
+    if _is_cut_off(row) and row.job.state == "queued":
         return row.id
-    folder, entries = describing.generation_folder(home, row.id), None
-    if row.state in leases.RESUMABLE and not describing.orders_hold(folder):
+    folder, entries = writing_orders.generation_folder(home, row.id), None
+    if row.job.state in job_rows.RESUMABLE and not writing_orders.orders_hold(folder):
         entries, _ = _entries(home, get_project(home, row.project_id), WritingSettings.model_validate(row.settings))
-    with writing(home.engine) as session:
-        if not leases.queue_again(session, Generation, row.id):
-            hint = "Wait for it, or order anew: what is there counts."
-            raise ConfigError("this generation is not there to be resumed", hint, value=row.state)
+
+    def order_again(session: Session) -> None:
         if entries is not None:
-            session.get_one(Generation, row.id).classes = describing.write_orders(folder, entries)
+            session.get_one(Generation, row.id).classes = writing_orders.write_orders(folder, entries)
+
+    if not jobs.queue_again(home, row.id, also=order_again):
+        hint = "Wait for it, or order anew: what is there counts."
+        raise ConfigError("this generation is not there to be resumed", hint, value=row.job.state)
     return row.id
 
 
 def ask_to_stop(home: Home, generation: str) -> bool:
     """Ask a generation to stop once what is on its way has come; False when it had ended already."""
     with writing(home.engine) as session:
-        return leases.request_stop(session, Generation, generation)
-
-
-def mark_lost(home: Home, project: str) -> None:
-    """Notice the generations whose process is gone without a word."""
-    with reading(home.engine) as session:
-        found = rows.list_generations(session, find_project(session, project).id)
-    for row in found:
-        if row.state in ("queued", "running") and (why := _gone(row)):
-            with writing(home.engine) as session:
-                leases.end_unheard(session, row, "lost", cause="lost", error=why)
+        return job_rows.ask_to_stop(session, generation)
 
 
 def get_generation(home: Home, project: str, wanted: str = "latest") -> GenerationView:
@@ -321,12 +329,14 @@ def get_generation(home: Home, project: str, wanted: str = "latest") -> Generati
     Raises:
         NotFoundError: no such project or generation.
     """
+    reconcile(home)
     with reading(home.engine) as session:
         return _view(session, rows.find_generation(session, find_project(session, project).id, wanted))
 
 
 def list_generations(home: Home, project: str) -> list[GenerationView]:
     """All generations of a project, the newest first."""
+    reconcile(home)
     with reading(home.engine) as session:
         found = rows.list_generations(session, find_project(session, project).id)
         return [_view(session, row) for row in found]
@@ -404,35 +414,23 @@ def _view(session: Session, row: Generation) -> GenerationView:
     columns = ["class_key", "asked", "got", "held", "dropped", "problem", "tokens_in", "tokens_out", "cost", "seconds"]
     return GenerationView(
         id=row.id,
-        state=row.state,
+        state=row.job.state,
         settings=settings,
         served=tuple(dict.fromkeys(reply.model for reply in replies if reply.model)),
         prompt_version=row.prompt_version,
-        who=row.who,
-        created_at=row.created_at,
-        ended_at=row.ended_at,
+        who=row.job.who,
+        created_at=row.job.created_at,
+        ended_at=row.job.ended_at,
         classes=row.classes,
         classes_done=row.classes_done,
-        error=row.error or "",
+        error=row.job.error or "",
         table=pd.DataFrame(list(by_class.values()), columns=columns),
     )
 
 
 def _is_cut_off(row: Generation) -> bool:
     """Whether it can be resumed: also one whose order was written down, and then no process was started."""
-    return row.state in leases.RESUMABLE or (row.state == "queued" and process_of(row) is None)
-
-
-def _gone(row: Generation) -> str:
-    """Why a generation's process will not be heard of again; "" while all is well."""
-    if process_of(row) is None:
-        return ""
-    if is_alive(row) is False:
-        return "Its process ended without a word (killed, or the machine went down). Resume it: what came is kept."
-    silence = leases.silent_since(row).total_seconds()
-    if silence > LOST_AFTER_SECONDS:
-        return f"Nothing was heard from its process for {silence:.0f} s. Resume it: what came is kept."
-    return ""
+    return row.job.state in job_rows.RESUMABLE or is_waiting(row.job)
 
 
 def _resolved(summary: ProjectSummary, settings: WritingSettings) -> WritingSettings:
@@ -441,7 +439,7 @@ def _resolved(summary: ProjectSummary, settings: WritingSettings) -> WritingSett
     unknown = [key for key in (*settings.classes, *settings.distinguish_from) if key not in names]
     if unknown:
         raise NotFoundError("the project has no such class", f"Its classes: {', '.join(names)}.", value=unknown[0])
-    return settings.model_copy(update={"model": describing.open_writer(settings, names).model})
+    return settings.model_copy(update={"model": writing_orders.open_writer(settings, names).model})
 
 
 def _entries(

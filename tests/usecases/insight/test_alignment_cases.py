@@ -13,10 +13,11 @@ import pytest
 from argon2 import PasswordHasher
 
 from avion_core.errors import NotFoundError, RightsError, TrainingError
-from avion_core.jobs import map_job
-from avion_core.jobs.process import ProcessId, find_living
+from avion_core.jobs.executors import local
+from avion_core.jobs.process import find_living
 from avion_core.store import journal
 from avion_core.store.database import reading
+from avion_core.store.jobs import find_job
 from avion_core.usecases.insight.alignment import (
     MapView,
     embed_map,
@@ -34,10 +35,10 @@ from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.projects import create_project, read_splits
 from avion_core.usecases.runs.training import create_run, get_run, run_here
 from tests import tiny_studio
+from tests.jobs_here import do_jobs_here
 
 TSNE = map_settings(method="tsne")
-WORKER = (sys.executable, tiny_studio.__file__, "map")
-NOBODY = (sys.executable, "-c", "")
+WORKER = (sys.executable, tiny_studio.__file__)
 SLEEPER = (sys.executable, "-c", "import time; time.sleep(600)")
 PATIENCE_SECONDS = 120
 
@@ -64,9 +65,9 @@ def trained(tmp_path_factory) -> Home:
 def home(trained, tmp_path, monkeypatch, tiny_towers) -> Iterator[Home]:
     shutil.copytree(trained.path, tmp_path / "home")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr(map_job, "WORKER", WORKER)
+    monkeypatch.setattr(local, "WORKER", WORKER)
     yield Home(tmp_path / "home")
-    for child in map_job._children:
+    for child in local._children.values():
         child.wait(PATIENCE_SECONDS)
 
 
@@ -137,7 +138,7 @@ def test_a_process_computes_the_map_and_what_it_was_can_be_read_by_another_serve
     assert start_map(home, "latest", map_settings(method="tsne", min_dist=0.7)) == key  # the same map: one job
     with pytest.raises(NotFoundError, match=r"map is not there: \w+\. Wait until it is computed"):
         read_map(home, "latest", key)
-    wait_until(home, key, lambda found: found.job.state == "finished")
+    wait_until(home, key, lambda found: found.state == "finished")
     other_server = Home(home.path)
     (found,) = list_maps(other_server, "latest")
     assert (found.key, found.settings.method, found.shows_test) == (key, "tsne", False)
@@ -145,9 +146,8 @@ def test_a_process_computes_the_map_and_what_it_was_can_be_read_by_another_serve
 
 
 def test_a_map_of_what_the_run_was_before_is_not_shown(home, monkeypatch):
-    monkeypatch.setattr(map_job, "WORKER", NOBODY)
+    do_jobs_here(monkeypatch)
     key = start_map(home, "latest", TSNE)
-    map_job.work(home, get_run(home, "latest").folder / "maps" / "jobs" / key)
     assert not read_map(home, "latest", key).points.empty
     adapter = get_run(home, "latest").folder / "adapter.safetensors"
     adapter.write_bytes(adapter.read_bytes() + b"\0")  # trained further
@@ -157,19 +157,20 @@ def test_a_map_of_what_the_run_was_before_is_not_shown(home, monkeypatch):
 
 
 def test_a_map_can_be_stopped(home, monkeypatch):
-    monkeypatch.setattr(map_job, "WORKER", SLEEPER)
+    monkeypatch.setattr(local, "WORKER", SLEEPER)
     key = start_map(home, "latest", TSNE)
-    folder = get_run(home, "latest").folder / "maps" / "jobs" / key
-    process = ProcessId(**(map_job._read(folder / "process.json") or {}))
+    with reading(home.engine) as session:
+        process = local.process_of(find_job(session, get_map(home, "latest", key).job))
+    assert process is not None
     assert find_living(process) is not None
-    assert get_map(home, "latest", key).job.state == "running"
+    assert get_map(home, "latest", key).state == "running"
     stop_map(home, "latest", key)
     assert find_living(process) is None
     assert list_maps(home, "latest") == []
 
 
 def test_a_reviewer_stops_no_map_of_somebody_else(home, monkeypatch):
-    monkeypatch.setattr(map_job, "WORKER", SLEEPER)
+    monkeypatch.setattr(local, "WORKER", SLEEPER)
     monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     for name, role in (("Ana", "admin"), ("Dee", "adjudicator"), ("Ben", "reviewer"), ("Cyd", "reviewer")):
         accounts.add_account(home, name, "nine harbours at dusk", role)
@@ -177,28 +178,27 @@ def test_a_reviewer_stops_no_map_of_somebody_else(home, monkeypatch):
     assert get_map(home, "latest", key).asked_by == "Ben"
     with pytest.raises(RightsError, match="As reviewer you may not"):
         stop_map(home, "latest", key, "Cyd")
-    assert get_map(home, "latest", key).job.state == "running"
+    assert get_map(home, "latest", key).state == "running"
     stop_map(home, "latest", key, "Ben")
     stop_map(home, "latest", start_map(home, "latest", TSNE, "Ben"), "Dee")
     assert list_maps(home, "latest") == []
 
 
 def test_a_process_that_dies_is_a_sentence_and_the_next_start_is_a_new_one(home, monkeypatch):
-    monkeypatch.setattr(map_job, "WORKER", (sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"))
+    monkeypatch.setattr(local, "WORKER", (sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"))
     key = start_map(home, "latest", TSNE)
-    lost = wait_until(home, key, lambda found: found.job.state == "failed")
-    assert lost.job.error.startswith("Its process ended without a word")
-    monkeypatch.setattr(map_job, "WORKER", SLEEPER)
+    lost = wait_until(home, key, lambda found: found.state == "failed")
+    assert lost.error.startswith("Its process ended before the work could begin (SIGKILL")
+    monkeypatch.setattr(local, "WORKER", SLEEPER)
     assert start_map(home, "latest", TSNE) == key
-    assert get_map(home, "latest", key).job.state == "running"
+    assert get_map(home, "latest", key).state == "running"
     stop_map(home, "latest", key)
 
 
 def test_what_went_wrong_in_the_process_is_a_sentence(home, monkeypatch):
-    monkeypatch.setattr(map_job, "WORKER", NOBODY)
+    do_jobs_here(monkeypatch)
     key = start_map(home, "latest", map_settings(method="tsne", kinds=("prototype",)))
-    map_job.work(home, get_run(home, "latest").folder / "maps" / "jobs" / key)
-    failed = get_map(home, "latest", key).job
+    failed = get_map(home, "latest", key)
     assert failed.state == "failed"
     assert failed.error == "There are too few points for a map: 3. Choose 5 items or more to lay out."
 

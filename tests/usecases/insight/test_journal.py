@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from avion_core.config import PrototypesConfig
 from avion_core.store.database import writing
-from avion_core.store.tables import Run
+from avion_core.store.tables import Job
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.rules import current_rules, save_rules
 from avion_core.usecases.insight.journal import changes_since, journal_entries, listed, next_steps, stale
@@ -24,7 +24,7 @@ def trained(home, described, tiny_towers):
     def make(name="trained") -> str:
         run = create_run(home, described.id, name=name)
         with writing(home.engine) as session:
-            session.execute(update(Run).where(Run.id == run).values(state="finished"))
+            session.execute(update(Job).where(Job.id == run).values(state="finished"))
         return run
 
     return make
@@ -98,13 +98,13 @@ def test_what_comes_next_from_an_empty_project_to_a_trained_one(home, project, t
     assert [(step.title, step.run) for step in next_steps(home, project.id)][-1] == ("Wake the queue", run)
     stop(home, run)
     with writing(home.engine) as session:
-        session.execute(update(Run).where(Run.id == run).values(state="failed", error="Out of memory."))
+        session.execute(update(Job).where(Job.id == run).values(state="failed", error="Out of memory."))
     steps = next_steps(home, project.id)
     assert ("Look at the run that ended early", "Out of memory.", "runs", run) in [
         (step.title, step.why, step.page, step.run) for step in steps
     ]
     with writing(home.engine) as session:
-        session.execute(update(Run).where(Run.id == run).values(state="finished"))
+        session.execute(update(Job).where(Job.id == run).values(state="finished"))
     assert [step.page for step in next_steps(home, project.id)] == ["review", "evaluation", "alignment"]
 
 

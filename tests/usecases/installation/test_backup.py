@@ -13,7 +13,7 @@ from avion_core.errors import AccountError, NotFoundError, StoreError
 from avion_core.store import backups
 from avion_core.store.database import backup_folder, open_database, reading, writing
 from avion_core.store.projects import list_projects
-from avion_core.store.tables import Account, Project, Run
+from avion_core.store.tables import Account, Job, Project, Run
 from avion_core.usecases.installation import backup
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
@@ -100,7 +100,8 @@ def test_a_restore_does_not_lose_newer_work_silently(home):
     for number in range(2):
         project_id = add_project(home, f"harbours {number}")
     with writing(home.engine) as session:
-        session.add(Run(project_id=project_id, name="r", config={}, rule_version=0, state="finished"))
+        job = Job(kind="training", state="finished")
+        session.add(Run(job=job, project_id=project_id, name="r", config={}, rule_version=0))
     assert backup.losses(home, made.name) == ["2 projects", "1 run"]
     with pytest.raises(
         StoreError, match=r"holds what this backup does not: 2 projects and 1 run: .*--losing"
@@ -117,7 +118,7 @@ def test_a_restore_waits_for_trainings(home):
     made = backup.back_up(home)
     project_id = add_project(home, "harbours")
     with writing(home.engine) as session:
-        session.add(Run(id="r1", project_id=project_id, name="r", config={}, rule_version=0, state="queued"))
+        session.add(Run(job=Job(id="r1", kind="training"), project_id=project_id, name="r", config={}, rule_version=0))
     with pytest.raises(StoreError, match=r"Trainings go on: r1\. Stop them first"):
         backup.restore_backup(home, made.name, losing=True)
 
@@ -173,7 +174,7 @@ def test_a_copy_is_made_before_a_migration(home, monkeypatch):
     add_project(home, "harbours")
     home.engine.dispose()
     migrated = []
-    monkeypatch.setattr("avion_core.store.database.SCHEMA", "0002")
+    monkeypatch.setattr("avion_core.store.database.SCHEMA", "9998")
     monkeypatch.setattr("avion_core.store.migrations.run.migrate", lambda _: migrated.append(backup.list_backups(home)))
     open_database(home.path)
     ((made,),) = migrated

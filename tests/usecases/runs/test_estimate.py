@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import update
 
 from avion_core.jobs.process import this_process
 from avion_core.store.database import writing
-from avion_core.store.tables import Run
+from avion_core.store.runs import find_run
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.runs import estimate as module
 from avion_core.usecases.runs.estimate import estimate
@@ -28,7 +27,9 @@ def measured(home, described, tiny_towers):
         values = {"seconds_per_step": 0.5, "peak_bytes": 2_000_000_000, "preparation_seconds": 30.0}
         here = {"host": this_process().host, "state": "finished"}
         with writing(home.engine) as session:
-            session.execute(update(Run).where(Run.id == run).values(**values | here | row))
+            found = find_run(session, run)
+            for name, value in (values | here | row).items():
+                setattr(found.job if hasattr(found.job, name) else found, name, value)
 
     return put
 

@@ -9,6 +9,8 @@ from avion_core.backbones.load import WeightStore
 from avion_core.cli.training import _overrides
 from avion_core.config import PrototypesConfig
 from avion_core.errors import CheckpointError, ConfigError, TrainingError
+from avion_core.store.database import writing
+from avion_core.store.runs import find_run
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.rules import current_rules, run_config, save_rules
 from avion_core.usecases.projects.classes import add_class
@@ -184,8 +186,9 @@ def test_reviewers_who_disagree(check, home, described):
 
 
 def test_little_room_and_company(check, home, described, monkeypatch):
-    training.create_run(home, described.id)
-    monkeypatch.setattr(module, "list_runs", lambda *_: [type("Run", (), {"state": "running", "config": {}})])
+    other = training.create_run(home, described.id, overrides={"data.seed": 2})
+    with writing(home.engine) as session:
+        find_run(session, other).job.state = "running"
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: type("Room", (), {"free": 2e8}))
     warnings = check("warning")
     assert warnings["Disk"] == f"Only 0.2 GB are free in {home.path}."

@@ -20,7 +20,8 @@ from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.project_rows import STAYS_BEHIND, project_tables, read_rows
-from avion_core.store.tables import ClassChange, Label, Look, Run, Table, new_id
+from avion_core.store.runs import list_runs
+from avion_core.store.tables import ClassChange, Job, Label, Look, Run, Table, new_id
 from avion_core.usecases.curation.rules import current_rules, save_rules
 from avion_core.usecases.projects.classes import add_class, split_class, undo_change
 from avion_core.usecases.projects.descriptions import import_descriptions
@@ -56,11 +57,16 @@ def filled(home: Home, project: ProjectSummary) -> ProjectSummary:
         session.flush()
         session.add(Label(project_id=project.id, image_id=image, reviewer="ann", token="label-2", undoes=given.id))
         session.add(ClassChange(project_id=project.id, kind="rename", class_key="beach", details={"a": 1}, who="ann"))
-        first = Run(id=new_id(), project_id=project.id, name="first", config={}, rule_version=1, state="finished")
-        second = Run(
-            id=new_id(), project_id=project.id, name="second", config={}, rule_version=1, based_on=first.id,
-            state="running", host="elsewhere", pid=1, process_started=1.0,
+        ids = new_id(), new_id()
+        done = Job(id=ids[0], kind="training", project_id=project.id, state="finished")
+        at_work = Job(
+            id=ids[1], kind="training", project_id=project.id, state="running", host="elsewhere", pid=1,
+            process_started=1.0,
         )  # fmt: skip
+        first = Run(job=done, id=ids[0], project_id=project.id, name="first", config={}, rule_version=1)
+        second = Run(
+            job=at_work, id=ids[1], project_id=project.id, name="second", config={}, rule_version=1, based_on=ids[0]
+        )
         session.add_all([first, second])
         session.flush()
         session.add(Look(run_id=first.id, who="ann"))
@@ -124,10 +130,12 @@ def test_a_project_moves_with_all_it_has(home, full, tmp_path):
     moved = unpack_project(other, tmp_path / "scenes.avion", who="eve")
     assert moved.id == full.id
     after = without_ids(other, moved.id)
-    stopped = after["runs"][[row["name"] for row in after["runs"]].index("second")]
-    assert (stopped["state"], stopped["host"], stopped["pid"]) == ("stopped", None, None)
+    with reading(other.engine) as session:
+        runs = {run.name: run.job for run in list_runs(session)}
+    assert (runs["first"].state, runs["second"].state) == ("finished", "stopped")
+    assert (runs["second"].host, runs["second"].pid, runs["second"].attempt) == (None, None, 1)
     expected = without_ids(home, full.id)
-    for table in expected.keys() - {"runs", "generations"}:  # these were under way
+    for table in expected.keys() - {"jobs"}:  # these were under way
         assert after[table] == expected[table], table
     assert read_manifest(other, moved.id).equals(read_manifest(home, full.id))
     assert read_splits(other, moved.id) == read_splits(home, full.id)

@@ -1,4 +1,4 @@
-"""What a run writes beside its results: metrics.jsonl for the curves and log.txt for people."""
+"""A training's curves: metrics.jsonl in its folder, a line a step."""
 
 from __future__ import annotations
 
@@ -7,38 +7,32 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import pandas as pd
 
-from avion_core.store.tables import now
+from avion_core.jobs.log import open_to_append
 
 METRICS = "metrics.jsonl"
-LOG = "log.txt"
 
 _STEP = re.compile(rb'\{"step": (\d+),.*\}$')
 
 
-class RunFiles:
-    """Appends to both files of a run folder while it is entered."""
+class CurveFile:
+    """Appends steps to the curves of a run's folder while it is entered."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def __enter__(self) -> RunFiles:
-        self._metrics = _open_to_append(self._folder / METRICS)
-        self._log = _open_to_append(self._folder / LOG)
+    def __enter__(self) -> CurveFile:
+        self._file = open_to_append(self._folder / METRICS)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._metrics.close()
-        self._log.close()
+        self._file.close()
 
-    def metrics(self, step: int, epoch: int, values: dict[str, Any]) -> None:
-        print(json.dumps({"step": step, "epoch": epoch, **values}), file=self._metrics, flush=True)
-
-    def log(self, message: str) -> None:
-        print(f"{now():%Y-%m-%d %H:%M:%S} {message}", file=self._log, flush=True)
+    def write(self, step: int, epoch: int, values: dict[str, Any]) -> None:
+        print(json.dumps({"step": step, "epoch": epoch, **values}), file=self._file, flush=True)
 
 
 @dataclass(frozen=True)
@@ -90,31 +84,7 @@ def read_curves(folder: Path, most: int | None = None) -> Curves:
     return Curves(pd.DataFrame(rows or None, columns=None if rows else ["step", "epoch"]), len(steps), stride)
 
 
-def log_tail(folder: Path, lines: int) -> list[str]:
-    """The last lines of the log."""
-    if not (folder / LOG).exists():
-        return []
-    return (folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
-
-
-def last_word(folder: Path) -> str:
-    """The last line of the log that says something, without its time; "" where there is none."""
-    said = [line for line in log_tail(folder, 20) if line.strip()]
-    return re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", "", said[-1]).strip() if said else ""
-
-
 def seconds_since_step(folder: Path) -> float | None:
     """How long ago the newest step was written; None before the first."""
     path = folder / METRICS
     return max(0.0, time.time() - path.stat().st_mtime) if path.exists() and path.stat().st_size else None
-
-
-def _open_to_append(path: Path) -> TextIO:
-    """Begin on a new line, even where a killed process left half of one."""
-    file = path.open("a+b")
-    if file.tell() > 0:
-        file.seek(-1, 2)
-        if file.read(1) != b"\n":
-            file.write(b"\n")
-    file.close()
-    return path.open("a", encoding="utf-8")

@@ -1,0 +1,75 @@
+"""The one live panel of a job of any kind: how far it is, how long it will take, its log, and a button to stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from app.kit.background import duration
+from app.kit.guard import plain
+from avion_core.errors import AvionError
+from avion_core.usecases.installation.home import Home
+from avion_core.usecases.jobs import JobView, get_job, log_tail
+
+_LOG_LINES = 100
+
+
+@st.fragment(run_every=1.0)
+def job_panel(
+    home: Home,
+    job_id: str,
+    title: str,
+    stop: Callable[[JobView], object],
+    *,
+    may_stop: bool = True,
+    why_not: str = "",
+    note: str = "",
+) -> None:
+    """Show a job once a second, and the page anew when it has ended.
+
+    Args:
+        stop: what the button does. may_stop, why_not: whether it is for this person, and if not, why.
+        note: what else there is to know while it lasts.
+    """
+    try:
+        job = get_job(home, job_id)
+    except AvionError:  # forgotten in another tab
+        st.rerun()
+    if not job.active:
+        st.rerun()
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{title}**", width="stretch")
+            disabled = job.stopping or not may_stop
+            if st.button(
+                "Stop",
+                key=f"stop_{job.id}",
+                icon=":material/stop_circle:",
+                disabled=disabled,
+                help=plain(why_not) or None,
+            ):
+                stop(job)
+                st.rerun(scope="fragment")
+        job_progress(job)
+        st.caption(f"You can leave this page or stop the server: the work goes on. {note}".strip())
+        job_log(home, job)
+
+
+def job_progress(job: JobView) -> None:
+    """A bar and a line: what is counted, how far, and how long it will take."""
+    doing = (
+        "stopping" if job.stopping else "waiting for its turn" if job.waiting else job.what or job.stage or "starting"
+    )
+    counts = f" · {job.done:,} of {job.total:,}" if job.total else ""
+    if not counts and job.seconds is not None:
+        counts = f" · {duration(job.seconds)} so far"
+    left = "" if job.eta_seconds is None else f" · about {duration(job.eta_seconds)} left"
+    share = min(job.done / job.total, 1.0) if job.total else 0.0
+    st.progress(share, text=f"{plain(doing[:1].upper() + doing[1:])}{counts}{left}")
+
+
+def job_log(home: Home, job: JobView, *, expanded: bool = False) -> None:
+    """The end of a job's log."""
+    with st.expander("Log", icon=":material/article:", expanded=expanded):
+        st.code("\n".join(log_tail(home, job.id, _LOG_LINES)) or "Nothing yet.", language=None, height=260)

@@ -1,0 +1,119 @@
+"""What a generation is to write: each class, written down once and read class by class; and who writes it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from avion_core.data.images import open_image
+from avion_core.data.recipe import RenderingRecipe
+from avion_core.descriptions.writers.file import FileWriter
+from avion_core.descriptions.writers.generate import Order
+from avion_core.descriptions.writers.prompt import ClassCard
+from avion_core.descriptions.writers.settings import KEYS, WritingSettings
+from avion_core.descriptions.writers.writer import Writer, WriterError
+from avion_core.errors import DescriptionError, NotFoundError
+from avion_core.files import replacing
+from avion_core.store.home import Home
+
+ORDERS = "orders.jsonl"
+PICTURE_SIDE = 512
+_JPEG_QUALITY = 88
+
+
+def generation_folder(home: Home, generation_id: str) -> Path:
+    """Where a generation keeps its orders and its log."""
+    return home.path / "generations" / generation_id
+
+
+def write_orders(folder: Path, entries: Iterator[dict[str, Any]]) -> int:
+    """Write down what each class is, one JSON line each: card, distinguish_from, pictures (paths) and their recipe."""
+    folder.mkdir(parents=True, exist_ok=True)
+    count = 0
+    with replacing(folder / ORDERS) as unfinished, unfinished.open("w", encoding="utf-8") as file:
+        for entry in entries:
+            print(json.dumps(entry, ensure_ascii=False), file=file)
+            count += 1
+    return count
+
+
+def orders_hold(folder: Path) -> bool:
+    """Whether the orders are here, and every picture is where they say."""
+    if not (folder / ORDERS).is_file():
+        return False
+    return all(Path(picture).is_file() for entry in read_orders(folder) for picture in entry["pictures"])
+
+
+def read_orders(folder: Path) -> Iterator[dict[str, Any]]:
+    """What `write_orders` wrote, a class at a time.
+
+    Raises:
+        WriterError: it is not here.
+    """
+    if not (folder / ORDERS).is_file():
+        hint = "Resume it: they are written down anew, and what was written already counts."
+        raise WriterError("the orders of this generation are not on this machine", hint, value=folder.name)
+    with (folder / ORDERS).open(encoding="utf-8") as file:
+        yield from map(json.loads, file)
+
+
+def make_order(entry: dict[str, Any], wanted: int, known: tuple[str, ...] = (), others: tuple[str, ...] = ()) -> Order:
+    """One class's order, its pictures rendered and made small."""
+    pictures = tuple(_jpeg(Path(path), RenderingRecipe(**entry["recipe"])) for path in entry["pictures"])
+    return Order(ClassCard(**entry["card"]), wanted, known, others, tuple(entry["distinguish_from"]), pictures)
+
+
+def key_of(writer: str) -> str:
+    """A writer's key in the environment, without the white space and line ends of a paste; "" where none is set."""
+    return next(filter(None, (os.environ.get(name, "").strip() for name in KEYS[writer])), "")
+
+
+def open_writer(settings: WritingSettings, class_names: dict[str, str]) -> Writer:
+    """The writer that settings name, with its key from the environment.
+
+    Raises:
+        WriterError: no key or none that can be one, or no model where one must be named.
+        DescriptionError: the file of a file writer cannot be read.
+    """
+    if settings.writer == "file":
+        if not settings.file:
+            raise DescriptionError("the writer file needs a file", "Name it with --file.", value=settings.file)
+        return FileWriter(Path(settings.file).expanduser(), class_names)
+    names, key = KEYS[settings.writer], key_of(settings.writer)
+    timeout, base_url = settings.timeout_seconds, settings.base_url or None
+    if not (key.isascii() and key.isprintable()):
+        # The clients would fail over it as over a lost connection, time and again.
+        hint = "Copy the key again: it has letters, digits and signs alone."
+        raise WriterError("what is set for a key cannot be one", hint, value=" or ".join(names))
+    if settings.writer == "gemini":
+        from avion_core.descriptions.writers.gemini import DEFAULT_MODEL, GeminiWriter
+
+        if not key:
+            raise WriterError("there is no key for Gemini", f"Set {names[0]} in the environment.", value=names[0])
+        return GeminiWriter(SecretStr(key), settings.model or DEFAULT_MODEL, timeout=timeout, base_url=base_url)
+    from avion_core.descriptions.writers.openai_compatible import OpenAICompatibleWriter
+
+    if not key and not base_url:
+        hint = f"Set {names[0]} in the environment, or give the address of a server of yours with --base-url."
+        raise WriterError("there is no key for this writer", hint, value=names[0])
+    if not settings.model:
+        raise WriterError("an OpenAI-compatible writer needs a model", "Name one with --model.", value="")
+    return OpenAICompatibleWriter(SecretStr(key), settings.model, timeout=timeout, base_url=base_url)
+
+
+def _jpeg(path: Path, recipe: RenderingRecipe) -> bytes:
+    if not path.is_file():
+        raise NotFoundError(
+            "a training image is not there", "Relink the project's images, then resume.", value=str(path)
+        )
+    image = open_image(path, recipe)
+    image.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+    content = io.BytesIO()
+    image.save(content, "JPEG", quality=_JPEG_QUALITY)
+    return content.getvalue()

@@ -1,0 +1,207 @@
+"""Jobs of every kind: how they stand, and stopping, killing and resuming them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from avion_core.errors import JobError
+from avion_core.jobs import queue
+from avion_core.jobs.devices import LANES
+from avion_core.jobs.executors import find_executor, local
+from avion_core.jobs.kinds import KINDS, job_folder
+from avion_core.jobs.log import log_tail as read_log
+from avion_core.jobs.process import this_process
+from avion_core.jobs.reconcile import is_waiting, reconcile, silence, standing
+from avion_core.jobs.submit import submit
+from avion_core.store import jobs
+from avion_core.store.database import reading, writing
+from avion_core.store.home import Home
+from avion_core.store.tables import Job, now
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job as pages and commands show it."""
+
+    id: str
+    kind: str
+    project_id: str | None
+    who: str
+    """Who asked for it."""
+    request: dict[str, Any]
+    state: str
+    """queued, running, stopped, finished, failed or lost."""
+    waiting: bool
+    """Queued, and no process was started for it yet: it waits for its turn."""
+    stopping: bool
+    """Running, and asked to save and stop."""
+    stage: str
+    what: str
+    """What it counts at present, in words."""
+    done: int
+    total: int
+    """0 where it is not known."""
+    eta_seconds: float | None
+    """Until all is counted; None before there is a pace."""
+    seconds: float | None
+    """Since it began; None before."""
+    executor: str
+    device: str | None
+    host: str | None
+    pid: int | None
+    alive: bool | None
+    """Whether the job's own process is there; None where none is expected, or that cannot be told from here."""
+    heartbeat_age: float | None
+    """Seconds since the process was heard from; None when none works on it."""
+    attempt: int
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    cause: str | None
+    error: str | None
+    result: dict[str, Any]
+    folder: Path
+
+    @property
+    def active(self) -> bool:
+        """Whether it is still to end."""
+        return self.state in jobs.ACTIVE
+
+
+def job_view(home: Home, row: Job) -> JobView:
+    """A job's row, with what can be told of its process."""
+    running = row.state == "running"
+    at_work = row.state in jobs.ACTIVE and not is_waiting(row)
+    return JobView(
+        id=row.id,
+        kind=row.kind,
+        project_id=row.project_id,
+        who=row.who,
+        request=row.request,
+        state=row.state,
+        waiting=is_waiting(row),
+        stopping=running and row.stop_asked,
+        stage=row.stage,
+        what=row.what,
+        done=row.done,
+        total=row.total,
+        eta_seconds=_seconds_until(row.expected_end) if running else None,
+        seconds=(now() - row.started_at).total_seconds() if running and row.started_at else None,
+        executor=row.executor,
+        device=row.device,
+        host=row.host,
+        pid=row.pid,
+        alive=standing(home, row).alive if at_work else None,
+        heartbeat_age=silence(row) if at_work and row.heartbeat_at else None,
+        attempt=row.attempt,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        cause=row.cause,
+        error=row.error,
+        result=row.result or {},
+        folder=job_folder(home, row),
+    )
+
+
+def get_job(home: Home, job: str) -> JobView:
+    """One job by its id, the beginning of its id, or "latest".
+
+    Raises:
+        NotFoundError: no job, or several, go by that name.
+    """
+    reconcile(home)
+    with reading(home.engine) as session:
+        row = jobs.find_job(session, job)
+    return job_view(home, row)
+
+
+def log_tail(home: Home, job: str, lines: int = 50) -> list[str]:
+    """The last lines of a job's log, or, where it has none, what its executor has of its process."""
+    with reading(home.engine) as session:
+        row = jobs.find_job(session, job)
+    return read_log(job_folder(home, row), lines) or find_executor(row.executor).logs(home, row, lines)
+
+
+def kill(home: Home, job_id: str) -> bool:
+    """End a job's process at once, without saving; False when it has none.
+
+    Raises:
+        JobError: that cannot be done from here.
+    """
+    with reading(home.engine) as session:
+        job = jobs.find_job(session, job_id)
+    if job.state not in jobs.ACTIVE or is_waiting(job):
+        return False
+    _end_process(home, job)
+    hint = KINDS[job.kind].lost_hint if job.kind in KINDS else ""
+    with writing(home.engine) as session:
+        why = f"Killed by a person. {hint}"
+        return jobs.end_unheard(session, jobs.find_job(session, job.id), "stopped", cause="killed", error=why)
+
+
+def forget(home: Home, job_id: str) -> None:
+    """End a job's process, if it has one, and take its row and its folder away.
+
+    Raises:
+        JobError: its process cannot be ended from here.
+    """
+    kill(home, job_id)
+    with writing(home.engine) as session:
+        job = jobs.find_job(session, job_id)
+        folder = job_folder(home, job)
+        session.delete(job)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def queue_again(home: Home, job_id: str, *, here: bool = False, also: Callable[[Session], None] | None = None) -> bool:
+    """Let a job that ended before its time wait for a process again; False when it is not there to be resumed.
+
+    Args:
+        here: this very process is about to do it, so the queue leaves it alone.
+        also: what else is to be written in the same transaction.
+    """
+    me = this_process()
+    with writing(home.engine) as session:
+        before = jobs.find_job(session, job_id)  # as it was: an UPDATE does not change what was read
+        if not jobs.queue_again(session, before.id):
+            return False
+        if also is not None:
+            also(session)
+        if here:
+            jobs.note_process(session, before.id, before.attempt + 1, "here", **asdict(me))
+    if before.submission is not None and local.process_of(before) != me:
+        # A process that counted as lost may only have been asleep: two of them must not write into one folder.
+        with suppress(JobError):
+            _end_process(home, before)
+    return True
+
+
+def start_or_wait(home: Home, job_id: str) -> None:
+    """Start a queued job, or let it wait for its turn where something computes in its lane."""
+    with reading(home.engine) as session:
+        job = jobs.find_job(session, job_id)
+    if job.executor == "local" and job.lane in LANES and queue.is_busy(home, job.lane, besides=job.id):
+        queue.ensure_served(home)
+    else:
+        submit(home, job.id)
+
+
+def _end_process(home: Home, job: Job) -> None:
+    process = local.process_of(job)
+    if process is not None and process.host == this_process().host:
+        local.end_process(process)
+    else:
+        find_executor(job.executor).stop(home, job)
+
+
+def _seconds_until(moment: datetime | None) -> float | None:
+    return None if moment is None else max(0.0, (moment - now()).total_seconds())
