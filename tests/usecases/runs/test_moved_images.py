@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from avion_core import bundled
-from avion_core.config import PRESETS
 from avion_core.jobs.inputs import run_inputs
 from avion_core.maps.settings import map_settings
+from avion_core.presets import PRESETS
 from avion_core.usecases.insight.alignment import embed_map
 from avion_core.usecases.insight.evaluation import evaluate_run, pictures
 from avion_core.usecases.insight.prediction import search
