@@ -17,5 +17,5 @@ def demo_folder() -> Path:
     places = (Path(__file__).parents[1] / "demo", Path(sys.prefix) / "share" / "avion" / "demo")
     found = next((place for place in places if place.is_dir()), None)
     if found is None:
-        raise NotFoundError("the bundled demo is not there", "Install the package from its checkout.", value=places[0])
+        raise NotFoundError("the bundled demo was not found", "Install the package from its checkout.", value=places[0])
     return found

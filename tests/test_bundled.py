@@ -18,7 +18,7 @@ def test_demo_folder_is_the_checkouts_own() -> None:
 def test_demo_folder_of_an_installed_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundled, "__file__", str(tmp_path / "site" / "avion_core" / "bundled.py"))
     monkeypatch.setattr(bundled.sys, "prefix", str(tmp_path))
-    with pytest.raises(NotFoundError, match="The bundled demo is not there"):
+    with pytest.raises(NotFoundError, match="The bundled demo was not found"):
         demo_folder()
     installed = tmp_path / "share" / "avion" / "demo"
     installed.mkdir(parents=True)

@@ -55,6 +55,6 @@ def test_a_protocol_over_two_projects(answer, avion, scenes, tmp_path):
     refused = avion("train", "scenes", "--protocol", "transfer")
     assert (refused.exit_code, "none is named" in refused.stderr) == (2, True)
     refused = avion("train", "scenes", "--set", "protocol.projects=other")
-    assert "protocol.projects cannot be used with few-shot" in refused.stderr
+    assert "rotocol.projects cannot be used with few-shot" in refused.stderr
     refused = avion("train", "scenes", "--protocol", "transfer", "--set", "protocol.projects=nobody")
     assert "nobody" in refused.stderr

@@ -84,7 +84,7 @@ def wait_until(home: Home, key: str, done: Callable[[MapView], bool]) -> MapView
 def test_what_is_on_a_map(home):
     found = embed_map(home, "latest", TSNE)
     points, splits = found.points, read_splits(home, get_run(home, "latest").project_id)
-    assert points["kind"].value_counts().to_dict() == {"description": 12, "image": 7, "prototype": 3}
+    assert points["kind"].value_counts().to_dict() == {"description": 16, "image": 8, "prototype": 4}
     assert not set(points["id"]) & set(splits.test)
     assert points.groupby("class_key")["set"].first().to_dict() == {
         "beach": "base",
@@ -96,13 +96,13 @@ def test_what_is_on_a_map(home):
     assert texts.loc[["beach", "forest"], "kept"].notna().all()
     assert texts.loc["golfcourse", "kept"].isna().all()  # the run never judged a novel class's descriptions
     assert (points[points["kind"] == "image"].groupby("part").size() == [4, 4]).all()  # no shots of a novel class
-    assert found.counts == {"train": (4, 4), "validation": (3, 3), "pool": (0, 5), "test": (0, 12)}
+    assert found.counts == {"train": (4, 4), "validation": (4, 4), "pool": (0, 8), "test": (0, 16)}
     assert found.statement == (
         "On the map: all 4 training shots, all 4 validation images, all 16 descriptions, all 4 prototypes. "
-        "Not on it: 5 other labelled images, 12 sealed test images."
+        "Not on it: 8 other labelled images, 16 sealed test images."
     )
     assert get_run(home, "latest").looks == 0
-    assert image_counts(home, "latest") == {"train": 4, "validation": 3, "pool": 5, "test": 12}
+    assert image_counts(home, "latest") == {"train": 4, "validation": 4, "pool": 8, "test": 16}
 
 
 def test_what_is_sampled_is_said_and_shots_and_validation_come_first(home):
@@ -110,7 +110,7 @@ def test_what_is_sampled_is_said_and_shots_and_validation_come_first(home):
     settings = map_settings(method="tsne", kinds=("image",), parts=parts, most_images=12)
     found = embed_map(home, "latest", settings, "Ada")
     shown = found.points["part"].value_counts()
-    assert (shown["train"], shown["validation"]) == (4, 3)
+    assert (shown["train"], shown["validation"]) == (4, 4)
     assert sum(got for got, _ in found.counts.values()) == len(found.points) == 12
     assert "Sampled: drawn at random with seed 0, 12 images at most." in found.statement
     assert get_run(home, "latest").looks == 1
@@ -200,7 +200,7 @@ def test_what_went_wrong_in_the_process_is_a_sentence(home, monkeypatch):
     key = start_map(home, "latest", map_settings(method="tsne", kinds=("prototype",)))
     failed = get_map(home, "latest", key)
     assert failed.state == "failed"
-    assert failed.error == "There are too few points for a map: 3. Choose 5 items or more to lay out."
+    assert failed.error == "There are too few points for a map: 4. Choose 5 items or more to lay out."
 
 
 def test_an_unfinished_run_has_no_map(home):
