@@ -31,7 +31,7 @@ def setting(app: AppTest, dotted: str):
 def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Runs whose process would be started; "queue" where the queue would be served."""
     asked: list[str] = []
-    monkeypatch.setattr(training.local, "start", lambda home, run: asked.append(run))
+    monkeypatch.setattr(training, "submit", lambda home, run: asked.append(run))
     monkeypatch.setattr(training.queue, "ensure_served", lambda home: asked.append("queue"))
     return asked
 

@@ -25,7 +25,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(METHODS, "nearest", "tests.methods.toy_nearest:Nearest")
     monkeypatch.setitem(METHODS, "perceptron", "tests.methods.toy_perceptron:Perceptron")
     monkeypatch.setitem(PROTOCOLS, "transfer", Transfer())
-    monkeypatch.setattr(training.local, "start", lambda home, run: None)
+    monkeypatch.setattr(training, "submit", lambda home, run: None)
 
 
 def setting(app: AppTest, dotted: str):
