@@ -35,8 +35,8 @@ _PAGES = {
         ("journal", "Journal", "history", "What was done, what is stale and why, what to do next."),
     ],
     "Descriptions": [
-        ("generate", "Generate", "edit", "Have a language model write descriptions, and watch them come."),
-        ("writers", "Writers", "groups", "What each language model's texts alone would make of this project."),
+        ("generate", "Generate", "edit", "Let a language model write descriptions, and follow its progress."),
+        ("writers", "Writers", "groups", "Compare language models by what their texts alone achieve."),
         ("review", "Review", "rate_review", "Judge one description at a time with the evidence beside it."),
         ("sheet", "Class sheet", "view_list", "All descriptions of one class at once, most influence first."),
         ("agreement", "Agreement", "handshake", "How alike reviewers judge; settle what they disagree on."),
@@ -49,8 +49,8 @@ _PAGES = {
     ],
     "Insight": [
         ("alignment", "Alignment", "scatter_plot", "Maps of images, descriptions and prototypes before and after."),
-        ("evaluation", "Evaluation", "fact_check", "What the student gained, and what would have done as well."),
-        ("confusion", "Confusion", "compare_arrows", "Classes taken for each other, and the texts behind it."),
+        ("evaluation", "Evaluation", "fact_check", "What the student gained, compared with simpler methods."),
+        ("confusion", "Confusion", "compare_arrows", "Classes mistaken for each other, and the texts behind it."),
         ("predict", "Predict", "image_search", "Classify images with a trained student."),
     ],
     "Admin": [
@@ -58,7 +58,7 @@ _PAGES = {
             "models",
             "Models",
             "deployed_code",
-            "Weights of teachers and students: what is here, and how to get the rest.",
+            "Weights of teachers and students: what is installed, and how to get the rest.",
         ),
         ("settings", "Settings", "settings", "People and roles, storage, backups, the device, keys."),
     ],

@@ -57,7 +57,7 @@ def need_project() -> ProjectSummary:
     if not root_is_there(project):
         with st.container(border=True, horizontal=True, vertical_alignment="center", key="moved_images"):
             st.markdown(f":material/folder_off: **The images are not in {plain(str(project.image_root))} any more.**")
-            go_button("Say where they are now", "projects", "drive_file_move", primary=False)
+            go_button("Re-link the images", "projects", "drive_file_move", primary=False)
     return project
 
 
@@ -74,7 +74,7 @@ def need_labels(project: ProjectSummary) -> None:
                 st.caption(f":material/label_off: Left out until an image is labelled: {named}.", width="content")
                 go_button("Label images", "label", "label", primary=False)
         return
-    text = "Two classes with a few labelled images each are the least to compare texts with pictures."
+    text = "Two classes with a few labelled images each are needed before texts can be compared with pictures."
     with empty_state("label", "Labels are missing", text):
         if len(project.classes) < 2:
             go_button("Add classes", "classes", "category")
@@ -105,10 +105,12 @@ def need_sent(to: str, known: Container[str]) -> list[str]:
         listed = sent_lists.sent(to)
         found = [item for item in listed if item in known]
         if listed and not found:
-            raise NotFoundError("nothing of the list that was sent is in the project any more", "Look at all.")
+            raise NotFoundError(
+                "the list was sent from another page, and none of it is in this project any more", "Show all."
+            )
         return found
     except NotFoundError as error:
-        with empty_state("link_off", "This list is not here", plain(str(error))):
+        with empty_state("link_off", "This list no longer exists", plain(str(error))):
             st.button("Show all", key="show_all", type="primary", on_click=sent_lists.forget, args=(to,))
         end_page()
 

@@ -28,7 +28,7 @@ def page() -> None:
         sides = zip(open_conflicts["accepts"], open_conflicts["rejects"], strict=True)
         open_conflicts = open_conflicts[[visitor.reviewer() in (*accepts, *rejects) for accepts, rejects in sides]]
     if open_conflicts.empty:
-        st.markdown(":material/handshake: Nobody disagrees: no description is both accepted and rejected.")
+        st.markdown(":material/handshake: No conflicts: no description is both accepted and rejected.")
         with st.container(horizontal=True):
             shell.go_button("Review descriptions", "review", "rate_review")
             shell.go_button("Send some to a colleague", "exchange", "outbox", primary=False)
@@ -47,7 +47,7 @@ def blind_switch(project: ProjectSummary) -> None:
         on_change=switch_blind,
         args=(project.id, not project.blind),
         help="Reviewers see the verdicts of others on a description only after their own."
-        + ("" if may else " An adjudicator or administrator switches it."),
+        + ("" if may else " Only an adjudicator or an admin can switch it."),
     )
 
 
@@ -65,14 +65,14 @@ def figures(found: Agreement, names: dict[str, str]) -> None:
     else:
         name = "Cohen's kappa"
         shown = shown if found.kappa is None else f"{found.kappa:.2f}"
-    meaning = "1 is perfect agreement, 0 what chance alone would give; under 0.4 the class cards want clearer words."
+    meaning = "1 is perfect agreement, 0 what chance alone would give; below 0.4, make the class cards clearer."
     with st.grid(3):
         st.metric("Reviewers", len(found.reviewers), border=True)
         st.metric("Judged by two or more", f"{found.items:,}", border=True)
         st.metric(name, shown, border=True, help=meaning)
     st.markdown(found.sentence)
     if not found.pairs.empty:
-        with st.expander("Pair by pair and class by class", icon=":material/group:"):
+        with st.expander("By pair and by class", icon=":material/group:"):
             pairs, classes = st.columns([2, 3])
             pairs.dataframe(found.pairs, hide_index=True, alt="Agreement of each pair of reviewers")
             named = found.per_class.assign(**{"class": found.per_class["class_key"].map(names)})

@@ -46,12 +46,11 @@ def page() -> None:
     if not maps:
         actions = empty_state(
             "scatter_plot",
-            "Settings first, then the map",
-            "It takes from some seconds to some minutes, and is kept: asking again with the same settings shows it at "
-            "once.",
+            "No map yet",
+            "Choose settings above and compute it. This takes seconds to minutes, and the map is kept.",
         )
         with actions:
-            if st.button("Take the usual settings", icon=":material/play_arrow:", type="primary"):
+            if st.button("Use the default settings", icon=":material/play_arrow:", type="primary"):
                 compute(run, MapSettings())
         return
     found = choose_map(maps)

@@ -31,7 +31,7 @@ def page() -> None:
     accuracy = found.curation.teacher_accuracy["validation"]
     st.caption(
         f"{len(found.images):,} validation images · teacher's text prototypes right on {accuracy:.1f} % of them. "
-        "The sealed test set has no part in this."
+        "The sealed test set is not used."
     )
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -94,7 +94,7 @@ def looked_at(project: ProjectSummary, run: RunView | None) -> Confusions:
     def look(progress: Progress) -> Confusions:
         return confusions(home, project.id, run_id, progress=progress)
 
-    return computed(f"confusion:{project.id}:{run_id}:{state}", "Looking at the validation images", look)
+    return computed(f"confusion:{project.id}:{run_id}:{state}", "Classifying the validation images", look)
 
 
 def cell_pictures(

@@ -28,13 +28,13 @@ def page() -> None:
     seen = need_curation(project)
     curation = seen.curation
     if seen.veiled:
-        st.caption("This review is blind: until you have judged every text, the figures here follow from yours alone.")
+        st.caption("This review is blind: until you have judged every text, the figures here use your verdicts only.")
     names = {entry.key: entry.prompt_name for entry in project.classes}
     prototypes, descriptions, version = current_rules(studio.home(), project.id)
     overview = st.container()
     controls, picture = st.columns([2, 5], gap="large")
     with controls:
-        st.caption(f"Rules version {version} is in force" if version else "The defaults are in force")
+        st.caption(f"Current rules: version {version}" if version else "Current rules: the defaults")
         wanted = rules_form(prototypes, descriptions, key=f"rules_{project.id}_{version}")
         changed = wanted != (prototypes, descriptions)
         save_button(project, wanted, changed=changed)
@@ -61,7 +61,7 @@ def save_button(project: ProjectSummary, wanted: tuple[PrototypesConfig, Descrip
         disabled=not (changed and may),
         on_click=save,
         args=(project.id, *wanted),
-        help=None if may else "An adjudicator or administrator saves rules; you may try them.",
+        help=None if may else "Only an adjudicator or an admin can save rules; you can try them here.",
     )
 
 

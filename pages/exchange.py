@@ -51,8 +51,8 @@ def export(project: ProjectSummary, held: Holdings) -> None:
 
 def review_elsewhere(project: ProjectSummary, held: Holdings) -> None:
     st.markdown(
-        "A colleague without this network judges in a file: it goes out with texts, scores and small pictures, and the "
-        "verdicts come back in. Nobody's decision is overwritten; where people disagree, the text is in conflict."
+        "A colleague outside this network can review in a file: you send texts, scores and small pictures, "
+        "and get verdicts back. Nobody's decision is overwritten; where people disagree, the text is in conflict."
     )
     with st.expander("Send descriptions out", icon=":material/outbox:", expanded=True):
         if held.descriptions:

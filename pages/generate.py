@@ -33,8 +33,8 @@ from avion_core.usecases.writing.writing import (
 def page() -> None:
     project = shell.need_project()
     if not project.classes:
-        with empty_state("category", "No classes yet", "Descriptions are written for classes: make some first."):
-            shell.go_button("Make classes", "classes", "category")
+        with empty_state("category", "No classes yet", "Descriptions are generated per class: add classes first."):
+            shell.go_button("Add classes", "classes", "category")
         return
     home = studio.home()
     generations = list_generations(home, project.id)
@@ -50,7 +50,9 @@ def page() -> None:
     try:
         key = f"plan:{project.id}:{project.revision}:{project.descriptions}:{settings.model_dump_json()}"
         plan = computed(
-            key, "Looking at what is there", lambda progress: plan_writing(home, project.id, settings, progress)
+            key,
+            "Checking which descriptions exist",
+            lambda progress: plan_writing(home, project.id, settings, progress),
         )
         show_plan(plan)
         orderable = bool(plan.estimate.descriptions)
@@ -60,10 +62,10 @@ def page() -> None:
     st.code(cli_command(project.name, settings), language="bash", wrap_lines=True)
     busy = bool(generations) and generations[0].state in ACTIVE
     disabled = not orderable or busy or not visitor.may(policies.CHANGE_PROJECTS)
-    if st.button("Have them written", icon=":material/edit:", type="primary", disabled=disabled):
+    if st.button("Generate descriptions", icon=":material/edit:", type="primary", disabled=disabled):
         visitor.demand(policies.CHANGE_PROJECTS)
         start(home, order_descriptions(home, project.id, settings, visitor.reviewer()))
-        notices.say_after_rerun("Ordered", ":material/edit:")
+        notices.say_after_rerun("Generation started", ":material/edit:")
         st.rerun()
 
 

@@ -22,10 +22,10 @@ from avion_core.wording import counted
 
 _PARTS = {
     "train": ("Training shots", "Runs may train on them: a K-shot run takes the first K of each class."),
-    "validation": ("Validation", "They choose settings, at most four a class. No run trains on them."),
-    "test": ("Test, sealed", "They decide nothing until the end; pictures are shown only on purpose."),
-    "pool": ("Pool", "Labelled, but past the most shots a run may take, or neighbours of held-out images."),
-    "unlabelled": ("Unlabelled", "They wait for a label."),
+    "validation": ("Validation", "Settings are chosen on them; at most four per class. No run trains on them."),
+    "test": ("Test (sealed)", "Used only by the final evaluation; their pictures are hidden unless you ask."),
+    "pool": ("Unused labelled images", "Beyond the largest number of shots, or too close to held-out images."),
+    "unlabelled": ("Unlabelled", "Images without a label."),
 }
 
 
@@ -54,7 +54,7 @@ def show_gallery(project: ProjectSummary) -> None:
             key="image_part", bind="query-params", width=200,
         )  # fmt: skip
         draws = sorted(read_splits(studio.home(), project.id).train)
-        seed = st.selectbox("Draw", draws, help="Training and validation are drawn anew for each seed.", width=90)
+        seed = st.selectbox("Seed", draws, help="Each seed draws other training and validation images.", width=90)
         words = st.text_input("File name contains", key="image_words", bind="query-params", width=200)
     table = image_table(studio.home(), project.id, seed)
     of_class = table if chosen == widgets.ALL else table[table["class_key"] == chosen]
@@ -86,8 +86,8 @@ def unsealed(project: str, view: pd.DataFrame) -> pd.Series:
     asked = st.toggle(
         f"Show the {tested.sum():,} sealed test images too",
         key=f"unsealed_{project}",
-        help="To mend a label, say. Whoever chooses texts or settings by looking at them measures nothing in the end. "
-        "The journal keeps that you looked.",
+        help="For example to fix a label. Once texts or settings are chosen on them, the test set measures nothing. "
+        "The journal records that you looked.",
         on_change=note_look,
         args=(project,),
     )
@@ -102,8 +102,14 @@ def note_look(project: str) -> None:
             look_at_test_images(studio.home(), project, "in the gallery", visitor.reviewer())
 
 
+def _part_word(part: str) -> str:
+    return "unused" if part == "pool" else _PARTS[part][0].lower()
+
+
 def caption(row: Mapping[Hashable, object], names: dict[str, str]) -> str:
-    shot = f"shot {row['place']}" if row["place"] else _PARTS[str(row["part"])][0].lower()
+    shot = (
+        f"shot {row['place']}" if row["place"] else _part_word(str(row["part"]))
+    )
     name = names.get(str(row["class_key"]))
     said = f"{name} · {shot}" if name else shot
     return f"{said} · by hand" if row["by_hand"] and name else said
@@ -112,7 +118,9 @@ def caption(row: Mapping[Hashable, object], names: dict[str, str]) -> str:
 def send_to_label(images: list[str]) -> None:
     """Take what is shown to the label page."""
     if visitor.may(REVIEW) and st.button(
-        f"Label {counted(len(images), 'image')} anew", icon=":material/label:", help="They keep their parts."
+        f"Relabel {counted(len(images), 'image')}",
+        icon=":material/label:",
+        help="They stay in their part: training, validation or test.",
     ):
         sent_lists.send_to_label(images)
         shell.go("label")
@@ -133,15 +141,15 @@ def recipe_panel(project: ProjectSummary) -> None:
         show_error(error)
         return
     if recipe == project.recipe:
-        st.caption("This is the recipe in force.")
+        st.caption("This is the current recipe.")
         return
     st.caption(
-        "Another recipe means other pictures: the teacher's features are computed anew, finished runs keep theirs."
+        "A new recipe changes the pictures: the teacher's features are computed again; finished runs keep theirs."
     )
     if st.button("Use this recipe", icon=":material/check:", type="primary"):
         visitor.demand(CHANGE_PROJECTS)
         set_recipe(studio.home(), project.id, recipe, who=visitor.reviewer())
-        notices.say_after_rerun("The recipe is in force")
+        notices.say_after_rerun("The recipe is in use")
         st.rerun()
 
 

@@ -32,7 +32,7 @@ def show_steps(project: ProjectSummary) -> None:
 def show_stale(project: ProjectSummary) -> None:
     found = stale(studio.home(), project.id)
     if not found:
-        st.caption(":material/check_circle: Nothing: every result is of how things stand now, or there is none yet.")
+        st.caption(":material/check_circle: Nothing is stale: all results are up to date, or there are none yet.")
     for number, item in enumerate(found):
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(f":orange[:material/history:] **{plain(item.what)}**  \n{plain(item.why)}", width="stretch")
@@ -54,7 +54,7 @@ def go(label: str, page_name: str, run: str | None, *, key: str, primary: bool =
 def show_entries(project: ProjectSummary) -> None:
     entries = journal_entries(studio.home(), project.id)
     if not entries:
-        st.caption("Nothing yet: reviews, labels, rules and trainings will be written down here.")
+        st.caption("Nothing yet: reviews, labels, rules and trainings will be listed here.")
         return
     kinds = sorted({entry.kind for entry in entries})
     widgets.forget_unknown_among("journal_kinds", kinds)

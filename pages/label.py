@@ -24,7 +24,7 @@ def page() -> None:
     visitor.demand(REVIEW)
     if not project.classes:
         with empty_state(
-            "category", "No class yet", "A label is one of the project's classes. Name the first two or three."
+            "category", "No class yet", "A label is one of the project's classes. Add the first two or three."
         ):
             shell.go_button("Add classes", "classes", "add")
         return
@@ -39,7 +39,7 @@ def page() -> None:
         guessing = st.toggle(
             "Teacher's guesses",
             value=True,
-            help="The teacher looks at each image once; with a large one on a processor this takes a while.",
+            help="The teacher embeds each image once; a large teacher on a CPU takes a while.",
         )
     work_list = need_label_list(project, sent or waiting, sent=bool(sent), guessing=guessing)
     if not work_list.order:
@@ -49,7 +49,7 @@ def page() -> None:
         work_list.done = set(work_list.order) - set(waiting)
     with head:
         progress(project, work_list, bool(sent))
-    order = " First come those that it doubts and that differ from the ones before: their labels teach most."
+    order = " Images come first that it is unsure of and that differ from those before: their labels help most."
     st.caption(work_list.sentence + (order if work_list.guesses and not sent else ""))
     grid, focus = st.columns([3, 1], gap="medium")
     with grid:
@@ -59,10 +59,10 @@ def page() -> None:
             focused(project, work_list, table.loc[[work_list.cursor]].iloc[0])
         many(project, work_list)
         st.button(
-            "Guess and order anew",
+            "Re-rank",
             icon=":material/refresh:",
             on_click=work_lists.refresh_label_list,
-            help="Skipped images come back, and the teacher takes the new labels into account.",
+            help="Ranks the images again with the new labels; skipped images come back.",
         )
     draw_panel(project)
 
@@ -71,8 +71,8 @@ def nothing_left(project: ProjectSummary) -> None:
     with empty_state(
         "task_alt",
         "Every image has a label",
-        f"{project.labelled:,} images in {len(project.classes):,} classes. To change some, lasso them on a map or "
-        "choose them among the images, and send them here.",
+        f"{project.labelled:,} images in {len(project.classes):,} classes. To change labels, select images on a "
+        "map or on the Images page and send them here.",
     ):
         shell.go_button("Look at the images", "images", "photo_library")
         shell.go_button("Review descriptions", "review", "rate_review", primary=False)
@@ -81,7 +81,7 @@ def nothing_left(project: ProjectSummary) -> None:
 def progress(project: ProjectSummary, work_list: LabelList, sent: bool) -> None:
     """How much is labelled."""
     if sent:
-        st.markdown(f"**{len(work_list.done):,} of {len(work_list.order):,}** that were sent here are labelled anew")
+        st.markdown(f"**{len(work_list.done):,} of {len(work_list.order):,}** sent images relabelled")
         back = {"on_click": sent_lists.forget, "args": (work_lists.LABEL_GRID,)}
         st.button("Back to the unlabelled images", icon=":material/close:", type="tertiary", **back)
     else:
@@ -101,15 +101,17 @@ def focused(project: ProjectSummary, work_list: LabelList, row: pd.Series) -> No
 
 def many(project: ProjectSummary, work_list: LabelList) -> None:
     """Confirm all guesses of at least some probability, with their number in the button."""
-    with st.popover("Confirm sure guesses", icon=":material/done_all:", disabled=not work_list.guesses):
-        least = st.slider("At least this probability", 0.5, 1.0, 0.95, 0.01, key="label_sure")
+    with st.popover("Confirm confident guesses", icon=":material/done_all:", disabled=not work_list.guesses):
+        least = st.slider("Minimum probability", 0.5, 1.0, 0.95, 0.01, key="label_sure")
         chosen = sure_guesses(work_list, least)
-        st.caption("Look at a few pages first: a probability is the teacher's own opinion. U takes all back at once.")
-        if st.button(f"Give {counted(len(chosen), 'image')} the teacher's guess", type="primary", disabled=not chosen):
+        st.caption("Look at a few pages first: the teacher can be confident and wrong. One undo (U) reverts them all.")
+        if st.button(
+            f"Label {counted(len(chosen), 'image')} with the teacher's guess", type="primary", disabled=not chosen
+        ):
             give(project.id, work_list, chosen, guesses=chosen)
             work_list.again += 1
             work_list.cursor = work_list.cursor if work_list.cursor not in work_list.done else work_list.next_open("")
-            notices.say_after_rerun(f"{counted(len(chosen), 'image')} labelled; U takes that back")
+            notices.say_after_rerun(f"{counted(len(chosen), 'image')} labelled; U undoes it")
             st.rerun()
 
 

@@ -14,9 +14,9 @@ def page() -> None:
     here = [model for model in models if model.installed]
     kept = sum(model.size_bytes for model in here if not model.bundled)
     st.markdown(
-        f"**{len(here)} of {len(models)}** pairs of towers are here"
-        + (f", and take {size(kept)} beside the bundled ones." if kept else ".")
-        + " A teacher should be large, a student small; both must come from a CLIP that knows images from above."
+        f"**{len(here)} of {len(models)}** models installed"
+        + (f", taking {size(kept)} besides the bundled ones." if kept else ".")
+        + " A teacher should be large, a student small; both must be CLIP models trained on overhead images."
     )
     columns = st.columns(2, gap="medium")
     for place, model in enumerate(sorted(models, key=lambda model: not model.installed)):

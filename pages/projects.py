@@ -43,7 +43,7 @@ def page() -> None:
 def welcome() -> None:
     actions = empty_state(
         "satellite_alt",
-        "See the whole job in a few minutes",
+        "Try the whole workflow in a few minutes",
         "The bundled demo has real aerial images, descriptions by two writers and a small pair of models. Review "
         "descriptions, train a student, and look at its map. Nothing leaves this computer, and no network is needed.",
     )
@@ -77,15 +77,16 @@ def next_step(project: ProjectSummary) -> None:
         text = f"{lacking:,} of {len(project.classes):,} classes have no training image: label some."
         button = ("Label images", "label", "label")
     elif not project.descriptions:
-        text, button = "Descriptions are missing: import a file below, then review them.", None
+        text, button = "No descriptions yet: import a file below, then review them.", None
     elif any(run.state == "finished" for run in runs):
         text, button = "A student is trained.", ("See what it gained", "evaluation", "fact_check")
     elif any(run.state in ("queued", "running") for run in runs):
         text, button = "A student is being trained.", ("Watch it", "runs", "monitoring")
     elif project.judged == 0:
-        text, button = "Descriptions wait for your eyes.", ("Review descriptions", "review", "rate_review")
+        text = f"{counted(project.descriptions, 'description is', 'descriptions are')} ready to review."
+        button = ("Review descriptions", "review", "rate_review")
     else:
-        text = f"{counted(project.judged, 'description is', 'descriptions are')} judged. Train a student, or review on."
+        text = f"{counted(project.judged, 'description is', 'descriptions are')} judged. Train a student or go on."
         button = ("Train a student", "launch", "rocket_launch")
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/arrow_forward: **Next:** {text}", width="stretch")

@@ -1,4 +1,4 @@
-"""Review: one description at a time or a table, with every figure behind its fate and the pictures it speaks of."""
+"""Review: one description at a time or a table, with every figure behind it and the pictures it speaks of."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def page() -> None:
     signature = (len(seen.table), filters)
     work_list = work_lists.filtered(work_lists.REVIEW_CARD, project.id, signature, lambda: filters.listing(seen.table))
     if not work_list.order:
-        with empty_state("filter_alt_off", "No description fits these filters", "Loosen them to go on."):
+        with empty_state("filter_alt_off", "No description fits these filters", "Loosen the filters to see more."):
             st.button("Clear the filters", key="clear_all", type="primary", on_click=filter_values.clear)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -46,7 +46,7 @@ def page() -> None:
             label_visibility="collapsed",
             width="content",
         )
-        if st.button("Lay out anew", icon=":material/refresh:", type="tertiary", help=LAY_OUT):
+        if st.button("Refresh the list", icon=":material/refresh:", type="tertiary", help=LAY_OUT):
             work_lists.refresh_review_list()
             st.rerun()
     show = show_table if mode == TABLE else show_card
@@ -54,7 +54,7 @@ def page() -> None:
     progress_tables(project, seen, names)
 
 
-LAY_OUT = "While you judge, the list keeps its order and what is on it. This filters and sorts again."
+LAY_OUT = "While you review, the list and its order stay the same. This filters and sorts it again."
 
 
 def show_card(project: ProjectSummary, seen: Seen, work_list: WorkList, names: Mapping[str, str]) -> None:
@@ -78,11 +78,11 @@ def show_card(project: ProjectSummary, seen: Seen, work_list: WorkList, names: M
 
 def show_table(project: ProjectSummary, seen: Seen, work_list: WorkList, names: Mapping[str, str]) -> None:
     """The view as a table; the one description that is selected shows its evidence below."""
-    columns = ["class", "flag", "similarity", "z", "weight", "influence", "fate", "mine", "writer"]
+    columns = ["class", "flag", "similarity", "z", "weight", "influence", "kept or cut", "mine", "writer"]
     rows = seen.rows(page_of(work_list.order))
     chosen = verdict_table(project, rows, work_list.order, names, columns=columns)
     if chosen is None:
-        st.caption("Select one description to see its evidence, or several to judge them in one go.")
+        st.caption("Select one description to see its evidence, or several to judge them together.")
     else:
         evidence_of(project, seen, chosen)
 

@@ -46,7 +46,9 @@ def storage_tab(found: Storage) -> None:
             "Used here", size(sum(folder.size_bytes for folder in found.folders) + found.database_bytes), border=True
         )
         st.metric("Free on this disk", size(found.free_bytes), border=True)
-    st.markdown(f"Everything lies in `{found.home}`. AVION_HOME, or `avion app --home FOLDER`, chooses another place.")
+    st.markdown(
+        f"Everything is stored in `{found.home}`. AVION_HOME, or `avion app --home FOLDER`, chooses another folder."
+    )
     rows = [(folder.name, folder.what, folder.size_bytes) for folder in found.folders]
     rows.append(("database", f"{found.database}, schema {found.schema}", found.database_bytes))
     st.dataframe(
@@ -74,7 +76,7 @@ def keys_tab() -> None:
         st.markdown(f"`{name}` {sign}")
     st.caption(
         "Read from the environment of the server, and never shown, kept or sent anywhere but to their service. "
-        "Without a key everything but those writers works."
+        "Only those writers need a key."
     )
 
 

@@ -30,7 +30,7 @@ def page() -> None:
     work_list = work_lists.filtered(work_lists.SHEET, project.id, signature, lambda: (in_order(seen, chosen), ""))
     card(classes[chosen])
     rows = seen.rows(page_of(work_list.order))
-    columns = ["flag", "similarity", "z", "weight", "influence", "fate", "mine"]
+    columns = ["flag", "similarity", "z", "weight", "influence", "kept or cut", "mine"]
     focus = verdict_table(project, rows, work_list.order, {chosen: classes[chosen].prompt_name}, columns=columns)
     if focus is None:
         class_figures(seen, chosen)
@@ -90,7 +90,7 @@ def class_figures(seen: Seen, class_key: str) -> None:
         st.metric("Judged", f"{judged} of {len(table)}", border=True)
         if not seen.veiled:
             st.metric("In use", int(table["kept"].sum()), border=True)
-            voice = "The prototype speaks with the voice of that many equal texts."
+            voice = "Effective number of texts: as if that many counted equally."
             st.metric("n_eff", f"{seen.curation.n_eff[class_key]:.1f}", border=True, help=voice)
     if seen.veiled:
         st.caption(FIGURES_HIDDEN)
@@ -100,7 +100,7 @@ def class_figures(seen: Seen, class_key: str) -> None:
         key="score_strip",
         alt="Similarities of the class's descriptions to its training images",
     )
-    st.caption("Select one description to see its evidence, or several to judge them in one go.")
+    st.caption("Select one description to see its evidence, or several to judge them together.")
 
 
 page()

@@ -37,10 +37,10 @@ def score_strip(scores: pd.DataFrame, focus: str) -> go.Figure:
     # A fixed scatter over the height keeps equal scores apart; it carries no meaning.
     height = np.abs(np.sin(np.arange(len(scores)) * 12.9898)) * 0.8 + 0.1
     figure = go.Figure()
-    fates = scores["kept"].map({True: "kept", False: "out"}).fillna("not judged by you")
-    marks = {"kept": (KEPT, "circle"), "out": (CUT, "x"), "not judged by you": (NEUTRAL, "circle")}
+    kept = scores["kept"].map({True: "kept", False: "cut"}).fillna("not judged by you")
+    marks = {"kept": (KEPT, "circle"), "cut": (CUT, "x"), "not judged by you": (NEUTRAL, "circle")}
     for name, (colour, symbol) in marks.items():
-        part = (fates == name).to_numpy()
+        part = (kept == name).to_numpy()
         if not part.any():
             continue
         figure.add_scatter(
@@ -79,7 +79,7 @@ def histogram(scores: pd.DataFrame, zeta_band: tuple[float, float]) -> go.Figure
     width = max(float(values.max() - values.min()) / 24, 1e-3)
     bins = {"start": float(values.min()) - width / 2, "end": float(values.max()) + width, "size": width}
     figure = go.Figure()
-    for kept, name, colour in ((True, "kept", KEPT), (False, "out", CUT)):
+    for kept, name, colour in ((True, "kept", KEPT), (False, "cut", CUT)):
         figure.add_histogram(
             x=values[scores["kept"] == kept],
             xbins=bins,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_HIDDEN = "It would tell what others decided: shown after your own verdict."
+_HIDDEN = "Hidden until your own verdict: it would reveal what others decided."
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def z_figure(row: Mapping[str, Any], zeta: float) -> Figure:
     """Robust z with its distance from the cut, and on which side of the median the text stands."""
     z = row["z"]
     if z is None or math.isnan(z):
-        return Figure("Robust z", "–", "Not scored: no text of the class is in play.")
+        return Figure("Robust z", "–", "Not scored: no text of the class counts at present.")
     shown = f"{z:.2f}" if z < 1000 else "≫ 1000"
     side = "below" if row["similarity"] < row["median"] else "above"
     if row["kept"] is None and z > zeta:
@@ -70,7 +70,7 @@ def weight_figure(weight: float, n_eff: float) -> Figure:
     if math.isnan(weight):
         return Figure("Weight", "–", _HIDDEN)
     if weight == 0:
-        return Figure("Weight", "0 %", "Has no part in the class's prototype.")
+        return Figure("Weight", "0 %", "Not part of the class's prototype.")
     even = 1 / n_eff
     compared = "about" if abs(weight - even) < 0.1 * even else "more than" if weight > even else "less than"
     return Figure(

@@ -31,12 +31,12 @@ def need_label_list(project: ProjectSummary, images: Sequence[str], *, sent: boo
     if before is not None and (before.project, before.signature) == (project.id, signature):
         return before
     guesses: dict[str, dict[str, Any]] = {}
-    sentence = "Without the teacher's guesses, images come by their path."
+    sentence = "Without the teacher's guesses, images are sorted by path."
     if guessing and len(classes) > 1:
         try:
             found = computed(
                 f"guesses:{project.id}:{project.revision}:{hash(signature)}",
-                "The teacher looks at the images",
+                "Embedding the images with the teacher",
                 lambda progress: guess_labels(studio.home(), project.id, list(images), progress=progress),
             )
         except AvionError as error:

@@ -57,7 +57,7 @@ def selector(key: str, known: Sequence[str]) -> str:
     """
     named = st.query_params.get(key, "")
     if key not in st.session_state and named and named not in known:
-        said = f"The {key.replace('_', ' ')} that the address names is not here: {plain(named)}. Another one is shown."
+        said = f"The {key.replace('_', ' ')} in the address was not found: {plain(named)}. Another one is shown."
         st.toast(said, icon=":material/link_off:", duration="infinite")
     wanted = [value for value in (st.session_state.get(key), st.query_params.get(key)) if value in known]
     choose(key, [*wanted, *known][0])

@@ -17,9 +17,9 @@ KEYS = {
     "My verdict": "mine",
     "RS-Flag": "flag",
     "Broken rule": "rule",
-    "Fate": "fate",
+    "Kept or cut": "kept",
     "Disagreement": "disagreement",
-    "Worth a verdict": "worth",
+    "Effect of a verdict": "effect",
     "Writer": "writer",
     "Reviewer": "judged_by",
     "Robust z": "z",
@@ -51,6 +51,6 @@ def clear() -> None:
 def show_unsettled() -> None:
     """Callback: only undecided descriptions of classes that are not settled, those that pull most first."""
     clear()
-    wanted = {"Verdict": "undecided", "Worth a verdict": "class not settled", "Order": "most influence"}
+    wanted = {"Verdict": "undecided", "Effect of a verdict": "class not settled", "Order": "most influence"}
     for name, value in wanted.items():
         st.session_state[KEYS[name]] = value

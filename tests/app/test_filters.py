@@ -57,12 +57,12 @@ def passing(table: pd.DataFrame, **filters: Any) -> list[str]:
         ("Broken rule", "no overhead term", ["d1", "d3"]),
         ("Broken rule", "ground-level term", ["d1"]),
         ("Broken rule", "too short or long", ["d3"]),
-        ("Fate", "kept", ["d0", "d2"]),
-        ("Fate", "out", ["d1"]),
+        ("Kept or cut", "kept", ["d0", "d2"]),
+        ("Kept or cut", "cut", ["d1"]),
         ("Disagreement", "between reviewers", ["d1"]),
         ("Disagreement", "between flag and z", ["d2"]),
-        ("Worth a verdict", "could change a prediction", ["d0", "d2"]),
-        ("Worth a verdict", "class not settled", ["d2", "d3"]),
+        ("Effect of a verdict", "could change a prediction", ["d0", "d2"]),
+        ("Effect of a verdict", "class not settled", ["d2", "d3"]),
     ],
 )
 def test_each_choice_lets_its_own_pass(name: str, choice: str, expected: list[str], table: pd.DataFrame) -> None:

@@ -36,7 +36,7 @@ def test_from_a_lasso_to_pictures_files_and_the_review(
     finished = next(run.id for run in list_runs(home, NAME) if run.state == "finished")
     page.driver.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     page.open("alignment", run=finished)
-    assert "Settings first, then the map" in page.text()
+    assert "No map yet" in page.text()
     page.click("t-SNE")  # no compiling, as UMAP needs it
     page.until(lambda: "Perplexity" in page.text(), "the settings of t-SNE")
     page.click("Compute the map")

@@ -30,7 +30,7 @@ def test_without_a_project(chromium: WebDriver, tmp_path: Path) -> None:
     with serving(Home(tmp_path / "home"), tmp_path / "log.txt") as address:
         page = Page(chromium, address)
         page.look("light", 1280, 1000)
-        meets(page, "", "See the whole job in a few minutes", "Open the demo")
+        meets(page, "", "Try the whole workflow in a few minutes", "Open the demo")
         for name in ("images", "review", "launch", "predict"):
             meets(page, name, "No project yet", "Open the demo")
         page.click("Use my own images")
@@ -41,7 +41,7 @@ def test_with_images_alone(page: Page, home: Home) -> None:
     images = get_project(home, NAME).image_root
     project = create_project(home, "images alone", images, class_folders=False, **PAIR).id
     meets(page, "classes", "No class yet", "Add the class", project=project)
-    meets(page, "generate", "No classes yet", "Make classes", project=project)
+    meets(page, "generate", "No classes yet", "Add classes", project=project)
     meets(page, "label", "No class yet", "Add classes", project=project)
     page.click("Add classes")
     page.until(lambda: page.all("h1") and page.all("h1")[0].text == "Classes", "where classes are made")

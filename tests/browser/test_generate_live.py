@@ -50,7 +50,7 @@ def test_generate_fail_retry_review(
     fill(page, "Address", service.address)
     fill(page, "Per class", "4")
     page.until(lambda: "12 descriptions of 3 classes in 3 requests" in page.text(), "the plan")
-    page.click("Have them written")
+    page.click("Generate descriptions")
     page.until(lambda: "of 3 classes ·" in page.text(), "progress")
     page.until(lambda: writing.get_generation(home, project).state == "running", "a process at work")
     page.until(lambda: "3 of 3 classes · 8 descriptions" in page.text(), "its end, without a reload")
@@ -91,7 +91,7 @@ def test_from_a_confused_pair_to_contrasts_and_back(
     page.settle()
     fill(page, "Address", willing.address)
     page.until(lambda: "10 descriptions of 2 classes in 2 requests" in page.text(), "the plan")
-    page.click("Have them written")
+    page.click("Generate descriptions")
     page.until(lambda: "2 of 2 classes · 10 descriptions" in page.text(), "both classes")
     names = {ask.name: ask.data["distinguish_from"] for ask in willing.asks}
     assert names == {"forest": ["sea or lake"], "sea or lake": ["forest"]}

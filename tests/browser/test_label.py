@@ -116,7 +116,7 @@ def test_confirm_undo_skip_search_and_a_whole_page(page: Page, home: Home, bare:
     settled(page)
 
     shadow("[data-action=page]", page)
-    assert "Give 18 images the teacher's guess?" in page.card(".sure span")
+    assert "Label 18 images with the teacher's guess?" in page.card(".sure span")
     shadow("[data-action=sure]", page)
     page.until(lambda: len(labels(home, bare)) == 18, "the labels of the page")
     settled(page)

@@ -84,7 +84,7 @@ def test_from_the_demo_to_a_map_and_an_export(page: Page, home: Home, picture: P
     page.settle()
     picture("decisions")
     page.click("Save as the project's rules")
-    page.until(lambda: "Rules version 1 is in force" in page.text(), "the rules to be in force")
+    page.until(lambda: "Current rules: version 1" in page.text(), "the rules to be in force")
     rules, _, version = current_rules(home, project.id)
     assert (version, round(rules.zeta, 1)) == (1, 2.7)
 

@@ -27,7 +27,7 @@ def disputed(home: Home) -> list[str]:
 def test_one_person_alone_has_nothing_to_agree_on(home: Home, open_page: Open) -> None:
     text = all_text(open_page("agreement"))
     assert "needs a second reviewer" in text
-    assert "Nobody disagrees" in text
+    assert "No conflicts" in text
 
 
 @pytest.mark.usefixtures("disputed")

@@ -86,8 +86,8 @@ def test_without_a_student_the_launch_is_one_button_away(home: Home, open_page: 
 
 def test_settings_are_chosen_first_and_a_process_computes_the_map(home: Home, open_page: Open) -> None:
     app = open_page("alignment")
-    assert "Settings first, then the map" in all_text(app)
-    assert {"Neighbours", "Min dist"} <= {slider.label for slider in app.slider}
+    assert "No map yet" in all_text(app)
+    assert {"Neighbours", "Minimum distance"} <= {slider.label for slider in app.slider}
     app = next(group for group in app.get("button_group") if group.label == "Method").set_value("tsne").run()
     assert {slider.label: slider.value for slider in app.slider} == {"Perplexity": 30}
     app = button(app, "Compute the map").click().run()
@@ -106,7 +106,7 @@ def test_settings_are_chosen_first_and_a_process_computes_the_map(home: Home, op
 
 def test_without_a_map_one_is_a_button_away(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "WORKER", SLEEPER)
-    app = button(open_page("alignment"), "Take the usual settings").click().run()
+    app = button(open_page("alignment"), "Use the default settings").click().run()
     (found,) = list_maps(home, "latest")
     assert found.settings == MapSettings()
     button(app, "Stop").click().run()
@@ -137,7 +137,7 @@ def test_a_map_that_failed_says_why_and_can_be_forgotten(
     ended()
     app = app.run()
     app = button(app, "Forget it").click().run()
-    assert "Settings first, then the map" in all_text(app)
+    assert "No map yet" in all_text(app)
 
 
 def test_three_linked_views_with_figures_and_an_exact_statement(mapped: Home, open_page: Open) -> None:
@@ -213,7 +213,7 @@ def test_ways_of_colouring(colour: str, mapped: Home, open_page: Open) -> None:
     assert len(chart_data(app)) == 3
 
 
-def test_a_map_of_a_blind_review_tells_no_fate_that_others_decided(
+def test_a_map_of_a_blind_review_tells_no_kept_or_cut_that_others_decided(
     mapped: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = current_descriptions(mapped, get_project(mapped, NAME).id)["description_id"].tolist()
@@ -222,8 +222,8 @@ def test_a_map_of_a_blind_review_tells_no_fate_that_others_decided(
     set_blind(mapped, NAME, True, "me")
     pick(monkeypatch, texts)
     app = open_page("alignment")
-    (table,) = [frame.value for frame in app.dataframe if "fate" in frame.value]
-    assert dict(zip(table["id"], table["fate"] != "", strict=True)) == {item: item == texts[0] for item in texts}
+    (table,) = [frame.value for frame in app.dataframe if "kept or cut" in frame.value]
+    assert dict(zip(table["id"], table["kept or cut"] != "", strict=True)) == {item: item == texts[0] for item in texts}
     assert set(table["verdict"]) == {"accepted", "undecided"}
     app = next(group for group in app.get("button_group") if group.label == "Colour by").set_value("kept").run()
     assert "not judged by the run, or hidden" in app.multiselect[0].options

@@ -78,7 +78,7 @@ def test_a_language_model_is_asked_for_a_contrast_and_the_way_back(
     assert app.title[0].value == "Generate"
     app = open_page("generate", writing_classes=[forest, sea], writing_apart=[forest, sea])  # what is in its address
     chosen = {box.label: box.value for box in app.multiselect}
-    assert chosen == {"Classes": ["Forest", "SeaLake"], "Told apart from": ["Forest", "SeaLake"]}
+    assert chosen == {"Classes": ["Forest", "SeaLake"], "Distinguished from": ["Forest", "SeaLake"]}
     assert any("EVERY description rests on something" in code.value for code in app.code)
     assert any(f'"distinguish_from": [\n  "{sea}"\n ]' in code.value for code in app.code)
     command = "--class Forest --class SeaLake --prompt contrast --distinguish-from Forest --distinguish-from SeaLake"
@@ -86,7 +86,7 @@ def test_a_language_model_is_asked_for_a_contrast_and_the_way_back(
 
     with loopback() as server:
         app = settle(app.text_input(key="writing_address").set_value(server.address).run())
-        click(app, "Have them written")
+        click(app, "Generate descriptions")
         wait_for_the_writer(home)
     assert {(ask.name, *ask.data["distinguish_from"]) for ask in server.asks} == {(forest, sea), (sea, forest)}
     assert get_project(home, NAME).descriptions == 27 + 2 * 5

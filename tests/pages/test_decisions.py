@@ -24,7 +24,7 @@ def metrics(app) -> dict[str, str]:
 def test_the_rules_in_force_change_nothing(home: Home, open_page: Open) -> None:
     app = open_page("decisions")
     assert metrics(app)["Texts that would change"] == "0"
-    assert "these are the rules in force" in all_text(app)
+    assert "these are the current rules" in all_text(app)
     assert next(button for button in app.button if "Save" in button.label).disabled
     assert "%" in metrics(app)["Teacher on validation"]
 
@@ -44,15 +44,15 @@ def test_a_slider_shows_what_would_change_and_saves(home: Home, open_page: Open)
     prototypes, _, version = current_rules(home, project.id)
     assert (prototypes.zeta, version) == (0.5, 1)
     assert metrics(app)["Texts that would change"] == "0"
-    assert "version 1 is in force" in all_text(app)
+    assert "Current rules: version 1" in all_text(app)
 
 
 def test_rules_that_only_weigh_otherwise_say_so(home: Home, open_page: Open) -> None:
     app = open_page("decisions")
     app = settle(app.slider(key=f"rules_{get_project(home, NAME).id}_0_beta").set_value(50.0).run())
     assert metrics(app)["Texts that would change"] == "0"
-    assert "No text's fate changes; the weights do." in all_text(app)
-    assert "these are the rules in force" not in all_text(app)
+    assert "No text moves between kept and cut; only weights change." in all_text(app)
+    assert "these are the current rules" not in all_text(app)
     figures = next(frame.value for frame in app.dataframe if "n_eff then" in frame.value.columns)
     assert (figures["n_eff then"] < figures["n_eff now"]).all()  # a sharper softmax leans on fewer texts
 

@@ -51,7 +51,7 @@ def test_order_watch_and_review(open_page: Open, home: Home):
         assert "**9** descriptions of **3** classes in **3** requests" in page_text(app)
         assert KEY not in page_text(app)
         assert any("avion describe tiny --writer gemini" in code.value for code in app.code)
-        app = button(app, "Have them written").click().run()
+        app = button(app, "Generate descriptions").click().run()
         view = until_ended(home)
     assert (view.state, view.written) == ("finished", 9)
     app = app.run()
@@ -75,7 +75,7 @@ def test_what_failed_is_asked_again(open_page: Open, home: Home):
 
     with loopback(script) as server:
         app = ordered(open_page("generate"), server)
-        button(app, "Have them written").click().run()
+        button(app, "Generate descriptions").click().run()
         assert until_ended(home).lacking == ("SeaLake",)
         app = open_page("generate")
         assert "does not take the request: 400" in " ".join(app.dataframe[0].value["problem"])
@@ -102,13 +102,13 @@ def test_no_key_gives_a_hint(open_page: Open, home: Home, monkeypatch):
     monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
     app = open_page("generate")
     assert "Set GEMINI_API_KEY in the environment" in app.warning[0].value
-    assert button(app, "Have them written").disabled
+    assert button(app, "Generate descriptions").disabled
 
 
 def test_a_wrong_key_is_shown_with_a_hint(open_page: Open, home: Home):
     with loopback(lambda ask: Say(status=401)) as server:
         app = ordered(open_page("generate"), server)
-        button(app, "Have them written").click().run()
+        button(app, "Generate descriptions").click().run()
         assert until_ended(home).state == "failed"
     app = open_page("generate")
     assert "Put a valid key into GEMINI\\_API\\_KEY" in app.error[0].value
@@ -134,7 +134,7 @@ def test_where_people_sign_in_an_admin_alone_says_where_the_key_goes(
     monkeypatch.setattr(ContextProxy, "url", "http://192.168.1.20:8501/generate")
     app = open_page("generate")
     assert app.text_input(key="writing_address").disabled is not may
-    assert not button(app, "Have them written").disabled
+    assert not button(app, "Generate descriptions").disabled
     with loopback() as server:
         settings = writing.make_writing_settings({"base_url": server.address, "distinguish": 0, "per_class": 1})
         if may:

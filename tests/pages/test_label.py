@@ -106,7 +106,7 @@ def test_labels_come_from_the_grid_once_and_can_be_undone(home: Home, named: Pro
     press(app, *entries, {"action": "undo"})
     assert app.session_state["_label_list"].cursor == third
     assert sum(read_manifest(home, named.id)["label"] != "") == 1
-    click(app, "Guess and order anew")
+    click(app, "Re-rank")
     assert set(app.session_state["_label_list"].order) == set(unlabelled(home, named.id))
 
 
@@ -153,7 +153,7 @@ def test_a_label_that_cannot_be_written_is_told_and_blocks_no_other(
 def test_sure_guesses_are_confirmed_with_their_number(home: Home, named: ProjectSummary, open_page: Open) -> None:
     app = open_page("label", project=named.id)
     app.slider(key="label_sure").set_value(0.5).run()
-    (button,) = (button for button in app.button if button.label.startswith("Give "))
+    (button,) = (button for button in app.button if button.label.startswith("Label "))
     count = int(button.label.split()[1])
     settle(button.click().run())
     assert get_project(home, named.id).labelled == count > 0
@@ -178,11 +178,11 @@ def test_test_images_are_drawn_when_labels_suffice(home: Home, named: ProjectSum
 def test_what_another_page_sends_is_labelled_anew(home: Home, open_page: Open) -> None:
     app = open_page("images")
     project = get_project(home, NAME)
-    assert {metric.label: metric.value for metric in app.metric}["Test, sealed"] == str(len(CLASSES) * IMAGES // 2)
+    assert {metric.label: metric.value for metric in app.metric}["Test (sealed)"] == str(len(CLASSES) * IMAGES // 2)
     app.selectbox(key="image_class").set_value("Forest").run()
     captions = [caption.value for caption in app.caption if caption.value.startswith("forest · ")]
     assert len(captions) == IMAGES // 2  # the sealed half is a count
-    click(app, f"Label {IMAGES // 2} images anew")
+    click(app, f"Relabel {IMAGES // 2} images")
     app.switch_page("../pages/label.py")
     settle(app.run())
     work_list = app.session_state["_label_list"]
@@ -209,7 +209,7 @@ def test_a_list_sent_in_one_project_is_none_of_another(home: Home, named: Projec
 
 def test_a_list_of_images_that_is_gone_is_told_of(home: Home, named: ProjectSummary, open_page: Open) -> None:
     app = open_page("label", project=named.id, images="0123456789abcdef")
-    assert "This list is not here" in all_text(app)
+    assert "This list no longer exists" in all_text(app)
     click(app, "Show all")
     assert set(app.session_state["_label_list"].order) == set(unlabelled(home, named.id))
 
@@ -219,13 +219,13 @@ def test_the_sealed_pictures_are_shown_on_purpose(home: Home, open_page: Open) -
     app.selectbox(key="image_part").set_value("test").run()
     assert "No picture of this class and part" in all_text(app)
     app.toggle[0].set_value(True).run()
-    assert "residential · test, sealed" in all_text(app)
+    assert "residential · test (sealed)" in all_text(app)
 
 
 def test_another_recipe_is_seen_and_then_in_force(home: Home, open_page: Open) -> None:
     app = open_page("images")
     project = get_project(home, NAME)
-    assert "This is the recipe in force." in all_text(app)
+    assert "This is the current recipe." in all_text(app)
     next(box for box in app.text_input if box.label == "Bands").set_value("3, 2, 1").run()
     click(app, "Use this recipe")
     changed = get_project(home, NAME)

@@ -257,7 +257,7 @@ def test_models_show_licence_hash_and_what_is_here(empty_home: Home, open_page: 
     for words in ("a" * 64, "local: mine.pt", "QuickGELU", "2 MB of 3.9 GB are here", "none stated on the hub"):
         assert words in said
     assert "The installed weights have 0 bytes, not the 100" in said
-    assert "of 7** pairs of towers are here" in said
+    assert "of 7** models installed" in said
 
 
 def test_weights_are_downloaded_stopped_and_failed(

@@ -14,7 +14,7 @@ from tests.pages.conftest import Open, all_text, settle
 
 def test_a_newcomer_is_offered_the_demo(empty_home: Home, open_page: Open) -> None:
     app = open_page()
-    assert "See the whole job in a few minutes" in all_text(app)
+    assert "Try the whole workflow in a few minutes" in all_text(app)
     assert [button.label for button in app.button][:2] == ["Open the demo", "EuroSAT demo"]
     assert not app.sidebar.selectbox
 
@@ -100,10 +100,10 @@ def test_rasters_get_a_recipe_that_is_seen_before_anything_is_created(empty_home
     rasters = Path(__file__).parents[1] / "fixtures" / "geotiff"
     app.text_input(key="new_folder").set_value(str(rasters)).run()
     assert "One recipe renders them all" in all_text(app)
-    low = next(box for box in app.text_input if box.label == "Shown black")
+    low = next(box for box in app.text_input if box.label == "Stretch min")
     assert float(low.value.split(",")[0]) > 0  # suggested
     low.set_value("none").run()
-    assert "Shown black takes numbers with commas" in str(app.error[0].proto)
+    assert "Stretch min needs numbers separated by commas" in str(app.error[0].proto)
     assert list_projects(empty_home) == []
 
 
@@ -135,7 +135,7 @@ def test_a_link_to_what_is_not_there_is_told_of(home: Home, open_page: Open) -> 
     known = get_project(home, NAME).id
     app = open_page("projects", project="gone_project")
     assert [toast.value for toast in app.toast] == [
-        "The project that the address names is not here: gone\\_project. Another one is shown."
+        "The project in the address was not found: gone\\_project. Another one is shown."
     ]
     assert app.query_params["project"] == known
     assert not open_page("projects", project=known).toast

@@ -131,7 +131,7 @@ def test_skips_in_bulk_can_be_cleared(home: Home, open_page: Open) -> None:
     app = open_page("review", view="table", mine="skipped")
     assert len(table(app)) == 2
     app = settle(app.button_group(key="verdict_scope").set_value("all").run())
-    app = press(press(app, "Take back 2"), "Take back 2")
+    app = press(press(app, "Clear verdict 2"), "Clear verdict 2")
     assert set(my_verdicts(home, NAME, "me").values()) == {"undecided"}
     assert "No description fits" in all_text(open_page("review", view="table", mine="skipped"))
 
@@ -153,10 +153,10 @@ def test_an_edit_does_not_override_one_that_came_in_meanwhile_unseen(home: Home,
     app.text_area[0].set_value("Aerial view of pines, mine.")
     record_verdict(home, NAME, item.iloc[0], "edit", reviewer="ana", text="Aerial view of pines, of ana.")
     app = press(app, "Save")
-    assert "reads now: “Aerial view of pines, of ana.”" in app.warning[0].value
+    assert "now reads: “Aerial view of pines, of ana.”" in app.warning[0].value
     assert app.text_area[0].value == "Aerial view of pines, mine."
     assert [entry.reviewer for entry in history(home, NAME, item.iloc[0])] == ["ana"]
-    press(app, "Save over it")
+    press(app, "Overwrite")
     assert [entry.reviewer for entry in history(home, NAME, item.iloc[0])] == ["ana", "me"]
 
 
@@ -259,7 +259,7 @@ def test_the_meter_leads_to_what_could_still_change_a_prediction(home: Home, ope
     assert value.sentence in all_text(app)
     assert value.that_matter > 0
     app = settle(app.button(key="what_matters").click().run())
-    assert app.selectbox(key="worth").value == "class not settled"
+    assert app.selectbox(key="effect").value == "class not settled"
     assert app.selectbox(key="order").value == "most influence"
 
 

@@ -58,7 +58,7 @@ def backups() -> None:
     )
     labels = {backup.name: f"{backup.made_at:%Y-%m-%d %H:%M} UTC, {_KINDS[backup.kind]}" for backup in found}
     chosen = st.selectbox(
-        "Put one back",
+        "Restore a backup",
         list(labels),
         format_func=labels.__getitem__,
         index=None,

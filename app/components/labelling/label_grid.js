@@ -200,13 +200,13 @@ class Grid {
     this.find(".nothing").hidden = page.length > 0
     this.find(".nothing").textContent = this.queue.length
       ? "Fetching the next pictures…"
-      : "You have been through this list. Order it anew below to meet what you skipped, or press U to undo."
+      : "You have been through this list. Press Re-rank below to see skipped images again, or U to undo."
     const open = this.open().length
     this.find(".page").textContent = `Confirm these ${open}`
     this.find(".page").hidden = open === 0
     this.find(".sure").hidden = !this.asking
     if (this.asking) {
-      this.find(".sure span").textContent = `Give ${this.asking.length} images the teacher's guess? One undo takes all back.`
+      this.find(".sure span").textContent = `Label ${this.asking.length} images with the teacher's guess? One undo reverts them all.`
       this.find("[data-action=sure]").textContent = `Confirm ${this.asking.length} guesses`
     }
     for (const button of this.root.querySelectorAll("[data-needs-item]")) button.disabled = !item

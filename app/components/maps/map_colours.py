@@ -76,8 +76,8 @@ def values(
         labelled = image & (points["class_key"] != "") & (points[f"nearest_{view}"] != "")
         return none.mask(labelled, right.map({True: "right", False: "wrong"}))
     if by == "kept":
-        fate = points["kept"].astype(object).map({True: "kept", False: "cut"})
-        return none.mask(text, fate.fillna("not judged by the run, or hidden"))
+        kept = points["kept"].astype(object).map({True: "kept", False: "cut"})
+        return none.mask(text, kept.fillna("not judged by the run, or hidden"))
     if by == "verdict":
         return none.mask(text, points["id"].map(dict(verdicts)).fillna("undecided"))
     if by == "writer":

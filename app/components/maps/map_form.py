@@ -45,7 +45,7 @@ def map_form(images: Mapping[str, int]) -> MapSettings | None:
         )
         min_dist = defaults.min_dist
         if method == "umap":
-            min_dist = st.slider("Min dist", 0.0, 1.0, min_dist, 0.05, width=150, help=_HELP["min_dist"])
+            min_dist = st.slider("Minimum distance", 0.0, 1.0, min_dist, 0.05, width=150, help=_HELP["min_dist"])
         metric = st.selectbox("Metric", ["cosine", "euclidean", "correlation"], width=130, help=_HELP["metric"])
         seed = st.number_input("Seed", 0, 1000, defaults.seed, width=105, help=_HELP["seed"])
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -69,12 +69,12 @@ def map_form(images: Mapping[str, int]) -> MapSettings | None:
             help=_HELP["parts"],
         )
         most = st.number_input(
-            "At most", 10, 1_000_000, defaults.most_images, 1000, width=150, help=_HELP["most_images"]
+            "Most images", 10, 1_000_000, defaults.most_images, 1000, width=150, help=_HELP["most_images"]
         )
     chosen = list(parts)
     if images.get("test") and st.toggle(
         f"Show the {images['test']:,} sealed test images as well",
-        help="Counted as a look at the sealed test set.",
+        help="Counts as a look at the sealed test set.",
         disabled=not visitor.may(policies.UNSEAL),
     ):
         chosen.append("test")
@@ -82,7 +82,7 @@ def map_form(images: Mapping[str, int]) -> MapSettings | None:
     drawn = f"**{most:,} of {wanted:,}** images, drawn at random" if wanted > most else f"all **{wanted:,}** images"
     with st.container(horizontal=True, vertical_alignment="center"):
         if not st.button("Compute the map", icon=":material/scatter_plot:", type="primary"):
-            st.caption(f"Lays out {drawn}. It goes on when you leave the page, and is kept.")
+            st.caption(f"Maps {drawn}. You can leave the page meanwhile; the map is kept.")
             return None
     return map_settings(
         method=method,

@@ -62,7 +62,7 @@ def items_table(
     """Points as people read them: what each is, whose it is, what each view takes it for, and its content id."""
     names = {entry.key: entry.prompt_name for entry in project.classes}
     text = points["kind"] == "description"
-    fate = points["kept"].astype(object).map({True: "kept", False: "cut"})
+    kept = points["kept"].astype(object).map({True: "kept", False: "cut"})
     table = pd.DataFrame(
         {
             "kind": points["kind"],
@@ -75,7 +75,7 @@ def items_table(
         if f"nearest_{view}" in points:
             nearest = points[f"nearest_{view}"]
             table[f"{title} says"] = nearest.map(names).fillna(nearest)
-    table["fate"] = fate.where(text).fillna("")
+    table["kept or cut"] = kept.where(text).fillna("")
     table["verdict"] = points["id"].map(dict(verdicts)).where(text).fillna("")
     return table.assign(**{name: points[name] for name in ("writer", "text", "path", "id", "class_key")})
 

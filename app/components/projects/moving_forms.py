@@ -27,8 +27,8 @@ def moved_images(project: ProjectSummary) -> None:
     look = look_at_root(studio.home(), project.id)
     if look.lacking:
         st.warning(
-            "Scores that are known already still work; whatever has to read an image does not. Say where they are "
-            "now under “Move, pack and re-link”, below.",
+            "Scores that are known already still work; whatever has to read an image fails. Re-link "
+            "them under “Move, pack and re-link”, below.",
             title=plain(look.sentence.removesuffix(".")),
             icon=":material/folder_off:",
         )

@@ -21,11 +21,17 @@ def recipe_form(key: str, recipe: RenderingRecipe, samples: Sequence[Path]) -> R
     """
     with st.container(horizontal=True, vertical_alignment="bottom"):
         bands = _numbers("Bands", key, recipe.bands, "4, 3, 2", "For red, green and blue, or one for grey; from 1.")
-        low = _numbers("Shown black", key, recipe.low, "0", "Stored value, one for all bands or one per band.")
-        high = _numbers("Shown bright", key, recipe.high, "3000", "Stored value, in the same form.")
-        nodata = _numbers("No measurement", key, recipe.nodata, "-9999", "Stored value that means a hole.")
+        low = _numbers("Stretch min", key, recipe.low, "0", "Value shown black; one for all bands, or one each.")
+        high = _numbers("Stretch max", key, recipe.high, "3000", "Value shown white; one for all bands, or one each.")
+        nodata = _numbers("NoData value", key, recipe.nodata, "-9999", "Value that marks missing data.")
         grey = st.number_input(
-            "Holes in grey", 0, 255, recipe.nodata_colour, key=f"{key}_grey", width=130, help="0 black, 255 white"
+            "NoData fill",
+            0,
+            255,
+            recipe.nodata_colour,
+            key=f"{key}_grey",
+            width=130,
+            help="Grey of missing data, 0 to 255",
         )
     chosen = RenderingRecipe(
         bands=tuple(map(int, bands)) if bands else None,
@@ -45,4 +51,4 @@ def _numbers(label: str, key: str, value: Any, example: str, help_text: str) -> 
     try:
         return tuple(float(part) for part in text.split(",")) if text.strip() else None
     except ValueError:
-        raise DataError(f"{label.lower()} takes numbers with commas", f"Write {example}, say.", value=text) from None
+        raise DataError(f"{label} needs numbers separated by commas", f"For example {example}.", value=text) from None

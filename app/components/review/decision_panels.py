@@ -43,7 +43,7 @@ def figures(preview: Preview, curation: Curation) -> None:
     if preview.blocked:
         st.warning(
             "Accept a text of each, loosen the rules, or allow the template fallback at launch.",
-            title=f"Left without a text: {', '.join(preview.blocked)}",
+            title=f"Classes left without a text: {', '.join(preview.blocked)}",
             icon=":material/warning:",
         )
 
@@ -55,7 +55,7 @@ def _change(name: str, value: str, difference: float, shown: str, help_text: str
     st.metric(
         name,
         value,
-        "as in force" if same else text,
+        "no change" if same else text,
         "off" if same else "normal",
         delta_arrow="off" if same else "auto",
         border=True,
@@ -86,7 +86,7 @@ def distribution(preview: Preview, rules: PrototypesConfig, curation: Curation) 
         key="distribution",
         alt=f"Similarities of the descriptions of {names[chosen]} with median, MAD band and cut",
     )
-    st.caption(f"n_eff = {preview.n_eff[chosen]:.1f}: the prototype speaks with the voice of that many equal texts.")
+    st.caption(f"Effective number of texts (n_eff): {preview.n_eff[chosen]:.1f}, as if that many counted equally.")
 
 
 def two_sided_warning(preview: Preview, rules: PrototypesConfig) -> None:
@@ -104,7 +104,7 @@ def two_sided_warning(preview: Preview, rules: PrototypesConfig) -> None:
 
 
 def would_change(preview: Preview, curation: Curation, names: Mapping[str, str], *, changed: bool) -> None:
-    """The descriptions whose fate these rules would turn; where there is none, what they do to the weights.
+    """The descriptions that these rules would keep or cut otherwise; where there is none, what they do to the weights.
 
     Args:
         changed: the rules are not those in force.
@@ -112,7 +112,7 @@ def would_change(preview: Preview, curation: Curation, names: Mapping[str, str],
     st.subheader("What would change")
     changes = preview.would_change
     if not changed:
-        st.caption("Nothing: these are the rules in force. Move a slider to see.")
+        st.caption("Nothing: these are the current rules. Move a slider to see.")
         return
     if changes.empty:
         _weights_alone(preview, curation, names)
@@ -124,7 +124,7 @@ def would_change(preview: Preview, curation: Curation, names: Mapping[str, str],
             "class": st.column_config.TextColumn(width=130),
             "text": st.column_config.TextColumn("description", width="large"),
         },
-        alt="Descriptions whose fate would change under these rules",
+        alt="Descriptions that would change between kept and cut under these rules",
     )
     if len(changes) > ROWS_SHOWN:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -141,13 +141,13 @@ def would_change(preview: Preview, curation: Curation, names: Mapping[str, str],
 
 
 def _weights_alone(preview: Preview, curation: Curation, names: Mapping[str, str]) -> None:
-    """What rules do that turn no text's fate: n_eff now and then, of each class whose weights differ."""
+    """What rules do that keep and cut the same texts: n_eff now and then, of each class whose weights differ."""
     differs = ~np.isclose(preview.table["weight"], curation.table["weight"])
     classes = preview.table["class_key"][differs].unique()
     if not len(classes):
-        st.caption("No text's fate changes, nor its weight.")
+        st.caption("No text moves between kept and cut, and no weight changes.")
         return
-    st.caption("No text's fate changes; the weights do.")
+    st.caption("No text moves between kept and cut; only weights change.")
     st.dataframe(
         pd.DataFrame(
             {
@@ -158,7 +158,7 @@ def _weights_alone(preview: Preview, curation: Curation, names: Mapping[str, str
         ),
         hide_index=True,
         column_config={f"n_eff {when}": st.column_config.NumberColumn(format="%.1f") for when in ("now", "then")},
-        alt="Effective numbers of texts under the rules in force and under these",
+        alt="Effective numbers of texts under the current rules and under these",
     )
 
 

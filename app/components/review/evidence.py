@@ -23,7 +23,7 @@ _ACTIONS = {
     "reject": (":material/cancel:", "rejected it"),
     "edit": (":material/edit:", "edited it"),
     "skip": (":material/skip_next:", "skipped it"),
-    "undecide": (":material/radio_button_unchecked:", "took the verdict back"),
+    "undecide": (":material/radio_button_unchecked:", "cleared the verdict"),
     "undo": (":material/undo:", "undid a decision"),
 }
 
@@ -39,10 +39,12 @@ def evidence_of(project: ProjectSummary, seen: Seen, description_id: str) -> Non
 
 
 def reasons_panel(seen: Seen, row: Mapping[str, Any]) -> None:
-    """Why the description counts as it does: its fate, every rule in words, and each figure with a sentence."""
+    """Why the description counts as it does: kept or cut, every rule in words, and each figure with a sentence."""
     icon = {True: "check", False: "block"}.get(row["kept"], "visibility_off")
     st.markdown(f":material/{icon}: **{row['why']}**")
-    flagged = "earns the RS-Flag" if row["flag"] else "does not earn the RS-Flag"
+    flagged = (
+        "reads like an overhead view (RS-Flag)" if row["flag"] else "does not read like an overhead view (RS-Flag)"
+    )
     lines = [f"**This text {flagged}**"]
     for reason in row["reasons"]:
         sign = ":blue[:material/check:]" if reason["passed"] else ":orange[:material/close:]"

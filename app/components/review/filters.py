@@ -34,12 +34,12 @@ CHOICES: dict[str, dict[str, tuple[str, Any]]] = {
         "ground-level term": ("rule_negative", False),
         "too short or long": ("rule_words", False),
     },
-    "Fate": {"kept": ("kept", True), "out": ("kept", False)},
+    "Kept or cut": {"kept": ("kept", True), "cut": ("kept", False)},
     "Disagreement": {
         "between reviewers": ("conflict", True),
         "between flag and z": ("at_odds", True),
     },
-    "Worth a verdict": {
+    "Effect of a verdict": {
         "could change a prediction": ("matters", True),
         "class not settled": ("settled", False),
         "class settled": ("settled", True),
@@ -135,16 +135,16 @@ def review_filters(project: ProjectSummary, table: pd.DataFrame, sent: Sequence[
             bind="query-params",
             width=150,
             icon=":material/search:",
-            help='Every word must occur; "two words" in quotes as a phrase; -word must not occur.',
+            help='All words must occur; "two words" in quotes is a phrase; -word must not occur.',
         )
         narrowed = filter_values.narrowed(["Class", "Verdict", "Order", "Search"])
         with st.popover(f"More filters ({narrowed})" if narrowed else "More filters", icon=":material/filter_list:"):
             left, right = st.columns(2, width=520)
             with left:
-                for name in ("My verdict", "RS-Flag", "Broken rule", "Fate"):
+                for name in ("My verdict", "RS-Flag", "Broken rule", "Kept or cut"):
                     chosen[name] = _choice(name, list(CHOICES[name]), str, 240)
             with right:
-                for name in ("Disagreement", "Worth a verdict"):
+                for name in ("Disagreement", "Effect of a verdict"):
                     chosen[name] = _choice(name, list(CHOICES[name]), str, 240)
                 writer = _choice("Writer", sorted(table["writer"].unique()), str, 240)
                 reviewer = _choice("Reviewer", _judges(project, table), str, 240)
@@ -168,7 +168,7 @@ def sent_banner(sent: Sequence[str]) -> None:
     """Say that only what another page sent is shown, with the way back to everything."""
     if sent:
         with st.container(horizontal=True, vertical_alignment="center"):
-            only = f":material/move_to_inbox: Only the **{len(sent):,}** descriptions that were sent here."
+            only = f":material/move_to_inbox: Only the **{len(sent):,}** descriptions sent from another page."
             st.markdown(only, width="content")
             forget = {"on_click": sent_lists.forget, "args": (work_lists.REVIEW_CARD,)}
             st.button("Show all", key="show_all", type="tertiary", **forget)
@@ -190,7 +190,7 @@ def _ranges() -> tuple[tuple[float, float], tuple[float, float]]:
         0.1,
         key=filter_values.KEYS["Robust z"],
         bind="query-params",
-        help=f"{Z_TOP:g} stands for {Z_TOP:g} and more.",
+        help=f"{Z_TOP:g} means {Z_TOP:g} or more.",
     )
     weight_range = st.select_slider(
         "Weight in the prototype",

@@ -43,9 +43,9 @@ def _meter(seen: Seen) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f":material/{'insights' if value.that_matter else 'task_alt'}: {value.sentence}",
-            help="For the undecided descriptions: could any verdicts on them, alone or together, change which class "
-            "the teacher's prototypes predict for a validation image? The test set is never asked."
-            + ("" if worth.curation is seen.curation else " Counted before the newest verdicts."),
+            help="Counts the undecided descriptions whose verdicts, alone or together, could change the class that the "
+            "teacher's prototypes predict for a validation image. The test set is never used."
+            + ("" if worth.curation is seen.curation else " The newest verdicts are not counted yet."),
             width="content",
         )
         label = f"Judge these {value.that_matter:,}" if value.that_matter > 1 else "Judge this one"

@@ -25,7 +25,11 @@ def rules_form(
     flag_mode = _choice(PrototypesConfig, "flag_mode", "RS-Flag counts as", prototypes.flag_mode, key)
     z_mode = _choice(PrototypesConfig, "z_mode", "Robust z", prototypes.z_mode, key)
     chosen = {}
-    for name, label in (("zeta", "ζ (zeta)"), ("beta", "β (beta)"), ("gamma", "γ (gamma)")):
+    for name, label in (
+        ("zeta", "Outlier cut (ζ)"),
+        ("beta", "Similarity weight (β)"),
+        ("gamma", "Overhead bonus (γ)"),
+    ):
         low, high, step = _SPANS[name]
         value = getattr(prototypes, name)
         chosen[name] = st.slider(

@@ -60,7 +60,7 @@ class Seen:
     or ""), judged (one's own verdict stands, a skip among them), at_odds (flag and z disagree) and settled (no verdict
     left in its class could change a prediction, as last counted; in a blind project nothing is called settled while
     something is hidden, since that is counted for all). In a blind project the rows that one has not decided tell
-    nothing of their fate: their verdict is undecided, their kept None, their weight and influence NaN.
+    nothing of whether they are kept: their verdict is undecided, their kept None, their weight and influence NaN.
     """
 
     curation: Curation
@@ -150,7 +150,7 @@ class _Held:
 
 
 def need_curation(project: ProjectSummary) -> Seen:
-    """Every description with every figure behind its fate; without descriptions, an empty state, and the page ends.
+    """Every description with the figures that keep or cut it; without descriptions, an empty state, and the page ends.
 
     The first look computes features (minutes for a large teacher), so it runs beside the page; later looks find them
     and only take in the verdicts given since.

@@ -21,7 +21,7 @@ _VERDICTS: dict[Decision, tuple[str, str, str]] = {
     "accept": ("Accept", "Accepted", "A"),
     "reject": ("Reject", "Rejected", "X"),
     "skip": ("Skip", "Skipped", "S"),
-    "undecide": ("Take back", "Took back your verdicts on", "T"),
+    "undecide": ("Clear verdict", "Cleared your verdicts on", "T"),
 }
 _LEGEND = "table_legend"
 _SELECTED, _ALL = "selected", "all"
@@ -55,7 +55,7 @@ def verdict_table(
             "z": rows["z"],
             "weight": 100 * rows["weight"],
             "influence": rows["influence"],
-            "fate": rows["why"],
+            "kept or cut": rows["why"],
             "mine": rows["mine"],
             "writer": rows["writer"],
         }
@@ -100,7 +100,7 @@ def _bar(project: ProjectSummary, chosen: tuple[str, ...], whole: Sequence[str],
     with st.container(horizontal=True, vertical_alignment="center"):
         # Buttons, for a checkbox would keep the focus, and keys stay quiet while an input has it.
         scope = st.segmented_control(
-            "For",
+            "Apply to",
             [_SELECTED, _ALL],
             default=_SELECTED,
             required=True,
@@ -133,9 +133,9 @@ def _bar(project: ProjectSummary, chosen: tuple[str, ...], whole: Sequence[str],
     if widgets.shown(_LEGEND):
         st.caption(
             "Select rows at their left edge (Shift for a range), or take the whole view. **A** accepts, **X** rejects, "
-            "**S** skips, **T** takes your verdicts back (skips too), **E** edits the one selected, **U** undoes your "
+            "**S** skips, **T** clears your verdicts (skips too), **E** edits the one selected, **U** undoes your "
             "last decision, a bulk one as a whole. A verdict on several asks once, with their number; Enter confirms, "
-            "Esc leaves."
+            "Esc cancels."
         )
 
 
@@ -147,12 +147,12 @@ def _confirm(project: ProjectSummary, asked: selection.Asked, rows: pd.DataFrame
             st.text_area("New wording", value=asked.text, key=_words(asked))
             if (now := shown.get(asked.ids[0], asked.text)) != asked.text:
                 # Another button: a press of the one before shall not reach past these words.
-                label, key = "Save over it", f"save_over_{hash(now)}"
-                st.warning(f"It was edited meanwhile, and reads now: “{plain(now)}”", icon=":material/edit:")
+                label, key = "Overwrite", f"save_over_{hash(now)}"
+                st.warning(f"It was edited in the meantime and now reads: “{plain(now)}”", icon=":material/edit:")
         else:
             word = _VERDICTS[asked.verdict][0]
             label = f"{word} {len(asked.ids):,}"
-            st.markdown(f"**{word}: {len(asked.ids):,} descriptions?** One undo takes them all back.")
+            st.markdown(f"**{word}: {len(asked.ids):,} descriptions?** One undo reverts them all.")
             st.text_input("Why (optional)", key=_words(asked), max_chars=300)
         with st.container(horizontal=True):
             st.button(
@@ -213,23 +213,23 @@ def _undo(project: str) -> None:
 
 def taken_back(number: int) -> str:
     """What an undo did, to so many descriptions."""
-    return f"Took back your decision on {counted(number, 'description')}" if number else "Nothing left to undo"
+    return f"Undid your decision on {counted(number, 'description')}" if number else "Nothing left to undo"
 
 
 _COLUMNS = {
     "verdict": st.column_config.TextColumn("verdict", width=95),
     "text": st.column_config.TextColumn("description", width=300),
     "class": st.column_config.TextColumn("class", width=120),
-    "flag": st.column_config.CheckboxColumn("RS-Flag", width=70, help="Speaks of an overhead view in 6 to 20 words."),
+    "flag": st.column_config.CheckboxColumn("RS-Flag", width=70, help="Reads like an overhead view, in 6 to 20 words."),
     "similarity": st.column_config.NumberColumn(
-        "similarity", format="%.3f", width=80, help="To the mean of the class's training images."
+        "similarity", format="%.3f", width=80, help="Cosine to the mean of the class's training images."
     ),
     "z": st.column_config.NumberColumn("robust z", format="%.1f", width=70, help="Distance from the class's median."),
     "weight": st.column_config.NumberColumn("weight", format="%.1f %%", width=70, help="Share of the prototype."),
     "influence": st.column_config.NumberColumn(
-        "influence", format="%.2f°", width=80, help="By how much the prototype would turn without this text."
+        "influence", format="%.2f°", width=80, help="How far the prototype would turn without this text."
     ),
-    "fate": st.column_config.TextColumn("fate", width=200),
+    "kept or cut": st.column_config.TextColumn(width=200),
     "mine": st.column_config.TextColumn("my verdict", width=90),
     "writer": st.column_config.TextColumn("writer", width=100),
 }

@@ -52,7 +52,7 @@ def writing_form(project: ProjectSummary) -> WritingSettings:
             "Writer", get_args(WriterName), format_func=_NAMES.__getitem__, key="writing_writer", width=300
         )
         if chosen["writer"] == "file":
-            chosen["file"] = st.text_input("File on this machine", key="writing_file", help=_help("file"), width=420)
+            chosen["file"] = st.text_input("File on the server", key="writing_file", help=_help("file"), width=420)
         else:
             chosen["model"] = st.text_input(
                 "Model",
@@ -66,14 +66,14 @@ def writing_form(project: ProjectSummary) -> WritingSettings:
                 "Address",
                 placeholder="the provider's own",
                 key="writing_address",
-                help=_help("base_url") if may else "The studio's key goes there: an admin alone may change it.",
+                help=_help("base_url") if may else "The studio's API key is sent there: only an admin can change it.",
                 width=300,
                 disabled=not may,
             )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen["classes"] = _class_choice("Classes", names, "all", key=_CLASSES, width=230)
         chosen["distinguish_from"] = _class_choice(
-            "Told apart from",
+            "Distinguished from",
             names,
             "those the teacher confuses",
             key=_APART,
@@ -88,7 +88,7 @@ def writing_form(project: ProjectSummary) -> WritingSettings:
         chosen["per_class"] = st.number_input(
             "Per class", 1, 1000, count, key="writing_count", help=_help("per_class"), width=120
         )
-    with st.expander("How the images are taken", icon=":material/satellite_alt:"):
+    with st.expander("How the images were taken", icon=":material/satellite_alt:"):
         chosen["imaging"] = {"modality": project.modality, **_imaging()}
     with st.expander("More settings", icon=":material/tune:"):
         chosen |= _more(teacher_names=not contrast)
@@ -147,10 +147,10 @@ def _more(*, teacher_names: bool) -> dict[str, Any]:
                 disabled=not teacher_names,
             ),
             "pictures": st.number_input(
-                "Training images sent along", 0, 8, 0, key="writing_pictures", help=_help("pictures"), width=200
+                "Training images attached", 0, 8, 0, key="writing_pictures", help=_help("pictures"), width=200
             ),
             "concurrency": st.number_input(
-                "At the same time", 1, 64, 4, key="writing_concurrency", help=_help("concurrency"), width=150
+                "Requests in parallel", 1, 64, 4, key="writing_concurrency", help=_help("concurrency"), width=150
             ),
             "requests_per_minute": st.number_input(
                 "Requests a minute", 1.0, None, None, key="writing_rpm", help=_help("requests_per_minute"), width=170
