@@ -40,7 +40,7 @@ _PAGES = {
         ("review", "Review", "rate_review", "Judge one description at a time with the evidence beside it."),
         ("sheet", "Class sheet", "view_list", "All descriptions of one class at once, most influence first."),
         ("agreement", "Agreement", "handshake", "How alike reviewers judge; settle what they disagree on."),
-        ("exchange", "Import & export", "import_export", "Bring descriptions and verdicts in, and take them out."),
+        ("exchange", "Import & export", "import_export", "Import and export descriptions and verdicts."),
         ("decisions", "Decisions", "tune", "See and move the cut that keeps or drops descriptions."),
     ],
     "Training": [

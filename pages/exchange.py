@@ -35,13 +35,13 @@ def figures(held: Holdings) -> None:
             "Decisions on record",
             f"{held.decisions:,}",
             border=True,
-            help="Every row of the history, of all reviewers: also what was skipped, undone or decided again.",
+            help="The whole history of all reviewers, with what was skipped, undone or changed.",
         )
 
 
 def export(project: ProjectSummary, held: Holdings) -> None:
     if not held.descriptions:
-        text = f"{plain(project.name)} has none to take out. Bring in a file, or ask a language model for some."
+        text = f"{plain(project.name)} has none to export. Import a file, or generate some."
         with empty_state("description", "No descriptions yet", text):
             shell.go_button("Import descriptions", "projects", "upload_file")
             shell.go_button("Ask a writer", "generate", "edit", primary=False)
@@ -54,14 +54,14 @@ def review_elsewhere(project: ProjectSummary, held: Holdings) -> None:
         "A colleague outside this network can review in a file: you send texts, scores and small pictures, "
         "and get verdicts back. Nobody's decision is overwritten; where people disagree, the text is in conflict."
     )
-    with st.expander("Send descriptions out", icon=":material/outbox:", expanded=True):
+    with st.expander("Send descriptions to a colleague", icon=":material/outbox:", expanded=True):
         if held.descriptions:
             pack_form(project)
         else:
             st.markdown(":material/info: There are no descriptions to send yet.")
-    with st.expander("Bring verdicts back", icon=":material/move_to_inbox:"):
+    with st.expander("Merge verdicts sent back", icon=":material/move_to_inbox:"):
         merge_form(project, held)
-    with st.expander("Open a pack that you were sent", icon=":material/folder_zip:"):
+    with st.expander("Open a pack you received", icon=":material/folder_zip:"):
         open_form()
 
 

@@ -102,14 +102,8 @@ def note_look(project: str) -> None:
             look_at_test_images(studio.home(), project, "in the gallery", visitor.reviewer())
 
 
-def _part_word(part: str) -> str:
-    return "unused" if part == "pool" else _PARTS[part][0].lower()
-
-
 def caption(row: Mapping[Hashable, object], names: dict[str, str]) -> str:
-    shot = (
-        f"shot {row['place']}" if row["place"] else _part_word(str(row["part"]))
-    )
+    shot = f"shot {row['place']}" if row["place"] else _PARTS[str(row["part"])][0].split()[0].lower()
     name = names.get(str(row["class_key"]))
     said = f"{name} · {shot}" if name else shot
     return f"{said} · by hand" if row["by_hand"] and name else said

@@ -94,7 +94,7 @@ def _show_progress(work: Work, title: str) -> None:
         left = "" if remaining is None else f" · about {duration(remaining)} left"
         share = work.done / work.total if work.total else 0.0
         counts = f" · {work.done:,} of {work.total:,}" if work.total else ""
-        what = work.what[:1].upper() + work.what[1:] or "Getting ready"
+        what = work.what[:1].upper() + work.what[1:] or "Preparing"
         st.progress(min(max(share, 0.0), 1.0), text=f"{what}{counts}{left}")
         st.caption("You can leave this page: the work goes on.")
 

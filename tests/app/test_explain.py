@@ -69,6 +69,6 @@ def test_weight_is_compared_with_an_even_share(weight: float, compared: str) -> 
 
 
 def test_what_is_out_has_no_weight_and_no_influence() -> None:
-    assert "no part" in weight_figure(0.0, 10.0).sentence
+    assert "Not part" in weight_figure(0.0, 10.0).sentence
     assert influence_figure(0.0, 0.0).sentence == "Leaving it out changes nothing."
     assert "0.40°" in influence_figure(0.4, 0.1).sentence

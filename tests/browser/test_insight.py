@@ -53,7 +53,7 @@ def test_a_cell_opens_pictures_texts_and_a_contrast(page: Page, home: Home) -> N
         open_cell(page, found, names, cell)
     first = page.until(lambda: page.all("textarea"), "where a contrast is written")[0]
     first.send_keys("Aerial view of dense dark canopy without any roof or street.")
-    page.click("Try them")
+    page.click("Test them")
     page.until(lambda: "Teacher, all classes" in page.text(), "the scores")
 
 

@@ -56,7 +56,7 @@ def test_a_contrast_is_tried_then_added_and_goes_to_the_review(home: Home, open_
     app = look_at(open_page("confusion"), "Forest", "SeaLake")
     before = get_project(home, NAME).descriptions
     app.text_area[0].set_value(TEXT)
-    app = settle(next(button for button in app.button if button.label == "Try them").click().run())
+    app = settle(next(button for button in app.button if button.label == "Test them").click().run())
     metrics = {metric.label: metric for metric in app.metric}
     assert {"Teacher, all classes", f"Teacher, {name_of(home, 'Forest')}"} <= set(metrics)
     assert get_project(home, NAME).descriptions == before  # only tried
@@ -153,7 +153,7 @@ def test_other_labels_of_training_shots_are_looked_at_anew(
 
 def test_nothing_written_is_a_sentence(home: Home, open_page: Open) -> None:
     app = look_at(open_page("confusion"), "Forest", "SeaLake")
-    app = settle(next(button for button in app.button if button.label == "Try them").click().run())
+    app = settle(next(button for button in app.button if button.label == "Test them").click().run())
     assert app.error[0].value == "Write at least one description."
 
 

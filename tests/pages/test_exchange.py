@@ -78,7 +78,7 @@ def test_an_export_follows_the_rules_that_are_saved(home: Home, open_page: Open)
 
 def test_an_import_is_seen_before_it_is_written(home: Home, open_page: Open) -> None:
     app = open_page("exchange")
-    assert "Nothing is written before you have seen" in all_text(app)
+    assert "Nothing is imported before you have seen" in all_text(app)
     lines = [NEW, {"class": "Volcano", "text": "A crater."}, {"class": "Forest", "text": ""}]
     app = upload(app, "import_file", "new.jsonl", "\n".join(map(json.dumps, lines)).encode())
     seen = metrics(app)
@@ -89,7 +89,7 @@ def test_an_import_is_seen_before_it_is_written(home: Home, open_page: Open) -> 
     assert holdings(home, NAME).descriptions == 27
     button(app, "Import 1 description and 0 decisions").click().run()
     assert holdings(home, NAME).descriptions == 28
-    assert "importing it would change nothing" in all_text(settle(app))
+    assert "importing would change nothing" in all_text(settle(app))
     assert button(app, "Import 0 descriptions").disabled
 
 
@@ -97,8 +97,8 @@ def test_an_export_comes_back_with_its_decisions(home: Home, open_page: Open) ->
     record_verdict(home, NAME, first(home), "accept", reviewer="ann")
     content = export_descriptions(home, NAME, scores=False).content
     app = upload(open_page("exchange"), "import_file", "x.jsonl", content)
-    assert "importing it would change nothing" in all_text(app)
-    assert metrics(app)["There already"] == "27"
+    assert "importing would change nothing" in all_text(app)
+    assert metrics(app)["Already there"] == "27"
 
 
 def test_a_file_that_cannot_be_read_is_a_sentence(home: Home, open_page: Open) -> None:

@@ -37,7 +37,7 @@ def test_a_divided_class_leaves_its_test_images_sealed_unless_asked(home: Home, 
     (name,) = [one for one in app.text_input if (one.key or "").startswith("split_")]
     app = settle(name.set_value("young forest").run())
     assert not next(one for one in app.toggle if "sealed test images too" in one.label).value
-    app = settle(next(one for one in app.button if one.label == "Divide, then sort its images").click().run())
+    app = settle(next(one for one in app.button if one.label == "Split, then sort its images").click().run())
     _, sent = app.session_state["_sent_lists"]["label_grid", project.id]
     assert sent
     assert not set(sent) & set(read_splits(home, project.id).test)
@@ -50,5 +50,5 @@ def test_test_images_sorted_anew_are_a_look(home: Home, open_page: Open) -> None
     (name,) = [one for one in app.text_input if (one.key or "").startswith("split_")]
     app = settle(name.set_value("young forest").run())
     next(one for one in app.toggle if "sealed test images too" in one.label).set_value(True)
-    settle(next(one for one in app.button if one.label == "Divide, then sort its images").click().run())
+    settle(next(one for one in app.button if one.label == "Split, then sort its images").click().run())
     assert looks(home) == [f"{LOOKED} to divide the class {entry.prompt_name}."]

@@ -28,7 +28,7 @@ def test_a_new_project_has_one_thing_to_do(home: Home, open_page: Open) -> None:
     bare = create_project(home, "bare", get_project(home, NAME).image_root)
     app = open_page("journal", project=bare.id)
     assert "Import class descriptions" in {button.label for button in app.button}
-    assert "Nothing: every result is of how things stand now" in all_text(app)
+    assert "Nothing is stale: all results are up to date" in all_text(app)
 
 
 def test_steps_after_a_training_lead_to_its_pages(home: Home, open_page: Open) -> None:

@@ -219,7 +219,7 @@ def test_the_sealed_pictures_are_shown_on_purpose(home: Home, open_page: Open) -
     app.selectbox(key="image_part").set_value("test").run()
     assert "No picture of this class and part" in all_text(app)
     app.toggle[0].set_value(True).run()
-    assert "residential · test (sealed)" in all_text(app)
+    assert "residential · test" in all_text(app)
 
 
 def test_another_recipe_is_seen_and_then_in_force(home: Home, open_page: Open) -> None:
@@ -260,7 +260,7 @@ def test_classes_are_added_merged_and_divided(home: Home, open_page: Open) -> No
     click(app, "Merge forest into residential")
     assert [entry.key for entry in get_project(home, NAME).classes] == ["Residential", "SeaLake", "solar farm"]
     app.text_input(key="split_Residential").set_value("dense forest").run()
-    click(app, "Divide, then sort its images")
+    click(app, "Split, then sort its images")
     assert len(class_changes(home, NAME)) == 3
     parts = image_table(home, get_project(home, NAME).id).set_index("image_id")["part"]
     ((_, sent),) = app.session_state["_sent_lists"].values()

@@ -216,13 +216,13 @@ def test_backups_are_made_and_put_back_knowing_the_cost(empty_home: Home, open_p
     assert frame_with(app, "why")["why"].tolist() == ["by hand"]
     app.selectbox("restore").select(made.name)
     settle(app.run())
-    assert "Nothing that people made gets lost" in all_text(app)
+    assert "No work is lost" in all_text(app)
     row = Project(name="harbours", image_root="", modality="", teacher="", student="", recipe={}, defaults={})
     with writing(empty_home.engine) as database:
         database.add(row)
     settle(app.run())
     assert "takes 1 project away" in app.warning[0].value
-    click(app, "Restore, and lose these")
+    click(app, "Restore and lose these")
     assert [one.kind for one in backup.list_backups(empty_home)] == ["before-restore", "by-hand"]
     assert backup.losses(Home(empty_home.path), made.name) == []
 

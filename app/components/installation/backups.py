@@ -29,11 +29,11 @@ def backups() -> None:
     """The list, with its buttons; for an admin."""
     home = studio.home()
     if not backups_are_ours(home):
-        st.markdown("The database is on a server of its own. Back it up with that server's tools, such as `pg_dump`.")
+        st.markdown("The database runs on its own server: back it up with that server's tools, such as `pg_dump`.")
         return
     st.caption(
-        "The server copies the database when it starts and then every day, unless the newest is younger than that. "
-        "Images, weights and trained students are files of their own and are not in it."
+        "The server copies the database when it starts and then every day, unless a newer copy exists. Images, "
+        "weights and trained students are separate files and are not included."
     )
     if st.button("Back up now", icon=":material/save:"):
         visitor.demand(policies.ADMINISTER)
@@ -74,15 +74,15 @@ def _restore(name: str) -> None:
     lost = losses(studio.home(), name)
     if lost:
         st.warning(
-            f"This takes {', '.join(lost)} away that the backup does not hold. "
-            "The database as it is now is backed up first, so that you can come back.",
+            f"This loses {', '.join(lost)} that the backup does not hold. "
+            "The current database is backed up first, so that you can return to it.",
             icon=":material/warning:",
         )
     else:
-        st.markdown("Nothing that people made gets lost by it. The database as it is now is backed up first.")
+        st.markdown("No work is lost. The current database is backed up first.")
     if people := of_people(studio.home()):
         st.markdown(f":material/group: {people}")
-    if st.button("Restore, and lose these" if lost else "Restore", type="primary", icon=":material/history:"):
+    if st.button("Restore and lose these" if lost else "Restore", type="primary", icon=":material/history:"):
         visitor.demand(policies.ADMINISTER)
         restore_backup(studio.home(), name, visitor.reviewer(), losing=True)
         st.cache_data.clear()

@@ -15,12 +15,12 @@ _WHY = {
     "uniformity": ("Uniformity", "How evenly images spread: more negative is more even, 0 means all fall together."),
     "modality_gap": (
         "Modality gap",
-        "Distance between the centre of the images and that of the prototypes: so far apart are they.",
+        "Distance between the centre of the images and the centre of the prototypes.",
     ),
     "trust": (
         "Trustworthiness",
-        "How far neighbours in the picture are neighbours in truth: 1 is all, about 0.5 is chance. Below 0.8 believe "
-        "the table, not the picture.",
+        "How well neighbours on the map are neighbours in the embedding space: 1 is all, about 0.5 is chance. "
+        "Below 0.8, trust the table rather than the map.",
     ),
 }
 

@@ -52,18 +52,18 @@ def _badge(model: Model) -> str:
         return (
             ":green-badge[:material/check: comes with AVION]"
             if model.bundled
-            else ":green-badge[:material/check: here]"
+            else ":green-badge[:material/check: installed]"
         )
     if model.partial_bytes:
-        return f":orange-badge[:material/pause: {size(model.partial_bytes)} of {size(model.size_bytes)} are here]"
-    return ":gray-badge[not here]"
+        return f":orange-badge[:material/pause: {size(model.partial_bytes)} of {size(model.size_bytes)} downloaded]"
+    return ":gray-badge[not installed]"
 
 
 def _actions(model: Model) -> None:
     barred = not visitor.may(policies.ADMINISTER)
     with st.container(horizontal=True):
         if not model.installed:
-            label = "Go on downloading" if model.partial_bytes else "Download"
+            label = "Resume the download" if model.partial_bytes else "Download"
             if st.button(
                 label,
                 key=f"download_{model.name}",
@@ -80,23 +80,23 @@ def _actions(model: Model) -> None:
             _add_form(model)
         if model.installed or model.partial_bytes or model.problem:
             with st.popover("Remove", icon=":material/delete:", disabled=barred):
-                st.markdown("Projects that use it stay as they are; they wait until it is here again.")
+                st.markdown("Projects that use it stay as they are; they work again once it is reinstalled.")
                 if st.button(f"Remove {model.title}", key=f"remove_{model.name}", type="primary"):
                     visitor.demand(policies.ADMINISTER)
                     freed = remove_model(studio.home(), model.name)
-                    notices.say_after_rerun(f"{size(freed)} are free again", ":material/delete:")
+                    notices.say_after_rerun(f"{size(freed)} freed", ":material/delete:")
                     st.rerun()
 
 
 def _add_form(model: Model) -> None:
     with st.form(f"add_{model.name}", border=False):
         path = st.text_input(
-            "File on the studio's machine", placeholder="/data/weights/model.safetensors", key=f"path_{model.name}"
+            "Path on the server", placeholder="/data/weights/model.safetensors", key=f"path_{model.name}"
         )
         sent = st.file_uploader(
-            "or a file of yours", key=f"sent_{model.name}", max_upload_size=_LARGEST_UPLOAD_MB, width="stretch"
+            "Or upload a file", key=f"sent_{model.name}", max_upload_size=_LARGEST_UPLOAD_MB, width="stretch"
         )
-        st.caption("Safetensors or a torch file. It is loaded strictly before it is kept; what lacks is named.")
+        st.caption("Safetensors or a PyTorch file. All weights are checked before it is kept; missing ones are listed.")
         if st.form_submit_button("Check and install", type="primary"):
             visitor.demand(policies.ADMINISTER)
             if sent is not None:
@@ -121,7 +121,7 @@ def _under_way(work: Installing) -> None:
     text = f"{size(work.done)} of {size(work.total)}{left}" if work.total else "Asking the hub"
     st.progress(share, text="Stopping" if work.stopping else text)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("You can leave this page: the download goes on.", width="stretch")
+        st.caption("You can leave this page; the download continues.", width="stretch")
         if st.button("Stop", key=f"stop_{work.name}", icon=":material/stop:", disabled=work.stopping):
             visitor.demand(policies.ADMINISTER)
             work.stop()

@@ -18,11 +18,11 @@ from avion_core.wording import counted
 
 _HELP = {
     "local_name": "In the language of the people who work with it.",
-    "code": "In a nomenclature, 1.1.2 say.",
+    "code": "In a nomenclature, for example 1.1.2.",
     "parent": "The broader class it belongs to.",
     "definition": "One or two sentences that decide a doubtful image.",
-    "includes": "What counts as well.",
-    "excludes": "What does not, and where it belongs.",
+    "includes": "What also counts as this class.",
+    "excludes": "What does not count, and which class it belongs to.",
 }
 
 
@@ -71,7 +71,7 @@ def card_form(project: ProjectSummary, entry: ClassInfo) -> None:
     with st.form(f"card_{entry.key}"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             name = st.text_input(
-                "Name in prompts", entry.prompt_name, max_chars=80, help="Stands for the class wherever words do."
+                "Name in prompts", entry.prompt_name, max_chars=80, help="Names the class in prompts and tables."
             )
             fields = {"local_name": _field("Local name", "local_name", entry)}
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -121,12 +121,12 @@ def merge_form(project: ProjectSummary, entry: ClassInfo) -> None:
 
 def split_form(project: ProjectSummary, entry: ClassInfo) -> None:
     """Make a class of a part of this one: descriptions are chosen here, images sorted by key on the label page."""
-    with st.popover("Divide it", icon=":material/call_split:", width="stretch"):
+    with st.popover("Split", icon=":material/call_split:", width="stretch"):
         name = st.text_input("New class", key=f"split_{entry.key}", placeholder=f"part of {entry.prompt_name}")
         texts = current_descriptions(studio.home(), project.id).query("class_key == @entry.key")
         rows: list[int] = []
         if len(texts):
-            st.caption("Descriptions that go along, with their verdicts:")
+            st.caption("Descriptions to move to the new class, with their verdicts:")
             event = st.dataframe(
                 texts[["text"]], hide_index=True, height=220, on_select="rerun", selection_mode="multi-row",
                 key=f"split_texts_{entry.key}", alt="Descriptions of the class",
@@ -134,9 +134,9 @@ def split_form(project: ProjectSummary, entry: ClassInfo) -> None:
             rows = event["selection"]["rows"]
         tested = visitor.may(UNSEAL) and st.toggle(
             f"Sort its {entry.test:,} sealed test images too",
-            help="Else they all keep the old label. Written in the journal.",
+            help="Otherwise they all keep the old label. The journal records it.",
         )
-        if st.button("Divide, then sort its images", type="primary", disabled=not name.strip()):
+        if st.button("Split, then sort its images", type="primary", disabled=not name.strip()):
             visitor.demand(CHANGE_PROJECTS)
             chosen = [str(item) for item in texts["description_id"].iloc[rows]]
             home, who = studio.home(), visitor.reviewer()
@@ -147,5 +147,5 @@ def split_form(project: ProjectSummary, entry: ClassInfo) -> None:
             images = image_table(home, project.id)
             own = images[(images["class_key"] == entry.key) & (tested | (images["part"] != "test"))]
             sent_lists.send_to_label(own["image_id"].tolist())
-            notices.say_after_rerun(f"{key} is divided off; give its images their new label")
+            notices.say_after_rerun(f"{key} is split off; now label its images")
             shell.go("label")

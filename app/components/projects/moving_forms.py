@@ -50,8 +50,8 @@ def moving_forms(project: ProjectSummary) -> None:
 
 def _relink_form(project: ProjectSummary) -> None:
     st.markdown(
-        f"The images are looked for in `{plain(str(project.image_root))}`. When they moved, give the folder they are "
-        "in now: it is linked once their content proves that they are the same."
+        f"The images are expected in `{plain(str(project.image_root))}`. If they moved, give their new "
+        "folder: it is linked once their content is found to be the same."
     )
     with st.form("relink", border=False):
         folder = st.text_input("Image folder now", key="relink_folder", placeholder=str(project.image_root))
@@ -97,15 +97,15 @@ def _show_check(check: RootCheck) -> None:
 
 def _pack_form(project: ProjectSummary) -> None:
     st.markdown(
-        "One file with everything people and trainings did: descriptions, verdicts, labels, rules, splits, journal and "
-        "runs with their students. Weights of teachers are not in it, nor are people's accounts."
+        "One file with descriptions, verdicts, labels, rules, splits, journal and runs with their students; "
+        "no teacher weights and no accounts."
     )
     with st.form("pack", border=False):
         path = st.text_input("File", value=str(Path.home() / file_name(project.name, ".avion")), key="pack_path")
         with st.container(horizontal=True):
             images = st.toggle("With the image files", key="pack_images")
             features = st.toggle(
-                "With embeddings", key="pack_features", help="Computed already; saves hours on a computer without GPU."
+                "With embeddings", key="pack_features", help="Saves hours of computing on a machine without a GPU."
             )
         if st.form_submit_button("Pack", icon=":material/inventory_2:") and path.strip():
             visitor.demand(CHANGE_PROJECTS)
@@ -128,7 +128,7 @@ def _pack_form(project: ProjectSummary) -> None:
 def _unpack_form() -> None:
     with st.form("unpack", border=False):
         path = st.text_input("Packed project", key="unpack_path", placeholder="/media/stick/harbours.avion")
-        name = st.text_input("Name", key="unpack_name", placeholder="its own, unless that is taken here")
+        name = st.text_input("Name", key="unpack_name", placeholder="the project's own name, unless taken")
         if st.form_submit_button("Unpack", icon=":material/unarchive:") and path.strip():
             visitor.demand(CHANGE_PROJECTS)
             project_requests.ask_move("unpack", path.strip(), name.strip())
@@ -143,7 +143,7 @@ def _unpack_form() -> None:
 
     project = _done(f"unpack:{asked}", f"Unpacking {source}", unpack)
     address.choose(address.PROJECT, project.id)
-    _end(f"{project.name} is here")
+    _end(f"{project.name} is unpacked")
 
 
 def _done(key: str, title: str, work: Any) -> Any:

@@ -78,7 +78,7 @@ def project_form() -> None:
     asked: AskedProject | None = project_requests.asked_project()
     with st.expander("Create a project", icon=":material/create_new_folder:", expanded=asked is not None):
         source = st.segmented_control(
-            "What do you bring?", list(_SOURCES), default=_FOLDER, required=True, key="new_source"
+            "What do you have?", list(_SOURCES), default=_FOLDER, required=True, key="new_source"
         )
         st.caption(_SOURCES[source])
         data_set = _catalog() if source == _CATALOG else ""
@@ -113,14 +113,15 @@ def draw_panel(project: ProjectSummary) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         if short:
             some = ", ".join(short[:4]) + (f" and {len(short) - 4:,} more" if len(short) > 4 else "")
-            text = f"Two labelled images of each class are the least for a draw; lacking: {some}."
+            text = f"Each class needs at least two labelled images before the split can be drawn; missing: {some}."
         else:
-            text = "Every class has labels enough. More labels give better figures: 10 to 20 a class are a good start."
+            text = "Every class has enough labels. More give better figures: 10 to 20 per class are a good start."
         st.markdown(f":material/lock: **No validation and test images yet.** {text}", width="stretch")
-        with st.popover("Draw them", disabled=bool(short)):
+        with st.popover("Draw the split", disabled=bool(short)):
             st.markdown(
-                "Half of the labelled images become the sealed test set, a few validate, the rest teach. This is done "
-                "**once**: later labels only ever teach. Students trained before have seen what becomes the test set."
+                "Half of the labelled images become the sealed test set; the rest are for training, some for validation. "
+                "This happens **once**: later labels only add training images. Students trained before then have "
+                "already seen some of the test set."
             )
             if st.button("Draw and seal", icon=":material/lock:", type="primary"):
                 visitor.demand(CHANGE_PROJECTS)
@@ -154,8 +155,8 @@ def _preview(wanted: AskedProject, source: str, data_set: str) -> AskedProject |
         _say_what(look)
         if data_set and look.data_set != data_set:
             st.warning(
-                f"The class folders are not those of {DATA_SETS[data_set].title}. Choose the folder that its archive "
-                "unpacks to; another layout works too, as a folder of your own.",
+                f"The class folders do not match {DATA_SETS[data_set].title}. Choose the folder that its archive "
+                "unpacks to; for another layout, choose a plain folder instead.",
                 icon=":material/warning:",
             )
         class_folders = True
@@ -164,8 +165,8 @@ def _preview(wanted: AskedProject, source: str, data_set: str) -> AskedProject |
         recipe = None
         if look.recipe is not None:
             st.markdown(
-                f"**These rasters hold {look.bands} bands or more than 8 bits.** One recipe renders them all, so that "
-                "the same ground always looks the same. Suggested from the first; see whether it shows what you know."
+                f"**These rasters hold {look.bands} bands or more than 8 bits.** One recipe renders them all, so "
+                "that the same ground always looks the same. It is suggested from the first; check the pictures below."
             )
             recipe = recipe_form(f"new_recipe_{wanted.root}", look.recipe, look.samples)
         else:
@@ -184,7 +185,7 @@ def _say_what(look: FolderLook) -> None:
     st.markdown(f":material/search: **{look.pictures:,} pictures**{folders}.{known}")
 
 
-@st.cache_data(max_entries=16, ttl=60, show_spinner="Looking into the folder")
+@st.cache_data(max_entries=16, ttl=60, show_spinner="Reading the folder")
 def _look(folder: str) -> FolderLook:
     return look_into(Path(folder))
 

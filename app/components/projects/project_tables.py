@@ -51,7 +51,7 @@ def problem_table(project: ProjectSummary) -> None:
         st.markdown(":material/check_circle: Every file could be read, and no class names collide.")
         return
     kinds = Counter(problem.kind.replace("_", " ") for problem in project.problems)
-    st.markdown("Left out, or taken with care: " + ", ".join(f"**{n:,}** {kind}" for kind, n in kinds.most_common()))
+    st.markdown("Skipped or handled specially: " + ", ".join(f"**{n:,}** {kind}" for kind, n in kinds.most_common()))
     st.dataframe(
         pd.DataFrame({"kind": p.kind, "file": p.path, "what to do": p.message} for p in project.problems),
         hide_index=True,

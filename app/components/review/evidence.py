@@ -88,7 +88,7 @@ def _rival(project: ProjectSummary, seen: Seen, row: Mapping[str, Any]) -> None:
     names = {entry.key: entry.prompt_name for entry in project.classes}
     st.markdown(f"**Nearest text of another class** &ensp;{rival.similarity:.3f} · {plain(names[rival.class_key])}")
     st.markdown(f"“{plain(rival.text)}”")
-    st.caption("To the teacher these two read most alike: words that only one class has would keep them apart.")
+    st.caption("The most similar pair for the teacher: mention what only one of the classes has.")
 
 
 def history_panel(project: ProjectSummary, description_id: str, original: str) -> None:
@@ -106,7 +106,7 @@ def history_panel(project: ProjectSummary, description_id: str, original: str) -
         for entry in reversed(entries):
             icon, did = _ACTIONS[entry.verdict]
             rules = f"rules version {entry.rule_version}" if entry.rule_version else "the default rules"
-            means = " as adjudicator" if entry.adjudicates else " with others in bulk" if entry.batch else ""
+            means = " as adjudicator" if entry.adjudicates else " in bulk" if entry.batch else ""
             st.markdown(f"{icon} **{plain(entry.reviewer)}** {did}{means}")
             if entry.verdict == "edit":
                 st.markdown(_marked(*edits.pop()))

@@ -31,9 +31,7 @@ from avion_core.usecases.curation.rules import current_rules
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.projects import ProjectSummary
 
-FIGURES_HIDDEN = (
-    "This review is blind: figures that follow from everybody's verdicts show once you have judged every text."
-)
+FIGURES_HIDDEN = "This review is blind: figures that depend on others' verdicts appear once you have judged every text."
 HIDDEN = "Hidden until you have decided: this review is blind."
 _FIRST_COUNT_SECONDS, _COUNT_SECONDS = 0.5, 0.05
 # What a colleague's verdict shows in, and what stands there while the review is blind and one's own is missing.

@@ -117,7 +117,7 @@ def upload_form(project: ProjectSummary, held: Holdings) -> None:
         )
         writer = st.text_input("Written by", key="import_writer", placeholder="where the file does not say", width=280)
     if file is None:
-        st.caption("Nothing is written before you have seen what the file brings.")
+        st.caption("Nothing is imported before you have seen what is in the file.")
         return
 
     def bring(*, preview: bool) -> ImportReport:
@@ -153,21 +153,21 @@ def import_report(report: ImportReport) -> None:
     """What a file brings, in figures, with everything that cannot be used."""
     with st.container(horizontal=True):
         st.metric("Descriptions to add", f"{report.added:,}", border=True)
-        st.metric("There already", f"{report.known:,}", border=True)
+        st.metric("Already there", f"{report.known:,}", border=True)
         st.metric("Decisions to add", f"{report.decisions.added:,}", border=True)
         st.metric("Left out", f"{report.duplicates + len(report.problems):,}", border=True)
     people = ", ".join(f"{plain(name)} {count:,}" for name, count in report.decisions.reviewers.items())
     if people:
         st.caption(f":material/group: Decisions by {people}.")
     if not report.changes:
-        st.success("The project has all of it already: importing it would change nothing.", icon=":material/check:")
+        st.success("The project already has all of it; importing would change nothing.", icon=":material/check:")
     if report.duplicates:
-        st.caption(f"{counted(report.duplicates, 'text')} left out that another of the class says word for word.")
+        st.caption(f"{counted(report.duplicates, 'text')} left out as exact duplicates within their class.")
     if report.unknown_classes:
         st.warning(
-            "Add these classes first if their texts are wanted: "
+            "To import their texts, add these classes first: "
             + ", ".join(f"{plain(name)} ({count:,})" for name, count in report.unknown_classes.items()),
-            title=f"{sum(report.unknown_classes.values()):,} texts are of classes that the project lacks",
+            title=f"{sum(report.unknown_classes.values()):,} texts are of classes that this project does not have",
             icon=":material/warning:",
         )
     if report.problems:

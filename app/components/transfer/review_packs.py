@@ -66,8 +66,8 @@ def pack_form(project: ProjectSummary) -> None:
     asked = project_requests.asked_move()
     if asked is None or asked[:2] != ("review", project.id):
         st.caption(
-            "It opens in AVION Studio; whoever has none unpacks it and opens review.html in a browser. Training and "
-            "validation images go along as thumbnails; the test set stays here."
+            "It opens in AVION Studio; without the studio, unpack it and open review.html in a browser. It includes "
+            "thumbnails of training and validation images; the test set stays here."
         )
         return
     home, who = studio.home(), visitor.reviewer()
@@ -110,7 +110,7 @@ def merge_form(project: ProjectSummary, held: Holdings) -> None:
     report = computed(key, f"Reading {file.name}", lambda _: merge(preview=True))
     import_report(report.brought)
     if report.conflicts:
-        st.caption(f":material/rule: {counted(len(report.conflicts), 'description')} would be in conflict then.")
+        st.caption(f":material/rule: {counted(len(report.conflicts), 'description')} would then be in conflict.")
     if report.elsewhere:
         st.caption(f"{counted(report.elsewhere, 'description')} of another project would be left out.")
     label = f"Merge {counted(report.brought.decisions.added, 'decision')}"

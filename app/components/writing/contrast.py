@@ -27,8 +27,8 @@ from avion_core.usecases.projects.projects import ProjectSummary
 Names = Mapping[str, str]
 
 _MARGIN = (
-    "How much closer the text is to its own class's training images than to those of the other class (cosines, as the "
-    "teacher sees them). Near or below 0 it describes the other class as well as its own."
+    "How much closer the text is to its own class's training images than to those of the other class (cosines of the "
+    "teacher). Near or below 0, it describes the other class as well as its own."
 )
 _JUDGES = {
     "teacher": "Teacher, text prototypes",
@@ -80,10 +80,10 @@ def contrasts_panel(found: Confusions, cell: tuple[str, str], names: Names, *, b
     def look(progress: Progress) -> Rescore:
         return contrasts(studio.home(), found, cell)
 
-    result = computed(f"contrasts:{_state(found)}:{cell}", "Looking at the contrastive descriptions", look)
+    result = computed(f"contrasts:{_state(found)}:{cell}", "Scoring the contrastive descriptions", look)
     if result.texts.empty:
         return
-    st.subheader(f"Texts written to tell {names[cell[0]]} and {names[cell[1]]} apart")
+    st.subheader(f"Texts written to distinguish {names[cell[0]]} and {names[cell[1]]} apart")
     verdicts = result.texts["verdict"].value_counts()
     judged = f", {int(result.texts['kept'].sum()):,} of them in use"
     judged += "".join(f" · {count:,} {verdict}" for verdict, count in verdicts.items())
@@ -104,8 +104,8 @@ def ask_button(cell: tuple[str, str]) -> None:
         disabled=not visitor.may(policies.CHANGE_PROJECTS),
         on_click=fill_contrast,
         args=(cell,),
-        help="A language model writes some of each class that tell it from the other. Before it is asked you see what "
-        "is sent, and what it takes.",
+        help="A language model writes texts that distinguish each class from the other. You see the request and its "
+        "cost first.",
     ):
         shell.go("generate")
 
@@ -113,10 +113,10 @@ def ask_button(cell: tuple[str, str]) -> None:
 def contrast_form(project: ProjectSummary, found: Confusions, cell: tuple[str, str], names: Names) -> None:
     """Write texts that tell the two classes apart, see what they would change, and add them."""
     may_add = visitor.may(policies.CHANGE_PROJECTS)
-    st.subheader("Write a contrast yourself")
+    st.subheader("Write contrastive texts yourself")
     st.caption(
-        "Say what one class shows from above and the other does not; say what is there, for the teacher reads “without "
-        "trees” as trees. One text a line; nothing is trained, and nothing is added before you say so."
+        "Describe what one class shows from above and the other does not. Avoid negations: the teacher reads “without "
+        "trees” as trees. One text per line; nothing is trained, and nothing is added until you add it."
     )
     with st.form(f"contrast_{'_'.join(cell)}", border=False):
         sides = st.columns(2, gap="large")
@@ -130,7 +130,7 @@ def contrast_form(project: ProjectSummary, found: Confusions, cell: tuple[str, s
             for side, key, other in zip(sides, cell, reversed(cell), strict=True)
         }
         with st.container(horizontal=True):
-            tried = st.form_submit_button("Try them", icon=":material/science:", type="primary")
+            tried = st.form_submit_button("Test them", icon=":material/science:", type="primary")
             added = st.form_submit_button("Add and review them", icon=":material/playlist_add:", disabled=not may_add)
     texts = {key: [line for line in text.splitlines() if line.strip()] for key, text in written.items()}
     if added:
@@ -179,9 +179,8 @@ def _figures(result: Rescore, names: Names) -> None:
         alt="Accuracy without these texts and with them",
     )
     st.caption(
-        "Validation images only. The teacher's text prototypes change at once. A trained student reads class names: "
-        "it changes at its next training, and its row, where there is one, holds its images against the mapped "
-        "prototypes."
+        "Validation images only. The teacher's text prototypes change at once. A trained student uses class names: "
+        "it changes only when trained again. Its row, if any, compares its images with the mapped prototypes."
     )
 
 
