@@ -26,9 +26,9 @@ def page() -> None:
         alt="Similarity quartiles of each writer",
     )
     st.caption(
-        "Every writer is judged by the rules in force as if its texts were all there are. Verdicts are set aside and "
-        "edited texts left out, so that one who was reviewed is not compared with one who was not. A class that a "
-        "writer lacks is stood in for by its name. Only training shots and validation images are looked at."
+        "Each writer is scored with the current rules as if its texts were the only ones. Verdicts and edited texts "
+        "are left out, so that reviewed and unreviewed writers compare fairly. Where a writer has no text for a "
+        "class, the class name is used. Only training shots and validation images are used."
     )
     shell.go_button("Ask another writer", "generate", "edit", primary=False)
 

@@ -136,7 +136,7 @@ def test_verdicts_come_back_and_conflicts_are_told(home: Home, open_page: Open, 
     record_verdict(away, there.id, first(home), "reject")
     app = upload(open_page("exchange"), "merge_file", "back.jsonl", returned_verdicts(away, there.id))
     assert "Decisions by ann 1." in all_text(app)
-    assert "1 description would be in conflict then" in all_text(app)
+    assert "1 description would then be in conflict" in all_text(app)
     button(app, "Merge 1 decision").click().run()
     assert holdings(home, NAME).decisions == 2
     assert button(settle(app), "Merge 0 decisions").disabled

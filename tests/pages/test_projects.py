@@ -112,7 +112,7 @@ def test_a_data_set_that_is_another_one(home: Home, open_page: Open) -> None:
     app.segmented_control(key="new_source").set_value("Published data set").run()
     app.selectbox(key="new_data_set").set_value("aid").run()
     app.text_input(key="new_folder").set_value(str(get_project(home, NAME).image_root)).run()
-    assert "not those of AID" in app.warning[0].value
+    assert "do not match AID" in app.warning[0].value
 
 
 def test_descriptions_are_imported_from_a_file(home: Home, open_page: Open, tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def merge_form(project: ProjectSummary, entry: ClassInfo) -> None:
         into = st.selectbox("Into", list(others), format_func=others.__getitem__, key=f"merge_{entry.key}")
         st.caption(
             f"{counted(entry.count, 'image keeps its part', 'images keep their parts')}, and descriptions and verdicts "
-            "come along. Finished runs stay as they are. You can undo it."
+            "move with it. Finished runs stay as they are. You can undo it."
         )
         if st.button(f"Merge {entry.prompt_name} into {others.get(into, '')}", type="primary"):
             visitor.demand(CHANGE_PROJECTS)

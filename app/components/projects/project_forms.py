@@ -119,7 +119,7 @@ def draw_panel(project: ProjectSummary) -> None:
         st.markdown(f":material/lock: **No validation and test images yet.** {text}", width="stretch")
         with st.popover("Draw the split", disabled=bool(short)):
             st.markdown(
-                "Half of the labelled images become the sealed test set; the rest are for training, some for validation. "
+                "Half of the labelled images become the sealed test set, the rest training and validation images. "
                 "This happens **once**: later labels only add training images. Students trained before then have "
                 "already seen some of the test set."
             )

@@ -180,7 +180,7 @@ class Card {
     for (const [start, end, kind] of item.hits) {
       const mark = document.createElement("mark")
       mark.className = kind
-      mark.title = kind === "positive" ? "Speaks of an overhead view" : "Speaks of a view from the ground"
+      mark.title = kind === "positive" ? "Suggests an overhead view" : "Suggests a view from the ground"
       mark.textContent = slice(start, end)
       parts.push(slice(at, start), mark)
       at = end

@@ -16,7 +16,7 @@ _COLUMNS = {
     "accuracy": "Accuracy of the teacher's prototypes on validation images, made of this writer's texts alone.",
     "RS-Flag": "Texts that pass RS-Flag.",
     "no overhead view": "Texts that name no overhead view.",
-    "ground view": "Texts that speak of a view from the ground.",
+    "ground view": "Texts that describe a view from the ground.",
     "length": "Texts shorter or longer than the rules want.",
     "kept": "Texts within the robust z-score's cut.",
     "n_eff": "Effective number of texts in a prototype, mean over classes.",
