@@ -47,15 +47,17 @@ def overview(project: ProjectSummary, drawn: list[str], shown: list[str]) -> Non
         st.rerun(scope="app")
     if asleep := sleeping_queue(studio.home(), runs):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.warning(f"Nothing on this machine starts what waits: {counted(len(asleep), 'run')}.", width="stretch")
+            st.warning(
+                f"{counted(len(asleep), 'run is', 'runs are')} queued, but no queue worker is running.", width="stretch"
+            )
             may = visitor.may(policies.TRAIN)
-            if st.button("Wake the queue", icon=":material/alarm:", type="primary", disabled=not may):
+            if st.button("Start the queue worker", icon=":material/alarm:", type="primary", disabled=not may):
                 visitor.demand(policies.TRAIN)
                 wake_queue(studio.home())
     some = filtered(runs)
     if some:
         run_table(some, shown, project.baseline_run)
-        st.caption(f"{len(some):,} of {len(runs):,} shown. Tick a run to look at it, several to compare them.")
+        st.caption(f"{len(some):,} of {len(runs):,} shown. Select one run to see it, or several to compare them.")
     else:
         shell.nothing_passes("No run passes these filters.", {"run_states": [], "run_words": ""})
 

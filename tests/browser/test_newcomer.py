@@ -91,7 +91,7 @@ def test_from_the_demo_to_a_map_and_an_export(page: Page, home: Home, picture: P
     page.click("Train with these rules")
     arrive(page, "Launch")
     set_number(page, "Images per class", 1)
-    set_number(page, "Passes over the images", 2)
+    set_number(page, "Epochs", 2)
     page.until(lambda: "--epochs 2" in page.text(), "the settings in the command")
     picture("launch")
     page.click("Start now")

@@ -77,7 +77,7 @@ def test_a_reviewer_is_not_offered_the_server_s_folders(home: Home, open_page: O
 
 def test_words_find_pictures_of_the_project_but_no_sealed_ones(home: Home, open_page: Open) -> None:
     app = task(open_page("predict"), "search")
-    assert "Say in words" in all_text(app)
+    assert "Describe" in all_text(app)
     app = settle(app.text_input[0].set_value("dark closed canopy of trees").run())
     project = get_project(home, NAME)
     sealed = len(read_splits(home, project.id).test)

@@ -129,8 +129,8 @@ def test_a_waiting_run_is_started_now_or_leaves_the_queue(
     assert table(app)["state"].tolist()[:2] == ["waiting, 2 in line", "waiting, 1 in line"]
     assert "Curves appear with the first steps." in all_text(app)
     assert "Kill" not in labels(app)
-    assert "Nothing on this machine starts what waits: 2 runs." in app.warning[0].value
-    press(app, "Wake the queue")
+    assert "2 runs are queued, but no queue worker is running." in app.warning[0].value
+    press(app, "Start the queue worker")
     press(app, "Start now")
     assert started == ["queue", second]
     app = press(open_page("runs", run=first), "Stop")
@@ -239,4 +239,4 @@ def test_runs_beside_each_other_are_in_the_address(home: Home, finished: str, pu
     waiting = put("waits")
     app = open_page("runs", run=finished, beside=waiting)
     assert (app.query_params["run"], app.query_params["beside"]) == (finished, waiting)
-    assert "It takes two finished runs." in all_text(app)
+    assert "Select two finished runs." in all_text(app)

@@ -148,7 +148,7 @@ def changes(found: Change, names: Names, baseline: str, key: str) -> None:
         )
         return
     points, low, high = found.total
-    certain = "more than chance would do" if low > 0 or high < 0 else "within what chance would do"
+    certain = "unlikely to be chance" if low > 0 or high < 0 else "could be chance"
     st.markdown(
         f"**{points:+.1f} points** against {baseline} on the same {found.images:,} images "
         f"(95 % interval {low:+.1f} to {high:+.1f}: {certain}; McNemar's exact test: p = {found.p:.2g})."
@@ -234,7 +234,7 @@ def mistakes(project: ProjectSummary, run: str, report: Report, part: MeasuredPa
     ]
     paths = pictures(studio.home(), run, shown["image_id"].tolist(), part.name)
     gallery(paths, captions, project.recipe, columns=6)
-    st.caption("True class → what the student said, each with its probability. A wrong label looks like this too.")
+    st.caption("True class → what the student said, each with its probability. Wrong labels show up here too.")
 
 
 def calibration(report: Report, part: MeasuredPart) -> None:
@@ -252,7 +252,7 @@ def calibration(report: Report, part: MeasuredPart) -> None:
         st.metric("Calibration error (ECE)", f"{report.value(part.name, 'calibration_error'):.1f} %", border=True)
         st.caption(
             f"Mean distance between probability and accuracy over {len(table)} bins, weighted by their "
-            f"{table['images'].sum():,} images. Points under the dotted line: surer than right."
+            f"{table['images'].sum():,} images. Points below the dotted line: overconfident."
         )
         fitted, softened = report.figure(part.name, "temperature"), report.value(part.name, "calibrated_error")
         if fitted is None:

@@ -86,13 +86,13 @@ def classified(project: ProjectSummary, run: RunView, paths: list[Path], names: 
     if found.problems:
         st.warning("\n\n".join(found.problems), title=f"Cannot be read: {counted(len(found.problems), 'file')}")
     least = st.slider(
-        "Say nothing below a probability of",
+        "Minimum probability",
         0,
         100,
         0,
         format="%d %%",
         width=360,
-        help="Under it the class reads “not sure”; what the student would have said stays in the export.",
+        help="Below it, the class shows as “not sure”; the export keeps the student's prediction.",
     )
     by_path = dict(zip(map(str, paths), names, strict=True))
     table = found.table.assign(file=found.table["path"].map(by_path))
@@ -174,9 +174,9 @@ def detail(project: ProjectSummary, found: Predictions, row: int, name: str) -> 
         near = found.nearest[row]
         captions = [f"{names.get(one.class_key, one.class_key)} · {one.similarity:.2f}" for one in near]
         gallery([one.path for one in near], captions, project.recipe, columns=4, side=64)
-        st.caption("The nearest training images, by the cosine in the student's eyes: what it has seen of the kind.")
+        st.caption("The nearest training images, by the student's cosine similarity.")
         if record["trained_on"]:
-            st.caption(":material/info: The student was trained on this very image: being sure of it proves nothing.")
+            st.caption(":material/info: The student was trained on this image, so its confidence means little here.")
 
 
 def text_search(project: ProjectSummary, run: RunView) -> None:
@@ -197,7 +197,7 @@ def text_search(project: ProjectSummary, run: RunView) -> None:
             help="The teacher reads free text better; its first search embeds all images and takes longer.",
         )
     if not text.strip():
-        st.caption("Say in words what the pictures should show; the first search embeds all of the project's images.")
+        st.caption("Describe what the pictures should show. The first search embeds all images of the project.")
         return
     model: Model = "teacher" if chosen == "teacher" else "student"
     home = studio.home()

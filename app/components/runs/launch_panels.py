@@ -42,8 +42,8 @@ _SIGNS = {
 }
 _PLACES = {
     "agreement": "Settle the conflicts",
-    "classes": "Make classes",
-    "generate": "Have them written",
+    "classes": "Add classes",
+    "generate": "Generate descriptions",
     "label": "Label images",
     "models": "Open models",
     "projects": "Open projects",
@@ -92,12 +92,12 @@ def sweep_choice(project: ProjectSummary, config: RunConfig) -> tuple[list[int],
     offered = sorted({shots for shots in (*_SHOTS, config.data.shots) if shots <= splits.max_shots})
     with st.expander("Several runs at once: a few-shot curve", icon=":material/stacked_line_chart:"):
         st.caption(
-            "Each choice of images is a draw; several draws show how much luck is in a figure. The evaluation page "
-            "draws the curve with its standard deviation."
+            "Each seed draws other images; several seeds show how much luck is in a figure. The evaluation page shows "
+            "the curve with its standard deviation."
         )
         with st.container(horizontal=True):
             shots = st.pills("Images per class", offered, selection_mode="multi", key=f"sweep_shots_{project.id}")
-            seeds = st.pills("Draws", list(splits.train), selection_mode="multi", key=f"sweep_seeds_{project.id}")
+            seeds = st.pills("Seeds", list(splits.train), selection_mode="multi", key=f"sweep_seeds_{project.id}")
     if not shots and not seeds:
         return [], []
     return sorted(shots or [config.data.shots]), sorted(seeds or [config.data.seed])

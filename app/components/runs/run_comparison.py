@@ -62,7 +62,7 @@ def _students(project: ProjectSummary, runs: dict[str, RunView]) -> None:
     st.markdown("**Classes won and lost**, on validation images that both were measured on")
     trained = {label: run for label, run in runs.items() if run.state == "finished"}
     if len(trained) < 2:
-        st.caption("It takes two finished runs.")
+        st.caption("Select two finished runs.")
         return
     labels = list(trained)
     pinned = next((label for label, run in trained.items() if run.id == project.baseline_run), labels[-1])
@@ -77,7 +77,7 @@ def _students(project: ProjectSummary, runs: dict[str, RunView]) -> None:
 
     parts = computed(f"change:{run.id}:{run.step}:{base.id}:{base.step}", "Measuring both students", measure)
     if not parts:
-        st.info("They were trained under different protocols, so no class stands for the same in both.")
+        st.info("They were trained under different protocols, so their classes cannot be compared.")
     names = {entry.key: entry.prompt_name for entry in project.classes}
     for part, found in parts:
         if part.title:

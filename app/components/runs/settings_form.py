@@ -41,9 +41,9 @@ RESEARCH = (
 
 _PLAIN = {
     "data.shots": "Images per class",
-    "data.seed": "Which draw of them",
-    "distillation.epochs": "Passes over the images",
-    "device": "Compute on",
+    "data.seed": "Random seed",
+    "distillation.epochs": "Epochs",
+    "device": "Device",
 }
 
 _STAGES = {
@@ -143,9 +143,9 @@ def label(dotted: str) -> str:
     return {
         "name": "Protocol",
         "projects": "Other projects",
-        "zeta": "Zeta (ζ)",
-        "beta": "Beta (β)",
-        "gamma": "Gamma (γ)",
+        "zeta": "Outlier cut (ζ)",
+        "beta": "Similarity weight (β)",
+        "gamma": "Overhead bonus (γ)",
     }.get(words, words[:1].upper() + words[1:])
 
 
