@@ -112,9 +112,7 @@ def caption(row: Mapping[Hashable, object], names: dict[str, str]) -> str:
 def send_to_label(images: list[str]) -> None:
     """Take what is shown to the label page."""
     if visitor.may(REVIEW) and st.button(
-        f"Relabel {counted(len(images), 'image')}",
-        icon=":material/label:",
-        help="They stay in their part: training, validation or test.",
+        f"Relabel {counted(len(images), 'image')}", icon=":material/label:", help="They stay in their part."
     ):
         sent_lists.send_to_label(images)
         shell.go("label")
