@@ -44,7 +44,6 @@ def test_every_setting_is_on_the_page_with_its_help(home: Home, open_page: Open)
         for stage, value in RunConfig().model_dump().items()
         for name in (value if isinstance(value, dict) else (stage,))
     ]
-    settings.remove("options")  # each method has its own
     settings.remove("protocol.projects")  # asked for by protocols that span projects
     assert set(settings) <= set(widgets)
     assert all(widgets[name].help for name in settings)
