@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,13 +10,17 @@ from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 from avion_core.backbones.towers import OpenClipTowers
-from tests.marking import mark
+from tests.marking import Listener, mark
 from tests.tiny_clip import make_tiny_clip
 
 # Seconds say something of the machine, not of the code: no property fails for a busy processor.
 settings.register_profile("any machine", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=10)  # for `make check`
 settings.load_profile("any machine")
+
+
+listener = Listener()
+listener.listen()
 
 
 class OneProcessBrowses(LoadFileScheduling):
@@ -36,6 +41,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneProcessBr
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     mark(item)
+
+
+@pytest.fixture(autouse=True)
+def nothing_unmarked_starts(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield from listener.during(request.node)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from zipfile import ZipFile
 import pytest
 
 from tests.conftest import OneProcessBrowses
-from tests.marking import markers_of
+from tests.marking import Listener, markers_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -133,6 +133,28 @@ def test_a_test_is_marked_by_what_it_uses():
 
     assert [markers_of([test]) for test in (by_itself, by_a_helper, inside, by_none)] == [{"process"}] * 3 + [set()]
     assert markers_of([by_none, by_a_helper]) == {"process"}  # a fixture of the test
+
+
+def test_a_start_without_a_marker_is_found_out(request):
+    listener = Listener()
+    around = listener.during(request.node)  # this test is marked itself, by its own code
+    next(around)
+    listener._hear("subprocess.Popen", (sys.executable, ["python", "-c", ""], None, None))
+    listener._hear("subprocess.Popen", ("/usr/bin/uname", ["uname"], None, None))
+    listener._hear("socket.bind", (None, "/tmp/a-path"))
+    assert listener.heard == ["started ['python', '-c', '']"]
+    with pytest.raises(StopIteration):
+        next(around)
+    unmarked = listener.during(
+        pytest.Function.from_parent(request.node.parent, name=by_nothing.__name__, callobj=by_nothing)
+    )
+    next(unmarked)
+    listener._hear("socket.bind", (None, ("127.0.0.1", 0)))
+    with pytest.raises(pytest.fail.Exception, match="mark this test `process`: it listened on"):
+        next(unmarked)
+
+
+def by_nothing() -> None: ...
 
 
 def commands(target: str, folder: Path) -> str:
