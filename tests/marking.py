@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 USES = {
-    "process": {"subprocess", "Popen", "executable", "loopback", "ThreadingHTTPServer", "serving"},
+    "process": {"subprocess", "Popen", "executable", "loopback", "ThreadingHTTPServer", "serving", "start_map"},
     "app": {"AppTest"},
 }
 """Marker -> names; a test that says one of them, itself or in its fixtures and helpers, gets the marker."""

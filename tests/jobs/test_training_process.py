@@ -29,6 +29,8 @@ from avion_core.usecases.runs.training import RunView
 from tests import tiny_studio
 from tests.jobs.conftest import WORKER, ended, make_home, wait_until
 
+pytestmark = pytest.mark.process
+
 LONG = {"distillation.epochs": 400, "distillation.checkpoint_seconds": 0.2, "distillation.validate_every": 50}
 SLEEPER = (sys.executable, "-c", "import time; time.sleep(600)")
 
