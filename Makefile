@@ -29,7 +29,7 @@ test: .venv/installed-dev
 check: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "$(FAST)" --hypothesis-profile=quick $(PYTEST_ARGS)
 
-FAST := not slow and not cuda and not browser and not process and not app
+FAST := not slow and not cuda and not browser and not process and not app and not long
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

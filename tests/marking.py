@@ -1,6 +1,6 @@
 """Which tests need more than this process: they are marked by what they use, and a test that starts more is found out.
 
-`process`: starts a program or serves on a port. `app`: runs a page of the app. `make check` leaves both out.
+`process`: starts a program or serves on a port. `app`: runs pages of the app or commands. `make check` leaves both out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 
 USES = {
     "process": {"subprocess", "Popen", "executable", "loopback", "ThreadingHTTPServer", "serving", "start_map"},
-    "app": {"AppTest"},
+    "app": {"AppTest", "CliRunner"},
 }
 """Marker -> names; a test that says one of them, itself or in its fixtures and helpers, gets the marker."""
 

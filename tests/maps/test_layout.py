@@ -18,7 +18,7 @@ def clusters(count: int, *, groups: int = 3, dim: int = 16, spread: float = 0.1)
     return np.eye(groups, dim)[group] + spread * draw.normal(size=(count, dim)), group
 
 
-@pytest.mark.parametrize("method", ["umap", "tsne"])
+@pytest.mark.parametrize("method", [pytest.param("umap", marks=pytest.mark.long), "tsne"])
 def test_neighbours_stay_neighbours_and_the_seed_makes_the_picture(method):
     points, group = clusters(90)
     settings = map_settings(method=method, seed=3)

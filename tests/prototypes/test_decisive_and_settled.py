@@ -136,6 +136,7 @@ configs = st.builds(
 cases = st.builds(Case, st.integers(0, 10**6), configs, noise=st.floats(0.05, 0.6), decided=st.floats(0.2, 0.9))
 
 
+@pytest.mark.long
 @settings(max_examples=12)
 @given(cases)
 def test_a_text_is_at_stake_when_a_verdict_on_it_changes_a_prediction(case: Case) -> None:
@@ -151,6 +152,7 @@ def test_a_text_is_at_stake_when_a_verdict_on_it_changes_a_prediction(case: Case
             assert at_stake[row] == changes
 
 
+@pytest.mark.long
 @settings(max_examples=12)
 @given(cases)
 def test_bounds_hold_whatever_is_decided(case: Case) -> None:
@@ -161,6 +163,7 @@ def test_bounds_hold_whatever_is_decided(case: Case) -> None:
         assert (found <= upper + 1e-6).all()
 
 
+@pytest.mark.long
 @settings(max_examples=20)
 @given(cases)
 def test_what_is_settled_stays_whatever_is_decided_together(case: Case) -> None:
@@ -179,6 +182,7 @@ def test_well_reviewed_classes_that_are_far_apart_are_settled() -> None:
     assert settled_classes(at_hand, case.config, case.features, case.ranking).all()
 
 
+@pytest.mark.long
 def test_bounds_are_close_to_what_can_happen() -> None:
     case = Case(2, PrototypesConfig(), texts=8, noise=0.1, decided=0.6)
     for place in range(case.classes):

@@ -208,6 +208,7 @@ def half_labelled(tmp_path_factory, images) -> tuple[Home, Any]:
     return home, create_project(home, "walks", images, labels=folder / "labels.csv")
 
 
+@pytest.mark.long
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_no_sequence_of_labels_merges_splits_and_undos_moves_an_image_between_parts(half_labelled, steps):

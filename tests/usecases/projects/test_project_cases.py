@@ -129,6 +129,7 @@ def test_the_demo_opens_and_opens_again(home, which, classes, images):
     assert open_demo(home, which) == demo
 
 
+@pytest.mark.long
 def test_the_demo_with_its_reference_verdicts(home):
     demo = open_demo(home, "ucmerced", curated=True)
     assert demo.verdicts["rejected"] > 100

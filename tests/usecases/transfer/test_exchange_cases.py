@@ -193,6 +193,7 @@ def test_any_history_survives_in_all_forms(home, tmp_path, texts, done):
         assert not import_upload(home, project, f"x.{form}", export(other, there, form)).changes
 
 
+@pytest.mark.long
 def test_the_bundled_descriptions_with_their_verdicts(home, tmp_path):
     """1,447 real texts, with the 798 reference verdicts written as a history."""
     lines = (demo_folder() / "ucmerced" / "descriptions.jsonl").read_text(encoding="utf-8").splitlines()
