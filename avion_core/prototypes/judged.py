@@ -4,6 +4,7 @@ A training, the decisions page, contrasts and the comparison of writers all come
 is what is trained.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
