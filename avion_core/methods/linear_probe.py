@@ -1,5 +1,7 @@
 """Linear probe: a logistic regression on frozen features (Radford et al., 2021)."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false
 from __future__ import annotations
 
 import warnings
@@ -52,7 +54,7 @@ def fit_probe(
             be 0, and the inverse penalty is then USUAL.
         classes: C.
     """
-    found = []
+    found: list[tuple[float, Tensor, Tensor]] = []
     for penalty in INVERSE_PENALTIES if len(selection) else (USUAL,):
         weights, bias = _fitted(features, labels, penalty, classes)
         likelihood = 0.0

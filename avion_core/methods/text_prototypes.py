@@ -4,6 +4,7 @@ For the teacher these are its own p_c (docs/method.md section 3). For the studen
 descriptions with the same weights, so that a gain from texts can be told from a gain from distillation.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
 import torch

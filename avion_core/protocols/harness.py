@@ -1,5 +1,6 @@
 """Methods x parts -> report: a run measured beside everything that costs less (docs/method.md section 7)."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
 import time

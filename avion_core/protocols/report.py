@@ -4,6 +4,8 @@ Intervals are 95 %: Wilson's for an accuracy, a percentile bootstrap over images
 accuracy, macro F1, a protocol's summary); a calibration error and a temperature have none. `interval` says which.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false
 from __future__ import annotations
 
 import json
