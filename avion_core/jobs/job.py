@@ -55,8 +55,6 @@ class JobKind(Generic[Request]):
         lost_hint: what a person does once its process is gone.
         private: tracebacks may show what is nobody's business (addresses, texts); only the sentence is logged.
         ended: called in the transaction in which the job ends, with its row and what `run` returned.
-        offered: whether one can be started with nothing but its request, from the jobs page and `avion jobs start`;
-            the others are prepared by a use case of their own.
     """
 
     name: str
@@ -68,7 +66,6 @@ class JobKind(Generic[Request]):
     ended: Callable[[Session, Job, dict[str, Any] | None], None] | None = None
     lost_hint: str = "Resume it: what was saved is kept."
     private: bool = False
-    offered: bool = False
 
 
 class Context:

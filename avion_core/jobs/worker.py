@@ -53,7 +53,7 @@ def work(
     with writing(home.engine) as session:
         held = jobs.take(session, job.id, attempt, **asdict(process))
     if held is None:
-        hint = "See how it stands with `avion jobs show`, and resume it once it has ended."
+        hint = "Wait for the process that has it; once that has ended, resume it."
         raise JobError("the job is not waiting for a process", hint, value=job.id)
     folder.mkdir(parents=True, exist_ok=True)
     state, result, last, failure = "failed", None, dict[str, Any](), None

@@ -220,7 +220,7 @@ def test_a_run_of_another_machine_is_not_killed_from_here(home, leased):
 
 def test_what_cannot_be_done_with_a_run_is_said(home, leased):
     run_id, _ = leased
-    hint = rf"not waiting for a process: {run_id}\. See how it stands with `avion jobs show`"
+    hint = rf"not waiting for a process: {run_id}\. Wait for the process that has it"
     with pytest.raises(JobError, match=hint):
         training.run_here(home, run_id, threading.Event())
     put(home, run_id, state="finished")
