@@ -142,7 +142,7 @@ class Session:
         table = self.curation.table
         fits = table["text"].str.contains("roof", case=False, regex=False) & (table["verdict"] == "undecided")
         fits &= table["rule_words"] & table["z"].between(0, 1 + number / 10)
-        return len(table[fits].sort_values(["matters", "influence"], ascending=False, kind="stable"))
+        return len(table[fits].sort_values(["decisive", "influence"], ascending=False, kind="stable"))
 
     def preview(self, number: int) -> None:
         from avion_core.config import DescriptionsConfig, PrototypesConfig

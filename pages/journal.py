@@ -36,7 +36,7 @@ def show_stale(project: ProjectSummary) -> None:
     for number, item in enumerate(found):
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(f":orange[:material/history:] **{plain(item.what)}**  \n{plain(item.why)}", width="stretch")
-            go(item.mend, item.page, item.run, key=f"stale_{number}")
+            go(item.fix, item.page, item.run, key=f"stale_{number}")
 
 
 def go(label: str, page_name: str, run: str | None, *, key: str, primary: bool = False) -> None:

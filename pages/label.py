@@ -10,7 +10,7 @@ from app.components.labelling.label_grid import LabelList, label_grid
 from app.components.projects.project_forms import draw_panel
 from app.kit.gallery import thumbnail
 from app.kit.guard import empty_state
-from app.outbox.labels import give, need_label_list, sure_guesses, tiles
+from app.outbox.labels import give, need_label_list, sure_suggestions, tiles
 from app.state import notices, sent_lists, studio, visitor, work_lists
 from avion_core.usecases.policies import REVIEW
 from avion_core.usecases.projects.images import image_table
@@ -103,7 +103,7 @@ def many(project: ProjectSummary, work_list: LabelList) -> None:
     """Confirm all guesses of at least some probability, with their number in the button."""
     with st.popover("Confirm confident guesses", icon=":material/done_all:", disabled=not work_list.guesses):
         least = st.slider("Minimum probability", 0.5, 1.0, 0.95, 0.01, key="label_sure")
-        chosen = sure_guesses(work_list, least)
+        chosen = sure_suggestions(work_list, least)
         st.caption("Look at a few pages first: the teacher can be confident and wrong. One undo (U) reverts them all.")
         if st.button(
             f"Label {counted(len(chosen), 'image')} with the teacher's guess", type="primary", disabled=not chosen

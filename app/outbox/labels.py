@@ -12,12 +12,12 @@ from app.kit.background import computed
 from app.kit.guard import show_error
 from app.state import studio, visitor, work_lists
 from avion_core.errors import AvionError
-from avion_core.usecases.curation.label_suggestions import guess_labels
+from avion_core.usecases.curation.label_suggestions import suggest_labels
 from avion_core.usecases.policies import REVIEW
 from avion_core.usecases.projects.labels import give_labels, undo_labels
 from avion_core.usecases.projects.projects import ProjectSummary
 
-_NO_GUESS: dict[str, Any] = {"guess": None, "probability": None, "why": ""}
+_NO_SUGGESTION: dict[str, Any] = {"guess": None, "probability": None, "why": ""}
 
 
 def need_label_list(project: ProjectSummary, images: Sequence[str], *, sent: bool, guessing: bool) -> LabelList:
@@ -37,7 +37,7 @@ def need_label_list(project: ProjectSummary, images: Sequence[str], *, sent: boo
             found = computed(
                 f"guesses:{project.id}:{project.revision}:{hash(signature)}",
                 "Embedding the images with the teacher",
-                lambda progress: guess_labels(studio.home(), project.id, list(images), progress=progress),
+                lambda progress: suggest_labels(studio.home(), project.id, list(images), progress=progress),
             )
         except AvionError as error:
             show_error(error)
@@ -104,7 +104,7 @@ def tiles(project: ProjectSummary, work_list: LabelList, table: pd.DataFrame) ->
     near = work_list.order[first : first + 2 * PAGE]
     return [
         tile(
-            {**row, **work_list.guesses.get(row["image_id"], _NO_GUESS)},
+            {**row, **work_list.guesses.get(row["image_id"], _NO_SUGGESTION)},
             project.recipe,
             place=place,
             done=row["image_id"] in work_list.done,
@@ -113,7 +113,7 @@ def tiles(project: ProjectSummary, work_list: LabelList, table: pd.DataFrame) ->
     ]
 
 
-def sure_guesses(work_list: LabelList, least: float) -> dict[str, str]:
+def sure_suggestions(work_list: LabelList, least: float) -> dict[str, str]:
     """Images that want a label and whose guess has at least this probability -> the guess."""
     return {
         image: row["guess"]

@@ -204,7 +204,7 @@ def doctor(desk: Desk) -> Answer:
 
     checks = examine(desk.folder)
     signs = {"ok": "ok  ", "warning": "WARN", "error": "FAIL"}
-    lines = [f"{signs[check.severity]}  {check.title}: {check.message} {check.mend}".rstrip() for check in checks]
+    lines = [f"{signs[check.severity]}  {check.title}: {check.message} {check.hint}".rstrip() for check in checks]
     failed = any(check.severity == "error" for check in checks)
     return Answer({"ok": not failed, "checks": list(checks)}, "\n".join(lines), FAILURE if failed else 0)
 

@@ -54,7 +54,7 @@ class Desk:
 
     def __init__(self, folder: Path | None, *, as_json: bool) -> None:
         self.folder, self.as_json = folder, as_json
-        self._told = 0.0
+        self._shown_at = 0.0
         self._what = ""
 
     @cached_property
@@ -76,10 +76,10 @@ class Desk:
     def progress(self, done: int, total: int, what: str) -> None:
         """A line that counts on a terminal; elsewhere a line for a new thing, and now and then one more."""
         on_terminal = sys.stderr.isatty()
-        due = time.monotonic() - self._told >= (0.1 if on_terminal else _PROGRESS_SECONDS)
+        due = time.monotonic() - self._shown_at >= (0.1 if on_terminal else _PROGRESS_SECONDS)
         if not due and what == self._what and done < total:
             return
-        self._told = time.monotonic()
+        self._shown_at = time.monotonic()
         line = f"{what}: {done:,} of {total:,}" if total else what
         if on_terminal:
             print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)

@@ -37,8 +37,8 @@ class FeatureStore:
 
     def space(self, dim: int, **facts: str) -> Space:
         """The rows of width `dim` that these facts decide (weights, view, recipe, precision), as they are now."""
-        told = json.dumps(facts, sort_keys=True)
-        space = self._open(self.folder / content_key(told), dim, told)
+        written = json.dumps(facts, sort_keys=True)
+        space = self._open(self.folder / content_key(written), dim, written)
         space.look()
         return space
 

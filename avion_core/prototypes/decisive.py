@@ -22,7 +22,7 @@ ROUNDING = 1e-6  # scores of unit vectors in float32; a prediction this close to
 _WORDS = ("undecided", "accepted", "rejected")
 
 
-def reach_and_stakes(
+def reach_and_decisive(
     table: pd.DataFrame,
     owner: np.ndarray,
     embeddings: Tensor,
@@ -43,11 +43,11 @@ def reach_and_stakes(
 
     Returns:
         reach (C,): the greatest |p' - p| (inf where the class could be blocked or unblocked; 0 where it has no row),
-        and at_stake (M,) bool.
+        and decisive (M,) bool.
     """
-    reach, at_stake = np.zeros(len(vectors)), np.zeros(len(table), dtype=bool)
+    reach, decisive = np.zeros(len(vectors)), np.zeros(len(table), dtype=bool)
     if config.source == "template":
-        return reach, at_stake
+        return reach, decisive
     similarity, flag = table["similarity"].to_numpy(), table["flag"].to_numpy(dtype=bool)
     verdict = pd.Index(_WORDS).get_indexer(table["verdict"].to_numpy())
     for places, rows, given in class_blocks(owner):
@@ -71,8 +71,8 @@ def reach_and_stakes(
         farthest = moved.amax(dim=1)
         reach[places] = farthest.numpy()
         changes = _changes(places, then, moved, features, ranking, vectors, farthest)
-        at_stake[rows[given]] = np.logical_or.reduce(changes.reshape(len(places), 2, -1), axis=1)[given]
-    return reach, at_stake
+        decisive[rows[given]] = np.logical_or.reduce(changes.reshape(len(places), 2, -1), axis=1)[given]
+    return reach, decisive
 
 
 def _other_verdicts(verdict: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -134,7 +134,7 @@ def classes_to_look_at_again(
     """Which classes have an image within reach that is not ranked as before: (C,) bool.
 
     Args:
-        features: (N, D). vectors: (C, D) as they are now. reach: (C,) of one verdict, see `reach_and_stakes`.
+        features: (N, D). vectors: (C, D) as they are now. reach: (C,) of one verdict, see `reach_and_decisive`.
     """
     names = ("best", "top", "second")
     other = torch.stack([getattr(before, name) != getattr(after, name) for name in names]).any(dim=0)

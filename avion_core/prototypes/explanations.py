@@ -25,18 +25,18 @@ def explained(table: pd.DataFrame, rule_set: RuleSet, config: PrototypesConfig) 
     """
     judged = [rule_set.judge(text) for text in table["text"]]
     return table.assign(
-        why=pd.Series(why(table, config), index=table.index, dtype=str),
+        why=pd.Series(explanations(table, config), index=table.index, dtype=str),
         reasons=pd.Series([[asdict(entry) for entry in flag.reasons] for flag in judged], table.index, dtype=object),
         hits=pd.Series([[asdict(entry) for entry in flag.hits] for flag in judged], table.index, dtype=object),
     )
 
 
-def why(table: pd.DataFrame, config: PrototypesConfig) -> list[str]:
+def explanations(table: pd.DataFrame, config: PrototypesConfig) -> list[str]:
     """One sentence for each row of a prototype table."""
-    return [_why(config, *figures) for figures in zip(*(table[name] for name in _FIGURES), strict=True)]
+    return [_explanation(config, *figures) for figures in zip(*(table[name] for name in _FIGURES), strict=True)]
 
 
-def _why(
+def _explanation(
     config: PrototypesConfig,
     verdict: str,
     in_play: bool,

@@ -59,9 +59,9 @@ def rank_again(ranking: Ranking, features: Tensor, vectors: Tensor, changed: Seq
     scores = torch.cat([ranking.top[:, None], ranking.second[:, None], scores_of(features, vectors[places])], dim=1)
     order = candidates.argsort(dim=1)
     again = _two_best(scores.gather(1, order), candidates.gather(1, order))
-    anew = rank(features[touched], vectors)
+    fresh = rank(features[touched], vectors)
     for name in ("best", "top", "runner_up", "second"):
-        getattr(again, name)[touched] = getattr(anew, name)
+        getattr(again, name)[touched] = getattr(fresh, name)
     return again
 
 

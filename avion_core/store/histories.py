@@ -92,8 +92,8 @@ def plan_merge(
     seen = set(stored)
     for description_id, decision in _by_date(histories):
         # Taken back in both places: the row that says so here is enough.
-        told = decision.undoes is not None and decision.undoes in taken_back
-        if decision.token not in seen and not told:
+        undone = decision.undoes is not None and decision.undoes in taken_back
+        if decision.token not in seen and not undone:
             fresh.append((description_id, decision))
             seen.add(decision.token)
     added = len(fresh)

@@ -65,8 +65,10 @@ def undo_newest(session: Session, project_id: str, reviewer: str, token: str) ->
     Returns:
         The images it was about; none when there is nothing left to take back.
     """
-    told = select(Label.image_id).where(Label.project_id == project_id, Label.batch == token, Label.undoes.is_not(None))
-    sent_before = list(session.scalars(told.order_by(Label.id)))
+    earlier = select(Label.image_id).where(
+        Label.project_id == project_id, Label.batch == token, Label.undoes.is_not(None)
+    )
+    sent_before = list(session.scalars(earlier.order_by(Label.id)))
     if sent_before:
         return sent_before
     own = _holding(project_id).where(Label.reviewer == reviewer, ~Label.batch.startswith(OF_CHANGE))

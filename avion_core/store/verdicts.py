@@ -303,7 +303,7 @@ def together(decisions: Sequence[Vote]) -> CurrentVerdict:
     )
 
 
-def standing_of(history: Sequence[PastDecision]) -> CurrentVerdict | None:
+def verdict_after(history: Sequence[PastDecision]) -> CurrentVerdict | None:
     """How a description stands by its whole history, the oldest first; None where no decision on it holds.
 
     As `current_verdicts`, for rows that are not written yet.
@@ -378,13 +378,13 @@ def count_decisions(session: Session, project_id: str) -> Counter[str]:
     engine = session.get_bind()
     of_engine = _COUNTED.get(engine, {})
     read_up_to = mark(session, project_id)
-    before, fates = of_engine.get(project_id, (Mark(0, 0), {}))
+    before, verdict_of = of_engine.get(project_id, (Mark(0, 0), {}))
     if before != read_up_to:
         ids = decided_since(session, project_id, before) if before.rows else None
-        fates = {**(fates if ids is not None else {}), **_fates(session, project_id, ids)}
+        verdict_of = {**(verdict_of if ids is not None else {}), **_verdict_of_each(session, project_id, ids)}
         if not engine.get_execution_options().get("writes"):  # what is being written may yet be taken back
-            _COUNTED[engine] = {**of_engine, project_id: (read_up_to, fates)}
-    words = Counter(fates.values())
+            _COUNTED[engine] = {**of_engine, project_id: (read_up_to, verdict_of)}
+    words = Counter(verdict_of.values())
     edited = sum(count for (_, was_edited), count in words.items() if was_edited)
     accepted, rejected = (words[word, True] + words[word, False] for word in ("accepted", "rejected"))
     return +Counter(accepted=accepted, rejected=rejected, edited=edited)
@@ -397,7 +397,7 @@ Every page asks for the counts after every verdict; counting 50,000 anew would t
 """
 
 
-def _fates(session: Session, project_id: str, ids: list[str] | None) -> dict[str, tuple[str, bool]]:
+def _verdict_of_each(session: Session, project_id: str, ids: list[str] | None) -> dict[str, tuple[str, bool]]:
     found = current_verdicts(session, project_id, ids)
     originals = _texts(session, project_id, found)
     # What was decided and then undone stands as if nobody had: nothing of it may be left from before.

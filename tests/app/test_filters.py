@@ -31,7 +31,7 @@ def table() -> pd.DataFrame:
             "kept": [True, False, True, None],
             "conflict": [False, True, False, False],
             "at_odds": [False, False, True, False],
-            "matters": [True, False, True, False],
+            "decisive": [True, False, True, False],
             "settled": [True, True, False, False],
             "past_cut": [-2.5, -0.1, 11.0, float("-inf")],
             "z": [0.5, 2.9, 14.0, float("nan")],

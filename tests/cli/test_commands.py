@@ -184,7 +184,7 @@ def test_doctor_says_what_is_wrong(avion, tmp_path):
     result = avion("doctor", "--json", "--home", tmp_path / "file" / "home")
     assert result.exit_code == 1
     home = next(check for check in json.loads(result.stdout)["checks"] if check["title"] == "Home")
-    assert (home["severity"], "--home or AVION_HOME" in home["mend"]) == ("error", True)
+    assert (home["severity"], "--home or AVION_HOME" in home["hint"]) == ("error", True)
 
 
 def test_demo_says_what_next(avion):

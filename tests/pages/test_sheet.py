@@ -240,7 +240,7 @@ def test_in_a_blind_review_what_is_worth_a_verdict_follows_from_ones_own(home: H
     mine = seen(_Held(curation).through("me", {}, curation), {}, True, lambda: worth)
     assert not mine.table["settled"].any()
     assert mine.curation.n_eff == alone.n_eff
-    for name in ("matters", "z", "cut"):
+    for name in ("decisive", "z", "cut"):
         assert mine.table[name].equals(alone.table[name])
 
 

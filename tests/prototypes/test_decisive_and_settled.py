@@ -16,7 +16,7 @@ from torch.nn.functional import normalize
 
 from avion_core.config import PrototypesConfig
 from avion_core.descriptions.rs_flag import load_rule_set
-from avion_core.prototypes.decisive import classes_to_look_at_again, reach_and_stakes
+from avion_core.prototypes.decisive import classes_to_look_at_again, reach_and_decisive
 from avion_core.prototypes.ranking import rank, rank_again
 from avion_core.prototypes.settled import ClassAtHand, score_bounds, settled_classes
 from avion_core.prototypes.text_prototypes import TextPrototypes, text_prototypes
@@ -82,11 +82,11 @@ class Case:
         words = [verdicts.get(row, word) for row, word in zip(table.index, table["verdict"], strict=True)]
         return self.decide(table.assign(verdict=words), [self.keys[place]]).vectors[0]
 
-    def at_stake(self, *places: int) -> tuple[np.ndarray, np.ndarray]:
+    def decisive(self, *places: int) -> tuple[np.ndarray, np.ndarray]:
         """Reach (C,) and what is at stake, (texts of these places,)."""
         owner = np.arange(self.classes).repeat(self.texts)
         rows = np.flatnonzero(np.isin(owner, places))
-        return reach_and_stakes(
+        return reach_and_decisive(
             self.now.table.iloc[rows],
             owner[rows],
             self.embeddings[rows],
@@ -140,7 +140,7 @@ cases = st.builds(Case, st.integers(0, 10**6), configs, noise=st.floats(0.05, 0.
 @settings(max_examples=12)
 @given(cases)
 def test_a_text_is_at_stake_when_a_verdict_on_it_changes_a_prediction(case: Case) -> None:
-    _, at_stake = case.at_stake(*range(case.classes))
+    _, decisive = case.decisive(*range(case.classes))
     for place in range(case.classes):
         for number in range(case.texts):
             row = place * case.texts + number
@@ -149,7 +149,7 @@ def test_a_text_is_at_stake_when_a_verdict_on_it_changes_a_prediction(case: Case
                 vectors = case.now.vectors.clone()
                 vectors[place] = case.prototype(place, {row: word})
                 changes |= bool((rank(case.features, vectors).best != case.ranking.best).any())
-            assert at_stake[row] == changes
+            assert decisive[row] == changes
 
 
 @pytest.mark.long
@@ -212,8 +212,8 @@ def test_with_the_template_alone_nothing_is_left_to_change() -> None:
     case = Case(1, PrototypesConfig(source="template"), decided=0.0)
     at_hand = [case.at_hand(place) for place in range(case.classes)]
     assert settled_classes(at_hand, case.config, case.features, case.ranking).all()
-    reach, at_stake = case.at_stake(0)
-    assert (reach.any(), at_stake.any()) == (False, False)
+    reach, decisive = case.decisive(0)
+    assert (reach.any(), decisive.any()) == (False, False)
 
 
 @settings(max_examples=30)
@@ -245,12 +245,12 @@ def test_equal_scores_go_to_the_class_that_comes_first() -> None:
 def test_classes_far_from_a_change_need_no_second_look(seed: int) -> None:
     """Those that are not looked at again have the same at stake as before."""
     case = Case(seed, PrototypesConfig(zeta=1.5), classes=6, noise=0.3)
-    before = [case.at_stake(p) for p in range(6)]
+    before = [case.decisive(p) for p in range(6)]
     ranking, reach = case.ranking, np.array([found[0][place] for place, found in enumerate(before)])
     case.table.loc[0, "verdict"] = "rejected"
     case.now = case.decide(case.table, case.keys)
     case.ranking = rank(case.features, case.now.vectors)
     again = classes_to_look_at_again(ranking, case.ranking, case.features, case.now.vectors, reach)
     for place in range(1, 6):
-        after = case.at_stake(place)
+        after = case.decisive(place)
         assert again[place] or np.array_equal(after[1], before[place][1])

@@ -17,7 +17,7 @@ from torch.nn.functional import normalize
 from avion_core.config import PrototypesConfig
 from avion_core.descriptions.rs_flag import load_rule_set
 from avion_core.errors import PrototypeError
-from avion_core.prototypes.explanations import explained, why
+from avion_core.prototypes.explanations import explained, explanations
 from avion_core.prototypes.text_prototypes import (
     TextPrototypes,
     leave_one_out_influence,
@@ -71,7 +71,7 @@ def one_class(
 
 
 def sentences(found: TextPrototypes) -> list[str]:
-    return why(found.table, found.config)
+    return explanations(found.table, found.config)
 
 
 def random_case(seed: int, classes: int = 3, each: int = 7) -> tuple[pd.DataFrame, Tensor, Tensor, list[str]]:

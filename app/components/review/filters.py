@@ -40,7 +40,7 @@ CHOICES: dict[str, dict[str, tuple[str, Any]]] = {
         "between flag and z": ("at_odds", True),
     },
     "Effect of a verdict": {
-        "could change a prediction": ("matters", True),
+        "could change a prediction": ("decisive", True),
         "class not settled": ("settled", False),
         "class settled": ("settled", True),
     },

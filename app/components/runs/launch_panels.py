@@ -117,15 +117,15 @@ def show_checks(checks: Sequence[Check], form: str) -> None:
         st.markdown(f"{_SIGNS[worst]} **{title}**")
         for number, check in enumerate(grave):
             with st.container(horizontal=True, vertical_alignment="center"):
-                words = f"{_SIGNS[check.severity]} **{check.title}** {plain(check.message)} {plain(check.mend)}"
+                words = f"{_SIGNS[check.severity]} **{check.title}** {plain(check.message)} {plain(check.hint)}"
                 st.markdown(words, width="stretch")
-                _mend_buttons(check, form, number)
+                _fix_buttons(check, form, number)
         with st.expander(f"{len(fine)} checks passed"):
             for check in fine:
                 st.markdown(f"{_SIGNS['ok']} **{check.title}** {plain(check.message)}")
 
 
-def _mend_buttons(check: Check, form: str, number: int) -> None:
+def _fix_buttons(check: Check, form: str, number: int) -> None:
     if check.settings:
         to = ", ".join(f"{label(dotted).lower()} to {_said(value)}" for dotted, value in check.settings.items())
         st.button(

@@ -97,21 +97,21 @@ def run_controls(run: RunView, project: ProjectSummary) -> None:
                 shell.go_button("See its map", "alignment", "scatter_plot")
             shell.go_button("Evaluate it", "evaluation", "fact_check", primary=False)
         if run.waiting:
-            _deed("Start now", "play_arrow", "Beside whatever computes already.", lambda: start_now(home, run.id))
+            _action("Start now", "play_arrow", "Beside whatever computes already.", lambda: start_now(home, run.id))
         if run.state in ACTIVE:
             saves = "Leave the queue." if run.waiting else "Save, then stop. It can be resumed exactly."
-            _deed("Stop", "stop_circle", saves, lambda: stop(home, run.id, who), disabled=run.stopping)
+            _action("Stop", "stop_circle", saves, lambda: stop(home, run.id, who), disabled=run.stopping)
         if run.state in ACTIVE and not run.waiting:
             loses = "End at once; work since the last save is lost."
-            _deed("Kill", "dangerous", loses, lambda: kill(home, run.id, who))
+            _action("Kill", "dangerous", loses, lambda: kill(home, run.id, who))
         if run.state in RESUMABLE:
             goes_on = "Goes on exactly where it saved; waits its turn while another run computes on its device."
-            _deed("Resume", "play_arrow", goes_on, lambda: resume(home, run.id, who), primary=True)
+            _action("Resume", "play_arrow", goes_on, lambda: resume(home, run.id, who), primary=True)
         if st.button("New from this", icon=":material/content_copy:", help="The launch page with these settings."):
             address.choose(address.BASED_ON, run.id)
             shell.go("launch")
         pinned = run.id == project.baseline_run
-        _deed(
+        _action(
             "Unpin" if pinned else "Pin as baseline",
             "keep",
             "Other runs are compared with the baseline.",
@@ -124,7 +124,7 @@ def run_controls(run: RunView, project: ProjectSummary) -> None:
         st.caption(":material/lock: Changing a training takes an adjudicator or an admin of this studio.")
 
 
-def _deed(
+def _action(
     label: str, icon: str, what: str, do: Callable[[], object], *, primary: bool = False, disabled: bool = False
 ) -> None:
     """A button for those who may train; after it the page is drawn anew."""

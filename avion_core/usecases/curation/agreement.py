@@ -146,19 +146,19 @@ def _judged(home: Home, project: str) -> pd.DataFrame:
         own.setdefault(vote.description_id, []).append(vote)
     found = []
     for key, decisions in of_description.items():
-        standing = together(decisions)
+        current = together(decisions)
         found += [
             {
                 "description_id": key,
                 "class_key": class_of[key],
-                "text": standing.text,
+                "text": current.text,
                 "reviewer": vote.reviewer,
                 "accepts": vote.verdict == "accept",
                 "decided_at": vote.created_at,
-                "conflict": standing.conflict,
+                "conflict": current.conflict,
             }
             for vote in own.get(key, [])
-            if vote.verdict in ("accept", "reject") and vote.text == standing.text
+            if vote.verdict in ("accept", "reject") and vote.text == current.text
         ]
     columns = ["description_id", "class_key", "text", "reviewer", "accepts", "decided_at", "conflict"]
     return pd.DataFrame(found, columns=columns).astype({"accepts": bool, "conflict": bool})

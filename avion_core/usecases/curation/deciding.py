@@ -13,7 +13,7 @@ from avion_core.store.verdicts import Decision
 from avion_core.usecases.policies import ADJUDICATE, demand_of
 from avion_core.wording import counted
 
-_STANDING = {
+_VERDICT_OF = {
     "accept": "accepted",
     "reject": "rejected",
     "edit": "undecided",
@@ -158,4 +158,4 @@ def my_verdicts(home: Home, project: str, reviewer: str) -> dict[str, str]:
     """
     with reading(home.engine) as session:
         own = verdicts.own_decisions(session, rows.find_project(session, project).id, reviewer)
-    return {key: _STANDING[decision] for key, decision in own.items()}
+    return {key: _VERDICT_OF[decision] for key, decision in own.items()}

@@ -31,7 +31,7 @@ _IN_DOUBT = 0.2  # margin below which a guess is called a toss-up
 
 
 @dataclass(frozen=True)
-class Guesses:
+class LabelSuggestions:
     """The teacher's guesses, the image that teaches most first.
 
     table: image_id, guess and runner_up (class keys), probability and runner_up_probability, why (a sentence).
@@ -42,7 +42,9 @@ class Guesses:
     sentence: str
 
 
-def guess_labels(home: Home, project: str, image_ids: list[str], *, progress: Progress | None = None) -> Guesses:
+def suggest_labels(
+    home: Home, project: str, image_ids: list[str], *, progress: Progress | None = None
+) -> LabelSuggestions:
     """The teacher's guess for each image, by class names, or by names and labelled images once every class has some.
 
     Embeddings that are not there yet are computed, which takes a while the first time. Only training images speak:
@@ -78,7 +80,7 @@ def guess_labels(home: Home, project: str, image_ids: list[str], *, progress: Pr
         sentence = f"by the class names and {len(known):,} labelled training images"
     seen = embed(image_ids)
     probabilities = (towers.logit_scale * seen @ weights.T).softmax(1)
-    return Guesses(_table(summary, image_ids, seen, probabilities), f"The teacher guesses {sentence}.")
+    return LabelSuggestions(_table(summary, image_ids, seen, probabilities), f"The teacher guesses {sentence}.")
 
 
 def most_useful_first(features: Tensor, probabilities: Tensor) -> list[int]:

@@ -18,7 +18,7 @@ from avion_core.usecases.curation.table import (
     Curation,
     Preview,
     accuracy,
-    stakes,
+    find_decisive,
     with_figures,
     would_change,
 )
@@ -114,10 +114,10 @@ def _decided_again(curation: Curation, touched: np.ndarray) -> Curation:
     again[touched] = True
     rows = np.flatnonzero(again[curation.owner])
     now = table.iloc[rows], curation.owner[rows], curation.embeddings[rows], vectors, curation.template
-    at_stake = stakes(*now, curation.config, curation.images, rankings)
-    reach, matters = np.where(again, at_stake[0], curation.reach), table["matters"].to_numpy(copy=True)
-    matters[rows] = at_stake[1]
-    table["matters"] = matters
+    fresh = find_decisive(*now, curation.config, curation.images, rankings)
+    reach, decisive = np.where(again, fresh[0], curation.reach), table["decisive"].to_numpy(copy=True)
+    decisive[rows] = fresh[1]
+    table["decisive"] = decisive
     return replace(
         curation,
         table=table,

@@ -21,8 +21,8 @@ from avion_core.descriptions.rs_flag import load_rule_set
 from avion_core.errors import DataError, NotFoundError
 from avion_core.features.store import image_features
 from avion_core.progress import Progress
-from avion_core.prototypes.decisive import reach_and_stakes
-from avion_core.prototypes.explanations import explained, why
+from avion_core.prototypes.decisive import reach_and_decisive
+from avion_core.prototypes.explanations import explained, explanations
 from avion_core.prototypes.judged import Grounds, grounds_of, judged_classes
 from avion_core.prototypes.ranking import Ranking, rank
 from avion_core.prototypes.robust_z import past_cut
@@ -62,7 +62,7 @@ class Curation(Preview):
 
     table has besides: writer, model, original, edited, parent, reviewer, reason, conflict, influence (degrees by which
     leaving the text out would turn its class's prototype), past_cut (by how many z it is past the limit that cuts, so
-    that z would cut it where that is above 0; see `robust_z.past_cut`), and matters (some verdict on this text alone
+    that z would cut it where that is above 0; see `robust_z.past_cut`), and decisive (some verdict on this text alone
     would change the teacher's prediction of a validation image). template_accuracy: as teacher_accuracy, for the
     class-name template alone. M descriptions, C classes, D dimensions of the teacher.
     """
@@ -87,7 +87,7 @@ class Curation(Preview):
     rankings: dict[str, Ranking]
     """"train" and "validation" -> what the teacher predicts."""
     reach: np.ndarray
-    """(C,) how far one verdict moves a class's prototype at most (see `prototypes.stakes`)."""
+    """(C,) how far one verdict moves a class's prototype at most (see `prototypes.find_decisive`)."""
     unjudged: dict[str, int]
     """Classes without a training shot (see `judged_classes`) -> how many descriptions each has."""
     read_up_to: verdicts.Mark
@@ -165,9 +165,9 @@ def curation_table(
         table = with_figures(decided, grounds.candidates, embeddings)
     owner = owner_of(table, class_keys)
     rankings = {part: rank(features, decided.vectors) for part, (features, _) in images.items()}
-    reach, matters = stakes(table, owner, embeddings, decided.vectors, template, config, images, rankings)
+    reach, decisive = find_decisive(table, owner, embeddings, decided.vectors, template, config, images, rankings)
     return Curation(
-        table=table.assign(matters=matters),
+        table=table.assign(decisive=decisive),
         would_change=would_change(table, table, config.prototypes, config.prototypes, names),
         n_eff=decided.n_eff,
         blocked=decided.blocked,
@@ -203,7 +203,7 @@ def with_figures(decided: TextPrototypes, candidates: pd.DataFrame, embeddings: 
     )
 
 
-def stakes(
+def find_decisive(
     table: pd.DataFrame,
     owner: np.ndarray,
     embeddings: Tensor,
@@ -213,10 +213,10 @@ def stakes(
     images: dict[str, tuple[Tensor, Tensor]],
     rankings: dict[str, Ranking],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`reach_and_stakes` of the classes in the table, held against the validation images."""
+    """`reach_and_decisive` of the classes in the table, held against the validation images."""
     fallback = template if config.prototypes.template_fallback else None
     validation, ranking = images["validation"][0], rankings["validation"]
-    return reach_and_stakes(table, owner, embeddings, vectors, fallback, config.prototypes, validation, ranking)
+    return reach_and_decisive(table, owner, embeddings, vectors, fallback, config.prototypes, validation, ranking)
 
 
 def would_change(
@@ -232,8 +232,8 @@ def would_change(
         {
             "class": then.loc[changed, "class_key"].map(names),
             "text": then.loc[changed, "text"],
-            "now": why(now[changed], rules_now),
-            "then": why(then[changed], rules_then),
+            "now": explanations(now[changed], rules_now),
+            "then": explanations(then[changed], rules_then),
         }
     )
 

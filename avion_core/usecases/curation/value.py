@@ -32,11 +32,11 @@ def review_value(curation: Curation) -> ReviewValue:
     """Order what is undecided by what a verdict on it could change, and say when there is nothing left to change."""
     table, features, ranking = curation.table, curation.images["validation"][0], curation.rankings["validation"]
     settled = settled_classes(_at_hand(curation), curation.config.prototypes, features, ranking)
-    left = table[["description_id", "matters", "influence"]].assign(unsettled=~settled[curation.owner])
+    left = table[["description_id", "decisive", "influence"]].assign(unsettled=~settled[curation.owner])
     left = left[table["verdict"] == "undecided"]
-    left = left.sort_values(["matters", "unsettled", "influence"], ascending=False, kind="stable")
+    left = left.sort_values(["decisive", "unsettled", "influence"], ascending=False, kind="stable")
     that_matter = int(left["unsettled"].sum())
-    alone = int((left["matters"] & left["unsettled"]).sum())
+    alone = int((left["decisive"] & left["unsettled"]).sum())
     open_classes = sum(not done for done in settled)
     return ReviewValue(
         order=left["description_id"].tolist(),

@@ -41,14 +41,14 @@ def compare_runs(home: Home, runs: Sequence[str]) -> Comparison:
     views = [get_run(home, run) for run in dict.fromkeys(runs)]
     names = Counter(view.name for view in views)
     labelled = {view.name if names[view.name] == 1 else f"{view.name} · {view.id[:6]}": view for view in views}
-    leaves = {label: flatten(view.config.model_dump(mode="json")) for label, view in labelled.items()}
-    keys = list(next(iter(leaves.values()), {}))
-    differing = [key for key in keys if len({str(settings[key]) for settings in leaves.values()}) > 1]
+    settings_of = {label: flatten(view.config.model_dump(mode="json")) for label, view in labelled.items()}
+    keys = list(next(iter(settings_of.values()), {}))
+    differing = [key for key in keys if len({str(settings[key]) for settings in settings_of.values()}) > 1]
     return Comparison(
         labelled,
         pd.DataFrame(
             [
-                {"setting": key, **{label: str(settings[key]) for label, settings in leaves.items()}}
+                {"setting": key, **{label: str(settings[key]) for label, settings in settings_of.items()}}
                 for key in differing
             ],
             columns=["setting", *labelled],

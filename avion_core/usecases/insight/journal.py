@@ -27,7 +27,7 @@ RECENT = 500
 
 @dataclass(frozen=True)
 class Entry:
-    """One deed."""
+    """One action."""
 
     when: datetime
     who: str
@@ -41,8 +41,8 @@ class Stale:
 
     what: str
     why: str
-    mend: str
-    """Label of the button that mends it."""
+    fix: str
+    """Label of the button that fixes it."""
     page: str
     run: str
     """The run it is about."""

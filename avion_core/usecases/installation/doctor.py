@@ -45,8 +45,8 @@ def _home(home: Home) -> Iterator[Check]:
     else:
         yield Check("Disk", f"{room:.0f} GB are free.", "ok")
     if lost:
-        mend = "Take them up again with `avion train --resume RUN`."
-        yield Check("Runs", f"{len(lost)} lost their process: {', '.join(lost)}.", "warning", mend)
+        hint = "Take them up again with `avion train --resume RUN`."
+        yield Check("Runs", f"{len(lost)} lost their process: {', '.join(lost)}.", "warning", hint)
 
     yield _backups(home)
     yield _people(home)

@@ -33,14 +33,14 @@ class Server:
     home: Path
 
     def run(self) -> NoReturn:
-        self._leave_address()
+        self._write_address()
         os.execve(self.command[0], self.command, self._environment())
 
     def start(self) -> subprocess.Popen[bytes]:
-        self._leave_address()
+        self._write_address()
         return subprocess.Popen(self.command, env=self._environment(), stdout=subprocess.DEVNULL)
 
-    def _leave_address(self) -> None:
+    def _write_address(self) -> None:
         (self.home / _ADDRESS_FILE).write_text(f"{self.url}\n")
 
     def _environment(self) -> dict[str, str]:

@@ -162,7 +162,7 @@ class ImportPlan:
     descriptions: list[dict[str, Any]]
     decisions: Merge
     report: ImportReport
-    standing: tuple[int, Mark]
+    state: tuple[int, Mark]
     """How much the project held when it was made."""
 
 
@@ -189,7 +189,7 @@ def bring_in(
     if preview or not plan.report.changes:
         return plan
     with writing(home.engine) as session:
-        if _standing(session, project_id) != plan.standing:
+        if _state(session, project_id) != plan.state:
             plan = _plan(session, project_id, result, written=True)
         if plan.report.changes:
             rows.add_descriptions(session, project_id, plan.descriptions)
@@ -198,12 +198,12 @@ def bring_in(
     return plan
 
 
-def _standing(session: Session, project_id: str) -> tuple[int, Mark]:
+def _state(session: Session, project_id: str) -> tuple[int, Mark]:
     return rows.count_descriptions(session, project_id), mark(session, project_id)
 
 
 def _plan(session: Session, project_id: str, result: ImportResult, *, written: bool) -> ImportPlan:
-    standing = _standing(session, project_id)
+    state = _state(session, project_id)
     there = rows.candidates_of(session, project_id)
     texts = {key: text for key, _, text, *_ in there}
     # A text may be here under another id: its class was renamed on one of the two sides.
@@ -234,4 +234,4 @@ def _plan(session: Session, project_id: str, result: ImportResult, *, written: b
         decisions=merge.merged,
         written=written,
     )
-    return ImportPlan(list(fresh.values()), merge, report, standing)
+    return ImportPlan(list(fresh.values()), merge, report, state)

@@ -47,11 +47,11 @@ class Check:
     title: str
     message: str
     severity: Literal["ok", "warning", "error"]
-    mend: str = ""
+    hint: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
-    """Settings (dotted keys) that would mend it."""
+    """Settings (dotted keys) that would fix it."""
     page: str = ""
-    """The studio's page on which a person can mend it, or look closer."""
+    """The studio's page on which a person can fix it, or look closer."""
     run: str = ""
     """Id of the earlier run that it speaks of."""
 
@@ -85,11 +85,11 @@ def preflight(home: Home, project: str, config: RunConfig) -> list[Check]:
 
 
 def refuse_unready(home: Home, project: str, config: RunConfig) -> None:
-    """Raise for the first thing that keeps a run from starting: a ConfigError where other settings would mend it."""
+    """Raise for the first thing that keeps a run from starting: a ConfigError where other settings would fix it."""
     for check in preflight(home, project, config):
         if check.severity == "error":
             wrong = ConfigError if check.settings else TrainingError
-            raise wrong(check.message.removesuffix("."), check.mend)
+            raise wrong(check.message.removesuffix("."), check.hint)
 
 
 def cli_command(
@@ -177,12 +177,12 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
         if installed:
             yield Check(role, f"{entry.title} is installed.", "ok")
         else:
-            mend = f"Run `avion models download {name}`, or `avion models add {name} FILE` for a file of your own."
+            hint = f"Run `avion models download {name}`, or `avion models add {name} FILE` for a file of your own."
             said = f"The weights of {entry.title} are not installed."
             if model in needed:
-                yield Check(role, said, "error", mend, page="models")
+                yield Check(role, said, "error", hint, page="models")
             else:
-                yield Check(role, f"{said} Its rows are left out of the evaluation.", "warning", mend, page="models")
+                yield Check(role, f"{said} Its rows are left out of the evaluation.", "warning", hint, page="models")
         if model == "student" and method.trains_student and entry.kind != "open_clip":
             yield Check(role, f"{entry.title} cannot take prompts.", "error", "Choose a CLIP of the open_clip kind.")
     teacher, student = CATALOG.get(config.teacher), CATALOG.get(config.student)
@@ -204,8 +204,8 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
 
 def _images(home: Home, summary: ProjectSummary, config: RunConfig, trained: list[str]) -> Iterator[Check]:
     if not summary.image_root.is_dir():
-        mend = "Connect the drive, move it back, or link the project to its new place."
-        yield Check("Images", f"{summary.image_root} is not there.", "error", mend, page="projects")
+        hint = "Connect the drive, move it back, or link the project to its new place."
+        yield Check("Images", f"{summary.image_root} is not there.", "error", hint, page="projects")
     splits = read_splits(home, summary.id)
     if config.data.seed not in splits.train or config.data.shots > splits.max_shots:
         seeds = ", ".join(map(str, splits.train))
@@ -222,8 +222,8 @@ def _images(home: Home, summary: ProjectSummary, config: RunConfig, trained: lis
         return
     if len(trained) < 2:
         classes = "no class" if not trained else "one class alone"
-        mend = "Make the classes that images are to be told apart by."
-        yield Check("Classes", f"There is {classes} to train on.", "error", mend, page="classes")
+        hint = "Make the classes that images are to be told apart by."
+        yield Check("Classes", f"There is {classes} to train on.", "error", hint, page="classes")
         return
     if not find_method(config.method).needs.shots:
         yield Check("Shots", "Not used: the classes are told apart by their names.", "ok")
@@ -232,12 +232,12 @@ def _images(home: Home, summary: ProjectSummary, config: RunConfig, trained: lis
     shots = {key: len(of_all.get(key, ())) for key in trained}
     least = min(shots.values())
     if not any(shots.values()):
-        mend = "Label a few images of each class."
-        yield Check("Shots", "No image is labelled for training yet.", "error", mend, page="label")
+        hint = "Label a few images of each class."
+        yield Check("Shots", "No image is labelled for training yet.", "error", hint, page="label")
     elif least == 0:
         without = _some([key for key, images in shots.items() if not images])
-        mend = "Label a few images of each, or take the class out of the project."
-        yield Check("Shots", f"No labelled training image: {without}.", "error", mend, page="label")
+        hint = "Label a few images of each, or take the class out of the project."
+        yield Check("Shots", f"No labelled training image: {without}.", "error", hint, page="label")
     elif least < config.data.shots:
         fewer = _some([key for key, images in shots.items() if images < config.data.shots])
         yield Check(
@@ -304,22 +304,22 @@ def _machine(home: Home, config: RunConfig) -> Iterator[Check]:
     if torch.cuda.is_available() and config.device != "cpu":
         yield Check("Device", torch.cuda.get_device_name(), "ok")
     elif config.device == "cuda":
-        mend = "Set device to auto or cpu, or check the driver."
-        yield Check("Device", "No CUDA device was found.", "error", mend, {"device": "auto"})
+        hint = "Set device to auto or cpu, or check the driver."
+        yield Check("Device", "No CUDA device was found.", "error", hint, {"device": "auto"})
     elif teacher and teacher.parameters > _LARGE_PARAMETERS:
-        mend = "Let it run once: the teacher's embeddings are kept, later runs reuse them."
-        yield Check("Device", f"{teacher.title} on a processor takes seconds an image.", "warning", mend)
+        hint = "Let it run once: the teacher's embeddings are kept, later runs reuse them."
+        yield Check("Device", f"{teacher.title} on a processor takes seconds an image.", "warning", hint)
     else:
         yield Check("Device", "The processor.", "ok")
     room = shutil.disk_usage(home.path).free
     if room < _ROOM_BYTES:
-        mend = "Make room, or choose another folder with AVION_HOME."
-        yield Check("Disk", f"Only {room / 1e9:.1f} GB are free in {home.path}.", "warning", mend)
+        hint = "Make room, or choose another folder with AVION_HOME."
+        yield Check("Disk", f"Only {room / 1e9:.1f} GB are free in {home.path}.", "warning", hint)
     with reading(home.engine) as session:
         at_work = len(list_jobs(session, kinds=("training",), states=("running",)))
     if at_work:
-        mend = "Queue this one, and it starts when they are done."
-        yield Check("Other runs", f"{at_work} running already; they share the machine.", "warning", mend, page="runs")
+        hint = "Queue this one, and it starts when they are done."
+        yield Check("Other runs", f"{at_work} running already; they share the machine.", "warning", hint, page="runs")
 
 
 def _cost(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[Check]:
@@ -328,12 +328,12 @@ def _cost(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[Ch
         return
     free = _free_bytes(config)
     if needed.peak_bytes > free:
-        mend = "Choose a smaller distillation.batch_size or smaller models, or close other programs."
+        hint = "Choose a smaller distillation.batch_size or smaller models, or close other programs."
         said = f"It needs about {needed.peak_bytes / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free."
         smaller = {"distillation.batch_size": config.distillation.batch_size // 2}
         if "distillation" not in find_method(config.method).reads:
-            smaller, mend = {}, "Choose smaller models, or close other programs."
-        yield Check("Memory", said, "warning", mend, smaller if config.distillation.batch_size > 1 else {})
+            smaller, hint = {}, "Choose smaller models, or close other programs."
+        yield Check("Memory", said, "warning", hint, smaller if config.distillation.batch_size > 1 else {})
 
 
 def _repeats(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[Check]:
@@ -344,8 +344,8 @@ def _repeats(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator
     if twins:
         newest = twins[0]
         said = f"The run “{newest.name}” ({newest.id}) has the same settings, and is {newest.job.state}."
-        mend = "Fine after new reviews or labels; else look at that run."
-        yield Check("Done before", said, "warning", mend, page="runs", run=newest.id)
+        hint = "Fine after new reviews or labels; else look at that run."
+        yield Check("Done before", said, "warning", hint, page="runs", run=newest.id)
 
 
 def _free_bytes(config: RunConfig) -> int:

@@ -65,11 +65,11 @@ def holdings(home: Home, project: str) -> Holdings:
     """
     with reading(home.engine) as session:
         project_id = rows.find_project(session, project).id
-        standing = Counter(current.verdict for current in current_verdicts(session, project_id).values())
+        verdicts = Counter(current.verdict for current in current_verdicts(session, project_id).values())
         return Holdings(
             descriptions=rows.count_descriptions(session, project_id),
-            judged=standing["accepted"] + standing["rejected"],
-            accepted=standing["accepted"],
+            judged=verdicts["accepted"] + verdicts["rejected"],
+            accepted=verdicts["accepted"],
             decisions=count_rows(session, project_id),
         )
 
@@ -138,7 +138,7 @@ def read_records(
     with reading(home.engine) as session:
         row = rows.find_project(session, project)
         histories = read_histories(session, row.id)
-        standing = current_verdicts(session, row.id)
+        current = current_verdicts(session, row.id)
         found = rows.descriptions_of(session, row.id)
         replies = replies_whole(session, row.id)
     wanted = None if classes is None else set(classes)
@@ -147,7 +147,7 @@ def read_records(
     for description in found:
         if wanted is not None and description.class_key not in wanted:
             continue
-        now = standing.get(description.description_id)
+        now = current.get(description.description_id)
         records.append(
             {
                 **_written(description, replies.get(description.reply_id or 0)),

@@ -229,14 +229,14 @@ def add_features(
     with tempfile.TemporaryDirectory(prefix="packing-", dir=home.path) as folder:
         chosen = FeatureStore(Path(folder))
         for space in home.features.spaces():
-            told = facts(space.facts)
-            if told is None:
+            space_facts = facts(space.facts)
+            if space_facts is None:
                 continue
             missing = set(space.missing(names))
             found = [key for key in names if key not in missing]
             for start in range(0, len(found), _ROWS_A_SHARD):
                 part = found[start : start + _ROWS_A_SHARD]
-                chosen.space(space.dim, **told).write([names[key] for key in part], space.read(part))
+                chosen.space(space.dim, **space_facts).write([names[key] for key in part], space.read(part))
             count += len(found)
         _add_folder(archive, "features", chosen.folder)
     return count

@@ -32,7 +32,7 @@ from avion_core.store.home import Home
 from avion_core.store.project_rows import read_rows
 from avion_core.store.sources import image_source
 from avion_core.store.tables import new_id, now
-from avion_core.store.verdicts import standing_of
+from avion_core.store.verdicts import verdict_after
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.policies import CHANGE_PROJECTS, needs
 from avion_core.usecases.projects.descriptions import ImportPlan, ImportReport, bring_in, read_for
@@ -286,7 +286,7 @@ def merge_review(home: Home, project: str, path: Path, *, who: str = "me", previ
 
     def report(plan: ImportPlan) -> ReviewReport:
         after = plan.decisions.after.items()
-        conflicts = [key for key, decisions in after if (now := standing_of(decisions)) and now.conflict]
+        conflicts = [key for key, decisions in after if (now := verdict_after(decisions)) and now.conflict]
         return ReviewReport(plan.report, elsewhere, conflicts)
 
     def entry(plan: ImportPlan) -> tuple[journal.Kind, str]:

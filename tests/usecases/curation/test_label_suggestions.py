@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import normalize
 
 from avion_core.errors import DataError
-from avion_core.usecases.curation.label_suggestions import guess_labels, most_useful_first
+from avion_core.usecases.curation.label_suggestions import most_useful_first, suggest_labels
 from avion_core.usecases.projects.classes import add_class
 from avion_core.usecases.projects.labels import give_labels, unlabelled
 from avion_core.usecases.projects.projects import create_project, read_manifest
@@ -23,11 +23,11 @@ def bare(home, images):
 
 def test_names_guess_first_and_labelled_images_join_in(home, bare):
     with pytest.raises(DataError, match=r"two or more classes: \[\]. Add classes on the page Classes."):
-        guess_labels(home, bare.id, unlabelled(home, bare.id))
+        suggest_labels(home, bare.id, unlabelled(home, bare.id))
     for name in tiny_studio.CLASSES:
         add_class(home, bare.id, name)
     waiting = unlabelled(home, bare.id)
-    by_names = guess_labels(home, bare.id, waiting)
+    by_names = suggest_labels(home, bare.id, waiting)
     assert "by the class names alone" in by_names.sentence
     assert sorted(by_names.table["image_id"]) == sorted(waiting)
     assert set(by_names.table["guess"]) <= set(tiny_studio.CLASSES)
@@ -36,7 +36,7 @@ def test_names_guess_first_and_labelled_images_join_in(home, bare):
     shown = read_manifest(home, bare.id).set_index("image_id")["path"].str.split("/").str[0]
     taught = [image for name in tiny_studio.CLASSES for image in shown.index[shown == name][:3]]
     give_labels(home, bare.id, {image: shown[image] for image in taught})
-    by_images = guess_labels(home, bare.id, unlabelled(home, bare.id))
+    by_images = suggest_labels(home, bare.id, unlabelled(home, bare.id))
     assert by_images.sentence == "The teacher guesses by the class names and 9 labelled training images."
     truth = by_images.table["image_id"].map(shown)
     # Random towers know no words, so names guess at chance; yet they see colours, so labelled images do not.
@@ -52,14 +52,14 @@ def test_a_wrong_label_does_not_vote_for_itself(home, bare):
     taught = {image: name for name in tiny_studio.CLASSES for image in shown.index[shown == name][:3]}
     wrong = shown.index[shown == first][3]
     give_labels(home, bare.id, taught | {wrong: other})
-    found = guess_labels(home, bare.id, [wrong])
+    found = suggest_labels(home, bare.id, [wrong])
     assert found.sentence == "The teacher guesses by the class names and 9 labelled training images."
     assert found.table["guess"].tolist() == [first]
 
 
 def test_nothing_to_guess(home, images):
     project = create_project(home, "full", images)
-    assert guess_labels(home, project.id, []).table.empty
+    assert suggest_labels(home, project.id, []).table.empty
 
 
 def test_doubtful_images_come_first_and_differ():

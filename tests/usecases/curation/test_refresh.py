@@ -46,20 +46,20 @@ def assert_same(found: Curation, expected: Curation) -> None:
 
 def do_something(chance: random.Random, home, project: str, ids: list[str]) -> None:
     who, item = chance.choice(["ann", "bob", "cyd"]), chance.choice(ids)
-    deed = chance.choice(
+    kind = chance.choice(
         ["accept", "reject", "reject", "edit", "undecide", "skip", "undo", "take back", "bulk", "settle"]
     )
-    if deed == "undo":
+    if kind == "undo":
         undo(home, project, who)
-    elif deed == "take back":
+    elif kind == "take back":
         undo_decision(home, project, item, who)
-    elif deed == "bulk":
+    elif kind == "bulk":
         record_verdicts(home, project, chance.sample(ids, 5), chance.choice(["accept", "reject"]), reviewer=who)
-    elif deed == "settle":
+    elif kind == "settle":
         record_verdict(home, project, item, chance.choice(["accept", "reject"]), reviewer=who, adjudicates=True)
     else:
-        text = chance.choice(TEXTS).format(chance.choice(["beach", "wood"])) if deed == "edit" else None
-        record_verdict(home, project, item, deed, reviewer=who, text=text)
+        text = chance.choice(TEXTS).format(chance.choice(["beach", "wood"])) if kind == "edit" else None
+        record_verdict(home, project, item, kind, reviewer=who, text=text)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -28,9 +28,9 @@ def test_what_matters_comes_first(curation):
     value = review_value(curation)
     rows = curation.table.set_index("description_id").loc[value.order]
     assert value.undecided == len(value.order) == 12
-    assert value.alone == rows["matters"].sum()
-    assert rows["matters"].is_monotonic_decreasing
-    assert rows["influence"][~rows["matters"]].is_monotonic_decreasing
+    assert value.alone == rows["decisive"].sum()
+    assert rows["decisive"].is_monotonic_decreasing
+    assert rows["influence"][~rows["decisive"]].is_monotonic_decreasing
     # Nothing is accepted yet, so rejecting all texts of any class would leave it empty.
     assert (value.that_matter, value.settled) == (12, [])
     assert value.sentence == (
@@ -91,7 +91,7 @@ def test_no_other_class_keeps_a_text(home, described, curation):
 def test_with_the_template_alone_no_verdict_matters(home, described):
     config = run_config(home, described.id, overrides={"prototypes.source": "template"})
     curation = curation_table(home, described.id, config)
-    assert not curation.table["matters"].any()
+    assert not curation.table["decisive"].any()
     assert review_value(curation).that_matter == 0
     assert config.prototypes == PrototypesConfig(source="template")
 

@@ -338,7 +338,7 @@ def test_what_others_wrote_meanwhile_is_not_written_twice(home, judged, monkeypa
 def test_a_history_says_by_itself_how_its_description_stands(home, judged):
     with reading(home.engine) as session:
         histories = read_histories(session, judged)
-        assert {key: verdicts.standing_of(history) for key, history in histories.items()} == {
+        assert {key: verdicts.verdict_after(history) for key, history in histories.items()} == {
             **dict.fromkeys(histories), **verdicts.current_verdicts(session, judged)
         }  # fmt: skip
 
