@@ -3,11 +3,12 @@
 from avion_core.data.captions import Captions, read_captions
 from avion_core.data.catalog import DATA_SETS, DataSetEntry
 from avion_core.data.class_names import name_collisions, prompt_name, prompt_names
+from avion_core.data.drawing import make_splits
 from avion_core.data.images import content_id, open_image
 from avion_core.data.problems import ImageError, Problem
 from avion_core.data.recipe import RenderingRecipe, suggest_recipe
 from avion_core.data.scan import Scan, scan_folder
-from avion_core.data.splits import Splits, base_and_novel, make_splits, undrawn
+from avion_core.data.splits import Splits, base_and_novel, undrawn
 from avion_core.progress import Progress
 
 __all__ = [

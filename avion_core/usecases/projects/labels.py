@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avion_core.data.class_names import class_finder
+from avion_core.data.drawing import data_set_key, make_splits
 from avion_core.data.images import content_id
 from avion_core.data.labels import read_labels
 from avion_core.data.problems import Problem
-from avion_core.data.splits import Splits, data_set_key, make_splits
+from avion_core.data.splits import Splits
 from avion_core.data.tables import table_csv
 from avion_core.errors import DataError, NotFoundError
 from avion_core.store import labels as label_rows

@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 from avion_core import bundled
 from avion_core.backbones.catalog import find_entry
 from avion_core.data.class_names import prompt_names
+from avion_core.data.drawing import data_set_key, make_splits
 from avion_core.data.problems import Problem
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import scan_folder
-from avion_core.data.splits import VALIDATION_IMAGES, Splits, data_set_key, make_splits, undrawn
+from avion_core.data.splits import VALIDATION_IMAGES, Splits, undrawn
 from avion_core.errors import NotFoundError
 from avion_core.files import write_json, write_table, write_text
 from avion_core.presets import PRESETS, make_config
