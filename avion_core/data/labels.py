@@ -24,7 +24,7 @@ SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Label:
+class ImageLabel:
     """What is known about one image; "" is unknown."""
 
     label: str = ""
@@ -34,7 +34,7 @@ class Label:
 
 def read_labels(
     file: Path, root: Path, pictures: set[str], *, same_as: Callable[[str], str | None] = lambda _: None
-) -> tuple[dict[str, Label], list[Problem]]:
+) -> tuple[dict[str, ImageLabel], list[Problem]]:
     """Labels by picture path relative to `root`; rows that fit no picture are reported.
 
     Args:
@@ -51,7 +51,7 @@ def read_labels(
             value=", ".join(table),
         )
     rows = len(table["path"])
-    columns = {name: table.get(name, [""] * rows) for name in Label.__annotations__}
+    columns = {name: table.get(name, [""] * rows) for name in ImageLabel.__annotations__}
     for name in ("label", "group"):
         texts = [_text(value) if _is_name(value) else value for value in columns[name]]
         if all(isinstance(text, str) for text in texts):
@@ -61,7 +61,7 @@ def read_labels(
         raise DataError(
             "the label file names a split that does not exist", f"Use {', '.join(SPLITS)} or nothing.", value=unknown[0]
         )
-    found: dict[str, set[Label]] = defaultdict(set)
+    found: dict[str, set[ImageLabel]] = defaultdict(set)
     by_name = {unicodedata.normalize("NFC", path): path for path in pictures}  # disks and tables write é in two ways
     for raw_path, label, group, split in zip(table["path"], *columns.values(), strict=True):
         listed = _relative(_text(raw_path), root)
@@ -72,9 +72,9 @@ def read_labels(
             problems.append(
                 Problem("unreadable_label", path, f"Its label {label!r} is no name; it was left unlabelled.")
             )
-            found[path].add(Label())
+            found[path].add(ImageLabel())
         else:
-            found[path].add(Label(_text(label), _text(group), _text(split)))
+            found[path].add(ImageLabel(_text(label), _text(group), _text(split)))
     if not found:
         raise DataError(
             "no row of the label file fits a picture in the folder",
@@ -88,13 +88,13 @@ def read_labels(
     return known, problems
 
 
-def _agreed(path: str, labels: set[Label]) -> tuple[Label, Problem | None]:
+def _agreed(path: str, labels: set[ImageLabel]) -> tuple[ImageLabel, Problem | None]:
     """What the rows of one picture say together: what they agree on holds."""
     names = {label.label for label in labels}
     groups, splits = {label.group for label in labels} - {""}, {label.split for label in labels} - {""}
     name = next(iter(names)) if len(names) == 1 else ""
     split = next((split for split in ("test", "validation", "train") if split in splits), "")  # none may leak
-    agreed = Label(name, min(groups, default=""), split)
+    agreed = ImageLabel(name, min(groups, default=""), split)
     if len(names) > 1:
         shown = ", ".join(sorted(word or "no label" for word in names))
         said = f"The label file lists it in different ways ({shown}); it was left unlabelled."

@@ -17,7 +17,7 @@ import pandas as pd
 
 from avion_core.data.class_names import is_readable, name_collisions
 from avion_core.data.images import Decoded, content_id, decode_image
-from avion_core.data.labels import Label, read_labels
+from avion_core.data.labels import ImageLabel, read_labels
 from avion_core.data.problems import ImageError, Problem
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import DataError
@@ -99,7 +99,7 @@ def scan_folder(
     found: list[_Found] = []
 
     def read(path: str) -> tuple[_Found | None, Problem | None]:
-        return _read(root, path, known.get(path, Label()), recipe)
+        return _read(root, path, known.get(path, ImageLabel()), recipe)
 
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         for done, (row, problem) in enumerate(pool.map(read, paths), start=1):
@@ -167,12 +167,12 @@ def _walk(root: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in files if not name.startswith("."))
 
 
-def _label_from_folders(path: str) -> Label:
+def _label_from_folders(path: str) -> ImageLabel:
     folders = PurePosixPath(path).parts[:-1]
-    return Label(folders[0], "/".join(folders[1:])) if folders else Label()
+    return ImageLabel(folders[0], "/".join(folders[1:])) if folders else ImageLabel()
 
 
-def _layout_problems(known: dict[str, Label]) -> list[Problem]:
+def _layout_problems(known: dict[str, ImageLabel]) -> list[Problem]:
     """Two layouts that make folders into the wrong classes, told before anybody trains on them."""
     classes = {label.label for label in known.values() if label.label}
     groups = {label.group for label in known.values() if label.group}
@@ -198,7 +198,7 @@ def _layout_problems(known: dict[str, Label]) -> list[Problem]:
     return []
 
 
-def _read(root: Path, path: str, label: Label, recipe: RenderingRecipe) -> tuple[_Found | None, Problem | None]:
+def _read(root: Path, path: str, label: ImageLabel, recipe: RenderingRecipe) -> tuple[_Found | None, Problem | None]:
     """A picture's row, and what is odd about it; no row where it cannot be used."""
     file = root / path
     try:

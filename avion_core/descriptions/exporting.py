@@ -24,7 +24,7 @@ import pyarrow
 from pyarrow import parquet
 
 from avion_core.data.tables import write_csv
-from avion_core.descriptions.schema import Description, PastDecision
+from avion_core.descriptions.schema import DescriptionRecord, PastDecision
 from avion_core.errors import DescriptionError
 
 Form = Literal["jsonl", "csv", "parquet", "json"]
@@ -53,7 +53,7 @@ _DECISION = pyarrow.struct(
 _COUNTS = {"tokens_in": pyarrow.int64(), "tokens_out": pyarrow.int64()}
 SCHEMA = pyarrow.schema(
     [
-        *((entry.name, _COUNTS.get(entry.name, pyarrow.string())) for entry in fields(Description)),
+        *((entry.name, _COUNTS.get(entry.name, pyarrow.string())) for entry in fields(DescriptionRecord)),
         ("imported_at", pyarrow.string()),
         # How it stands: derived from the history, for whoever reads the file.
         ("text_now", pyarrow.string()),
@@ -63,7 +63,7 @@ SCHEMA = pyarrow.schema(
         ("history", pyarrow.list_(_DECISION)),
     ]
 )
-"""The fields of a record, in order: those of Description (`text` as it was imported), then what became of it."""
+"""The fields of a record, in order: those of DescriptionRecord (`text` as it was imported), then what became of it."""
 
 Record = dict[str, Any]
 

@@ -23,7 +23,7 @@ from pyarrow import parquet
 from avion_core.data.class_names import class_finder
 from avion_core.data.tables import as_written, refuse_misread
 from avion_core.descriptions.histories import is_moment, past_decisions
-from avion_core.descriptions.schema import Description, PastDecision, description_id, folded
+from avion_core.descriptions.schema import DescriptionRecord, PastDecision, description_id, folded
 from avion_core.descriptions.sentences import sentences
 from avion_core.errors import DescriptionError
 
@@ -50,8 +50,8 @@ class ImportResult:
     the studio that the file is from. Both only for rows that come from a studio.
     """
 
-    descriptions: list[Description]
-    duplicates: list[Description]
+    descriptions: list[DescriptionRecord]
+    duplicates: list[DescriptionRecord]
     unknown_classes: dict[str, int]
     problems: list[str]
     histories: dict[str, list[PastDecision]] = field(default_factory=dict)
@@ -70,7 +70,7 @@ def read_descriptions(
 
     Args:
         path: JSON lines, CSV or Parquet with a class (`class_key`, `class` or `label`), a `text` and, as wanted, the
-            other fields of Description; or a JSON object {"class": [text, ...]}. UTF-8.
+            other fields of DescriptionRecord; or a JSON object {"class": [text, ...]}. UTF-8.
         class_names: class key -> prompt name; a class is found by either, spelling folded.
         split_sentences: make one description of each sentence and keep the long text as its parent; texts that come
             from a studio are left whole.
@@ -82,8 +82,8 @@ def read_descriptions(
         DescriptionError: a file that cannot be read as what it claims to be, or that holds no usable description.
     """
     find = class_finder(class_names)
-    kept: dict[str, Description] = {}
-    duplicates: list[Description] = []
+    kept: dict[str, DescriptionRecord] = {}
+    duplicates: list[DescriptionRecord] = []
     unknown: Counter[str] = Counter()
     problems: list[str] = []
     histories: dict[str, list[PastDecision]] = {}
@@ -137,7 +137,7 @@ def _problem(row: dict[str, Any]) -> str | None:
     return None
 
 
-def _described(class_key: str, row: dict[str, Any], split: bool, writer: str | None) -> Iterator[Description]:
+def _described(class_key: str, row: dict[str, Any], split: bool, writer: str | None) -> Iterator[DescriptionRecord]:
     whole = row["text"].strip()
     texts = sentences(whole) if split else [" ".join(whole.split())]
     shared: dict[str, Any] = {name: _as_text(row.get(name)) for name in TEXT_FIELDS}
@@ -145,15 +145,15 @@ def _described(class_key: str, row: dict[str, Any], split: bool, writer: str | N
     shared["writer"] = _as_text(row.get("writer")) or writer or ""
     shared["parent"] = whole if len(texts) > 1 else _as_text(row.get("parent"))
     for text in texts:
-        yield Description(description_id(class_key, text), class_key, text, **shared)
+        yield DescriptionRecord(description_id(class_key, text), class_key, text, **shared)
 
 
-def _from_a_studio(class_key: str, row: dict[str, Any]) -> Description:
+def _from_a_studio(class_key: str, row: dict[str, Any]) -> DescriptionRecord:
     """The text as it stands there. Its id stays too: a class may have been renamed since the id was made."""
     shared: dict[str, Any] = {name: _as_text(row.get(name)) for name in (*TEXT_FIELDS, "writer", "parent")}
     shared |= {name: int(row.get(name) or 0) for name in COUNT_FIELDS}
     own_id = _as_text(row.get("description_id")) or description_id(class_key, row["text"])
-    return Description(own_id, class_key, row["text"], **shared)
+    return DescriptionRecord(own_id, class_key, row["text"], **shared)
 
 
 def _as_text(value: Any) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Description:
+class DescriptionRecord:
     """One candidate text of a class and where it came from.
 
     `parent` is the long text that this one is a sentence of, or empty. `created_at` is ISO 8601, or empty when the

@@ -6,9 +6,9 @@ import subprocess
 import sys
 import textwrap
 
+from avion_core.store.current_verdicts import own_decisions
 from avion_core.store.database import reading, writing
 from avion_core.store.projects import add_descriptions, find_project
-from avion_core.store.verdicts import own_decisions
 from avion_core.usecases.curation.agreement import agreement, conflicts
 
 EACH = 500

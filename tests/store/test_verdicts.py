@@ -3,21 +3,12 @@ from __future__ import annotations
 import pytest
 
 from avion_core.errors import DescriptionError, EditedMeanwhileError, NotFoundError, StoreError
+from avion_core.store.current_verdicts import count_decisions, current_verdicts, decisions_by_reviewer, own_decisions
 from avion_core.store.database import reading, writing
 from avion_core.store.histories import read_histories
 from avion_core.store.projects import add_descriptions, add_project
 from avion_core.store.tables import Project
-from avion_core.store.verdicts import (
-    add_verdict,
-    add_verdicts,
-    count_decisions,
-    current_verdicts,
-    decisions_by_reviewer,
-    history,
-    own_decisions,
-    undo,
-    undo_decision,
-)
+from avion_core.store.verdicts import add_verdict, add_verdicts, history, undo, undo_decision
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from avion_core.descriptions.importing import read_descriptions
 from avion_core.descriptions.schema import folded
 from avion_core.descriptions.writers.prompt import Prompt
 from avion_core.descriptions.writers.reply import WrittenDescription
-from avion_core.descriptions.writers.writer import Answer
+from avion_core.descriptions.writers.writer import RawReply
 
 
 class FileWriter:
@@ -32,9 +32,9 @@ class FileWriter:
             fields = {name: asdict(description)[name] for name in WrittenDescription.model_fields}
             self._by_name.setdefault(class_names[description.class_key], []).append(fields)
 
-    def write(self, prompt: Prompt) -> Answer:
+    def write(self, prompt: Prompt) -> RawReply:
         data = json.loads(prompt.data)
         known = set(map(folded, prompt.known))
         texts = [entry for entry in self._by_name.get(data["class"]["name"], ()) if folded(entry["text"]) not in known]
         reply = json.dumps({"descriptions": texts[: data["count"]]}, ensure_ascii=False)
-        return Answer(reply, self.model, tokens_in=0, tokens_out=0, seconds=0.0)
+        return RawReply(reply, self.model, tokens_in=0, tokens_out=0, seconds=0.0)

@@ -10,8 +10,8 @@ from google.genai import errors, types
 from pydantic import SecretStr
 
 from avion_core.descriptions.writers.prompt import Prompt
-from avion_core.descriptions.writers.reply import Reply
-from avion_core.descriptions.writers.writer import Answer, Busy, Unusable, WriterError, wait_asked_for, within
+from avion_core.descriptions.writers.reply import ReplyForm
+from avion_core.descriptions.writers.writer import Busy, RawReply, Unusable, WriterError, wait_asked_for, within
 
 DEFAULT_MODEL = "gemini-3.8-flash"
 """Generally available since September 2026. The paper asked gemini-2.5-flash, which ends on 1 December 2026."""
@@ -47,7 +47,7 @@ class GeminiWriter:
         self._timeout = timeout
         self._client = genai.Client(api_key=key.get_secret_value(), vertexai=False, http_options=options)
 
-    def write(self, prompt: Prompt) -> Answer:
+    def write(self, prompt: Prompt) -> RawReply:
         began = time.monotonic()
         try:
             response = within(self._timeout, lambda: self._ask(prompt))
@@ -71,12 +71,12 @@ class GeminiWriter:
             config=types.GenerateContentConfig(
                 system_instruction=prompt.instructions,
                 response_mime_type="application/json",
-                response_json_schema=Reply.model_json_schema(),
+                response_json_schema=ReplyForm.model_json_schema(),
             ),
         )
 
 
-def _answer(response: types.GenerateContentResponse, model: str, seconds: float) -> Answer:
+def _answer(response: types.GenerateContentResponse, model: str, seconds: float) -> RawReply:
     usage = response.usage_metadata or types.GenerateContentResponseUsageMetadata()
     candidate = response.candidates[0] if response.candidates else None
     reason = candidate.finish_reason.value if candidate and candidate.finish_reason else ""
@@ -86,7 +86,7 @@ def _answer(response: types.GenerateContentResponse, model: str, seconds: float)
     refused = feedback.block_reason.value if feedback and feedback.block_reason else ""
     if not refused and reason not in ("", _ENDED, _CUT_OFF):
         refused = reason
-    return Answer(
+    return RawReply(
         text=text,
         model=response.model_version or model,
         tokens_in=usage.prompt_token_count or 0,

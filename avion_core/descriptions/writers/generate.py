@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Full, Queue
 
-from avion_core.descriptions.schema import Description, description_id
-from avion_core.descriptions.writers.patience import Patience, Stopped
+from avion_core.descriptions.schema import DescriptionRecord, description_id
+from avion_core.descriptions.writers.patience import Patience, WritingStopped
 from avion_core.descriptions.writers.prompt import ClassCard, Imaging, Prompt, PromptFile, compose
 from avion_core.descriptions.writers.reply import Reading, read_reply
-from avion_core.descriptions.writers.writer import Answer, Busy, Unusable, Writer
+from avion_core.descriptions.writers.writer import Busy, RawReply, Unusable, Writer
 
 MOST_AT_ONCE = 50
 """Descriptions asked for in one request: longer replies break off more often."""
@@ -47,8 +47,8 @@ class Replied:
     class_key: str
     prompt: Prompt
     asked: int
-    answer: Answer | None
-    descriptions: list[Description]
+    answer: RawReply | None
+    descriptions: list[DescriptionRecord]
     dropped: dict[str, int]
     problem: str
 
@@ -104,7 +104,7 @@ def generate(
             while not patience.stop.is_set() and (order := line.next()) is not None:
                 for event in _write_class(order, writer, prompt, imaging, patience, language):
                     hand_over(event)
-        except Stopped:
+        except WritingStopped:
             pass
         except BaseException as error:
             patience.stop.set()
@@ -165,7 +165,7 @@ def _write_class(
         )
         problem = _problem(answer, reading)
         descriptions = [
-            Description(
+            DescriptionRecord(
                 description_id(key, found.text),
                 key,
                 writer=writer.name,
@@ -183,7 +183,7 @@ def _write_class(
     yield ClassDone(key, order.wanted, written, "" if written >= order.wanted else lacking)
 
 
-def _problem(answer: Answer, reading: Reading) -> str:
+def _problem(answer: RawReply, reading: Reading) -> str:
     if answer.refused:
         return f"the writer refused ({answer.refused})"
     if answer.cut_off:

@@ -10,10 +10,10 @@ import openai
 from pydantic import BaseModel, SecretStr
 
 from avion_core.descriptions.writers.prompt import Prompt
-from avion_core.descriptions.writers.reply import Reply
-from avion_core.descriptions.writers.writer import Answer, Busy, Unusable, WriterError, wait_asked_for, within
+from avion_core.descriptions.writers.reply import ReplyForm
+from avion_core.descriptions.writers.writer import Busy, RawReply, Unusable, WriterError, wait_asked_for, within
 
-_FORM = {"type": "json_schema", "json_schema": {"name": "descriptions", "schema": Reply.model_json_schema()}}
+_FORM = {"type": "json_schema", "json_schema": {"name": "descriptions", "schema": ReplyForm.model_json_schema()}}
 
 
 class _Part(BaseModel):
@@ -65,7 +65,7 @@ class OpenAICompatibleWriter:
         self._timeout = timeout
         self._takes_schema = True
 
-    def write(self, prompt: Prompt) -> Answer:
+    def write(self, prompt: Prompt) -> RawReply:
         began = time.monotonic()
         try:
             reply = within(self._timeout, lambda: self._ask(prompt))
@@ -99,7 +99,7 @@ class OpenAICompatibleWriter:
         return reply
 
 
-def _answer(completion: _Completion, model: str, seconds: float) -> Answer:
+def _answer(completion: _Completion, model: str, seconds: float) -> RawReply:
     choice = completion.choices[0] if completion.choices else _Choice()
     if choice.finish_reason == "error":
         hint = "Ask again; if it stays so, choose another model."
@@ -109,7 +109,7 @@ def _answer(completion: _Completion, model: str, seconds: float) -> Answer:
     if isinstance(said, list):
         said = "".join(part.text or "" for part in said if part.type in ("text", "output_text"))
     refused = "refusal" if message.refusal else ""
-    return Answer(
+    return RawReply(
         text=said or message.refusal or "",
         model=completion.model or model,
         tokens_in=usage.prompt_tokens or 0,

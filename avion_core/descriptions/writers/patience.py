@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from avion_core.descriptions.writers.prompt import Prompt
-from avion_core.descriptions.writers.writer import Answer, Busy, Unusable, Writer, WriterError
+from avion_core.descriptions.writers.writer import Busy, RawReply, Unusable, Writer, WriterError
 
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 120.0
@@ -41,11 +41,11 @@ class Patience:
     _heard: bool = False
     _unanswered: list[Busy] = field(default_factory=list, repr=False)
 
-    def ask(self, writer: Writer, prompt: Prompt) -> Answer:
+    def ask(self, writer: Writer, prompt: Prompt) -> RawReply:
         """Ask until there is an answer.
 
         Raises:
-            Stopped: asked to stop while waiting for a turn.
+            WritingStopped: asked to stop while waiting for a turn.
             Busy: still no answer after all attempts. WriterError: as the writer says; its quota is used up; or nobody
             gets an answer any more.
         """
@@ -73,7 +73,7 @@ class Patience:
         if self._unanswered and not self._heard:
             raise _outage(self._unanswered[-1])
 
-    def _ask(self, writer: Writer, prompt: Prompt) -> Answer:
+    def _ask(self, writer: Writer, prompt: Prompt) -> RawReply:
         failed, obeyed = 0, 0.0
         while True:
             self._wait_for_turn()
@@ -118,7 +118,7 @@ class Patience:
 
     def _sleep(self, seconds: float) -> None:
         if self.stop.wait(seconds) if seconds > 0 else self.stop.is_set():
-            raise Stopped
+            raise WritingStopped
 
     def _hear(self) -> None:
         with self._lock:
@@ -131,5 +131,5 @@ def _outage(last: Busy) -> WriterError:
     return WriterError("the writer answers no request any more", hint, value=last.value)
 
 
-class Stopped(Exception):
+class WritingStopped(Exception):
     """Asked to stop before there was an answer."""

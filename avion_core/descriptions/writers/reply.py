@@ -54,7 +54,7 @@ class WrittenDescription(BaseModel):
     spatial_cues: str = Field(default="", description="layout, density, orientation, surroundings")
 
 
-class Reply(BaseModel):
+class ReplyForm(BaseModel):
     """The form of reply that writers are asked for."""
 
     descriptions: list[WrittenDescription]

@@ -18,7 +18,7 @@ _NO_CHARACTERS = re.compile(r"[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
-class Answer:
+class RawReply:
     """One reply, word for word; only what no database takes is replaced (see `storable`).
 
     model: as served, which may be another than was asked for. tokens_out: thinking included, as it is billed.
@@ -51,7 +51,7 @@ class Writer(Protocol):
         """The model asked for."""
         ...
 
-    def write(self, prompt: Prompt) -> Answer:
+    def write(self, prompt: Prompt) -> RawReply:
         """Ask once; nothing is asked again in here (patience.py does that).
 
         Raises:

@@ -10,9 +10,9 @@ import pandas as pd
 from avion_core.metrics.agreement import cohen_kappa, krippendorff_alpha
 from avion_core.store import journal, verdicts
 from avion_core.store import projects as rows
+from avion_core.store.current_verdicts import together
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
-from avion_core.store.verdicts import together
 from avion_core.usecases.policies import ADJUDICATE, needs
 
 

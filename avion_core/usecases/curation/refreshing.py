@@ -11,7 +11,7 @@ from avion_core.config import DescriptionsConfig, PrototypesConfig
 from avion_core.features.store import text_features
 from avion_core.prototypes.decisive import classes_to_look_at_again
 from avion_core.prototypes.ranking import rank, rank_again
-from avion_core.store import verdicts
+from avion_core.store import current_verdicts
 from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.usecases.curation.table import (
@@ -52,11 +52,11 @@ def refresh(home: Home, curation: Curation) -> Curation:
     new one. The curation given stays as it is.
     """
     with reading(home.engine) as session:
-        read_up_to = verdicts.mark(session, curation.project_id)
+        read_up_to = current_verdicts.mark(session, curation.project_id)
         if read_up_to == curation.read_up_to:
             return curation
-        ids = verdicts.decided_since(session, curation.project_id, curation.read_up_to)
-        decided = verdicts.current_verdicts(session, curation.project_id, ids)
+        ids = current_verdicts.decided_since(session, curation.project_id, curation.read_up_to)
+        decided = current_verdicts.current_verdicts(session, curation.project_id, ids)
     before = curation.table
     rows = np.arange(len(before)) if ids is None else np.flatnonzero(before["description_id"].isin(ids))
     at_rows = before.iloc[rows]

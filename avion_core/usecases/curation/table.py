@@ -27,7 +27,7 @@ from avion_core.prototypes.judged import Grounds, grounds_of, judged_classes
 from avion_core.prototypes.ranking import Ranking, rank
 from avion_core.prototypes.robust_z import past_cut
 from avion_core.prototypes.text_prototypes import TextPrototypes, leave_one_out_influence, owner_of
-from avion_core.store import verdicts
+from avion_core.store import current_verdicts
 from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.usecases.curation.rules import run_config
@@ -90,7 +90,7 @@ class Curation(Preview):
     """(C,) how far one verdict moves a class's prototype at most (see `prototypes.find_decisive`)."""
     unjudged: dict[str, int]
     """Classes without a training shot (see `judged_classes`) -> how many descriptions each has."""
-    read_up_to: verdicts.Mark
+    read_up_to: current_verdicts.Mark
     """The verdicts that are in it."""
 
     def grounds(self, class_keys: Sequence[str], candidates: pd.DataFrame, embeddings: Tensor) -> Grounds:
@@ -138,7 +138,7 @@ def curation_table(
     summary = get_project(home, project)
     config = config or run_config(home, summary.id)
     with reading(home.engine) as session:  # before the verdicts are read: one that comes meanwhile is read again
-        read_up_to = verdicts.mark(session, summary.id)
+        read_up_to = current_verdicts.mark(session, summary.id)
     data = freeze(home, summary.id)
     teacher = open_towers(home, config.teacher)
     parts = {

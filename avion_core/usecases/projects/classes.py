@@ -32,7 +32,7 @@ CARD_FIELDS = ("local_name", "code", "definition", "includes", "excludes", "pare
 
 
 @dataclass(frozen=True)
-class Change:
+class ClassEdit:
     """One rename, addition, merge or split, in a sentence; `undoable` is only the newest that holds."""
 
     sentence: str
@@ -202,13 +202,13 @@ def undo_change(home: Home, project: str, *, who: str = "me") -> str:
         return sentence
 
 
-def class_changes(home: Home, project: str) -> list[Change]:
+def class_changes(home: Home, project: str) -> list[ClassEdit]:
     """What was changed about the classes, the newest first."""
     with reading(home.engine) as session:
         project_id = rows.find_project(session, project).id
         newest = cards.newest_change(session, project_id)
         return [
-            Change(_sentence(row), row.who, row.created_at, row.undone_at is not None, row is newest)
+            ClassEdit(_sentence(row), row.who, row.created_at, row.undone_at is not None, row is newest)
             for row in cards.class_changes(session, project_id)
         ]
 

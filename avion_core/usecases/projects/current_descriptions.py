@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from avion_core.store import projects as rows
+from avion_core.store.current_verdicts import CurrentVerdict, current_verdicts, own_decisions
 from avion_core.store.database import reading
 from avion_core.store.home import Home
-from avion_core.store.verdicts import CurrentVerdict, current_verdicts, own_decisions
 
 COLUMNS = (
     "description_id",

@@ -14,10 +14,10 @@ from avion_core.descriptions.schema import PastDecision, folded
 from avion_core.store import journal
 from avion_core.store import projects as rows
 from avion_core.store.classes import successors
+from avion_core.store.current_verdicts import Mark, mark
 from avion_core.store.database import reading, writing
 from avion_core.store.histories import Merge, Merged, moment, plan_merge, write_merge
 from avion_core.store.home import Home
-from avion_core.store.verdicts import Mark, mark
 from avion_core.usecases.policies import CHANGE_PROJECTS, needs
 from avion_core.usecases.projects.uploads import as_file
 from avion_core.wording import counted

@@ -25,12 +25,13 @@ from avion_core.presets import PRESETS, make_config
 from avion_core.progress import Progress
 from avion_core.store import projects as rows
 from avion_core.store.classes import class_cards
+from avion_core.store.current_verdicts import count_decisions
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
 from avion_core.store.sources import image_root
 from avion_core.store.tables import Project
-from avion_core.store.verdicts import add_verdict, count_decisions
+from avion_core.store.verdicts import add_verdict
 from avion_core.usecases.policies import CHANGE_PROJECTS, needs
 from avion_core.usecases.projects.current_images import current_images
 from avion_core.usecases.projects.descriptions import import_descriptions

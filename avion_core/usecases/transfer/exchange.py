@@ -15,12 +15,12 @@ from avion_core.errors import AvionError, DataError, NotFoundError
 from avion_core.files import write_bytes
 from avion_core.progress import Progress
 from avion_core.store import projects as rows
+from avion_core.store.current_verdicts import current_verdicts
 from avion_core.store.database import reading
 from avion_core.store.generations import replies_whole
 from avion_core.store.histories import count_rows, read_histories
 from avion_core.store.home import Home
 from avion_core.store.tables import Description, Reply
-from avion_core.store.verdicts import current_verdicts
 from avion_core.wording import counted
 
 

@@ -27,12 +27,12 @@ from avion_core.errors import DataError, DescriptionError
 from avion_core.progress import Progress
 from avion_core.store import journal
 from avion_core.store import projects as rows
+from avion_core.store.current_verdicts import verdict_after
 from avion_core.store.database import SCHEMA, reading, writing
 from avion_core.store.home import Home
 from avion_core.store.project_rows import read_rows
 from avion_core.store.sources import image_source
 from avion_core.store.tables import new_id, now
-from avion_core.store.verdicts import verdict_after
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.policies import CHANGE_PROJECTS, needs
 from avion_core.usecases.projects.descriptions import ImportPlan, ImportReport, bring_in, read_for

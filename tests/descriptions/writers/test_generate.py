@@ -17,7 +17,7 @@ from avion_core.descriptions.writers.openai_compatible import OpenAICompatibleWr
 from avion_core.descriptions.writers.patience import Patience
 from avion_core.descriptions.writers.plan import Price, plan
 from avion_core.descriptions.writers.prompt import ClassCard, Imaging, find_prompt
-from avion_core.descriptions.writers.writer import Answer, Busy, Writer, WriterError
+from avion_core.descriptions.writers.writer import Busy, RawReply, Writer, WriterError
 from tests.descriptions.writers.loopback import KEY, Loopback, Say, loopback, written
 
 PROMPT = find_prompt("remote-sensing")
@@ -138,7 +138,7 @@ def test_the_wait_that_a_service_asks_for_holds_all_back():
             moments.append(time.monotonic())
             if len(moments) == 1:
                 raise Busy("the server cannot answer now", "Wait.", value=429, after=0.9)
-            return Answer('["Roofs."]', "full", 0, 0, 0.0)
+            return RawReply('["Roofs."]', "full", 0, 0, 0.0)
 
     # Three of the four are waiting for their turn already when the first one is told to wait.
     _, done, _ = run(orders(4, wanted=1), Full(), Patience(requests_per_minute=200), concurrency=4)
@@ -248,7 +248,7 @@ def test_requests_keep_their_pace():
 
         def write(self, prompt):
             moments.append(time.monotonic())
-            return Answer("[]", "clock", 0, 0, 0.0)
+            return RawReply("[]", "clock", 0, 0, 0.0)
 
     patience = Patience(requests_per_minute=600)
     list(generate(orders(3), Clock(), PROMPT, Imaging(), patience, concurrency=6))
@@ -358,7 +358,7 @@ def test_orders_and_replies_do_not_pile_up():
         name, model = "file", "quick"
 
         def write(self, prompt):
-            return Answer(json.dumps([f"Roofs of {json.loads(prompt.data)['class']['name']}."]), "quick", 1, 1, 0.0)
+            return RawReply(json.dumps([f"Roofs of {json.loads(prompt.data)['class']['name']}."]), "quick", 1, 1, 0.0)
 
     taken = 0
 
@@ -405,7 +405,7 @@ def test_a_plan_counts_the_texts_that_requests_show_as_written():
             count, known = json.loads(prompt.data)["count"], len(prompt.known)
             rows = "long pale roofs in dense straight rows with dark narrow streets between them."
             texts = [f"An aerial view of {known + nth} {rows}" for nth in range(count)]
-            return Answer(json.dumps(texts), "counting", 0, 0, 0.0)
+            return RawReply(json.dumps(texts), "counting", 0, 0, 0.0)
 
     writer = Counting()
     run(orders(2, wanted=500), writer)

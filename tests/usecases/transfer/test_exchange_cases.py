@@ -15,7 +15,7 @@ from avion_core.bundled import demo_folder
 from avion_core.descriptions.exporting import SCHEMA
 from avion_core.descriptions.schema import PastDecision
 from avion_core.errors import DescriptionError, NotFoundError
-from avion_core.store import journal, verdicts
+from avion_core.store import current_verdicts, journal, verdicts
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.histories import read_histories
@@ -338,7 +338,7 @@ def test_what_others_wrote_meanwhile_is_not_written_twice(home, judged, monkeypa
 def test_a_history_says_by_itself_how_its_description_stands(home, judged):
     with reading(home.engine) as session:
         histories = read_histories(session, judged)
-        assert {key: verdicts.verdict_after(history) for key, history in histories.items()} == {
+        assert {key: current_verdicts.verdict_after(history) for key, history in histories.items()} == {
             **dict.fromkeys(histories), **verdicts.current_verdicts(session, judged)
         }  # fmt: skip
 
