@@ -18,14 +18,12 @@ _OUTBOX = "_outbox"
 
 @dataclass
 class Outbox:
-    """What of the browser's queue was taken. Decisions arrive with rising numbers; each is taken once.
-
-    taking: held while decisions are taken. A key during a run starts the next run before this one has come to its end:
-    both would take the same decisions, and the older run would set `taken` and a work list's cursor back.
-    """
+    """What of the browser's queue was taken. Decisions arrive with rising numbers; each is taken once."""
 
     taken: int = 0
     taking: Lock = field(default_factory=Lock, repr=False, compare=False)
+    """Held while decisions are taken. A key during a run starts the next run before this one has come to its end: both
+    would take the same decisions, and the older run would set `taken` and a work list's cursor back."""
 
     def waiting(self) -> list[dict[str, Any]]:
         """Decisions in the browser's queue that were not taken yet, oldest first."""

@@ -27,16 +27,14 @@ from avion_core.config import StudentConfig
 
 @dataclass(frozen=True)
 class TextBatch:
-    """Token ids of some texts, cut to what can matter.
-
-    tokens: (N, L) with L = the last end-of-text position + 1.
-    ends: (N,) place of each text's end-of-text token.
-    shared: how many leading tokens all texts have in common (at least the start token).
-    """
+    """Token ids of some texts, cut to what can matter."""
 
     tokens: Tensor
+    """(N, L) with L = the last end-of-text position + 1."""
     ends: Tensor
+    """(N,) place of each text's end-of-text token."""
     shared: int
+    """How many leading tokens all texts have in common (at least the start token)."""
 
 
 def text_batch(tokens: Tensor, device: torch.device | str = "cpu") -> TextBatch:

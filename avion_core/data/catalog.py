@@ -11,31 +11,28 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class DataSetEntry:
-    """One published data set.
-
-    Attributes:
-        name: key in DATA_SETS.
-        title: as people write it.
-        task: "classification" (class folders) or "retrieval" (one caption file).
-        images: number of images.
-        image_size: side in pixels.
-        layout: where images and labels or captions lie in the published archive.
-        classes: folder names of the classes; () for retrieval.
-        splits: images in the official split; () where there is none.
-        licence: terms as far as the publishers state them.
-        source: who published it, and when.
-    """
+    """One published data set."""
 
     name: str
+    """Key in DATA_SETS."""
     title: str
+    """As people write it."""
     task: Literal["classification", "retrieval"]
+    """Either "classification" (class folders) or "retrieval" (one caption file)."""
     images: int
+    """Number of images."""
     image_size: int
+    """Side in pixels."""
     layout: str
+    """Where images and labels or captions lie in the published archive."""
     classes: tuple[str, ...]
+    """Folder names of the classes; () for retrieval."""
     splits: tuple[tuple[str, int], ...]
+    """Images in the official split; () where there is none."""
     licence: str
+    """Terms as far as the publishers state them."""
     source: str
+    """Who published it, and when."""
 
 
 _AID = """

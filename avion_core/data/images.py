@@ -46,16 +46,16 @@ _DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeEr
 
 
 class Decoded(NamedTuple):
-    """A picture and what its file is.
-
-    image: 8-bit RGB as displayed. bands: in the file. depth: of its stored values. hidden: share of the pixels, 0 to 1,
-    that are no data or fully transparent.
-    """
+    """A picture and what its file is."""
 
     image: Image.Image
+    """8-bit RGB as displayed."""
     bands: int
+    """In the file."""
     depth: Depth
+    """Of its stored values."""
     hidden: float
+    """Share of the pixels, 0 to 1, that are no data or fully transparent."""
 
 
 def content_id(path: Path) -> str:

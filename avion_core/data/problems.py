@@ -9,17 +9,14 @@ from avion_core.errors import DataError
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that a person should know about a data set.
-
-    Attributes:
-        kind: one word to count and filter by, for example "corrupt", "duplicate" or "name_collision".
-        path: the file (relative to the image folder) or the class that it is about.
-        message: what is wrong and what was done about it, in one or two sentences.
-    """
+    """One thing that a person should know about a data set."""
 
     kind: str
+    """One word to count and filter by, for example "corrupt", "duplicate" or "name_collision"."""
     path: str
+    """The file (relative to the image folder) or the class that it is about."""
     message: str
+    """What is wrong and what was done about it, in one or two sentences."""
 
 
 class ImageError(DataError):

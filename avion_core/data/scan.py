@@ -36,18 +36,15 @@ _SAFEST_SPLIT = ("test", "validation", "train", "")  # of copies marked differen
 
 @dataclass(frozen=True)
 class Scan:
-    """What a folder holds.
-
-    Attributes:
-        manifest: columns MANIFEST_COLUMNS, one row per content, sorted by path. `path` is relative to the folder,
-            with "/"; `label` is the class key or "" (unlabelled); `group` or "" (unknown); `split` is "" or the
-            fixed one; width and height as displayed, `bands` and `depth` (see `data.recipe.Depth`) as stored, `bytes`
-            of the file. Manifests of before there was a depth lack it.
-        problems: sorted by path and kind.
-    """
+    """What a folder holds."""
 
     manifest: pd.DataFrame
+    """Columns MANIFEST_COLUMNS, one row per content, sorted by path. `path` is relative to the folder, with "/";
+    `label` is the class key or "" (unlabelled); `group` or "" (unknown); `split` is "" or the fixed one; width and
+    height as displayed, `bands` and `depth` (see `data.recipe.Depth`) as stored, `bytes` of the file. Manifests of
+    before there was a depth lack it."""
     problems: list[Problem]
+    """Sorted by path and kind."""
 
 
 @dataclass(frozen=True)

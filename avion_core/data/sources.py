@@ -60,13 +60,11 @@ class Images:
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Images as files in a folder.
-
-    paths: image id -> path relative to root.
-    """
+    """Images as files in a folder."""
 
     root: Path
     paths: Mapping[str, str]
+    """Image id -> path relative to root."""
 
     def file(self, image_id: str) -> Path:
         """See `ImageSource`; the file itself."""

@@ -26,23 +26,21 @@ ClassImages = dict[str, tuple[str, ...]]
 class Splits:
     """A frozen split, in image ids.
 
-    Attributes:
-        test: the one sealed test set of all shots and seeds.
-        validation: seed -> class key -> ordered ids, at most VALIDATION_IMAGES.
-        train: seed -> class key -> ordered ids; the K-shot set is the first K. Merged and later labelled
-            images can make a list longer than `max_shots`.
-        max_shots: the most shots that a run may take.
-        notes: one sentence for each class that has fewer images than were wanted.
-
     Raises:
         DataError: the parts are not disjoint.
     """
 
     test: tuple[str, ...]
+    """The one sealed test set of all shots and seeds."""
     validation: dict[int, ClassImages]
+    """Seed -> class key -> ordered ids, at most VALIDATION_IMAGES."""
     train: dict[int, ClassImages]
+    """Seed -> class key -> ordered ids; the K-shot set is the first K. Merged and later labelled images can make a list
+    longer than `max_shots`."""
     max_shots: int = 16
+    """The most shots that a run may take."""
     notes: tuple[str, ...] = ()
+    """One sentence for each class that has fewer images than were wanted."""
 
     def __post_init__(self) -> None:
         for seed in self.train:

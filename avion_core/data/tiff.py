@@ -16,19 +16,21 @@ _MOST_PAGES = 1000  # a damaged chain of pages may have no end
 
 @dataclass(frozen=True)
 class TiffPage:
-    """One page of a TIFF.
-
-    number: from 1. width, height: as stored. bits: of each band, as stored. orientation: 1 to 8 as in EXIF.
-    white_is_zero: grey values count from white to black. other_colours: CMYK or LAB, not grey or RGB.
-    """
+    """One page of a TIFF."""
 
     number: int
+    """From 1."""
     width: int
     height: int
+    """`width`, `height`: as stored."""
     bits: int
+    """Of each band, as stored."""
     orientation: int
+    """1 to 8 as in EXIF."""
     white_is_zero: bool
+    """Grey values count from white to black."""
     other_colours: bool
+    """CMYK or LAB, not grey or RGB."""
 
 
 def tiff_pages(path: Path) -> list[TiffPage]:

@@ -99,17 +99,15 @@ class RSFlag:
 
 @dataclass(frozen=True)
 class Terms:
-    """Entries of a rule set with a pattern for each of them, to be read against folded text.
-
-    patterns: as alternatives between `before` and `after`. stems: every match contains one of these, so that most texts
-    are told free of matches without an expression.
-    """
+    """Entries of a rule set with a pattern for each of them, to be read against folded text."""
 
     entries: tuple[str, ...]
     patterns: tuple[str, ...]
+    """As alternatives between `before` and `after`."""
     before: str
     after: str
     stems: tuple[str, ...]
+    """Every match contains one of these, so that most texts are told free of matches without an expression."""
 
     @cached_property
     def any_of_them(self) -> re.Pattern[str]:

@@ -24,24 +24,25 @@ EVALUATION_BATCH = 64
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What the student learns from; teacher sides are computed once and never change.
-
-    pixels: (N, 3, S, S) uint8, the student's view of the training images; image_ids: their N content hashes.
-    labels: (N,) class indices; classes: TextBatch of the C class texts.
-    teacher_images: (N, D_T) f_T; teacher_prototypes: (C, D_T) p_c; both unit norm.
-    teacher_scale: s_T, the factor of the teacher's logits.
-    validation_pixels, validation_labels: (V, 3, S, S) and (V,); V may be 0.
-    """
+    """What the student learns from; teacher sides are computed once and never change."""
 
     pixels: Tensor
+    """(N, 3, S, S) uint8, the student's view of the training images."""
     image_ids: list[str]
+    """Their N content hashes."""
     labels: Tensor
+    """(N,) class indices."""
     classes: TextBatch
+    """TextBatch of the C class texts."""
     teacher_images: Tensor
+    """(N, D_T) f_T."""
     teacher_prototypes: Tensor
+    """(C, D_T) p_c; both unit norm."""
     teacher_scale: float
+    """S_T, the factor of the teacher's logits."""
     validation_pixels: Tensor
     validation_labels: Tensor
+    """`validation_pixels`, `validation_labels`: (V, 3, S, S) and (V,); V may be 0."""
 
 
 @dataclass
@@ -61,15 +62,13 @@ class TrainingState:
 
 @dataclass(frozen=True)
 class StepReport:
-    """One step's figures.
-
-    values: loss (the weighted sum) and its parts task, image, text, logit; scale (s_S after the step), warmup (w(t)),
-    rate; validation_accuracy (percent) where it was measured.
-    """
+    """One step's figures."""
 
     step: int
     epoch: int
     values: dict[str, float]
+    """Loss (the weighted sum) and its parts task, image, text, logit; scale (s_S after the step), warmup (w(t)), rate;
+    validation_accuracy (percent) where it was measured."""
 
 
 class Trainer:

@@ -37,12 +37,10 @@ class CurveFile:
 
 @dataclass(frozen=True)
 class Curves:
-    """A run's curves, thinned for display where there are too many steps.
-
-    table: one row per step shown: step, epoch and every value, NaN where it was not measured.
-    """
+    """A run's curves, thinned for display where there are too many steps."""
 
     table: pd.DataFrame
+    """One row per step shown: step, epoch and every value, NaN where it was not measured."""
     measured: int
     """Steps in the file."""
     stride: int

@@ -35,18 +35,15 @@ _LIBRARY = {"umap": "umap-learn", "tsne": "openTSNE"}
 
 @dataclass(frozen=True)
 class AlignmentMap:
-    """What `alignment_map` returns.
-
-    points: a row per item that is laid out: the items' columns, and for each view `x_VIEW`, `y_VIEW` and
-        `nearest_VIEW`, the class of the nearest prototype ("" of a prototype itself and where there is none).
-    figures: a row per view: `view`, `alignment` (of labelled images with the prototype of their class), `uniformity`
-        (of the images), `modality_gap` (between images and prototypes) and `trust` (how far the layout is to be
-        believed), NaN where there are too few points to say; `uniformity_of` and `trust_of` count what they were
-        measured on.
-    """
+    """What `alignment_map` returns."""
 
     points: pd.DataFrame
+    """A row per item that is laid out: the items' columns, and for each view `x_VIEW`, `y_VIEW` and `nearest_VIEW`, the
+    class of the nearest prototype ("" of a prototype itself and where there is none)."""
     figures: pd.DataFrame
+    """A row per view: `view`, `alignment` (of labelled images with the prototype of their class), `uniformity` (of the
+    images), `modality_gap` (between images and prototypes) and `trust` (how far the layout is to be believed), NaN
+    where there are too few points to say; `uniformity_of` and `trust_of` count what they were measured on."""
 
 
 def alignment_map(

@@ -27,14 +27,13 @@ CHUNK = 256
 
 @dataclass(frozen=True)
 class TrainedStudent:
-    """A run's student, ready to use on any class names.
-
-    class_names: class key -> prompt name, as it was trained. template: the sentence around a name.
-    """
+    """A run's student, ready to use on any class names."""
 
     student: PromptedStudent
     class_names: dict[str, str]
+    """Class key -> prompt name, as it was trained."""
     template: str
+    """The sentence around a name."""
 
     def embed_classes(self, class_names: dict[str, str]) -> Tensor:
         """Class texts -> (C, D_S), unit norm."""

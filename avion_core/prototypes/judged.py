@@ -24,18 +24,18 @@ from avion_core.prototypes.text_prototypes import TextPrototypes, text_prototype
 
 @dataclass(frozen=True)
 class Grounds:
-    """What the descriptions of C classes are judged by, as the teacher sees it. M descriptions, D dimensions.
-
-    class_keys: the C classes. candidates: M rows with description_id, class_key, text and verdict.
-    embeddings: (M, D) their texts. visual: (C, D) visual prototypes v_c of the training shots. template: (C, D) the
-    class names in the template. All of unit norm.
-    """
+    """What the descriptions of C classes are judged by, as the teacher sees it. M descriptions, D dimensions."""
 
     class_keys: tuple[str, ...]
+    """The C classes."""
     candidates: pd.DataFrame
+    """M rows with description_id, class_key, text and verdict."""
     embeddings: Tensor
+    """(M, D) their texts."""
     visual: Tensor
+    """(C, D) visual prototypes v_c of the training shots."""
     template: Tensor
+    """(C, D) the class names in the template. All of unit norm."""
 
     def judged(
         self, prototypes: PrototypesConfig, descriptions: DescriptionsConfig, *, allow_blocked: bool = False

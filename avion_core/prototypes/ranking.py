@@ -12,15 +12,16 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Ranking:
-    """The two nearest text prototypes of N images.
-
-    best, runner_up: (N,) places of classes. top, second: (N,) their scores (cosines), -inf where no class is left.
-    """
+    """The two nearest text prototypes of N images."""
 
     best: Tensor
+    """(N,) places of classes."""
     top: Tensor
+    """(N,) scores (cosines) with them; -inf where no class is left."""
     runner_up: Tensor
+    """(N,) places of the second nearest classes."""
     second: Tensor
+    """(N,) scores with those; -inf where no second class is left."""
 
     def only(self, images: Tensor) -> Ranking:
         """The ranking of some images (a mask or places)."""

@@ -20,18 +20,17 @@ NORMAL_CONSISTENCY = 0.6745  # MAD / standard deviation of a normal distribution
 
 
 class RobustZ(NamedTuple):
-    """The K scores of a class seen from their median; of many classes, or of many sets in play, each (...) one.
-
-    median, mad (...): over the scores in play. z (..., K): distances from the median in MADs, or in sigmas when
-    `scaled`. low_cut (...): the similarity under which a text is cut; NaN when none can be. kept (..., K): in play, and
-    not cut. Where none is in play nothing is kept, and the other figures are NaN.
-    """
+    """The K scores of a class seen from their median; of many classes, or of many sets in play, each (...) one."""
 
     median: np.ndarray
     mad: np.ndarray
+    """`median`, `mad` (...): over the scores in play."""
     z: np.ndarray
+    """(..., K) distances from the median in MADs, or in sigmas when `scaled`."""
     low_cut: np.ndarray
+    """(...) the similarity under which a text is cut; NaN when none can be."""
     kept: np.ndarray
+    """(..., K) in play, and not cut. Where none is in play nothing is kept, and the other figures are NaN."""
 
 
 def robust_z(scores: np.ndarray, mode: Mode = "paper", zeta: float = 3.0, in_play: np.ndarray | None = None) -> RobustZ:

@@ -19,12 +19,10 @@ ROWS_AT_ONCE = 1024
 
 
 class Selection(NamedTuple):
-    """The K descriptions of a class after all rules; in_play, kept and weights are (..., K).
-
-    in_play: neither rejected nor refused by the hard flag. weights sum to 1 over the kept, and are all 0 without any.
-    """
+    """The K descriptions of a class after all rules; in_play, kept and weights are (..., K)."""
 
     in_play: np.ndarray
+    """Neither rejected nor refused by the hard flag. weights sum to 1 over the kept, and are all 0 without any."""
     z: RobustZ
     kept: np.ndarray
     weights: np.ndarray
@@ -61,13 +59,12 @@ def select(
 
 
 class Block(NamedTuple):
-    """B classes with the rows of their texts in a table, K at most.
-
-    places (B,): which classes. rows (B, K): 0 where `given` (B, K) is False, for want of a text.
-    """
+    """B classes with the rows of their texts in a table, K at most."""
 
     places: np.ndarray
+    """(B,) which classes."""
     rows: np.ndarray
+    """(B, K) 0 where `given` (B, K) is False, for want of a text."""
     given: np.ndarray
 
 

@@ -34,15 +34,16 @@ from avion_core.prototypes.ranking import Ranking
 
 @dataclass(frozen=True)
 class ClassAtHand:
-    """One class as it stands: K descriptions, D dimensions.
-
-    similarity (K,), verdict (K,) words. embeddings: (K, D). vector: (D,) its prototype, zeros when blocked.
-    """
+    """One class as it stands: K descriptions, D dimensions."""
 
     similarity: np.ndarray
+    """(K,)."""
     verdict: np.ndarray
+    """(K,) words."""
     embeddings: torch.Tensor
+    """(K, D)."""
     vector: torch.Tensor
+    """(D,) its prototype, zeros when blocked."""
 
     def is_open(self, config: PrototypesConfig) -> bool:
         """Whether there is anything left to decide that the prototype depends on."""

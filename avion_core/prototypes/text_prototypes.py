@@ -31,25 +31,24 @@ VERDICTS = ("accepted", "rejected", "undecided")
 
 @dataclass(frozen=True)
 class TextPrototypes:
-    """Text prototypes and every figure behind them. C classes, D dimensions.
-
-    table: one row per candidate, in the order given: description_id, class_key, text, verdict, flag (RS-Flag's own),
-        words, rule_positive, rule_negative and rule_words (which rules hold), similarity, median, mad, z, cut (the
-        similarity under which a text is cut, NaN where none can be), in_play (neither rejected nor refused), kept,
-        weight (sums to 1 over a class). `why.explained` puts it in words.
-    vectors: (C, D) float32, unit norm; a blocked class has a row of zeros.
-    visual: (C, D) the visual prototypes they were judged by.
-    n_eff: class -> 1 / sum(w_j^2), the effective number of texts; 0 where none is used.
-    blocked: classes left without a usable description. template: classes whose prototype is the template's.
-    """
+    """Text prototypes and every figure behind them. C classes, D dimensions."""
 
     table: pd.DataFrame
+    """One row per candidate, in the order given: description_id, class_key, text, verdict, flag (RS-Flag's own), words,
+    rule_positive, rule_negative and rule_words (which rules hold), similarity, median, mad, z, cut (the similarity
+    under which a text is cut, NaN where none can be), in_play (neither rejected nor refused), kept, weight (sums to 1
+    over a class). `explanations.explained` puts it in words."""
     vectors: Tensor
+    """(C, D) float32, unit norm; a blocked class has a row of zeros."""
     class_keys: tuple[str, ...]
     visual: Tensor
+    """(C, D) the visual prototypes they were judged by."""
     n_eff: dict[str, float]
+    """Class -> 1 / sum(w_j^2), the effective number of texts; 0 where none is used."""
     blocked: list[str]
+    """Classes left without a usable description."""
     template: list[str]
+    """Classes whose prototype is the template's."""
     rule_set: RuleSet
     config: PrototypesConfig
 

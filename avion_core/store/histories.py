@@ -20,32 +20,31 @@ from avion_core.store.tables import Table, Verdict, now
 
 @dataclass(frozen=True)
 class Merged:
-    """What came of decisions that were brought in.
-
-    added: rows written. known: rows that were there already. overtaken: of those added, decisions that do not count,
-    because of a later one of the same person or because the text reads differently by now; each was taken back by a
-    row that says so. reviewers: whose decisions were added, with their numbers. touched: the descriptions they are
-    about.
-    """
+    """What came of decisions that were brought in."""
 
     added: int
+    """Rows written."""
     known: int
+    """Rows that were there already."""
     overtaken: int
+    """Of those added, decisions that do not count, because of a later one of the same person or because the text reads
+    differently by now; each was taken back by a row that says so."""
     reviewers: dict[str, int]
+    """Whose decisions were added, with their numbers."""
     touched: list[str]
+    """The descriptions they are about."""
 
 
 @dataclass(frozen=True)
 class Merge:
-    """Decisions that a project lacks, and what writing them comes to.
-
-    fresh: (description id, decision) in the order to write them. stored: every token that is in it or in the project
-    -> the token as the project's rows have it. after: touched description -> its history with them, the oldest first.
-    """
+    """Decisions that a project lacks, and what writing them comes to."""
 
     fresh: list[tuple[str, PastDecision]]
+    """(description id, decision) in the order to write them."""
     stored: dict[str, str]
+    """Every token that is in it or in the project -> the token as the project's rows have it."""
     after: dict[str, list[PastDecision]]
+    """Touched description -> its history with them, the oldest first."""
     merged: Merged
 
 

@@ -34,15 +34,13 @@ _MOST_SIGNS = 64
 
 @dataclass(frozen=True)
 class Picked:
-    """Which points of a map are shown and which are picked.
-
-    visible, picked: row numbers in the map's table; picked ones are visible. hidden: how many picked points the
-    filters hide now.
-    """
+    """Which points of a map are shown and which are picked."""
 
     visible: np.ndarray
     picked: np.ndarray
+    """`visible`, `picked`: row numbers in the map's table; picked ones are visible."""
     hidden: int
+    """How many picked points the filters hide now."""
 
 
 def linked_views(project: ProjectSummary, result: MapResult, verdicts: Mapping[str, str], key: str) -> Picked:

@@ -66,21 +66,22 @@ def uncertainty(table: pd.DataFrame) -> pd.Series:
 
 @dataclass(frozen=True)
 class Filters:
-    """What is asked of the list; equal ones ask for the same list.
-
-    wanted: (column, the value it must have). z_range: robust z from, to; Z_TOP stands for "and more". weight_range:
-    percent of the class's prototype. words: every word must occur in the text; "words in quotes" as one phrase; a word
-    with a minus must not. judged_by: whose verdict must stand on the text, "" for anybody's or none. ids: where any are
-    given, only these descriptions. order: one of ORDERS.
-    """
+    """What is asked of the list; equal ones ask for the same list."""
 
     wanted: tuple[tuple[str, Any], ...] = ()
+    """(column, the value it must have)."""
     z_range: tuple[float, float] = (0.0, Z_TOP)
+    """Robust z from, to; Z_TOP stands for "and more"."""
     weight_range: tuple[float, float] = (0.0, 100.0)
+    """Percent of the class's prototype."""
     words: str = ""
+    """Every word must occur in the text; "words in quotes" as one phrase; a word with a minus must not."""
     judged_by: str = ""
+    """Whose verdict must stand on the text, "" for anybody's or none."""
     ids: tuple[str, ...] = ()
+    """Where any are given, only these descriptions."""
     order: str = next(iter(ORDERS))
+    """One of ORDERS."""
 
     def listing(self, table: pd.DataFrame) -> tuple[list[str], str]:
         """The ids that pass, in order; and where to start: the first undecided one that the reviewer did not skip.

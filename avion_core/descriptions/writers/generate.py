@@ -26,16 +26,14 @@ five befall one in a hundred thousand.
 
 @dataclass(frozen=True)
 class Order:
-    """What one class still needs: `wanted` new descriptions beside the `known` texts of this writer and model.
-
-    others: texts of other writers. They are not shown to this one, lest it matters who was asked first; but a project
-    holds each text of a class once, so one that comes again stays theirs.
-    """
+    """What one class still needs: `wanted` new descriptions beside the `known` texts of this writer and model."""
 
     card: ClassCard
     wanted: int
     known: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    """Texts of other writers. They are not shown to this one, lest it matters who was asked first; but a project holds
+    each text of a class once, so one that comes again stays theirs."""
     distinguish_from: tuple[str, ...] = ()
     pictures: tuple[bytes, ...] = field(default=(), repr=False)
 

@@ -25,15 +25,13 @@ So many, that a short outage is not the end of a long order: each of them takes 
 
 @dataclass
 class Patience:
-    """Paces all threads that ask one writer.
-
-    requests_per_minute: at most so many are begun, evenly spread; None sets no limit. attempts: of one request, beside
-    those after a wait that the service asked for. When it asks one thread to wait, all wait. `stop` ends any waiting at
-    once.
-    """
+    """Paces all threads that ask one writer."""
 
     requests_per_minute: float | None = None
+    """At most so many are begun, evenly spread; None sets no limit."""
     attempts: int = 6
+    """Of one request, beside those after a wait that the service asked for. When it asks one thread to wait, all wait.
+    `stop` ends any waiting at once."""
     stop: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _next: float = 0.0

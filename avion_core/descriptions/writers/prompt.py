@@ -66,15 +66,13 @@ class Imaging:
 
 @dataclass(frozen=True)
 class Prompt:
-    """One request in full: the instructions, the data as JSON, and JPEG pictures of the class (training images).
-
-    known: all texts of the class that are there already; data names the newest of them.
-    """
+    """One request in full: the instructions, the data as JSON, and JPEG pictures of the class (training images)."""
 
     instructions: str
     data: str
     pictures: tuple[bytes, ...] = ()
     known: tuple[str, ...] = field(default=(), repr=False)
+    """All texts of the class that are there already; data names the newest of them."""
 
 
 def compose(

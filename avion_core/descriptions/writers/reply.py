@@ -62,17 +62,16 @@ class ReplyForm(BaseModel):
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reply holds.
-
-    descriptions: the usable ones, in the reply's order, each once. dropped: reason -> how many were left out.
-    problem: why the reply as a whole is not what was asked for, or empty. shared: texts left out because another writer
-    wrote the same.
-    """
+    """What a reply holds."""
 
     descriptions: list[WrittenDescription]
+    """The usable ones, in the reply's order, each once."""
     dropped: Counter[str]
+    """Reason -> how many were left out."""
     problem: str
+    """Why the reply as a whole is not what was asked for, or empty."""
     shared: list[str]
+    """Texts left out because another writer wrote the same."""
 
 
 def read_reply(

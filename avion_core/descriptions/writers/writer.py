@@ -19,19 +19,19 @@ _NO_CHARACTERS = re.compile(r"[\x00\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class RawReply:
-    """One reply, word for word; only what no database takes is replaced (see `storable`).
-
-    model: as served, which may be another than was asked for. tokens_out: thinking included, as it is billed.
-    cut_off: the service stopped in the middle. refused: the service's own word for why it said nothing, or empty.
-    """
+    """One reply, word for word; only what no database takes is replaced (see `storable`)."""
 
     text: str
     model: str
+    """As served, which may be another than was asked for."""
     tokens_in: int
     tokens_out: int
+    """Thinking included, as it is billed."""
     seconds: float
     cut_off: bool = False
+    """The service stopped in the middle."""
     refused: str = ""
+    """The service's own word for why it said nothing, or empty."""
 
     def __post_init__(self) -> None:
         for name in ("text", "model", "refused"):

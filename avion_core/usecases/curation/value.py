@@ -12,20 +12,22 @@ from avion_core.usecases.curation.table import Curation
 
 @dataclass(frozen=True)
 class ReviewValue:
-    """What is left to review, and what it is worth.
-
-    order: the undecided descriptions, those first that could alone change the teacher's prediction of a validation
-    image, then those of classes that are not settled, by influence. undecided: how many they are. alone: how many
-    could change one alone. that_matter: how many could at all, alone or together: those of the classes that are not
-    settled (see `prototypes.tail` for what is proven and assumed). settled: the other classes. sentence: this in words.
-    """
+    """What is left to review, and what it is worth."""
 
     order: list[str]
+    """The undecided descriptions, those first that could alone change the teacher's prediction of a validation image,
+    then those of classes that are not settled, by influence."""
     undecided: int
+    """How many they are."""
     alone: int
+    """How many could change one alone."""
     that_matter: int
+    """How many could at all, alone or together: those of the classes that are not settled (see `prototypes.settled` for
+    what is proven and assumed)."""
     settled: list[str]
+    """The other classes."""
     sentence: str
+    """This in words."""
 
 
 def review_value(curation: Curation) -> ReviewValue:

@@ -27,20 +27,20 @@ _lock = Lock()
 
 @dataclass(frozen=True)
 class CurrentImages:
-    """Images, labels and splits of one moment; shared between callers, so copy before changing.
-
-    manifest: as the scan made it (see `data.scan`), `label` as it stands now. splits: the frozen draw under these
-    labels. given: images that people labelled, in the order of labelling. counts: images of each class, of "" the
-    unlabelled ones; tested: those of them in the test set. revision: another one whenever images, their rendering,
-    labels or classes change.
-    """
+    """Images, labels and splits of one moment; shared between callers, so copy before changing."""
 
     manifest: pd.DataFrame
+    """As the scan made it (see `data.scan`), `label` as it stands now."""
     splits: Splits
+    """The frozen draw under these labels."""
     given: tuple[str, ...]
+    """Images that people labelled, in the order of labelling."""
     counts: Counter[str]
+    """Images of each class, of "" the unlabelled ones."""
     tested: Counter[str]
+    """Those of them in the test set."""
     revision: str
+    """Another one whenever images, their rendering, labels or classes change."""
 
 
 def current_images(home: Home, session: Session, project_id: str) -> CurrentImages:
