@@ -1,4 +1,4 @@
-"""Projects: open the demo or a folder, see what is in it, mend class names, and what to do next."""
+"""Projects: open the demo or a folder, see what is in it, correct class names, and what to do next."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 
 from avion_core.backbones.load import WeightStore
 from avion_core.config import RunConfig
+from avion_core.data.drawing import make_splits
 from avion_core.data.project import ProjectData
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import scan_folder
 from avion_core.data.sources import ImageFolder
-from avion_core.data.drawing import make_splits
 from avion_core.distill.teacher_side import TeacherSide
 from avion_core.errors import CheckpointError, ConfigError, DataError, PrototypeError
 from avion_core.experiment import Event, Finished, Metrics, Saved, Stage, Stopped, run_experiment

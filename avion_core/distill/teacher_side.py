@@ -18,22 +18,22 @@ _NAME = "teacher.safetensors"
 
 @dataclass(frozen=True)
 class TeacherSide:
-    """The teacher's half of the distillation, on N training images and C classes.
-
-    images: (N, D_T) f_T; prototypes: (C, D_T) p_c; both unit norm. scale: s_T, the factor of the teacher's logits.
-    projection: the map fitted to both; None for the options that fit none.
-    teacher_hash, student_hash: hashes of the weights that these numbers follow from.
-    agreement: mean cosine between mapped teacher and student embeddings of the validation images, to which the map was
-    not fitted; None without a map or without such images, and for runs of earlier versions, which did not measure it.
-    """
+    """The teacher's half of the distillation, on N training images and C classes."""
 
     images: Tensor
+    """(N, D_T) f_T."""
     prototypes: Tensor
+    """(C, D_T) p_c; both unit norm."""
     scale: float
+    """s_T, the factor of the teacher's logits."""
     projection: Projection | None
+    """The map fitted to both; None for the options that fit none."""
     teacher_hash: str
     student_hash: str
+    """`teacher_hash`, `student_hash`: hashes of the weights that these numbers follow from."""
     agreement: float | None = None
+    """Mean cosine between mapped teacher and student embeddings of the validation images, to which the map was not
+    fitted; None without a map or without such images, and for runs of earlier versions, which did not measure it."""
 
     @staticmethod
     def is_kept(folder: Path) -> bool:

@@ -39,7 +39,7 @@ class TrainingData:
     teacher_prototypes: Tensor
     """(C, D_T) p_c; both unit norm."""
     teacher_scale: float
-    """S_T, the factor of the teacher's logits."""
+    """s_T, the factor of the teacher's logits."""
     validation_pixels: Tensor
     validation_labels: Tensor
     """`validation_pixels`, `validation_labels`: (V, 3, S, S) and (V,); V may be 0."""

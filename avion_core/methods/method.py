@@ -26,36 +26,34 @@ from avion_core.prototypes.text_prototypes import TextPrototypes
 
 @dataclass(frozen=True)
 class Needs:
-    """What a method takes; what it does not take, a run of it does not ask for.
-
-    pixels: the images themselves, again and again; else embeddings that are computed once.
-    teacher: the teacher, beside the student. texts: curated descriptions. shots: labelled training images.
-    backward: it is trained step by step: it has curves, and can be stopped and resumed.
-    """
+    """What a method takes; what it does not take, a run of it does not ask for."""
 
     pixels: bool = False
+    """The images themselves, again and again; else embeddings that are computed once."""
     teacher: bool = False
+    """The teacher, beside the student."""
     texts: bool = False
+    """Curated descriptions."""
     shots: bool = True
+    """Labelled training images."""
     backward: bool = False
+    """It is trained step by step: it has curves, and can be stopped and resumed."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a method is fitted on: C classes of a project with their labelled training images.
-
-    folder: where the run keeps its files; None for a method that is only measured.
-    selects: whether validation images may choose a method's settings; not when they are what it is measured on.
-    should_stop: asked after every step of a training; True saves and stops.
-    """
+    """What a method is fitted on: C classes of a project with their labelled training images."""
 
     project: ProjectData
     classes: list[str]
     config: RunConfig
     bench: Bench
     folder: Path | None = None
+    """Where the run keeps its files; None for a method that is only measured."""
     selects: bool = True
+    """Whether validation images may choose a method's settings; not when they are what it is measured on."""
     should_stop: Callable[[], bool] = field(default=lambda: False)
+    """Asked after every step of a training; True saves and stops."""
 
     @cached_property
     def shots(self) -> LabelledImages:
@@ -88,31 +86,32 @@ class Task:
 
 
 class Method(ABC):
-    """A way to tell classes apart.
-
-    name: in settings and reports. title, what: for people, without the model. needs: see `Needs`.
-    Settings: its own settings (`options.*` of a run). reads: the run's shared settings that it uses, by the beginning
-    of their dotted keys; models, data, protocol, device and the template are every method's.
-    any_classes: whether it can tell classes apart that it had no labelled image of.
-    trains_student: whether it leaves an adapted student, to predict, map and export with.
-    file: what `save` writes into a run's folder.
-    beside: the models with which it stands as a row beside every evaluation.
-    drawn: the models with which it is a line in the curve over shots, beside the run's own.
-    curves: figures of its steps to draw, name -> (title, one sentence), beside losses and validation accuracy.
-    """
+    """A way to tell classes apart."""
 
     name: ClassVar[str]
+    """In settings and reports."""
     title: ClassVar[str]
     what: ClassVar[str]
+    """`title`, `what`: for people, without the model."""
     needs: ClassVar[Needs] = Needs()
+    """See `Needs`."""
     Settings: ClassVar[type[Stage]] = Stage
+    """Its own settings (`options.*` of a run)."""
     reads: ClassVar[tuple[str, ...]] = ()
+    """The run's shared settings that it uses, by the beginning of their dotted keys; models, data, protocol, device and
+    the template are every method's."""
     any_classes: ClassVar[bool] = False
+    """Whether it can tell classes apart that it had no labelled image of."""
     trains_student: ClassVar[bool] = False
+    """Whether it leaves an adapted student, to predict, map and export with."""
     file: ClassVar[str] = "method.safetensors"
+    """What `save` writes into a run's folder."""
     beside: ClassVar[tuple[Model, ...]] = ()
+    """The models with which it stands as a row beside every evaluation."""
     drawn: ClassVar[tuple[Model, ...]] = ()
+    """The models with which it is a line in the curve over shots, beside the run's own."""
     curves: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    """Figures of its steps to draw, name -> (title, one sentence), beside losses and validation accuracy."""
 
     model: Model = "student"
     """Whose eyes it sees with."""

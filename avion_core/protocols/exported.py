@@ -24,14 +24,12 @@ ADAPTER, FACTS, README = "adapter.safetensors", "student.json", "README.md"
 
 @dataclass(frozen=True)
 class ExportedStudent:
-    """A student with all it needs to classify pictures.
-
-    temperature: what its logits are divided by; 1 where none could be fitted.
-    """
+    """A student with all it needs to classify pictures."""
 
     trained: TrainedStudent
     recipe: RenderingRecipe
     temperature: float
+    """What its logits are divided by; 1 where none could be fitted."""
 
     def predict(self, images: list[Path]) -> pd.DataFrame:
         """Classify image files (see `protocols.predict.predict`)."""

@@ -17,18 +17,18 @@ from avion_core.errors import ConfigError
 
 @dataclass(frozen=True)
 class Part:
-    """Classes that images are told apart among, with the images.
-
-    name: in the report ("base"). title: for people ("Base classes"); "" where a protocol has one part alone.
-    project: whose classes and images; not always the one that was trained on.
-    classes: C class keys. trained: whether training saw labelled images of these classes.
-    """
+    """Classes that images are told apart among, with the images."""
 
     name: str
+    """In the report ("base")."""
     title: str
+    """For people ("Base classes"); "" where a protocol has one part alone."""
     project: ProjectData
+    """Whose classes and images; not always the one that was trained on."""
     classes: list[str]
+    """C class keys."""
     trained: bool
+    """Whether training saw labelled images of these classes."""
 
     def images(self, config: RunConfig, split: str) -> LabelledImages:
         """The part's images of "validation" (min(K, 4) a class) or "test" (the sealed set)."""
@@ -36,20 +36,19 @@ class Part:
 
 
 class Protocol(ABC):
-    """A way of training and measuring.
-
-    name: in settings and reports. title, what: for people.
-    paper_epochs: the paper's passes over the training images (docs/method.md section 6).
-    drawn_over: what its runs are shown over: a curve over shots, or a table over seeds.
-    spans_projects: whether `protocol.projects` names other projects to measure on.
-    """
+    """A way of training and measuring."""
 
     name: ClassVar[str]
+    """In settings and reports."""
     title: ClassVar[str]
     what: ClassVar[str]
+    """`title`, `what`: for people."""
     paper_epochs: ClassVar[int] = 100
+    """The paper's passes over the training images (docs/method.md section 6)."""
     drawn_over: ClassVar[Literal["shots", "seeds"]] = "seeds"
+    """What its runs are shown over: a curve over shots, or a table over seeds."""
     spans_projects: ClassVar[bool] = False
+    """Whether `protocol.projects` names other projects to measure on."""
 
     def trained_classes(self, class_names: Mapping[str, str], config: RunConfig) -> list[str]:
         """Keys of the classes whose labelled images a run trains on, in order; all of them unless a protocol says so.

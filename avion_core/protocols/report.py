@@ -44,28 +44,27 @@ class MeasuredPart:
 
 @dataclass(frozen=True)
 class Report:
-    """What was measured of a run on one split.
-
-    figures: columns FIGURES. value, low, high: percent (a temperature has no unit). n: images. seconds: per 1,000
-        images of the method's image encoder on this machine. parameters: numbers that the method fitted.
-    predictions: columns PREDICTIONS, a row per method, model, part and image. probability: of what was predicted;
-        true_probability: of the true class.
-    method, model: the run's own rows; the others stand beside it.
-    parts: in the protocol's order. left_out: row that could not be made -> why.
-    step: the training's, at which it was measured.
-    """
+    """What was measured of a run on one split."""
 
     figures: pd.DataFrame
+    """Columns FIGURES. value, low, high: percent (a temperature has no unit). n: images. seconds: per 1,000 images of
+    the method's image encoder on this machine. parameters: numbers that the method fitted."""
     predictions: pd.DataFrame
+    """Columns PREDICTIONS, a row per method, model, part and image. probability: of what was predicted;
+    true_probability: of the true class."""
     method: str
     model: str
+    """`method`, `model`: the run's own rows; the others stand beside it."""
     protocol: str
     split: str
     shots: int
     seed: int
     parts: list[MeasuredPart]
+    """In the protocol's order."""
     left_out: dict[str, str]
+    """Row that could not be made -> why."""
     step: int = 0
+    """The training's, at which it was measured."""
 
     def figure(
         self, part: str, metric: str, method: str | None = None, model: str | None = None

@@ -28,14 +28,12 @@ _FIRST = ("train", "validation")
 
 @dataclass(frozen=True)
 class DrawnImages:
-    """The images of a map.
-
-    part_of: image id -> part, in the map's order. counts: part -> (how many are shown, how many there are), for every
-    part that the project has, chosen or not.
-    """
+    """The images of a map."""
 
     part_of: dict[str, str]
+    """Image id -> part, in the map's order."""
     counts: dict[str, tuple[int, int]]
+    """Part -> (how many are shown, how many there are), for every part that the project has, chosen or not."""
 
 
 def image_parts(project: ProjectData, config: RunConfig) -> dict[str, list[str]]:

@@ -12,11 +12,11 @@ from torch.nn.functional import normalize
 
 from avion_core.backbones.load import WeightStore
 from avion_core.config import RunConfig
+from avion_core.data.drawing import make_splits
 from avion_core.data.project import ProjectData
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import scan_folder
 from avion_core.data.sources import ImageFolder
-from avion_core.data.splits import make_splits
 from avion_core.errors import CheckpointError
 from avion_core.features.store import FeatureStore
 from avion_core.methods import METHODS, find_method

@@ -104,10 +104,10 @@ def sweep_choice(project: ProjectSummary, config: RunConfig) -> tuple[list[int],
 
 
 def show_checks(checks: Sequence[Check], form: str) -> None:
-    """Pre-flight checks, the gravest first, each with its mend; those that passed are folded away.
+    """Pre-flight checks, the gravest first, each with its hint; those that passed are folded away.
 
     Args:
-        form: prefix of the settings form, in which a mend may change settings.
+        form: prefix of the settings form, in which a fix may change settings.
     """
     grave = [check for severity in ("error", "warning") for check in checks if check.severity == severity]
     fine = [check for check in checks if check.severity == "ok"]
