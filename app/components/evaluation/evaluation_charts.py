@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -120,14 +121,7 @@ def change_per_class(table: pd.DataFrame) -> go.Figure:
             x=table["change"],
             y=table["class"],
             mode="markers",
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": (table["high"] - table["change"]).clip(lower=0),
-                "arrayminus": (table["change"] - table["low"]).clip(lower=0),
-                "color": NEUTRAL,
-                "thickness": 1.4,
-            },
+            error_x=_interval(table, "change", 1.4),
             marker={
                 "size": 10,
                 "color": [KEPT if change >= 0 else CUT for change in table["change"]],
@@ -161,14 +155,7 @@ def reliability(table: pd.DataFrame) -> go.Figure:
         name="this student",
         line={"color": KEPT, "width": 1.4},
         marker={"color": KEPT, "size": 6 + 14 * np.sqrt(filled["images"] / max(filled["images"].max(), 1))},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": (filled["high"] - filled["accuracy"]).clip(lower=0),
-            "arrayminus": (filled["accuracy"] - filled["low"]).clip(lower=0),
-            "color": NEUTRAL,
-            "thickness": 1.2,
-        },
+        error_y=_interval(filled, "accuracy", 1.2),
         customdata=filled["images"],
         hovertemplate="says %{x:.0f} %, right %{y:.0f} % of %{customdata} images<extra></extra>",
     )
@@ -198,3 +185,15 @@ def shares(table: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(range=[0, 115], visible=False)
     return layout(figure, 30 * len(table) + 40, legend=False)
+
+
+def _interval(table: pd.DataFrame, value: str, thickness: float) -> dict[str, Any]:
+    """Error bars from the columns low and high around those of `value`."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": (table["high"] - table[value]).clip(lower=0),
+        "arrayminus": (table[value] - table["low"]).clip(lower=0),
+        "color": NEUTRAL,
+        "thickness": thickness,
+    }
