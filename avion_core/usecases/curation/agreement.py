@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from avion_core.metrics.agreement import cohen_kappa, krippendorff_alpha
-from avion_core.store import journal, verdicts
+from avion_core.store import current_verdicts, journal
 from avion_core.store import projects as rows
 from avion_core.store.current_verdicts import together
 from avion_core.store.database import reading, writing
@@ -109,7 +109,7 @@ def review_progress(home: Home, project: str) -> pd.DataFrame:
         NotFoundError: no such project.
     """
     with reading(home.engine) as session:
-        decided = verdicts.decisions_by_reviewer(session, rows.find_project(session, project).id)
+        decided = current_verdicts.decisions_by_reviewer(session, rows.find_project(session, project).id)
     names = {"accepted": "accept", "rejected": "reject", "edited": "edit", "skipped": "skip"}
     counted = {reviewer: Counter(decisions.values()) for reviewer, decisions in decided.items()}
     table = [
@@ -134,14 +134,14 @@ def _judged(home: Home, project: str) -> pd.DataFrame:
     """One row per accept or reject that counts for the text as it reads now."""
     with reading(home.engine) as session:
         project_id = rows.find_project(session, project).id
-        votes = verdicts.votes(session, project_id)
+        votes = current_verdicts.votes(session, project_id)
         # Who settles a conflict has both sides before their eyes: that is no second opinion.
-        of_reviewers = verdicts.votes(session, project_id, settling=False)
+        of_reviewers = current_verdicts.votes(session, project_id, settling=False)
         class_of = {row[0]: row[1] for row in rows.candidates_of(session, project_id)}
-    of_description: dict[str, list[verdicts.Vote]] = {}
+    of_description: dict[str, list[current_verdicts.Vote]] = {}
     for vote in votes:
         of_description.setdefault(vote.description_id, []).append(vote)
-    own: dict[str, list[verdicts.Vote]] = {}
+    own: dict[str, list[current_verdicts.Vote]] = {}
     for vote in of_reviewers:
         own.setdefault(vote.description_id, []).append(vote)
     found = []

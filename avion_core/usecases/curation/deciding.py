@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from avion_core.store import journal, verdicts
+from avion_core.store import current_verdicts, journal, verdicts
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
@@ -145,7 +145,7 @@ def history(home: Home, project: str, description_id: str, *, reviewer: str | No
         row = rows.find_project(session, project)
         entries = verdicts.history(session, row.id, description_id)
         if row.blind and reviewer is not None:
-            own = verdicts.own_decisions(session, row.id, reviewer, description_id).get(description_id)
+            own = current_verdicts.own_decisions(session, row.id, reviewer, description_id).get(description_id)
             if own not in ("accept", "reject"):
                 return [entry for entry in entries if entry.reviewer == reviewer]
     return entries
@@ -157,5 +157,5 @@ def my_verdicts(home: Home, project: str, reviewer: str) -> dict[str, str]:
     "accepted", "rejected", "undecided" (edited, or taken back) or "skipped"; what they never looked at is not in it.
     """
     with reading(home.engine) as session:
-        own = verdicts.own_decisions(session, rows.find_project(session, project).id, reviewer)
+        own = current_verdicts.own_decisions(session, rows.find_project(session, project).id, reviewer)
     return {key: _VERDICT_OF[decision] for key, decision in own.items()}

@@ -339,7 +339,7 @@ def test_a_history_says_by_itself_how_its_description_stands(home, judged):
     with reading(home.engine) as session:
         histories = read_histories(session, judged)
         assert {key: current_verdicts.verdict_after(history) for key, history in histories.items()} == {
-            **dict.fromkeys(histories), **verdicts.current_verdicts(session, judged)
+            **dict.fromkeys(histories), **current_verdicts.current_verdicts(session, judged)
         }  # fmt: skip
 
 
