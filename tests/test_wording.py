@@ -60,8 +60,6 @@ TO_DO = {
     "avion_core/data/captions.py",
     "avion_core/data/project.py",
     "avion_core/data/splits.py",
-    "avion_core/jobs/describing.py",
-    "avion_core/jobs/local.py",
     "avion_core/maps/layout.py",
     "avion_core/maps/settings.py",
     "avion_core/prototypes/explanations.py",

@@ -57,7 +57,7 @@ def read_orders(folder: Path) -> Iterator[dict[str, Any]]:
         WriterError: it is not here.
     """
     if not (folder / ORDERS).is_file():
-        hint = "Resume it: they are written down anew, and what was written already counts."
+        hint = "Resume it: they are written down again, and what was written already counts."
         raise WriterError("the orders of this generation are not on this machine", hint, value=folder.name)
     with (folder / ORDERS).open(encoding="utf-8") as file:
         yield from map(json.loads, file)
@@ -110,7 +110,7 @@ def open_writer(settings: WritingSettings, class_names: dict[str, str]) -> Write
 def _jpeg(path: Path, recipe: RenderingRecipe) -> bytes:
     if not path.is_file():
         raise NotFoundError(
-            "a training image is not there", "Relink the project's images, then resume.", value=str(path)
+            "a training image no longer exists", "Relink the project's images, then resume.", value=str(path)
         )
     image = open_image(path, recipe)
     image.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
