@@ -97,6 +97,10 @@ class StoreError(AvionError):
     cause = "store"
 
 
+class StoreBusyError(StoreError):
+    """The database cannot be reached or written just now; the same call may go through later."""
+
+
 def _short(value: object) -> str:
     try:
         text = value if isinstance(value, str) else repr(value)

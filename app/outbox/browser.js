@@ -3,11 +3,14 @@
 // falls between two runs).
 
 const OUTBOXES = new WeakMap()
+const AGAIN_AFTER = 3000 // milliseconds until what the server could not write is sent again
 
 class Outbox {
   constructor(root) {
     this.root = root
     this.sent = 0 // the number of the newest decision that was sent
+    this.failures = 0 // how often the server had said that it cannot write
+    this.attempt = 0 // makes what is sent again another state, which the server would not look at otherwise
     this.post = () => this.sendAll()
     this.warn = (event) => waitingDecisions().length && event.preventDefault()
   }
@@ -19,12 +22,18 @@ class Outbox {
     // After a reload, or another page, nobody has sent what waits here.
     const last = waitingDecisions().at(-1)
     if (last && last.seq > this.sent) this.sendAll()
+    if (data.failures > this.failures) {
+      this.failures = data.failures
+      clearTimeout(this.again)
+      this.again = setTimeout(() => waitingDecisions().length && this.sendAll(), AGAIN_AFTER)
+    }
   }
 
   sendAll() {
     const waiting = waitingDecisions()
     this.sent = waiting.at(-1).seq
-    this.send(waiting)
+    this.attempt += 1
+    this.send(waiting.map((one) => ({ ...one, attempt: this.attempt })))
     this.paint()
   }
 

@@ -14,6 +14,6 @@ _component = browser_half("avion_outbox", __file__)
 
 def draw_outbox() -> None:
     """Draw it. What was taken is dropped in the browser; what waits is in `outbox.of_this_tab()` at the next run."""
-    _component(
-        key=outbox.KEY, data={"taken": outbox.of_this_tab().taken}, on_queue_change=lambda: None, width="content"
-    )
+    now = outbox.of_this_tab()
+    data = {"taken": now.taken, "failures": now.failures}
+    _component(key=outbox.KEY, data=data, on_queue_change=lambda: None, width="content")

@@ -21,6 +21,8 @@ class Outbox:
     """What of the browser's queue was taken. Decisions arrive with rising numbers; each is taken once."""
 
     taken: int = 0
+    failures: int = 0
+    """How often the database could not be written; the browser sends again whenever it grows."""
     taking: Lock = field(default_factory=Lock, repr=False, compare=False)
     """Held while decisions are taken. A key during a run starts the next run before this one has come to its end: both
     would take the same decisions, and the older run would set `taken` and a work list's cursor back."""

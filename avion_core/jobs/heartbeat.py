@@ -6,8 +6,8 @@ import threading
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 
+from avion_core.errors import StoreBusyError
 from avion_core.jobs.process import machine_seconds
 from avion_core.store.database import writing
 from avion_core.store.jobs import beat
@@ -65,7 +65,7 @@ class Heartbeat:
         try:
             with writing(self._engine) as session:
                 go_on = beat(session, self._key, self._attempt, machine_seconds(), news, self._row, figures)
-        except OperationalError:
+        except StoreBusyError:
             # The database is busy or away: a missed beat is no reason to lose a training. Tell it with the next one.
             with self._lock:
                 self._news, self._figures = news | self._news, figures | self._figures

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 
-from avion_core.errors import StoreError
+from avion_core.errors import StoreBusyError, StoreError
 from avion_core.store import backups
 from avion_core.store.filesystems import network_share
 
@@ -21,6 +21,19 @@ SCHEMA = "0002"
 """The newest migration; a test holds it to the files in migrations/versions."""
 
 BUSY_SECONDS = 30.0
+
+# What SQLite and PostgreSQL say of a state that passes -> what a person can do about it.
+_PASSING = {
+    "locked": "Another program holds it; wait until it is done, or end it.",
+    "busy": "Another program holds it; wait until it is done, or end it.",
+    "is full": "The disk is full: make room.",
+    "no space left": "The disk is full: make room.",
+    "disk i/o error": "The disk cannot be read or written: check it, and that it is not full.",
+    "unable to open database": "Its folder cannot be written: make room, and check the folder's rights.",
+    "readonly database": "The database may not be written: check its rights.",
+    "connection refused": "Check that the database server runs.",
+    "timeout expired": "Check that the database server runs and is not overloaded.",
+}
 
 
 def database_url(folder: Path) -> str:
@@ -65,8 +78,12 @@ def open_database(folder: Path) -> Engine:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """A short look at the database."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    """A short look at the database.
+
+    Raises:
+        StoreBusyError: it cannot be read just now.
+    """
+    with _told(), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
 
@@ -76,9 +93,28 @@ def writing(engine: Engine) -> Iterator[Session]:
 
     SQLite takes its write lock at BEGIN: a transaction that first reads and then writes would otherwise be
     refused with "database is locked" as soon as another writer slips in between, busy timeout or not.
+
+    Raises:
+        StoreBusyError: it cannot be written just now: locked by another program, disk full, connection lost.
     """
-    with Session(engine.execution_options(writes=True), expire_on_commit=False) as session, session.begin():
+    options = engine.execution_options(writes=True)
+    with _told(), Session(options, expire_on_commit=False) as session, session.begin():
         yield session
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What passes (a lock, a full disk, a lost connection) as one error that callers can wait for."""
+    try:
+        yield
+    except DBAPIError as error:
+        said = str(error.orig)
+        hint = next((hint for word, hint in _PASSING.items() if word in said.lower()), None)
+        if hint is None and not error.connection_invalidated:
+            raise
+        raise StoreBusyError(
+            f"the database cannot be written just now ({said})", hint or "Check that the database server runs."
+        ) from error
 
 
 def _sqlite(url: str) -> Engine:
