@@ -21,14 +21,14 @@ class DataConfig(Stage):
     shots: int = Field(default=16, ge=1, le=1024)
     """Labelled training images per class; the 1-shot set is inside the 2-shot set, and so on."""
     seed: int = Field(default=1, ge=1, le=1000)
-    """Which of the frozen draws of training images to use (1, 2 and 3 are reported)."""
+    """Seed of the frozen split to use (1, 2 and 3 are reported)."""
 
 
 class DescriptionsConfig(Stage):
     rule_set: Literal["paper", "extended"] = "extended"
     """RS-Flag word lists: `paper` is the exact published list, `extended` knows inflections and the modality."""
     modality: Literal["optical", "sar", "multispectral"] = "optical"
-    """What the sensor is; `extended` counts only words that fit it."""
+    """The kind of sensor; `extended` counts only words that fit it."""
 
 
 class PrototypesConfig(Stage):
@@ -47,7 +47,7 @@ class PrototypesConfig(Stage):
     gamma: float = Field(default=2.0, ge=0, le=100)
     """Bonus of a flagged (or accepted) text in the weight."""
     template_fallback: bool = False
-    """Let a class without any usable description fall back to the template, on purpose."""
+    """Use the template for a class without any usable description."""
 
 
 class StudentConfig(Stage):
@@ -65,7 +65,7 @@ class StudentConfig(Stage):
 
 class DistillationConfig(Stage):
     projection: Literal["procrustes", "linear", "gram", "none"] = "procrustes"
-    """How the teacher meets the student's dimension: a closed-form map, a trained one, relations only, or none."""
+    """How teacher embeddings get the student's dimension: a closed-form map, a trained one, similarities only, none."""
     map_texts: Literal["descriptions", "template"] = "descriptions"
     """Texts that the procrustes map is fitted on beside the images: the kept descriptions, or the template."""
     image_weight: float = Field(default=0.5, ge=0, le=100)
@@ -75,25 +75,25 @@ class DistillationConfig(Stage):
     logit_weight: float = Field(default=1.0, ge=0, le=100)
     """Weight of the similarity (logit) alignment loss, once warmed up."""
     temperature: float = Field(default=2.0, gt=0, le=100)
-    """Softening of both distributions in the similarity alignment."""
+    """Temperature that softens both distributions in the similarity alignment."""
     warmup: float = Field(default=0.3, ge=0, le=1)
     """Share of the steps over which the similarity alignment rises from 0 to its weight."""
     epochs: int = Field(default=100, ge=1, le=10000)
-    """Passes over the training images; the paper's are 100 in few-shot and 50 in base-to-novel."""
+    """Passes over the training images; the paper uses 100 in few-shot and 50 in base-to-novel."""
     batch_size: int = Field(default=4, ge=1, le=4096)
     """Images per step."""
     learning_rate: float = Field(default=5e-4, gt=0, le=1)
-    """AdamW's rate."""
+    """AdamW's learning rate."""
     schedule: Literal["constant", "cosine"] = "constant"
-    """The rate over time."""
+    """How the learning rate changes over time."""
     weight_decay: float = Field(default=0.01, ge=0, le=1)
-    """AdamW's decay on prompts (none on the logit scale)."""
+    """AdamW's weight decay on prompts (none on the logit scale)."""
     augment: bool = False
     """Random flips and quarter turns of the student's view; the teacher's cached view stays as it is."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Arithmetic of the towers; norms, softmaxes and losses are float32 always."""
+    """Number format of the two models; norms, softmaxes and losses are always float32."""
     validate_every: int = Field(default=5, ge=1, le=10000)
-    """Epochs between looks at the validation images."""
+    """Epochs between measurements on the validation images."""
     checkpoint_seconds: float = Field(default=20.0, ge=0)
     """Save the training state at the first step after this many seconds (0: every step)."""
 
@@ -107,7 +107,7 @@ class ProtocolConfig(Stage):
     name: str = "few-shot"
     """What is trained on and measured on; `few-shot`: all classes; `base-to-novel`: half of them, measured on both."""
     novel_policy: Literal["first_half", "seeded_random"] = "first_half"
-    """Which classes are base: the first half by name (the literature's habit), or a seeded draw."""
+    """Which classes are base: the first half by name (usual in the literature), or drawn with the seed."""
     projects: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     """Other projects whose images are measured on as well, for protocols that span projects."""
 
@@ -124,7 +124,7 @@ class RunConfig(Stage):
     student: str = "georsclip-vit-b-32"
     """The student's frozen backbone: a name in the weight catalog."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute; `auto` takes a GPU where there is one."""
+    """Where to compute; `auto` uses a GPU if there is one."""
     data: DataConfig = DataConfig()
     descriptions: DescriptionsConfig = DescriptionsConfig()
     prototypes: PrototypesConfig = PrototypesConfig()

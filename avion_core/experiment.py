@@ -106,7 +106,7 @@ def _freeze_config(config: RunConfig, folder: Path) -> None:
         if kept != settings:
             changed = sorted(stage for stage in settings if settings[stage] != kept.get(stage))
             raise ConfigError(
-                "the settings differ from those the run began with",
+                "the settings differ from those the run started with",
                 "Resume with the same settings, or start a new run.",
                 value=", ".join(changed),
             )

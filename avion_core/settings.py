@@ -69,7 +69,7 @@ def read_pair(pair: str) -> tuple[str, str]:
     """
     key, equals, value = pair.partition("=")
     if not equals or not key.strip():
-        raise ConfigError("a setting is KEY=VALUE, such as distillation.epochs=20", "Write it so.", value=pair)
+        raise ConfigError("a setting must be KEY=VALUE", "Write it like distillation.epochs=20.", value=pair)
     return key.strip(), value
 
 
@@ -101,4 +101,4 @@ def unknown(model: type[BaseModel], key: str, value: object, prefix: str = "") -
         while stage and not any(name.startswith(stage) for name in names):
             stage = stage[: stage.rstrip(".").rfind(".") + 1]
     inside = dict.fromkeys(name.removeprefix(stage).split(".")[0] for name in names if name.startswith(stage))
-    return ConfigError(what, f"Settings here are: {', '.join(stage + name for name in inside)}.", value=value)
+    return ConfigError(what, f"The settings are: {', '.join(stage + name for name in inside)}.", value=value)

@@ -69,7 +69,7 @@ def test_a_method_and_its_own_settings() -> None:
         make_config(overrides={"method": "coop"})
     with pytest.raises(ConfigError, match=r"options\.model cannot be used: nobody"):
         make_config(overrides={"method": "class_mean", "options.model": "nobody"})
-    with pytest.raises(ConfigError, match=r"options\.depth does not exist: 3. Settings here are: options\.model\."):
+    with pytest.raises(ConfigError, match=r"options\.depth does not exist: 3. The settings are: options\.model\."):
         make_config(overrides={"method": "class_mean", "options.depth": 3})
     with pytest.raises(ConfigError, match=r"options\.model does not exist.*This method has no settings of its own"):
         make_config(overrides={"options.model": "teacher"})

@@ -263,7 +263,7 @@ def test_inputs_survive_saving(project: ProjectData, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(again.manifest, project.manifest)
     pd.testing.assert_frame_equal(again.descriptions, project.descriptions)
     assert (again.splits, again.recipe, again.class_names) == (project.splits, project.recipe, project.class_names)
-    with pytest.raises(DataError, match="inputs are not there"):
+    with pytest.raises(DataError, match="inputs no longer exist"):
         ProjectData.load(tmp_path / "nothing", project.source)
 
 

@@ -158,5 +158,5 @@ def find_entry(name: str) -> CatalogEntry:
         NotFoundError: there is none.
     """
     if name not in CATALOG:
-        raise NotFoundError("no such towers in the catalog", f"Choose one of: {', '.join(CATALOG)}.", value=name)
+        raise NotFoundError("the catalog has no such model", f"Choose one of: {', '.join(CATALOG)}.", value=name)
     return CATALOG[name]

@@ -28,7 +28,7 @@ _NUMPY_SCALARS: list[Any] = [
     (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
     (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
 ]
-_FETCH_AGAIN = "Fetch the file again."
+_FETCH_AGAIN = "Download the file again."
 _NAMED = 3
 
 
@@ -65,7 +65,7 @@ def load_strict(model: nn.Module, weights: Mapping[str, Tensor], *, path: Path) 
         parts += [f"has {_few(foreign)} that the model does not know"] if foreign else []
         raise CheckpointError(
             f"the weights file {' and '.join(parts)}",
-            "Give a checkpoint of the model that is named here; other models have other tensors.",
+            "Give a weights file of the model that is named here; other models have other tensors.",
             value=str(path),
         )
     shapes = [
@@ -75,8 +75,8 @@ def load_strict(model: nn.Module, weights: Mapping[str, Tensor], *, path: Path) 
     ]
     if shapes:
         raise CheckpointError(
-            f"the weights file has other dimensions ({_few(shapes)})",
-            "Give a checkpoint of the model that is named here; this one is of another size.",
+            f"the weights file has the wrong dimensions ({_few(shapes)})",
+            "Give a weights file of the model that is named here; this one is of another size.",
             value=str(path),
         )
     # Least and greatest carry a NaN on, and are found ten times faster than each number is looked at.
@@ -97,7 +97,9 @@ def _kind_of(path: Path) -> str:
             head = file.read(512)
     except OSError as error:
         raise CheckpointError(
-            f"the weights file cannot be read ({error.strerror})", "Check the path and its rights.", value=str(path)
+            f"the weights file cannot be read ({error.strerror})",
+            "Check the path and the file's permissions.",
+            value=str(path),
         ) from error
     text = head.lstrip().lower()
     if not head:

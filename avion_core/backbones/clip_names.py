@@ -81,7 +81,7 @@ def _from_transformers(weights: dict[str, Tensor], path: Path) -> dict[str, Tens
     for (block, part), found in separate.items():
         if missing := [name for name in _QUERY_KEY_VALUE if name not in found]:
             raise CheckpointError(
-                f"the weights file lacks {missing[0]} of {block}", "Fetch the file again.", value=str(path)
+                f"the weights file lacks {missing[0]} of {block}", "Download the file again.", value=str(path)
             )
         _put(renamed, f"{block}.attn.in_proj_{part}", torch.cat([found[name] for name in _QUERY_KEY_VALUE]), path)
     return renamed

@@ -138,7 +138,7 @@ class WeightStore:
                 if not self.partial_bytes(name):
                     shutil.rmtree(partial, ignore_errors=True)
                 if isinstance(error, _Stopped):
-                    hint = "Download it again: it goes on where it stopped."
+                    hint = "Download it again: it continues where it stopped."
                     raise CheckpointError("the download was stopped", hint, value=name) from None
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0]
                 raise CheckpointError(
@@ -203,8 +203,8 @@ class WeightStore:
             yield
         except OSError as error:
             raise StoreError(
-                f"the weights cannot be kept ({error.strerror or error})",
-                "Free space there, or check its rights.",
+                f"the weights cannot be saved ({error.strerror or error})",
+                "Free space there, or check the folder's permissions.",
                 value=str(self.folder),
             ) from error
 
@@ -312,7 +312,7 @@ def _fetch(url: str, folder: Path, bar: type[hub_bar]) -> tuple[Path, str]:
         digest = _sha256(unfinished)
         if metadata.etag and _IS_SHA256.fullmatch(metadata.etag) and digest != metadata.etag:
             unfinished.unlink()
-            raise OSError("what arrived is not what the hub has")
+            raise OSError("the downloaded file is not the one that the hub has")
         return unfinished.rename(folder / url.rpartition("/")[2]), digest
 
 

@@ -86,6 +86,7 @@ def _cross_covariance(teacher: Tensor, student: Tensor, keys: list[str]) -> Tens
     product = teacher[order].double().cpu().T @ student[order].double().cpu() / len(keys)
     if not product.isfinite().all():
         raise TrainingError(
-            "an embedding is not a number", "Compute the features again; the weights file may be damaged."
+            "an embedding holds values that are not numbers",
+            "Compute the features again; the weights file may be damaged.",
         )
     return product

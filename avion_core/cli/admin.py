@@ -18,8 +18,8 @@ from avion_core.cli.tour import app, backup, models, users
 if TYPE_CHECKING:
     from avion_core.usecases.installation.serving import Server
 
-ModelName = Annotated[str, typer.Argument(metavar="NAME", help="A name of `avion models list`.")]
-UserName = Annotated[str, typer.Argument(metavar="NAME", help="A name of `avion users list`.")]
+ModelName = Annotated[str, typer.Argument(metavar="NAME", help="A name from `avion models list`.")]
+UserName = Annotated[str, typer.Argument(metavar="NAME", help="A name from `avion users list`.")]
 Role = Literal["admin", "adjudicator", "reviewer"]
 
 
@@ -27,9 +27,12 @@ Role = Literal["admin", "adjudicator", "reviewer"]
 def serve(
     desk: Desk,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Where to listen; by default the first free one from 8501.")
+        int | None,
+        typer.Option(min=1, max=65535, help="Port to listen on; the default is the first free one from 8501."),
     ] = None,
-    lan: Annotated[bool, typer.Option("--lan", help="Also for colleagues on the local network, who sign in.")] = False,
+    lan: Annotated[
+        bool, typer.Option("--lan", help="Open it to colleagues on the local network too; everybody signs in.")
+    ] = False,
 ) -> Answer:
     """Serve the studio in the browser: on 127.0.0.1 alone, or with --lan behind a sign-in."""
     from avion_core.usecases.installation.serving import prepare_server
@@ -41,7 +44,7 @@ def serve(
     if desk.as_json:
         desk.hand_over({"url": server.url})
     else:
-        print(f"AVION Studio is at {server.url} (Ctrl-C ends it; trainings go on)", flush=True)
+        print(f"AVION Studio is at {server.url} (Ctrl-C ends it; trainings continue)", flush=True)
         if lan:
             print("Passwords travel as plain HTTP: stay within a network you trust, or put HTTPS in front.", flush=True)
     server.run()
@@ -51,7 +54,7 @@ def serve(
 def invite(
     desk: Desk, role: Annotated[Role, typer.Option(help="What the person may do; roles can change later.")] = "reviewer"
 ) -> Answer:
-    """Make a link by which one person makes an account. It works once, for seven days."""
+    """Make a link with which one person can create an account. It works once, within seven days."""
     from avion_core.usecases.installation.serving import invite_link
     from avion_core.usecases.people import accounts
 
@@ -69,19 +72,19 @@ def add_user(
     from avion_core.usecases.people.accounts import add_account
 
     made = add_account(desk.home, name, _ask_password(), role)
-    return Answer({"name": made.name, "role": made.role}, f"{made.name} may sign in as {made.role}.")
+    return Answer({"name": made.name, "role": made.role}, f"{made.name} can now sign in as {made.role}.")
 
 
 @command(users, "list")
 def list_users(desk: Desk) -> Answer:
-    """All accounts, and links that wait."""
+    """All accounts, and invite links that are still unused."""
     from avion_core.usecases.people import accounts
 
     found, waiting = accounts.list_accounts(desk.home), accounts.list_invites(desk.home)
     rows = [{"name": one.name, "role": one.role, "disabled": "yes" if one.disabled_at else "no"} for one in found]
     text = table(rows, ["name", "role", "disabled"]) if rows else "No account: whoever is on this machine may use it."
     text += "".join(
-        f"\n\nA link of {one.made_by} waits until {one.expires_at:%Y-%m-%d %H:%M} UTC: "
+        f"\n\nAn unused link from {one.made_by} is valid until {one.expires_at:%Y-%m-%d %H:%M} UTC: "
         + (f"new password for {one.resets}" if one.resets else one.role)
         for one in waiting
     )
@@ -94,14 +97,16 @@ def set_role(desk: Desk, name: UserName, role: Annotated[Role, typer.Argument(he
     from avion_core.usecases.people import accounts
 
     accounts.set_role(desk.home, name, role)
-    return Answer({"name": name, "role": role}, f"{name} is {role} now.")
+    return Answer({"name": name, "role": role}, f"{name} is now {role}.")
 
 
 @command(users, "disable")
 def disable(
-    desk: Desk, name: UserName, undo: Annotated[bool, typer.Option("--undo", help="Let the person in again.")] = False
+    desk: Desk,
+    name: UserName,
+    undo: Annotated[bool, typer.Option("--undo", help="Let the person sign in again.")] = False,
 ) -> Answer:
-    """Close an account and sign it out everywhere. What its owner did stays."""
+    """Close an account and sign it out everywhere; its owner's work stays."""
     from avion_core.usecases.people import accounts
 
     accounts.set_disabled(desk.home, name, not undo)
@@ -110,7 +115,7 @@ def disable(
 
 @command(users, "reset")
 def reset(desk: Desk, name: UserName) -> Answer:
-    """Make a link by which a person chooses a new password."""
+    """Make a link with which a person can choose a new password."""
     from avion_core.usecases.installation.serving import invite_link
     from avion_core.usecases.people import accounts
 
@@ -120,7 +125,7 @@ def reset(desk: Desk, name: UserName) -> Answer:
 
 @command(models, "list")
 def list_models(desk: Desk) -> Answer:
-    """The catalog of weights, and which are here."""
+    """The catalog of weights, and which are installed."""
     from avion_core.usecases.models.models import list_models
 
     found = list_models(desk.home)
@@ -140,7 +145,7 @@ def list_models(desk: Desk) -> Answer:
 def add_model(
     desk: Desk,
     name: ModelName,
-    path: Annotated[Path, typer.Argument(help="A checkpoint of these weights: safetensors or a torch file.")],
+    path: Annotated[Path, typer.Argument(help="The weights file: safetensors or a torch file.")],
 ) -> Answer:
     """Install weights from a file of your own; it is checked by loading it."""
     installed = desk.home.weights.add_local(name, path)
@@ -149,14 +154,14 @@ def add_model(
 
 @command(models, "download")
 def download_model(desk: Desk, name: ModelName) -> Answer:
-    """Fetch weights from the Hugging Face hub. Ctrl-C keeps what is there; the same command goes on."""
+    """Download weights from the Hugging Face hub. After Ctrl-C, the same command continues where it stopped."""
     installed = desk.home.weights.download(name, desk.progress)
     return Answer({"name": name, "path": installed}, f"{name} is installed: {installed}")
 
 
 @command(models, "remove")
 def remove_model(desk: Desk, name: ModelName) -> Answer:
-    """Delete installed weights, or what a download left that was given up."""
+    """Delete installed weights, or the rest of an abandoned download."""
     freed = desk.home.weights.remove(name)
     return Answer({"name": name, "freed_bytes": freed}, f"{name} is removed: {freed / 1e9:.2f} GB are free again.")
 
@@ -187,13 +192,13 @@ def list_backups_(desk: Desk) -> Answer:
 def restore(
     desk: Desk,
     name: Annotated[str, typer.Argument(help="A name of `avion backup list`.")],
-    losing: Annotated[bool, typer.Option("--losing", help="Also when newer work is lost by it.")] = False,
+    losing: Annotated[bool, typer.Option("--losing", help="Restore even if newer work is lost.")] = False,
 ) -> Answer:
-    """Put a copy in the database's place; the database as it is now is copied first."""
+    """Restore a copy; the database as it is now is copied first."""
     from avion_core.usecases.installation.backup import of_people, restore_backup
 
     before = restore_backup(desk.home, name, losing=losing)
-    said = f"{name} is restored. What was before: {before.name}. {of_people(desk.home)}".rstrip()
+    said = f"{name} is restored. The state before is kept as {before.name}. {of_people(desk.home)}".rstrip()
     return Answer({"restored": name, "before": before.name}, said)
 
 

@@ -20,12 +20,16 @@ Packed = Annotated[Path, typer.Argument(metavar="FILE", help="The pack.")]
 def export(
     desk: Desk,
     project: ProjectName,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Ends in .jsonl, .csv, .parquet or .json.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="File to write; ends in .jsonl, .csv, .parquet or .json.")
+    ],
     choice: Annotated[
-        Literal["kept", "accepted", "all"], typer.Option("--texts", help="Of .json, which texts of each class.")
+        Literal["kept", "accepted", "all"], typer.Option("--texts", help="For .json: which texts of each class.")
     ] = "kept",
     classes: Classes = None,
-    scores: Annotated[bool, typer.Option("--scores/--no-scores", help="With what teacher and rules say now.")] = True,
+    scores: Annotated[
+        bool, typer.Option("--scores/--no-scores", help="Include the teacher's scores and what the rules decide.")
+    ] = True,
 ) -> Answer:
     """Write descriptions with their whole history (JSONL, CSV, Parquet), or texts by class (JSON)."""
     from avion_core.usecases.transfer.exchange import export_descriptions, save
@@ -44,7 +48,7 @@ def pack_review(
     desk: Desk,
     project: ProjectName,
     out: Out,
-    reviewer: Annotated[str, typer.Option(help="Who will judge.")] = "",
+    reviewer: Annotated[str, typer.Option(help="Who will review.")] = "",
     classes: Classes = None,
 ) -> Answer:
     """Put descriptions, thumbnails and scores into one file for a colleague without a network."""
@@ -60,14 +64,14 @@ def pack_review(
 def open_review(
     desk: Desk,
     file: Packed,
-    reviewer: Annotated[str | None, typer.Option(help="Who judges, where the pack does not say.")] = None,
+    reviewer: Annotated[str | None, typer.Option(help="Who reviews, if the pack does not say.")] = None,
 ) -> Answer:
-    """Make a project of a review pack, to judge in."""
+    """Make a project from a review pack, to review in."""
     from avion_core.usecases.transfer.review_packs import open_review_pack
 
     project = open_review_pack(desk.home, file, reviewer=reviewer, progress=desk.progress)
     text = (
-        f"{project.name}: {project.descriptions:,} descriptions to judge.\n"
+        f"{project.name}: {project.descriptions:,} descriptions to review.\n"
         f'Next:\n  avion app\n  avion review return "{project.name}" --out verdicts.jsonl'
     )
     return Answer({"id": project.id, "name": project.name, "descriptions": project.descriptions}, text)
@@ -80,17 +84,17 @@ def return_review(desk: Desk, project: ProjectName, out: Out) -> Answer:
     from avion_core.usecases.transfer.review_packs import returned_verdicts
 
     path = save(returned_verdicts(desk.home, project), out)
-    return Answer({"file": path}, f"{path}: send it back; there, `avion review merge` takes it in.")
+    return Answer({"file": path}, f"{path}: send it back; its receiver imports it with `avion review merge`.")
 
 
 @command(review, "merge")
 def merge(
     desk: Desk,
     project: ProjectName,
-    file: Annotated[Path, typer.Argument(help="What came back: JSON lines, CSV or Parquet.")],
+    file: Annotated[Path, typer.Argument(help="The file that came back: JSON lines, CSV or Parquet.")],
     preview: Preview = False,
 ) -> Answer:
-    """Bring a colleague's verdicts home; twice changes nothing, and who disagrees is in conflict."""
+    """Import a colleague's verdicts; importing twice changes nothing, and disagreements become conflicts."""
     from avion_core.usecases.transfer.review_packs import merge_review
 
     report = merge_review(desk.home, project, file, preview=preview)
@@ -111,8 +115,8 @@ def pack(
     desk: Desk,
     project: ProjectName,
     out: Out,
-    images: Annotated[bool, typer.Option("--images", help="With the image files.")] = False,
-    features: Annotated[bool, typer.Option("--features", help="With the embeddings that were computed.")] = False,
+    images: Annotated[bool, typer.Option("--images", help="Include the image files.")] = False,
+    features: Annotated[bool, typer.Option("--features", help="Include the computed embeddings.")] = False,
 ) -> Answer:
     """Put a whole project into one file: all its rows, its splits, and its runs with their students."""
     from avion_core.usecases.transfer.packs import pack_project
@@ -125,15 +129,15 @@ def pack(
 def unpack(
     desk: Desk,
     file: Packed,
-    name: Annotated[str | None, typer.Option(help="What to call it, where its own name is taken.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name for the project, if its own is taken.")] = None,
 ) -> Answer:
-    """Take a whole project out of a pack."""
+    """Unpack a whole project from a pack."""
     from avion_core.usecases.transfer.packs import unpack_project
     from avion_core.usecases.transfer.relink import look_at_root
 
     project = unpack_project(desk.home, file, name=name, progress=desk.progress)
     look = look_at_root(desk.home, project.id)
-    text = f"{project.name} is here ({project.id})."
+    text = f"{project.name} is unpacked ({project.id})."
     if look.lacking:
         text += f" {look.sentence}\nNext:  avion projects relink {project.name} FOLDER"
     data = {"id": project.id, "name": project.name, "image_root": project.image_root}
@@ -144,12 +148,14 @@ def unpack(
 def relink_(
     desk: Desk,
     project: ProjectName,
-    folder: Annotated[Path | None, typer.Argument(help="Where the images are now; none only looks.")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where the images are now; without it, only a check is made.")
+    ] = None,
     incomplete: Annotated[
         bool, typer.Option("--incomplete", help="Link although some images are missing or changed.")
     ] = False,
 ) -> Answer:
-    """Find a project's images again after a drive moved; their content proves that they are the same."""
+    """Link a project to its images again after they moved; their content shows that they are the same."""
     from avion_core.usecases.transfer.relink import check_root, relink
 
     if folder is None:

@@ -35,8 +35,10 @@ FAILURE, WRONG_USE = 1, 2
 _PROGRESS_SECONDS = 5.0
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
-HomeFolder = Annotated[Path | None, typer.Option("--home", help="Where everything lives (AVION_HOME, else ~/.avion).")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show where a failure happened.")]
+HomeFolder = Annotated[
+    Path | None, typer.Option("--home", help="The home folder; the default is AVION_HOME, or else ~/.avion.")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the full traceback of an error.")]
 _SHARED = {"as_json": AsJson, "home": HomeFolder, "debug": Debug}
 
 

@@ -31,7 +31,7 @@ def import_labels_(
     file: Annotated[Path, typer.Argument(help="CSV or Parquet with path and label.")],
     preview: Preview = False,
 ) -> Answer:
-    """Label images by a table. Its rows are given in one go, and the label page undoes them in one go."""
+    """Label images from a table; the label page can undo the import in one step."""
     from avion_core.usecases.projects.labels import import_labels
 
     report = import_labels(desk.home, project, file, preview=preview)
@@ -57,16 +57,16 @@ def add(desk: Desk, project: ProjectName, name: Words) -> Answer:
     from avion_core.usecases.projects.classes import add_class
 
     key = add_class(desk.home, project, name)
-    return Answer({"class": key}, f"{key} is a class now.")
+    return Answer({"class": key}, f"{key} is now a class.")
 
 
 @command(classes, "rename")
 def rename(desk: Desk, project: ProjectName, class_key: ClassKey, name: Words) -> Answer:
-    """Give a class other words; its key, labels, descriptions and verdicts stay."""
+    """Rename a class as prompts call it; its key, labels, descriptions and verdicts stay."""
     from avion_core.usecases.projects.classes import rename_class
 
     rename_class(desk.home, project, class_key, name)
-    return Answer({"class": class_key, "prompt_name": name}, f"{class_key} is called {name} now.")
+    return Answer({"class": class_key, "prompt_name": name}, f"{class_key} is now called {name}.")
 
 
 @command(classes, "merge")
@@ -74,18 +74,18 @@ def merge(
     desk: Desk,
     project: ProjectName,
     class_key: ClassKey,
-    into: Annotated[str, typer.Argument(metavar="INTO", help="The class that it becomes part of.")],
+    into: Annotated[str, typer.Argument(metavar="INTO", help="The class to merge it into.")],
 ) -> Answer:
-    """Let one class become part of another, with its images, descriptions and verdicts."""
+    """Merge a class into another, with its images, descriptions and verdicts."""
     from avion_core.usecases.projects.classes import merge_classes
 
     merge_classes(desk.home, project, class_key, into)
-    return Answer({"class": class_key, "into": into}, f"{class_key} is part of {into} now.")
+    return Answer({"class": class_key, "into": into}, f"{class_key} is now part of {into}.")
 
 
 @command(classes, "undo")
 def undo(desk: Desk, project: ProjectName) -> Answer:
-    """Take the newest rename, addition, merge or split back that still holds."""
+    """Undo the newest rename, addition, merge or split."""
     from avion_core.usecases.projects.classes import undo_change
 
     sentence = undo_change(desk.home, project)
@@ -94,12 +94,12 @@ def undo(desk: Desk, project: ProjectName) -> Answer:
 
 @command(classes, "export")
 def export_cards_(desk: Desk, project: ProjectName, out: Out) -> Answer:
-    """Write the class cards (CSV): keys, words, definitions, includes, excludes, parents, codes, colours."""
+    """Write the class cards (CSV): keys, prompt names, definitions, includes, excludes, parents, codes, colours."""
     from avion_core.usecases.projects.classes import export_cards
     from avion_core.usecases.transfer.exchange import save
 
     path = save(export_cards(desk.home, project), out)
-    return Answer({"file": path}, f"{path}: fill it in, and bring it back with `avion classes import`.")
+    return Answer({"file": path}, f"{path}: fill it in, then import it with `avion classes import`.")
 
 
 @command(classes, "import")
@@ -108,7 +108,7 @@ def import_cards_(
     project: ProjectName,
     file: Annotated[Path, typer.Argument(help="CSV with class_key and any columns of `avion classes export`.")],
 ) -> Answer:
-    """Fill class cards in from a table, all of it or nothing."""
+    """Fill in class cards from a table, all rows or none."""
     from avion_core.usecases.projects.classes import import_cards
 
     changed = import_cards(desk.home, project, file.expanduser())
@@ -117,7 +117,7 @@ def import_cards_(
 
 @command(app, "agreement")
 def agreement_(desk: Desk, project: ProjectName) -> Answer:
-    """How far reviewers agree: Cohen's kappa of two, Krippendorff's alpha of more, and what is in conflict."""
+    """How far reviewers agree: Cohen's kappa for two, Krippendorff's alpha for more, and the conflicts."""
     from avion_core.usecases.curation.agreement import agreement, conflicts, review_progress
 
     found, open_ = agreement(desk.home, project), conflicts(desk.home, project)

@@ -17,7 +17,9 @@ from avion_core.cli.tour import Preview, ProjectName, app, descriptions, project
 @command(app, "demo")
 def demo(
     desk: Desk,
-    curated: Annotated[bool, typer.Option("--curated", help="With the reference verdicts that ship with it.")] = False,
+    curated: Annotated[
+        bool, typer.Option("--curated", help="Include the reference verdicts that come with the demo.")
+    ] = False,
 ) -> Answer:
     """Open the bundled demo projects and say what to do next."""
     from avion_core.usecases.projects.projects import open_demo
@@ -36,7 +38,7 @@ def demo(
             ),
             "",
             "Next:",
-            "  avion app                        review the descriptions, train and look, in the browser",
+            "  avion app                        review the descriptions, train and look at the results, in the browser",
             f"  avion prototypes {first}   what the rules keep, cut and weigh",
             f"  avion train {first}        a student in a few minutes",
             "  avion evaluate latest            what it gained",
@@ -49,39 +51,43 @@ def demo(
 def look(
     desk: Desk, folder: Annotated[Path, typer.Argument(help="A folder of images, or of class folders with images.")]
 ) -> Answer:
-    """What a folder would make as a project: pictures, classes, the data set it seems to be, the recipe it needs."""
+    """Preview a folder as a project: images, classes, the data set it seems to be, the recipe it needs."""
     from avion_core.usecases.projects.images import look_into
 
     found = look_into(folder)
-    lines = [f"{found.pictures:,} pictures in {found.root}"]
+    lines = [f"{found.pictures:,} images in {found.root}"]
     lines.append(f"{len(found.classes):,} class folders: {', '.join(found.classes)}" if found.classes
                  else "No class folders: label the images in the studio, or give --labels FILE.")  # fmt: skip
     if found.data_set:
         lines.append(f"These are the classes of {found.data_set}.")
     if found.recipe:
-        lines.append(f"They need a recipe to be shown; suggested: {_options(found.recipe)}")
+        lines.append(f"They need a rendering recipe; suggested: {_options(found.recipe)}")
     return Answer(dict(vars(found)), "\n".join(lines))
 
 
 @command(projects, "create")
 def create(
     desk: Desk,
-    name: Annotated[str, typer.Argument(help="What to call it.")],
+    name: Annotated[str, typer.Argument(help="The project's name.")],
     folder: Annotated[Path, typer.Argument(help="Class folders with images, or a flat folder with --labels.")],
     labels: Annotated[
         Path | None, typer.Option(help="CSV or Parquet with path, label, group, split; or a caption file (JSON).")
     ] = None,
     class_folders: Annotated[
-        bool, typer.Option("--class-folders/--unlabelled", help="Whether the folders in it are classes.")
+        bool, typer.Option("--class-folders/--unlabelled", help="Whether its sub-folders are the classes.")
     ] = True,
-    teacher: Annotated[str, typer.Option(help="A name of `avion models list`.")] = "georsclip-vit-h-14",
-    student: Annotated[str, typer.Option(help="A name of `avion models list`.")] = "georsclip-vit-b-32",
+    teacher: Annotated[str, typer.Option(help="A name from `avion models list`.")] = "georsclip-vit-h-14",
+    student: Annotated[str, typer.Option(help="A name from `avion models list`.")] = "georsclip-vit-b-32",
     modality: Annotated[
-        Literal["optical", "sar", "multispectral"], typer.Option(help="What the sensor is.")
+        Literal["optical", "sar", "multispectral"], typer.Option(help="The kind of sensor.")
     ] = "optical",
-    bands: Annotated[str | None, typer.Option(help="Bands for red, green, blue, from 1, such as 4,3,2.")] = None,
-    low: Annotated[str | None, typer.Option(help="Stored value shown black, one or one per band.")] = None,
-    high: Annotated[str | None, typer.Option(help="Stored value shown at full brightness, as --low.")] = None,
+    bands: Annotated[
+        str | None, typer.Option(help="Bands for red, green and blue, counted from 1, such as 4,3,2.")
+    ] = None,
+    low: Annotated[str | None, typer.Option(help="Stored value shown as black: one, or one per band.")] = None,
+    high: Annotated[
+        str | None, typer.Option(help="Stored value shown at full brightness: one, or one per band.")
+    ] = None,
     nodata: Annotated[float | None, typer.Option(help="Stored value that means no measurement.")] = None,
 ) -> Answer:
     """Make a project from a folder of images; its splits are drawn once and frozen."""
@@ -125,10 +131,10 @@ def import_(
     project: ProjectName,
     file: Annotated[Path, typer.Argument(help='JSON lines, CSV, Parquet, or {"class": ["text", ...]} as JSON.')],
     split_sentences: Annotated[bool, typer.Option("--split-sentences", help="One description per sentence.")] = False,
-    writer: Annotated[str | None, typer.Option(help="Who wrote them, where the file does not say.")] = None,
+    writer: Annotated[str | None, typer.Option(help="Who wrote them, if the file does not say.")] = None,
     preview: Preview = False,
 ) -> Answer:
-    """Add the descriptions of a file that the project lacks, and the decisions in it that are new."""
+    """Import descriptions, and their verdicts if the file has any; what the project has already is skipped."""
     from avion_core.usecases.projects.descriptions import import_descriptions
 
     report = import_descriptions(
@@ -141,7 +147,7 @@ def import_(
 
 @command(descriptions, "list")
 def list_descriptions(desk: Desk, project: ProjectName) -> Answer:
-    """All descriptions as they read now, with their verdicts."""
+    """All descriptions in their current text, with their verdicts."""
     from avion_core.usecases.projects.current_descriptions import current_descriptions
     from avion_core.usecases.projects.projects import get_project
 

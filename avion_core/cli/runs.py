@@ -12,9 +12,10 @@ from avion_core.cli.tour import Out, RunName, runs
 
 @command(runs, "list")
 def list_runs_(
-    desk: Desk, project: Annotated[str | None, typer.Argument(metavar="PROJECT", help="Only its runs.")] = None
+    desk: Desk,
+    project: Annotated[str | None, typer.Argument(metavar="PROJECT", help="Only this project's runs.")] = None,
 ) -> Answer:
-    """All runs, the newest first, and how they stand."""
+    """All runs and their status, the newest first."""
     from avion_core.usecases.runs.training import list_runs
 
     rows = [
@@ -31,7 +32,7 @@ def list_runs_(
 
 @command(runs, "show")
 def show(desk: Desk, run: RunName) -> Answer:
-    """One run: how it stands, where its files are, and every setting."""
+    """One run: its status, where its files are, and every setting."""
     from avion_core.usecases.runs.training import get_run
 
     found = get_run(desk.home, run)
@@ -53,33 +54,35 @@ def show(desk: Desk, run: RunName) -> Answer:
 
 @command(runs, "stop")
 def stop_(desk: Desk, run: RunName) -> Answer:
-    """Ask a run to save its state and stop; one that waits leaves the queue."""
+    """Ask a run to save its state and stop; a queued run leaves the queue."""
     from avion_core.usecases.runs.training import get_run, stop
 
     found = get_run(desk.home, run)
     stop(desk.home, found.id)
-    text = f"{found.id} saves its state and stops. It goes on with: avion runs resume {found.id}"
+    text = f"{found.id} saves its state and stops. Resume it with: avion runs resume {found.id}"
     return Answer({"run_id": found.id}, text)
 
 
 @command(runs, "kill")
 def kill_(desk: Desk, run: RunName) -> Answer:
-    """End a run's process at once; what it did since its last checkpoint is lost."""
+    """End a run's process at once; the work since its last checkpoint is lost."""
     from avion_core.usecases.runs.training import get_run, kill
 
     found = get_run(desk.home, run)
     kill(desk.home, found.id)
-    return Answer({"run_id": found.id}, f"{found.id} is ended. It goes on with: avion runs resume {found.id}")
+    return Answer({"run_id": found.id}, f"{found.id} is killed. Resume it with: avion runs resume {found.id}")
 
 
 @command(runs, "resume")
 def resume_(desk: Desk, run: RunName) -> Answer:
-    """Go on with a stopped, failed or lost run in the background; `avion train --resume` does it here."""
+    """Resume a stopped, failed or lost run in the background; `avion train --resume` does it here."""
     from avion_core.usecases.runs.training import get_run, resume
 
     run_id = resume(desk.home, run)
     found = get_run(desk.home, run_id)
-    return Answer({"run_id": run_id, "waiting": found.waiting}, f"{run_id} {'waits' if found.waiting else 'goes on'}.")
+    return Answer(
+        {"run_id": run_id, "waiting": found.waiting}, f"{run_id} {'is queued' if found.waiting else 'is resumed'}."
+    )
 
 
 @command(runs, "delete")

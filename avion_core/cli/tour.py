@@ -17,14 +17,14 @@ A first tour, offline:
   avion demo                           make the demo projects
   avion prototypes ucmerced-demo       what the rules keep, cut and weigh
   avion train ucmerced-demo            train a student, minutes on a laptop
-  avion evaluate latest                what it gained, on validation images
-  avion app                            all of it in the browser
+  avion evaluate latest                its accuracy on validation images
+  avion app                            the studio in the browser
 
 \b
 With your own images:
   avion projects look FOLDER           what is in it, before it is a project
   avion projects create mine FOLDER    class folders, or --labels FILE
-  avion labels import mine FILE        what images show; and avion classes
+  avion labels import mine FILE        labels from a table; see also avion classes
   avion descriptions import mine FILE  JSONL, CSV or {"class": ["text", ...]}
   avion models download NAME           or: avion models add NAME FILE
   avion train mine --shots 16
@@ -34,32 +34,32 @@ With your own images:
 \b
 Long trainings:
   avion train mine --queue             in the background, one after another
-  avion runs list                      how they stand; stop, kill, resume, delete
+  avion runs list                      their status; also stop, kill, resume, delete
 
 \b
 With colleagues on your network:
   avion app --lan                      everybody signs in; prints the first admin's link
   avion users invite --role reviewer   a link for one colleague
-  avion agreement mine                 kappa, alpha and what is in conflict
+  avion agreement mine                 kappa, alpha and the conflicts
   avion backup list                    copies of the database, made every day
 
 \b
 Without a network, and to another machine:
-  avion review pack mine --out FILE    a colleague judges elsewhere; avion review merge
+  avion review pack mine --out FILE    a colleague reviews elsewhere; avion review merge
   avion projects pack mine --out FILE  all of a project in one file; avion projects unpack
-  avion projects relink mine FOLDER    the images moved
+  avion projects relink mine FOLDER    after the images moved
 
-Every command takes --json (one object on standard output), --home (where everything lives) and --debug.
+Every command takes --json (one object on standard output), --home (the home folder) and --debug.
 """
 
 _QUIET: dict[str, Any] = {"add_completion": False, "no_args_is_help": True, "rich_markup_mode": None}
 app = typer.Typer(help=TOUR, pretty_exceptions_enable=False, **_QUIET)
 projects = typer.Typer(help="Image folders with classes and frozen splits.", **_QUIET)
-labels = typer.Typer(help="What images show, out as a table and in again.", **_QUIET)
+labels = typer.Typer(help="Labels of images: export and import.", **_QUIET)
 classes = typer.Typer(help="Classes and their cards: definitions, includes, excludes, names, colours.", **_QUIET)
 descriptions = typer.Typer(help="Class descriptions: import, export, list, and RS-Flag.", **_QUIET)
-review = typer.Typer(help="Review without a network: packs that go out, verdicts that come back.", **_QUIET)
-runs = typer.Typer(help="Trainings: how they stand, stop, kill, resume, and the student as a zip.", **_QUIET)
+review = typer.Typer(help="Review without a network: send packs out, merge the verdicts that come back.", **_QUIET)
+runs = typer.Typer(help="Trainings: status, stop, kill, resume, and export of the student as a zip.", **_QUIET)
 models = typer.Typer(help="Weights of teachers and students.", **_QUIET)
 users = typer.Typer(help="Accounts of people who share a studio, and their roles.", **_QUIET)
 backup = typer.Typer(help="Copies of the database.", **_QUIET)
@@ -94,12 +94,12 @@ def _before_the_command(
 
 ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="A project's name or id.")]
 Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it.")]
-Preview = Annotated[bool, typer.Option("--preview", help="Say what would be done, and change nothing.")]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of it, or latest.")]
+Preview = Annotated[bool, typer.Option("--preview", help="Only say what would be done; change nothing.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or latest.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, such as distillation.learning_rate=0.001."),
 ]
 Preset = Annotated[str, typer.Option(help="recommended, paper, authors, demo, or B0 to B7 (ablations).")]
 Shots = Annotated[int | None, typer.Option(help="Labelled training images per class.")]
-Seed = Annotated[int | None, typer.Option(help="Which of the frozen draws to use: 1, 2 or 3.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of the frozen split to use: 1, 2 or 3.")]

@@ -52,7 +52,7 @@ def prototypes(
         f"{curation.template_accuracy['validation']:.1f} % with the template."
     )
     if curation.blocked:
-        lines.append(f"Without a usable text: {', '.join(curation.blocked)}.")
+        lines.append(f"Classes without a usable description: {', '.join(curation.blocked)}.")
     return Answer(data, "\n".join(lines))
 
 
@@ -67,13 +67,13 @@ def train(
     seed: Seed = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     settings: Settings = None,
-    name: Annotated[str, typer.Option(help="What to call the run; none makes one from the settings.")] = "",
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a stopped, failed or lost run.")] = None,
+    name: Annotated[str, typer.Option(help="The run's name; the default is made from the settings.")] = "",
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Resume a stopped, failed or lost run.")] = None,
     queue: Annotated[
-        bool, typer.Option("--queue", help="In the background, after the runs before it; see `avion runs list`.")
+        bool, typer.Option("--queue", help="Add it to the queue and return; see `avion runs list`.")
     ] = False,
 ) -> Answer:
-    """Train a student here and now. Ctrl-C or SIGTERM saves and stops; --resume goes on exactly there."""
+    """Train a student in this terminal. Ctrl-C or SIGTERM saves and stops; --resume continues from exactly there."""
     if (project is None) == (resume is None):
         raise typer.BadParameter("Name a PROJECT to train, or --resume a RUN.")
     direct = {"method": method, "protocol.name": protocol, "data.shots": shots, "data.seed": seed}
@@ -82,9 +82,9 @@ def train(
         from avion_core.usecases.runs.training import launch
 
         run_id = launch(desk.home, project, preset, _overrides(settings, direct), name, wait=True)
-        return Answer({"run_id": run_id}, f"Run {run_id} waits for its turn.\nNext:  avion runs show {run_id}")
+        return Answer({"run_id": run_id}, f"Run {run_id} is queued.\nNext:  avion runs show {run_id}")
     if queue:
-        raise typer.BadParameter("A run goes on in the background with `avion runs resume RUN`.")
+        raise typer.BadParameter("To resume a run in the background, use `avion runs resume RUN`.")
     from avion_core.jobs.stopping import stop_on_signals
 
     with stop_on_signals() as stop:
@@ -108,7 +108,7 @@ def evaluate(
     desk: Desk,
     run: RunName,
     split: Annotated[
-        Literal["validation", "test"], typer.Option(help="test opens the sealed set; looks are counted.")
+        Literal["validation", "test"], typer.Option(help="test opens the sealed set; each look is counted.")
     ] = ("validation"),
 ) -> Answer:
     """Measure a trained student, in percent, with 95 % intervals.
@@ -137,13 +137,17 @@ def evaluate(
 def embed_map_(
     desk: Desk,
     run: RunName,
-    method: Annotated[Literal["umap", "tsne"], typer.Option(help="How points are laid out.")] = "umap",
+    method: Annotated[Literal["umap", "tsne"], typer.Option(help="Method that arranges the points.")] = "umap",
     neighbours: Annotated[int | None, typer.Option(help="Neighbours (UMAP) or perplexity (t-SNE).")] = None,
-    min_dist: Annotated[float, typer.Option(help="UMAP only: how close points may lie.")] = 0.1,
-    metric: Annotated[Literal["cosine", "euclidean", "correlation"], typer.Option(help="What far means.")] = "cosine",
+    min_dist: Annotated[float, typer.Option(help="UMAP only: the smallest distance between points.")] = 0.1,
+    metric: Annotated[
+        Literal["cosine", "euclidean", "correlation"], typer.Option(help="The distance between embeddings.")
+    ] = "cosine",
     seed: Annotated[int, typer.Option(help="The same seed gives the same map.")] = 0,
-    most_images: Annotated[int, typer.Option(help="Of more images so many are drawn by the seed.")] = 20_000,
-    test: Annotated[bool, typer.Option(help="Show the sealed test images as well; looks are counted.")] = False,
+    most_images: Annotated[
+        int, typer.Option(help="If there are more images, draw this many of them with the seed.")
+    ] = 20_000,
+    test: Annotated[bool, typer.Option(help="Show the sealed test images too; each look is counted.")] = False,
 ) -> Answer:
     """Map images, descriptions and prototypes.
 

@@ -16,40 +16,43 @@ def describe(
     project: ProjectName,
     writer: Annotated[
         Literal["gemini", "openai-compatible", "file"],
-        typer.Option(help="Who writes. The key comes from the environment."),
+        typer.Option(help="The writer. Its key comes from the environment."),
     ] = "gemini",
-    model: Annotated[str, typer.Option(help="The model asked; for Gemini, none takes the current default.")] = "",
-    base_url: Annotated[str, typer.Option(help="Address of an OpenAI-compatible server, up to /v1.")] = "",
-    file: Annotated[str, typer.Option(help="The file of the writer file.")] = "",
-    per_class: Annotated[int, typer.Option(help="Descriptions per class of this writer; what is there counts.")] = 50,
-    only: Annotated[list[str] | None, typer.Option("--class", help="Only this class; may be given again.")] = None,
+    model: Annotated[str, typer.Option(help="The model to ask; Gemini has a default.")] = "",
+    base_url: Annotated[str, typer.Option(help="Address of an OpenAI-compatible server, up to and with /v1.")] = "",
+    file: Annotated[str, typer.Option(help="The file with the texts, for --writer file.")] = "",
+    per_class: Annotated[int, typer.Option(help="Descriptions per class from this writer; existing ones count.")] = 50,
+    only: Annotated[
+        list[str] | None, typer.Option("--class", help="Only this class; may be given several times.")
+    ] = None,
     prompt: Annotated[
-        str, typer.Option(help="The prompt: remote-sensing, contrast, plain, or one of your own.")
+        str, typer.Option(help="The prompt: remote-sensing, contrast, plain, or your own.")
     ] = "remote-sensing",
     language: Annotated[str, typer.Option(help="The language to write in.")] = "English",
     view: Annotated[Literal["nadir", "oblique"], typer.Option(help="From straight above, or at an angle.")] = "nadir",
-    sensor: Annotated[str, typer.Option(help="What took the images, such as Sentinel-2.")] = "",
+    sensor: Annotated[str, typer.Option(help="The sensor, such as Sentinel-2.")] = "",
     resolution: Annotated[str, typer.Option(help="Ground sampling distance, such as 0.3 m.")] = "",
-    region: Annotated[str, typer.Option(help="Where on Earth.")] = "",
-    season: Annotated[str, typer.Option(help="When in the year.")] = "",
-    distinguish: Annotated[int, typer.Option(help="Name so many classes that the teacher confuses; 0 names none.")] = 3,
+    region: Annotated[str, typer.Option(help="The region on Earth.")] = "",
+    season: Annotated[str, typer.Option(help="The season.")] = "",
+    distinguish: Annotated[
+        int, typer.Option(help="How many classes that the teacher confuses with it to name; 0 for none.")
+    ] = 3,
     distinguish_from: Annotated[
-        list[str] | None, typer.Option(help="Name this class instead, to be told apart from; may be given again.")
+        list[str] | None,
+        typer.Option(help="Name this class instead, to be distinguished from; may be given several times."),
     ] = None,
-    pictures: Annotated[int, typer.Option(help="Send so many training images of each class along.")] = 0,
-    concurrency: Annotated[int, typer.Option(help="Classes asked about at the same time.")] = 4,
-    rpm: Annotated[float | None, typer.Option(help="Requests a minute that the account allows.")] = None,
+    pictures: Annotated[int, typer.Option(help="How many training images of each class to send along.")] = 0,
+    concurrency: Annotated[int, typer.Option(help="How many classes to ask about at the same time.")] = 4,
+    rpm: Annotated[float | None, typer.Option(help="Requests per minute that the account allows.")] = None,
     timeout: Annotated[
-        float, typer.Option(help="Seconds after which a request without a whole answer is made again.")
+        float, typer.Option(help="Seconds to wait for a complete answer before a request is repeated.")
     ] = 180.0,
-    price_in: Annotated[float | None, typer.Option(help="Price of a million tokens sent.")] = None,
-    price_out: Annotated[float | None, typer.Option(help="Price of a million tokens written.")] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Only say what it would take.")] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the newest generation that was cut off.")
-    ] = False,
+    price_in: Annotated[float | None, typer.Option(help="Price per million tokens sent.")] = None,
+    price_out: Annotated[float | None, typer.Option(help="Price per million tokens written.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only estimate requests, time and cost.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the newest unfinished generation.")] = False,
 ) -> Answer:
-    """Have a language model write descriptions of the classes; asked again, it tops up."""
+    """Have a language model write descriptions of the classes; a repeated call adds what is missing."""
     from avion_core.usecases.writing import writing
 
     if resume:
@@ -89,7 +92,7 @@ def describe(
 
 @command(descriptions, "compare")
 def compare(desk: Desk, project: ProjectName) -> Answer:
-    """Writers side by side: what each one's texts alone would make of the project."""
+    """Compare writers: what the project would be with each one's texts alone."""
     from avion_core.usecases.curation import curation_table
     from avion_core.usecases.writing.compare_writers import compare_writers
 
@@ -144,7 +147,7 @@ def _written(desk: Desk, project: str, generation: str) -> Answer:
         *lacking,
     ]
     if state == "stopped":
-        lines.append(f"Stopped. Go on with: avion describe {project} --resume")
+        lines.append(f"Stopped. Resume it with: avion describe {project} --resume")
     data: dict[str, Any] = {
         "generation": view.id,
         "state": state,

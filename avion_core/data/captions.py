@@ -36,9 +36,9 @@ def read_captions(path: Path) -> Captions:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DataError("the caption file cannot be opened", "Check its path.", value=str(path)) from error
+        raise DataError("the caption file cannot be opened", "Check the path.", value=str(path)) from error
     except ValueError as error:
-        raise DataError("the caption file is not JSON in UTF-8", f"Mend it: {error}.", value=str(path)) from error
+        raise DataError("the caption file is not JSON in UTF-8", f"Correct it: {error}.", value=str(path)) from error
     images = raw.get("images") if isinstance(raw, dict) else None
     if not isinstance(images, list) or not images:
         raise DataError(

@@ -80,13 +80,13 @@ def decode_image(path: Path, recipe: RenderingRecipe) -> Decoded:
     path = Path(path)
     try:
         if path.stat().st_size == 0:
-            raise ImageError("empty", "the file is empty", "Fetch it again or remove it.", value=path.name)
+            raise ImageError("empty", "the file is empty", "Copy or download it again, or remove it.", value=path.name)
         raster = raster_driver(path) is not None
     except OSError as error:
         raise ImageError(
             "unreadable",
             f"the file cannot be read ({error.strerror})",
-            "Check that it is there and may be read.",
+            "Check that it exists and that you may read it.",
             value=path.name,
         ) from error
     if not raster:
@@ -109,7 +109,7 @@ def _decode_picture(path: Path, recipe: RenderingRecipe, formats: tuple[str, ...
             picture = ImageOps.exif_transpose(picture)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(
-            "oversize", "the picture claims far too many pixels", "Cut it into tiles.", value=path.name
+            "oversize", "the image declares far too many pixels", "Cut it into tiles.", value=path.name
         ) from error
     except _DECODE_ERRORS as error:
         raise corrupt(path) from error
@@ -174,7 +174,7 @@ def _only_page(path: Path) -> TiffPage | None:
 
 
 def _several(path: Path, what: str) -> ImageError:
-    return ImageError("pages", f"the file holds {what}", "Save each as a file of its own.", value=path.name)
+    return ImageError("pages", f"the file holds {what}", "Save each one as a separate file.", value=path.name)
 
 
 def _decode_raster(path: Path, recipe: RenderingRecipe, page: TiffPage | None) -> Decoded:
@@ -226,15 +226,15 @@ def _bands_to_read(raster: DatasetReader, recipe: RenderingRecipe, path: Path) -
     if bands is None:
         raise ImageError(
             "needs_recipe",
-            f"the raster has {raster.count} bands, and which of them to show is not known",
-            "Name the bands for red, green and blue in the rendering recipe.",
+            f"the raster has {raster.count} bands, and it is not known which of them to show",
+            "Set the bands for red, green and blue in the rendering recipe.",
             value=path.name,
         )
     if raster.count > len(bands) and is_measurement(raster.read_masks(1)):
         raise ImageError(
             "needs_recipe",
             "the last band is marked as transparency but looks like a measurement (near infrared, perhaps)",
-            "Name the three bands to show in the rendering recipe.",
+            "Set the three bands to show in the rendering recipe.",
             value=path.name,
         )
     return list(bands)
@@ -244,7 +244,7 @@ def _indexes(bands: tuple[int, ...], count: int, path: Path) -> list[int]:
     if max(bands) > count:
         raise ImageError(
             "needs_recipe",
-            f"the recipe asks for band {max(bands)}, but the file has {count}",
+            f"the recipe asks for band {max(bands)}, but the file has only {count}",
             "Name bands that every file of the project has.",
             value=path.name,
         )
@@ -280,8 +280,8 @@ def _paint(values: np.ndarray, visible: np.ndarray, recipe: RenderingRecipe, pat
     else:
         raise ImageError(
             "needs_recipe",
-            f"the values are {values.dtype}, and which of them to show as black and white is not known",
-            "Give the rendering recipe a fixed stretch: low and high.",
+            f"the values are {values.dtype}, and it is not known which of them are black and white",
+            "Set a fixed stretch in the rendering recipe: low and high.",
             value=path.name,
         )
     if len(pixels) == 1:

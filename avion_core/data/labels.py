@@ -59,7 +59,9 @@ def read_labels(
     unknown = sorted({_text(split) for split in columns["split"]} - {"", *SPLITS})
     if unknown:
         raise DataError(
-            "the label file names a split that does not exist", f"Use {', '.join(SPLITS)} or nothing.", value=unknown[0]
+            "the label file names a split that does not exist",
+            f"Use {', '.join(SPLITS)} or leave it empty.",
+            value=unknown[0],
         )
     found: dict[str, set[ImageLabel]] = defaultdict(set)
     by_name = {unicodedata.normalize("NFC", path): path for path in pictures}  # disks and tables write é in two ways
@@ -67,19 +69,21 @@ def read_labels(
         listed = _relative(_text(raw_path), root)
         path = by_name.get(unicodedata.normalize("NFC", listed)) or same_as(listed)
         if path is None:
-            problems.append(Problem("missing", listed, "The label file lists it, but the folder has no such picture."))
+            problems.append(Problem("missing", listed, "The label file lists it, but the folder has no such image."))
         elif not _is_name(label):
             problems.append(
-                Problem("unreadable_label", path, f"Its label {label!r} is no name; it was left unlabelled.")
+                Problem(
+                    "unreadable_label", path, f"Its label {label!r} is not a usable class name; it was left unlabelled."
+                )
             )
             found[path].add(ImageLabel())
         else:
             found[path].add(ImageLabel(_text(label), _text(group), _text(split)))
     if not found:
         raise DataError(
-            "no row of the label file fits a picture in the folder",
+            "no row of the label file matches an image in the folder",
             f"Paths are relative to the image folder, as in {min(pictures)}.",
-            value=f"{file}, which begins with {_text(table['path'][0]) if rows else 'no row at all'}",
+            value=f"{file}, which begins with {_text(table['path'][0]) if rows else 'no rows'}",
         )
     known = {}
     for path, labels in found.items():
@@ -97,7 +101,7 @@ def _agreed(path: str, labels: set[ImageLabel]) -> tuple[ImageLabel, Problem | N
     agreed = ImageLabel(name, min(groups, default=""), split)
     if len(names) > 1:
         shown = ", ".join(sorted(word or "no label" for word in names))
-        said = f"The label file lists it in different ways ({shown}); it was left unlabelled."
+        said = f"The label file gives it different labels ({shown}); it was left unlabelled."
         return agreed, Problem("conflict", path, said)
     if len(groups) > 1 or len(splits) > 1:
         shown = ", ".join(sorted(groups if len(groups) > 1 else splits))
@@ -114,7 +118,7 @@ def _read_table(file: Path) -> tuple[dict[str, list[Any]], list[Problem]]:
     if suffix == ".csv":
         header, rows, cut = read_csv(file, "label file")
         columns = {name.strip().lower(): [row[place] for row in rows] for place, name in enumerate(header)}
-        said = "It has commas too many at its end; nothing was lost, but look at the table once."
+        said = "It ends with surplus commas; nothing was lost, but check the table."
         return columns, [Problem("label_file", f"{file.name}, line {line}", said) for line in cut]
     if suffix == ".json":
         table = read_captions(file).table.drop(columns="captions").assign(label="")
@@ -126,7 +130,7 @@ def _read_table(file: Path) -> tuple[dict[str, list[Any]], list[Problem]]:
             raise DataError(f"the label file cannot be read ({error})", hint, value=str(file)) from error
     else:
         hint = "Give a file ending in .csv, .parquet or .json."
-        raise DataError("the label file is of an unknown kind", hint, value=str(file))
+        raise DataError("the label file has an unknown file type", hint, value=str(file))
     refuse_twins(map(str, table.columns), "label file")
     return {str(name).strip().lower(): table[name].tolist() for name in table.columns}, []
 

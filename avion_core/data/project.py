@@ -67,7 +67,7 @@ class ProjectData:
             DataError: the folder holds no inputs.
         """
         if not (folder / "project.json").is_file():
-            raise DataError("the run's inputs are not there", "Start a new run.", value=str(folder))
+            raise DataError("the run's inputs no longer exist", "Start a new run.", value=str(folder))
         facts = json.loads((folder / "project.json").read_text())
         return cls(
             name=facts["name"],

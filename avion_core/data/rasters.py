@@ -108,7 +108,7 @@ def check_size(path: Path, width: int, height: int) -> None:
     if width * height > PIXEL_LIMIT:
         raise ImageError(
             "oversize",
-            f"the picture claims {width} x {height} pixels, more than {PIXEL_LIMIT:,} in all",
+            f"the image declares {width} x {height} pixels, more than {PIXEL_LIMIT:,} in all",
             "Cut it into tiles; each scene image should show one scene.",
             value=path.name,
         )
@@ -118,7 +118,7 @@ def corrupt(path: Path) -> ImageError:
     """The error of a file that no decoder understands, or not to its end."""
     return ImageError(
         "corrupt",
-        "the picture cannot be decoded",
-        "It is cut off, damaged, or not a PNG, JPEG or TIFF in truth; fetch it again or remove it.",
+        "the image cannot be decoded",
+        "It is incomplete, damaged, or not really a PNG, JPEG or TIFF; copy or download it again, or remove it.",
         value=path.name,
     )

@@ -84,20 +84,20 @@ class RenderingRecipe(BaseModel):
     def _check(self) -> RenderingRecipe:
         if self.bands is not None and (len(self.bands) not in (1, 3) or min(self.bands) < 1):
             raise DataError(
-                "a recipe's bands cannot be used",
+                "the recipe's bands cannot be used",
                 "Name one band (grey) or three (red, green, blue), counted from 1.",
                 value=self.bands,
             )
         if (self.low is None) != (self.high is None) or len(self.low or ()) != len(self.high or ()):
             raise DataError(
-                "a recipe's stretch is incomplete",
-                "Give low and high together, with as many values each.",
+                "the recipe's stretch is incomplete",
+                "Give both low and high, with the same number of values.",
                 value=(self.low, self.high),
             )
         if self.low is not None and self.high is not None:
             if len(self.low) not in (1, 3) or (self.bands is not None and len(self.low) not in (1, len(self.bands))):
                 raise DataError(
-                    "a recipe's stretch does not fit its bands",
+                    "the recipe's stretch does not fit its bands",
                     "Give one low and high for all bands, or one for each band.",
                     value=(self.low, self.high),
                 )
@@ -105,12 +105,14 @@ class RenderingRecipe(BaseModel):
                 math.isfinite(a) and math.isfinite(b) and a < b for a, b in zip(self.low, self.high, strict=True)
             ):
                 raise DataError(
-                    "a recipe's stretch is empty",
+                    "the recipe's stretch is empty",
                     "Each low must be a number below its high.",
                     value=(self.low, self.high),
                 )
         if not 0 <= self.nodata_colour <= 255:
-            raise DataError("a recipe's nodata colour is no grey level", "Choose 0 to 255.", value=self.nodata_colour)
+            raise DataError(
+                "the recipe's nodata value is not a grey level", "Choose 0 to 255.", value=self.nodata_colour
+            )
         return self
 
 
@@ -148,7 +150,7 @@ def suggest_recipe(path: Path) -> RenderingRecipe:
     measured = np.isfinite(sample).all(axis=0) & ~(sample == nodata).all(axis=0)
     if not measured.any():
         raise DataError(
-            "the raster holds no measured pixel", "Choose another raster to set the recipe by.", value=str(path)
+            "the raster has no valid pixel", "Choose another raster for setting the recipe.", value=str(path)
         )
     low, high = np.percentile(sample[:, measured].astype(np.float64), (2, 98), axis=1)
     high = np.where(high > low, high, low + 1)  # a constant band

@@ -135,17 +135,17 @@ def _list_pictures(root: Path, labels: Path | None) -> tuple[list[str], list[Pro
             if labels is None or file.resolve() != Path(labels).resolve():
                 others[file.suffix.lower()].append(path)
         elif not file.is_file():
-            problems.append(Problem("unreadable", path, "It is not a regular file, or a link that leads nowhere."))
+            problems.append(Problem("unreadable", path, "It is not a regular file, or it is a broken link."))
         else:
             pictures.append(path)
     if not pictures:
-        raise DataError("the folder holds no picture", f"Pictures end in {', '.join(SUFFIXES)}.", value=str(root))
+        raise DataError("the folder holds no image", f"Image files end in {', '.join(SUFFIXES)}.", value=str(root))
     for suffix, files in others.items():
         problems.append(
             Problem(
                 "unsupported",
                 min(files),
-                f"{len(files)} files ending in “{suffix}” were left out; pictures end in {', '.join(SUFFIXES)}.",
+                f"{len(files)} files ending in “{suffix}” were left out; image files end in {', '.join(SUFFIXES)}.",
             )
         )
     return sorted(pictures), problems
@@ -229,7 +229,7 @@ def _shows_nothing(picture: Decoded, recipe: RenderingRecipe) -> str:
         return "It shows nothing: it is a single pixel. Remove it."
     if len(picture.image.getcolors(1) or ()) == 1:
         stretched = recipe.low is not None and picture.depth == (recipe.depth or picture.depth)
-        because = "the recipe's stretch shows all of its values as one. Change the stretch" if stretched else ""
+        because = "the recipe's stretch maps all of its values to one colour. Change the stretch" if stretched else ""
         return f"It shows nothing: {because or 'all of it is one colour. Remove it'}."
     return ""
 
@@ -257,9 +257,9 @@ def _merge(copies: list[_Found]) -> tuple[_Found, list[Problem]]:
     merged = replace(first, label=label, group=group, split=split)
     others = ", ".join(f"{row.path} ({row.label or 'unlabelled'})" for row in copies if row is not first)
     if len(labels) > 1:
-        message = f"The same picture as {others}, under another label. It was kept once, without a label."
+        message = f"The same image as {others}, under another label. It was kept once, without a label."
         return merged, [Problem("conflict", first.path, message)]
     if len({row.split for row in copies if row.split}) > 1:
-        message = f"The same picture as {others}, in another split. It was kept once, in {split}."
+        message = f"The same image as {others}, in another split. It was kept once, in {split}."
         return merged, [Problem("conflict", first.path, message)]
-    return merged, [Problem("duplicate", first.path, f"The same picture as {others}. It was kept once.")]
+    return merged, [Problem("duplicate", first.path, f"The same image as {others}. It was kept once.")]

@@ -51,7 +51,7 @@ class Splits:
             if shared:
                 raise DataError(
                     f"an image is in more than one part of the split of seed {seed}",
-                    "Test, validation and training images must be different; make the split anew.",
+                    "Test, validation and training images must be different; draw the split again.",
                     value=shared[0],
                 )
 
@@ -134,7 +134,7 @@ class Splits:
             return cls(tuple(raw["test"]), validation, train, int(raw["max_shots"]), tuple(raw["notes"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(
-                "the frozen split cannot be read", "Restore the file, or make the split anew.", value=text[:80]
+                "the frozen split cannot be read", "Restore the file, or draw the split again.", value=text[:80]
             ) from error
 
 
@@ -196,6 +196,6 @@ def notes_on_few(validation: dict[int, ClassImages], train: dict[int, ClassImage
         if shots < max_shots or held_out < VALIDATION_IMAGES:
             notes.append(
                 f"{key} has {shots} training images ({max_shots} wanted) and {held_out} validation images "
-                f"({VALIDATION_IMAGES} wanted); runs with more shots take what there is."
+                f"({VALIDATION_IMAGES} wanted); runs with more shots use all that there are."
             )
     return tuple(notes)

@@ -105,7 +105,7 @@ def refuse_twins(columns: Iterable[str], what: str) -> None:
         name = str(column).strip().lower()
         if name and name in seen:
             raise DataError(
-                f"the {what} has two columns of one name",
+                f"the {what} has two columns with the same name",
                 "Rename or remove one of them.",
                 value=f"{seen[name]} and {column}",
             )
@@ -120,9 +120,7 @@ def refuse_misread(cells: Iterable[str], what: str) -> None:
     """
     for cell in cells:
         if meant := misread(cell):
-            hint = (
-                "Import the file before it went through the spreadsheet, or open it there as UTF-8 and save it again."
-            )
+            hint = "Import the original file, or open it in the spreadsheet as UTF-8 and save it again."
             raise DataError(f"the {what} was opened in another encoding", hint, value=f"{cell} was {meant}")
 
 

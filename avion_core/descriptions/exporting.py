@@ -84,7 +84,7 @@ def file_form(form: str) -> FileForm:
     """
     if form not in FORMS:
         raise DescriptionError(
-            "descriptions are not written in this form", f"Choose one of: {', '.join(get_args(Form))}.", value=form
+            "descriptions cannot be exported in this format", f"Choose one of: {', '.join(get_args(Form))}.", value=form
         )
     return FORMS[form]
 
@@ -104,7 +104,7 @@ def class_texts(records: Sequence[Record], choice: Choice) -> dict[str, list[str
         )
     if choice == "kept" and records and all(record["kept"] is None for record in records):
         raise DescriptionError(
-            "which texts are kept is not known without scores",
+            "without scores it is not known which texts are kept",
             "Install the teacher of this project, or choose accepted or all.",
             value=choice,
         )

@@ -58,18 +58,18 @@ def _problem(entry: Any, before: dict[str, PastDecision]) -> str | None:
     if len(entry["token"]) > MOST_TOKEN_CHARACTERS:
         return f"has a token of more than {MOST_TOKEN_CHARACTERS} characters"
     if not isinstance(entry.get("batch") or "", str) or len(entry.get("batch") or "") > MOST_BATCH_CHARACTERS:
-        return f"has a batch that is no text of up to {MOST_BATCH_CHARACTERS} characters"
+        return f"has a batch that is not text of at most {MOST_BATCH_CHARACTERS} characters"
     if not isinstance(entry.get("reason") or "", str):
-        return "has a reason that is no text"
+        return "has a reason that is not text"
     number, adjudicates = entry.get("rule_version", 0), entry.get("adjudicates", False)
     if not isinstance(number, int) or isinstance(number, bool) or number < 0 or not isinstance(adjudicates, bool):
-        return "has a rule_version that is no whole number, or an adjudicates that is neither true nor false"
+        return "has a rule_version that is not a whole number, or an adjudicates that is neither true nor false"
     if not is_moment(entry["created_at"]):
-        return f"has no point in time with a time zone for created_at: {entry['created_at']!r}"
+        return f"has a created_at that is not a time with a time zone: {entry['created_at']!r}"
     if (entry["verdict"] == "undo") != (entry.get("undoes") is not None):
         return "is an undo without the token it undoes, or names one without being an undo"
     if entry["verdict"] == "undo" and entry["undoes"] not in before:
-        return f"undoes {entry['undoes']!r}, which is not above it"
+        return f"undoes {entry['undoes']!r}, which does not come before it"
     return None
 
 

@@ -176,7 +176,7 @@ def _rows(path: Path) -> Iterator[Row]:
     text = _read(path)
     if not text.strip():
         raise DescriptionError(
-            "the file of descriptions is empty", "Give a file with a text per class.", value=path.name
+            "the file of descriptions is empty", "Choose a file with texts for the classes.", value=path.name
         )
     return readers[suffix](text, path.name)
 
@@ -187,7 +187,7 @@ def _bytes(path: Path) -> bytes:
     except OSError as error:
         raise DescriptionError(
             f"the file of descriptions cannot be read ({error.strerror})",
-            "Check the path and its rights.",
+            "Check the path and the file's permissions.",
             value=str(path),
         ) from None
 
@@ -205,7 +205,7 @@ def _read(path: Path) -> str:
         ) from None
     if "\0" in text:
         raise DescriptionError(
-            f"the file {path.name} holds NUL bytes, so it is no text file",
+            f"the file {path.name} holds NUL bytes, so it is not a text file",
             "Save it again as text with the encoding UTF-8.",
             value=f"line {text[: text.index(chr(0))].count(chr(10)) + 1}",
         )
@@ -221,7 +221,7 @@ def _json_lines(text: str, name: str) -> Iterator[Row]:
         except json.JSONDecodeError as error:
             raise DescriptionError(
                 f"line {number} of {name} is not JSON ({error.msg}, column {error.colno})",
-                "Each line is one JSON object.",
+                "Each line must be one JSON object.",
                 value=line,
             ) from None
         if not isinstance(row, dict):
@@ -242,7 +242,7 @@ def _csv(text: str, name: str) -> Iterator[Row]:
         for cells in filter(None, reader):
             if len(cells) != len(header):
                 raise DescriptionError(
-                    f"line {reader.line_num} of {name} does not have {len(header)} fields as the header does",
+                    f"line {reader.line_num} of {name} does not have the header's {len(header)} fields",
                     'Put texts that hold commas or line breaks in "quotes".',
                     value=",".join(cells),
                 )
@@ -262,14 +262,16 @@ def _parquet(content: bytes, name: str) -> Iterator[Row]:
             f"the file {name} is not Parquet", "Export it again.", value=str(error).splitlines()[0]
         ) from None
     if not table.num_rows:
-        raise DescriptionError("the file of descriptions is empty", "Give a file with a text per class.", value=name)
+        raise DescriptionError(
+            "the file of descriptions is empty", "Choose a file with texts for the classes.", value=name
+        )
     _check_fields(dict.fromkeys(table.column_names), f"the header of {name}")
     for number, row in enumerate(table.to_pylist(), start=1):
         yield f"row {number}", row
 
 
 def _json_object(text: str, name: str) -> Iterator[Row]:
-    shape = 'The file is one object like {"class": ["text", "text"]}.'
+    shape = 'The file must be one object like {"class": ["text", "text"]}.'
     try:
         classes = json.loads(text, object_pairs_hook=_each_key_once)
     except json.JSONDecodeError as error:
@@ -287,7 +289,7 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     keys = Counter(key for key, _ in pairs)
     twice = [key for key, count in keys.items() if count > 1]
     if twice:  # json would silently keep the last
-        raise DescriptionError("a name stands twice in one JSON object", "Put its texts into one list.", value=twice[0])
+        raise DescriptionError("a name occurs twice in one JSON object", "Put its texts into one list.", value=twice[0])
     return dict(pairs)
 
 

@@ -82,16 +82,16 @@ class RSFlag:
             Reason(
                 "positive",
                 self.positive,
-                f"Speaks of an overhead view: {_quoted(self.text, positive)}."
+                f"Mentions an overhead view: {_quoted(self.text, positive)}."
                 if positive
-                else "No word of an overhead view, such as aerial view or satellite imagery.",
+                else "No term for an overhead view, such as aerial view or satellite imagery.",
             ),
             Reason(
                 "negative",
                 self.negative,
-                f"Speaks of a ground-level view: {_quoted(self.text, negative)}."
+                f"Mentions a ground-level view: {_quoted(self.text, negative)}."
                 if negative
-                else "No word of a ground-level view.",
+                else "No term for a ground-level view.",
             ),
             _length_reason(self.words, self.rules.least_words, self.rules.most_words),
         )
@@ -183,9 +183,9 @@ def _fold(text: str) -> str:
 def _length_reason(words: int, least: int, most: int) -> Reason:
     length = counted(words, "word")
     if words < least:
-        return Reason("words", False, f"Too short: {length}, where {least} to {most} are asked.")
+        return Reason("words", False, f"Too short: {length}, where {least} to {most} are required.")
     if words > most:
-        return Reason("words", False, f"Too long: {length}, where {least} to {most} are asked.")
+        return Reason("words", False, f"Too long: {length}, where {least} to {most} are required.")
     return Reason("words", True, f"Good length: {length}, within {least} to {most}.")
 
 

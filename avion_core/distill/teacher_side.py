@@ -56,7 +56,7 @@ class TeacherSide:
         Raises:
             CheckpointError: the file is missing, damaged or something else.
         """
-        tensors, facts = read_tensors(folder / _NAME, "a teacher's side", ("images", "prototypes"))
+        tensors, facts = read_tensors(folder / _NAME, "the teacher's part", ("images", "prototypes"))
         matrix = tensors.get("projection")
         projection = None if matrix is None else Projection(matrix, facts["rank"])
         hashes = facts["teacher_hash"], facts["student_hash"]
@@ -78,7 +78,7 @@ class TeacherSide:
         begun_with = self.teacher_hash if role == "teacher" else self.student_hash
         if towers.weights_hash != begun_with:
             raise CheckpointError(
-                f"the weights of the {role} {towers.name} are not those that the run began with",
-                f"Put back the weights with the hash {begun_with}, or start a new run.",
+                f"the weights of the {role} {towers.name} are not those that the run started with",
+                f"Install the weights with the hash {begun_with}, or start a new run.",
                 value=towers.weights_hash,
             )

@@ -207,7 +207,7 @@ class Trainer:
         images = ", ".join(self.data.image_ids[i][:12] for i in self._batch(step).tolist())
         return TrainingError(
             f"{what} is not a number at step {step + 1}, images {images}",
-            "Lower distillation.learning_rate, or set distillation.precision to float32; resume is safe.",
+            "Start a new run with a lower distillation.learning_rate, or with distillation.precision float32.",
             value=value,
         )
 

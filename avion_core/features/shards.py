@@ -92,8 +92,8 @@ class Space:
                 save_file({_ROWS: rows.float().contiguous().cpu()}, unfinished, metadata)
         except (OSError, SafetensorError) as error:
             raise StoreError(
-                f"the embeddings cannot be kept ({error})",
-                "Free space there, or check its rights.",
+                f"the embeddings cannot be saved ({error})",
+                "Free space there, or check the folder's permissions.",
                 value=str(self.folder),
             ) from error
         with self._lock:

@@ -43,7 +43,7 @@ def image_features(
 
     Raises:
         DataError: an image that cannot be decoded; names the file.
-        CheckpointError: the towers give numbers that are not finite.
+        CheckpointError: the model gives numbers that are not finite.
     """
     precision = resolve_precision(precision, towers.device)
     space = store.space(
@@ -72,14 +72,14 @@ def text_features(
     A text longer than the towers' context is embedded by its beginning; progress says how many are.
 
     Raises:
-        CheckpointError: the towers give numbers that are not finite.
+        CheckpointError: the model gives numbers that are not finite.
     """
     space = store.space(towers.dim, kind="text", weights=towers.weights_hash)
     keys_of_texts = [content_key(text) for text in texts]
     by_key = dict(zip(keys_of_texts, texts, strict=True))
     missing = space.missing(by_key)
     cut = len(towers.too_long([by_key[key] for key in missing]))
-    what = f"text embeddings ({cut} longer than the model reads, cut)" if cut else "text embeddings"
+    what = f"text embeddings ({cut} too long for the model, truncated)" if cut else "text embeddings"
     with _Writer(space, len(by_key), len(by_key) - len(missing), what, progress) as writer:
         for keys in _batches(missing, _TEXTS_A_STEP):
             writer.add(keys, towers.encode_text([by_key[key] for key in keys]))
@@ -126,7 +126,7 @@ class _Writer:
     def add(self, keys: Sequence[str], rows: Tensor) -> None:
         if not rows.isfinite().all():
             raise CheckpointError(
-                "the towers give numbers that are not finite",
+                "the model gives numbers that are not finite",
                 "Compute in float32, or check the weights.",
                 value=self.space.facts["weights"],
             )

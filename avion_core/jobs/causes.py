@@ -17,9 +17,12 @@ def explain(error: BaseException) -> tuple[str, str]:
             "programs."
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "disk full", f"The disk is full: {error.filename or 'no space left'}. Make room and go on from there."
+        return (
+            "disk full",
+            f"The disk is full: {error.filename or 'no space left'}. Free some space, then resume the run.",
+        )
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted", "It was interrupted before it could save. It goes on from the last checkpoint."
+        return "interrupted", "It was interrupted before it could save. Resume it from the last checkpoint."
     said = (str(error).strip() or "no message").splitlines()[0]
     return "unexpected", (
         f"Something unexpected went wrong ({type(error).__name__}: {said}). Run it again with --debug to see where, or "

@@ -62,18 +62,18 @@ def _ending(home: Home, job: Job) -> tuple[str, str, str] | None:
     hint = KINDS[job.kind].lost_hint if job.kind in KINDS else ""
     if found.alive is False and job.state == "queued":
         said = next(iter(find_executor(job.executor).logs(home, job, 1)), "") or last_line(job_folder(home, job))
-        words = f"Its last words: {said.removesuffix('.')}." if said else "It left no word in its log."
+        words = f"The last line of its log: {said.removesuffix('.')}." if said else "Its log is empty."
         what = f"Its process ended before the work could begin{found.how}."
         return "failed", "start", f"{what} {words} Fix that and resume it."
     if found.alive is False:
-        why = f"Its process ended without a word{found.how or ' (killed, or the machine went down)'}."
+        why = f"Its process ended without a message{found.how or ' (killed, or the machine went down)'}."
         return "lost", "lost", f"{why} {hint}"
     # A queued job whose process lives is still starting: on a busy machine that takes as long as it takes.
     if found.alive and job.state == "queued":
         return None
     if (quiet := _silent(job)) is None:
         return None
-    return "lost", "lost", f"Nothing was heard from its process for {quiet:.0f} s. {hint}"
+    return "lost", "lost", f"No sign of life from its process for {quiet:.0f} s. {hint}"
 
 
 def _silent(job: Job) -> float | None:

@@ -57,8 +57,8 @@ def read_orders(folder: Path) -> Iterator[dict[str, Any]]:
         WriterError: it is not here.
     """
     if not (folder / ORDERS).is_file():
-        hint = "Resume it: they are written down again, and what was written already counts."
-        raise WriterError("the orders of this generation are not on this machine", hint, value=folder.name)
+        hint = "Resume it here: the orders are made again, and existing descriptions count."
+        raise WriterError("the orders of this generation do not exist on this machine", hint, value=folder.name)
     with (folder / ORDERS).open(encoding="utf-8") as file:
         yield from map(json.loads, file)
 
@@ -89,8 +89,8 @@ def open_writer(settings: WritingSettings, class_names: dict[str, str]) -> Write
     timeout, base_url = settings.timeout_seconds, settings.base_url or None
     if not (key.isascii() and key.isprintable()):
         # The clients would fail over it as over a lost connection, time and again.
-        hint = "Copy the key again: it has letters, digits and signs alone."
-        raise WriterError("what is set for a key cannot be one", hint, value=" or ".join(names))
+        hint = "Copy the key again: it has only letters, digits and punctuation."
+        raise WriterError("the value of this variable cannot be a key", hint, value=" or ".join(names))
     if settings.writer == "gemini":
         from avion_core.descriptions.writers.gemini import DEFAULT_MODEL, GeminiWriter
 
@@ -100,7 +100,7 @@ def open_writer(settings: WritingSettings, class_names: dict[str, str]) -> Write
     from avion_core.descriptions.writers.openai_compatible import OpenAICompatibleWriter
 
     if not key and not base_url:
-        hint = f"Set {names[0]} in the environment, or give the address of a server of yours with --base-url."
+        hint = f"Set {names[0]} in the environment, or give the address of your own server with --base-url."
         raise WriterError("there is no key for this writer", hint, value=names[0])
     if not settings.model:
         raise WriterError("an OpenAI-compatible writer needs a model", "Name one with --model.", value="")
@@ -110,7 +110,7 @@ def open_writer(settings: WritingSettings, class_names: dict[str, str]) -> Write
 def _jpeg(path: Path, recipe: RenderingRecipe) -> bytes:
     if not path.is_file():
         raise NotFoundError(
-            "a training image no longer exists", "Relink the project's images, then resume.", value=str(path)
+            "a training image was not found", "Link the project to its images again, then resume.", value=str(path)
         )
     image = open_image(path, recipe)
     image.thumbnail((PICTURE_SIDE, PICTURE_SIDE))

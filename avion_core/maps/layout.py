@@ -57,9 +57,7 @@ def neighbours_within(count: int, method: Method, wanted: int) -> int:
         DataError: fewer than 5 points.
     """
     if count < FEWEST_POINTS:
-        raise DataError(
-            "there are too few points for a map", f"Choose {FEWEST_POINTS} items or more to lay out.", value=count
-        )
+        raise DataError("there are too few points for a map", f"Choose {FEWEST_POINTS} items or more.", value=count)
     most = count - 1 if method == "umap" else max(1, (count - 1) // 3)
     return min(wanted, most)
 

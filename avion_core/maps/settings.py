@@ -1,4 +1,4 @@
-"""What a map is made of and how it is laid out: chosen before anything is computed."""
+"""What is on a map and how it is arranged: chosen before anything is computed."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class MapSettings(Stage):
     neighbours: int | None = Field(default=None, ge=2, le=500)
     """How many neighbours each point tries to stay close to (t-SNE calls it perplexity): few show fine structure."""
     min_dist: float = Field(default=0.1, ge=0, le=1)
-    """UMAP only: how close points may lie; 0 packs groups tightly, 1 spreads them."""
+    """UMAP only: the smallest distance between points; 0 packs groups tightly, 1 spreads them."""
     metric: Metric = "cosine"
-    """How far apart two embeddings are; cosine is what CLIP was trained with."""
+    """Distance between two embeddings; cosine is what CLIP was trained with."""
     seed: int = Field(default=0, ge=0, le=100_000)
     """The same seed gives the same map."""
     kinds: tuple[Kind, ...] = ("image", "description", "prototype")
-    """What is laid out; prototypes are the class texts that images are compared with."""
+    """What is on the map; prototypes are the class texts that images are compared with."""
     parts: tuple[Part, ...] = ("train", "validation", "unlabelled")
     """Which images: training shots, validation, the other labelled ones (pool), unlabelled, the sealed test set."""
     most_images: int = Field(default=20_000, ge=10, le=1_000_000)
-    """Where there are more images, so many are drawn by the seed: shots and validation first, then the others."""
+    """If there are more images, this many are drawn with the seed: shots and validation first, then the others."""
 
     @property
     def neighbourhood(self) -> int:
@@ -63,7 +63,7 @@ def map_settings(**chosen: Any) -> MapSettings:
             hint = f"Settings are: {', '.join(MapSettings.model_fields)}."
         raise ConfigError(f"the map's {name} cannot be used", hint, value=first["input"]) from None
     if not settings.kinds:
-        raise ConfigError("a map of nothing cannot be laid out", "Choose images, descriptions or prototypes.")
+        raise ConfigError("a map needs something to show", "Choose images, descriptions or prototypes.")
     if "image" in settings.kinds and not settings.parts:
         raise ConfigError("no images are chosen for the map", "Choose which images, or leave images out.")
     return settings

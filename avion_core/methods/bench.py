@@ -55,7 +55,7 @@ class Bench:
         """
         towers = self.towers("student")
         if not isinstance(towers, OpenClipTowers):
-            hint = "Choose a CLIP of the open_clip kind."
+            hint = "Choose a CLIP model from open_clip, such as demo-student."
             raise ConfigError("this model cannot be a student", hint, value=self.config.student)
         return towers
 

@@ -58,7 +58,11 @@ def load_student(config: RunConfig, folder: Path, weights: WeightStore, *, devic
     """The student that a run trained (its last step, the one that is reported)."""
     backbone = load_towers(config.student, weights, device=device)
     if not isinstance(backbone, OpenClipTowers):
-        raise ConfigError("this model cannot be a student", "Choose an open_clip CLIP.", value=config.student)
+        raise ConfigError(
+            "this model cannot be a student",
+            "Choose a CLIP model from open_clip, such as demo-student.",
+            value=config.student,
+        )
     student, facts = load_adapter(folder / "adapter.safetensors", backbone)
     return TrainedStudent(student, facts["class_names"], facts["template"])
 

@@ -48,11 +48,11 @@ def _explanation(
     cut: float,
 ) -> str:
     if config.source == "template":
-        return "Not used: the prototype is the class-name template's."
+        return "Not used: the prototype comes from the class-name template alone."
     if not in_play:
         if verdict == "rejected":
             return "Out: a reviewer rejected it."
-        return "Out: RS-Flag refuses it, and the flag is a filter here."
+        return "Out: RS-Flag does not flag it, and the rules use flagged texts only."
     side = "below" if similarity < median else "above"
     if mad > 0:
         unit = "sigmas" if config.z_mode == "scaled" else "MADs"
@@ -67,7 +67,7 @@ def _explanation(
     if not config.selective:
         return f"Kept: nothing is cut here ({place})."
     if cut != cut:  # NaN: no similarity is too low
-        return f"Kept: similarity {similarity:.3f}; of one or two texts in play none can be told an outlier."
+        return f"Kept: similarity {similarity:.3f}; one or two texts are too few to tell an outlier."
     if not kept:
         return f"Cut: {place} ({limit})."
     if z > config.zeta:

@@ -204,20 +204,20 @@ def _check(
     if not embeddings.sum().isfinite():  # looking at every number by itself takes ten times as long
         finite = torch.isfinite(embeddings).all(dim=1)
         raise PrototypeError(
-            "the embedding of a description is not a number",
+            "the embedding of a description holds values that are not numbers",
             "Compute the embeddings again, or reject the description.",
             value=candidates["description_id"].iloc[int((~finite).nonzero()[0])],
         )
     if not torch.isfinite(visual).all():
         raise PrototypeError(
-            "the visual prototype of a class is not a number",
+            "the visual prototype of a class holds values that are not numbers",
             "Compute the embeddings of its training images again.",
             value=class_keys[int((~torch.isfinite(visual).all(dim=1)).nonzero()[0])],
         )
     strangers = set(candidates["class_key"]) - set(class_keys)
     if strangers:
         raise PrototypeError(
-            "descriptions belong to classes that are not asked for",
+            "descriptions belong to classes that are not in the list",
             "Pass only the descriptions of the classes at hand.",
             value=", ".join(sorted(map(str, strangers))),
         )

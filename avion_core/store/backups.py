@@ -89,7 +89,7 @@ def back_up(database: Path, folder: Path, kind: Kind) -> Backup:
             live.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a write-ahead log beside it
     except (OSError, sqlite3.Error) as error:
-        hint = "Free space there, or check its rights."
+        hint = "Free space there, or check the folder's permissions."
         raise StoreError(f"the database could not be backed up ({error})", hint, value=str(folder)) from error
     for old in [backup for backup in list_backups(folder) if backup.kind == kind][KEPT.get(kind, 1_000_000) :]:
         old.path.unlink()

@@ -64,7 +64,7 @@ def open_database(folder: Path) -> Engine:
         hint = "Give an SQLAlchemy address such as postgresql+psycopg://user@host/avion, with its driver installed."
         raise StoreError(f"AVION_DATABASE_URL cannot be used ({error})", hint, value=without_password(url)) from error
     except OperationalError as error:
-        hint = "See that the database is reachable, that you may write to it, and that its disk has room."
+        hint = "Check that the database is reachable, that you may write to it, and that its disk has free space."
         what = f"the database cannot be opened ({error.orig})"
         raise StoreError(what, hint, value=without_password(url)) from error
     except Exception as error:
@@ -72,7 +72,7 @@ def open_database(folder: Path) -> Engine:
         if "not a database" not in str(error):
             raise
         hint = "Move that file away and restore a backup, or choose another folder with --home."
-        raise StoreError("the database file is damaged or is something else", hint, value=url) from error
+        raise StoreError("the file is damaged, or is not a database", hint, value=url) from error
     return engine
 
 

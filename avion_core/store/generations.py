@@ -27,7 +27,9 @@ def find_generation(session: Session, project_id: str, wanted: str = "latest") -
     if not found or not wanted:
         raise NotFoundError("there is no such generation", "Start one with `avion describe PROJECT`.", value=wanted)
     if len(found) > 1 and wanted != "latest":
-        raise NotFoundError("several generations begin like this", "Give more characters of the id.", value=wanted)
+        raise NotFoundError(
+            "several generations have ids that begin like this", "Give more characters of the id.", value=wanted
+        )
     return found[0]
 
 

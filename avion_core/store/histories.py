@@ -225,7 +225,7 @@ def _taking_back(decision: PastDecision) -> PastDecision:
         text=decision.text,
         reviewer=decision.reviewer,
         created_at=now().isoformat(),
-        reason="Overtaken when it was brought in: there is a later decision, or the text reads differently by now.",
+        reason="Superseded at import: there is a later decision, or the text has changed since.",
         rule_version=decision.rule_version,
         undoes=decision.token,
     )

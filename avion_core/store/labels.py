@@ -127,4 +127,4 @@ def _flush(session: Session, batch: str) -> None:
     try:
         session.flush()
     except IntegrityError as error:
-        raise StoreError("somebody else labelled at the same moment", "Do it again.", value=batch) from error
+        raise StoreError("somebody else labelled at the same moment", "Try again.", value=batch) from error

@@ -199,7 +199,7 @@ def _check(tables: Mapping[str, Sequence[Row]]) -> None:
         raise DataError("the pack does not hold one project", hint, value=len(tables.get("projects", ())))
     for row in (row for name in ("projects", "jobs", "runs", "generations") for row in tables.get(name, ())):
         if not re.fullmatch("[0-9a-f]{12}", str(row.get("id"))):  # they name folders
-            raise DataError("the pack holds an id that is none", hint, value=row.get("id"))
+            raise DataError("the pack holds an id that is not valid", hint, value=row.get("id"))
     for name, rows in tables.items():
         columns = set(known[name].columns.keys())
         required = {

@@ -24,7 +24,7 @@ def find_project(session: Session, name_or_id: str) -> Project:
     project = session.scalars(by_either).first()
     if project is None:
         names = session.scalars(select(Project.name).order_by(Project.created_at)).all()
-        hint = f"Projects here: {', '.join(names)}." if names else "Make one with `avion projects create`."
+        hint = f"Existing projects: {', '.join(names)}." if names else "Make one with `avion projects create`."
         raise NotFoundError("there is no such project", hint, value=name_or_id)
     return project
 
@@ -37,10 +37,10 @@ def list_projects(session: Session) -> list[Project]:
 def refuse_taken_name(session: Session, name: str) -> None:
     """Raise a DataError when a project goes by this name already, or the name is none."""
     if not name.strip():
-        raise DataError("a project needs a name", "Give it a few letters.", value=name)
+        raise DataError("a project needs a name", "Type a name.", value=name)
     if session.scalar(select(Project.id).where(Project.name == name)) is not None:
-        hint = "Choose another name, or go on with that project."
-        raise DataError("there is a project of this name already", hint, value=name)
+        hint = "Choose another name, or open that project."
+        raise DataError("a project with this name already exists", hint, value=name)
 
 
 def add_project(session: Session, project: Project, prompt_names: dict[str, str]) -> None:

@@ -25,7 +25,9 @@ def find_run(session: Session, wanted: str) -> Run:
     if not wanted or not found:
         raise NotFoundError("there is no such run", "Name a run's id, its beginning, or latest.", value=wanted)
     if len(found) > 1:
-        raise NotFoundError("several runs begin like this", "Give more characters of the id.", value=wanted)
+        raise NotFoundError(
+            "several runs have ids that begin like this", "Give more characters of the id.", value=wanted
+        )
     return found[0]
 
 

@@ -51,7 +51,9 @@ def add_verdict(
         raise DescriptionError("there is no such verdict", f"Choose one of: {', '.join(DECISIONS)}.", value=verdict)
     if (verdict == "edit") != bool(text and text.strip()):
         raise DescriptionError(
-            "an edit comes with its new text, and no other verdict does", "Send the text with the edit.", value=verdict
+            "an edit comes with its new text, and no other verdict does",
+            "Send the new text with the edit.",
+            value=verdict,
         )
     originals = original_texts(session, project_id, [description_id])
     sent_before = _by_token(session, project_id, token)
@@ -107,10 +109,10 @@ def add_verdicts(
     """
     if verdict not in BULK_DECISIONS:
         hint = f"Choose one of: {', '.join(BULK_DECISIONS)}."
-        raise DescriptionError("this is not decided for many texts at once", hint, value=verdict)
+        raise DescriptionError("this verdict cannot be given to several descriptions at once", hint, value=verdict)
     ids = list(dict.fromkeys(description_ids))
     if not ids:
-        raise DescriptionError("no description was chosen", "Choose one at least.")
+        raise DescriptionError("no description was chosen", "Choose at least one.")
     batch = batch or uuid.uuid4().hex
     same_batch = select(Verdict.verdict).where(Verdict.project_id == project_id, Verdict.batch == batch)
     sent_before = session.scalar(same_batch.limit(1))
@@ -139,7 +141,9 @@ def add_verdicts(
     try:
         session.execute(insert(Verdict), rows)
     except IntegrityError as error:
-        raise StoreError("this batch was sent twice at the same moment", "Reload the page.", value=batch) from error
+        raise StoreError(
+            "these decisions were sent twice at the same moment", "Reload the page.", value=batch
+        ) from error
     return batch, len(rows)
 
 
@@ -184,7 +188,7 @@ def undo(session: Session, project_id: str, reviewer: str, token: str | None = N
     try:
         session.execute(insert(Verdict), rows)
     except IntegrityError as error:
-        raise StoreError("this was undone at the same moment elsewhere", "Reload the page.", value=reviewer) from error
+        raise StoreError("somebody else undid this at the same moment", "Reload the page.", value=reviewer) from error
     return [row.description_id for row in taken_back]
 
 
@@ -232,7 +236,9 @@ def _refuse_unseen(verdict: Decision, shown: Mapping[str, str], judged: Mapping[
         return
     for key, now in judged.items():
         if key in shown and shown[key].split() != now.split():
-            raise EditedMeanwhileError("it was edited meanwhile", "Look again.", value=now.rstrip("."))
+            raise EditedMeanwhileError(
+                "the description was edited meanwhile", "Reload the page and read the new text.", value=now.rstrip(".")
+            )
 
 
 def _by_token(session: Session, project_id: str, token: str | None) -> Verdict | None:
@@ -256,5 +262,5 @@ def _add(session: Session, row: Verdict) -> Verdict:
     try:
         session.flush()
     except IntegrityError as error:
-        raise StoreError("somebody else decided at the same moment", "Do it again.", value=row.verdict) from error
+        raise StoreError("somebody else decided at the same moment", "Try again.", value=row.verdict) from error
     return row

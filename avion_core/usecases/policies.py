@@ -34,12 +34,12 @@ class Right:
 
 _LEADING: tuple[Role, ...] = ("adjudicator", "admin")
 
-REVIEW = Right("judge descriptions and label images", ROLES)
-ADJUDICATE = Right("decide conflicts between reviewers", _LEADING)
+REVIEW = Right("review descriptions and label images", ROLES)
+ADJUDICATE = Right("settle conflicts between reviewers", _LEADING)
 CHANGE_RULES = Right("change the rules of selection", _LEADING)
 CHANGE_PROJECTS = Right("change projects, their classes and descriptions", _LEADING)
 TRAIN = Right("start and stop trainings", _LEADING)
-UNSEAL = Right("unseal the test set", ("admin",))
+UNSEAL = Right("open the sealed test set", ("admin",))
 ADMINISTER = Right("manage users, models and backups", ("admin",))
 
 RIGHTS = (REVIEW, ADJUDICATE, CHANGE_RULES, CHANGE_PROJECTS, TRAIN, UNSEAL, ADMINISTER)

@@ -185,12 +185,12 @@ def test_an_invite_link_makes_an_account_once(home: Home, ana: accounts.Person) 
     assert shown.headers["referrer-policy"] == "same-origin"
     assert "default-src 'none'" in shown.headers["content-security-policy"]
     refused = there.post(link, data={"name": "Ben", "password": "short"})
-    assert "Take 10 characters or more" in refused.text
+    assert "Use 10 characters or more" in refused.text
     assert 'value="Ben"' in refused.text
     assert there.post(link, data={"name": "Ben", "password": PASSWORD}).status_code == 303
     assert there.get("/").text == "the pages"
     again = browser().get(link)
-    assert (again.status_code, "used already or has expired" in again.text) == (400, True)
+    assert (again.status_code, "has been used or has expired" in again.text) == (400, True)
     assert "<form" not in again.text
     assert [account.name for account in accounts.list_accounts(home)] == ["Ana", "Ben"]
 

@@ -45,6 +45,6 @@ def test_every_preset_names_towers_of_the_catalog() -> None:
 
 def test_unknown_name() -> None:
     with pytest.raises(
-        NotFoundError, match=r"No such towers in the catalog: vit-z\. Choose one of: georsclip-vit-b-32"
+        NotFoundError, match=r"The catalog has no such model: vit-z\. Choose one of: georsclip-vit-b-32"
     ):
         find_entry("vit-z")

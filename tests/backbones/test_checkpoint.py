@@ -133,10 +133,14 @@ NOT_WEIGHTS = {
     "web page": (b"\n<!DOCTYPE html><html><body>404</body></html>", "is a web page", "with `resolve`"),
     "bare web page": (b"<html><head>Sign in</head></html>", "is a web page", "with `resolve`"),
     "service error": (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "is a web page", "`resolve`"),
-    "empty": (b"", "is empty", "Fetch the file again"),
+    "empty": (b"", "is empty", "Download the file again"),
     "text": (b"hello there, this is no model", "is neither safetensors nor a torch file", "one of these two kinds"),
     "image": (b"\x89PNG\r\n\x1a\n" + bytes(64), "is neither safetensors nor a torch file", "one of these two kinds"),
-    "header longer than file": (struct.pack("<Q", 4000) + b'{"a":', "is cut short or damaged", "Fetch the file again"),
+    "header longer than file": (
+        struct.pack("<Q", 4000) + b'{"a":',
+        "is cut short or damaged",
+        "Download the file again",
+    ),
 }
 
 
@@ -168,7 +172,7 @@ def test_truncated_file(kind: str, share: float, tmp_path: Path) -> None:
     content = whole.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     assert "is cut short or damaged" in refusal(path)
-    assert "Fetch the file again" in refusal(path)
+    assert "Download the file again" in refusal(path)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +234,7 @@ MISFITS = {
     ),
     "shape": (
         with_value("visual.weight", torch.zeros(3, 5)),
-        "has other dimensions (visual.weight is (3, 5), not (3, 4)): ",
+        "has the wrong dimensions (visual.weight is (3, 5), not (3, 4)): ",
     ),
     "not a number": (
         with_value("visual.bias", torch.tensor([0.0, float("nan"), 0.0])),

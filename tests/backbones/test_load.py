@@ -121,14 +121,14 @@ def test_full_disk_is_said_plainly_and_leaves_nothing(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(shutil, "copyfile", full)
-    with pytest.raises(StoreError, match=r"cannot be kept \(No space left on device\): .*weights\. Free space there"):
+    with pytest.raises(StoreError, match=r"cannot be saved \(No space left on device\): .*weights\. Free space there"):
         store.add_local(NAME, checkpoint)
     assert list(store.folder.iterdir()) == []
 
 
 def test_folder_that_cannot_be_made(checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file where the folder should be")
-    with pytest.raises(StoreError, match=r"cannot be kept \(Not a directory\)"):
+    with pytest.raises(StoreError, match=r"cannot be saved \(Not a directory\)"):
         WeightStore(tmp_path / "taken" / "weights").add_local(NAME, checkpoint)
 
 
@@ -184,7 +184,7 @@ def test_names_outside_the_catalog(store: WeightStore, tmp_path: Path) -> None:
         lambda name: store.add_local(name, tmp_path),
         lambda n: load_towers(n, store),
     ):
-        with pytest.raises(NotFoundError, match="No such towers in the catalog: vit-z"):
+        with pytest.raises(NotFoundError, match="The catalog has no such model: vit-z"):
             call("vit-z")
 
 

@@ -128,7 +128,7 @@ def test_a_stopped_download_is_taken_up_by_the_next(
 ) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 10_000)
     stop = threading.Event()
-    with pytest.raises(CheckpointError, match=r"The download was stopped: .*\. Download it again: it goes on where"):
+    with pytest.raises(CheckpointError, match=r"The download was stopped: .*\. Download it again: it continues where"):
         store.download(NAME, lambda done, *_: stop.set() if done >= 50_000 else None, stop)
     assert store.partial_bytes(NAME) == 50_000
     assert store.path(NAME) is None
@@ -142,7 +142,7 @@ def test_a_stopped_download_is_taken_up_by_the_next(
 
 def test_what_arrives_damaged_is_thrown_away(hub: Hub, store: WeightStore) -> None:
     hub.damaged = True
-    assert_nothing_installed(store, "what arrived is not what the hub has", "try again")
+    assert_nothing_installed(store, "the downloaded file is not the one that the hub has", "try again")
     hub.damaged = False
     assert store.download(NAME).read_bytes() == hub.content
 

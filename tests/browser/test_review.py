@@ -145,7 +145,7 @@ def test_a_key_judges_the_text_on_the_screen_and_no_other(page: Page, home: Home
     before = current_descriptions(home, project).set_index("description_id")["text"][item]
     record_verdict(home, project, item, "edit", reviewer="bob", text=f"{before} A colleague's words.")
     page.press("a")
-    page.until(lambda: "It was edited meanwhile" in page.text(), "the word that it reads otherwise")
+    page.until(lambda: "The description was edited meanwhile" in page.text(), "the word that it reads otherwise")
     wait_for_server(page)
     assert decided(home) == {}
     assert page.card("item") == item

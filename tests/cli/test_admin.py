@@ -72,9 +72,9 @@ def test_alone_the_list_says_so(avion, folder):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("users", "role", "Zoe", "admin"), "There is no such account: Zoe. Accounts here: Ana."),
+        (("users", "role", "Zoe", "admin"), "There is no such account: Zoe. Existing accounts: Ana."),
         (("users", "disable", "Ana"), "This is the last admin. Make somebody else an admin first."),
-        (("backup", "restore", "none"), "There is no such backup: none. Backups here: none yet."),
+        (("backup", "restore", "none"), "There is no such backup: none. Existing backups: none yet."),
         (("models", "remove", "georsclip-vit-b-32"), "These weights are not installed"),
     ],
 )
@@ -92,7 +92,7 @@ def test_backups_are_made_listed_and_restored(answer, avion, scenes):
     accounts.add_account(scenes, "Ana", PASSWORD, "admin")
     refused = avion("backup", "restore", made["name"])
     assert refused.exit_code == 1
-    assert "holds what this backup does not: 1 account" in refused.stderr
+    assert "holds newer work than this backup: 1 account" in refused.stderr
     restored = answer("backup", "restore", made["name"], "--losing")
     assert restored["before"].endswith("-before-restore")
     assert not accounts.accounts_are_on(scenes)

@@ -98,8 +98,8 @@ def test_descriptions_are_imported_listed_and_flagged(answer, avion, images, tmp
     assert (flagged["rule_set"], flagged["flagged"]) == ("extended", 6)
     assert answer("descriptions", "flag", "scenes", "--rule-set", "paper")["flagged"] == 3
     said = avion("descriptions", "flag", "scenes").stdout
-    assert "Speaks of an overhead view: “Aerial view”" in said
-    assert "Too short: 1 word, where 6 to 20 are asked." in said
+    assert "Mentions an overhead view: “Aerial view”" in said
+    assert "Too short: 1 word, where 6 to 20 are required." in said
 
 
 def test_prototypes(answer, avion, scenes):

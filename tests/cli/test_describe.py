@@ -84,8 +84,8 @@ def test_what_lacks_is_said_and_ends_with_one(scenes, avion):
     said = json.loads(result.stdout)
     assert said["written"] == 4
     assert said["lacking"] == [
-        "forest: 0 of 2 came: Gemini does not take the request: 400 TROUBLE. "
-        "Change the prompt, the class card or the model."
+        "forest: 0 of 2 written: Gemini rejects the request: 400 TROUBLE. "
+        "Change the prompt, the class card or the model.",
     ]
 
 
@@ -94,7 +94,7 @@ def test_a_wrong_key_is_one_sentence(scenes, avion):
         result = avion("describe", "scenes", "--base-url", server.address)
         host = server.address
     assert result.exit_code == 1
-    assert "Gemini does not take the key: 401. Put a valid key into GEMINI_API_KEY and start again." in result.stderr
+    assert "Gemini does not accept the key: 401. Put a valid key into GEMINI_API_KEY and start again." in result.stderr
     assert KEY not in result.stderr + result.stdout
     assert host not in result.stderr
 

@@ -14,20 +14,20 @@ from avion_core.usecases.runs import training
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        ("projects show atlantis", 1, "There is no such project: atlantis. Projects here: scenes."),
-        ("projects create scenes {images}", 1, "There is a project of this name already: scenes. Choose another name"),
+        ("projects show atlantis", 1, "There is no such project: atlantis. Existing projects: scenes."),
+        ("projects create scenes {images}", 1, "A project with this name already exists: scenes. Choose another name"),
         ("projects create new {images}/nowhere", 1, "The image folder does not exist"),
         ("projects create new {images} --bands 4,x", 2, "--bands takes numbers with commas, such as 4,3,2"),
-        ("projects create new {images} --bands 1,2", 1, "A recipe's bands cannot be used"),
+        ("projects create new {images} --bands 1,2", 1, "The recipe's bands cannot be used"),
         ("projects create new {images} --modality x-ray", 2, "x-ray"),
-        ("projects create new {images} --teacher nope", 1, "No such towers in the catalog: nope. Choose one of:"),
+        ("projects create new {images} --teacher nope", 1, "The catalog has no such model: nope. Choose one of:"),
         ("descriptions export scenes --out x.jsonl --class nope", 1, "no such class: nope. Its classes are: beach,"),
         ("descriptions import scenes {images}/none.json", 1, "none.json"),
         ("descriptions import scenes {images}/beach/00.png", 1, "00.png. Give a file that ends in .jsonl"),
         ("prototypes scenes --shots 99", 2, "99. Choose 1 to 16 shots per class."),
         ("train atlantis", 1, "There is no such project: atlantis."),
         ("train", 2, "Name a PROJECT to train, or --resume a RUN."),
-        ("train scenes --set distillation.epochs", 2, "--set takes KEY=VALUE, such as distillation.epochs=20"),
+        ("train scenes --set distillation.epochs", 2, "A setting must be KEY=VALUE: distillation.epochs. Write it"),
         ("train scenes --set distillation.epoch=2", 2, "The setting distillation.epoch cannot be used: 2. Settings"),
         ("train scenes --epochs 0", 2, "The setting distillation.epochs cannot be used: 0."),
         ("train scenes --preset best", 2, "There is no such preset: best. Choose one of: recommended, paper, demo"),
@@ -36,9 +36,9 @@ from avion_core.usecases.runs import training
         ("train --resume nosuch", 1, "There is no such run: nosuch. Name a run's id, its beginning, or latest."),
         ("evaluate latest", 1, "There is no run yet. Start one with `avion train PROJECT`."),
         ("evaluate latest --split everything", 2, "everything"),
-        ("predict latest {images}/none.png", 1, "The image is not there: "),
+        ("predict latest {images}/none.png", 1, "The image was not found: "),
         ("embed-map latest --method pca", 2, "pca"),
-        ("models add nosuch {images}/beach/00.png", 1, "No such towers in the catalog: nosuch. Choose one of:"),
+        ("models add nosuch {images}/beach/00.png", 1, "The catalog has no such model: nosuch. Choose one of:"),
         ("app --port 99999", 2, "less than or equal to 65535"),
         ("--bogus", 2, "No such option: --bogus"),
     ],
@@ -66,11 +66,11 @@ def test_a_failure_with_json(avion, scenes):
     result = avion("projects", "show", "atlantis", "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout) == {
-        "error": "There is no such project: atlantis. Projects here: scenes.",
+        "error": "There is no such project: atlantis. Existing projects: scenes.",
         "cause": "missing",
-        "hint": "Projects here: scenes.",
+        "hint": "Existing projects: scenes.",
     }
-    assert result.stderr == "There is no such project: atlantis. Projects here: scenes.\n"
+    assert result.stderr == "There is no such project: atlantis. Existing projects: scenes.\n"
 
 
 def test_a_question_that_nobody_answers_is_no_failure_of_the_program(avion, folder):

@@ -150,13 +150,13 @@ def test_a_queued_run_waits_and_leaves_the_queue(answer, avion, scenes, monkeypa
     run = answer("train", "scenes", "--queue", "--epochs", "1")["run_id"]
     assert [(row["state"], row["waiting"]) for row in answer("runs", "list")["runs"]] == [("queued", True)]
     result = avion("runs", "kill", run)
-    assert (result.exit_code, "The run has no process to kill: queued." in result.stderr) == (1, True)
+    assert (result.exit_code, "The run has no process that could be killed: queued." in result.stderr) == (1, True)
     result = avion("runs", "delete", run)
     assert (result.exit_code, "Stop it first." in result.stderr) == (1, True)
     assert answer("runs", "stop", run) == {"run_id": run}
     assert answer("runs", "list")["runs"][0]["state"] == "stopped"
     result = avion("runs", "stop", run)
-    assert (result.exit_code, "The run has ended already: stopped." in result.stderr) == (1, True)
+    assert (result.exit_code, "The run has already ended: stopped." in result.stderr) == (1, True)
 
 
 def test_a_stopped_run_goes_on_in_the_background(answer, scenes, monkeypatch):

@@ -197,7 +197,7 @@ class TestFourBands:
         return write_raster(tmp_path / "rgbn.tif", bands, undefined, photometric="rgb")
 
     def test_refused_without_a_recipe(self, near_infrared):
-        with pytest.raises(ImageError, match=r"has 4 bands.*rgbn\.tif.*Name the bands for red, green and blue"):
+        with pytest.raises(ImageError, match=r"has 4 bands.*rgbn\.tif.*Set the bands for red, green and blue"):
             open_image(near_infrared)
 
     def test_shown_by_a_recipe(self, near_infrared, colours):
@@ -263,7 +263,7 @@ class TestRefused:
             assert part in str(caught.value)
 
     def test_missing(self, tmp_path):
-        self.refused(tmp_path / "gone.png", "unreadable", "No such file", "Check that it is there")
+        self.refused(tmp_path / "gone.png", "unreadable", "No such file", "Check that it exists")
 
     def test_empty(self, tmp_path):
         (tmp_path / "a.jpg").touch()
@@ -271,7 +271,7 @@ class TestRefused:
 
     def test_text_renamed(self, tmp_path):
         (tmp_path / "a.jpg").write_text("not a picture\n" * 50)
-        self.refused(tmp_path / "a.jpg", "corrupt", "cannot be decoded", "not a PNG, JPEG or TIFF")
+        self.refused(tmp_path / "a.jpg", "corrupt", "cannot be decoded", "not really a PNG, JPEG or TIFF")
 
     @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
     def test_truncated(self, tmp_path, colours, suffix):
@@ -279,7 +279,7 @@ class TestRefused:
         Image.fromarray(colours).save(whole)
         cut = tmp_path / f"cut{suffix}"
         cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
-        self.refused(cut, "corrupt", "cannot be decoded", "cut off")
+        self.refused(cut, "corrupt", "cannot be decoded", "incomplete")
 
     def test_damaged_tile_inside_a_sound_tiff(self, tmp_path, colours):
         file = write_raster(tmp_path / "a.tif", np.tile(colours.transpose(2, 0, 1), (1, 8, 8)), compress="deflate")
@@ -289,7 +289,8 @@ class TestRefused:
         self.refused(file, "corrupt", "damaged")
 
     @pytest.mark.parametrize(
-        ("side", "what"), [(9_000, "claims 9000 x 9000 pixels, more than 67,108,864"), (60_000, "far too many pixels")]
+        ("side", "what"),
+        [(9_000, "declares 9000 x 9000 pixels, more than 67,108,864"), (60_000, "far too many pixels")],
     )
     def test_png_bomb(self, tmp_path, side, what):
         def chunk(kind: bytes, body: bytes) -> bytes:
@@ -306,7 +307,7 @@ class TestRefused:
             tiled=True, compress="deflate", SPARSE_OK=True,
         ):  # fmt: skip
             pass
-        self.refused(tmp_path / "bomb.tif", "oversize", "claims 100000 x 100000 pixels", "Cut it into tiles")
+        self.refused(tmp_path / "bomb.tif", "oversize", "declares 100000 x 100000 pixels", "Cut it into tiles")
 
     def test_tile_bomb_in_a_small_tiff(self, tmp_path):
         with rasterio.open(
@@ -314,12 +315,12 @@ class TestRefused:
             tiled=True, blockxsize=16_384, blockysize=16_384, compress="deflate", SPARSE_OK=True,
         ):  # fmt: skip
             pass
-        self.refused(tmp_path / "bomb.tif", "oversize", "claims 16384 x 16384 pixels")
+        self.refused(tmp_path / "bomb.tif", "oversize", "declares 16384 x 16384 pixels")
 
     def test_band_that_is_not_there(self, tmp_path, colours):
         Image.fromarray(colours).save(tmp_path / "a.png")
         recipe = RenderingRecipe(bands=(8, 4, 3))
-        self.refused(tmp_path / "a.png", "needs_recipe", "asks for band 8, but the file has 3", recipe=recipe)
+        self.refused(tmp_path / "a.png", "needs_recipe", "asks for band 8, but the file has only 3", recipe=recipe)
 
     def test_stretch_of_three_on_a_grey_file(self, tmp_path):
         file = write_raster(tmp_path / "a.tif", RAMP[None])
@@ -346,4 +347,4 @@ class TestRefused:
         buffer = io.BytesIO()
         Image.fromarray(colours).save(buffer, "WEBP")
         (tmp_path / "a.png").write_bytes(buffer.getvalue())
-        self.refused(tmp_path / "a.png", "corrupt", "not a PNG, JPEG or TIFF in truth")
+        self.refused(tmp_path / "a.png", "corrupt", "not really a PNG, JPEG or TIFF")

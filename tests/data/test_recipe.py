@@ -32,13 +32,13 @@ def write_stack(path: Path, count: int, names: tuple[str, ...] = (), dtype: str 
     [
         ({"bands": (1, 2)}, r"bands cannot be used: \(1, 2\)", "Name one band"),
         ({"bands": (0, 1, 2)}, "bands cannot be used", "counted from 1"),
-        ({"low": (0,)}, "stretch is incomplete", "low and high together"),
-        ({"low": (0, 0, 0), "high": (1,)}, "stretch is incomplete", "as many values each"),
+        ({"low": (0,)}, "stretch is incomplete", "both low and high"),
+        ({"low": (0, 0, 0), "high": (1,)}, "stretch is incomplete", "the same number of values"),
         ({"low": (0, 0), "high": (1, 1)}, "does not fit its bands", "one for each band"),
         ({"bands": (1,), "low": (0, 0, 0), "high": (1, 1, 1)}, "does not fit its bands", "one for each band"),
         ({"low": (5,), "high": (5,)}, r"stretch is empty: \(\(5\.0,\), \(5\.0,\)\)", "below its high"),
         ({"low": (float("nan"),), "high": (5,)}, "stretch is empty", "a number below its high"),
-        ({"nodata_colour": 256}, "no grey level: 256", "Choose 0 to 255"),
+        ({"nodata_colour": 256}, "not a grey level: 256", "Choose 0 to 255"),
     ],
 )
 def test_recipes_that_cannot_be_meant_are_refused(settings, what, hint):
@@ -86,7 +86,7 @@ def test_four_eight_bit_bands_get_bands_but_no_stretch(tmp_path):
 @pytest.mark.parametrize("name", ["scene_band1", "mosaic_cog1", "cog_int16", "cog_nodata_nan"])
 def test_a_proposal_uses_the_whole_range_of_grey_on_real_rasters(name):
     file = FIXTURES / f"{name}.tif"
-    with pytest.raises(ImageError, match="Give the rendering recipe a fixed stretch"):
+    with pytest.raises(ImageError, match="Set a fixed stretch in the rendering recipe"):
         open_image(file)
     shown = np.asarray(open_image(file, suggest_recipe(file)))
     assert shown.min() == 0
@@ -116,5 +116,5 @@ def test_a_constant_raster_still_gets_a_stretch(tmp_path):
 def test_a_raster_without_measurements_cannot_set_a_recipe(tmp_path):
     with rasterio.open(tmp_path / "a.tif", "w", driver="GTiff", count=1, height=4, width=4, dtype="float32") as raster:
         raster.write(np.full((1, 4, 4), np.nan, dtype=np.float32))
-    with pytest.raises(DataError, match=r"holds no measured pixel.*a\.tif.*Choose another raster"):
+    with pytest.raises(DataError, match=r"has no valid pixel.*a\.tif.*Choose another raster"):
         suggest_recipe(tmp_path / "a.tif")

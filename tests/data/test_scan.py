@@ -134,9 +134,9 @@ def test_unusable_files_are_reported_and_the_rest_is_kept(root):
         ("unreadable", "River/gone.png"),
     ]
     messages = {problem.path: problem.message for problem in scan.problems}
-    assert "2 files ending in “.bmp” were left out; pictures end in .png, .jpg" in messages["Forest/notes.bmp"]
-    assert "a link that leads nowhere" in messages["River/gone.png"]
-    assert "Give the rendering recipe a fixed stretch" in messages["Forest/deep.tif"]
+    assert "2 files ending in “.bmp” were left out; image files end in .png, .jpg" in messages["Forest/notes.bmp"]
+    assert "a broken link" in messages["River/gone.png"]
+    assert "Set a fixed stretch in the rendering recipe" in messages["Forest/deep.tif"]
     with_recipe = scan_folder(root, recipe=RenderingRecipe(low=(0,), high=(255,)))
     assert "Forest/deep.tif" in with_recipe.manifest["path"].tolist()
 
@@ -168,7 +168,7 @@ class TestCopies:
         scan = scan_folder(root)
         assert scan.manifest["path"].tolist().count("Forest/a.png") == 1
         assert len(scan.manifest) == 7
-        message = "The same picture as Forest/z copy.png (Forest). It was kept once."
+        message = "The same image as Forest/z copy.png (Forest). It was kept once."
         assert scan.problems == [Problem("duplicate", "Forest/a.png", message)]
 
     def test_of_two_labels_are_kept_once_and_unlabelled(self, root):
@@ -179,7 +179,7 @@ class TestCopies:
         assert len(scan.manifest) == 7
         (problem,) = scan.problems
         assert problem.kind == "conflict"
-        assert "The same picture as River/z copy.png (River), under another label" in problem.message
+        assert "The same image as River/z copy.png (River), under another label" in problem.message
         assert "kept once, without a label" in problem.message
 
     def test_the_labelled_one_stands_for_the_unlabelled(self, root):
@@ -270,9 +270,9 @@ class TestLabelFiles:
             ("missing", "River/zzz.png"),
         ]
         messages = [problem.message for problem in scan.problems]
-        assert "the folder has no such picture" in messages[0]
-        assert "in different ways (forest, wood); it was left unlabelled" in messages[1]
-        assert "'ri\ufffdver' is no name; it was left unlabelled" in messages[2]
+        assert "the folder has no such image" in messages[0]
+        assert "different labels (forest, wood); it was left unlabelled" in messages[1]
+        assert "'ri\ufffdver' is not a usable class name; it was left unlabelled" in messages[2]
         labelled = scan.manifest.loc[scan.manifest["label"] != "", ["path", "label"]]
         assert labelled.to_numpy().tolist() == [["River/a.png", "river"]]
 
@@ -290,14 +290,14 @@ class TestLabelFiles:
             ("", "l.csv", "label file is empty", "needs a header"),
             ('path,label\n"a.png,forest\n', "l.csv", "line 2 of the label file is not CSV", "Check its quotes"),
             ("nonsense", "l.parquet", "label file cannot be read", "Export it again as Parquet or CSV UTF-8"),
-            ("path,label\n", "l.xlsx", "label file is of an unknown kind", "ending in .csv, .parquet or .json"),
+            ("path,label\n", "l.xlsx", "label file has an unknown file type", "ending in .csv, .parquet or .json"),
             (
                 "path,label,split\nloose.png,x,dev\n",
                 "l.csv",
                 "a split that does not exist: dev",
                 "train, validation, test",
             ),
-            ("path,label\nb/x.png,forest\n", "l.csv", "no row of the label file fits", "as in Forest/a.png"),
+            ("path,label\nb/x.png,forest\n", "l.csv", "no row of the label file matches", "as in Forest/a.png"),
         ],
     )
     def test_files_that_cannot_be_used_as_a_whole_are_refused(self, root, text, name, what, hint):
@@ -326,7 +326,7 @@ class TestFoldersThatCannotBeUsed:
 
     def test_without_pictures(self, tmp_path):
         (tmp_path / "a.txt").touch()
-        with pytest.raises(DataError, match=r"folder holds no picture: .*Pictures end in \.png, \.jpg, \.jpeg, \.tif"):
+        with pytest.raises(DataError, match=r"folder holds no image: .*Image files end in \.png, \.jpg, \.jpeg, \.tif"):
             scan_folder(tmp_path)
 
     def test_only_bad_pictures_give_an_empty_manifest_and_their_problems(self, tmp_path):

@@ -45,8 +45,8 @@ def test_what_parts_the_cells_is_seen(tmp_path: Path, delimiter: str) -> None:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        ("path,label,Label\na,b,c\n", "two columns of one name: label and Label"),
-        ("path,label,label\na,b,c\n", "two columns of one name: label and label"),
+        ("path,label,Label\na,b,c\n", "two columns with the same name: label and Label"),
+        ("path,label,label\na,b,c\n", "two columns with the same name: label and label"),
         ("path,label\na,b\na,b,c\n", "ine 3 of the table has 3 cells, and its header has 2: a,b,c"),
         ("path,label\na\n", "ine 2 of the table has 1 cells"),
         ("", "is empty"),

@@ -145,7 +145,7 @@ def test_long_texts_are_split_and_keep_their_parent(tmp_path: Path) -> None:
             "Descriptions cannot be read from this kind of file: a.txt. "
             "Give a file that ends in .jsonl, .csv, .json or .parquet.",
         ),
-        ("a.jsonl", " \n", "The file of descriptions is empty: a.jsonl. Give a file with a text per class."),
+        ("a.jsonl", " \n", "The file of descriptions is empty: a.jsonl. Choose a file with texts for the classes."),
         (
             "a.csv",
             b"class,text\nriver,bl\xfcmig\n",
@@ -159,14 +159,14 @@ def test_long_texts_are_split_and_keep_their_parent(tmp_path: Path) -> None:
         (
             "a.csv",
             b"class,text\nriver,blue\0line\n",
-            "The file a.csv holds NUL bytes, so it is no text file: line 2. "
+            "The file a.csv holds NUL bytes, so it is not a text file: line 2. "
             "Save it again as text with the encoding UTF-8.",
         ),
         (
             "a.jsonl",
             '{"class": "river", "text": "Blue."}\n\n{"class": "river", "text": }',
             "Line 3 of a.jsonl is not JSON (Expecting value, column 28): "
-            '{"class": "river", "text": }. Each line is one JSON object.',
+            '{"class": "river", "text": }. Each line must be one JSON object.',
         ),
         (
             "a.jsonl",
@@ -188,7 +188,7 @@ def test_long_texts_are_split_and_keep_their_parent(tmp_path: Path) -> None:
         (
             "a.csv",
             "class,text\nriver,Blue, thin line\n",
-            "Line 2 of a.csv does not have 2 fields as the header does: river,Blue, thin line. "
+            "Line 2 of a.csv does not have the header's 2 fields: river,Blue, thin line. "
             'Put texts that hold commas or line breaks in "quotes".',
         ),
         ("a.csv", 'class,text\nriver,"Blue', "Line 2 of a.csv is not CSV: unexpected end of data. Check its quotes."),
@@ -196,23 +196,23 @@ def test_long_texts_are_split_and_keep_their_parent(tmp_path: Path) -> None:
             "a.json",
             '{"river": ["Blue."',
             "Line 1 of a.json is not JSON (Expecting ',' delimiter). "
-            'The file is one object like {"class": ["text", "text"]}.',
+            'The file must be one object like {"class": ["text", "text"]}.',
         ),
         (
             "a.json",
             '["Blue."]',
-            'The file a.json holds a list. The file is one object like {"class": ["text", "text"]}.',
+            'The file a.json holds a list. The file must be one object like {"class": ["text", "text"]}.',
         ),
         (
             "a.json",
             '{"river": "Blue."}',
             "The class river in a.json has a string for its texts. "
-            'The file is one object like {"class": ["text", "text"]}.',
+            'The file must be one object like {"class": ["text", "text"]}.',
         ),
         (
             "a.json",
             '{"river": ["Blue."], "river": ["Grey."]}',
-            "A name stands twice in one JSON object: river. Put its texts into one list.",
+            "A name occurs twice in one JSON object: river. Put its texts into one list.",
         ),
         (
             "a.json",

@@ -170,14 +170,14 @@ def test_six_to_twenty_words(name, words: int, passed: bool) -> None:
 def test_every_rule_gives_its_reason_in_a_sentence() -> None:
     verdict = load_rule_set("extended").judge("A close\u2011up selfie.")
     assert [reason.sentence for reason in verdict.reasons] == [
-        "No word of an overhead view, such as aerial view or satellite imagery.",
-        "Speaks of a ground-level view: “close\u2011up”, “selfie”.",
-        "Too short: 3 words, where 6 to 20 are asked.",
+        "No term for an overhead view, such as aerial view or satellite imagery.",
+        "Mentions a ground-level view: “close\u2011up”, “selfie”.",
+        "Too short: 3 words, where 6 to 20 are required.",
     ]
     good = load_rule_set("extended").judge(f"An aerial view of a harbour {TAIL}")
     assert [reason.sentence for reason in good.reasons] == [
-        "Speaks of an overhead view: “aerial view”.",
-        "No word of a ground-level view.",
+        "Mentions an overhead view: “aerial view”.",
+        "No term for a ground-level view.",
         "Good length: 15 words, within 6 to 20.",
     ]
 

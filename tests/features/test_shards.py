@@ -88,7 +88,9 @@ def test_unfinished_file_is_not_a_shard(tmp_path: Path) -> None:
 
 def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file where the folder should be")
-    with pytest.raises(StoreError, match=r"embeddings cannot be kept \(.*taken.*Free space there, or check its rights"):
+    with pytest.raises(
+        StoreError, match=r"embeddings cannot be saved \(.*taken.*Free space there, or check the folder's permissions"
+    ):
         open_space(tmp_path / "taken").write(["a"], torch.ones(1, 4))
 
 

@@ -171,7 +171,7 @@ def test_decoding_stays_a_little_ahead_only(towers, images, store, monkeypatch) 
 
 def test_numbers_that_are_not_finite_are_refused_and_not_kept(towers, images, store) -> None:
     towers.clip.visual.proj.data[0, 0] = float("nan")
-    with pytest.raises(CheckpointError, match=r"give numbers that are not finite: .*Compute in float32"):
+    with pytest.raises(CheckpointError, match=r"gives numbers that are not finite: .*Compute in float32"):
         compute(towers, images, store)
     assert not list(store.folder.glob("*/*.safetensors"))
 
@@ -194,7 +194,7 @@ def test_text_features_are_computed_once_by_content(towers, store) -> None:
 def test_texts_past_the_context_are_reported(towers, store) -> None:
     told: list[tuple[int, int, str]] = []
     text_features(towers, ["roofs", "many " * 80], store, progress=lambda *step: told.append(step))
-    assert told[-1] == (2, 2, "text embeddings (1 longer than the model reads, cut)")
+    assert told[-1] == (2, 2, "text embeddings (1 too long for the model, truncated)")
 
 
 def test_images_and_texts_do_not_mix(towers, images, store) -> None:

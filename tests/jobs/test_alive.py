@@ -157,4 +157,4 @@ def test_a_silent_process_is_lost_by_the_machines_clock(empty, child):
     reconcile(empty)
     found = get_job(empty, job)
     assert found.state == "lost"
-    assert re.match(r"Nothing was heard from its process for \d\d s\. Resume it", found.error or "")
+    assert re.match(r"No sign of life from its process for \d\d s\. Resume it", found.error or "")

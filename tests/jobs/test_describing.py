@@ -116,7 +116,7 @@ def test_no_key_host_or_text_in_the_log(project, wrong):
         host = server.address.removeprefix("http://")
     said += (home.path / "generations" / generation / "log.txt").read_text()
     assert worker.returncode == (1 if wrong else 0), said
-    assert "Gemini does not take the key: 401" in said if wrong else "beach: done, 3 of 3" in said
+    assert "Gemini does not accept the key: 401" in said if wrong else "beach: done, 3 of 3" in said
     for secret in (KEY, host, "127.0.0.1", "aerial", "pattern number"):
         assert secret not in said.casefold()
     with reading(home.engine) as session:

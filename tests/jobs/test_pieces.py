@@ -68,8 +68,12 @@ def test_a_zombie_is_not_alive(child):
             "out of memory",
             "close other programs",
         ),
-        (OSError(errno.ENOSPC, "No space left on device", "/x/state.tmp"), "disk full", "/x/state.tmp. Make room"),
-        (KeyboardInterrupt(), "interrupted", "goes on from the last checkpoint"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/x/state.tmp"),
+            "disk full",
+            "/x/state.tmp. Free some space",
+        ),
+        (KeyboardInterrupt(), "interrupted", "Resume it from the last checkpoint"),
         (ZeroDivisionError("division by zero\nmore"), "unexpected", "(ZeroDivisionError: division by zero). Run it"),
     ],
 )
@@ -177,7 +181,7 @@ def test_silence_is_loss_and_a_new_beat_heals_it(home, leased):
     put(home, run_id, beat_clock=machine_seconds() - reconcile.LOST_AFTER_SECONDS - 5)
     run = training.get_run(home, run_id)
     assert run.state == "lost"
-    assert (run.error or "").startswith("Nothing was heard from its process for 65 s.")
+    assert (run.error or "").startswith("No sign of life from its process for 65 s.")
     with Heartbeat(home.engine, run_id, attempt, threading.Event()):
         pass
     run = training.get_run(home, run_id)
@@ -213,7 +217,7 @@ def test_a_run_that_is_about_to_be_trained_here_does_not_wait(home):
 def test_a_run_of_another_machine_is_not_killed_from_here(home, leased):
     run_id, _ = leased
     put(home, run_id, host="far-away")
-    with pytest.raises(JobError, match=r"on another machine: far-away\. Stop it, or kill it from there"):
+    with pytest.raises(JobError, match=r"on another machine: far-away\. Stop it, or kill it on that machine"):
         jobs.kill(home, run_id)
     assert training.get_run(home, run_id).state == "running"
 
@@ -226,7 +230,7 @@ def test_what_cannot_be_done_with_a_run_is_said(home, leased):
     put(home, run_id, state="finished")
     with pytest.raises(TrainingError, match=r"has ended already: finished\. Resume it, or start a new one"):
         training.stop(home, run_id)
-    with pytest.raises(TrainingError, match=r"no process to kill: finished\."):
+    with pytest.raises(TrainingError, match=r"no process that could be killed: finished\."):
         training.kill(home, run_id)
     with pytest.raises(TrainingError, match=rf"The run is finished: {run_id}\. Start a new one"):
         training.resume(home, run_id)

@@ -46,7 +46,7 @@ def test_a_run_that_crashes_does_not_take_the_queue_with_it(home, monkeypatch):
     # The queue ends when it has started the last one, which then has still to come to its end.
     ended = [wait_until(home, run, lambda view: view.state not in ("queued", "running")) for run in (first, second)]
     assert [run.state for run in ended] == ["failed", "failed"]
-    assert "Its last words: gone." in (ended[1].error or "")
+    assert "The last line of its log: gone." in (ended[1].error or "")
 
 
 def test_a_run_that_was_started_beside_the_queue_is_waited_for(home, monkeypatch):
@@ -85,7 +85,7 @@ def test_resuming_while_the_device_is_busy_waits_for_its_turn(home, monkeypatch)
     assert (training.get_run(home, stopped).waiting, asked) == (True, [home])
     training.start_now(home, stopped)
     assert not training.get_run(home, stopped).waiting
-    with pytest.raises(training.TrainingError, match=r"does not wait for its turn: queued\. Resume it, or start"):
+    with pytest.raises(training.TrainingError, match=r"is not queued: queued\. Resume it, or start"):
         training.start_now(home, stopped)
 
 

@@ -167,8 +167,8 @@ def test_a_process_that_crashes_at_import_says_why_and_is_reaped(home, monkeypat
     run = wait_until(home, run_id, ended)
     assert (run.state, run.cause, run.alive) == ("failed", "start", None)
     assert run.error == (
-        "Its process ended before the work could begin (exit code 1). Its last words: ImportError: no module named "
-        "towers. Fix that and resume it."
+        "Its process ended before the work could begin (exit code 1). The last line of its log: ImportError: no "
+        "module named towers. Fix that and resume it."
     )
     training.list_runs(home)
     assert not psutil.pid_exists(process.pid)
@@ -194,7 +194,7 @@ def test_of_two_resumes_the_second_is_told_so(home, monkeypatch):
     run_id = training.create_run(home, "scenes")
     training.stop(home, run_id)
     training.resume(home, run_id)
-    with pytest.raises(TrainingError, match=rf"being worked on already: {run_id}\. Wait for it, or stop it first"):
+    with pytest.raises(TrainingError, match=rf"already running: {run_id}\. Wait for it, or stop it first"):
         training.resume(home, run_id)
 
 
@@ -205,7 +205,7 @@ def test_a_failure_becomes_a_word_and_a_sentence(home):
         training.run_here(home, run_id, threading.Event())
     run = training.get_run(home, run_id)
     assert (run.state, run.cause) == ("failed", "data")
-    assert (run.error or "").startswith("The run's inputs are not there:")
+    assert (run.error or "").startswith("The run's inputs no longer exist:")
     assert (run.error or "").endswith("Start a new run.")
     assert any("Traceback" in line for line in training.log_tail(home, run_id, 50))
 

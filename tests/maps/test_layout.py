@@ -154,7 +154,7 @@ def test_points_of_length_zero_are_refused():
 
 
 def test_too_few_points_are_refused():
-    with pytest.raises(DataError, match=r"too few points for a map: 4\. Choose 5 items or more to lay out\."):
+    with pytest.raises(DataError, match=r"too few points for a map: 4\. Choose 5 items or more\."):
         project(np.eye(4))
 
 

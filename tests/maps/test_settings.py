@@ -29,7 +29,7 @@ def test_the_sealed_test_set_is_not_on_a_map_by_itself():
         ({"min_dist": 2}, r"map's min_dist cannot be used: 2\. Input should be less than or equal to 1\."),
         ({"metric": "hamming"}, r"map's metric cannot be used: hamming\. Input should be 'cosine', 'euclidean'"),
         ({"speed": 3}, r"map's speed cannot be used: 3\. Settings are: method, neighbours, min_dist, metric, seed"),
-        ({"kinds": ()}, r"A map of nothing cannot be laid out\. Choose images, descriptions or prototypes\."),
+        ({"kinds": ()}, r"A map needs something to show\. Choose images, descriptions or prototypes\."),
         ({"parts": ()}, r"No images are chosen for the map\. Choose which images, or leave images out\."),
     ],
 )

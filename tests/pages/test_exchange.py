@@ -103,7 +103,7 @@ def test_an_export_comes_back_with_its_decisions(home: Home, open_page: Open) ->
 
 def test_a_file_that_cannot_be_read_is_a_sentence(home: Home, open_page: Open) -> None:
     app = upload(open_page("exchange"), "import_file", "x.jsonl", b"not json")
-    assert "Each line is one JSON object." in all_text(app)
+    assert "Each line must be one JSON object." in all_text(app)
 
 
 def test_a_blind_review_keeps_its_verdicts(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +147,7 @@ def test_a_pack_is_opened_and_says_for_whom(home: Home, open_page: Open, tmp_pat
     app = open_page("exchange")
     app.file_uploader(key="open_pack_file").upload("p.zip", pack.path.read_bytes())
     button(app, "Open the pack").click().run()
-    assert "does not say who judges" in str(app.error[0].proto)
+    assert "does not name a reviewer" in str(app.error[0].proto)
     app.file_uploader(key="open_pack_file").upload("p.zip", pack.path.read_bytes())
     app.text_input(key="open_pack_reviewer").set_value("eve")
     button(app, "Open the pack").click().run()
@@ -174,7 +174,7 @@ class TestProjectLife:
     def test_a_moved_root_is_noticed_and_linked(self, home: Home, open_page: Open, moved: Path) -> None:
         assert "any more" in all_text(open_page("review"))
         app = open_page("projects")
-        assert "any more" in str(app.warning[0].proto)
+        assert "no longer in" in str(app.warning[0].proto)
         app.text_input(key="relink_folder").set_value(str(moved))
         button(app, "Compare").click().run()
         app = settle(app)

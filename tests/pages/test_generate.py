@@ -78,7 +78,7 @@ def test_what_failed_is_asked_again(open_page: Open, home: Home):
         button(app, "Generate descriptions").click().run()
         assert until_ended(home).lacking == ("SeaLake",)
         app = open_page("generate")
-        assert "does not take the request: 400" in " ".join(app.dataframe[0].value["problem"])
+        assert "rejects the request: 400" in " ".join(app.dataframe[0].value["problem"])
         failing = False
         button(app, "Ask again for 1 class").click().run()
         assert until_ended(home).written == 3
@@ -94,7 +94,7 @@ def test_what_is_sent_is_shown_and_prompts_are_kept(open_page: Open, home: Home)
     assert set(writing.prompts(home)) == {"contrast", "plain", "remote-sensing", "mine"}
     app.text_input(key="prompt_name").set_value("../up")
     app = app.button(key="prompt_save").click().run()
-    assert app.error[0].value == "Choose such a name."
+    assert app.error[0].value == "Choose another name."
 
 
 def test_no_key_gives_a_hint(open_page: Open, home: Home, monkeypatch):

@@ -8,7 +8,7 @@ from avion_core.usecases.projects.projects import get_project, read_splits
 from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open, all_text, settle
 
-LOOKED = "Looked at pictures of the sealed test set"
+LOOKED = "Looked at images of the sealed test set"
 
 
 def looks(home: Home) -> list[str]:

@@ -35,8 +35,8 @@ def test_steps_after_a_training_lead_to_its_pages(home: Home, open_page: Open) -
     (run,) = list_runs(home, NAME)
     app = open_page("journal")
     text = all_text(app)
-    assert f"{3 * TEXTS} of {3 * TEXTS} descriptions not judged yet" in text
-    assert "was not measured beside its baselines yet" in text
+    assert f"{3 * TEXTS} of {3 * TEXTS} descriptions not reviewed yet" in text
+    assert "has not been evaluated yet" in text
     app = press(app, "See what the student gained")
     assert (app.title[0].value, app.query_params["run"]) == ("Evaluation", run.id)
 
@@ -64,7 +64,7 @@ def test_deeds_are_listed_and_filtered(home: Home, open_page: Open) -> None:
         "training",
         f"Pinned a finished run ({run.id}) as the baseline.",
     ]
-    assert f"The run “a finished run” ({run.id}) is finished, 100.0 % of the validation images right." in set(
+    assert f"The run “a finished run” ({run.id}) is finished, 100.0 % accuracy on the validation images." in set(
         rows["what"]
     )
     assert set(open_page("journal", journal_kinds="training").dataframe[0].value["about"]) == {"training"}

@@ -215,7 +215,7 @@ def test_the_run_done_before_is_one_button_away(home: Home, open_page: Open) -> 
 def test_a_mend_changes_the_setting(home: Home, open_page: Open) -> None:
     app = open_page("launch")
     app = settle(setting(app, "data.shots").set_value(500).run())
-    assert "has no draw of 500 shots" in all_text(app)
+    assert "has no split with 500 shots" in all_text(app)
     app = press(app, "Set shots to 16, seed to 1")
     assert setting(app, "data.shots").value == 16
     assert "Cannot start yet" not in all_text(app)
@@ -234,6 +234,6 @@ def test_open_conflicts_are_warned_of(home: Home, open_page: Open) -> None:
 def test_what_it_will_take_is_measured_on_earlier_runs(home: Home, open_page: Open) -> None:
     text = all_text(open_page("launch"))
     assert "GB** of memory" in text
-    assert "From 1 earlier run on this machine with this student, in proportion to the work of a step" in text
+    assert "From 1 earlier run on this machine with this student, scaled by the work of a step" in text
     (run,) = list_runs(home, NAME)
     assert "Measured on 1 earlier run on this machine" in all_text(open_page("launch", based_on=run.id))

@@ -233,7 +233,7 @@ def test_before_a_restore_it_is_said_that_all_sign_in_anew(empty_home: Home, com
     app = open_page("settings")
     app.selectbox("restore").select(made.name)
     settle(app.run())
-    assert "Everybody signs in anew" in all_text(app)
+    assert "Everybody signs in again" in all_text(app)
     click(app, "Restore")
     assert accounts.person_of(empty_home, secret) is None
 

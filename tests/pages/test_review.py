@@ -138,7 +138,7 @@ def test_a_text_that_a_colleague_edited_meanwhile_is_shown_again_and_not_judged(
     assert verdicts(home) == {}
     assert [entry.verdict for entry in history(home, NAME, item["id"])] == ["edit"]
     assert (card(app)["cursor"], card(app)["taken"], card(app)["items"][0]["text"]) == (item["id"], 1, edited)
-    assert "It was edited meanwhile" in app.toast[0].value
+    assert "The description was edited meanwhile" in app.toast[0].value
     send(app, judged | {"seq": 2, "shown": edited})
     assert verdicts(home) == {item["id"]: "accepted"}
 

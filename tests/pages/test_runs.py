@@ -167,7 +167,7 @@ def test_a_run_whose_process_is_gone_is_never_shown_as_running(home: Home, put, 
 def test_killing_what_has_gone_meanwhile_gives_a_hint(home: Home, put, open_page: Open) -> None:
     app = open_page("runs", run=put("under way", **running(host="far-away")))
     app = press(app, "Kill")
-    assert "Stop it, or kill it from there" in app.error[0].value.replace("\\", "")
+    assert "Stop it, or kill it on that machine" in app.error[0].value.replace("\\", "")
 
 
 def test_an_unknown_run_in_the_address_shows_the_newest(finished: str, open_page: Open) -> None:

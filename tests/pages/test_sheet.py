@@ -108,7 +108,7 @@ def test_what_a_colleague_edited_meanwhile_is_not_judged_with_the_rest(home: Hom
     record_verdict(home, NAME, item, "edit", reviewer="bob", text="Aerial view of a dark and dense canopy.")
     app = press(app, "Accept 2")
     assert verdicts(home) == {}
-    assert "It was edited meanwhile" in app.error[0].value + str(app.error[0].proto)
+    assert "The description was edited meanwhile" in app.error[0].value + str(app.error[0].proto)
 
 
 def test_a_bulk_verdict_can_be_called_off(home: Home, open_page: Open) -> None:

@@ -244,7 +244,7 @@ def test_the_template_steps_in_only_on_purpose() -> None:
     torch.testing.assert_close(found.vectors, template)
     ablation = one_class([0.3, 0.4, 0.5], source="template")
     torch.testing.assert_close(ablation.vectors, template)
-    assert set(sentences(ablation)) == {"Not used: the prototype is the class-name template's."}
+    assert set(sentences(ablation)) == {"Not used: the prototype comes from the class-name template alone."}
     assert one_class([0.3, 0.4], template_fallback=True).template == []
 
 
@@ -276,7 +276,7 @@ def test_without_selection_all_weigh_the_same_but_the_rejected() -> None:
         (
             0,
             {"texts": [PLAIN] + [FLAGGED] * 6, "flag_mode": "hard"},
-            "Out: RS-Flag refuses it, and the flag is a filter here.",
+            "Out: RS-Flag does not flag it, and the rules use flagged texts only.",
         ),
     ],
 )
@@ -287,8 +287,8 @@ def test_every_row_says_why_in_one_sentence(row: int, case: dict, sentence: str)
 
 def test_why_for_few_texts_and_for_texts_that_agree() -> None:
     assert sentences(one_class([0.3, 0.5])) == [
-        "Kept: similarity 0.300; of one or two texts in play none can be told an outlier.",
-        "Kept: similarity 0.500; of one or two texts in play none can be told an outlier.",
+        "Kept: similarity 0.300; one or two texts are too few to tell an outlier.",
+        "Kept: similarity 0.500; one or two texts are too few to tell an outlier.",
     ]
     assert sentences(one_class([0.3, 0.3, 0.3, 0.25]))[3] == (
         "Cut: similarity 0.250 is 0.0500 below the median 0.300 that the other texts share (cut at 0.001)."
@@ -316,10 +316,14 @@ def test_the_table_can_be_filed_and_shown(tmp_path: Path) -> None:
 def test_numbers_that_are_none_are_refused() -> None:
     candidates, embeddings, visual, keys = random_case(0)
     embeddings[4, 2] = float("nan")
-    with pytest.raises(PrototypeError, match=r"^The embedding of a description is not a number: d4\. Compute"):
+    with pytest.raises(
+        PrototypeError, match=r"^The embedding of a description holds values that are not numbers: d4\. Compute"
+    ):
         text_prototypes(candidates, embeddings, visual, keys, RULES, PrototypesConfig())
     visual[1, 0] = float("inf")
-    with pytest.raises(PrototypeError, match=r"^The visual prototype of a class is not a number: class 1\. Compute"):
+    with pytest.raises(
+        PrototypeError, match=r"^The visual prototype of a class holds values that are not numbers: class 1\. Compute"
+    ):
         text_prototypes(candidates, embeddings.nan_to_num(), visual, keys, RULES, PrototypesConfig())
 
 
@@ -327,7 +331,7 @@ def test_rows_that_do_not_fit_together_are_refused() -> None:
     candidates, embeddings, visual, keys = random_case(0)
     with pytest.raises(PrototypeError, match=r"21 descriptions, embeddings \(20, 8\).* one embedding per description"):
         text_prototypes(candidates, embeddings[:20], visual, keys, RULES, PrototypesConfig())
-    with pytest.raises(PrototypeError, match=r"not asked for: class 2\. Pass only the descriptions"):
+    with pytest.raises(PrototypeError, match=r"not in the list: class 2\. Pass only the descriptions"):
         text_prototypes(candidates, embeddings, visual[:2], keys[:2], RULES, PrototypesConfig())
     with pytest.raises(
         PrototypeError, match=r"A verdict is unknown: maybe\. Use one of: accepted, rejected, undecided"

@@ -117,7 +117,7 @@ def test_a_read_only_folder_is_refused():
 
 def test_a_file_that_is_no_database_is_refused(tmp_path):
     (tmp_path / "avion.sqlite3").write_bytes(b"these are somebody's notes" * 100)
-    with pytest.raises(StoreError, match=r"damaged or is something else.*avion\.sqlite3\. Move that file away"):
+    with pytest.raises(StoreError, match=r"damaged, or is not a database.*avion\.sqlite3\. Move that file away"):
         open_database(tmp_path)
 
 

@@ -155,7 +155,7 @@ def test_a_run_by_id_by_its_beginning_and_the_latest(do, engine, project, run_id
     assert do(find_run, run_id[:6]).id == run_id
     assert do(find_run, "latest").id == third.id
     assert [run.name for run in do(list_runs, project)] == ["third", "second", "first"]
-    with pytest.raises(NotFoundError, match=r"Several runs begin like this: zz\. Give more characters"):
+    with pytest.raises(NotFoundError, match=r"Several runs have ids that begin like this: zz\. Give more characters"):
         do(find_run, "zz")
 
 

@@ -227,7 +227,9 @@ def test_a_batch_and_a_token_of_another_project_do_not_matter(session, project, 
 
 
 def test_bulk_decisions_that_make_no_sense(session, project):
-    with pytest.raises(DescriptionError, match=r"not decided for many texts at once: edit\. Choose one of: accept"):
+    with pytest.raises(
+        DescriptionError, match=r"cannot be given to several descriptions at once: edit\. Choose one of: accept"
+    ):
         add_verdicts(session, project, ["d1"], "edit", reviewer="me")
     with pytest.raises(DescriptionError, match="No description was chosen"):
         add_verdicts(session, project, [], "accept", reviewer="me")

@@ -101,11 +101,13 @@ def _meaning(error: errors.APIError, model: str) -> WriterError:
     said = str(error.details)
     if error.code in (401, 403) or "API_KEY_INVALID" in said or "API key not valid" in said:
         return WriterError(
-            "Gemini does not take the key", "Put a valid key into GEMINI_API_KEY and start again.", value=error.code
+            "Gemini does not accept the key", "Put a valid key into GEMINI_API_KEY and start again.", value=error.code
         )
     if error.code == 404:
         return WriterError(
-            "Gemini has no such model", "Choose another with --model; your account's list has their names.", value=model
+            "Gemini has no such model",
+            "Choose another with --model; your account lists the available names.",
+            value=model,
         )
     # Its name for the trouble, unless it is a text of its own: problems are stored and logged.
     named = str(error.status or "")
@@ -113,12 +115,12 @@ def _meaning(error: errors.APIError, model: str) -> WriterError:
     if error.code in _TRY_AGAIN or error.code >= 500:
         return Busy(
             "Gemini cannot answer now",
-            "Wait a while and ask again; lower the requests a minute if it is 429.",
+            "Wait a while and try again; if the code is 429, lower the requests per minute.",
             value=value,
             after=_wait(error, said),
         )
     return Unusable(
-        "Gemini does not take the request",
+        "Gemini rejects the request",
         "Change the prompt, the class card or the model.",
         value=value,
     )
@@ -133,4 +135,6 @@ def _wait(error: errors.APIError, said: str) -> float | None:
 
 
 def _unheard(error: Exception) -> Busy:
-    return Busy("no usable answer came from Gemini", "See the network, and ask again.", value=type(error).__name__)
+    return Busy(
+        "Gemini gave no usable answer", "Check the network connection and try again.", value=type(error).__name__
+    )

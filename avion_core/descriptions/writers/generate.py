@@ -177,7 +177,7 @@ def _write_class(
         known += [*(description.text for description in descriptions), *reading.shared]
         written += len(descriptions)
         barren = 0 if descriptions or reading.shared else barren + 1
-    lacking = f"{written} of {order.wanted} came" + (f": {problem}" if problem else "")
+    lacking = f"{written} of {order.wanted} written" + (f": {problem}" if problem else "")
     yield ClassDone(key, order.wanted, written, "" if written >= order.wanted else lacking)
 
 
@@ -185,7 +185,7 @@ def _problem(answer: RawReply, reading: Reading) -> str:
     if answer.refused:
         return f"the writer refused ({answer.refused})"
     if answer.cut_off:
-        return "the reply breaks off at the model's limit"
+        return "the reply was cut off at the model's output limit"
     return reading.problem
 
 

@@ -74,8 +74,8 @@ class OpenAICompatibleWriter:
             raise _meaning(error, self.model) from None
         except (openai.APIError, ValueError) as error:  # no connection, no answer in time, or not of the API's form
             raise Busy(
-                "no usable answer came from the server",
-                "See that it runs at this address, and ask again.",
+                "the server gave no usable answer",
+                "Check that it runs at this address, and try again.",
                 value=type(error).__name__,
             ) from None
         return _answer(completion, self.model, time.monotonic() - began)
@@ -102,8 +102,8 @@ class OpenAICompatibleWriter:
 def _answer(completion: _Completion, model: str, seconds: float) -> RawReply:
     choice = completion.choices[0] if completion.choices else _Choice()
     if choice.finish_reason == "error":
-        hint = "Ask again; if it stays so, choose another model."
-        raise Busy("the server broke its answer off", hint, value=choice.finish_reason)
+        hint = "Try again; if it keeps happening, choose another model."
+        raise Busy("the server ended its answer early", hint, value=choice.finish_reason)
     message, usage = choice.message or _Message(), completion.usage or _Usage()
     said = message.content or ""
     if isinstance(said, list):
@@ -124,18 +124,18 @@ def _meaning(error: openai.APIStatusError, model: str) -> WriterError:
     code = error.status_code
     if code in (401, 403):
         hint = "Put a valid key into OPENAI_API_KEY and start again."
-        return WriterError("the server does not take the key", hint, value=code)
+        return WriterError("the server does not accept the key", hint, value=code)
     if code == 402 or error.code == "insufficient_quota":
         return WriterError("the account has no credit left", "Add credit, or use another writer.", value=code)
     if code == 404:
-        hint = "Choose another with --model, or see that the address ends in /v1."
+        hint = "Choose another with --model, or check that the address ends in /v1."
         return WriterError("the server has no such model", hint, value=model)
     if code in (408, 409, 429) or code >= 500:
         return Busy(
             "the server cannot answer now",
-            "Wait a while and ask again; lower the requests a minute if it is 429.",
+            "Wait a while and try again; if the code is 429, lower the requests per minute.",
             value=code,
             after=wait_asked_for(error.response.headers.get("retry-after")),
         )
-    hint = "Change the prompt, the class card or the model; its log has the reason."
-    return Unusable("the server does not take the request", hint, value=code)
+    hint = "Change the prompt, the class card or the model; the server's log has the reason."
+    return Unusable("the server rejects the request", hint, value=code)

@@ -80,7 +80,7 @@ class Patience:
             except Busy as busy:
                 asked = busy.after or 0.0
                 if asked > LONGEST_ASKED_SECONDS:
-                    hint = "Resume it when there is quota again, or raise the quota: what came is kept."
+                    hint = "Resume it when there is quota again, or raise the quota: the descriptions so far are saved."
                     value = f"it asks to wait {asked / 3600:.1f} h"
                     raise WriterError("the writer's quota is used up", hint, value=value) from None
                 if asked:
@@ -125,8 +125,8 @@ class Patience:
 
 
 def _outage(last: Busy) -> WriterError:
-    hint = "Resume it when the service is well: what came is kept."
-    return WriterError("the writer answers no request any more", hint, value=last.value)
+    hint = "Resume it when the service works again: the descriptions so far are saved."
+    return WriterError("the writer no longer answers", hint, value=last.value)
 
 
 class WritingStopped(Exception):

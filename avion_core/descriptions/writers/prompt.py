@@ -130,7 +130,9 @@ def save_prompt(own: Path, name: str, text: str) -> PromptFile:
         DescriptionError: a name that is no file name or belongs to a shipped prompt, or a text that cannot be used.
     """
     if not name or not all(letter.isalnum() or letter in "-_" for letter in name):
-        raise DescriptionError("a prompt's name has letters, digits, - and _", "Choose such a name.", value=name)
+        raise DescriptionError(
+            "a prompt's name may hold letters, digits, - and _ only", "Choose another name.", value=name
+        )
     if (SHIPPED / f"{name}.md").exists():
         raise DescriptionError("this prompt ships with AVION Studio", "Save yours under another name.", value=name)
     prompt = _checked(PromptFile(name, text))
@@ -148,7 +150,7 @@ def _read(path: Path) -> PromptFile:
 
 def _checked(prompt: PromptFile) -> PromptFile:
     if not prompt.text.strip():
-        raise DescriptionError("a prompt is empty", "Write what is asked, or remove it.", value=prompt.name)
+        raise DescriptionError("a prompt is empty", "Write its text, or remove its file.", value=prompt.name)
     if len(prompt.text) > MOST_CHARACTERS:
         hint = f"Shorten it to {MOST_CHARACTERS:,} characters."
         raise DescriptionError("a prompt is too long", hint, value=f"{len(prompt.text):,} characters")

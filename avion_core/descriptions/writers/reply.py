@@ -141,13 +141,13 @@ def _candidates(body: str) -> Iterator[tuple[list[Any], str]]:
         except (ValueError, RecursionError) as error:
             # A brace in the chatter is no JSON from its first character on.
             if getattr(error, "pos", len(body)) > start + 1:
-                problem = "the reply breaks off"
+                problem = "the reply is incomplete"
             if complete := _complete_entries(body, start):
                 yield complete, problem
             continue
         entries = _entries(whole)
         if entries is None:
-            yield [], "the reply is no list of descriptions"
+            yield [], "the reply is not a list of descriptions"
             continue
         if entries and entries[0] is whole:
             alone.append(whole)
@@ -155,7 +155,7 @@ def _candidates(body: str) -> Iterator[tuple[list[Any], str]]:
             yield entries, problem
         if any(map(_is_described, entries)):
             end = after
-    yield alone, problem or ("" if alone else "the reply is no JSON")
+    yield alone, problem or ("" if alone else "the reply is not JSON")
 
 
 def _entries(whole: Any) -> list[Any] | None:
@@ -217,7 +217,7 @@ def _unusable(text: str, seen: set[str], named: re.Pattern[str], language: str) 
     if len(text) > MOST_CHARACTERS or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):
         return "not a text"
     if folded(text) in seen:
-        return "said already"
+        return "repeated"
     if wrong_language(named.sub("", text), language):
         return f"not {language}"
     return ""

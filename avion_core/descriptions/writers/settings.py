@@ -22,39 +22,39 @@ KEYS: dict[str, tuple[str, ...]] = {
 
 class WritingSettings(Stage):
     writer: WriterName = "gemini"
-    """Who writes: Gemini, any server that speaks OpenAI's protocol (Ollama, vLLM, LM Studio, ...), or a file."""
+    """The writer: Gemini, any server with OpenAI's protocol (Ollama, vLLM, LM Studio, ...), or a file."""
     model: str = ""
-    """The model asked; for Gemini, empty takes the current default (gemini-2.5-flash, the paper's, ends in 2026)."""
+    """The model to ask; empty means Gemini's current default (gemini-2.5-flash, the paper's, ends in 2026)."""
     base_url: str = ""
-    """Address of an OpenAI-compatible server, up to /v1; empty for the provider's own."""
+    """Address of an OpenAI-compatible server, up to and with /v1; empty for the provider's own."""
     file: str = ""
     """The file of the writer `file`: texts written elsewhere, in any form that can be imported."""
     per_class: int = Field(default=50, ge=1, le=1000)
-    """Descriptions that each class shall have from this writer and model; what is there counts."""
+    """Descriptions per class from this writer and model; existing ones count."""
     classes: tuple[str, ...] = ()
-    """Class keys; empty takes all."""
+    """Class keys; empty means all."""
     prompt: str = DEFAULT_PROMPT
     """The prompt file."""
     language: Language = "English"
-    """The language to write in; the towers read English."""
+    """The language to write in; the models are trained on English."""
     imaging: Imaging = Imaging()
     """How the images are taken."""
     distinguish: int = Field(default=3, ge=0, le=10)
-    """Name so many classes that the teacher confuses with each one on its training shots; 0 names none."""
+    """How many classes to name that the teacher confuses with each one on its training shots; 0 for none."""
     distinguish_from: tuple[str, ...] = ()
-    """Name these classes instead (keys; never a class to itself). What was asked for against the same ones counts."""
+    """Name these classes instead (keys; never a class to itself). Texts asked for against the same ones count."""
     pictures: int = Field(default=0, ge=0, le=8)
-    """Send so many training images of the class along (never validation or test images)."""
+    """How many training images of the class to send along (never validation or test images)."""
     concurrency: int = Field(default=4, ge=1, le=64)
-    """Classes asked about at the same time."""
+    """How many classes to ask about at the same time."""
     requests_per_minute: float | None = Field(default=None, gt=0)
-    """The account's limit, if any."""
+    """The account's limit of requests per minute, if any."""
     timeout_seconds: float = Field(default=180.0, gt=0, le=3600)
-    """A request without a whole answer after that counts as lost and is made again."""
+    """Seconds to wait for a complete answer; after that the request is repeated."""
     price_in: float | None = Field(default=None, ge=0)
-    """Price of a million tokens sent."""
+    """Price per million tokens sent."""
     price_out: float | None = Field(default=None, ge=0)
-    """Price of a million tokens written, thinking included."""
+    """Price per million tokens written, thinking included."""
 
     @property
     def price(self) -> Price | None:

@@ -109,8 +109,8 @@ def within(seconds: float, ask: Callable[[], T]) -> T:
 
     threading.Thread(target=run, name="request", daemon=True).start()
     if not wait([outcome], seconds).done:
-        hint = "See that the service is well, or allow more seconds with --timeout."
-        raise Busy("no whole answer came in time", hint, value=f"{seconds:g} s")
+        hint = "Check that the service works, or allow more seconds with --timeout."
+        raise Busy("no complete answer arrived in time", hint, value=f"{seconds:g} s")
     return outcome.result()
 
 

@@ -55,7 +55,7 @@ class LocalExecutor:
     def stop(self, home: Home, job: Job) -> None:
         process = process_of(job)
         if process is not None and process.host != this_process().host:
-            raise JobError("the job is on another machine", "Stop it, or kill it from there.", value=process.host)
+            raise JobError("the job is on another machine", "Stop it, or kill it on that machine.", value=process.host)
         if process is not None:
             end_process(process)
 

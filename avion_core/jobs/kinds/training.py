@@ -56,7 +56,7 @@ def train(_: TrainingRequest, context: Context) -> dict[str, Any]:
                     return summary
                 case experiment.Stopped():
                     raise Stopped
-    raise TrainingError("the training ended without a result", "Look into the run's log and report it.")
+    raise TrainingError("the training ended without a result", "Read the run's log, and please report it.")
 
 
 class _Recorder:
@@ -128,7 +128,7 @@ def _sentence(run: Run) -> str:
     """How a run ended, for the journal."""
     state = run.job.state
     if state == "finished":
-        reached = "" if run.accuracy is None else f", {run.accuracy:.1f} % of the validation images right"
+        reached = "" if run.accuracy is None else f", {run.accuracy:.1f} % accuracy on the validation images"
         return f"The run “{run.name}” ({run.id}) is finished{reached}."
     if state == "failed":
         return f"The run “{run.name}” ({run.id}) failed at step {run.step:,}: {run.job.error}"

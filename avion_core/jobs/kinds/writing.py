@@ -139,6 +139,6 @@ WRITING = JobKind(
     folder="generations",
     inputs=ORDERS,
     row=Generation,
-    lost_hint="Resume it: what came is kept.",
+    lost_hint="Resume it: the descriptions so far are saved.",
     private=True,
 )

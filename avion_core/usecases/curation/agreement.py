@@ -173,14 +173,14 @@ def _pair(both: pd.DataFrame) -> dict[str, float | int | None]:
 
 def _sentence(reviewers: list[str], items: int, kappa: float | None, alpha: float | None) -> str:
     if len(reviewers) < 2:
-        return "One person alone cannot disagree: agreement needs a second reviewer."
+        return "Agreement needs a second reviewer."
     if items == 0:
-        return "No text was judged by two reviewers yet."
+        return "No description has verdicts from two reviewers yet."
     value, name = (kappa, "Cohen's kappa") if kappa is not None else (alpha, "Krippendorff's alpha")
     if value is None:
-        return f"All verdicts on the {items:,} texts that two judged are the same; chance alone could do that."
+        return f"All verdicts on the {items:,} texts with two reviewers are the same; that could happen by chance."
     words = next(word for limit, word in _SCALE if value <= limit)
-    return f"{name} is {value:.2f} over {items:,} texts that two reviewers or more judged: {words}."
+    return f"{name} is {value:.2f} over {items:,} texts with two or more reviewers: {words}."
 
 
 # The usual reading of kappa, after Landis and Koch (1977); a rule of thumb, not a test.

@@ -20,7 +20,7 @@ _VERDICT_OF = {
     "undecide": "undecided",
     "skip": "skipped",
 }
-_DID = {"accept": "Accepted", "reject": "Rejected", "undecide": "Took back the verdicts on", "skip": "Skipped"}
+_DID = {"accept": "Accepted", "reject": "Rejected", "undecide": "Undid the verdicts on", "skip": "Skipped"}
 
 
 def record_verdict(
@@ -98,7 +98,7 @@ def record_verdicts(
         )
         if added:
             journal.note(
-                session, project_id, "review", f"{_DID[verdict]} {counted(added, 'description')} in one go.", reviewer
+                session, project_id, "review", f"{_DID[verdict]} {counted(added, 'description')} in one step.", reviewer
             )
     return batch
 
@@ -116,7 +116,7 @@ def undo(home: Home, project: str, reviewer: str = "me", token: str | None = Non
         project_id = rows.find_project(session, project).id
         taken_back = verdicts.undo(session, project_id, reviewer, token)
         if len(taken_back) > 1:
-            sentence = f"Undid the decisions on {counted(len(taken_back), 'description')} in one go."
+            sentence = f"Undid the decisions on {counted(len(taken_back), 'description')} in one step."
             journal.note(session, project_id, "review", sentence, reviewer)
     return taken_back
 

@@ -59,7 +59,9 @@ def suggest_labels(
     config = run_config(home, summary.id)
     names = {entry.key: entry.prompt_name for entry in summary.classes}
     if len(names) < 2:
-        raise DataError("guesses need two or more classes", "Add classes on the page Classes.", value=list(names))
+        raise DataError(
+            "suggested labels need two or more classes", "Add classes on the page Classes.", value=list(names)
+        )
     towers = open_towers(home, config.teacher)
     keys = list(names)
     text = text_features(towers, class_texts(names, keys, config.model.template), home.features).cpu()  # (C, D)
@@ -73,7 +75,7 @@ def suggest_labels(
         images = Images(ids, source)
         return image_features(towers, images, home.features, recipe=summary.recipe, progress=progress).cpu()
 
-    weights, sentence = text, "by the class names alone: label two or more images of each class and they help"
+    weights, sentence = text, "by the class names alone: label two or more images of each class to improve this"
     if least >= ENOUGH_IMAGES:
         labels = torch.tensor([place for _, place in known])
         weights = normalize(visual_prototypes(embed([image for image, _ in known]), labels, keys) + text, dim=1)
@@ -119,9 +121,9 @@ def _table(summary: ProjectSummary, image_ids: list[str], features: Tensor, prob
     for place in order:
         (first, second), (p1, p2) = top.indices[place].tolist(), top.values[place].tolist()
         if p1 - p2 < _IN_DOUBT:
-            why = f"The teacher wavers between {names[first]} ({p1:.0%}) and {names[second]} ({p2:.0%})."
+            why = f"The teacher is undecided between {names[first]} ({p1:.0%}) and {names[second]} ({p2:.0%})."
         else:
-            why = f"The teacher says {names[first]} ({p1:.0%}), before {names[second]} ({p2:.0%})."
+            why = f"The teacher suggests {names[first]} ({p1:.0%}), before {names[second]} ({p2:.0%})."
         rows.append((image_ids[place], keys[first], p1, keys[second], p2, why))
     columns = ["image_id", "guess", "probability", "runner_up", "runner_up_probability", "why"]
     return pd.DataFrame(rows, columns=columns)

@@ -147,7 +147,7 @@ def curation_table(
     }
     class_keys = judged_classes(data.class_names, parts["train"])
     if not class_keys:
-        hint = "Label a few images of each class: descriptions are judged by the images of their class."
+        hint = "Label a few images of each class: descriptions are compared with the images of their class."
         raise DataError("no class has a labelled training image", hint, value=summary.name)
     images: dict[str, tuple[Tensor, Tensor]] = {}
     files: dict[str, Images] = {}

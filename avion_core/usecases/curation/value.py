@@ -64,9 +64,9 @@ def _at_hand(curation: Curation) -> list[ClassAtHand]:
 
 def _sentence(undecided: int, that_matter: int, alone: int, open_classes: int, images: int) -> str:
     if not undecided:
-        return "Every text is decided."
+        return "Every text has a verdict."
     if not images:
-        return "There is no validation image to tell by whether a verdict matters."
+        return "Without validation images, nothing shows which verdicts matter."
     if not that_matter:
         whatever = "whatever is decided on them: you may stop"
         return f"The next {undecided:,} cannot change any validation prediction, {whatever}."

@@ -152,7 +152,7 @@ def get_map(home: Home, run: str, key: str) -> MapView:
     for found in list_maps(home, run):
         if found.key == key:
             return found
-    raise NotFoundError("there is no such map of this run", "Compute it again.", value=key)
+    raise NotFoundError("this run has no such map", "Compute it again.", value=key)
 
 
 def read_map(home: Home, run: str, key: str) -> MapResult:
@@ -165,7 +165,7 @@ def read_map(home: Home, run: str, key: str) -> MapResult:
     view = get_run(home, run)
     folder = view.folder / "maps" / found.made
     if found.state != "finished" or not folder.is_dir():
-        raise NotFoundError("the map is not there", "Wait until it is computed, or compute it again.", value=key)
+        raise NotFoundError("the map does not exist", "Wait until it is computed, or compute it again.", value=key)
     return _read_result(home, view.project_id, folder, found.settings)
 
 
@@ -264,7 +264,7 @@ def shown_statement(settings: MapSettings, counts: dict[str, tuple[int, int]], k
     if any(0 < got < of for got, of in counts.values()):
         said += f" Sampled: drawn at random with seed {settings.seed}, {settings.most_images:,} images at most."
     absent = [f"{of:,} {PART_NAMES[part]}" for part, (got, of) in counts.items() if not got]
-    return f"{said} Not on it: {', '.join(absent)}." if absent else said
+    return f"{said} Not on the map: {', '.join(absent)}." if absent else said
 
 
 def _read_result(home: Home, project_id: str, folder: Path, settings: MapSettings) -> MapResult:

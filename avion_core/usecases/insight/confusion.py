@@ -306,8 +306,8 @@ def _fresh(texts: Mapping[str, Sequence[str]], class_keys: Collection[str]) -> l
     for key, written in texts.items():
         for text in (" ".join(line.split()) for line in written):
             if not folded(text) or len(text) > MOST_CHARACTERS:
-                hint = f"Write words, at most {MOST_CHARACTERS:,} characters."
-                raise DescriptionError("a text is empty or too long", hint, value=text[:80])
+                hint = f"Write a text of at most {MOST_CHARACTERS:,} characters."
+                raise DescriptionError("the text is empty or too long", hint, value=text[:80])
             row = {"description_id": description_id(key, text), "class_key": key, "text": text}
             fresh.setdefault(row["description_id"], row)
     if not fresh:

@@ -79,7 +79,7 @@ def changes_since(home: Home, run: RunView, now: ProjectData | None = None) -> l
     try:
         then = run_inputs(home, run.id)
     except DataError:
-        return ["its inputs, which are gone"]
+        return ["its inputs, which no longer exist"]
     now = now or freeze(home, run.project_id)
     found = [*_description_changes(then.descriptions, now.descriptions), *_image_changes(then, now, run)]
     with reading(home.engine) as session:
@@ -117,8 +117,8 @@ def stale(home: Home, project: str) -> list[Stale]:
         why = f"The newest map is of {mapped.name}; {newest.name} was trained after it."
         found.append(Stale("The map", why, "Map the newest run", "alignment", newest.id))
     if is_outdated(home, newest.id):
-        why = "The run was trained on since it was measured."
-        found.append(Stale(f"The figures of {newest.name}", why, "Measure again", "evaluation", newest.id))
+        why = "The run was trained further after it was evaluated."
+        found.append(Stale(f"The figures of {newest.name}", why, "Evaluate again", "evaluation", newest.id))
     return found
 
 
@@ -147,8 +147,8 @@ def _before_training(summary: ProjectSummary) -> list[NextStep]:
         return [*steps, NextStep("Import class descriptions", why, "exchange")]
     undecided = summary.descriptions - summary.judged
     if undecided:
-        said = f"{undecided:,} of {counted(summary.descriptions, 'description')} not judged yet"
-        why = f"{said}; the review says when the rest cannot matter any more."
+        said = f"{undecided:,} of {counted(summary.descriptions, 'description')} not reviewed yet"
+        why = f"{said}; the review page says when the rest can no longer change a prediction."
         steps.append(NextStep("Review descriptions", why, "review"))
     return steps
 
@@ -157,8 +157,8 @@ def _about_runs(home: Home, summary: ProjectSummary, runs: list[RunView]) -> lis
     finished = next((run for run in runs if run.state == "finished"), None)
     steps = []
     if asleep := sleeping_queue(home, runs):
-        why = f"{counted(len(asleep), 'run waits', 'runs wait')} and nobody on this machine starts them."
-        steps.append(NextStep("Wake the queue", why, "runs", asleep[-1].id))
+        why = f"{counted(len(asleep), 'run waits', 'runs wait')} but no queue worker is running."
+        steps.append(NextStep("Start the queue worker", why, "runs", asleep[-1].id))
     if runs and runs[0].state in ("failed", "lost"):
         steps.append(NextStep("Look at the run that ended early", runs[0].error or "", "runs", runs[0].id))
     if finished is None:
@@ -166,7 +166,7 @@ def _about_runs(home: Home, summary: ProjectSummary, runs: list[RunView]) -> lis
             steps.append(NextStep("Train a student", "No training is finished yet.", "launch"))
         return steps
     if kept_report(home, finished.id, "validation") is None:
-        why = f"The run “{finished.name}” is finished and was not measured beside its baselines yet."
+        why = f"The run “{finished.name}” is finished and has not been evaluated yet."
         steps.append(NextStep("See what the student gained", why, "evaluation", finished.id))
     if not _has_map(finished):
         why = f"The run “{finished.name}” has no map of its images, descriptions and prototypes yet."
@@ -190,7 +190,7 @@ def _description_changes(then: pd.DataFrame, now: pd.DataFrame) -> list[str]:
         ("edit", ""): int((both["text_then"] != both["text_now"]).sum()),
         ("description moved to another class", "descriptions moved to another class"): moved,
         ("new description", ""): added,
-        ("description taken away", "descriptions taken away"): removed,
+        ("removed description", "removed descriptions"): removed,
     }
     return [counted(number, one, many) for (one, many), number in counts.items() if number]
 
@@ -202,7 +202,7 @@ def _image_changes(then: ProjectData, now: ProjectData, run: RunView) -> list[st
     found = [counted(relabelled, "label")] if relabelled else []
     drawn = [_drawn(data, run) for data in (then, now)]
     if fresh := len(drawn[1] - drawn[0]):
-        found.append(f"{counted(fresh, 'training image')} it would take now")
+        found.append(f"{counted(fresh, 'training image')} that it would use now")
     return found
 
 

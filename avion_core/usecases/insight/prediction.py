@@ -149,7 +149,7 @@ def search(
         DataError: no words.
     """
     if not text.strip():
-        raise DataError("there are no words to search for", "Say what the pictures should show.", value=text)
+        raise DataError("the search text is empty", "Type what the images should show.", value=text)
     view = student_run(home, run)
     summary = get_project(home, view.project_id)
     manifest = read_manifest(home, summary.id)
@@ -279,8 +279,8 @@ def _image_files(path: Path) -> list[Path]:
     if path.is_dir():
         found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
         if not found:
-            raise DataError("the folder holds no picture", f"Pictures end in {', '.join(SUFFIXES)}.", value=str(path))
+            raise DataError("the folder holds no image", f"Image files end in {', '.join(SUFFIXES)}.", value=str(path))
         return found
     if not path.is_file():
-        raise DataError("the image is not there", "Check the path.", value=str(path))
+        raise DataError("the image was not found", "Check the path.", value=str(path))
     return [path]

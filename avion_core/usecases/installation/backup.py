@@ -83,7 +83,7 @@ def of_people(home: Home) -> str:
     if not accounts_are_on(home):
         return ""
     return (
-        "Everybody signs in anew, with the password and the role of today; disabled accounts stay disabled, and invite "
+        "Everybody signs in again, with today's password and role; disabled accounts stay disabled, and invite "
         "links have to be made again."
     )
 
@@ -100,19 +100,21 @@ def restore_backup(home: Home, name: str, who: str = "me", *, losing: bool = Fal
 
     Raises:
         NotFoundError: no such copy.
-        StoreError: the copy is damaged or newer than this program, trainings go on, or work would be lost.
+        StoreError: the copy is damaged or newer than this program, trainings are still running, or work would be lost.
     """
     path = _find(home, name)
     lost = losses(home, name)
     if lost and not losing:
         raise StoreError(
-            f"the database holds what this backup does not: {_and(lost)}",
-            "Restore it with --losing if you mean to; the database as it is now is backed up first.",
+            f"the database holds newer work than this backup: {_and(lost)}",
+            "To restore it all the same, use --losing; the database as it is now is backed up first.",
             value=name,
         )
     busy = [run.id for run in list_runs(home) if run.state in ("queued", "running")]
     if busy:
-        raise StoreError("trainings go on", "Stop them first, or wait until they are done.", value=", ".join(busy))
+        raise StoreError(
+            "trainings are still running", "Stop them first, or wait until they are done.", value=", ".join(busy)
+        )
     before = backups.back_up(_file(home), backup_folder(home.path), "before-restore")
     backups.restore(path, _file(home))
     bring_up_to_date(home.engine, home.path)
@@ -134,7 +136,7 @@ def _find(home: Home, name: str) -> Path:
     chosen = next((backup for backup in found if name in (backup.name, backup.path.name)), None)
     if chosen is None:
         names = ", ".join(backup.name for backup in found) or "none yet"
-        raise NotFoundError("there is no such backup", f"Backups here: {names}.", value=name)
+        raise NotFoundError("there is no such backup", f"Existing backups: {names}.", value=name)
     return chosen.path
 
 
@@ -143,7 +145,7 @@ def _check(path: Path) -> None:
     schema = backups.schema_of(path)
     if schema not in known_schemas():
         hint = "Update AVION Studio, or choose another backup."
-        raise StoreError("the backup is of a newer AVION Studio or of another program", hint, value=path.name)
+        raise StoreError("the backup was made by a newer AVION Studio or by another program", hint, value=path.name)
 
 
 def _and(parts: list[str]) -> str:

@@ -45,7 +45,7 @@ def _home(home: Home) -> Iterator[Check]:
     else:
         yield Check("Disk", f"{room:.0f} GB are free.", "ok")
     if lost:
-        hint = "Take them up again with `avion train --resume RUN`."
+        hint = "Resume them with `avion train --resume RUN`."
         yield Check("Runs", f"{len(lost)} lost their process: {', '.join(lost)}.", "warning", hint)
 
     yield _backups(home)
@@ -54,7 +54,7 @@ def _home(home: Home) -> Iterator[Check]:
 
 def _backups(home: Home) -> Check:
     if not backups_are_ours(home):
-        return Check("Backups", "are up to the database server.", "ok", "pg_dump makes one.")
+        return Check("Backups", "are made by the database server, not by the studio.", "ok", "pg_dump makes one.")
     newest = next(iter(list_backups(home)), None)
     if newest is None:
         return Check("Backups", "there is none yet.", "ok", "`avion backup create` makes one; `avion app` does daily.")

@@ -19,7 +19,7 @@ KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY")
 
 _FOLDERS = {
     "weights": "weights of teachers and students",
-    "features": "embeddings of images and texts; computed again when they lack",
+    "features": "embeddings of images and texts; computed again when they are missing",
     "projects": "manifests, frozen splits, maps",
     "runs": "inputs, checkpoints and results of trainings",
     "backups": "copies of the database",

@@ -159,7 +159,7 @@ class Installing:
             self.error = None if self.stopping else error
         except Exception as error:
             what = f"something unexpected went wrong ({type(error).__name__}: {error})"
-            self.error = AvionError(what, "Try again, and please report it if it stays.")
+            self.error = AvionError(what, "Try again; if it happens again, please report it.")
         finally:
             self.finished = True
 

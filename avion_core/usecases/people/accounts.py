@@ -277,12 +277,12 @@ def _add(session: Session, name: str, hashed: str, role: str) -> Account:
     if not _NAME.fullmatch(name) or name.lower() == ALONE.name:
         raise AccountError(
             "this name cannot be used",
-            f"Take up to 40 letters, digits, spaces and . ' @ + - _, and not “{ALONE.name}”.",
+            f"Use up to 40 letters, digits, spaces and . ' @ + - _, and not “{ALONE.name}”.",
             value=name,
         )
     _begin_with_an_admin(session, role)
     if rows.account_named(session, name) is not None:
-        raise AccountError("there is an account of this name already", "Choose another name.", value=name)
+        raise AccountError("an account with this name already exists", "Choose another name.", value=name)
     account = Account(name=name, role=role, password_hash=hashed)
     session.add(account)
     session.flush()
@@ -293,14 +293,14 @@ def _find(session: Session, name: str) -> Account:
     account = rows.account_named(session, name)
     if account is None:
         names = ", ".join(found.name for found in rows.all_accounts(session)) or "none yet"
-        raise AccountError("there is no such account", f"Accounts here: {names}.", value=name)
+        raise AccountError("there is no such account", f"Existing accounts: {names}.", value=name)
     return account
 
 
 def _open_invite(session: Session, secret: str) -> Invite:
     found = rows.open_invite(session, _hash(secret))
     if found is None:
-        raise AccountError("this link was used already or has expired", "Ask an admin of the studio for a new one.")
+        raise AccountError("this link has been used or has expired", "Ask an admin of the studio for a new one.")
     return found
 
 
@@ -316,7 +316,7 @@ def _check_role(role: str) -> None:
 
 def _begin_with_an_admin(session: Session, role: str) -> None:
     if role != "admin" and not rows.any_account(session):
-        raise AccountError("the first account must be an admin's", "Make an admin first.", value=role)
+        raise AccountError("the first account must be an admin's", "Create the admin's account first.", value=role)
 
 
 def _keep_an_admin(session: Session) -> None:
@@ -334,7 +334,7 @@ def _new_password(name: str, password: str) -> str:
     if not SHORTEST_PASSWORD <= len(password) <= _LONGEST_PASSWORD or password.lower() == name.strip().lower():
         raise AccountError(
             "this password cannot be used",
-            f"Take {SHORTEST_PASSWORD} characters or more (a sentence is fine), and not your name.",
+            f"Use {SHORTEST_PASSWORD} characters or more (a sentence is fine), and not your name.",
         )
     return _hasher.hash(password)
 

@@ -166,7 +166,7 @@ def split_class(
         own = set(cards.descriptions_of_class(session, project_id, class_key))
         if strange := [item for item in description_ids if item not in own]:
             raise NotFoundError(
-                "a description is not of the class that is divided", "Reload the page.", value=strange[0]
+                "a description does not belong to the class that is split", "Reload the page.", value=strange[0]
             )
         key = _new_class(session, project_id, name, parent=old.parent)
         moved = list(description_ids)
@@ -194,7 +194,9 @@ def undo_change(home: Home, project: str, *, who: str = "me") -> str:
         project_id = rows.find_project(session, project).id
         change = cards.newest_change(session, project_id)
         if change is None:
-            raise NotFoundError("there is no change of classes to undo", "Nothing was renamed, merged or divided.")
+            raise NotFoundError(
+                "there is no change of classes to undo", "No class was added, renamed, merged or split."
+            )
         _take_back(session, project_id, change, who)
         change.undone_at = now()
         sentence = f"Undone: {_sentence(change)}"
@@ -261,8 +263,8 @@ def _take_back(session: Session, project_id: str, change: ClassChange, who: str)
     elif change.kind == "add":
         used = cards.descriptions_of_class(session, project_id, change.class_key)
         if used or change.class_key in label_rows.current_labels(session, project_id).values():
-            hint = "Merge it into another class instead: its images and descriptions go along."
-            raise DataError("the class that was added is in use by now", hint, value=change.class_key)
+            hint = "Merge it into another class instead: its images and descriptions go with it."
+            raise DataError("the added class is in use now", hint, value=change.class_key)
         cards.class_card(session, project_id, change.class_key).retired = True
     elif change.kind == "merge":
         merged = session.get_one(ProjectClass, (project_id, change.class_key))
@@ -290,7 +292,7 @@ def _new_class(session: Session, project_id: str, name: str, parent: str = "") -
         for change in cards.class_changes(session, project_id)
     ):
         raise DataError(
-            "a class of this name was merged into another", "Undo that, or choose another name.", value=name
+            "a class with this name was merged into another", "Undo that, or choose another name.", value=name
         )
     else:  # an addition or a division that was undone: it comes back, with the images that were labelled as it since
         card.retired, card.merged_into = False, ""
@@ -321,6 +323,6 @@ def _sentence(change: ClassChange) -> str:
         "rename": f"{before} was renamed to {after}.",
         "add": f"{after} was added.",
         "merge": f"{before} was merged into {after}.",
-        "split": f"{after} was divided off {before}.",
+        "split": f"{after} was split off from {before}.",
     }
     return said[change.kind]

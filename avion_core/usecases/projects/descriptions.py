@@ -49,9 +49,9 @@ class ImportReport:
         done = "added" if self.written else "to add"
         parts = [f"{counted(self.added, 'description')} {done}"]
         if self.known:
-            parts.append(f"{self.known:,} were there already")
+            parts.append(f"{self.known:,} existed already")
         if self.duplicates:
-            parts.append(f"{self.duplicates:,} said the same as another and were left out")
+            parts.append(f"{self.duplicates:,} were duplicates and were left out")
         if self.decisions.added or self.decisions.known:
             people = ", ".join(f"{name} {count:,}" for name, count in self.decisions.reviewers.items())
             by_whom = f" ({people})" if people else ""
@@ -59,9 +59,11 @@ class ImportReport:
                 f"{counted(self.decisions.added, 'decision')} {'added' if self.written else 'to add'}{by_whom}"
             )
         if self.decisions.known:
-            parts.append(f"{counted(self.decisions.known, 'decision was', 'decisions were')} there already")
+            parts.append(f"{counted(self.decisions.known, 'decision was', 'decisions were')} known already")
         if self.decisions.overtaken:
-            parts.append(f"{counted(self.decisions.overtaken, 'decision')} too late to count, kept in the history")
+            parts.append(
+                f"{counted(self.decisions.overtaken, 'decision')} superseded already, kept in the history only"
+            )
         if self.unknown_classes:
             listed = ", ".join(self.unknown_classes)
             parts.append(f"{sum(self.unknown_classes.values()):,} of classes that the project lacks ({listed})")

@@ -136,7 +136,9 @@ def set_recipe(home: Home, project: str, recipe: RenderingRecipe, *, who: str = 
     with writing(home.engine) as session:
         rows.find_project(session, project).recipe = recipe.model_dump(mode="json")
         said = recipe.model_dump_json(exclude_defaults=True)
-        note(session, row.id, "data", f"The rendering recipe was changed to {said}; features are computed anew.", who)
+        note(
+            session, row.id, "data", f"The rendering recipe was changed to {said}; embeddings are computed again.", who
+        )
 
 
 @needs(UNSEAL)
@@ -153,7 +155,7 @@ def look_at_test_images(home: Home, project: str, why: str, who: str = "me") -> 
     """
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
-        note(session, project_id, "data", f"Looked at pictures of the sealed test set {why}.", who)
+        note(session, project_id, "data", f"Looked at images of the sealed test set {why}.", who)
 
 
 def _class_root(given: Path, paths: list[str]) -> tuple[Path, list[str]]:

@@ -61,7 +61,7 @@ def give_labels(
             raise NotFoundError("the project has no such image", "Reload the page.", value=unknown[0])
         added = label_rows.add_labels(session, project_id, labels, reviewer=reviewer, batch=batch, guesses=guesses)
         if added > 1:
-            note(session, project_id, "labels", f"{added:,} images were labelled in one go.", reviewer)
+            note(session, project_id, "labels", f"{added:,} images were labelled in one step.", reviewer)
     return batch
 
 
@@ -155,7 +155,7 @@ def undo_labels(home: Home, project: str, reviewer: str = "me", token: str | Non
         project_id = rows.find_project(session, project).id
         images = label_rows.undo_newest(session, project_id, reviewer, token)
         if len(images) > 1:
-            note(session, project_id, "labels", f"The labels of {len(images):,} images were taken back.", reviewer)
+            note(session, project_id, "labels", f"The labels of {len(images):,} images were undone.", reviewer)
         return images
 
 
@@ -181,7 +181,8 @@ def draw_splits(home: Home, project: str, *, who: str = "me") -> Splits:
         now = current_images(home, session, row.id)
         if now.splits.drawn:
             raise DataError(
-                "test and validation images are drawn already", "They stay as they are: that makes runs comparable."
+                "test and validation images have been drawn already",
+                "They are drawn once, so that runs stay comparable.",
             )
         if empty := [key for key in rows.prompt_names(session, row.id) if key not in set(now.manifest["label"])]:
             hint = "Label two or more images of each class, or merge the class into another."

@@ -34,5 +34,9 @@ def read_selection(home: Home, project_id: str, key: str) -> list[str]:
     """
     file = home.project_folder(project_id) / "selections" / f"{key}.json"
     if not re.fullmatch("[0-9a-f]{16}", key) or not file.is_file():
-        raise NotFoundError("the list that the address names is not here", "Send it again, or look at all.", value=key)
+        raise NotFoundError(
+            "the list in this address no longer exists",
+            "Choose the items again and send them, or look at all.",
+            value=key,
+        )
     return json.loads(file.read_text(encoding="utf-8"))

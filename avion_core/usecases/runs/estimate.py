@@ -93,9 +93,9 @@ def estimate(home: Home, project: str, config: RunConfig) -> Estimate | None:
         steps * work / (_SHARE_OF_PEAK * speed),
         None,
         _memory(config, entry, _path(home, entry), classes),
-        f"No training with this student was measured on this machine yet: reckoned from the model's size and the "
-        f"processor's speed just now ({speed / 1e9:.0f} GFLOP/s). It may be off by three times either way; making the "
-        "teacher's embeddings comes on top.",
+        f"No training with this student has run on this machine yet: estimated from the model's size and the "
+        f"processor's speed just now ({speed / 1e9:.0f} GFLOP/s). It may be off by a factor of three; computing the "
+        "teacher's embeddings is not included.",
     )
 
 
@@ -108,7 +108,7 @@ def _from_runs(
     runs = counted(len(measured), "earlier run")
     how = f"Measured on {runs} on this machine with steps of the same size."
     if not exact:
-        how = f"From {runs} on this machine with this student, in proportion to the work of a step: a rough figure."
+        how = f"From {runs} on this machine with this student, scaled by the work of a step: a rough figure."
     return Estimate(
         steps,
         steps * each,

@@ -167,7 +167,7 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
         role = model.capitalize()
         entry = CATALOG.get(name)
         if entry is None:
-            yield Check(role, f"The catalog has no {name}.", "error", f"Choose one of: {', '.join(CATALOG)}.")
+            yield Check(role, f"The catalog has no model {name}.", "error", f"Choose one of: {', '.join(CATALOG)}.")
             continue
         try:
             installed = home.weights.path(name) is not None
@@ -184,7 +184,12 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
             else:
                 yield Check(role, f"{said} Its rows are left out of the evaluation.", "warning", hint, page="models")
         if model == "student" and method.trains_student and entry.kind != "open_clip":
-            yield Check(role, f"{entry.title} cannot take prompts.", "error", "Choose a CLIP of the open_clip kind.")
+            yield Check(
+                role,
+                f"{entry.title} cannot be a student: prompts cannot be added to it.",
+                "error",
+                "Choose a CLIP model from open_clip, such as demo-student.",
+            )
     teacher, student = CATALOG.get(config.teacher), CATALOG.get(config.student)
     if (
         "distillation" in method.reads
@@ -204,14 +209,14 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
 
 def _images(home: Home, summary: ProjectSummary, config: RunConfig, trained: list[str]) -> Iterator[Check]:
     if not summary.image_root.is_dir():
-        hint = "Connect the drive, move it back, or link the project to its new place."
-        yield Check("Images", f"{summary.image_root} is not there.", "error", hint, page="projects")
+        hint = "Connect the drive, move the folder back, or link the project to its new place."
+        yield Check("Images", f"{summary.image_root} was not found.", "error", hint, page="projects")
     splits = read_splits(home, summary.id)
     if config.data.seed not in splits.train or config.data.shots > splits.max_shots:
         seeds = ", ".join(map(str, splits.train))
         yield Check(
             "Shots",
-            f"The project has no draw of {config.data.shots} shots with seed {config.data.seed}.",
+            f"The project has no split with {config.data.shots} shots and seed {config.data.seed}.",
             "error",
             f"Choose up to {splits.max_shots} shots and one of the seeds {seeds}.",
             {
@@ -221,12 +226,12 @@ def _images(home: Home, summary: ProjectSummary, config: RunConfig, trained: lis
         )
         return
     if len(trained) < 2:
-        classes = "no class" if not trained else "one class alone"
-        hint = "Make the classes that images are to be told apart by."
+        classes = "no class" if not trained else "only one class"
+        hint = "Add the classes that the student should distinguish."
         yield Check("Classes", f"There is {classes} to train on.", "error", hint, page="classes")
         return
     if not find_method(config.method).needs.shots:
-        yield Check("Shots", "Not used: the classes are told apart by their names.", "ok")
+        yield Check("Shots", "Not used: the classes are distinguished by their names.", "ok")
         return
     of_all = splits.shots(config.data.seed, config.data.shots)
     shots = {key: len(of_all.get(key, ())) for key in trained}
@@ -244,7 +249,7 @@ def _images(home: Home, summary: ProjectSummary, config: RunConfig, trained: lis
             "Shots",
             f"Fewer than {config.data.shots} training images: {fewer}.",
             "warning",
-            "They train with what they have; label more of their images, or choose fewer shots.",
+            "They train with what they have. Label more of their images, or choose fewer shots.",
             {"data.shots": least},
             page="label",
         )
@@ -254,7 +259,7 @@ def _images(home: Home, summary: ProjectSummary, config: RunConfig, trained: lis
     if least and not any(held_out.get(key) for key in trained):
         yield Check(
             "Validation",
-            "No image is held out, so nothing tells how good the student is.",
+            "There are no validation images, so nothing shows how good the student is.",
             "warning",
             "Label two images or more of each class, then draw the validation and test images.",
             page="label",
@@ -280,7 +285,7 @@ def _descriptions(home: Home, summary: ProjectSummary, config: RunConfig, traine
             "warning" if fallback else "error",
             "They use the template."
             if fallback
-            else "Have some written, import or accept one of each, or set prototypes.template_fallback.",
+            else "Generate or import descriptions for them, accept one of each, or set prototypes.template_fallback.",
             {} if fallback else {"prototypes.template_fallback": True},
             page="review" if set(without) <= set(candidates["class_key"]) else "generate",
         )
@@ -294,7 +299,9 @@ def _descriptions(home: Home, summary: ProjectSummary, config: RunConfig, traine
             page="agreement",
         )
     judged = sum(candidates["verdict"] != "undecided")
-    yield Check("Descriptions", f"{judged:,} of {len(candidates):,} are judged; the rules decide on the others.", "ok")
+    yield Check(
+        "Descriptions", f"{judged:,} of {len(candidates):,} are reviewed; the rules decide on the others.", "ok"
+    )
 
 
 def _machine(home: Home, config: RunConfig) -> Iterator[Check]:
@@ -307,19 +314,19 @@ def _machine(home: Home, config: RunConfig) -> Iterator[Check]:
         hint = "Set device to auto or cpu, or check the driver."
         yield Check("Device", "No CUDA device was found.", "error", hint, {"device": "auto"})
     elif teacher and teacher.parameters > _LARGE_PARAMETERS:
-        hint = "Let it run once: the teacher's embeddings are kept, later runs reuse them."
-        yield Check("Device", f"{teacher.title} on a processor takes seconds an image.", "warning", hint)
+        hint = "The first run takes long; its teacher embeddings are kept, and later runs reuse them."
+        yield Check("Device", f"{teacher.title} takes seconds per image on a CPU.", "warning", hint)
     else:
-        yield Check("Device", "The processor.", "ok")
+        yield Check("Device", "The CPU.", "ok")
     room = shutil.disk_usage(home.path).free
     if room < _ROOM_BYTES:
-        hint = "Make room, or choose another folder with AVION_HOME."
+        hint = "Free some space, or choose another folder with AVION_HOME."
         yield Check("Disk", f"Only {room / 1e9:.1f} GB are free in {home.path}.", "warning", hint)
     with reading(home.engine) as session:
         at_work = len(list_jobs(session, kinds=("training",), states=("running",)))
     if at_work:
-        hint = "Queue this one, and it starts when they are done."
-        yield Check("Other runs", f"{at_work} running already; they share the machine.", "warning", hint, page="runs")
+        hint = "Add this one to the queue: it starts when they are done."
+        yield Check("Other runs", f"{at_work} already running; they share the machine.", "warning", hint, page="runs")
 
 
 def _cost(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[Check]:
@@ -344,8 +351,8 @@ def _repeats(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator
     if twins:
         newest = twins[0]
         said = f"The run “{newest.name}” ({newest.id}) has the same settings, and is {newest.job.state}."
-        hint = "Fine after new reviews or labels; else look at that run."
-        yield Check("Done before", said, "warning", hint, page="runs", run=newest.id)
+        hint = "If nothing was reviewed or labelled since, look at that run instead."
+        yield Check("Same settings", said, "warning", hint, page="runs", run=newest.id)
 
 
 def _free_bytes(config: RunConfig) -> int:

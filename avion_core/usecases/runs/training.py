@@ -246,7 +246,7 @@ def start_now(home: Home, run: str) -> None:
     """
     view = get_run(home, run)
     if not view.waiting:
-        raise TrainingError("the run does not wait for its turn", "Resume it, or start a new one.", value=view.state)
+        raise TrainingError("the run is not queued", "Resume it, or start a new one.", value=view.state)
     submit(home, view.id)
 
 
@@ -264,7 +264,7 @@ def stop(home: Home, run: str, who: str = "me") -> None:
         if asked:
             _note(session, runs.find_run(session, view.id), "Asked to stop", who)
     if not asked:
-        raise TrainingError("the run has ended already", "Resume it, or start a new one.", value=view.state)
+        raise TrainingError("the run has already ended", "Resume it, or start a new one.", value=view.state)
 
 
 @needs(TRAIN)
@@ -277,7 +277,9 @@ def kill(home: Home, run: str, who: str = "me") -> None:
     """
     view = get_run(home, run)
     if not jobs.kill(home, view.id):
-        raise TrainingError("the run has no process to kill", "Resume it, or start a new one.", value=view.state)
+        raise TrainingError(
+            "the run has no process that could be killed", "Resume it, or start a new one.", value=view.state
+        )
     with writing(home.engine) as session:
         _note(session, runs.find_run(session, view.id), "Killed", who)
 
@@ -310,7 +312,7 @@ def queue_again(home: Home, run: str, who: str = "me", *, here: bool = False) ->
 
     if not jobs.queue_again(home, view.id, here=here, also=note):
         finished = get_run(home, view.id).state == "finished"
-        what = "the run is finished" if finished else "the run is being worked on already"
+        what = "the run is finished" if finished else "the run is already running"
         hint = "Start a new one." if finished else "Wait for it, or stop it first."
         raise TrainingError(what, hint, value=view.id)
     return view.id
@@ -324,7 +326,7 @@ def rename_run(home: Home, run: str, name: str) -> None:
         TrainingError: no name.
     """
     if not name.strip():
-        raise TrainingError("a run needs a name", "Give it a few letters.", value=name)
+        raise TrainingError("a run needs a name", "Type a name.", value=name)
     view = get_run(home, run)
     with writing(home.engine) as session:
         runs.find_run(session, view.id).name = name.strip()
@@ -345,7 +347,7 @@ def delete_run(home: Home, run: str, who: str = "me") -> None:
         looked = f", which had looked at the test set {view.looks} times" if view.looks else ""
         _note(session, row, "Deleted", who, looked)
         if not runs.delete_run(session, view.id):
-            raise TrainingError("a run that waits or works cannot be deleted", "Stop it first.", value=view.state)
+            raise TrainingError("a queued or running run cannot be deleted", "Stop it first.", value=view.state)
         if project.baseline_run == view.id:
             project.baseline_run = None
     shutil.rmtree(view.folder, ignore_errors=True)
@@ -357,17 +359,17 @@ def pin_baseline(home: Home, project: str, run: str | None, who: str = "me") -> 
 
     Raises:
         NotFoundError: no such project or run.
-        TrainingError: the run is another project's.
+        TrainingError: the run belongs to another project.
     """
     view = None if run is None else get_run(home, run)
     with writing(home.engine) as session:
         row = rows.find_project(session, project)
         if view is not None and view.project_id != row.id:
-            raise TrainingError("the run is another project's", f"Choose one of {row.name}.", value=view.id)
+            raise TrainingError("the run belongs to another project", f"Choose one of {row.name}.", value=view.id)
         if row.baseline_run == (view.id if view else None):
             return
         row.baseline_run = view.id if view else None
-        said = f"Pinned {view.name} ({view.id}) as the baseline." if view else "Took the baseline's pin off."
+        said = f"Pinned {view.name} ({view.id}) as the baseline." if view else "Unpinned the baseline."
         journal.note(session, row.id, "training", said, who)
 
 

@@ -70,7 +70,7 @@ def new_archive(home: Home, path: Path, kind: str, version: int, about: dict[str
         path.open("xb").close()  # holds the name: whoever packs to the same place meanwhile is refused
     except FileExistsError as error:
         hint = "Choose another name, or move that file away first."
-        raise DataError("there is a file of this name already", hint, value=str(path)) from error
+        raise DataError("a file with this name already exists", hint, value=str(path)) from error
     except OSError as error:
         raise _not_written(path, error) from error
     try:
@@ -94,11 +94,11 @@ def _refuse_own_files(home: Home, path: Path) -> None:
         database is not None and there.parent == database.parent.resolve() and there.name.startswith(database.name)
     )
     if of_database or there.is_relative_to(home.path.resolve()):
-        raise DataError("this is a place of the studio's own files", "Choose a folder elsewhere.", value=str(path))
+        raise DataError("this folder is for the studio's own files", "Choose a folder elsewhere.", value=str(path))
 
 
 def _not_written(path: Path, error: OSError) -> DataError:
-    hint = "Name a file in a folder that is there, that you may write to, and that has room."
+    hint = "Name a file in an existing folder that you may write to, on a disk with free space."
     return DataError(f"the pack cannot be written ({error.strerror})", hint, value=str(path))
 
 
@@ -119,10 +119,12 @@ class Archive:
             self._zip = ZipFile(self.path)
         except OSError as error:
             raise DataError(
-                f"the pack cannot be opened ({error.strerror})", "Check its path and its rights.", value=str(path)
+                f"the pack cannot be opened ({error.strerror})",
+                "Check the path and the file's permissions.",
+                value=str(path),
             ) from error
         except BadZipFile as error:
-            raise DataError("the file is no pack, or was cut short", _PACK_AGAIN, value=self.path.name) from error
+            raise DataError("the file is not a pack, or is incomplete", _PACK_AGAIN, value=self.path.name) from error
         try:
             self.about = self._listing(kind, newest)
             self.files: dict[str, dict[str, Any]] = self.about["files"]
@@ -162,7 +164,7 @@ class Archive:
         folder.mkdir(parents=True, exist_ok=True)
         needed = sum(self.files[name]["bytes"] for name in names)
         if needed > (free := shutil.disk_usage(folder).free):
-            hint = f"{needed / 2**30:.1f} GiB are needed and {free / 2**30:.1f} GiB are free: make room."
+            hint = f"{needed / 2**30:.1f} GiB are needed and {free / 2**30:.1f} GiB are free: free some space."
             raise DataError("the pack does not fit on this disk", hint, value=str(folder))
         for done, name in enumerate(names, start=1):
             target = folder / name.removeprefix(below)
@@ -186,7 +188,7 @@ class Archive:
         except (BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
             raise DataError("the pack is damaged", _PACK_AGAIN, value=name) from error
         if left != 0 or digest.hexdigest() != self.files[name]["sha256"]:
-            raise DataError("a part of the pack is not what was packed", _PACK_AGAIN, value=name)
+            raise DataError("a part of the pack has changed since it was packed", _PACK_AGAIN, value=name)
 
     def _listing(self, kind: str, newest: int) -> dict[str, Any]:
         try:
@@ -207,9 +209,11 @@ class Archive:
             RuntimeError,
         ) as error:
             hint = "Choose a file that AVION Studio packed."
-            raise DataError("the archive is no pack of AVION Studio", hint, value=self.path.name) from error
+            raise DataError("the archive is not a pack of AVION Studio", hint, value=self.path.name) from error
         if found != kind:
-            raise DataError(f"the file is no {kind} pack but {found}", "Choose another file.", value=self.path.name)
+            raise DataError(
+                f"the pack is of the kind {found}, not {kind}", "Choose another file.", value=self.path.name
+            )
         if version > newest:
             hint = "Update AVION Studio (pip install --upgrade avion-studio)."
             raise DataError("the pack was made by a newer AVION Studio, format", hint, value=version)
@@ -222,15 +226,15 @@ class Archive:
             if not _is_safe(entry):
                 raise DataError(
                     "the pack holds a file that would be written outside of its folder",
-                    "Do not use this file: ask for it where it came from.",
+                    "Do not use this file; ask its sender for a new one.",
                     value=entry.filename,
                 )
         if len(set(names)) != len(names) or set(names) != set(self.files):
             odd = sorted(set(names) ^ set(self.files)) or names
-            raise DataError("the pack does not hold what it lists", _PACK_AGAIN, value=odd[0])
+            raise DataError("the pack does not hold the files that it lists", _PACK_AGAIN, value=odd[0])
         for entry in held:
             if entry.file_size != self.files[entry.filename]["bytes"]:
-                raise DataError("a part of the pack is not of the size it lists", _PACK_AGAIN, value=entry.filename)
+                raise DataError("a part of the pack does not have the listed size", _PACK_AGAIN, value=entry.filename)
 
 
 def _is_safe(entry: ZipInfo) -> bool:

@@ -171,7 +171,7 @@ def save(content: bytes, path: Path) -> Path:
     try:
         write_bytes(path, content)
     except OSError as error:
-        hint = "Name a file in a folder that is there and that you may write to."
+        hint = "Name a file in an existing folder that you may write to."
         raise DataError(f"the file cannot be written ({error.strerror})", hint, value=str(path)) from error
     return path
 

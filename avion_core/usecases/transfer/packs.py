@@ -110,8 +110,8 @@ def pack_project(
         if images:
             for done, image in enumerate(manifest["path"], start=1):
                 if not (root / image).is_file():
-                    hint = "Re-link the project's images, or pack without them."
-                    raise DataError("an image of the project is not there", hint, value=str(root / image))
+                    hint = "Link the project to its images again, or pack without them."
+                    raise DataError("an image of the project was not found", hint, value=str(root / image))
                 archive.add_file(f"images/{image}", root / image)
                 if progress is not None:
                     progress(done, len(manifest), "packing images")
@@ -257,7 +257,11 @@ def _refuse_paths_outside(manifest: Path) -> None:
         raise DataError("the pack's manifest cannot be read", "Pack the project again.", value=str(error)) from error
     for path in map(PurePosixPath, paths):
         if path.is_absolute() or ".." in path.parts:
-            raise DataError("the pack names an image outside of its folder", "Do not use this file.", value=str(path))
+            raise DataError(
+                "the pack names an image outside of its folder",
+                "Do not use this file; ask its sender for a new one.",
+                value=str(path),
+            )
 
 
 def _move(folder: Path, to: Path) -> None:

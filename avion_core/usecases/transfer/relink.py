@@ -45,8 +45,8 @@ class RootLook:
         if not self.lacking:
             return f"The images are in {self.image_root}."
         if self.moved:
-            return f"The images are not in {self.image_root} any more."
-        return f"{self.lacking} of {self.looked} images looked for are not in {self.image_root} any more."
+            return f"The images are no longer in {self.image_root}."
+        return f"{self.lacking} of {self.looked} images checked are no longer in {self.image_root}."
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ class RootCheck:
     @property
     def sentence(self) -> str:
         total = self.found + len(self.missing) + len(self.changed)
-        parts = [f"{self.found:,} of {total:,} images are in {self.root}, proven by their content"]
+        parts = [f"{self.found:,} of {total:,} images are in {self.root}, identified by their content"]
         if self.moved:
-            parts.append(f"{len(self.moved):,} of them under another path")
+            parts.append(f"{len(self.moved):,} of them with another path")
         for listed, what in (
             (self.missing, "missing"),
             (self.changed, "with another content"),
@@ -165,7 +165,7 @@ def relink(
             "none of the project's images is in this folder", "Choose the folder they moved to.", value=str(check.root)
         )
     if not check.complete and not incomplete:
-        hint = "Bring the missing ones back, or link anyway (--incomplete)."
+        hint = "Put the missing ones back, or link anyway (--incomplete)."
         raise DataError(check.sentence.removesuffix("."), hint)
     with writing(home.engine) as session:
         row = rows.find_project(session, project)

@@ -89,9 +89,9 @@ class ReviewReport:
         people = ", ".join(f"{name} {count:,}" for name, count in decisions.reviewers.items())
         parts = [f"{counted(decisions.added, 'decision')} merged" + (f" ({people})" if people else "")]
         if decisions.known:
-            parts.append(f"{decisions.known:,} were there already")
+            parts.append(f"{decisions.known:,} were known already")
         if decisions.overtaken:
-            parts.append(f"{decisions.overtaken:,} came too late to count and are kept in the history")
+            parts.append(f"{decisions.overtaken:,} were superseded already and are kept in the history only")
         if self.conflicts:
             parts.append(f"{counted(len(self.conflicts), 'description is', 'descriptions are')} in conflict now")
         if self.elsewhere:
@@ -128,7 +128,7 @@ def make_review_pack(
     summary = get_project(home, project)
     records, without_scores = read_records(home, summary.id, classes=classes, progress=progress)
     if not records:
-        raise DescriptionError("there are no descriptions to judge", "Import some first.", value=summary.name)
+        raise DescriptionError("there are no descriptions to review", "Import some first.", value=summary.name)
     keys = {record["class_key"] for record in records}
     with reading(home.engine) as session:
         tables = {name: found for name, found in read_rows(session, summary.id).items() if name in _TABLES}
@@ -216,7 +216,7 @@ def open_review_pack(
             return get_project(home, known[archive.about["pack"]])
         judge = (reviewer or archive.about.get("reviewer") or "").strip()
         if not judge or judge == ALONE:
-            raise DataError("the pack does not say who judges", "Give your name (--reviewer NAME).", value=judge)
+            raise DataError("the pack does not name a reviewer", "Give your name (--reviewer NAME).", value=judge)
         name = f"{archive.about['project']['name']}, review by {judge}"
         with reading(home.engine) as session:
             taken = {row.name for row in rows.list_projects(session)}
@@ -250,7 +250,7 @@ def returned_verdicts(home: Home, project: str) -> bytes:
     about = opened_packs(home).get(summary.id)
     if about is None:
         hint = "Export its descriptions instead: that file can be merged too."
-        raise DataError("the project was not made of a review pack", hint, value=summary.name)
+        raise DataError("the project was not made from a review pack", hint, value=summary.name)
     packed = set(about["tokens"])
     records, _ = read_records(home, summary.id, scores=False)
     for record in records:
@@ -276,8 +276,8 @@ def merge_review(home: Home, project: str, path: Path, *, who: str = "me", previ
     project_id, known, result = read_for(home, project, path)
     ours = [found for found in result.descriptions if found.description_id in known]
     if not ours:
-        hint = "Choose the project that the pack was made of."
-        raise DescriptionError("the file is about none of this project's descriptions", hint, value=Path(path).name)
+        hint = "Choose the project that the pack was made from."
+        raise DescriptionError("the file holds none of this project's descriptions", hint, value=Path(path).name)
     held = {found.description_id for found in ours}
     elsewhere = len(result.descriptions) - len(ours)
     result = replace(

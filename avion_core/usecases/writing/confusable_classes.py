@@ -27,7 +27,7 @@ def confusable_classes(
     others = len(curation.class_keys) - 1
     if others < 1 or not len(features):
         hint = "Label images of at least two classes."
-        raise DataError("there is nothing to confuse yet", hint, value=f"{len(curation.class_keys)} classes")
+        raise DataError("too few classes have labelled images", hint, value=f"{len(curation.class_keys)} classes")
     scale = open_towers(home, curation.config.teacher).logit_scale
     probabilities = softmax(scale * features @ curation.template.T, dim=1)  # (N, C)
     found: dict[str, tuple[str, ...]] = {}

@@ -252,9 +252,9 @@ def order_descriptions(home: Home, project: str, settings: WritingSettings, who:
             session,
             summary.id,
             "descriptions",
-            f"Ordered {counted(settings.per_class, 'description')} for each of "
+            f"Started: {counted(settings.per_class, 'description')} for each of "
             f"{counted(row.classes, 'class', 'classes')} from {settings.model}"
-            f"{f' that tell them from {apart}' if apart else ''}.",
+            f"{f' that distinguish them from {apart}' if apart else ''}.",
             who,
         )
     return row.id
@@ -312,8 +312,8 @@ def resume(home: Home, project: str, wanted: str = "latest") -> str:
             session.get_one(Generation, row.id).classes = writing_orders.write_orders(folder, entries)
 
     if not jobs.queue_again(home, row.id, also=order_again):
-        hint = "Wait for it, or order anew: what is there counts."
-        raise ConfigError("this generation is not there to be resumed", hint, value=row.job.state)
+        hint = "Wait for it, or start a new one: existing descriptions count."
+        raise ConfigError("this generation cannot be resumed", hint, value=row.job.state)
     return row.id
 
 

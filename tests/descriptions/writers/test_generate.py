@@ -89,7 +89,7 @@ def test_fewer_than_asked_is_asked_for_again_and_then_reported(kind):
     assert [len(reply.descriptions) for reply in replies] == [7, 0, 0, 0, 0, 0]
     assert server.asks[1].data["count"] == 3
     assert server.asks[1].data["already_written"] == texts["class0"]
-    assert done["class0"].problem == "7 of 10 came: the reply holds no usable description"
+    assert done["class0"].problem == "7 of 10 written: the reply holds no usable description"
 
 
 def test_more_than_fifty_come_in_several_requests():
@@ -110,7 +110,7 @@ def test_one_class_that_fails_leaves_the_others_be(kind):
     assert {key: len(of_class) for key, of_class in texts.items()} == {
         "class0": 5, "class1": 5, "class2": 0, "class3": 5, "class4": 5
     }  # fmt: skip
-    assert "does not take the request: 400" in done["class2"].problem
+    assert "rejects the request: 400" in done["class2"].problem
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -121,7 +121,7 @@ def test_a_wrong_key_ends_it_at_once_and_keeps_what_came(kind):
     with loopback(script) as server:
         events = []
         made = generate(orders(50), make(kind, server), PROMPT, Imaging(), Patience(), concurrency=1)
-        with pytest.raises(WriterError, match="does not take the key") as raised:
+        with pytest.raises(WriterError, match="does not accept the key") as raised:
             events.extend(made)  # keeps what came before the error
         assert len(server.asks) == 2
     assert isinstance(events[-1], ClassDone)
@@ -183,7 +183,7 @@ def test_waits_that_a_service_asks_for_have_an_end(monkeypatch):
     monkeypatch.setattr("avion_core.descriptions.writers.patience.LONGEST_OBEYED_SECONDS", 0.25)
     with (
         loopback(lambda ask: Say(status=429, headers={"Retry-After": "0.1"})) as server,
-        pytest.raises(WriterError, match="answers no request any more"),
+        pytest.raises(WriterError, match="no longer answers"),
     ):
         run(orders(1), make("gemini", server))
     assert len(server.asks) == 3
@@ -214,7 +214,7 @@ def test_what_ends_it_for_one_ends_the_waits_of_all():
         return Say(status=401, silence=0.5)
 
     began = time.monotonic()
-    with loopback(script) as server, pytest.raises(WriterError, match="does not take the key"):
+    with loopback(script) as server, pytest.raises(WriterError, match="does not accept the key"):
         run(orders(2), make("gemini", server), concurrency=2)
     assert time.monotonic() - began < 10
 
@@ -224,7 +224,7 @@ def test_a_service_that_is_out_is_no_end_without_an_error(classes):
     patience = Patience(attempts=2)
     with (
         loopback(lambda ask: Say(status=503)) as server,
-        pytest.raises(WriterError, match=r"answers no request any more: 503.*Resume it") as raised,
+        pytest.raises(WriterError, match=r"no longer answers: 503.*Resume it") as raised,
     ):
         run(orders(classes), make("openai-compatible", server), patience, concurrency=2)
     assert not isinstance(raised.value, Busy)
@@ -293,7 +293,7 @@ def test_attempts_end(monkeypatch):
     with pytest.raises(WriterError):
         events.extend(generate(orders(1), Busybody(), PROMPT, Imaging(), Patience(attempts=4)))
     assert len(calls) == 4
-    assert events[-1].problem.startswith("0 of 5 came: The server cannot answer now: 503.")
+    assert events[-1].problem.startswith("0 of 5 written: The server cannot answer now: 503.")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -338,7 +338,7 @@ def test_a_file_answers_as_a_writer(tmp_path):
     cards = [Order(ClassCard("harbor", "harbor"), 2), Order(ClassCard("farm", "farm land"), 3)]
     replies, done, texts = run(cards, writer)
     assert texts == {"harbor": [boats, piers], "farm": ["Rows of crops."]}
-    assert done["farm"].problem.startswith("1 of 3 came")
+    assert done["farm"].problem.startswith("1 of 3 written")
     assert {(d.writer, d.model) for reply in replies for d in reply.descriptions} == {("file", "batch.json")}
 
 

@@ -40,8 +40,8 @@ def test_a_prompt_of_ones_own_is_kept_and_found(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("../evil", "x", r"A prompt's name has letters, digits, - and _: \.\./evil\. Choose such a name\."),
-        ("", "x", "A prompt's name has letters"),
+        ("../evil", "x", r"A prompt's name may hold letters, digits, - and _ only: \.\./evil\. Choose another name\."),
+        ("", "x", "A prompt's name may hold letters"),
         ("plain", "x", r"This prompt ships with AVION Studio: plain\. Save yours under another name\."),
         ("mine", "  \n", r"A prompt is empty: mine\."),
         ("mine", "x" * 20_001, r"A prompt is too long: 20,001 characters\. Shorten it to 20,000 characters\."),

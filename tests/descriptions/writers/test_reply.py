@@ -59,10 +59,10 @@ def test_forms_that_can_be_read(reply):
     [
         ("", "the reply is empty"),
         ("```json\n```", "the reply is empty"),
-        ("I cannot help with that.", "the reply is no JSON"),
-        ("{{{", "the reply is no JSON"),
-        ('"just a text"', "the reply is no JSON"),
-        ('{"descriptions": 5}', "the reply is no list of descriptions"),
+        ("I cannot help with that.", "the reply is not JSON"),
+        ("{{{", "the reply is not JSON"),
+        ('"just a text"', "the reply is not JSON"),
+        ('{"descriptions": 5}', "the reply is not a list of descriptions"),
         ('{"descriptions": []}', "the reply holds no usable description"),
     ],
 )
@@ -107,7 +107,7 @@ def test_a_fault_in_the_middle_leaves_what_stands_whole():
     reply = f'{{"descriptions": [{{"text": "{PIERS}"}}, {{"text": oops}}, {{"text": "{CRANES}"}}]}}'
     reading = read_reply(reply, 10)
     assert [found.text for found in reading.descriptions] == [PIERS, CRANES]
-    assert reading.problem == "the reply breaks off"
+    assert reading.problem == "the reply is incomplete"
 
 
 @pytest.mark.parametrize("reply", ["[" * 100_000, '{"a":' * 50_000, "[" + "9" * 10_000, '[{"text": [[' * 20_000])
@@ -141,7 +141,7 @@ def test_what_is_left_out_is_counted():
     reading = read_reply(json.dumps(items), 10, known=["Boats!"])
     assert [found.text for found in reading.descriptions] == [PIERS, CRANES]
     assert reading.dropped == {
-        "said already": 1,
+        "repeated": 1,
         "empty": 1,
         "not a description": 3,
         "not a text": 2,

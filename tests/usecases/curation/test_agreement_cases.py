@@ -39,9 +39,7 @@ def test_two_reviewers_and_their_kappa(home, described, judge):
     ]
     assert found.per_class.set_index("class_key")["items"].to_dict() == {"beach": 4, "forest": 4}
     assert found.per_class["agree"].tolist() == [75.0, 75.0]
-    assert found.sentence == (
-        "Cohen's kappa is 0.50 over 8 texts that two reviewers or more judged: moderate agreement."
-    )
+    assert found.sentence == ("Cohen's kappa is 0.50 over 8 texts with two or more reviewers: moderate agreement.")
 
 
 def test_three_reviewers_and_their_alpha(home, described, judge):
@@ -65,16 +63,16 @@ def test_agreement_looks_at_the_present_words_and_at_what_holds(home, described,
     found = agreement(home, described.id)
     assert found.items == 0
     assert found.alpha is None
-    assert found.sentence == "No text was judged by two reviewers yet."
+    assert found.sentence == "No description has verdicts from two reviewers yet."
 
 
 def test_agreement_where_there_is_none_to_speak_of(home, described, judge):
-    assert agreement(home, described.id).sentence.startswith("One person alone cannot disagree")
+    assert agreement(home, described.id).sentence.startswith("Agreement needs a second reviewer")
     judge("ann", "aa")
     judge("bob", "aa")
     found = agreement(home, described.id)
     assert (found.kappa, found.alpha) == (None, None)
-    assert found.sentence.startswith("All verdicts on the 2 texts that two judged are the same")
+    assert found.sentence.startswith("All verdicts on the 2 texts with two reviewers are the same")
 
 
 def test_conflicts_wait_for_an_adjudicator(home, described, judge, ids):
@@ -146,8 +144,8 @@ def test_what_is_done_in_one_go_is_in_the_journal(home, described, ids):
     with reading(home.engine) as session:
         told = [(entry.sentence, entry.who) for entry in entries(session, described.id)][:2]
     assert told == [
-        ("Undid the decisions on 4 descriptions in one go.", "ann"),
-        ("Rejected 4 descriptions in one go.", "ann"),
+        ("Undid the decisions on 4 descriptions in one step.", "ann"),
+        ("Rejected 4 descriptions in one step.", "ann"),
     ]
 
 

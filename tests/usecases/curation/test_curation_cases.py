@@ -84,7 +84,7 @@ def test_a_preview_says_what_would_change(curation):
         curation.table["text"][curation.table["kept"] & ~curation.table["flag"]]
     )
     assert set(strict.would_change["class"]) <= {"beach", "forest", "golf course"}
-    assert all(then.startswith("Out: RS-Flag refuses it") for then in strict.would_change["then"])
+    assert all(then.startswith("Out: RS-Flag does not flag it") for then in strict.would_change["then"])
     same = decision_preview(curation, PrototypesConfig(), DescriptionsConfig())
     assert same.would_change.empty
     assert torch.equal(same.vectors, curation.vectors)
@@ -119,7 +119,7 @@ def test_evidence_is_training_images_of_the_class_best_first(curation):
 def test_a_verdict_on_what_is_not_there(home, described, curation):
     with pytest.raises(NotFoundError, match=r"no such description: d9\. Import it first"):
         record_verdict(home, described.id, "d9", "accept")
-    with pytest.raises(NotFoundError, match=r"no such project: atlantis\. Projects here: scenes"):
+    with pytest.raises(NotFoundError, match=r"no such project: atlantis\. Existing projects: scenes"):
         record_verdict(home, "atlantis", "d9", "accept")
     with pytest.raises(NotFoundError, match=r"no such description: d9\. Reload the page"):
         evidence(curation, "d9")

@@ -64,7 +64,7 @@ def test_one_may_stop_when_nothing_can_change(home, described, curation):
     )
     record_verdicts(home, described.id, first, "reject", reviewer="me")
     decided = review_value(refresh(home, curation))
-    assert (decided.order, decided.sentence) == ([], "Every text is decided.")
+    assert (decided.order, decided.sentence) == ([], "Every text has a verdict.")
 
 
 def test_the_nearest_text_of_another_class(curation):

@@ -99,7 +99,7 @@ def test_what_is_on_a_map(home):
     assert found.counts == {"train": (4, 4), "validation": (4, 4), "pool": (0, 8), "test": (0, 16)}
     assert found.statement == (
         "On the map: all 4 training shots, all 4 validation images, all 16 descriptions, all 4 prototypes. "
-        "Not on it: 8 other labelled images, 16 sealed test images."
+        "Not on the map: 8 other labelled images, 16 sealed test images."
     )
     assert get_run(home, "latest").looks == 0
     assert image_counts(home, "latest") == {"train": 4, "validation": 4, "pool": 8, "test": 16}
@@ -136,7 +136,7 @@ def test_a_map_is_laid_out_once_and_what_the_student_sees_is_embedded_once(home,
 def test_a_process_computes_the_map_and_what_it_was_can_be_read_by_another_server(home):
     key = start_map(home, "latest", TSNE)
     assert start_map(home, "latest", map_settings(method="tsne", min_dist=0.7)) == key  # the same map: one job
-    with pytest.raises(NotFoundError, match=r"map is not there: \w+\. Wait until it is computed"):
+    with pytest.raises(NotFoundError, match=r"map does not exist: \w+\. Wait until it is computed"):
         read_map(home, "latest", key)
     wait_until(home, key, lambda found: found.state == "finished")
     other_server = Home(home.path)
@@ -152,7 +152,7 @@ def test_a_map_of_what_the_run_was_before_is_not_shown(home, monkeypatch):
     adapter = get_run(home, "latest").folder / "adapter.safetensors"
     adapter.write_bytes(adapter.read_bytes() + b"\0")  # trained further
     assert list_maps(home, "latest") == []
-    with pytest.raises(NotFoundError, match=rf"no such map of this run: {key}\. Compute it again\."):
+    with pytest.raises(NotFoundError, match=rf"has no such map: {key}\. Compute it again\."):
         read_map(home, "latest", key)
 
 
@@ -200,7 +200,7 @@ def test_what_went_wrong_in_the_process_is_a_sentence(home, monkeypatch):
     key = start_map(home, "latest", map_settings(method="tsne", kinds=("prototype",)))
     failed = get_map(home, "latest", key)
     assert failed.state == "failed"
-    assert failed.error == "There are too few points for a map: 4. Choose 5 items or more to lay out."
+    assert failed.error == "There are too few points for a map: 4. Choose 5 items or more."
 
 
 def test_an_unfinished_run_has_no_map(home):

@@ -84,9 +84,9 @@ def test_a_baseline_is_of_the_project_and_goes_with_its_run(home, described, ima
     pin_baseline(home, described.id, pair[0])
     assert get_project(home, described.id).baseline_run == pair[0]
     other = create_project(home, "another", images)
-    with pytest.raises(TrainingError, match=rf"The run is another project's: {pair[0]}\. Choose one of another"):
+    with pytest.raises(TrainingError, match=rf"The run belongs to another project: {pair[0]}\. Choose one of another"):
         pin_baseline(home, other.id, pair[0])
-    with pytest.raises(TrainingError, match=r"waits or works cannot be deleted: queued\. Stop it first"):
+    with pytest.raises(TrainingError, match=r"queued or running run cannot be deleted: queued\. Stop it first"):
         delete_run(home, pair[0])
     assert get_run(home, pair[0]).state == "queued"
     stop(home, pair[0])

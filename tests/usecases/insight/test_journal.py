@@ -87,7 +87,7 @@ def test_a_map_of_an_older_run_is_stale(home, described, trained):
 def test_a_run_whose_inputs_are_gone(home, described, trained):
     run = trained()
     (home.run_folder(run) / "inputs" / "project.json").unlink()
-    assert changes_since(home, get_run(home, run)) == ["its inputs, which are gone"]
+    assert changes_since(home, get_run(home, run)) == ["its inputs, which no longer exist"]
 
 
 def test_what_comes_next_from_an_empty_project_to_a_trained_one(home, project, trained_later):
@@ -95,7 +95,7 @@ def test_what_comes_next_from_an_empty_project_to_a_trained_one(home, project, t
     trained_later("describe")
     assert [step.page for step in next_steps(home, project.id)] == ["review", "launch"]
     run = trained_later("queue")
-    assert [(step.title, step.run) for step in next_steps(home, project.id)][-1] == ("Wake the queue", run)
+    assert [(step.title, step.run) for step in next_steps(home, project.id)][-1] == ("Start the queue worker", run)
     stop(home, run)
     with writing(home.engine) as session:
         session.execute(update(Job).where(Job.id == run).values(state="failed", error="Out of memory."))

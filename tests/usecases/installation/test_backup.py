@@ -104,7 +104,7 @@ def test_a_restore_does_not_lose_newer_work_silently(home):
         session.add(Run(job=job, project_id=project_id, name="r", config={}, rule_version=0))
     assert backup.losses(home, made.name) == ["2 projects", "1 run"]
     with pytest.raises(
-        StoreError, match=r"holds what this backup does not: 2 projects and 1 run: .*--losing"
+        StoreError, match=r"holds newer work than this backup: 2 projects and 1 run: .*--losing"
     ) as raised:
         backup.restore_backup(home, made.name)
     assert "is backed up first" in str(raised.value)
@@ -119,13 +119,13 @@ def test_a_restore_waits_for_trainings(home):
     project_id = add_project(home, "harbours")
     with writing(home.engine) as session:
         session.add(Run(job=Job(id="r1", kind="training"), project_id=project_id, name="r", config={}, rule_version=0))
-    with pytest.raises(StoreError, match=r"Trainings go on: r1\. Stop them first"):
+    with pytest.raises(StoreError, match=r"Trainings are still running: r1\. Stop them first"):
         backup.restore_backup(home, made.name, losing=True)
 
 
 def test_a_backup_that_is_not_there(home):
     made = backup.back_up(home)
-    with pytest.raises(NotFoundError, match=rf"no such backup: yesterday\. Backups here: {made.name}\."):
+    with pytest.raises(NotFoundError, match=rf"no such backup: yesterday\. Existing backups: {made.name}\."):
         backup.restore_backup(home, "yesterday")
 
 
@@ -145,14 +145,16 @@ def test_a_backup_of_something_else_is_refused(home, change):
     with sqlite3.connect(made.path) as copy:
         copy.execute(change)
     copy.close()
-    with pytest.raises(StoreError, match="of a newer AVION Studio or of another program"):
+    with pytest.raises(StoreError, match="by a newer AVION Studio or by another program"):
         backup.restore_backup(home, made.name, losing=True)
 
 
 def test_a_full_or_closed_folder_is_told(home):
     _ = home.engine
     (home.path / "backups").write_text("in the way")
-    with pytest.raises(StoreError, match=r"could not be backed up .*Free space there, or check its rights\."):
+    with pytest.raises(
+        StoreError, match=r"could not be backed up .*Free space there, or check the folder's permissions\."
+    ):
         backup.back_up(home)
 
 
@@ -190,7 +192,7 @@ def test_a_restore_lets_nobody_in_who_is_out(home, monkeypatch):
     assert backup.of_people(home) == ""
     for name, role in (("Ana", "admin"), ("Ben", "admin"), ("Dee", "reviewer")):
         accounts.add_account(home, name, PASSWORD, role)
-    assert backup.of_people(home).startswith("Everybody signs in anew")
+    assert backup.of_people(home).startswith("Everybody signs in again")
     browsers = [accounts.sign_in(home, name, PASSWORD, "here") for name in ("Ana", "Ben", "Dee")]
     links = [accounts.invite(home, "admin", who="Ana"), accounts.reset_password(home, "Dee", who="Ana")]
     made = backup.back_up(home)

@@ -90,5 +90,5 @@ def test_a_foreign_file_is_refused_with_the_keys_it_lacks(home: Home, hub: Hub, 
 
 
 def test_a_name_must_be_in_the_catalog(home: Home) -> None:
-    with pytest.raises(NotFoundError, match="No such towers in the catalog: nosuch"):
+    with pytest.raises(NotFoundError, match="The catalog has no such model: nosuch"):
         models.start_download(home, "nosuch")

@@ -64,7 +64,7 @@ def test_a_link_works_once(home, ana):
     assert [invite.made_by for invite in accounts.list_invites(home)] == ["Ana"]
     accounts.accept_invite(home, link, "Ben", PASSWORD)
     assert accounts.list_invites(home) == []
-    with pytest.raises(AccountError, match=r"used already or has expired\. Ask an admin of the studio for a new one"):
+    with pytest.raises(AccountError, match=r"has been used or has expired\. Ask an admin of the studio for a new one"):
         accounts.accept_invite(home, link, "Cleo", PASSWORD)
 
 
@@ -82,7 +82,7 @@ def test_links_expire_and_can_be_withdrawn(home, ana):
     with writing(home.engine) as session:
         session.execute(update(Invite).values(expires_at=now() - timedelta(seconds=1)))
     for link in (expired, withdrawn, "never made"):
-        with pytest.raises(AccountError, match="used already or has expired"):
+        with pytest.raises(AccountError, match="has been used or has expired"):
             accounts.read_invite(home, link)
 
 
@@ -90,7 +90,7 @@ def test_links_expire_and_can_be_withdrawn(home, ana):
 def test_names_that_cannot_be_used(home, ana, name):
     link = accounts.invite(home, "reviewer", who="Ana")
     with pytest.raises(
-        AccountError, match=r"(?s)name cannot be used.*Take up to 40 letters|of this name already: ana\."
+        AccountError, match=r"(?s)name cannot be used.*Use up to 40 letters|with this name already exists: ana\."
     ):
         accounts.accept_invite(home, link, name, PASSWORD)
 
@@ -98,7 +98,7 @@ def test_names_that_cannot_be_used(home, ana, name):
 @pytest.mark.parametrize("password", ["short", "x" * 201, "Benjamin Beech"])
 def test_passwords_that_cannot_be_used(home, ana, password):
     link = accounts.invite(home, "reviewer", who="Ana")
-    with pytest.raises(AccountError, match=r"password cannot be used\. Take 10 characters or more") as raised:
+    with pytest.raises(AccountError, match=r"password cannot be used\. Use 10 characters or more") as raised:
         accounts.accept_invite(home, link, "Benjamin Beech", password)
     assert password not in str(raised.value)
 
@@ -113,7 +113,9 @@ def test_the_first_account_is_an_admins(home):
         lambda: accounts.invite(home, "reviewer", who="terminal"),
         lambda: accounts.add_account(home, "Ben", PASSWORD, "adjudicator"),
     ):
-        with pytest.raises(AccountError, match=r"first account must be an admin's: \w+\. Make an admin first\."):
+        with pytest.raises(
+            AccountError, match=r"first account must be an admin's: \w+\. Create the admin's account first\."
+        ):
             begin()
     assert not accounts.accounts_are_on(home)
 
@@ -178,7 +180,7 @@ def test_a_sign_in_of_ones_own_gives_an_address_no_more_tries_at_others(home, an
 def test_names_are_one_in_every_script(home, ana):
     accounts.add_account(home, "Élodie", PASSWORD, "reviewer")
     assert accounts.sign_in(home, "e\u0301lodie", PASSWORD, "here")  # as some keyboards type it: an e and an accent
-    with pytest.raises(AccountError, match="of this name already"):
+    with pytest.raises(AccountError, match="with this name already exists"):
         accounts.add_account(home, "ÉLODIE", PASSWORD, "admin")
     with pytest.raises(RightsError):
         accounts.set_role(home, "Ana", "reviewer", who="Élodie")
@@ -242,7 +244,7 @@ def test_the_last_admin_stays(home, ana):
 
 
 def test_an_account_must_exist(home, ana):
-    with pytest.raises(AccountError, match=r"no such account: Zoe\. Accounts here: Ana\."):
+    with pytest.raises(AccountError, match=r"no such account: Zoe\. Existing accounts: Ana\."):
         accounts.set_role(home, "Zoe", "admin")
 
 

@@ -31,7 +31,7 @@ REFUSED = {
     "change the rules of selection": [
         lambda home, who: rules.save_rules(home, "scenes", *rules.current_rules(home, "scenes")[:2], who),
     ],
-    "decide conflicts between reviewers": [
+    "settle conflicts between reviewers": [
         lambda home, who: agreement.set_blind(home, "scenes", True, who),
         lambda home, who: record_verdict(home, "scenes", "d", "accept", reviewer=who, adjudicates=True),
     ],
@@ -45,7 +45,7 @@ REFUSED = {
         lambda home, who: training.stop(home, "latest", who),
         lambda home, who: training.delete_run(home, "latest", who),
     ],
-    "unseal the test set": [
+    "open the sealed test set": [
         lambda home, who: evaluation.evaluate_run(home, "latest", "test", who),
         lambda home, who: look_at_test_map(home, "latest", who),
         lambda home, who: look_at_test_images(home, "scenes", "in the gallery", who),

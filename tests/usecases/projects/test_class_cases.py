@@ -135,7 +135,7 @@ def test_an_added_class_goes_only_while_it_is_empty(home, project):
     assert by_class(home, project) == {"beach": 8, "forest": 8, "golfcourse": 8}
     key = add_class(home, project.id, "Solar farm")  # the name is free again
     give_labels(home, project.id, {of_class(home, project, "beach")[0]: key})
-    with pytest.raises(DataError, match=r"in use by now: Solar farm. Merge it into another class instead"):
+    with pytest.raises(DataError, match=r"in use now: Solar farm. Merge it into another class instead"):
         undo_change(home, project.id)
 
 
@@ -152,7 +152,7 @@ def test_an_added_class_goes_only_while_it_is_empty(home, project):
         (lambda home, p: merge_classes(home, p, "beach", "beach"), DataError, "into itself: beach. Choose another"),
         (lambda home, p: merge_classes(home, p, "beach", "volcano"), NotFoundError, "no such class: volcano"),
         (lambda home, p: split_class(home, p, "beach", "dunes", description_ids=["gone"]), NotFoundError,
-         "not of the class that is divided: gone"),
+         "does not belong to the class that is split: gone"),
         (lambda home, p: edit_card(home, p, "beach", {"colour": "red"}), DataError, "Give it as #rrggbb"),
         (lambda home, p: edit_card(home, p, "beach", {"parent": "Beach"}), DataError, "part of itself: Beach"),
         (lambda home, p: edit_card(home, p, "beach", {"name": "x"}), NotFoundError, "no such field: name. Fields are"),

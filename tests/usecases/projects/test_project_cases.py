@@ -100,7 +100,7 @@ def test_descriptions_come_in_once(home, described, tmp_path):
     again = import_descriptions(home, described.id, tmp_path / "texts.json")
     assert described.descriptions == 12
     assert (again.added, again.known) == (0, 12)
-    assert again.sentence == "0 descriptions added; 12 were there already."
+    assert again.sentence == "0 descriptions added; 12 existed already."
 
 
 def test_what_an_import_leaves_out_is_told(home, project, tmp_path):
@@ -113,7 +113,7 @@ def test_what_an_import_leaves_out_is_told(home, project, tmp_path):
     )
     report = import_descriptions(home, project.id, file)
     assert report.sentence == (
-        "1 description added; 1 said the same as another and were left out; 1 of classes that the project lacks "
+        "1 description added; 1 were duplicates and were left out; 1 of classes that the project lacks "
         "(volcano); 1 could not be used: line 4: the text is empty."
     )
 
@@ -140,9 +140,9 @@ def test_the_demo_with_its_reference_verdicts(home):
     ("call", "error", "message"),
     [
         (lambda home, images: get_project(home, "atlantis"), NotFoundError,
-         "There is no such project: atlantis. Projects here: scenes."),
+         "There is no such project: atlantis. Existing projects: scenes."),
         (lambda home, images: create_project(home, "scenes", images), DataError,
-         "There is a project of this name already: scenes. Choose another name, or go on with that project."),
+         "A project with this name already exists: scenes. Choose another name, or open that project."),
         (lambda home, images: create_project(home, "  ", images), DataError, "A project needs a name"),
         (lambda home, images: create_project(home, "new", images / "nowhere"), DataError,
          "The image folder does not exist"),
@@ -154,7 +154,7 @@ def test_the_demo_with_its_reference_verdicts(home):
         (lambda home, images: import_descriptions(home, "scenes", images / "none.json"), DescriptionError, "none.json"),
         (lambda home, images: run_config(home, "scenes", "best"), ConfigError, "There is no such preset: best."),
         (lambda home, images: run_config(home, "scenes", "paper", {"data.shot": 1}), ConfigError,
-         "The setting data.shot does not exist: 1. Settings here are: data.shots, data.seed."),
+         "The setting data.shot does not exist: 1. The settings are: data.shots, data.seed."),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_said(home, project, images, call, error, message):

@@ -44,7 +44,7 @@ def test_without_earlier_runs_it_is_reckoned_and_says_so(home, described, config
     assert found is not None
     assert found.steps == 6  # 3 epochs of 6 images, 3 at a time
     assert found.preparation_seconds is None
-    assert "No training with this student was measured on this machine yet" in found.basis
+    assert "No training with this student has run on this machine yet" in found.basis
     assert "10 GFLOP/s" in found.basis
     # ViT-B/32 at 224 px with 2 prompts: 12 blocks of 768 on 52 tokens, B 3; text 12 of 512 on 10 tokens, C 3.
     work = 48 * (12 * 768**2 * 52 * 3 + 12 * 512**2 * 10 * 3)
@@ -95,13 +95,13 @@ def test_other_steps_are_taken_in_proportion(home, described, config, measured):
     found = estimate(home, described.id, config(**{"distillation.batch_size": 6}))
     assert found.steps == 3
     assert 0.5 < found.seconds / found.steps < 1.0
-    assert "in proportion to the work of a step: a rough figure" in found.basis
+    assert "scaled by the work of a step: a rough figure" in found.basis
 
 
 @pytest.mark.parametrize("elsewhere", [{"host": "far-away"}, {"device": "GPU 1"}, {"seconds_per_step": None}])
 def test_runs_of_other_machines_and_devices_do_not_count(home, described, config, measured, elsewhere):
     measured(**elsewhere)
-    assert "No training with this student was measured" in estimate(home, described.id, config()).basis
+    assert "No training with this student has run" in estimate(home, described.id, config()).basis
 
 
 def test_what_cannot_be_trained_has_no_estimate(home, described, config):

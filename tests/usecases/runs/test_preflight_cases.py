@@ -40,18 +40,22 @@ def test_a_project_that_is_ready(check):
     assert check("error") == {}
     fine = check("ok")
     assert fine["Shots"] == "2 training images in each of 3 classes."
-    assert fine["Descriptions"] == "0 of 12 are judged; the rules decide on the others."
+    assert fine["Descriptions"] == "0 of 12 are reviewed; the rules decide on the others."
     assert fine["Student"] == "GeoRSCLIP ViT-B/32 is installed."
 
 
 @pytest.mark.parametrize(
     ("overrides", "title", "message"),
     [
-        ({"student": "demo-teacher"}, "Student", "Demo teacher (EfficientNet-Lite0 + MiniLM) cannot take prompts."),
-        ({"teacher": "nosuch"}, "Teacher", "The catalog has no nosuch."),
+        (
+            {"student": "demo-teacher"},
+            "Student",
+            "Demo teacher (EfficientNet-Lite0 + MiniLM) cannot be a student: prompts cannot be added to it.",
+        ),
+        ({"teacher": "nosuch"}, "Teacher", "The catalog has no model nosuch."),
         ({"distillation.projection": "none"}, "Map", "Teacher and student differ in dimension (1024 and 512)."),
-        ({"data.shots": 17}, "Shots", "The project has no draw of 17 shots with seed 1."),
-        ({"data.seed": 4}, "Shots", "The project has no draw of 2 shots with seed 4."),
+        ({"data.shots": 17}, "Shots", "The project has no split with 17 shots and seed 1."),
+        ({"data.seed": 4}, "Shots", "The project has no split with 2 shots and seed 4."),
     ],
 )
 def test_what_keeps_a_run_from_starting(check, overrides, title, message):
@@ -72,13 +76,13 @@ def test_weights_that_are_not_there_or_damaged(check, monkeypatch):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 def test_a_gpu_that_is_not_there(check):
     assert check("error", {"device": "cuda"}) == {"Device": "No CUDA device was found."}
-    assert "GeoRSCLIP ViT-H/14 on a processor" in check("warning")["Device"]
+    assert "GeoRSCLIP ViT-H/14 takes seconds per image" in check("warning")["Device"]
 
 
 def test_images_that_are_not_there(check, home, described, images):
     moved = images.rename(images.with_name("away"))
     try:
-        assert check("error") == {"Images": f"{images} is not there."}
+        assert check("error") == {"Images": f"{images} was not found."}
     finally:
         moved.rename(images)
 
@@ -137,7 +141,7 @@ def test_what_a_method_does_not_take_is_not_asked_for(check, home, images, tiny_
         assert [one for one in found if one.severity == "error"] == [], preset
 
 
-@pytest.mark.parametrize(("classes", "message"), [((), "no class"), (("beach",), "one class alone")])
+@pytest.mark.parametrize(("classes", "message"), [((), "no class"), (("beach",), "only one class")])
 def test_fewer_than_two_classes(check, home, images, classes, message):
     bare = create_project(home, "bare", images, class_folders=False)
     for name in classes:
@@ -160,7 +164,7 @@ def test_the_run_done_before_is_named(home, described, monkeypatch):
     monkeypatch.setattr(WeightStore, "path", lambda *_: "there")
     run = training.create_run(home, described.id, name="the first")
     (found,) = [
-        one for one in preflight(home, described.id, run_config(home, described.id)) if one.title == "Done before"
+        one for one in preflight(home, described.id, run_config(home, described.id)) if one.title == "Same settings"
     ]
     assert (found.run, found.page) == (run, "runs")
     assert f"The run “the first” ({run}) has the same settings" in found.message
@@ -192,11 +196,11 @@ def test_little_room_and_company(check, home, described, monkeypatch):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: type("Room", (), {"free": 2e8}))
     warnings = check("warning")
     assert warnings["Disk"] == f"Only 0.2 GB are free in {home.path}."
-    assert warnings["Other runs"] == "1 running already; they share the machine."
+    assert warnings["Other runs"] == "1 already running; they share the machine."
 
 
 def test_a_run_that_is_not_ready_is_not_queued(home, described, check):
-    with pytest.raises(ConfigError, match=r"no draw of 17 shots with seed 1\. Choose up to 16 shots"):
+    with pytest.raises(ConfigError, match=r"no split with 17 shots and seed 1\. Choose up to 16 shots"):
         training.create_run(home, described.id, overrides={"data.shots": 17})
     assert training.list_runs(home) == []
 

@@ -251,11 +251,15 @@ def test_texts_by_class(home, judged):
     assert "A beach, edited." in everything["beach"]
     accepted = json.loads(export(home, judged, "json", choice="accepted"))
     assert sum(map(len, accepted.values())) == 4
-    with pytest.raises(DescriptionError, match=r"not known without scores: kept\. Install the teacher .*"):
+    with pytest.raises(
+        DescriptionError, match=r"ithout scores it is not known which texts are kept: kept\. Install the teacher .*"
+    ):
         export(home, judged, "json", choice="kept")
     with pytest.raises(DescriptionError, match=r"no such choice of texts: best\. Choose one of: kept, accepted, all\."):
         export(home, judged, "json", choice="best")
-    with pytest.raises(DescriptionError, match=r"not written in this form: xls\. Choose one of: jsonl, csv, .*"):
+    with pytest.raises(
+        DescriptionError, match=r"cannot be exported in this format: xls\. Choose one of: jsonl, csv, .*"
+    ):
         export(home, judged, "xls")
 
 
@@ -352,14 +356,14 @@ def test_unusable_decisions_are_told_and_the_rest_is_kept(home):
         ({**good, "reviewer": " "}, "has no reviewer"),
         ({**good, "text": None}, "has no text"),
         ({**good, "verdict": "maybe"}, "has the verdict 'maybe', which is none of accept"),
-        ({**good, "created_at": "2026-01-02"}, "no point in time with a time zone"),
+        ({**good, "created_at": "2026-01-02"}, "not a time with a time zone"),
         ({**good, "token": "x" * 65}, "a token of more than 64"),
-        ({**good, "batch": 3}, "a batch that is no text"),
-        ({**good, "reason": 3}, "a reason that is no text"),
-        ({**good, "rule_version": -1}, "a rule_version that is no whole number"),
+        ({**good, "batch": 3}, "a batch that is not text"),
+        ({**good, "reason": 3}, "a reason that is not text"),
+        ({**good, "rule_version": -1}, "a rule_version that is not a whole number"),
         ({**good, "verdict": "undo"}, "an undo without the token it undoes"),
         ({**good, "undoes": "t1"}, "names one without being an undo"),
-        ({**good, "verdict": "undo", "token": "t9", "undoes": "t8"}, "undoes 't8', which is not above it"),
+        ({**good, "verdict": "undo", "token": "t9", "undoes": "t8"}, "undoes 't8', which does not come before it"),
     ]
     row = {"class": "beach", "text": "A sea.", "history": [good, *(entry for entry, _ in bad)]}
     report = import_upload(home, project, "x.jsonl", json.dumps(row).encode())
@@ -420,7 +424,7 @@ class TestTwoStudios:
         decide(*one, 0, "reject", "ann")
         report = self.meet(one, two)
         assert (report.decisions.added, report.decisions.overtaken) == (1, 1)
-        assert "1 decision too late to count" in report.sentence
+        assert "1 decision superseded already" in report.sentence
         assert next(iter(standing(*one).values()))[1] == "rejected"
 
     def test_a_verdict_on_an_old_text_does_not_bring_the_old_text_back(self, copies):

@@ -152,7 +152,7 @@ def test_a_project_moves_with_all_it_has(home, full, tmp_path):
 
 def test_beside_the_original_it_becomes_a_copy(home, full, tmp_path):
     pack = pack_project(home, full.name, tmp_path / "p.avion").path
-    with pytest.raises(DataError, match=r"project of this name already: scenes\. Choose another name"):
+    with pytest.raises(DataError, match=r"project with this name already exists: scenes\. Choose another name"):
         unpack_project(home, pack)
     copy = unpack_project(home, pack, name="scenes, again")
     assert copy.id != full.id
@@ -196,7 +196,9 @@ def test_an_image_that_is_gone_is_told(home, described, tmp_path):
     moved = tmp_path / "moved"
     with writing(home.engine) as session:
         rows.find_project(session, described.id).image_root = str(moved)
-    with pytest.raises(DataError, match=r"image of the project is not there: .*moved/beach/00\.png\. Re-link"):
+    with pytest.raises(
+        DataError, match=r"image of the project was not found: .*moved/beach/00\.png\. Link the project"
+    ):
         pack_project(home, described.id, tmp_path / "p.avion", images=True)
     assert not list(tmp_path.glob("p.avion*"))
     with pytest.raises(DataError, match=r"pack cannot be written \(No such file or directory\)"):
@@ -208,13 +210,13 @@ def test_a_pack_replaces_no_file_and_lands_among_none_of_the_studios_own(home, d
     mine.write_text("mine")
     (tmp_path / "dangling.avion").symlink_to(tmp_path / "elsewhere")
     for name in ("thesis.avion", "dangling.avion"):
-        with pytest.raises(DataError, match=r"There is a file of this name already: .*Choose another name, or move"):
+        with pytest.raises(DataError, match=r"A file with this name already exists: .*Choose another name, or move"):
             pack_project(home, described.id, tmp_path / name)
     assert mine.read_text() == "mine"
     (tmp_path / "way-in").symlink_to(home.path)
     own = ["avion.sqlite3-journal", "runs/p.avion", "../way-in/p.avion"]
     for name in own:
-        with pytest.raises(DataError, match=r"place of the studio's own files: .*Choose a folder elsewhere"):
+        with pytest.raises(DataError, match=r"folder is for the studio's own files: .*Choose a folder elsewhere"):
             pack_project(home, described.id, home.path / name)
     monkeypatch.setenv("AVION_DATABASE_URL", f"sqlite:///{tmp_path / 'else.db'}")
     with pytest.raises(DataError, match="studio's own files"):
@@ -283,15 +285,15 @@ def put(name: str, content: bytes = b"x"):
         (put("/etc/evil"), "written outside of its folder: /etc/evil"),
         (put("project\\..\\evil"), "written outside of its folder"),
         (put("C:/evil"), "written outside of its folder"),
-        (lambda m: m.update({"project/extra": b"x"}), "does not hold what it lists: project/extra"),
-        (lambda m: m.pop("project/splits.json"), "does not hold what it lists: project/splits.json"),
-        (lambda m: m.update({"project/splits.json": b"{}"}), "not of the size it lists: project/splits.json"),
+        (lambda m: m.update({"project/extra": b"x"}), "does not hold the files that it lists: project/extra"),
+        (lambda m: m.pop("project/splits.json"), "does not hold the files that it lists: project/splits.json"),
+        (lambda m: m.update({"project/splits.json": b"{}"}), "does not have the listed size: project/splits.json"),
         (
             lambda m: m.update({"project/splits.json": b" " * len(m["project/splits.json"])}),
-            "not what was packed: project/splits.json",
+            "has changed since it was packed: project/splits.json",
         ),
-        (lambda m: m.update({LISTING: b"[]"}), "no pack of AVION Studio: altered.avion"),
-        (lambda m: relisted(m, kind="avion-review"), "no avion-project pack but avion-review"),
+        (lambda m: m.update({LISTING: b"[]"}), "not a pack of AVION Studio: altered.avion"),
+        (lambda m: relisted(m, kind="avion-review"), "of the kind avion-review, not avion-project"),
         (lambda m: relisted(m, format=99), "made by a newer AVION Studio, format: 99. Update AVION Studio"),
         (lambda m: relisted(m, schema="9999"), "made by a newer AVION Studio, schema: 9999. Update"),
         (lambda m: (m.pop("project/splits.json"), relisted(m)), "lacks the project's manifest or splits"),
@@ -299,7 +301,7 @@ def put(name: str, content: bytes = b"x"):
         (put("tables/secrets.jsonl", b"{}\n"), "tables that this AVION Studio does not know: secrets"),
         (put("tables/runs.jsonl", b"{\n"), "table of the pack cannot be read: tables/runs.jsonl"),
         (put("tables/projects.jsonl", b""), "does not hold one project|needs a name"),
-        (lambda m: edit_rows(m, "runs", id="../../../../etc"), r"id that is none: \.\./"),
+        (lambda m: edit_rows(m, "runs", id="../../../../etc"), r"id that is not valid: \.\./"),
         (lambda m: edit_rows(m, "runs", colour="red"), "row of runs does not fit its table: colour"),
         (lambda m: edit_rows(m, "verdicts", description_id="none"), "rows of the pack do not fit together"),
         (lambda m: edit_rows(m, "verdicts", created_at="yesterday"), "rows of the pack do not fit together"),
@@ -341,7 +343,7 @@ def test_images_outside_of_the_folder_are_refused(home, full, tmp_path):
 
 def test_what_is_no_archive_is_refused(home, tmp_path):
     (tmp_path / "notes.txt").write_text("notes")
-    with pytest.raises(DataError, match=r"no pack, or was cut short: notes\.txt"):
+    with pytest.raises(DataError, match=r"not a pack, or is incomplete: notes\.txt"):
         unpack_project(home, tmp_path / "notes.txt")
     with pytest.raises(DataError, match=r"cannot be opened \(No such file or directory\)"):
         unpack_project(home, tmp_path / "nothing.avion")
@@ -350,13 +352,13 @@ def test_what_is_no_archive_is_refused(home, tmp_path):
 def test_a_pack_that_was_cut_short_is_refused(sound, tmp_path):
     short = tmp_path / "short.avion"
     short.write_bytes(sound.read_bytes()[: sound.stat().st_size // 2])
-    with pytest.raises(DataError, match="no pack, or was cut short"):
+    with pytest.raises(DataError, match="not a pack, or is incomplete"):
         unpack_project(Home(tmp_path / "other"), short)
 
 
 def test_a_disk_without_room_is_told(sound, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10})())
-    with pytest.raises(DataError, match=r"does not fit on this disk.*make room"):
+    with pytest.raises(DataError, match=r"does not fit on this disk.*free some space"):
         unpack_project(Home(tmp_path / "other"), sound)
 
 
@@ -371,8 +373,8 @@ def test_a_split_is_undone_and_made_on_the_other_machine_too(home, described, tm
 
     split_class(away, project.id, "golfcourse", "bunker", image_ids=of_class(away, project.id, "golfcourse")[:2])
     assert len(of_class(away, project.id, "bunker")) == 2
-    assert undo_change(away, project.id) == "Undone: bunker was divided off golf course."
-    assert undo_change(away, project.id) == "Undone: dunes was divided off beach."
+    assert undo_change(away, project.id) == "Undone: bunker was split off from golf course."
+    assert undo_change(away, project.id) == "Undone: dunes was split off from beach."
     assert of_class(away, project.id, "beach") == own
 
 

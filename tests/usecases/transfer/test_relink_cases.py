@@ -45,9 +45,9 @@ def test_a_moved_root_is_noticed_and_relinked(home, described, drive, tiny_tower
 
     look = look_at_root(home, project.id)
     assert (look.moved, look.lacking) == (True, 24)
-    assert look.sentence == f"The images are not in {moved_to} any more."
+    assert look.sentence == f"The images are no longer in {moved_to}."
     check = relink(home, project.id, drive.with_name("elsewhere"), who="ann")
-    assert check.sentence == f"24 of 24 images are in {drive.with_name('elsewhere')}, proven by their content."
+    assert check.sentence == f"24 of 24 images are in {drive.with_name('elsewhere')}, identified by their content."
     assert get_project(home, project.id).image_root == drive.with_name("elsewhere")
     assert not look_at_root(home, project.id).lacking
     assert read_manifest(home, project.id).equals(manifest)
@@ -63,7 +63,7 @@ def test_images_under_other_paths_are_followed(home, project, drive):
     (drive / "beach").rename(drive / "coast")
     check = relink(home, project.id, drive)
     assert (check.same, len(check.moved), check.missing, check.new) == (16, 8, [], [])
-    assert "8 of them under another path" in check.sentence
+    assert "8 of them with another path" in check.sentence
     assert not look_at_root(home, project.id).lacking
     manifest = read_manifest(home, project.id)
     assert set(manifest[manifest["label"] == "beach"]["path"]) == {f"coast/{number:02d}.png" for number in range(8)}
@@ -82,19 +82,19 @@ def test_what_is_missing_changed_and_new_is_told(home, project, drive):
     assert "1 missing (beach/00.png); 1 with another content (beach/01.png); 1 new" in check.sentence
     assert get_project(home, project.id).image_root == project.image_root
 
-    with pytest.raises(DataError, match=r"22 of 24 images .* Bring the missing ones back, or link anyway"):
+    with pytest.raises(DataError, match=r"22 of 24 images .* Put the missing ones back, or link anyway"):
         relink(home, project.id, drive)
     relink(home, project.id, drive, incomplete=True)
     assert get_project(home, project.id).image_root == drive
     look = look_at_root(home, project.id)
     assert (look.lacking, look.moved) == (1, False)
-    assert look.sentence == f"1 of 24 images looked for are not in {drive} any more."
+    assert look.sentence == f"1 of 24 images checked are no longer in {drive}."
 
 
 def test_another_set_of_images_is_refused(home, project, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
-    with pytest.raises(DataError, match=r"(?i)holds no picture"):
+    with pytest.raises(DataError, match=r"(?i)holds no image"):
         relink(home, project.id, other, incomplete=True)
     (other / "x.png").write_bytes(b"something else")
     with pytest.raises(DataError, match=r"(?i)none of the project's images is in this folder: .*other\. Choose"):

@@ -86,7 +86,7 @@ def test_out_and_home_again(home, described, away, tmp_path):
     assert preview.conflicts == report.conflicts
     assert report.brought.decisions.reviewers == {"ann": 4}
     assert report.conflicts == [disputed]
-    assert report.sentence == "4 decisions merged (ann 4); 2 were there already; 1 description is in conflict now."
+    assert report.sentence == "4 decisions merged (ann 4); 2 were known already; 1 description is in conflict now."
     assert [entry[1:] for entry in standing(home, described.id)[:3]] == [
         ("undecided", True), ("accepted", False), ("undecided", False),
     ]  # fmt: skip
@@ -172,19 +172,19 @@ def test_the_sheet_inside_holds_all_it_needs_and_no_more(home, described, tmp_pa
 
 def test_who_judges_must_be_said(home, described, away, tmp_path):
     pack = make_review_pack(home, described.id, tmp_path / "p.review")
-    with pytest.raises(DataError, match=r"does not say who judges\. Give your name \(--reviewer NAME\)\."):
+    with pytest.raises(DataError, match=r"does not name a reviewer\. Give your name \(--reviewer NAME\)\."):
         open_review_pack(away, pack.path)
     assert open_review_pack(away, pack.path, reviewer="eve").name == "scenes, review by eve"
 
 
 def test_what_cannot_be_used_is_refused(home, described, away, images, tmp_path):
     pack = make_review_pack(home, described.id, tmp_path / "p.review", reviewer="ann")
-    with pytest.raises(DataError, match="no avion-project pack but avion-review"):
+    with pytest.raises(DataError, match="of the kind avion-review, not avion-project"):
         unpack_project(away, pack.path)
     with pytest.raises(DataError, match=r"was not made of a review pack: scenes\. Export its descriptions"):
         returned_verdicts(home, described.id)
     empty = create_project(home, "empty", images)
-    with pytest.raises(DescriptionError, match=r"(?i)there are no descriptions to judge: empty"):
+    with pytest.raises(DescriptionError, match=r"(?i)there are no descriptions to review: empty"):
         make_review_pack(home, empty.id, tmp_path / "q.review")
     there = open_review_pack(away, pack.path)
     back = returned(away, there.id, tmp_path / "b.jsonl")

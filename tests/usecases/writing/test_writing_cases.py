@@ -98,7 +98,7 @@ def test_one_class_fails_and_is_asked_again(home, project):
         view = have_written(home, server)
         assert view.written == 8
         problem = view.table.set_index("class_key").at["forest", "problem"]
-        assert "does not take the request: 400" in problem
+        assert "rejects the request: 400" in problem
         failing = False
         assert have_written(home, server, classes=("forest",)).written == 4
 
@@ -122,7 +122,7 @@ def test_what_was_left_out_is_shown(home, project):
     texts = ["", "Boats.", "Boats!", *[f"Roofs number {number}." for number in range(9)]]
     with loopback(lambda ask: Say(json.dumps(texts))) as server:
         view = have_written(home, server, classes=("beach",))
-    assert view.table["dropped"].tolist() == [{"empty": 1, "said already": 1, "more than asked for": 6}]
+    assert view.table["dropped"].tolist() == [{"empty": 1, "repeated": 1, "more than asked for": 6}]
 
 
 def test_a_plan_knows_what_is_there_and_what_it_took(home, project):
@@ -168,9 +168,8 @@ def test_classes_are_told_apart_by_name(home, project):
     assert view.settings.distinguish_from == PAIR["distinguish_from"]
     assert view.prompt_version.startswith("contrast@")
     newest = journal_entries(home, "scenes")[0].sentence
-    assert (
-        newest
-        == "Ordered 4 descriptions for each of 2 classes from gemini-3.8-flash that tell them from beach, forest."
+    assert newest == (
+        "Started: 4 descriptions for each of 2 classes from gemini-3.8-flash that distinguish them from beach, forest."
     )
 
 
@@ -278,7 +277,9 @@ def test_white_space_around_a_key_is_no_part_of_it(home, project, monkeypatch, a
 @pytest.mark.parametrize(("writer", "name"), [("gemini", "GEMINI_API_KEY"), ("openai-compatible", "OPENAI_API_KEY")])
 def test_what_can_be_no_key_is_refused_before_anything_is_sent(home, project, monkeypatch, wrong, writer, name):
     monkeypatch.setenv(name, wrong)
-    with pytest.raises(AvionError, match=rf"What is set for a key cannot be one: {name}.*Copy the key again") as raised:
+    with pytest.raises(
+        AvionError, match=rf"The value of this variable cannot be a key: {name}.*Copy the key again"
+    ) as raised:
         writing.order_descriptions(home, "scenes", settings(writer=writer, model="m", base_url="http://127.0.0.1:1/v1"))
     assert wrong not in str(raised.value)
     assert writing.list_generations(home, "scenes") == []
@@ -296,7 +297,7 @@ def test_a_generation_that_came_without_its_orders_says_so_and_is_resumed(home, 
     with loopback() as server:
         generation = writing.order_descriptions(home, "scenes", settings(server))
         shutil.rmtree(home.path / "generations")  # as after a restored backup
-        with pytest.raises(AvionError, match=rf"not on this machine: {generation}\. Resume it"):
+        with pytest.raises(AvionError, match=rf"do not exist on this machine: {generation}\. Resume it"):
             writing.write_here(home, generation, threading.Event())
         assert writing.get_generation(home, "scenes").state == "failed"
         writing.write_here(home, writing.resume(home, "scenes"), threading.Event())
@@ -322,7 +323,7 @@ def test_pictures_that_moved_are_found_again(home, tmp_path):
     with loopback() as server:
         generation = writing.order_descriptions(home, "scenes", settings(server, pictures=1))
         images.rename(tmp_path / "after")
-        with pytest.raises(NotFoundError, match=r"training image is not there: .*before.*Relink the project's"):
+        with pytest.raises(NotFoundError, match=r"training image was not found: .*before.*Link the project"):
             writing.write_here(home, generation, threading.Event())
         relink(home, "scenes", tmp_path / "after")
         writing.write_here(home, writing.resume(home, "scenes"), threading.Event())
@@ -338,7 +339,7 @@ def test_a_generation_that_met_an_outage_is_resumed(home, project, monkeypatch):
 
     with loopback(script) as server:
         generation = writing.order_descriptions(home, "scenes", settings(server))
-        with pytest.raises(AvionError, match="answers no request any more: 503"):
+        with pytest.raises(AvionError, match="no longer answers: 503"):
             writing.write_here(home, generation, threading.Event())
         view = writing.get_generation(home, "scenes")
         assert (view.state, view.written) == ("failed", 0)
@@ -373,7 +374,7 @@ def test_one_reply_that_cannot_be_saved_loses_no_other(home, project, monkeypatc
 def test_the_newest_that_can_be_resumed_is(home, project):
     with loopback(lambda ask: Say(status=401)) as server:
         failed = writing.order_descriptions(home, "scenes", settings(server))
-        with pytest.raises(AvionError, match="does not take the key"):
+        with pytest.raises(AvionError, match="does not accept the key"):
             writing.write_here(home, failed, threading.Event())
     with loopback() as server:
         have_written(home, server, classes=("beach",))  # newer, and finished
@@ -386,7 +387,7 @@ def test_the_newest_that_can_be_resumed_is(home, project):
 def test_a_finished_generation_is_not_resumed(home, project):
     with loopback() as server:
         have_written(home, server)
-    with pytest.raises(ConfigError, match=r"not there to be resumed: finished\. .*order anew"):
+    with pytest.raises(ConfigError, match=r"cannot be resumed: finished\. .*start a new one"):
         writing.resume(home, "scenes")
     with pytest.raises(NotFoundError, match="no such generation: zzz"):
         writing.get_generation(home, "scenes", "zzz")
