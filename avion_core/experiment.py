@@ -92,7 +92,8 @@ def run_experiment(
     accuracy = next((report.value(part.name, "accuracy") for part in parts if part.trained), None)
     if not method.needs.backward:
         yield Metrics(1, 1, 1, {} if accuracy is None else {"validation_accuracy": accuracy})
-    summary = {"steps": 1, "trained_parameters": method.trained_parameters, "validation_accuracy": accuracy}
+    steps = method.steps(config, len(task.shots.image_ids)) if method.needs.backward else 1
+    summary = {"steps": steps, "trained_parameters": method.trained_parameters, "validation_accuracy": accuracy}
     yield Finished(summary | method.summary(), report)
 
 

@@ -119,7 +119,6 @@ class Avion(Method):
         self.student = student.eval()
         self._learnt, self._facts = trainer.learned(), facts | {"step": trainer.steps}
         self._summary = {
-            "steps": trainer.steps,
             "best_validation_accuracy": trainer.state.best_accuracy if trainer.state.best else None,
             "best_step": trainer.state.best_step,
             "projection": config.distillation.projection,
