@@ -97,7 +97,7 @@ def unknown(model: type[BaseModel], key: str, value: object, prefix: str = "") -
     if any(name.startswith(f"{key}.") for name in names):
         what, stage = f"the setting {key} is a group of settings and has no value of its own", f"{key}."
     else:
-        what, stage = f"the setting {key} does not exist", key
+        what, stage = f"the setting {key} does not exist", key[: key.rfind(".") + 1]
         while stage and not any(name.startswith(stage) for name in names):
             stage = stage[: stage.rstrip(".").rfind(".") + 1]
     inside = dict.fromkeys(name.removeprefix(stage).split(".")[0] for name in names if name.startswith(stage))

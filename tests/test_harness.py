@@ -64,8 +64,8 @@ def package_check(tmp_path, monkeypatch):
     folder.mkdir()
     code = {
         "avion_core/cli.py": "",
-        "avion_core/backbones/load.py": "from pathlib import Path\n"
-        "def demo_folder():\n    return Path(__file__).parents[2] / 'demo'\n",
+        "avion_core/bundled.py": "from pathlib import Path\n"
+        "def demo_folder():\n    return Path(__file__).parents[1] / 'demo'\n",
         "app/__init__.py": "",
     }
     for name, text in code.items():
@@ -98,7 +98,7 @@ def test_a_whole_wheel_passes_and_one_that_looks_elsewhere_for_its_demo_does_not
     check(files)
     elsewhere = "from pathlib import Path\ndef demo_folder():\n    return Path('/nowhere')\n"
     with pytest.raises(SystemExit, match="finds its demo in /nowhere"):
-        check(files | {"avion_core/backbones/load.py": elsewhere})
+        check(files | {"avion_core/bundled.py": elsewhere})
 
 
 @pytest.mark.parametrize(

@@ -90,5 +90,5 @@ def test_bad_pairs_are_refused() -> None:
         fit_procrustes(unit(3, 48), unit(2, 32), keys(3, "i"), unit(0, 48), unit(0, 32), [])
     broken = unit(3, 48)
     broken[1, 0] = float("nan")
-    with pytest.raises(TrainingError, match=r"not a number. Compute the features again"):
+    with pytest.raises(TrainingError, match=r"not numbers. Compute the features again"):
         fit_procrustes(broken, unit(3, 32), keys(3, "i"), unit(0, 48), unit(0, 32), [])

@@ -42,7 +42,7 @@ def test_from_a_lasso_to_pictures_files_and_the_review(
     page.click("Compute the map")
     page.until(lambda: list_maps(home, finished), "the job")
     page.open("", run=finished)  # the page is left and the work goes on
-    page.until(lambda: list_maps(home, finished)[0].job.state == "finished", "the map")
+    page.until(lambda: list_maps(home, finished)[0].state == "finished", "the map")
     page.open("alignment", run=finished)
     plots = page.until(lambda: len(page.all(".js-plotly-plot")) == 3 and page.all(".js-plotly-plot"), "three views")
     page.settle()

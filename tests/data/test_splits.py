@@ -209,15 +209,15 @@ def test_an_unmarked_image_goes_where_its_group_is_marked():
 @pytest.mark.parametrize(
     ("manifest", "options", "what", "hint"),
     [
-        (ungrouped(), {}, "No image can be used: demo", "rasters that need a rendering recipe"),
+        (ungrouped(), {}, "There is no usable image: demo", "rasters that need a rendering recipe"),
         (table([("", "", "")] * 3), {}, "No image has a label: demo", "class folders, or give a file of labels"),
         (ungrouped(A=5, B=1, C=1), {}, "A class has fewer than 2 labelled images: B, C", "Label more"),
-        (table([("A", "g", "")] * 9 + [("B", "", "")] * 9), {}, "of a class are in one group: A", "divide it"),
+        (table([("A", "g", "")] * 9 + [("B", "", "")] * 9), {}, "of a class are in one group: A", "give finer groups"),
         (
             table([("A", "g", "test"), ("A", "g", "train"), *[("A", "", "")] * 4]),
             {},
             "Images of one group are marked both test and train: g",
-            "Neighbouring images would leak",
+            "Neighbouring images leak",
         ),
         (
             table([("A", "", "test")] * 3 + [("A", "", "")] * 3 + [("B", "", "")] * 3),
@@ -231,7 +231,7 @@ def test_an_unmarked_image_goes_where_its_group_is_marked():
             table([(key, group, "") for key in "ABC" for group in ("g", "h") if (key, group) != ("C", "h")] * 2),
             {},
             "of a class are in one group: C",
-            "divide it",
+            "give finer groups",
         ),
         (pd.concat([ungrouped(A=4)] * 2), {}, f"An image is in the manifest twice: {0:032x}", "one row for each"),
         (ungrouped(A=4), {"seeds": ()}, "The seeds cannot be used: []", "one or more different"),

@@ -102,7 +102,7 @@ def test_a_process_that_is_gone_is_lost_at_once_whatever_its_kind(empty, child, 
     child.wait()
     found = get_job(empty, job)
     assert (found.state, found.cause) == ("lost", "lost")
-    assert "ended without a word" in (found.error or "")
+    assert "ended without a message" in (found.error or "")
 
 
 def test_a_zombie_of_the_server_is_not_alive(empty, monkeypatch):

@@ -228,7 +228,7 @@ def test_what_cannot_be_done_with_a_run_is_said(home, leased):
     with pytest.raises(JobError, match=hint):
         training.run_here(home, run_id, threading.Event())
     put(home, run_id, state="finished")
-    with pytest.raises(TrainingError, match=r"has ended already: finished\. Resume it, or start a new one"):
+    with pytest.raises(TrainingError, match=r"has already ended: finished\. Resume it, or start a new one"):
         training.stop(home, run_id)
     with pytest.raises(TrainingError, match=r"no process that could be killed: finished\."):
         training.kill(home, run_id)

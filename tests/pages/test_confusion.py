@@ -60,7 +60,7 @@ def test_a_contrast_is_tried_then_added_and_goes_to_the_review(home: Home, open_
     metrics = {metric.label: metric for metric in app.metric}
     assert {"Teacher, all classes", f"Teacher, {name_of(home, 'Forest')}"} <= set(metrics)
     assert get_project(home, NAME).descriptions == before  # only tried
-    assert "learns" in all_text(app) or "next training" in all_text(app)
+    assert "changes only when trained again" in all_text(app)
 
     app = next(button for button in app.button if button.label == "Add and review them").click().run()
     app = settle(app)

@@ -18,7 +18,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "add-a-page.md").read_text(encoding
 def test_the_documented_page_shows_the_classes_of_the_project(home: Home) -> None:
     (written,) = re.findall(r'(?ms)^    """Sizes.*?^    page\(\)$', TEXT)
     app = AppTest.from_string(dedent(written), default_timeout=60)
-    app.query_params["project"] = get_project(home, NAME).id
+    app.session_state["project"] = get_project(home, NAME).id
     app.run()
     assert not app.exception
     assert app.dataframe[0].value["images"].sum() == get_project(home, NAME).labelled

@@ -163,7 +163,7 @@ def test_sure_guesses_are_confirmed_with_their_number(home: Home, named: Project
 
 def test_test_images_are_drawn_when_labels_suffice(home: Home, named: ProjectSummary, open_page: Open) -> None:
     app = open_page("label", project=named.id)
-    assert "lacking: forest, residential, sea or lake" in all_text(app)
+    assert "missing: forest, residential, sea or lake" in all_text(app)
     table = image_table(home, named.id)
     give_labels(home, named.id, dict(zip(table["image_id"], table["name"].str.split("/").str[0], strict=True)))
     app = open_page("images", project=named.id)

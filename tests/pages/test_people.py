@@ -162,7 +162,7 @@ def test_a_reviewer_sees_the_team_and_manages_nothing(empty_home: Home, come_as,
     assert [tab.label for tab in app.tabs] == ["You", "Storage", "Device and keys"]
     assert frame_with(app, "role")["name"].tolist() == ["Ana", "Ben"]
     assert {button.label for button in app.button} == {"Sign out", "Change my password"}
-    assert "reviewer** may judge descriptions" in all_text(app)
+    assert "reviewer** may review descriptions" in all_text(app)
     click(app, "Change my password")
     (link,) = [code for code in codes(app) if "/account/join/" in code]
     assert accounts.read_invite(empty_home, link.rpartition("/")[2]).resets == "Ben"
@@ -221,7 +221,7 @@ def test_backups_are_made_and_put_back_knowing_the_cost(empty_home: Home, open_p
     with writing(empty_home.engine) as database:
         database.add(row)
     settle(app.run())
-    assert "takes 1 project away" in app.warning[0].value
+    assert "loses 1 project that the backup does not hold" in app.warning[0].value
     click(app, "Restore and lose these")
     assert [one.kind for one in backup.list_backups(empty_home)] == ["before-restore", "by-hand"]
     assert backup.losses(Home(empty_home.path), made.name) == []
@@ -254,7 +254,7 @@ def test_models_show_licence_hash_and_what_is_here(empty_home: Home, open_page: 
     part.mkdir()
     (part / "x.incomplete").write_bytes(bytes(2_000_000))
     said = all_text(open_page("models"))
-    for words in ("a" * 64, "local: mine.pt", "QuickGELU", "2 MB of 3.9 GB are here", "none stated on the hub"):
+    for words in ("a" * 64, "local: mine.pt", "QuickGELU", "2 MB of 3.9 GB downloaded", "none stated on the hub"):
         assert words in said
     assert "The installed weights have 0 bytes, not the 100" in said
     assert "of 7** models installed" in said

@@ -138,5 +138,5 @@ def test_a_password_is_not_shown(tmp_path, monkeypatch):
 def test_a_database_that_cannot_be_opened_says_so(tmp_path, monkeypatch):
     (tmp_path / "folder.sqlite3").mkdir()
     monkeypatch.setenv("AVION_DATABASE_URL", f"sqlite:///{tmp_path}/folder.sqlite3")
-    with pytest.raises(StoreError, match=r"database cannot be opened .*See that the database is reachable"):
+    with pytest.raises(StoreError, match=r"database cannot be opened .*Check that the database is reachable"):
         open_database(tmp_path / "home")

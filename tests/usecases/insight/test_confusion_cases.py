@@ -165,7 +165,7 @@ def test_in_a_blind_review_a_text_that_others_rejected_pulls_as_before(home, des
     ("texts", "message"),
     [
         ({}, r"^There is no text\. Write at least one description\."),
-        ({"beach": [" . "]}, r"^The text is empty or too long: \.\. Write words"),
+        ({"beach": [" . "]}, r"^The text is empty or too long: \.\. Write a text"),
         ({"beach": ["long " * 1000]}, r"^The text is empty or too long"),
         ({"desert": ["Aerial view of bare sand."]}, r"^The project has no such class: desert\. Choose one"),
         ({"beach": ["Aerial view of beach seen from directly above in daylight."]}, r"^The project holds this text"),

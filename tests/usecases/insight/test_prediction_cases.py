@@ -110,7 +110,7 @@ def test_search_orders_by_the_student_s_cosine(home, described, run) -> None:
     assert search(home, run, "aerial view of beach", "teacher", limit=3).table["score"].tolist() != pytest.approx(
         found.table["score"].head(3).tolist()
     )
-    with pytest.raises(DataError, match=r"^The search text is empty: +\. Say what"):
+    with pytest.raises(DataError, match=r"^The search text is empty: +\. Type what"):
         search(home, run, "  ")
 
 

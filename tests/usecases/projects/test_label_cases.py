@@ -143,7 +143,7 @@ def test_without_a_draw_every_label_teaches_and_the_draw_comes_once(home, bare):
     assert len(splits.test) == 8
     assert read_splits(home, bare.id).test == splits.test
     assert get_project(home, bare.id).drawn
-    with pytest.raises(DataError, match=r"They stay as they are"):
+    with pytest.raises(DataError, match=r"They are drawn once"):
         draw_splits(home, bare.id)
 
 

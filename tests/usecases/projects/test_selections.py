@@ -21,7 +21,7 @@ def test_a_long_list_is_kept_in_its_order_and_once(home):
 def test_a_list_that_is_not_there_is_told_of(home, key):
     (home.project_folder("p1") / "selections").mkdir(parents=True)
     (home.project_folder("p1") / "selections" / "list.json").write_text("[]")
-    with pytest.raises(NotFoundError, match="is not here"):
+    with pytest.raises(NotFoundError, match="no longer exists"):
         read_selection(home, "p1", key)
 
 

@@ -181,12 +181,12 @@ def test_what_cannot_be_used_is_refused(home, described, away, images, tmp_path)
     pack = make_review_pack(home, described.id, tmp_path / "p.review", reviewer="ann")
     with pytest.raises(DataError, match="of the kind avion-review, not avion-project"):
         unpack_project(away, pack.path)
-    with pytest.raises(DataError, match=r"was not made of a review pack: scenes\. Export its descriptions"):
+    with pytest.raises(DataError, match=r"was not made from a review pack: scenes\. Export its descriptions"):
         returned_verdicts(home, described.id)
     empty = create_project(home, "empty", images)
     with pytest.raises(DescriptionError, match=r"(?i)there are no descriptions to review: empty"):
         make_review_pack(home, empty.id, tmp_path / "q.review")
     there = open_review_pack(away, pack.path)
     back = returned(away, there.id, tmp_path / "b.jsonl")
-    with pytest.raises(DescriptionError, match=r"about none of this project's descriptions: b\.jsonl\. Choose the"):
+    with pytest.raises(DescriptionError, match=r"holds none of this project's descriptions: b\.jsonl\. Choose the"):
         merge_review(home, empty.id, back)
