@@ -17,7 +17,7 @@ import pandas as pd
 
 from avion_core.data.class_names import is_readable, name_collisions
 from avion_core.data.images import Decoded, content_id, decode_image
-from avion_core.data.labels import ImageLabel, read_labels
+from avion_core.data.labels import SAFEST_SPLIT, ImageLabel, read_labels
 from avion_core.data.problems import ImageError, Problem
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import DataError
@@ -31,7 +31,6 @@ MANIFEST_COLUMNS = {
 
 _SPLIT_FOLDERS = {"train", "test", "val", "valid", "validation"}
 _NEARLY_ALL = 0.99  # share of a picture without data from which on it is reported
-_SAFEST_SPLIT = ("test", "validation", "train", "")  # of copies marked differently, none may leak into training
 
 
 @dataclass(frozen=True)
@@ -252,7 +251,7 @@ def _merge(copies: list[_Found]) -> tuple[_Found, list[Problem]]:
     if len(copies) == 1:
         return first, []
     group = min((row.group for row in copies if row.group), default="")
-    split = min((row.split for row in copies), key=_SAFEST_SPLIT.index)
+    split = min((row.split for row in copies), key=SAFEST_SPLIT.index)
     label = first.label if len(labels) < 2 else ""
     merged = replace(first, label=label, group=group, split=split)
     others = ", ".join(f"{row.path} ({row.label or 'unlabelled'})" for row in copies if row is not first)
