@@ -14,8 +14,8 @@ from torch import Tensor
 from avion_core.backbones.prompted import PromptedStudent
 from avion_core.backbones.towers import OpenClipTowers
 from avion_core.config import StudentConfig
+from avion_core.distill.loop import TrainingState
 from avion_core.distill.tensor_file import read_tensors, write_tensors
-from avion_core.distill.trainer import TrainingState
 from avion_core.errors import CheckpointError
 
 _PROMPTS = ("visual_prompts", "text_prompts", "logit_scale")
@@ -64,7 +64,8 @@ def save_state(path: Path, state: TrainingState, facts: dict[str, Any]) -> None:
     tensors = {f"learned.{name}": tensor for name, tensor in state.learned.items()}
     tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
     for index, slots in state.optimizer["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in slots.items()}
+        # Momentum that has not begun is None.
+        tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in slots.items() if tensor is not None}
     tensors["random"] = state.random
     groups = state.optimizer["param_groups"]
     progress = {
@@ -72,6 +73,7 @@ def save_state(path: Path, state: TrainingState, facts: dict[str, Any]) -> None:
         "accuracy": state.accuracy,
         "best_accuracy": state.best_accuracy,
         "best_step": state.best_step,
+        "seconds": state.seconds,
         "groups": groups,
     }
     write_tensors(path, tensors, facts | {"progress": progress})
@@ -104,5 +106,6 @@ def load_state(path: Path) -> tuple[TrainingState, dict[str, Any]]:
         best_accuracy=progress["best_accuracy"],
         best_step=progress["best_step"],
         best=parts["best"],
+        seconds=progress.get("seconds", 0.0),  # a run of an earlier version did not count them
     )
     return state, facts

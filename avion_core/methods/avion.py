@@ -17,9 +17,10 @@ from avion_core.backbones.towers import resolve_precision
 from avion_core.config import RunConfig
 from avion_core.data.project import ProjectData, class_texts
 from avion_core.distill.adapter import load_adapter, load_state, save_adapter, save_state
+from avion_core.distill.loop import TrainingState
 from avion_core.distill.student_towers import StudentTowers
 from avion_core.distill.teacher_side import TeacherSide
-from avion_core.distill.trainer import Trainer, TrainingData, TrainingState
+from avion_core.distill.trainer import Trainer, TrainingData
 from avion_core.errors import TrainingError
 from avion_core.features.store import prepare_images
 from avion_core.methods.bench import Bench
@@ -124,6 +125,7 @@ class Avion(Method):
             "projection": config.distillation.projection,
             "projection_rank": side.projection.rank if side.projection else None,
             "projection_agreement": side.agreement,
+            "training_seconds": trainer.state.seconds,
         }
 
     @property

@@ -13,7 +13,8 @@ from avion_core.backbones.prompted import PromptedStudent
 from avion_core.backbones.towers import OpenClipTowers
 from avion_core.config import DistillationConfig, StudentConfig
 from avion_core.distill.adapter import load_adapter, load_state, save_adapter, save_state
-from avion_core.distill.trainer import Trainer, TrainingData, TrainingState, predict_logits
+from avion_core.distill.loop import TrainingState
+from avion_core.distill.trainer import Trainer, TrainingData, predict_logits
 from avion_core.errors import CheckpointError, TrainingError
 from tests.tiny_clip import make_tiny_clip
 
