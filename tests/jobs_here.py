@@ -9,11 +9,12 @@ import pytest
 
 from avion_core.jobs import worker
 from avion_core.jobs.executors import EXECUTORS, Standing
+from avion_core.jobs.executors.local import LocalExecutor
 from avion_core.store.home import Home
 from avion_core.store.tables import Job
 
 
-class Here:
+class Here(LocalExecutor):
     """An executor that does a job while it is submitted: what a page or a command asks for is there when it looks."""
 
     def submit(self, home: Home, job: Job) -> None:

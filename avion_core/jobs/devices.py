@@ -27,9 +27,11 @@ def lane_of(device: str | None) -> Lane:
     return "cpu" if device in (None, "CPU") else "gpu"
 
 
-def lane_on(device: str) -> Lane:
-    """Which lane work on a torch device stands in: "cpu", or "cuda"."""
-    return "cpu" if device == "cpu" else "gpu"
+def torch_device(wanted: str) -> str:
+    """The same for PyTorch: "cuda" where there is a GPU and the setting does not refuse it, else "cpu"."""
+    import torch
+
+    return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def be_exact(device: str) -> None:

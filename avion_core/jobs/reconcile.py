@@ -68,12 +68,13 @@ def _ending(home: Home, job: Job) -> tuple[str, str, str] | None:
     if found.alive is False:
         why = f"Its process ended without a message{found.how or ' (killed, or the machine went down)'}."
         return "lost", "lost", f"{why} {hint}"
-    # A queued job whose process lives is still starting: on a busy machine that takes as long as it takes.
-    if found.alive and job.state == "queued":
+    # A queued job whose process lives is still starting: on a busy machine that takes as long as it takes. And one that
+    # was handed to a cluster may wait there for hours, whether the cluster answers just now or not.
+    if job.state == "queued" and (found.alive or not found.asked):
         return None
     if (quiet := _silent(job)) is None:
         return None
-    return "lost", "lost", f"No sign of life from its process for {quiet:.0f} s. {hint}"
+    return "lost", "lost", f"No sign of life from its process for {quiet:.0f} s{found.how}. {hint}"
 
 
 def _silent(job: Job) -> float | None:

@@ -79,11 +79,11 @@ def list_jobs(
     return list(session.scalars(query.limit(most).offset(after or None)))
 
 
-def queue_again(session: Session, key: str) -> bool:
+def queue_again(session: Session, key: str, executor: str = "local") -> bool:
     """A stopped, failed or lost job waits for a process again. Of two who ask at once, one gets True."""
     resumed = update(Job).where(Job.id == key, Job.state.in_(RESUMABLE))
     ended = dict.fromkeys(("ended_at", "cause", "error", "expected_end"))
-    return moved(session, resumed, state="queued", attempt=Job.attempt + 1, **_NOBODY, **ended)
+    return moved(session, resumed, state="queued", executor=executor, attempt=Job.attempt + 1, **_NOBODY, **ended)
 
 
 def note_process(

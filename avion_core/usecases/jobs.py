@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from avion_core.errors import JobError
 from avion_core.jobs import queue
 from avion_core.jobs.devices import LANES
-from avion_core.jobs.executors import find_executor, local
+from avion_core.jobs.executors import chosen_executor, find_executor, local
 from avion_core.jobs.kinds import KINDS, job_folder
 from avion_core.jobs.log import log_tail as read_log
 from avion_core.jobs.process import this_process
@@ -165,6 +165,8 @@ def forget(home: Home, job_id: str) -> None:
 def queue_again(home: Home, job_id: str, *, here: bool = False, also: Callable[[Session], None] | None = None) -> bool:
     """Let a job that ended before its time wait for a process again; False when it is not there to be resumed.
 
+    It goes to the executor that is chosen now: a cluster that is gone keeps nothing to itself.
+
     Args:
         here: this very process is about to do it, so the queue leaves it alone.
         also: what else is to be written in the same transaction.
@@ -172,7 +174,8 @@ def queue_again(home: Home, job_id: str, *, here: bool = False, also: Callable[[
     me = this_process()
     with writing(home.engine) as session:
         before = jobs.find_job(session, job_id)  # as it was: an UPDATE does not change what was read
-        if not jobs.queue_again(session, before.id):
+        executor = "local" if here or before.lane not in LANES else chosen_executor()
+        if not jobs.queue_again(session, before.id, executor):
             return False
         if also is not None:
             also(session)
@@ -189,10 +192,20 @@ def start_or_wait(home: Home, job_id: str) -> None:
     """Start a queued job, or let it wait for its turn where something computes in its lane."""
     with reading(home.engine) as session:
         job = jobs.find_job(session, job_id)
-    if job.executor == "local" and job.lane in LANES and queue.is_busy(home, job.lane, besides=job.id):
-        queue.ensure_served(home)
-    else:
+    if job.executor != "local" or job.lane not in LANES or not queue.is_busy(home, job.lane, besides=job.id):
         submit(home, job.id)
+    else:
+        queue.ensure_served(home)
+
+
+def enqueue(home: Home, *job_ids: str) -> None:
+    """Let queued jobs wait for their turn: in the queue of this machine, or in that of their cluster."""
+    with reading(home.engine) as session:
+        found = [jobs.find_job(session, job_id) for job_id in job_ids]
+    for job in found:
+        if job.executor != "local":
+            submit(home, job.id)
+    queue.ensure_served(home)
 
 
 def _end_process(home: Home, job: Job) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,8 +12,8 @@ from pathlib import Path
 import psutil
 
 from avion_core.errors import JobError
-from avion_core.jobs.devices import EXACT
-from avion_core.jobs.executors.standing import Standing
+from avion_core.jobs.devices import EXACT, device_name, lane_of
+from avion_core.jobs.executors.standing import Place, Standing, attempt_options, how_ended, submission_name
 from avion_core.jobs.kinds import job_folder
 from avion_core.jobs.log import LOG
 from avion_core.jobs.process import ProcessId, find_living, identify, this_process
@@ -34,16 +33,20 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 class LocalExecutor:
     """Processes of this machine."""
 
+    def plan(self, device: str) -> Place:
+        name = device_name(device)
+        return Place("local", lane_of(name), name)
+
     def submit(self, home: Home, job: Job) -> None:
         folder = job_folder(home, job)
         folder.mkdir(parents=True, exist_ok=True)
-        pid = detach(worker_command(home, job), folder / LOG)
+        pid = detach([*WORKER, *attempt_options(home, job)], folder / LOG)
         try:
             process = identify(pid)
         except psutil.NoSuchProcess:
             return  # ended already; its row or its log says how
         with writing(home.engine) as session:
-            note_process(session, job.id, job.attempt, f"{job.id}-{job.attempt}", **asdict(process))
+            note_process(session, job.id, job.attempt, submission_name(job), **asdict(process))
 
     def state(self, home: Home, job: Job) -> Standing:
         process = process_of(job)
@@ -61,11 +64,6 @@ class LocalExecutor:
 
     def logs(self, home: Home, job: Job, lines: int) -> list[str]:
         return []  # what the process writes goes to the log in the job's folder
-
-
-def worker_command(home: Home, job: Job) -> list[str]:
-    """The command that does this attempt of a job."""
-    return [*WORKER, "--home", str(home.path), "--job", job.id, "--attempt", str(job.attempt)]
 
 
 def detach(command: Sequence[str], log: Path) -> int:
@@ -114,10 +112,4 @@ def process_of(job: Job) -> ProcessId | None:
 def _how(process: ProcessId) -> str:
     """How a process ended; "" where nobody knows, as of one that this process did not start."""
     child = _children.get(process.pid)
-    code = None if child is None else child.poll()
-    if code is None:
-        return ""
-    if code >= 0:
-        return f" (exit code {code})"
-    name = signal.Signals(-code).name
-    return f" ({name}, which the system sends when memory runs out)" if name == "SIGKILL" else f" ({name})"
+    return how_ended(None if child is None else child.poll())

@@ -1,17 +1,58 @@
-"""What an executor knows of a process."""
+"""What an executor says of a job: where it is to be done, and whether its process is there."""
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from avion_core.store.home import Home
+    from avion_core.store.tables import Job
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a job is to be done, as its row has it.
+
+    lane: "cpu", "gpu" or "network". device: its name; None where it is not known before the job runs.
+    """
+
+    executor: str
+    lane: str
+    device: str | None = None
 
 
 @dataclass(frozen=True)
 class Standing:
     """Whether a job's process is there.
 
-    alive: None where that cannot be told from here. how: how it ended, in brackets after a space; "" where nobody
-    knows.
+    alive: None where that cannot be told from here. how: how it ended or why it cannot be told, in brackets after a
+    space; "" where nobody knows. asked: False where the executor could not be asked just now, so that a job which only
+    waits with it is not given up.
     """
 
     alive: bool | None
     how: str = ""
+    asked: bool = True
+
+
+def submission_name(job: Job) -> str:
+    """The name of this attempt of a job with its executor."""
+    return f"{job.id}-{job.attempt}"
+
+
+def attempt_options(home: Home, job: Job) -> list[str]:
+    """What tells a worker which attempt of which job to take."""
+    return ["--home", str(home.path), "--job", job.id, "--attempt", str(job.attempt)]
+
+
+def how_ended(code: int | None) -> str:
+    """How a process with this exit code ended, as `Standing.how`; a shell adds 128 to the number of a signal."""
+    if code is None:
+        return ""
+    number = -code if code < 0 else code - 128
+    if number not in signal.valid_signals():
+        return f" (exit code {code})"
+    name = signal.Signals(number).name
+    return f" ({name}, which the system sends when memory runs out)" if name == "SIGKILL" else f" ({name})"

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from avion_core.files import write_json
+from avion_core.jobs.devices import torch_device
 from avion_core.jobs.inputs import run_inputs
 from avion_core.jobs.job import Context, JobKind
 from avion_core.presets import parse_config
@@ -24,7 +25,7 @@ class MappingRequest(BaseModel):
     """A map that is wanted.
 
     key: its name among the run's maps. inputs: a digest of the files of the run that it shows. settings: as
-    `maps.settings.MapSettings`.
+    `maps.settings.MapSettings`. device: as `RunConfig.device`.
     """
 
     run: str
@@ -51,7 +52,7 @@ def compute_map(request: MappingRequest, context: Context) -> dict[str, Any]:
         map_settings(**request.settings),
         features=home.features,
         weights=home.weights,
-        device=request.device,
+        device=torch_device(request.device),
         progress=context.progress_or_stop,
     )
     entry = made_folder(home, run.id) / request.key

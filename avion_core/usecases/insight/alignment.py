@@ -15,7 +15,6 @@ from typing import Any
 import pandas as pd
 
 from avion_core.errors import NotFoundError
-from avion_core.jobs.devices import lane_on
 from avion_core.jobs.inputs import run_inputs
 from avion_core.jobs.kinds.mapping import MappingRequest, made_folder
 from avion_core.jobs.submit import submit_new
@@ -116,11 +115,11 @@ def start_map(home: Home, run: str, settings: MapSettings, who: str = "me") -> s
     view = student_run(home, run)
     if "test" in settings.parts:
         look_at_test_map(home, run, who)
-    key, device = _key(view, settings), run_device(view)
+    key, device = _key(view, settings), view.config.device
     if _made(made_folder(home, view.id) / key, _inputs_digest(view)) is None:
         asked = settings.model_dump(mode="json")
         request = MappingRequest(run=view.id, key=key, inputs=_inputs_digest(view), settings=asked, device=device)
-        submit_new(home, "mapping", request, who=who, project_id=view.project_id, lane=lane_on(device))
+        submit_new(home, "mapping", request, who=who, project_id=view.project_id, device=device)
     return key
 
 

@@ -14,6 +14,7 @@ from avion_core.backbones.catalog import CATALOG
 from avion_core.config import RunConfig
 from avion_core.errors import CheckpointError, ConfigError, NotFoundError, TrainingError
 from avion_core.jobs.devices import device_name, lane_of
+from avion_core.jobs.executors import chosen_executor
 from avion_core.methods import find_method
 from avion_core.methods.bench import Model
 from avion_core.protocols import find_protocol
@@ -308,7 +309,9 @@ def _machine(home: Home, config: RunConfig) -> Iterator[Check]:
     import torch
 
     teacher = CATALOG.get(config.teacher)
-    if torch.cuda.is_available() and config.device != "cpu":
+    if _elsewhere():
+        yield Check("Device", "Chosen by the cluster.", "ok")
+    elif torch.cuda.is_available() and config.device != "cpu":
         yield Check("Device", torch.cuda.get_device_name(), "ok")
     elif config.device == "cuda":
         hint = "Set device to auto or cpu, or check the driver."
@@ -331,7 +334,7 @@ def _machine(home: Home, config: RunConfig) -> Iterator[Check]:
 
 def _cost(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator[Check]:
     needed = estimate(home, summary.id, config)
-    if needed is None:
+    if needed is None or _elsewhere():
         return
     free = _free_bytes(config)
     if needed.peak_bytes > free:
@@ -353,6 +356,11 @@ def _repeats(home: Home, summary: ProjectSummary, config: RunConfig) -> Iterator
         said = f"The run “{newest.name}” ({newest.id}) has the same settings, and is {newest.job.state}."
         hint = "If nothing was reviewed or labelled since, look at that run instead."
         yield Check("Same settings", said, "warning", hint, page="runs", run=newest.id)
+
+
+def _elsewhere() -> bool:
+    """Whether runs are trained on other machines, of whose devices and memory nothing is known here."""
+    return chosen_executor() != "local"
 
 
 def _free_bytes(config: RunConfig) -> int:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import torch
-
 from avion_core.errors import TrainingError
+from avion_core.jobs.devices import torch_device
 from avion_core.methods import find_method
 from avion_core.store.home import Home
 from avion_core.usecases.runs.training import RunView, get_run
@@ -40,4 +39,4 @@ def student_run(home: Home, run: str) -> RunView:
 
 def run_device(view: RunView) -> str:
     """The device on which a run's student is looked at: the GPU where there is one and the run did not refuse it."""
-    return "cuda" if view.config.device != "cpu" and torch.cuda.is_available() else "cpu"
+    return torch_device(view.config.device)

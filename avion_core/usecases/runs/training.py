@@ -18,7 +18,8 @@ from avion_core.data.project import save_inputs
 from avion_core.errors import TrainingError
 from avion_core.jobs import queue, worker
 from avion_core.jobs.curves import Curves, read_curves, seconds_since_step
-from avion_core.jobs.devices import LANES, device_name, lane_of
+from avion_core.jobs.devices import LANES, lane_of
+from avion_core.jobs.executors import plan
 from avion_core.jobs.job import Listener
 from avion_core.jobs.process import this_process
 from avion_core.jobs.reconcile import reconcile
@@ -138,6 +139,7 @@ def create_run(
         NotFoundError: no such project.
         ConfigError: settings that cannot be used.
         TrainingError: something that `preflight` finds keeps it from starting.
+        JobError: the chosen executor cannot be used as it is set up.
     """
     config = planned_config(home, project, preset, overrides, based_on)
     refuse_unready(home, project, config)
@@ -148,11 +150,11 @@ def create_run(
     folder = home.run_folder(run_id)
     others = [freeze(home, other) for other in config.protocol.projects]
     save_inputs(folder / "inputs", freeze(home, project), others)
+    place = plan(config.device, here=here)
     with writing(home.engine) as session:
         row = rows.find_project(session, project)
         base = None if based_on is None else runs.find_run(session, based_on)
         what = preset if base is None else base.name.split(",")[0]
-        device = device_name(config.device)
         process = {**asdict(this_process()), "submission": "here"} if here else {}
         run = Run(
             job=Job(
@@ -160,8 +162,7 @@ def create_run(
                 kind="training",
                 project_id=row.id,
                 who=who,
-                device=device,
-                lane=lane_of(device),
+                **asdict(place),
                 **process,
             ),
             id=run_id,
@@ -194,7 +195,7 @@ def launch(
     """
     run_id = create_run(home, project, preset, overrides, name, based_on=based_on, who=who)
     if wait:
-        queue.ensure_served(home)
+        jobs.enqueue(home, run_id)
     else:
         submit(home, run_id)
     return run_id
@@ -222,7 +223,7 @@ def launch_sweep(
     for changed in each:
         refuse_unready(home, project, planned_config(home, project, preset, changed, based_on))
     ids = [create_run(home, project, preset, changed, based_on=based_on, who=who) for changed in each]
-    queue.ensure_served(home)
+    jobs.enqueue(home, *ids)
     return ids
 
 
