@@ -121,10 +121,10 @@ def parse_config(nested: dict[str, Any]) -> RunConfig:
         )
     find_protocol(config.protocol.name)
     method = find_method(config.method)
-    if not config.options:
-        return config
     options = _validated(method.Settings, config.options, _OPTIONS).model_dump(mode="json", exclude_defaults=True)
-    return config.model_copy(update={"options": options})
+    config = config.model_copy(update={"options": options})
+    method.check(config)
+    return config
 
 
 def _validated(model: type[_Model], nested: dict[str, Any], prefix: str = "") -> _Model:

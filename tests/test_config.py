@@ -65,8 +65,8 @@ def test_a_method_and_its_own_settings() -> None:
     assert config.options == {"model": "teacher"}
     assert make_config(overrides={"method": "linear_probe", "options.model": "student"}).options == {}  # the default
     assert make_config(overrides={"method": "avion"}, base=config.model_dump()).options == {}  # another method's
-    with pytest.raises(ConfigError, match=r"no such method: coop. Choose one of: avion, zero_shot, class_mean"):
-        make_config(overrides={"method": "coop"})
+    with pytest.raises(ConfigError, match=r"no such method: cop. Choose one of: avion, zero_shot, "):
+        make_config(overrides={"method": "cop"})
     with pytest.raises(ConfigError, match=r"options\.model cannot be used: nobody"):
         make_config(overrides={"method": "class_mean", "options.model": "nobody"})
     with pytest.raises(ConfigError, match=r"options\.depth does not exist: 3. The settings are: options\.model\."):

@@ -10,7 +10,7 @@ Three properties make them fast without changing a number beyond rounding:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,6 +137,8 @@ class FrozenBlock:
         self.qkv, self.out, self.up, self.down = [
             (w.detach().to(precision), b.detach().to(precision)) for w, b in pairs
         ]
+        self.added: Callable[[Tensor], Tensor] | None = None
+        """What a method adds to queries, keys and values: their common input (B, L, width) -> (B, L, 3 width)."""
 
     def __call__(self, x: Tensor) -> Tensor:
         """x (B, L, width) -> (B, L, width), every token sees every token."""
@@ -162,7 +164,11 @@ class FrozenBlock:
     def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values, each (B, heads, L, width / heads)."""
         batch, length, width = x.shape
-        qkv = self._linear(self.ln_1(x), self.qkv).view(batch, length, 3, self.heads, width // self.heads)
+        x = self.ln_1(x)
+        qkv = self._linear(x, self.qkv)
+        if self.added is not None:
+            qkv = qkv + self.added(x)
+        qkv = qkv.view(batch, length, 3, self.heads, width // self.heads)
         if not qkv.is_cuda:  # on a CPU the way back through attention is slower in bfloat16 than in float32
             qkv = qkv.float()
         q, k, v = qkv.permute(2, 0, 3, 1, 4)

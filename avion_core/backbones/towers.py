@@ -29,14 +29,12 @@ from avion_core.errors import CheckpointError, DataError
 TEXT_BATCH = 64
 
 
-class Towers(Protocol):
-    """A frozen pair of encoders; D is `dim`, S is `image_size`."""
+class ImageTower(Protocol):
+    """An image encoder; D is `dim`, S is `image_size`."""
 
     name: str
     dim: int
     image_size: int
-    logit_scale: float
-    """The factor on cosines, already exponentiated (100 for most CLIP models)."""
     device: torch.device
     weights_hash: str
     """16 hex characters over every tensor and the activation: what decides an embedding, but for the view."""
@@ -50,6 +48,13 @@ class Towers(Protocol):
     def encode_image(self, pixels: Tensor, precision: str = "float32") -> Tensor:
         """uint8 (B, 3, S, S) -> float32 (B, D) of unit norm, on `device`."""
         ...
+
+
+class Towers(ImageTower, Protocol):
+    """A frozen pair of encoders."""
+
+    logit_scale: float
+    """The factor on cosines, already exponentiated (100 for most CLIP models)."""
 
     def encode_text(self, texts: Sequence[str], precision: str = "float32") -> Tensor:
         """N texts -> float32 (N, D) of unit norm, on `device`, in the order given."""
@@ -114,12 +119,8 @@ class OpenClipTowers:
 
     def encode_image(self, pixels: Tensor, precision: str = "float32") -> Tensor:
         _check_pixels(pixels, self.image_size)
-        visual: Any = self.clip.visual
         with torch.inference_mode(), autocast(precision, self.device):
-            x = visual._embeds(self.normalize(pixels.to(self.device)))  # (B, 1 + patches, width)
-            for block in visual.transformer.resblocks:
-                x = transformer_block(block, x)
-            x = visual.ln_post(x[:, 0]) @ visual.proj  # (B, D)
+            x = image_projection(self.clip, self.normalize(pixels.to(self.device)))  # (B, D)
         return _unit(x)
 
     def encode_text(self, texts: Sequence[str], precision: str = "float32") -> Tensor:
@@ -135,14 +136,8 @@ class OpenClipTowers:
         Columns after the batch's last end-of-text token are cut off first: under the causal mask they
         cannot reach the token that is read (METHOD, section 4).
         """
-        clip: Any = self.clip
-        end = tokens.argmax(1)
-        tokens = cut_context(tokens).to(self.device)  # (B, L)
         with torch.inference_mode(), autocast(precision, self.device):
-            x = clip.token_embedding(tokens) + clip.positional_embedding[: tokens.shape[1]]  # (B, L, width)
-            for block in clip.transformer.resblocks:
-                x = transformer_block(block, x, causal=True)
-            x = clip.ln_final(x[torch.arange(len(x)), end]) @ clip.text_projection  # (B, D)
+            x = text_projection(self.clip, cut_context(tokens).to(self.device), tokens.argmax(1))  # (B, D)
         return _unit(x)
 
 
@@ -199,6 +194,23 @@ class DemoTeacherTowers:
                 x = self.model.encode_text(tokens[rows, :length], mask[rows, :length])
             features[rows] = _unit(x)
         return features
+
+
+def image_projection(clip: Any, x: Tensor) -> Tensor:
+    """Normalized images (B, 3, S, S) -> what an open_clip CLIP projects them to, (B, D), not of unit norm."""
+    visual = clip.visual
+    x = visual._embeds(x)  # (B, 1 + patches, width)
+    for block in visual.transformer.resblocks:
+        x = transformer_block(block, x)
+    return visual.ln_post(x[:, 0]) @ visual.proj
+
+
+def text_projection(clip: Any, tokens: Tensor, ends: Tensor) -> Tensor:
+    """Tokens (B, L), and the place (B,) of each end -> what a CLIP projects the texts to, (B, D), not of unit norm."""
+    x = clip.token_embedding(tokens) + clip.positional_embedding[: tokens.shape[1]]  # (B, L, width)
+    for block in clip.transformer.resblocks:
+        x = transformer_block(block, x, causal=True)
+    return clip.ln_final(x[torch.arange(len(x)), ends]) @ clip.text_projection
 
 
 def transformer_block(block: Any, x: Tensor, *, causal: bool = False) -> Tensor:

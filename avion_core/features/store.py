@@ -12,7 +12,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from avion_core.backbones.towers import Towers, resolve_precision
+from avion_core.backbones.towers import ImageTower, Towers, resolve_precision
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.sources import Images
 from avion_core.errors import CheckpointError
@@ -27,7 +27,7 @@ _AHEAD = 2  # batches decoded ahead of the towers
 
 
 def image_features(
-    towers: Towers,
+    towers: ImageTower,
     images: Images,
     store: FeatureStore,
     *,
@@ -87,7 +87,7 @@ def text_features(
 
 
 def prepare_images(
-    towers: Towers,
+    towers: ImageTower,
     images: Images,
     *,
     recipe: RenderingRecipe,
@@ -147,7 +147,7 @@ class _Writer:
             self.progress(self.done, self.total, self.what)
 
 
-def _decoded(towers: Towers, images: Images, recipe: RenderingRecipe, *, ahead: int) -> Iterator[Tensor]:
+def _decoded(towers: ImageTower, images: Images, recipe: RenderingRecipe, *, ahead: int) -> Iterator[Tensor]:
     """Views in order, decoded by threads up to `ahead` images before they are asked for."""
     workers = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
     waiting: deque[Future[Tensor]] = deque()

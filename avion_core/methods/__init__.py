@@ -18,11 +18,25 @@ if TYPE_CHECKING:
 METHODS: dict[str, str] = {
     "avion": "avion_core.methods.avion:Avion",
     "zero_shot": "avion_core.methods.zero_shot:ZeroShot",
+    "zero_shot_ensemble": "avion_core.methods.zero_shot_ensemble:ZeroShotEnsemble",
     "class_mean": "avion_core.methods.class_mean:ClassMean",
     "class_mean_text": "avion_core.methods.class_mean_text:ClassMeanText",
     "linear_probe": "avion_core.methods.linear_probe:LinearProbe",
     "text_prototypes": "avion_core.methods.text_prototypes:TextPrototypes",
     "mapped_prototypes": "avion_core.methods.mapped_prototypes:MappedPrototypes",
+    "tip_adapter": "avion_core.methods.tip_adapter:TipAdapter",
+    "tip_adapter_f": "avion_core.methods.tip_adapter_f:TipAdapterF",
+    "coop": "avion_core.methods.coop:CoOp",
+    "cocoop": "avion_core.methods.cocoop:CoCoOp",
+    "vpt_shallow": "avion_core.methods.vpt:VptShallow",
+    "vpt_deep": "avion_core.methods.vpt:VptDeep",
+    "maple": "avion_core.methods.maple:Maple",
+    "prompt_src": "avion_core.methods.prompt_src:PromptSrc",
+    "prompt_kd": "avion_core.methods.prompt_kd:PromptKd",
+    "applenet": "avion_core.methods.applenet:Applenet",
+    "clip_lora": "avion_core.methods.clip_lora:ClipLora",
+    "full_fine_tuning": "avion_core.methods.full_fine_tuning:FullFineTuning",
+    "rs_transclip": "avion_core.methods.rs_transclip:RsTransclip",
 }
 """Name in settings and reports -> module and class. The order is that of a report's rows."""
 

@@ -25,7 +25,7 @@ from avion_core.errors import TrainingError
 from avion_core.features.store import prepare_images
 from avion_core.methods.bench import Bench
 from avion_core.methods.events import Event, Metrics, Saved, Stage, Stopped
-from avion_core.methods.method import Method, Needs, Task
+from avion_core.methods.method import Method, Needs, StepSize, Task
 from avion_core.methods.texts import held_out_agreement
 
 BEST, STATE, PROTOTYPES = "best.safetensors", "state.safetensors", "prototypes.parquet"
@@ -37,7 +37,7 @@ class Avion(Method):
     name = "avion"
     title = "AVION"
     what = "The student with trained prompts."
-    needs = Needs(pixels=True, teacher=True, texts=True, backward=True)
+    needs = Needs(pixels=True, teacher=True, texts=True, backward=True, layers=True)
     reads = ("descriptions", "prototypes", "model", "distillation")
     any_classes = True
     trains_student = True
@@ -54,6 +54,12 @@ class Avion(Method):
     @classmethod
     def steps(cls, config: RunConfig, images: int) -> int:
         return config.distillation.epochs * -(-images // config.distillation.batch_size)
+
+    @classmethod
+    def step_size(cls, config: RunConfig, classes: int) -> StepSize:
+        model, distillation = config.model, config.distillation
+        tokens = model.visual_prompts, model.text_prompts
+        return StepSize(distillation.batch_size, classes, *tokens, precision=distillation.precision)
 
     def fit(self, task: Task) -> Iterator[Event]:
         """Writes prototypes.parquet, teacher.safetensors, adapter.safetensors (the last step's, the one that is

@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor
 
 from avion_core.backbones.load import WeightStore, load_towers
-from avion_core.backbones.towers import OpenClipTowers, Towers
+from avion_core.backbones.towers import ImageTower, OpenClipTowers, Towers
 from avion_core.config import RunConfig
 from avion_core.data.project import ProjectData, class_texts
 from avion_core.errors import ConfigError
@@ -63,7 +63,7 @@ class Bench:
         """Let a model go, for the room it takes; it is opened again when it is asked for."""
         self._opened.pop(model, None)
 
-    def see(self, towers: Towers, project: ProjectData, image_ids: Sequence[str]) -> Tensor:
+    def see(self, towers: ImageTower, project: ProjectData, image_ids: Sequence[str]) -> Tensor:
         """Embeddings of a project's images: (N, D) of unit norm, in the order given."""
         images = project.images(list(image_ids))
         return image_features(towers, images, self.features, recipe=project.recipe, progress=self.progress)

@@ -1,4 +1,4 @@
-"""Methods on frozen features of one model: logits = f(x) W^T + b, with W solved in closed form.
+"""Methods on frozen features of one model; most are logits = f(x) W^T + b, with W solved in closed form.
 
 "Teacher, class mean" is the same method as "student, class mean", with `model = teacher`.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -28,17 +28,18 @@ class FrozenSettings(Stage):
     """Whose frozen features it works on: the student's backbone, or the teacher."""
 
 
-class Frozen(Method):
-    """A linear classifier on frozen features; a subclass says how W and b come about."""
+class FrozenFeatures(Method):
+    """A classifier on frozen features; a subclass says what it learns and keeps."""
 
     Settings = FrozenSettings
     beside = ("student", "teacher")
+    kept: ClassVar[tuple[str, ...]]
+    """Names of the tensors that a fit sets and that are saved."""
 
     def __init__(self, bench: Bench, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(bench, options)
         self.model: Model = getattr(self.settings, "model", "student")
         self.classes: list[str] = []
-        self.weights, self.bias = torch.empty(0, 0), torch.empty(0)
 
     @classmethod
     def models(cls, config: RunConfig) -> set[Model]:
@@ -46,16 +47,12 @@ class Frozen(Method):
         return {own, "teacher"} if cls.needs.teacher else {own}
 
     @abstractmethod
-    def solve(self, task: Task) -> tuple[Tensor, Tensor]:
-        """W (C, D) and b (C,), so that logits = f(x) W^T + b."""
-
-    def by_cosine(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        """W and b of logits = s cos(f(x), vector_c), with the model's own scale s; vectors (C, D) of unit norm."""
-        return self.towers.logit_scale * vectors.cpu().float(), torch.zeros(len(vectors))
+    def learn(self, task: Task) -> None:
+        """Set what `kept` names."""
 
     def fit(self, task: Task) -> Iterator[Event]:
         self.classes = list(task.classes)
-        self.weights, self.bias = self.solve(task)
+        self.learn(task)
         if task.folder is not None:
             self.save(task.folder)
             yield Saved("method", task.folder / self.file)
@@ -63,6 +60,44 @@ class Frozen(Method):
     @property
     def towers(self) -> Towers:
         return self.bench.towers(self.model)
+
+    def save(self, folder: Path) -> None:
+        facts = {"method": self.name, "model": self.model, "classes": self.classes}
+        facts |= {"weights_hash": self.towers.weights_hash}
+        write_tensors(folder / self.file, {name: getattr(self, name) for name in self.kept}, facts)
+
+    def load(self, folder: Path) -> None:
+        tensors, facts = read_tensors(folder / self.file, f"a fitted {self.title}", self.kept)
+        if (facts["method"], facts["weights_hash"]) != (self.name, self.towers.weights_hash):
+            raise CheckpointError(
+                f"{self.file} was fitted by {facts['method']} on other weights than {self.towers.name}",
+                "Put back the weights that the run began with, or start a new run.",
+                value=facts["weights_hash"],
+            )
+        self.classes = facts["classes"]
+        for name in self.kept:
+            setattr(self, name, tensors[name])
+
+
+class Frozen(FrozenFeatures):
+    """A linear classifier on frozen features; a subclass says how W and b come about."""
+
+    kept = ("weights", "bias")
+
+    def __init__(self, bench: Bench, options: Mapping[str, Any] | None = None) -> None:
+        super().__init__(bench, options)
+        self.weights, self.bias = torch.empty(0, 0), torch.empty(0)
+
+    @abstractmethod
+    def solve(self, task: Task) -> tuple[Tensor, Tensor]:
+        """W (C, D) and b (C,), so that logits = f(x) W^T + b."""
+
+    def learn(self, task: Task) -> None:
+        self.weights, self.bias = self.solve(task)
+
+    def by_cosine(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """W and b of logits = s cos(f(x), vector_c), with the model's own scale s; vectors (C, D) of unit norm."""
+        return self.towers.logit_scale * vectors.cpu().float(), torch.zeros(len(vectors))
 
     def head(self, project: ProjectData, classes: Sequence[str]) -> tuple[Tensor, Tensor]:
         """W and b of these classes."""
@@ -72,18 +107,3 @@ class Frozen(Method):
     def logits(self, project: ProjectData, image_ids: Sequence[str], classes: Sequence[str]) -> Tensor:
         weights, bias = self.head(project, classes)
         return self.bench.see(self.towers, project, image_ids).cpu() @ weights.T + bias
-
-    def save(self, folder: Path) -> None:
-        facts = {"method": self.name, "model": self.model, "classes": self.classes}
-        facts |= {"weights_hash": self.towers.weights_hash}
-        write_tensors(folder / self.file, {"weights": self.weights, "bias": self.bias}, facts)
-
-    def load(self, folder: Path) -> None:
-        tensors, facts = read_tensors(folder / self.file, f"a fitted {self.title}", ("weights", "bias"))
-        if (facts["method"], facts["weights_hash"]) != (self.name, self.towers.weights_hash):
-            raise CheckpointError(
-                f"{self.file} was fitted by {facts['method']} on other weights than {self.towers.name}",
-                "Put back the weights that the run began with, or start a new run.",
-                value=facts["weights_hash"],
-            )
-        self.classes, self.weights, self.bias = facts["classes"], tensors["weights"], tensors["bias"]

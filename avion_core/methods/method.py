@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from avion_core.backbones.projection import Projection
-from avion_core.backbones.towers import Towers
+from avion_core.backbones.towers import ImageTower
 from avion_core.config import RunConfig, Stage
 from avion_core.data.project import LabelledImages, ProjectData, held_out_images, training_images
 from avion_core.methods import texts
@@ -38,6 +38,25 @@ class Needs:
     """Labelled training images."""
     backward: bool = False
     """It is trained step by step: it has curves, and can be stopped and resumed."""
+    layers: bool = False
+    """The student's own layers, which a CLIP model from open_clip has."""
+
+
+@dataclass(frozen=True)
+class StepSize:
+    """What one step of a training takes through the student's encoders and back."""
+
+    images: int
+    """Images; 0 where their embeddings are computed once."""
+    texts: int
+    """Texts; 0 where their embeddings are computed once."""
+    image_tokens: int = 0
+    text_tokens: int = 0
+    """`image_tokens`, `text_tokens`: learned tokens beside the patches and the words."""
+    weights: bool = False
+    """Whether the encoders' own weights get gradients."""
+    precision: str = "float32"
+    """Number format of the encoders, as the run's settings name it."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +121,8 @@ class Method(ABC):
     the template are every method's."""
     any_classes: ClassVar[bool] = False
     """Whether it can tell classes apart that it had no labelled image of."""
+    transductive: ClassVar[bool] = False
+    """Whether what it says of an image depends on the other images that it is asked about; its rows say so."""
     trains_student: ClassVar[bool] = False
     """Whether it leaves an adapted student, to predict, map and export with."""
     file: ClassVar[str] = "method.safetensors"
@@ -123,7 +144,8 @@ class Method(ABC):
     @classmethod
     def row_title(cls, model: Model) -> str:
         """What a report calls its row: "AVION", "Student, class mean"."""
-        return cls.title if cls.needs.backward else f"{model.capitalize()}, {cls.title}"
+        title = f"{cls.title} (transductive)" if cls.transductive else cls.title
+        return title if cls.needs.backward else f"{model.capitalize()}, {title}"
 
     @classmethod
     def models(cls, config: RunConfig) -> set[Model]:
@@ -135,6 +157,19 @@ class Method(ABC):
         """Steps of a training on so many images; 0 for a method that is solved in closed form."""
         return 0
 
+    @classmethod
+    def step_size(cls, config: RunConfig, classes: int) -> StepSize:
+        """What a step of a training on C classes takes through the encoders; nothing for methods on embeddings."""
+        return StepSize(0, 0)
+
+    @classmethod  # noqa: B027
+    def check(cls, config: RunConfig) -> None:
+        """See that the run's settings fit the method; asked before a run is made.
+
+        Raises:
+            ConfigError: they do not.
+        """
+
     @abstractmethod
     def fit(self, task: Task) -> Iterator[Event]:
         """Learn from a task, telling how far it is; what it learnt is in `task.folder` at the end, where there is one.
@@ -144,7 +179,7 @@ class Method(ABC):
 
     @property
     @abstractmethod
-    def towers(self) -> Towers:
+    def towers(self) -> ImageTower:
         """What it sees images with, once it is fitted."""
 
     @abstractmethod

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from avion_core.backbones.load import WeightStore
-from avion_core.backbones.towers import Towers
+from avion_core.backbones.towers import ImageTower
 from avion_core.config import RunConfig
 from avion_core.data.project import LabelledImages, ProjectData
 from avion_core.errors import DataError, NotFoundError, PrototypeError
@@ -238,7 +238,7 @@ def _predictions(method: Method, part: Part, images: LabelledImages, logits: Ten
     )
 
 
-def _seconds(towers: Towers, part: Part, config: RunConfig, split: str, known: dict[str, float]) -> float:
+def _seconds(towers: ImageTower, part: Part, config: RunConfig, split: str, known: dict[str, float]) -> float:
     """Seconds per 1,000 images of an image encoder on decoded pixels, at this moment on this machine.
 
     Args:

@@ -5,22 +5,14 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import torch
 from torch.nn.functional import normalize
 
-from avion_core.backbones.load import WeightStore
-from avion_core.config import RunConfig
-from avion_core.data.drawing import make_splits
 from avion_core.data.project import ProjectData
-from avion_core.data.recipe import RenderingRecipe
-from avion_core.data.scan import scan_folder
-from avion_core.data.sources import ImageFolder
 from avion_core.errors import CheckpointError
-from avion_core.features.store import FeatureStore
 from avion_core.methods import METHODS, find_method
-from avion_core.methods.bench import Bench
+from avion_core.methods.bench import Model
 from avion_core.methods.class_mean import ClassMean
 from avion_core.methods.class_mean_text import ClassMeanText
 from avion_core.methods.linear_probe import LinearProbe, fit_probe
@@ -31,8 +23,7 @@ from avion_core.methods.zero_shot import ZeroShot
 from avion_core.presets import make_config
 from avion_core.protocols.harness import methods_beside
 from tests import tiny_studio
-
-NAMES = {"beach": "beach", "forest": "forest", "golfcourse": "golf course"}
+from tests.methods.tiny_task import NAMES, make_bench
 
 
 @pytest.fixture(autouse=True)
@@ -41,29 +32,10 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(owner, attribute, stand_in)
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> ProjectData:
-    root = tiny_studio.make_images(tmp_path_factory.mktemp("project") / "scenes", per_class=10)
-    manifest = scan_folder(root).manifest
-    rows = [
-        {"description_id": f"{key}-{i}", "class_key": key, "text": text.format(name)}
-        | {"verdict": "undecided", "writer": "w"}
-        for key, name in NAMES.items()
-        for i, text in enumerate(tiny_studio.TEXTS)
-    ]
-    splits = make_splits(manifest, dataset="tiny")
-    source = ImageFolder(root, dict(zip(manifest["image_id"], manifest["path"], strict=True)))
-    return ProjectData("tiny", source, manifest, splits, RenderingRecipe(), NAMES, pd.DataFrame(rows))
-
-
 @pytest.fixture
 def task(project: ProjectData, tmp_path: Path) -> Task:
     config = make_config(base=tiny_studio.DEFAULTS | tiny_studio.TINY)
     return Task(project, list(NAMES), config, make_bench(config, tmp_path))
-
-
-def make_bench(config: RunConfig, folder: Path) -> Bench:
-    return Bench(config, features=FeatureStore(folder / "features"), weights=WeightStore(folder / "w"))
 
 
 def fitted(kind: type[Method], task: Task, model: str = "student") -> Method:
@@ -73,7 +45,7 @@ def fitted(kind: type[Method], task: Task, model: str = "student") -> Method:
 
 
 @pytest.mark.parametrize("model", ["student", "teacher"])
-def test_logits_are_cosines_times_the_model_s_scale(task: Task, model: str) -> None:
+def test_logits_are_cosines_times_the_model_s_scale(task: Task, model: Model) -> None:
     towers = task.bench.towers(model)
     shots = task.bench.see(towers, task.project, task.shots.image_ids)
     images = task.validation.image_ids
@@ -128,7 +100,7 @@ def test_ablations_without_texts_fit_the_same_map(project: ProjectData, tmp_path
     assert not torch.equal(maps[0], other)
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name != "avion"])
+@pytest.mark.parametrize("name", [name for name in METHODS if not find_method(name).needs.backward])
 def test_what_was_fitted_is_saved_and_read(name: str, task: Task, tmp_path: Path, monkeypatch) -> None:
     folder = tmp_path / "run"
     method = find_method(name)(task.bench)

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from avion_core.backbones.catalog import CATALOG, CatalogEntry
 from avion_core.config import RunConfig
@@ -23,6 +24,9 @@ from avion_core.store.runs import list_runs
 from avion_core.store.tables import Run
 from avion_core.usecases.projects.projects import read_splits
 from avion_core.wording import counted
+
+if TYPE_CHECKING:
+    from avion_core.methods.method import StepSize
 
 _NEWEST = 5
 _TEXT_TOKENS = 8
@@ -58,7 +62,7 @@ def estimate(home: Home, project: str, config: RunConfig) -> Estimate | None:
         NotFoundError: no such project.
     """
     entry, method = CATALOG.get(config.student), find_method(config.method)
-    if entry is None or (method.trains_student and entry.kind != "open_clip"):
+    if entry is None or (method.needs.layers and entry.kind != "open_clip"):
         return None
     if not method.needs.backward:
         return Estimate(1, _SOLVING_SECONDS, None, _LIBRARIES_BYTES + _weights_bytes(config, entry), _CLOSED_FORM)
@@ -137,18 +141,23 @@ def _classes(names: dict[str, str], config: RunConfig) -> int:
 
 
 def _work(entry: CatalogEntry, path: Path, config: RunConfig, classes: int) -> float:
-    """Floating-point operations of one step: a block costs 24 w^2 a token forward, and as much backward again, since
-    its weights are frozen; the image side B times, the text side C times."""
-    (v_layers, v_width, v_tokens), (t_layers, t_width, t_tokens) = _towers(entry, path, config)
-    images = v_layers * v_width**2 * v_tokens * config.distillation.batch_size
-    return 48.0 * (images + t_layers * t_width**2 * t_tokens * classes)
+    """Floating-point operations of one step: a block costs 24 w^2 a token forward, and as much backward again where
+    its weights are frozen, twice as much where they are not."""
+    size = find_method(config.method).step_size(config, classes)
+    (v_layers, v_width, v_tokens), (t_layers, t_width, t_tokens) = _towers(entry, path, size)
+    images = v_layers * v_width**2 * v_tokens * size.images
+    texts = t_layers * t_width**2 * t_tokens * size.texts
+    return max(1.0, (72.0 if size.weights else 48.0) * (images + texts))  # next to nothing for methods on embeddings
 
 
 def _memory(config: RunConfig, entry: CatalogEntry, path: Path, classes: int) -> int:
-    """Both models' weights as float32, what the backward pass needs, and the libraries."""
-    (v_layers, v_width, v_tokens), (t_layers, t_width, t_tokens) = _towers(entry, path, config)
-    kept = v_layers * v_width * v_tokens * config.distillation.batch_size + t_layers * t_width * t_tokens * classes
-    return _LIBRARIES_BYTES + _weights_bytes(config, entry) + _BYTES_PER_TOKEN_AND_WIDTH * kept
+    """Both models' weights as float32, what the backward pass needs, and the libraries; for trained weights also a
+    copy, its gradients and the optimizer's two averages."""
+    size = find_method(config.method).step_size(config, classes)
+    (v_layers, v_width, v_tokens), (t_layers, t_width, t_tokens) = _towers(entry, path, size)
+    kept = v_layers * v_width * v_tokens * size.images + t_layers * t_width * t_tokens * size.texts
+    trained = 16 * entry.parameters if size.weights else 0
+    return _LIBRARIES_BYTES + _weights_bytes(config, entry) + _BYTES_PER_TOKEN_AND_WIDTH * kept + trained
 
 
 def _weights_bytes(config: RunConfig, student: CatalogEntry) -> int:
@@ -156,7 +165,7 @@ def _weights_bytes(config: RunConfig, student: CatalogEntry) -> int:
     return 4 * (student.parameters + (teacher.parameters if teacher else 0))
 
 
-def _towers(entry: CatalogEntry, path: Path, config: RunConfig) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+def _towers(entry: CatalogEntry, path: Path, size: StepSize) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Layers, width and tokens of the image and of the text side."""
     from avion_core.backbones.load import architecture
 
@@ -164,15 +173,16 @@ def _towers(entry: CatalogEntry, path: Path, config: RunConfig) -> tuple[tuple[i
     vision, text = shape["vision_cfg"], shape["text_cfg"]
     patches = (vision.get("image_size", 224) // vision["patch_size"]) ** 2
     return (
-        (vision["layers"], vision["width"], patches + 1 + config.model.visual_prompts),
-        (text["layers"], text["width"], _TEXT_TOKENS + config.model.text_prompts),
+        (vision["layers"], vision["width"], patches + 1 + size.image_tokens),
+        (text["layers"], text["width"], _TEXT_TOKENS + size.text_tokens),
     )
 
 
 def _precision(config: RunConfig, device: str) -> str:
     from avion_core.backbones.towers import resolve_precision
 
-    return resolve_precision(config.distillation.precision, "cuda" if lane_of(device) == "gpu" else "cpu")
+    precision = find_method(config.method).step_size(config, 1).precision
+    return resolve_precision(precision, "cuda" if lane_of(device) == "gpu" else "cpu")
 
 
 def _path(home: Home, entry: CatalogEntry) -> Path:

@@ -184,7 +184,7 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
                 yield Check(role, said, "error", hint, page="models")
             else:
                 yield Check(role, f"{said} Its rows are left out of the evaluation.", "warning", hint, page="models")
-        if model == "student" and method.trains_student and entry.kind != "open_clip":
+        if model == "student" and method.needs.layers and entry.kind != "open_clip":
             yield Check(
                 role,
                 f"{entry.title} cannot be a student: prompts cannot be added to it.",
