@@ -6,7 +6,6 @@ A run whose folder holds a training state goes on from it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +27,12 @@ from avion_core.progress import Progress
 from avion_core.protocols import find_protocol
 from avion_core.protocols.harness import measure
 from avion_core.protocols.report import Report
+from avion_core.reading import Subject, fitted, read_json
 
 __all__ = ["Event", "Finished", "Metrics", "Saved", "Stage", "Stopped", "run_experiment"]
+
+
+_SETTINGS = Subject("the run's settings", ConfigError, "Restore the file from a copy, or start a new run.")
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def _freeze_config(config: RunConfig, folder: Path) -> None:
     settings = config.model_dump(mode="json")
     if path.is_file():
         # Through the model: a run of an earlier version lacks settings that came later, and took their defaults.
-        kept = RunConfig.model_validate(json.loads(path.read_text())).model_dump(mode="json")
+        kept = fitted(RunConfig, read_json(path, _SETTINGS), _SETTINGS, value=str(path)).model_dump(mode="json")
         if kept != settings:
             changed = sorted(stage for stage in settings if settings[stage] != kept.get(stage))
             raise ConfigError(

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import platform
 import shutil
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 if TYPE_CHECKING:
     import pandas as pd
 
 UNFINISHED = ".part"
 """How the names of files and folders end that are still being written, or were when their writer was killed."""
+
+_MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:4]
+_A_DAY = 24 * 3600.0
 
 
 @contextmanager
@@ -25,7 +33,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Readers, and whoever comes after a crash, see the earlier file or the new one, never half of it. If the block fails,
     `path` stays as it was and the unfinished file is deleted. The folder must exist; otherwise an OSError says so.
     """
-    unfinished = _beside(path)
+    unfinished = unfinished_beside(path)
     try:
         yield unfinished
         os.replace(unfinished, path)
@@ -40,7 +48,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
     For folders whose name follows from their content, so that it does not matter whose copy is kept.
     """
-    unfinished = _beside(path)
+    unfinished = unfinished_beside(path)
     unfinished.mkdir(parents=True)
     try:
         yield unfinished
@@ -75,5 +83,34 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         table.to_parquet(unfinished, index=False)
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
+def unfinished_beside(path: Path) -> Path:
+    """A name for writing a file or folder under, that says which process writes it (see `clear_leftovers`)."""
+    return path.with_name(f"{path.name}.{_MACHINE}-{os.getpid():x}-{uuid.uuid4().hex[:8]}{UNFINISHED}")
+
+
+def clear_leftovers(found: Iterable[Path]) -> list[Path]:
+    """Delete the unfinished files and folders among these whose writer was killed; returns them.
+
+    A writer on this machine is gone when its process is; of others, what nobody has touched for a day is left over.
+    """
+    gone = []
+    for path in found:
+        if path.name.endswith(UNFINISHED) and not _is_being_written(path):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+            gone.append(path)
+    return gone
+
+
+def _is_being_written(path: Path) -> bool:
+    machine, _, writer = path.name.removesuffix(UNFINISHED).rpartition(".")[2].partition("-")
+    process = writer.partition("-")[0]
+    if machine == _MACHINE and process and set(process) <= set("0123456789abcdef"):
+        return psutil.pid_exists(int(process[:8], 16))
+    try:
+        newest = max(file.lstat().st_mtime for file in (path, *path.rglob("*")))
+    except OSError:  # somebody else's hand is in it
+        return True
+    return time.time() - newest < _A_DAY

@@ -8,16 +8,18 @@ from app import shell
 from app.components.projects.moving_forms import moved_images, moving_forms
 from app.components.projects.project_forms import draw_panel, import_form, project_form
 from app.components.projects.project_tables import class_table, problem_table
-from app.kit.guard import empty_state
+from app.kit.guard import empty_state, plain
 from app.state import address, studio
-from avion_core.usecases.projects.projects import ProjectSummary, get_project, list_projects
+from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_projects
 from avion_core.usecases.runs.training import list_runs
 from avion_core.wording import counted
 
 
 def page() -> None:
     home = studio.home()
-    projects = list_projects(home)
+    projects, damaged = read_projects(home)
+    for project in damaged:
+        st.warning(plain(f"{project.name} cannot be read. {project.problem}"), icon=":material/heart_broken:")
     if not projects:
         welcome()
         project_form()

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from avion_core.errors import CheckpointError
+from avion_core.reading import Subject, regular_file
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 # GeoRSCLIP's training code keeps the two towers under these names; open_clip has the text tower at the root.
@@ -30,6 +31,9 @@ _NUMPY_SCALARS: list[Any] = [
 ]
 _FETCH_AGAIN = "Download the file again."
 _NAMED = 3
+_MOST_WRAPPERS = 8
+_MOST_BYTES = 2**40
+_FILE = Subject("the weights file", CheckpointError, _FETCH_AGAIN, most_bytes=_MOST_BYTES)
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
@@ -92,6 +96,7 @@ def load_strict(model: nn.Module, weights: Mapping[str, Tensor], *, path: Path) 
 
 def _kind_of(path: Path) -> str:
     """`safetensors`, `zip` or `legacy` (torch before 1.6), from the first bytes; the name proves nothing."""
+    regular_file(path, _FILE)
     try:
         with path.open("rb") as file:
             head = file.read(512)
@@ -137,10 +142,14 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 def _read_torch(path: Path, *, zipped: bool) -> Any:
     if zipped:
         try:
-            names = zipfile.ZipFile(path).namelist()
+            with zipfile.ZipFile(path) as archive:
+                members = archive.infolist()
         except zipfile.BadZipFile as error:
             raise CheckpointError("the torch file is cut short or damaged", _FETCH_AGAIN, value=str(path)) from error
-        if any(name.endswith("constants.pkl") for name in names):
+        # torch stores its tensors as they are; what unpacks to more than the file would fill the memory.
+        if sum(member.file_size for member in members) > path.stat().st_size:
+            raise _FILE.refused("unpacks to more than it holds", value=str(path))
+        if any(member.filename.endswith("constants.pkl") for member in members):
             raise CheckpointError(
                 "the weights file is a TorchScript program, not tensors alone",
                 "Use the towers' state dict (for OpenAI's towers, the hub's open_clip_model.safetensors).",
@@ -163,7 +172,10 @@ def _read_torch(path: Path, *, zipped: bool) -> Any:
 
 
 def _unwrap(loaded: Any, path: Path) -> dict[str, Tensor]:
-    while isinstance(loaded, Mapping) and (inner := next((w for w in _WRAPPERS if _is_wrapper(loaded, w)), None)):
+    for _ in range(_MOST_WRAPPERS):  # one may hold itself
+        inner = next((name for name in _WRAPPERS if isinstance(loaded, Mapping) and _is_wrapper(loaded, name)), None)
+        if inner is None:
+            break
         loaded = loaded[inner]
     if not isinstance(loaded, Mapping) or not any(isinstance(value, Tensor) for value in loaded.values()):
         raise CheckpointError(

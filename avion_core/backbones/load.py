@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -18,6 +17,7 @@ from typing import Any
 import open_clip
 import tokenizers
 import torch
+from huggingface_hub import constants as hub_constants
 from huggingface_hub import get_hf_file_metadata, hf_hub_url
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import WeakFileLock, build_hf_headers
@@ -32,9 +32,11 @@ from avion_core.bundled import demo_folder
 from avion_core.errors import CheckpointError, NotFoundError, StoreError
 from avion_core.files import write_json
 from avion_core.progress import Progress
+from avion_core.reading import Subject, fitted, read_json, web_address
 
 _RECORD = "weights.json"
 _PARTIAL = ".incomplete"
+_HUB = Subject("the hub's address (HF_ENDPOINT)", CheckpointError)
 _IS_SHA256 = re.compile("[0-9a-f]{64}")
 _DEMO_FILES = {"demo-teacher": "demo-teacher-image.safetensors", "demo-student": "demo-student.safetensors"}
 
@@ -65,7 +67,7 @@ class WeightStore:
     def installed(self) -> list[InstalledWeights]:
         """What was downloaded or added, by name; the bundled demo pair is not listed."""
         records = sorted(self.folder.glob(f"*/{_RECORD}"))
-        return [InstalledWeights(**json.loads(record.read_text())) for record in records]
+        return [_installed(record) for record in records]
 
     def path(self, name: str) -> Path | None:
         """The weights file, or None where there is none yet. The demo pair's come with the package.
@@ -81,7 +83,7 @@ class WeightStore:
         record = self.folder / name / _RECORD
         if not record.exists():
             return None
-        installed = InstalledWeights(**json.loads(record.read_text()))
+        installed = _installed(record)
         path = record.parent / installed.file
         size = path.stat().st_size if path.exists() else 0
         if size != installed.size_bytes:
@@ -129,6 +131,7 @@ class WeightStore:
         if entry.hub_repo is None or entry.hub_file is None:
             raise NotFoundError("these weights come with the package", "There is nothing to download.", value=name)
         partial = self._partial(name)
+        web_address(self.endpoint or hub_constants.ENDPOINT, _HUB)
         with self._writable():
             try:
                 partial.mkdir(exist_ok=True)
@@ -228,6 +231,11 @@ class WeightStore:
         return folder / installed.file
 
 
+def _installed(record: Path) -> InstalledWeights:
+    subject = Subject("the record of the weights", CheckpointError, f"Delete {record.parent} and install them again.")
+    return fitted(InstalledWeights, read_json(record, subject), subject, value=str(record))
+
+
 def load_towers(
     name: str, weights: WeightStore, *, device: str | torch.device = "cpu", checkpoint: Path | None = None
 ) -> Towers:
@@ -265,7 +273,7 @@ def build_towers(entry: CatalogEntry, path: Path, *, device: str | torch.device 
 def architecture(entry: CatalogEntry, path: Path) -> dict[str, Any]:
     """open_clip's description of a model: embed_dim, vision_cfg and text_cfg. `path` is its installed weights file."""
     if entry.name in _DEMO_FILES:
-        return json.loads(_beside(path, f"{entry.name}.json").read_text())
+        return read_json(_beside(path, f"{entry.name}.json"), Subject("the description of the model", CheckpointError))
     config = open_clip.get_model_config(entry.architecture)
     assert config is not None, entry.architecture
     return config

@@ -109,11 +109,13 @@ def create(
 @command(projects, "list")
 def list_projects_(desk: Desk) -> Answer:
     """All projects."""
-    from avion_core.usecases.projects.projects import list_projects
+    from avion_core.usecases.projects.projects import read_projects
 
-    found = [_brief(project) for project in list_projects(desk.home)]
+    sound, damaged = read_projects(desk.home)
+    found = [_brief(project) for project in sound]
     text = table(found, ["name", "images", "classes", "descriptions", "image_root"]) if found else "No project yet."
-    return Answer({"projects": found}, text)
+    text += "".join(f"\n{project.name} ({project.id}) cannot be read. {project.problem}" for project in damaged)
+    return Answer({"projects": found, "damaged": damaged}, text)
 
 
 @command(projects, "show")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,9 @@ import pandas as pd
 
 from avion_core.data.problems import Problem
 from avion_core.errors import DataError
+from avion_core.reading import Subject, read_json
 
+_FILE = Subject("the caption file", hint="Correct it, or export it again as JSON in UTF-8.")
 _SPLITS = {"train": "train", "restval": "train", "val": "validation", "validation": "validation", "test": "test"}
 
 
@@ -30,15 +31,10 @@ def read_captions(path: Path) -> Captions:
     any caption, and a second entry of the same image are left out and reported.
 
     Raises:
-        DataError: no such file, not JSON, or an entry without file name, known split or sentences.
+        DataError: a file that cannot be read, or an entry without file name, known split or sentences.
     """
     path = Path(path)
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError("the caption file cannot be opened", "Check the path.", value=str(path)) from error
-    except ValueError as error:
-        raise DataError("the caption file is not JSON in UTF-8", f"Correct it: {error}.", value=str(path)) from error
+    raw = read_json(path, _FILE)
     images = raw.get("images") if isinstance(raw, dict) else None
     if not isinstance(images, list) or not images:
         raise DataError(
@@ -67,7 +63,7 @@ def _entry(entry: Any, number: int) -> tuple[str, str, list[str]]:
     if not isinstance(entry, dict) or not isinstance(entry.get("filename"), str) or not entry["filename"].strip():
         raise DataError(f"{where} has no file name", 'Give each image a "filename".', value=entry)
     split = entry.get("split")
-    if split not in _SPLITS:
+    if not isinstance(split, str) or split not in _SPLITS:
         raise DataError(f"{where} has an unknown split", "Use train, val or test.", value=split)
     sentences = entry.get("sentences")
     try:
@@ -76,4 +72,7 @@ def _entry(entry: Any, number: int) -> tuple[str, str, list[str]]:
         raise DataError(
             f"{where} has no readable sentences", 'Give each image "sentences": [{"raw": "text"}].', value=sentences
         ) from error
-    return entry.get("path") or entry["filename"], _SPLITS[split], captions
+    listed = entry.get("path") or entry["filename"]
+    if not isinstance(listed, str):
+        raise DataError(f"{where} has a path that is not text", 'Give each image a "filename".', value=listed)
+    return listed, _SPLITS[split], captions

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import stat
 import struct
 import zlib
 from pathlib import Path
@@ -79,7 +80,11 @@ def decode_image(path: Path, recipe: RenderingRecipe) -> Decoded:
     """As `open_image`, with what the file is."""
     path = Path(path)
     try:
-        if path.stat().st_size == 0:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            hint = "Choose a picture; folders, pipes and devices are none."
+            raise ImageError("unreadable", "this is not a regular file", hint, value=path.name)
+        if found.st_size == 0:
             raise ImageError("empty", "the file is empty", "Copy or download it again, or remove it.", value=path.name)
         raster = raster_driver(path) is not None
     except OSError as error:

@@ -19,7 +19,9 @@ from avion_core.data.class_names import is_readable
 from avion_core.data.problems import Problem
 from avion_core.data.tables import read_csv, refuse_twins, whole_numbers
 from avion_core.errors import DataError
+from avion_core.reading import Subject, read_parquet, regular_file
 
+_FILE = Subject("the label file", hint="Export it again as Parquet or CSV UTF-8.")
 SPLITS = ("train", "validation", "test")
 SAFEST_SPLIT = ("test", "validation", "train", "")  # of two marks on one picture, none may leak into training
 
@@ -113,8 +115,7 @@ def _agreed(path: str, labels: set[ImageLabel]) -> tuple[ImageLabel, Problem | N
 
 def _read_table(file: Path) -> tuple[dict[str, list[Any]], list[Problem]]:
     """Columns by name in lower case, and what was odd about the file."""
-    if not file.is_file():
-        raise DataError("the label file does not exist", "Check the path.", value=str(file))
+    regular_file(file, _FILE)
     suffix = file.suffix.lower()
     if suffix == ".csv":
         header, rows, cut = read_csv(file, "label file")
@@ -124,11 +125,7 @@ def _read_table(file: Path) -> tuple[dict[str, list[Any]], list[Problem]]:
     if suffix == ".json":
         table = read_captions(file).table.drop(columns="captions").assign(label="")
     elif suffix == ".parquet":
-        try:
-            table = pd.read_parquet(file)
-        except (ValueError, OSError) as error:
-            hint = "Export it again as Parquet or CSV UTF-8."
-            raise DataError(f"the label file cannot be read ({error})", hint, value=str(file)) from error
+        table = read_parquet(file, _FILE)
     else:
         hint = "Give a file ending in .csv, .parquet or .json."
         raise DataError("the label file has an unknown file type", hint, value=str(file))

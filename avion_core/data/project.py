@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from pydantic import BaseModel
 
 from avion_core.config import RunConfig
 from avion_core.data.recipe import RenderingRecipe
@@ -15,12 +15,21 @@ from avion_core.data.sources import Images, ImageSource
 from avion_core.data.splits import Splits
 from avion_core.errors import DataError
 from avion_core.files import write_json
+from avion_core.reading import Subject, fitted, read_json, read_parquet, read_text
 
 DESCRIPTION_COLUMNS = ["description_id", "class_key", "text", "verdict", "writer"]
 """What a run knows of a description; text as it reads now."""
 
 
 _OTHERS = "others"
+_RESTORE = "Restore the run's folder from a copy, or start a new run."
+_INPUTS = Subject("a run's inputs", hint=_RESTORE)
+
+
+class _Facts(BaseModel):
+    name: str
+    recipe: RenderingRecipe
+    class_names: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -64,20 +73,35 @@ class ProjectData:
         """As `save` left it.
 
         Raises:
-            DataError: the folder holds no inputs.
+            DataError: the folder holds no inputs, or one of its files is damaged; it is named.
         """
         if not (folder / "project.json").is_file():
             raise DataError("the run's inputs no longer exist", "Start a new run.", value=str(folder))
-        facts = json.loads((folder / "project.json").read_text())
+        about = folder / "project.json"
+        facts = fitted(_Facts, read_json(about, _INPUTS), _INPUTS, value=str(about))
         return cls(
-            name=facts["name"],
+            name=facts.name,
             source=source,
-            manifest=pd.read_parquet(folder / "manifest.parquet"),
-            splits=Splits.from_json((folder / "splits.json").read_text()),
-            recipe=RenderingRecipe.model_validate(facts["recipe"]),
-            class_names=facts["class_names"],
-            descriptions=pd.read_parquet(folder / "descriptions.parquet"),
+            manifest=_table(folder / "manifest.parquet", ["image_id", "path", "label"]),
+            splits=_splits(folder / "splits.json"),
+            recipe=facts.recipe,
+            class_names=facts.class_names,
+            descriptions=_table(folder / "descriptions.parquet", DESCRIPTION_COLUMNS),
         )
+
+
+def _table(path: Path, columns: list[str]) -> pd.DataFrame:
+    table = read_parquet(path, _INPUTS)
+    if lacking := [name for name in columns if name not in table]:
+        raise _INPUTS.refused(f"lack the column {lacking[0]}", value=str(path))
+    return table
+
+
+def _splits(path: Path) -> Splits:
+    try:
+        return Splits.from_json(read_text(path, _INPUTS))
+    except DataError as error:
+        raise DataError(error.what, _RESTORE, value=str(path)) from None
 
 
 @dataclass(frozen=True)

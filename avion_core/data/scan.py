@@ -22,6 +22,7 @@ from avion_core.data.problems import ImageError, Problem
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import DataError
 from avion_core.progress import Progress
+from avion_core.reading import of_the_system
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 MANIFEST_COLUMNS = {
@@ -122,6 +123,9 @@ def list_pictures(root: Path) -> list[str]:
 def _list_pictures(root: Path, labels: Path | None) -> tuple[list[str], list[Problem]]:
     if not root.is_dir():
         raise DataError("the image folder does not exist", "Check the path.", value=str(root))
+    if of_the_system(root):
+        hint = "Choose a folder of pictures."
+        raise DataError("this folder is the system's view of itself, not a place for images", hint, value=str(root))
     pictures: list[str] = []
     problems: list[Problem] = []
     others: dict[str, list[str]] = defaultdict(list)
@@ -155,7 +159,7 @@ def _walk(root: Path) -> Iterator[Path]:
     seen: set[str] = set()
     for folder, subfolders, files in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
-        if real in seen:
+        if real in seen or of_the_system(Path(folder)):
             subfolders.clear()
             continue
         seen.add(real)

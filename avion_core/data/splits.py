@@ -12,14 +12,29 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
 
 from avion_core.errors import ConfigError, DataError
+from avion_core.reading import MOST_COUNT, Subject, fitted, parse_json
 
 VALIDATION_IMAGES = 4
 """Most validation images per class: a K-shot run selects on min(K, 4), never on more labels than it trains on."""
 
 ClassImages = dict[str, tuple[str, ...]]
+
+_FILE = Subject("the frozen split", hint="Restore the file, or draw the split again.")
+
+
+class _Kept(BaseModel):
+    """A split as JSON has it."""
+
+    test: tuple[str, ...]
+    validation: dict[int, ClassImages]
+    train: dict[int, ClassImages]
+    max_shots: Annotated[int, Field(ge=1, le=MOST_COUNT)]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -122,20 +137,10 @@ class Splits:
         Raises:
             DataError: not JSON, not of this form, or parts that overlap.
         """
-        try:
-            raw = json.loads(text)
-            validation, train = (
-                {
-                    int(seed): {key: tuple(map(str, images)) for key, images in classes.items()}
-                    for seed, classes in raw[part].items()
-                }
-                for part in ("validation", "train")
-            )
-            return cls(tuple(raw["test"]), validation, train, int(raw["max_shots"]), tuple(raw["notes"]))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(
-                "the frozen split cannot be read", "Restore the file, or draw the split again.", value=text[:80]
-            ) from error
+        kept = fitted(_Kept, parse_json(text, _FILE, value=text[:80]), _FILE)
+        if kept.train.keys() != kept.validation.keys() or not kept.train:
+            raise _FILE.refused("does not hold training and validation images of the same seeds", value=text[:80])
+        return cls(kept.test, kept.validation, kept.train, kept.max_shots, kept.notes)
 
 
 def undrawn(*, seeds: Sequence[int] = (1, 2, 3), max_shots: int = 16) -> Splits:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from avion_core.errors import DataError
+from avion_core.reading import Subject, is_storable, read_text
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _DELIMITERS = ",;\t"
@@ -60,12 +61,10 @@ def read_csv(file: Path, what: str) -> tuple[list[str], list[list[str]], list[in
         DataError: it cannot be read, is not UTF-8, two columns have one name (in any case), or a row has too many or
             too few cells; the line is named.
     """
-    try:
-        text = file.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"the {what} is not UTF-8", "Save it again as CSV UTF-8.", value=str(file)) from error
-    except OSError as error:
-        raise DataError(f"the {what} cannot be read ({error.strerror})", "Check the path.", value=str(file)) from error
+    subject = Subject(f"the {what}", hint="Save it again as CSV UTF-8.")
+    text = read_text(file, subject)
+    if not is_storable(text):
+        raise subject.refused("holds NUL bytes, so it is not a text file", value=str(file))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     try:
         found = [(reader.line_num, [as_written(cell) for cell in row]) for row in reader if row]

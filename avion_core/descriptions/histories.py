@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields
-from datetime import datetime
 from typing import Any
 
 from avion_core.descriptions.schema import PastDecision
+from avion_core.errors import DescriptionError
+from avion_core.reading import MOST_COUNT, Subject, is_storable, parse_json, point_in_time, whole_number
 
+_CELL = Subject("its history", DescriptionError)
 VERDICTS = ("accept", "reject", "edit", "undecide", "skip", "undo")
 MOST_TOKEN_CHARACTERS = 64
 MOST_BATCH_CHARACTERS = 32
@@ -28,9 +29,9 @@ def past_decisions(history: Any) -> tuple[list[PastDecision], list[str]]:
     """
     if isinstance(history, str):
         try:
-            history = json.loads(history or "[]")
-        except json.JSONDecodeError as error:
-            return [], [f"its history is not JSON ({error.msg}, column {error.colno})."]
+            history = parse_json(history or "[]", _CELL)
+        except DescriptionError as error:
+            return [], [f"{error.what}."]
     if not isinstance(history, list):
         return [], ["its history is not a list."]
     decisions: dict[str, PastDecision] = {}
@@ -53,6 +54,8 @@ def _problem(entry: Any, before: dict[str, PastDecision]) -> str | None:
     for name in _TEXTS:
         if not isinstance(entry.get(name), str) or (name != "text" and not entry[name].strip()):
             return f"has no {name}"
+    if odd := [name for name in _NAMES if isinstance(entry.get(name), str) and not is_storable(entry[name])]:
+        return f"has a {odd[0]} that holds NUL or half a character"
     if entry["verdict"] not in VERDICTS:
         return f"has the verdict {entry['verdict']!r}, which is none of {', '.join(VERDICTS)}"
     if len(entry["token"]) > MOST_TOKEN_CHARACTERS:
@@ -62,8 +65,9 @@ def _problem(entry: Any, before: dict[str, PastDecision]) -> str | None:
     if not isinstance(entry.get("reason") or "", str):
         return "has a reason that is not text"
     number, adjudicates = entry.get("rule_version", 0), entry.get("adjudicates", False)
-    if not isinstance(number, int) or isinstance(number, bool) or number < 0 or not isinstance(adjudicates, bool):
-        return "has a rule_version that is not a whole number, or an adjudicates that is neither true nor false"
+    if not isinstance(number, int) or whole_number(number) is None or not isinstance(adjudicates, bool):
+        form = f"a whole number up to {MOST_COUNT:,}"
+        return f"has a rule_version that is not {form}, or an adjudicates that is neither true nor false"
     if not is_moment(entry["created_at"]):
         return f"has a created_at that is not a time with a time zone: {entry['created_at']!r}"
     if (entry["verdict"] == "undo") != (entry.get("undoes") is not None):
@@ -74,8 +78,5 @@ def _problem(entry: Any, before: dict[str, PastDecision]) -> str | None:
 
 
 def is_moment(text: str) -> bool:
-    """Whether a text is an ISO 8601 point in time that knows its time zone."""
-    try:
-        return datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
-        return False
+    """Whether a text is an ISO 8601 point in time that knows its time zone, in a year that can be meant."""
+    return point_in_time(text) is not None

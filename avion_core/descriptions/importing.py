@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-
-import pyarrow
-from pyarrow import parquet
 
 from avion_core.data.class_names import class_finder
 from avion_core.data.tables import as_written, refuse_misread
@@ -26,9 +22,21 @@ from avion_core.descriptions.histories import is_moment, past_decisions
 from avion_core.descriptions.schema import DescriptionRecord, PastDecision, description_id, folded
 from avion_core.descriptions.sentences import sentences
 from avion_core.errors import DescriptionError
+from avion_core.reading import (
+    MOST_COUNT,
+    Subject,
+    is_storable,
+    parse_json,
+    read_arrow,
+    read_text,
+    storable,
+    whole_number,
+)
 
 MOST_CHARACTERS = 4000
 MOST_ID_CHARACTERS = 64
+_FILE = Subject("the file of descriptions", DescriptionError, "Export it again as text in UTF-8.", uploaded=True)
+_LINE = Subject("a line", DescriptionError, "Each line must be one JSON object.")
 CLASS_FIELDS = ("class_key", "class", "label")
 TEXT_FIELDS = ("model", "prompt_version", "viewpoint", "visual_cues", "spatial_cues", "raw_reply", "created_at")
 COUNT_FIELDS = ("tokens_in", "tokens_out")
@@ -89,7 +97,7 @@ def read_descriptions(
     histories: dict[str, list[PastDecision]] = {}
     imported_at: dict[str, str] = {}
     for where, row in _rows(path):
-        label = str(next(row[name] for name in CLASS_FIELDS if name in row))
+        label = storable(str(next(row[name] for name in CLASS_FIELDS if name in row)))
         from_a_studio = row.get("history") is not None
         class_key = (known.get(_as_text(row.get("description_id"))) if from_a_studio else None) or find(label)
         problem = _problem(row)
@@ -130,10 +138,13 @@ def _problem(row: dict[str, Any]) -> str | None:
     if len(text) > MOST_CHARACTERS:
         return f"the text is too long: {len(text)} characters, where {MOST_CHARACTERS} are allowed."
     for name in COUNT_FIELDS:
-        if not str(row.get(name) or 0).isdecimal():
-            return f"{name} is not a whole number: {row[name]!r}."
+        if whole_number(row.get(name) or 0) is None:
+            return f"{name} is not a whole number up to {MOST_COUNT:,}: {_short(row[name])}."
     if len(_as_text(row.get("description_id"))) > MOST_ID_CHARACTERS:
         return f"its description_id is longer than {MOST_ID_CHARACTERS} characters."
+    for name in (*TEXT_FIELDS, "description_id", "writer", "parent", "imported_at"):
+        if not is_storable(_as_text(row.get(name))):
+            return f"{name} holds NUL or half a character."
     return None
 
 
@@ -141,7 +152,7 @@ def _described(class_key: str, row: dict[str, Any], split: bool, writer: str | N
     whole = row["text"].strip()
     texts = sentences(whole) if split else [" ".join(whole.split())]
     shared: dict[str, Any] = {name: _as_text(row.get(name)) for name in TEXT_FIELDS}
-    shared |= {name: int(row.get(name) or 0) for name in COUNT_FIELDS}
+    shared |= {name: whole_number(row.get(name) or 0) for name in COUNT_FIELDS}
     shared["writer"] = _as_text(row.get("writer")) or writer or ""
     shared["parent"] = whole if len(texts) > 1 else _as_text(row.get("parent"))
     for text in texts:
@@ -151,7 +162,7 @@ def _described(class_key: str, row: dict[str, Any], split: bool, writer: str | N
 def _from_a_studio(class_key: str, row: dict[str, Any]) -> DescriptionRecord:
     """The text as it stands there. Its id stays too: a class may have been renamed since the id was made."""
     shared: dict[str, Any] = {name: _as_text(row.get(name)) for name in (*TEXT_FIELDS, "writer", "parent")}
-    shared |= {name: int(row.get(name) or 0) for name in COUNT_FIELDS}
+    shared |= {name: whole_number(row.get(name) or 0) for name in COUNT_FIELDS}
     own_id = _as_text(row.get("description_id")) or description_id(class_key, row["text"])
     return DescriptionRecord(own_id, class_key, row["text"], **shared)
 
@@ -166,14 +177,17 @@ def _rows(path: Path) -> Iterator[Row]:
     readers = {".jsonl": _json_lines, ".csv": _csv, ".json": _json_object}
     suffix = path.suffix.lower()
     if suffix == ".parquet":
-        return _parquet(_bytes(path), path.name)
+        return _parquet(path)
     if suffix not in readers:
         raise DescriptionError(
             "descriptions cannot be read from this kind of file",
             f"Give a file that ends in {', '.join(readers)} or .parquet.",
             value=path.name,
         )
-    text = _read(path)
+    text = read_text(path, _FILE)
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise _FILE.refused("holds NUL bytes, so it is not a text file", value=f"{path.name}, line {line}")
     if not text.strip():
         raise DescriptionError(
             "the file of descriptions is empty", "Choose a file with texts for the classes.", value=path.name
@@ -181,49 +195,11 @@ def _rows(path: Path) -> Iterator[Row]:
     return readers[suffix](text, path.name)
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DescriptionError(
-            f"the file of descriptions cannot be read ({error.strerror})",
-            "Check the path and the file's permissions.",
-            value=str(path),
-        ) from None
-
-
-def _read(path: Path) -> str:
-    content = _bytes(path)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise DescriptionError(
-            f"the file {path.name} is not UTF-8 (line {line})",
-            "Save it again with the encoding UTF-8.",
-            value=f"byte 0x{content[error.start]:02x}",
-        ) from None
-    if "\0" in text:
-        raise DescriptionError(
-            f"the file {path.name} holds NUL bytes, so it is not a text file",
-            "Save it again as text with the encoding UTF-8.",
-            value=f"line {text[: text.index(chr(0))].count(chr(10)) + 1}",
-        )
-    return text
-
-
 def _json_lines(text: str, name: str) -> Iterator[Row]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DescriptionError(
-                f"line {number} of {name} is not JSON ({error.msg}, column {error.colno})",
-                "Each line must be one JSON object.",
-                value=line,
-            ) from None
+        row = parse_json(line, replace(_LINE, name=f"line {number} of {name}"), as_written=True, value=line)
         if not isinstance(row, dict):
             raise DescriptionError(
                 f"line {number} of {name} is {_kind(row)}",
@@ -254,13 +230,8 @@ def _csv(text: str, name: str) -> Iterator[Row]:
         ) from None
 
 
-def _parquet(content: bytes, name: str) -> Iterator[Row]:
-    try:
-        table = parquet.read_table(pyarrow.BufferReader(content))
-    except (pyarrow.ArrowException, OSError) as error:
-        raise DescriptionError(
-            f"the file {name} is not Parquet", "Export it again.", value=str(error).splitlines()[0]
-        ) from None
+def _parquet(path: Path) -> Iterator[Row]:
+    table, name = read_arrow(path, _FILE), path.name
     if not table.num_rows:
         raise DescriptionError(
             "the file of descriptions is empty", "Choose a file with texts for the classes.", value=name
@@ -272,10 +243,7 @@ def _parquet(content: bytes, name: str) -> Iterator[Row]:
 
 def _json_object(text: str, name: str) -> Iterator[Row]:
     shape = 'The file must be one object like {"class": ["text", "text"]}.'
-    try:
-        classes = json.loads(text, object_pairs_hook=_each_key_once)
-    except json.JSONDecodeError as error:
-        raise DescriptionError(f"line {error.lineno} of {name} is not JSON ({error.msg})", shape) from None
+    classes = parse_json(text, replace(_FILE, hint=shape), as_written=True, value=name, pairs=_each_key_once)
     if not isinstance(classes, dict):
         raise DescriptionError(f"the file {name} holds {_kind(classes)}", shape)
     for label, texts in classes.items():
@@ -300,6 +268,11 @@ def _check_fields(row: dict[str, Any], where: str) -> None:
             f"Name the class {', '.join(CLASS_FIELDS[:-1])} or {CLASS_FIELDS[-1]}, and the text text.",
             value=", ".join(map(str, row)),
         )
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 40 else f"{shown[:37]}..."
 
 
 def _kind(value: Any) -> str:

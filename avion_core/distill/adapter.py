@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, Field
 from torch import Tensor
 
 from avion_core.backbones.prompted import PromptedStudent
@@ -17,8 +18,39 @@ from avion_core.config import StudentConfig
 from avion_core.distill.loop import TrainingState
 from avion_core.distill.tensor_file import read_tensors, write_tensors
 from avion_core.errors import CheckpointError
+from avion_core.reading import whole_number
 
 _PROMPTS = ("visual_prompts", "text_prompts", "logit_scale")
+
+
+class _Settings(BaseModel):
+    model: StudentConfig
+
+
+class _AdapterFacts(BaseModel):
+    """What an adapter must say of itself."""
+
+    backbone: str
+    backbone_hash: str
+    template: str
+    class_names: dict[str, str]
+    config: _Settings
+
+
+class _Progress(BaseModel):
+    """How far a training is, and the optimizer's settings by group."""
+
+    step: int = Field(ge=0)
+    accuracy: float | None
+    best_accuracy: float
+    best_step: int = Field(ge=0)
+    groups: list[dict[str, Any]]
+    tensors: int | None = None
+    """How many there are; states of earlier versions do not say."""
+
+
+class _StateFacts(BaseModel):
+    progress: _Progress
 
 
 def save_adapter(path: Path, learned: dict[str, Tensor], facts: dict[str, Any]) -> None:
@@ -39,7 +71,7 @@ def load_adapter(path: Path, backbone: OpenClipTowers) -> tuple[PromptedStudent,
     Raises:
         CheckpointError: not an adapter, or made on another backbone.
     """
-    tensors, facts = read_tensors(path, "an AVION adapter", _PROMPTS)
+    tensors, facts = read_tensors(path, "an AVION adapter", _PROMPTS, _AdapterFacts)
     if facts["backbone_hash"] != backbone.weights_hash:
         raise CheckpointError(
             f"the adapter {path.name} was trained on other weights than {backbone.name}",
@@ -75,6 +107,7 @@ def save_state(path: Path, state: TrainingState, facts: dict[str, Any]) -> None:
         "best_step": state.best_step,
         "seconds": state.seconds,
         "groups": groups,
+        "tensors": len(tensors),
     }
     write_tensors(path, tensors, facts | {"progress": progress})
 
@@ -85,15 +118,22 @@ def load_state(path: Path) -> tuple[TrainingState, dict[str, Any]]:
     Raises:
         CheckpointError: the file is damaged or something else.
     """
-    tensors, facts = read_tensors(path, "a training state", ("random",))
+    tensors, facts = read_tensors(path, "a training state", ("random",), _StateFacts)
     progress = facts["progress"]
+    if progress.get("tensors", len(tensors)) != len(tensors):
+        hint = "Restore it from a copy of the run's folder, or start a new run."
+        raise CheckpointError(f"tensors are missing in {path.name}", hint, value=str(path))
     slots: dict[int, dict[str, Tensor]] = {}
     parts: dict[str, dict[str, Tensor]] = {"learned": {}, "best": {}}
     for name, tensor in tensors.items():
         kind, _, rest = name.partition(".")
         if kind == "optimizer":
             index, _, slot = rest.partition(".")
-            slots.setdefault(int(index), {})[slot] = tensor
+            number = whole_number(index)
+            if number is None:
+                hint = "Restore it from a copy of the run's folder, or start a new run."
+                raise CheckpointError(f"a tensor of {path.name} has a name that no training gives", hint, value=name)
+            slots.setdefault(number, {})[slot] = tensor
         elif kind in parts:
             parts[kind][rest] = tensor
     optimizer = {"state": slots, "param_groups": progress["groups"]}
@@ -106,6 +146,7 @@ def load_state(path: Path) -> tuple[TrainingState, dict[str, Any]]:
         best_accuracy=progress["best_accuracy"],
         best_step=progress["best_step"],
         best=parts["best"],
+        source=str(path),
         seconds=progress.get("seconds", 0.0),  # a run of an earlier version did not count them
     )
     return state, facts

@@ -17,9 +17,13 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from avion_core.errors import TrainingError
+from avion_core.errors import CheckpointError, TrainingError
 
 REPORT_EVERY = 10
+_SLOTS: dict[type[torch.optim.Optimizer], frozenset[str]] = {
+    torch.optim.AdamW: frozenset({"step", "exp_avg", "exp_avg_sq"})
+}
+"""What an optimizer keeps of every parameter once it has made a step."""
 
 
 class Pace(Protocol):
@@ -54,6 +58,8 @@ class TrainingState:
     best: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
     seconds: float = 0.0
     """Wall time of all steps so far, over every resume."""
+    source: str = ""
+    """The file it was read from, for messages."""
 
 
 @dataclass(frozen=True)
@@ -127,11 +133,45 @@ class Loop(ABC):
         return state
 
     def restore(self, state: TrainingState) -> None:
-        """Go on from a snapshot of a loop made with the same arguments."""
+        """Go on from a snapshot of a loop made with the same arguments.
+
+        Raises:
+            CheckpointError: the state is damaged, or another loop's.
+        """
+        if problem := self._misfit(state):
+            hint = "Restore the file from a copy of the run's folder, or start a new run."
+            what = f"the training state is damaged or another run's: {problem}"
+            raise CheckpointError(what, hint, value=state.source)
         self.put_back(state.learned)
         self.optimizer.load_state_dict(state.optimizer)
         self.random.set_state(state.random)
         self.state = state
+
+    def _misfit(self, state: TrainingState) -> str:
+        """What of a state is not this loop's, in words; "" where it can go on from it."""
+        shapes = _shapes(self.learned())
+        if _shapes(state.learned) != shapes or (state.best and _shapes(state.best) != shapes):
+            return "its trained tensors are others"
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        own, kept = self.optimizer.state_dict()["param_groups"], state.optimizer["param_groups"]
+        if [(group.keys(), group.get("params")) for group in kept] != [
+            (group.keys(), group["params"]) for group in own
+        ]:
+            return "its optimizer has other groups"
+        slots: dict[int, dict[str, Tensor | None]] = state.optimizer["state"]
+        needed = _SLOTS.get(type(self.optimizer), frozenset[str]())
+        for number, of_one in slots.items():
+            whole = number < len(parameters) and needed <= of_one.keys()
+            tensors = [slot for slot in of_one.values() if slot is not None]  # momentum that has not begun
+            if not whole or any(slot.dim() and slot.shape != parameters[number].shape for slot in tensors):
+                return "the moments of its optimizer are others"
+        if not state.best_step <= state.step <= self.steps:
+            return f"it stands at step {max(state.step, state.best_step)} of {self.steps}"
+        try:
+            torch.Generator().set_state(state.random)
+        except (RuntimeError, TypeError):
+            return "its random state is not one"
+        return ""
 
     def run(
         self,
@@ -247,3 +287,7 @@ class Loop(ABC):
             if not all(math.isfinite(v) for v in row):
                 raise self._not_finite("the loss", step, values)
             yield StepReport(step + 1, step // self.steps_per_epoch + 1, values | measured)
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from pydantic import BaseModel
 from torch import Tensor
 
 from avion_core.backbones.projection import Projection
@@ -14,6 +16,14 @@ from avion_core.distill.tensor_file import read_tensors, write_tensors
 from avion_core.errors import CheckpointError
 
 _NAME = "teacher.safetensors"
+
+
+class _Facts(BaseModel):
+    scale: float
+    teacher_hash: str
+    student_hash: str
+    rank: int | None = None
+    held_out_agreement: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,8 +66,9 @@ class TeacherSide:
         Raises:
             CheckpointError: the file is missing, damaged or something else.
         """
-        tensors, facts = read_tensors(folder / _NAME, "the teacher's part", ("images", "prototypes"))
+        tensors, facts = read_tensors(folder / _NAME, "the teacher's part", ("images", "prototypes"), _Facts)
         matrix = tensors.get("projection")
+        _check_shapes(tensors, facts, folder / _NAME)
         projection = None if matrix is None else Projection(matrix, facts["rank"])
         hashes = facts["teacher_hash"], facts["student_hash"]
         return cls(
@@ -82,3 +93,15 @@ class TeacherSide:
                 f"Install the weights with the hash {begun_with}, or start a new run.",
                 value=towers.weights_hash,
             )
+
+
+def _check_shapes(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], path: Path) -> None:
+    """See that images (N, D_T), prototypes (C, D_T) and the map (D_S, D_T) belong together."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    whole = all(len(shape) == 2 for shape in shapes.values()) and len({shape[-1] for shape in shapes.values()}) == 1
+    if not whole or ("projection" in shapes and facts.get("rank") is None):
+        raise CheckpointError(
+            f"the tensors of {path.name} do not belong together ({shapes})",
+            "Restore the file from a copy of the run's folder, or start a new run.",
+            value=str(path),
+        )

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,9 +24,14 @@ from torch import Tensor
 
 from avion_core.errors import StoreError
 from avion_core.files import replacing
+from avion_core.reading import Subject, fitted, parse_json
+
+T = TypeVar("T")
 
 _ROWS = "features"
 _OPEN_SPACES = 8
+_SHARD = Subject("a file of embeddings", StoreError)
+_DAMAGED = (SafetensorError, OSError, KeyError, TypeError, IndexError, ValueError, StoreError)
 
 
 class FeatureStore:
@@ -48,8 +54,9 @@ class FeatureStore:
             for shard in sorted(folder.glob("*.safetensors")):
                 try:
                     with safe_open(shard, "pt") as file:
-                        facts, dim = json.loads(file.metadata()["facts"]), file.get_slice(_ROWS).get_shape()[1]
-                except (SafetensorError, KeyError, TypeError, ValueError):
+                        facts = _said(file.metadata(), "facts", dict[str, str])
+                        dim = file.get_slice(_ROWS).get_shape()[1]
+                except _DAMAGED:
                     continue  # cut short: the space leaves it out too
                 yield Space(folder, dim, json.dumps(facts, sort_keys=True))
                 break
@@ -119,9 +126,9 @@ class Space:
         """Note a shard's rows. One that is cut short or not of this form is removed: its rows are made again."""
         try:
             with safe_open(shard, "pt") as file:
-                keys: list[str] = json.loads(file.metadata()["keys"])
+                keys = _said(file.metadata(), "keys", list[str])
                 whole = file.get_slice(_ROWS).get_shape() == [len(keys), self.dim]
-        except (SafetensorError, KeyError, TypeError, ValueError):
+        except _DAMAGED:
             keys, whole = [], False
         if not whole:
             shard.unlink(missing_ok=True)
@@ -129,6 +136,10 @@ class Space:
         for row, key in enumerate(keys):
             self._where.setdefault(key, (shard, row))
         self._seen.add(shard)
+
+
+def _said(metadata: Any, name: str, form: type[T]) -> T:
+    return fitted(form, parse_json(metadata[name], _SHARD), _SHARD)
 
 
 def content_key(text: str) -> str:

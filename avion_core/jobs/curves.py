@@ -11,11 +11,14 @@ from typing import Any
 
 import pandas as pd
 
+from avion_core.errors import DataError
 from avion_core.jobs.log import open_to_append
+from avion_core.reading import Subject, parse_json
 
 METRICS = "metrics.jsonl"
 
-_STEP = re.compile(rb'\{"step": (\d+),.*\}$')
+_LINE = Subject("a line of the curves")
+_STEP = re.compile(rb'\{"step": (\d{1,12}),.*\}$')
 
 
 class CurveFile:
@@ -78,8 +81,17 @@ def read_curves(folder: Path, most: int | None = None) -> Curves:
         for place, step in enumerate(steps)
         if place % stride == 0 or place == len(steps) - 1 or b'"validation_accuracy"' in latest[step]
     ]
-    rows = [json.loads(latest[step]) for step in shown]
+    rows = [row for step in shown if (row := _row(latest[step])) is not None]
     return Curves(pd.DataFrame(rows or None, columns=None if rows else ["step", "epoch"]), len(steps), stride)
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    """A step's values; None for a line that was damaged on the disk."""
+    try:
+        row = parse_json(line, _LINE)
+    except DataError:
+        return None
+    return {name: value for name, value in row.items() if isinstance(value, int | float)}
 
 
 def seconds_since_step(folder: Path) -> float | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from avion_core.data.images import open_image
 from avion_core.data.recipe import RenderingRecipe
@@ -20,11 +20,24 @@ from avion_core.descriptions.writers.settings import KEYS, WritingSettings
 from avion_core.descriptions.writers.writer import Writer, WriterError
 from avion_core.errors import DescriptionError, NotFoundError
 from avion_core.files import replacing
+from avion_core.reading import Subject, fitted, parse_json, web_address
 from avion_core.store.home import Home
 
 ORDERS = "orders.jsonl"
 PICTURE_SIDE = 512
+_ORDERS = Subject("the orders of this generation", WriterError, "Resume it: they are made again.")
 _JPEG_QUALITY = 88
+
+
+class _Entry(BaseModel):
+    """One class's line."""
+
+    model_config = ConfigDict(extra="allow")
+
+    card: dict[str, Any]
+    recipe: dict[str, Any]
+    pictures: list[str]
+    distinguish_from: list[Any]
 
 
 def generation_folder(home: Home, generation_id: str) -> Path:
@@ -60,7 +73,9 @@ def read_orders(folder: Path) -> Iterator[dict[str, Any]]:
         hint = "Resume it here: the orders are made again, and existing descriptions count."
         raise WriterError("the orders of this generation do not exist on this machine", hint, value=folder.name)
     with (folder / ORDERS).open(encoding="utf-8") as file:
-        yield from map(json.loads, file)
+        for line in file:
+            entry = fitted(_Entry, parse_json(line, _ORDERS, value=str(folder / ORDERS)), _ORDERS)
+            yield entry.model_dump()
 
 
 def make_order(entry: dict[str, Any], wanted: int, known: tuple[str, ...] = (), others: tuple[str, ...] = ()) -> Order:
@@ -91,6 +106,8 @@ def open_writer(settings: WritingSettings, class_names: dict[str, str]) -> Write
         # The clients would fail over it as over a lost connection, time and again.
         hint = "Copy the key again: it has only letters, digits and punctuation."
         raise WriterError("the value of this variable cannot be a key", hint, value=" or ".join(names))
+    if base_url:
+        web_address(base_url, Subject("the writer's address (--base-url)", WriterError))
     if settings.writer == "gemini":
         from avion_core.descriptions.writers.gemini import DEFAULT_MODEL, GeminiWriter
 

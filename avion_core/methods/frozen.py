@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
+from pydantic import BaseModel
 from torch import Tensor
 
 from avion_core.backbones.towers import Towers
@@ -26,6 +27,12 @@ from avion_core.methods.method import Method, Task
 class FrozenSettings(Stage):
     model: Literal["student", "teacher"] = "student"
     """Whose frozen features it works on: the student's backbone, or the teacher."""
+
+
+class _Facts(BaseModel):
+    method: str
+    weights_hash: str
+    classes: list[str]
 
 
 class FrozenFeatures(Method):
@@ -67,7 +74,7 @@ class FrozenFeatures(Method):
         write_tensors(folder / self.file, {name: getattr(self, name) for name in self.kept}, facts)
 
     def load(self, folder: Path) -> None:
-        tensors, facts = read_tensors(folder / self.file, f"a fitted {self.title}", self.kept)
+        tensors, facts = read_tensors(folder / self.file, f"a fitted {self.title}", self.kept, _Facts)
         if (facts["method"], facts["weights_hash"]) != (self.name, self.towers.weights_hash):
             raise CheckpointError(
                 f"{self.file} was fitted by {facts['method']} on other weights than {self.towers.name}",
@@ -107,3 +114,13 @@ class Frozen(FrozenFeatures):
     def logits(self, project: ProjectData, image_ids: Sequence[str], classes: Sequence[str]) -> Tensor:
         weights, bias = self.head(project, classes)
         return self.bench.see(self.towers, project, image_ids).cpu() @ weights.T + bias
+
+    def load(self, folder: Path) -> None:
+        super().load(folder)
+        weights, bias = self.weights, self.bias
+        if weights.shape != (len(self.classes), self.towers.dim) or bias.shape != (len(self.classes),):
+            raise CheckpointError(
+                f"the tensors of {self.file} do not fit its {len(self.classes)} classes",
+                "Restore the file from a copy of the run's folder, or start a new run.",
+                value=f"{folder / self.file}, weights {tuple(weights.shape)}, bias {tuple(bias.shape)}",
+            )

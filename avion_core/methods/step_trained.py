@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 import torch
+from pydantic import BaseModel
 from torch import Tensor
 
 from avion_core.backbones.frozen_encoders import FrozenEncoders
@@ -29,6 +30,11 @@ from avion_core.methods.training_settings import TrainingSettings
 STATE = "state.safetensors"
 AnyLearner = TypeVar("AnyLearner", bound=Learner)
 AnySettings = TypeVar("AnySettings", bound=TrainingSettings)
+
+
+class _Facts(BaseModel):
+    method: str
+    weights_hash: str
 
 
 class StepTrained(Method, Generic[AnyLearner, AnySettings]):
@@ -137,11 +143,11 @@ class StepTrained(Method, Generic[AnyLearner, AnySettings]):
     def _demand(self, facts: Mapping[str, Any], path: Path) -> None:
         """See that a file was made by this method on these weights."""
         backbone = self.bench.backbone()
-        if (facts["method"], facts["weights_hash"]) != (self.name, backbone.weights_hash):
+        if (facts.get("method"), facts.get("weights_hash")) != (self.name, backbone.weights_hash):
             raise CheckpointError(
-                f"{path.name} was fitted by {facts['method']} on other weights than {backbone.name}",
+                f"{path.name} was fitted by {facts.get('method')} on other weights than {backbone.name}",
                 "Put back the weights that the run began with, or start a new run.",
-                value=facts["weights_hash"],
+                value=facts.get("weights_hash"),
             )
 
     @property
@@ -162,10 +168,17 @@ class StepTrained(Method, Generic[AnyLearner, AnySettings]):
     def load(self, folder: Path) -> None:
         learner = self._made()
         needed = tuple(learner.state_dict())
-        tensors, facts = read_tensors(folder / self.file, f"a trained {self.title}", needed)
+        tensors, facts = read_tensors(folder / self.file, f"a trained {self.title}", needed, _Facts)
         self._demand(facts, folder / self.file)
         self.shape(learner, tensors, facts)
-        learner.load_state_dict({name: tensors[name] for name in needed})
+        learned = {name: tensors[name] for name in needed}
+        if odd := [name for name, own in learner.state_dict().items() if own.shape != learned[name].shape]:
+            raise CheckpointError(
+                f"{odd[0]} of {self.file} has the wrong shape ({tuple(learned[odd[0]].shape)})",
+                "Restore the file from a copy of the run's folder, or start a new run.",
+                value=str(folder / self.file),
+            )
+        learner.load_state_dict(learned)
         self.learner, self._kept = learner.eval(), facts
 
     @property

@@ -12,14 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from pydantic import BaseModel, Field
 
 from avion_core.backbones.load import WeightStore
 from avion_core.config import RunConfig
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import CheckpointError
 from avion_core.protocols.predict import TrainedStudent, load_student, predict
+from avion_core.reading import Subject, fitted, read_json
 
 ADAPTER, FACTS, README = "adapter.safetensors", "student.json", "README.md"
+
+
+class _Facts(BaseModel):
+    config: RunConfig
+    recipe: RenderingRecipe
+    temperature: float = Field(gt=0)
 
 
 @dataclass(frozen=True)
@@ -63,14 +71,10 @@ def open_exported(folder: Path, weights: WeightStore, *, device: str = "cpu") ->
         CheckpointError: not an exported student, or another backbone than it was trained on.
         NotFoundError: the backbone's weights are not installed.
     """
-    try:
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        config, recipe = RunConfig.model_validate(facts["config"]), RenderingRecipe.model_validate(facts["recipe"])
-        temperature = float(facts["temperature"])
-    except (OSError, ValueError, KeyError, TypeError):
-        hint = f"Give the unpacked folder that holds {FACTS} and {ADAPTER}."
-        raise CheckpointError("this is not an exported student", hint, value=str(folder)) from None
-    return ExportedStudent(load_student(config, folder, weights, device=device), recipe, temperature)
+    hint = f"Give the unpacked folder that holds {FACTS} and {ADAPTER}."
+    subject = Subject("the exported student", CheckpointError, hint)
+    facts = fitted(_Facts, read_json(folder / FACTS, subject), subject, value=str(folder / FACTS))
+    return ExportedStudent(load_student(facts.config, folder, weights, device=device), facts.recipe, facts.temperature)
 
 
 def _readme(config: RunConfig, class_names: dict[str, str]) -> str:

@@ -17,8 +17,10 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel
 
 from avion_core.files import replacing
+from avion_core.reading import Subject, fitted, parse_json, read_arrow
 
 FIGURES = (
     "method", "model", "part", "metric", "value", "low", "high", "interval", "n", "seconds", "parameters",
@@ -29,6 +31,7 @@ PREDICTIONS = (
 OVERALL = "overall"
 """The part of a protocol's summary."""
 _FACTS = b"avion"
+_FILE = Subject("the report of a run", hint="Delete the file and evaluate the run again.")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,20 @@ class MeasuredPart:
     project: str
     classes: list[str]
     trained: bool
+
+
+class _Kept(BaseModel):
+    """What a report says beside its two tables."""
+
+    method: str
+    model: str
+    protocol: str
+    split: str
+    shots: int
+    seed: int
+    parts: list[MeasuredPart]
+    left_out: dict[str, str]
+    step: int = 0
 
 
 @dataclass(frozen=True)
@@ -108,16 +125,26 @@ class Report:
 
 
 def load_report(folder: Path, split: str) -> Report | None:
-    """What `Report.save` kept of a split; None where nothing was kept whole."""
+    """What `Report.save` kept of a split; None where nothing was kept whole.
+
+    Raises:
+        DataError: a file of it is damaged; it is named.
+    """
     paths = _paths(folder, split)
     if not all(path.is_file() for path in paths):
         return None
-    predictions, figures = (pq.read_table(path) for path in paths)
-    said, facts = (json.loads((table.schema.metadata or {}).get(_FACTS, b"{}")) for table in (predictions, figures))
+    predictions, figures = (
+        read_arrow(path, _FILE, columns) for path, columns in zip(paths, (PREDICTIONS, FIGURES), strict=True)
+    )
+    said, facts = (
+        fitted(dict[str, Any], parse_json(written, _FILE, value=str(path)), _FILE, value=str(path))
+        for path, table in zip(paths, (predictions, figures), strict=True)
+        for written in [(table.schema.metadata or {}).get(_FACTS, b"{}")]
+    )
     if said.get("measured") != facts.pop("measured", None):
         return None
-    facts["parts"] = [MeasuredPart(**part) for part in facts["parts"]]
-    return Report(figures.to_pandas(), predictions.to_pandas(), **facts)
+    kept = fitted(_Kept, facts, _FILE, value=str(paths[1]))
+    return Report(figures.to_pandas(), predictions.to_pandas(), **dict(kept))
 
 
 def at_step(report: Report, step: int) -> Report:

@@ -22,8 +22,13 @@ from avion_core.maps.alignment_map import ITEM_COLUMNS, alignment_map, map_key
 from avion_core.maps.settings import MapSettings
 from avion_core.progress import Progress
 from avion_core.protocols import find_protocol, predict
+from avion_core.reading import Subject, read_parquet
 
 _FIRST = ("train", "validation")
+_JUDGED = ["description_id", "class_key", "text", "kept"]
+_PROTOTYPES = Subject(
+    "the run's table of descriptions", hint="Restore the run's folder from a copy, or start a new run."
+)
 
 
 @dataclass(frozen=True)
@@ -184,7 +189,7 @@ def _set_of(project: ProjectData, config: RunConfig) -> dict[str, str]:
 
 def _descriptions(project: ProjectData, folder: Path, set_of: dict[str, str]) -> pd.DataFrame:
     """The run's candidates with whether they were kept, and those of novel classes, which it did not judge."""
-    judged = pd.read_parquet(folder / "prototypes.parquet")[["description_id", "class_key", "text", "kept"]]
+    judged = read_parquet(folder / "prototypes.parquet", _PROTOTYPES, _JUDGED)
     of_run = project.descriptions[["description_id", "class_key", "text", "writer"]]
     beyond = ~of_run["description_id"].isin(judged["description_id"]) & of_run["class_key"].isin(list(set_of))
     table = pd.concat([judged, of_run[beyond].drop(columns="writer")], ignore_index=True)

@@ -6,7 +6,6 @@ to one of these. So a table that is added later travels along without a word sai
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -20,6 +19,7 @@ from avion_core.errors import DataError
 from avion_core.store.histories import own_token, tokens_in_use, travelling
 from avion_core.store.jobs import ACTIVE
 from avion_core.store.old_rows import with_jobs
+from avion_core.store.row_checks import check_rows
 from avion_core.store.tables import Generation, Moment, Project, Run, Table, new_id
 
 STAYS_BEHIND = ("accounts", "invites", "sign_ins")
@@ -54,6 +54,17 @@ def read_rows(session: Session, project_id: str) -> dict[str, list[Row]]:
     return found
 
 
+def checked_rows(tables: Mapping[str, Sequence[Row]]) -> Mapping[str, Sequence[Row]]:
+    """Rows of one project as the tables have them now.
+
+    Raises:
+        DataError: rows that do not fit the tables.
+    """
+    tables = with_jobs(tables)
+    check_rows(tables, project_tables())
+    return tables
+
+
 def write_rows(session: Session, tables: Mapping[str, Sequence[Row]], name: str) -> tuple[str, dict[str, str]]:
     """Write the rows of one project, as `read_rows` gave them, under the name given.
 
@@ -66,8 +77,7 @@ def write_rows(session: Session, tables: Mapping[str, Sequence[Row]], name: str)
     Raises:
         DataError: rows that do not fit the tables.
     """
-    tables = with_jobs(tables)
-    _check(tables)
+    tables = checked_rows(tables)
     (project,) = tables["projects"]
     project_id = project["id"] if session.get(Project, project["id"]) is None else new_id()
     ids: dict[tuple[str, Any], Any] = {("projects", project["id"]): project_id}
@@ -188,26 +198,3 @@ def _at_rest(row: Row) -> Row:
         ("submission", "host", "boot", "pid", "process_started", "beat_clock", "heartbeat_at", "expected_end")
     )
     return {**row, **nobody, "executor": "local", "state": "stopped", "stop_asked": False}
-
-
-def _check(tables: Mapping[str, Sequence[Row]]) -> None:
-    hint = "Pack the project again; a pack is not meant to be edited."
-    known = {table.name: table for table in project_tables()}
-    if strange := sorted(tables.keys() - known.keys()):
-        raise DataError("the pack holds tables that this AVION Studio does not know", hint, value=", ".join(strange))
-    if len(tables.get("projects", ())) != 1:
-        raise DataError("the pack does not hold one project", hint, value=len(tables.get("projects", ())))
-    for row in (row for name in ("projects", "jobs", "runs", "generations") for row in tables.get(name, ())):
-        if not re.fullmatch("[0-9a-f]{12}", str(row.get("id"))):  # they name folders
-            raise DataError("the pack holds an id that is not valid", hint, value=row.get("id"))
-    for name, rows in tables.items():
-        columns = set(known[name].columns.keys())
-        required = {
-            column.name
-            for column in known[name].columns
-            if not column.nullable and column.default is None and column.name != "id"
-        }
-        for row in rows:
-            if not isinstance(row, dict) or not required <= row.keys() <= columns:
-                odd = sorted((required - row.keys()) | (row.keys() - columns)) if isinstance(row, dict) else [row]
-                raise DataError(f"a row of {name} does not fit its table", hint, value=", ".join(map(str, odd)))

@@ -10,8 +10,11 @@ from sqlalchemy import func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from avion_core.errors import DataError, NotFoundError
+from avion_core.reading import is_storable, storable
 from avion_core.store.database import chunks
 from avion_core.store.tables import Description, Project, ProjectClass, RuleVersion, now
+
+MOST_NAME_CHARACTERS = 200
 
 
 def find_project(session: Session, name_or_id: str) -> Project:
@@ -38,6 +41,9 @@ def refuse_taken_name(session: Session, name: str) -> None:
     """Raise a DataError when a project goes by this name already, or the name is none."""
     if not name.strip():
         raise DataError("a project needs a name", "Type a name.", value=name)
+    if len(name) > MOST_NAME_CHARACTERS or not is_storable(name):
+        hint = f"Choose a name of at most {MOST_NAME_CHARACTERS} characters."
+        raise DataError("this name cannot be a project's", hint, value=storable(name))
     if session.scalar(select(Project.id).where(Project.name == name)) is not None:
         hint = "Choose another name, or open that project."
         raise DataError("a project with this name already exists", hint, value=name)

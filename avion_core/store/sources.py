@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,10 +10,16 @@ import pandas as pd
 from avion_core import bundled
 from avion_core.data.sources import ImageFolder, ImageSource
 from avion_core.errors import NotFoundError
+from avion_core.reading import Subject, read_parquet
 from avion_core.store import projects as rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.store.tables import Project
+
+MANIFEST = "manifest.parquet"
+RESTORE = "Restore the project's folder from a copy, or unpack the project again."
+_IMAGES = Subject("the project's list of images", hint=RESTORE)
+_COLUMNS = ("image_id", "path", "label", "group", "split")
 
 
 def image_source(home: Home, project: str) -> ImageSource:
@@ -24,8 +31,21 @@ def image_source(home: Home, project: str) -> ImageSource:
     with reading(home.engine) as session:
         row = rows.find_project(session, project)
         root = image_root(row)
-    manifest = pd.read_parquet(home.project_folder(row.id) / "manifest.parquet", columns=["image_id", "path"])
+    manifest = scanned_images(home, row.id, ["image_id", "path"])
     return ImageFolder(root, dict(zip(manifest["image_id"], manifest["path"], strict=True)))
+
+
+def scanned_images(home: Home, project_id: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """A project's images as they were scanned (see `data.scan`), whatever labels were given since.
+
+    Raises:
+        DataError: the file is missing or damaged; it is named.
+    """
+    file = home.project_folder(project_id) / MANIFEST
+    table = read_parquet(file, _IMAGES, columns)
+    if lacking := [name for name in columns or _COLUMNS if name not in table]:
+        raise _IMAGES.refused(f"lacks the column {lacking[0]}", value=str(file))
+    return table
 
 
 def image_root(project: Project) -> Path:

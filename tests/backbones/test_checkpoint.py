@@ -156,8 +156,8 @@ def test_what_is_not_weights_is_called_by_its_name(name: str, tmp_path: Path) ->
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
-    assert "cannot be read (No such file or directory)" in refusal(tmp_path / "none.pt")
-    assert "cannot be read (Is a directory)" in refusal(tmp_path)
+    assert "does not exist" in refusal(tmp_path / "none.pt")
+    assert "is a folder, not a file" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.999])

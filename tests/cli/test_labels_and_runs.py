@@ -72,7 +72,7 @@ def test_class_cards_are_filled_in_from_a_table(answer, avion, scenes, tmp_path)
             "Line 2 of the table of class cards has 3 cells, and its header has 2: forest,Trees, many.",
         ),
         ("class_key,definition\nforest,W\xe4lder\n".encode("latin-1"), "The table of class cards is not UTF-8"),
-        (None, "The table of class cards cannot be read (No such file or directory)"),
+        (None, "The table of class cards does not exist"),
     ],
 )
 def test_cards_that_cannot_be_used_change_nothing(avion, scenes, tmp_path, content, message):

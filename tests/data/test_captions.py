@@ -58,7 +58,7 @@ def test_empty_captions_and_second_entries_are_reported_not_fatal(write):
 @pytest.mark.parametrize(
     ("content", "what", "hint"),
     [
-        ("{", "is not JSON in UTF-8", "Correct it: Expecting"),
+        ("{", "is not JSON (column 2: Expecting", "Correct it"),
         ("[]", "lists no images", '"images": ['),
         ('{"images": {}}', "lists no images", '"sentences": ['),
         ([{"split": "train", "sentences": []}], "Image 0 of the caption file has no file name", '"filename"'),
@@ -81,8 +81,8 @@ def test_malformed_files_are_refused(write, content, what, hint):
 
 
 def test_missing_file_and_wrong_encoding_are_refused(tmp_path):
-    with pytest.raises(DataError, match=r"caption file cannot be opened.*gone\.json.*Check the path"):
+    with pytest.raises(DataError, match=r"caption file does not exist.*gone\.json.*Check the path"):
         read_captions(tmp_path / "gone.json")
     (tmp_path / "latin.json").write_bytes('{"images": ["é"]}'.encode("latin-1"))
-    with pytest.raises(DataError, match="not JSON in UTF-8"):
+    with pytest.raises(DataError, match=r"caption file is not UTF-8 \(line 1\)"):
         read_captions(tmp_path / "latin.json")

@@ -1,3 +1,4 @@
+# pyright: reportCallIssue=false
 """From a folder to a manifest: every doubtful file is reported, and none is fatal."""
 
 from __future__ import annotations
@@ -289,7 +290,12 @@ class TestLabelFiles:
             ("path,class\na.png,forest\n", "l.csv", "no column label: path, class", "group and split are optional"),
             ("", "l.csv", "label file is empty", "needs a header"),
             ('path,label\n"a.png,forest\n', "l.csv", "line 2 of the label file is not CSV", "Check its quotes"),
-            ("nonsense", "l.parquet", "label file cannot be read", "Export it again as Parquet or CSV UTF-8"),
+            (
+                "nonsense",
+                "l.parquet",
+                "label file is not a Parquet file that can be read",
+                "Export it again as Parquet or CSV UTF-8",
+            ),
             ("path,label\n", "l.xlsx", "label file has an unknown file type", "ending in .csv, .parquet or .json"),
             (
                 "path,label,split\nloose.png,x,dev\n",
@@ -311,7 +317,7 @@ class TestLabelFiles:
             scan_folder(root, labels=root / "gone.csv")
         file = labels_csv(root, "")
         file.write_bytes("path,label\nloose.png,forêt\n".encode("latin-1"))
-        with pytest.raises(DataError, match=r"label file is not UTF-8.*Save it again as CSV UTF-8"):
+        with pytest.raises(DataError, match=r"label file is not UTF-8 .line 2.*Save it again with the encoding UTF-8"):
             scan_folder(root, labels=file)
 
 

@@ -105,7 +105,7 @@ def test_unknown_classes_and_bad_texts_are_reported_and_the_rest_is_kept(tmp_pat
         f"line 6: the text is too long: {MOST_CHARACTERS + 1} characters, where {MOST_CHARACTERS} are allowed.",
         "line 7: the text holds control characters or broken Unicode.",
         "line 8: the text holds control characters or broken Unicode.",
-        "line 9: tokens_in is not a whole number: 'many'.",
+        "line 9: tokens_in is not a whole number up to 2,147,483,647: 'many'.",
         "line 10: the text is null, not a string.",
     ]
 
@@ -149,23 +149,23 @@ def test_long_texts_are_split_and_keep_their_parent(tmp_path: Path) -> None:
         (
             "a.csv",
             b"class,text\nriver,bl\xfcmig\n",
-            "The file a.csv is not UTF-8 (line 2): byte 0xfc. Save it again with the encoding UTF-8.",
+            "The file of descriptions is not UTF-8 (line 2): a.csv. Save it again with the encoding UTF-8.",
         ),
         (
             "a.json",
             '{"river": ["Blue."]}'.encode("utf-16"),
-            "The file a.json is not UTF-8 (line 1): byte 0xff. Save it again with the encoding UTF-8.",
+            "The file of descriptions is not UTF-8 (line 1): a.json. Save it again with the encoding UTF-8.",
         ),
         (
             "a.csv",
             b"class,text\nriver,blue\0line\n",
-            "The file a.csv holds NUL bytes, so it is not a text file: line 2. "
-            "Save it again as text with the encoding UTF-8.",
+            "The file of descriptions holds NUL bytes, so it is not a text file: a.csv, line 2. "
+            "Export it again as text in UTF-8.",
         ),
         (
             "a.jsonl",
             '{"class": "river", "text": "Blue."}\n\n{"class": "river", "text": }',
-            "Line 3 of a.jsonl is not JSON (Expecting value, column 28): "
+            "Line 3 of a.jsonl is not JSON (column 28: Expecting value): "
             '{"class": "river", "text": }. Each line must be one JSON object.',
         ),
         (
@@ -195,7 +195,7 @@ def test_long_texts_are_split_and_keep_their_parent(tmp_path: Path) -> None:
         (
             "a.json",
             '{"river": ["Blue."',
-            "Line 1 of a.json is not JSON (Expecting ',' delimiter). "
+            "The file of descriptions is not JSON (column 19: Expecting ',' delimiter): a.json. "
             'The file must be one object like {"class": ["text", "text"]}.',
         ),
         (
@@ -240,5 +240,5 @@ def test_a_file_that_cannot_be_used_says_what_and_a_hint(tmp_path, name, content
 
 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
-    with pytest.raises(DescriptionError, match=r"cannot be read \(No such file or directory\).*Check the path"):
+    with pytest.raises(DescriptionError, match=r"does not exist.*none\.json.*Check the path"):
         read_descriptions(tmp_path / "none.json", CLASSES)

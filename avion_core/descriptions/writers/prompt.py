@@ -16,12 +16,14 @@ from typing import Literal
 
 from avion_core.errors import DescriptionError, NotFoundError
 from avion_core.files import write_text
+from avion_core.reading import MEBIBYTE, Subject, read_text
 
 SHIPPED = Path(__file__).parents[1] / "prompts"
 DEFAULT_PROMPT = "remote-sensing"
 CONTRAST_PROMPT = "contrast"
 """Every text of it tells the class from those of `distinguish_from`."""
 MOST_CHARACTERS = 20_000
+_FILE = Subject("the prompt", DescriptionError, "Save it again as UTF-8.", most_bytes=MEBIBYTE)
 MOST_ALREADY_WRITTEN = 200
 """Texts shown to the writer as known; more would cost more than the few repeated ones that are dropped anyway."""
 
@@ -142,10 +144,7 @@ def save_prompt(own: Path, name: str, text: str) -> PromptFile:
 
 
 def _read(path: Path) -> PromptFile:
-    try:
-        return _checked(PromptFile(path.stem, path.read_text(encoding="utf-8")))
-    except UnicodeDecodeError:
-        raise DescriptionError("a prompt is not UTF-8", "Save it again as UTF-8.", value=str(path)) from None
+    return _checked(PromptFile(path.stem, read_text(path, _FILE)))
 
 
 def _checked(prompt: PromptFile) -> PromptFile:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 
 from avion_core.descriptions.importing import MOST_CHARACTERS
 from avion_core.descriptions.schema import folded
-from avion_core.descriptions.writers.writer import storable
+from avion_core.reading import storable, whole
 
 _FENCE = re.compile(r"^\s*```[a-zA-Z]*\s*\n?(.*?)(?:\n?```\s*)?$", re.DOTALL)
 _THOUGHTS = re.compile(r"\A(?!\s*(?:[\[{\"]|```)).*?</think>|\A\s*<think>.*", re.DOTALL | re.IGNORECASE)
@@ -27,7 +27,7 @@ _THOUGHTS = re.compile(r"\A(?!\s*(?:[\[{\"]|```)).*?</think>|\A\s*<think>.*", re
 _START = re.compile(r'("(?:viewpoint|visual_cues|spatial_cues)"\s*:\s*)?[\[{]')
 """Where JSON may begin, but for the cues of one description."""
 _MOST_STARTS = 1000
-_DECODER = json.JSONDecoder(strict=False)
+_DECODER = json.JSONDecoder(strict=False, parse_int=whole)
 """Takes line breaks and tabs inside a text as they are: models write them."""
 
 Language = Literal[

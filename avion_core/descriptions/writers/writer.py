@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -11,15 +10,14 @@ from typing import Protocol, TypeVar
 
 from avion_core.descriptions.writers.prompt import Prompt
 from avion_core.errors import AvionError
+from avion_core.reading import storable
 
 T = TypeVar("T")
-
-_NO_CHARACTERS = re.compile(r"[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
 class RawReply:
-    """One reply, word for word; only what no database takes is replaced (see `storable`)."""
+    """One reply, word for word; only what no database takes is replaced (see `reading.storable`)."""
 
     text: str
     model: str
@@ -81,14 +79,6 @@ class Busy(WriterError):
         super().__init__(what, hint, value=value)
         self.value = value
         self.after = after
-
-
-def storable(text: str) -> str:
-    """The text with a replacement character for each NUL and each half of a pair of UTF-16 surrogates.
-
-    Models write them, JSON takes them, and neither files nor databases do.
-    """
-    return _NO_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def within(seconds: float, ask: Callable[[], T]) -> T:

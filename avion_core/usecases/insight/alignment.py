@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel
 
-from avion_core.errors import NotFoundError
+from avion_core.errors import AvionError, NotFoundError
 from avion_core.jobs.inputs import run_inputs
 from avion_core.jobs.kinds.mapping import MappingRequest, made_folder
 from avion_core.jobs.submit import submit_new
@@ -22,6 +23,7 @@ from avion_core.maps.alignment_map import VIEWS
 from avion_core.maps.settings import MapSettings, Part, map_settings
 from avion_core.progress import Progress
 from avion_core.protocols.run_map import image_parts, make_run_map
+from avion_core.reading import Subject, fitted, read_json, read_parquet
 from avion_core.store import jobs as job_rows
 from avion_core.store import journal
 from avion_core.store.database import reading, writing
@@ -34,6 +36,17 @@ from avion_core.usecases.runs.trained import run_device, student_run
 from avion_core.usecases.runs.training import RunView, get_run
 
 __all__ = ["VIEWS", "MapSettings", "Part", "map_settings"]
+
+_MAP = Subject("the map", hint="Delete its folder and compute it again.")
+
+
+class _Asked(BaseModel):
+    """What a map's folder says of its request."""
+
+    inputs: str
+    settings: dict[str, Any]
+    who: str = ""
+
 
 # What decides a map, of a run's folder; its settings and the layout's library come on top.
 _INPUTS = (
@@ -267,13 +280,17 @@ def shown_statement(settings: MapSettings, counts: dict[str, tuple[int, int]], k
 
 
 def _read_result(home: Home, project_id: str, folder: Path, settings: MapSettings) -> MapResult:
-    counts = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
-    points = pd.read_parquet(folder / "points.parquet")
+    counts = fitted(
+        dict[str, tuple[int, int]], read_json(folder / "counts.json", _MAP), _MAP, value=str(folder / "counts.json")
+    )
+    points = read_parquet(folder / "points.parquet", _MAP)
+    if lacking := {"id", "path"} - set(points):
+        raise _MAP.refused(f"lacks the column {min(lacking)}", value=str(folder / "points.parquet"))
     now = read_manifest(home, project_id).set_index("image_id")["path"]  # images may have moved since
     return MapResult(
         points.assign(path=points["id"].map(now).fillna(points["path"])),
-        pd.read_parquet(folder / "figures.parquet"),
-        {part: (shown, of) for part, (shown, of) in counts.items()},
+        read_parquet(folder / "figures.parquet", _MAP),
+        counts,
         settings,
         folder,
     )
@@ -302,16 +319,15 @@ def _wanted(job: Job) -> MapView:
 def _made(entry: Path, inputs: str) -> MapView | None:
     """A finished map by what its run lists of it; None where it is none, or of what the run was before."""
     try:
-        asked, made = (
-            json.loads((entry / name).read_text(encoding="utf-8")) for name in ("request.json", "result.json")
-        )
-    except FileNotFoundError:
+        asked = fitted(_Asked, read_json(entry / "request.json", _MAP), _MAP)
+        made = fitted(dict[str, Any], read_json(entry / "result.json", _MAP), _MAP)
+        settings = map_settings(**asked.settings)
+        created = (entry / "request.json").stat().st_mtime
+    except (AvionError, TypeError, OSError):  # not there yet, or damaged: a map can always be computed again
         return None
-    if asked["inputs"] != inputs or "map" not in made:
+    if asked.inputs != inputs or not isinstance(made.get("map"), str):
         return None
-    created = (entry / "request.json").stat().st_mtime
-    settings = map_settings(**asked["settings"])
-    return MapView(entry.name, settings, asked.get("who", ""), "finished", created, made=made["map"])
+    return MapView(entry.name, settings, asked.who, "finished", created, made=made["map"])
 
 
 def _key(view: RunView, settings: MapSettings) -> str:

@@ -5,7 +5,6 @@ They are spelled here alone; everything else reads the report's long table.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -16,7 +15,9 @@ import torch
 
 from avion_core.metrics.accuracy import confusion, per_class, wilson_interval
 from avion_core.protocols.report import FIGURES, OVERALL, PREDICTIONS, MeasuredPart, Report
+from avion_core.reading import Subject, read_json
 
+_FILE = Subject("the figures of an earlier version", hint="Delete the file and evaluate the run again.")
 _OWN = ("accuracy", "macro_accuracy", "macro_f1", "calibration_error", "temperature", "calibrated_error")
 _KEPT_ROWS = (
     *product(("zero_shot", "class_mean", "class_mean_text", "linear_probe"), ("student", "teacher")),
@@ -64,7 +65,15 @@ def read_earlier(folder: Path, split: str) -> Report | None:
     path = folder / f"results-{split}.json"
     if not path.is_file():
         return None
-    flat = json.loads(path.read_text(encoding="utf-8"))
+    flat = read_json(path, _FILE)
+    try:
+        return _earlier_report(flat)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        said = f"does not fit its form ({type(error).__name__}: {error})"
+        raise _FILE.refused(said, value=str(path)) from error
+
+
+def _earlier_report(flat: dict[str, Any]) -> Report:
     titles = {"base": "Base classes", "novel": "Novel classes"}
     names = [name for name in titles if name in flat] or ["all"]
     figures: list[dict[str, Any]] = []

@@ -13,13 +13,18 @@ import pandas as pd
 from sqlalchemy.orm import Session
 
 from avion_core.data.splits import Splits
+from avion_core.errors import DataError
+from avion_core.reading import Subject, read_text
 from avion_core.store import projects as rows
 from avion_core.store.classes import newest_change, successors
 from avion_core.store.home import Home
 from avion_core.store.labels import current_labels, newest_label
+from avion_core.store.sources import MANIFEST, RESTORE, scanned_images
 from avion_core.store.tables import Project
 
 _KEPT = 8
+_SPLITS = "splits.json"
+_SPLIT = Subject("the project's frozen split", hint=RESTORE)
 
 _known: OrderedDict[tuple[object, ...], CurrentImages] = OrderedDict()
 _lock = Lock()
@@ -65,7 +70,7 @@ def current_images(home: Home, session: Session, project_id: str) -> CurrentImag
             _known.move_to_end(key)
             return _known[key]
     labels_given = current_labels(session, project_id)
-    manifest, drawn = _frozen(folder, stamps)
+    manifest, drawn = _frozen(home.path, project_id, stamps)
     labels: dict[str, str] = dict(zip(manifest["image_id"], manifest["label"], strict=True))
     came_labelled = [image for image, label in labels.items() if label]
     labels |= {image: label or "" for image, label in labels_given.items() if image in labels}
@@ -93,15 +98,19 @@ def current_images(home: Home, session: Session, project_id: str) -> CurrentImag
 def known_images(home: Home, project_id: str) -> pd.Series:
     """Every image id of the project, by path; it takes no look at labels, so it is fast for every single one given."""
     folder = home.project_folder(project_id)
-    return _frozen(folder, _stamps(folder))[0]["image_id"]
+    return _frozen(home.path, project_id, _stamps(folder))[0]["image_id"]
 
 
 def _stamps(folder: Path) -> tuple[int, ...]:
-    return tuple((folder / name).stat().st_mtime_ns for name in ("manifest.parquet", "splits.json"))
+    try:
+        return tuple((folder / name).stat().st_mtime_ns for name in (MANIFEST, _SPLITS))
+    except OSError as error:
+        what = f"a file of the project cannot be read ({error.strerror})"
+        raise DataError(what, RESTORE, value=str(error.filename)) from None
 
 
 @lru_cache(maxsize=_KEPT)
-def _frozen(folder: Path, _stamps: tuple[int, ...]) -> tuple[pd.DataFrame, Splits]:
+def _frozen(home: Path, project_id: str, _stamps: tuple[int, ...]) -> tuple[pd.DataFrame, Splits]:
     """The files as the scan and the draw left them; a file that was replaced has another stamp."""
-    splits = Splits.from_json((folder / "splits.json").read_text(encoding="utf-8"))
-    return pd.read_parquet(folder / "manifest.parquet"), splits
+    splits = Splits.from_json(read_text(Home(home).project_folder(project_id) / _SPLITS, _SPLIT))
+    return scanned_images(Home(home), project_id), splits

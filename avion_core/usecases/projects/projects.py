@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pandas as pd
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from avion_core import bundled
@@ -21,15 +22,17 @@ from avion_core.data.scan import scan_folder
 from avion_core.data.splits import VALIDATION_IMAGES, Splits, undrawn
 from avion_core.errors import NotFoundError
 from avion_core.files import write_json, write_table, write_text
+from avion_core.jobs.causes import explain
 from avion_core.presets import PRESETS, make_config
 from avion_core.progress import Progress
+from avion_core.reading import Subject, fitted, read_json
 from avion_core.store import projects as rows
 from avion_core.store.classes import class_cards
 from avion_core.store.current_verdicts import count_decisions
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
-from avion_core.store.sources import image_root
+from avion_core.store.sources import RESTORE, image_root
 from avion_core.store.tables import Project
 from avion_core.store.verdicts import add_verdict
 from avion_core.usecases.policies import CHANGE_PROJECTS, needs
@@ -37,6 +40,9 @@ from avion_core.usecases.projects.current_images import current_images
 from avion_core.usecases.projects.descriptions import import_descriptions
 
 Demo = Literal["ucmerced", "eurosat"]
+
+_PROBLEMS = Subject("the project's list of problems", hint=RESTORE)
+_RECIPE = Subject("the project's rendering recipe", hint="Unpack the project again, or choose its recipe again.")
 
 
 @dataclass(frozen=True)
@@ -204,10 +210,33 @@ def open_demo(home: Home, which: Demo = "ucmerced", *, curated: bool = False) ->
     return get_project(home, about["name"])
 
 
+@dataclass(frozen=True)
+class DamagedProject:
+    """A project whose rows or files cannot be read, and why."""
+
+    id: str
+    name: str
+    problem: str
+
+
 def list_projects(home: Home) -> list[ProjectSummary]:
-    """All projects, the oldest first."""
+    """All projects that can be read, the oldest first."""
+    return read_projects(home)[0]
+
+
+def read_projects(home: Home) -> tuple[list[ProjectSummary], list[DamagedProject]]:
+    """All projects, the oldest first, and those that cannot be read: a list names them and goes on."""
+    sound: list[ProjectSummary] = []
+    damaged: list[DamagedProject] = []
     with reading(home.engine) as session:
-        return [_summary(home, session, project) for project in rows.list_projects(session)]
+        for project in rows.list_projects(session):
+            try:
+                sound.append(summary_of(home, session, project))
+            except DBAPIError:
+                raise
+            except Exception as error:  # whatever it is, the other projects are sound
+                damaged.append(DamagedProject(project.id, project.name, explain(error)[1]))
+    return sound, damaged
 
 
 def project_names(home: Home) -> dict[str, str]:
@@ -223,7 +252,7 @@ def get_project(home: Home, name_or_id: str) -> ProjectSummary:
         NotFoundError: with the names there are.
     """
     with reading(home.engine) as session:
-        return _summary(home, session, rows.find_project(session, name_or_id))
+        return summary_of(home, session, rows.find_project(session, name_or_id))
 
 
 def read_manifest(home: Home, project_id: str) -> pd.DataFrame:
@@ -238,15 +267,20 @@ def read_splits(home: Home, project_id: str) -> Splits:
         return current_images(home, session, project_id).splits
 
 
-def _summary(home: Home, session: Session, project: Project) -> ProjectSummary:
-    problems = (home.project_folder(project.id) / "problems.json").read_text(encoding="utf-8")
+def summary_of(home: Home, session: Session, project: Project) -> ProjectSummary:
+    """A project's row with what its files say.
+
+    Raises:
+        DataError: a file or a setting of it is damaged.
+    """
+    problems = read_json(home.project_folder(project.id) / "problems.json", _PROBLEMS)
     now = current_images(home, session, project.id)
     seed, most = min(now.splits.train), now.splits.max_shots
     return ProjectSummary(
         id=project.id,
         name=project.name,
         image_root=image_root(project),
-        recipe=RenderingRecipe.model_validate(project.recipe),
+        recipe=fitted(RenderingRecipe, project.recipe, _RECIPE),
         modality=project.modality,
         teacher=project.teacher,
         student=project.student,
@@ -271,7 +305,7 @@ def _summary(home: Home, session: Session, project: Project) -> ProjectSummary:
             )
             for card in class_cards(session, project.id)
         ],
-        problems=[Problem(**entry) for entry in json.loads(problems)],
+        problems=fitted(list[Problem], problems, _PROBLEMS),
         notes=now.splits.notes,
         drawn=now.splits.drawn,
         revision=now.revision,

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 
 from avion_core.errors import NotFoundError
 from avion_core.files import write_text
+from avion_core.reading import Subject, fitted, read_json
 from avion_core.store.home import Home
+
+_FILE = Subject("the list", hint="Choose the items again and send them, or look at all.")
 
 
 def keep_selection(home: Home, project_id: str, ids: Sequence[str]) -> str:
@@ -39,4 +42,4 @@ def read_selection(home: Home, project_id: str, key: str) -> list[str]:
             "Choose the items again and send them, or look at all.",
             value=key,
         )
-    return json.loads(file.read_text(encoding="utf-8"))
+    return fitted(list[str], read_json(file, _FILE), _FILE, value=str(file))

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from avion_core.config import RunConfig
 from avion_core.data.project import save_inputs
-from avion_core.errors import TrainingError
+from avion_core.errors import ConfigError, TrainingError
 from avion_core.jobs import queue, worker
 from avion_core.jobs.curves import Curves, read_curves, seconds_since_step
 from avion_core.jobs.devices import LANES, lane_of
@@ -431,6 +431,7 @@ def _note(session: Session, run: Run, deed: str, who: str, more: str = "") -> No
 
 def _view(home: Home, row: Run, project_name: str, looks: int) -> RunView:
     job = jobs.job_view(home, row.job)
+    config, unreadable = _settings_of(row)
     counted = f"{job.stage}: {job.what}, {job.done:,} of {job.total:,}"
     return RunView(
         id=row.id,
@@ -458,12 +459,20 @@ def _view(home: Home, row: Run, project_name: str, looks: int) -> RunView:
         created_at=job.created_at,
         started_at=job.started_at,
         ended_at=job.ended_at,
-        cause=job.cause,
-        error=job.error,
+        cause=job.cause or ("config" if unreadable else None),
+        error=job.error or unreadable,
         summary=row.summary or {},
         looks=looks,
         based_on=row.based_on,
         rule_version=row.rule_version,
-        config=parse_config(row.config),
+        config=config,
         folder=job.folder,
     )
+
+
+def _settings_of(row: Run) -> tuple[RunConfig, str | None]:
+    """A run's settings; where they cannot be read, the defaults and why: one run takes no list down."""
+    try:
+        return parse_config(row.config), None
+    except ConfigError as error:
+        return RunConfig(), str(error)

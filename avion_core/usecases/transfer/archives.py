@@ -6,19 +6,26 @@ that is larger than it says, and nothing whose content is another than when it w
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
+import os
 import shutil
 import stat
+import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
+from pydantic import BaseModel, Field
+
 from avion_core.errors import DataError
-from avion_core.files import replacing
+from avion_core.files import UNFINISHED, clear_leftovers, unfinished_beside
 from avion_core.progress import Progress
+from avion_core.reading import Subject, fitted, parse_json, regular_file
 from avion_core.store.backups import sqlite_file
 from avion_core.store.database import database_url
 from avion_core.store.home import Home
@@ -28,6 +35,9 @@ _MOST_LISTING_BYTES = 64 * 2**20
 _A_READ = 2**20
 _SQUEEZED = (".jsonl", ".json", ".csv", ".txt", ".html")  # the rest is compressed already
 _PACK_AGAIN = "Pack it again, or copy the file again."
+_PACK = Subject("the pack", hint=_PACK_AGAIN, most_bytes=2**50, uploaded=True)
+_LISTING = Subject("the pack's listing")
+_MOST_IN_MEMORY = 1024 * 2**20
 
 
 class ArchiveWriter:
@@ -66,25 +76,40 @@ def new_archive(home: Home, path: Path, kind: str, version: int, about: dict[str
     """
     path = Path(path).expanduser().absolute()
     _refuse_own_files(home, path)
+    unfinished = unfinished_beside(path)
     try:
-        path.open("xb").close()  # holds the name: whoever packs to the same place meanwhile is refused
-    except FileExistsError as error:
-        hint = "Choose another name, or move that file away first."
-        raise DataError("a file with this name already exists", hint, value=str(path)) from error
-    except OSError as error:
-        raise _not_written(path, error) from error
-    try:
-        with replacing(path) as unfinished, ZipFile(unfinished, "w") as archive:
+        _refuse_taken(path)
+        clear_leftovers(path.parent.glob(f"{glob.escape(path.name)}.*{UNFINISHED}"))
+        with ZipFile(unfinished, "x") as archive:
             writer = ArchiveWriter(archive)
             yield writer
             listing = {"kind": kind, "format": version, **about, "files": writer.files}
             archive.writestr(LISTING, json.dumps(listing, ensure_ascii=False), ZIP_DEFLATED)
-    except BaseException as error:
+        _put_in_place(unfinished, path)
+    except OSError as error:
+        raise _not_written(path, error) from error
+    finally:
         with suppress(OSError):
-            path.unlink()
-        if isinstance(error, OSError):
-            raise _not_written(path, error) from error
-        raise
+            unfinished.unlink()
+
+
+def _refuse_taken(path: Path) -> None:
+    """An empty file is what earlier versions left when they were killed: it holds nothing, and no name."""
+    if path.is_symlink() or (path.exists() and (not path.is_file() or path.stat().st_size)):
+        hint = "Choose another name, or move that file away first."
+        raise DataError("a file with this name already exists", hint, value=str(path))
+
+
+def _put_in_place(unfinished: Path, path: Path) -> None:
+    """Give a whole pack its name, unless another pack took it meanwhile."""
+    _refuse_taken(path)
+    path.unlink(missing_ok=True)
+    try:
+        os.link(unfinished, path)
+    except FileExistsError:
+        _refuse_taken(path)
+    except OSError:  # a file system without hard links, such as a memory stick's
+        os.replace(unfinished, path)
 
 
 def _refuse_own_files(home: Home, path: Path) -> None:
@@ -102,6 +127,19 @@ def _not_written(path: Path, error: OSError) -> DataError:
     return DataError(f"the pack cannot be written ({error.strerror})", hint, value=str(path))
 
 
+class _Member(BaseModel):
+    bytes: int = Field(ge=0)
+    sha256: str
+
+
+class _Listing(BaseModel):
+    """What every pack says of itself."""
+
+    kind: str
+    format: int
+    files: dict[str, _Member]
+
+
 class Archive:
     """An archive from elsewhere, checked before anything is taken out of it.
 
@@ -115,6 +153,7 @@ class Archive:
 
     def __init__(self, path: Path, kind: str, newest: int) -> None:
         self.path = Path(path).expanduser()
+        regular_file(self.path, _PACK)
         try:
             self._zip = ZipFile(self.path)
         except OSError as error:
@@ -123,7 +162,7 @@ class Archive:
                 "Check the path and the file's permissions.",
                 value=str(path),
             ) from error
-        except BadZipFile as error:
+        except (BadZipFile, ValueError, NotImplementedError, struct.error) as error:
             raise DataError("the file is not a pack, or is incomplete", _PACK_AGAIN, value=self.path.name) from error
         try:
             self.about = self._listing(kind, newest)
@@ -145,13 +184,15 @@ class Archive:
         return sum(entry["bytes"] for entry in self.files.values())
 
     def read(self, name: str) -> bytes:
-        """A member's content.
+        """A member's content, in memory.
 
         Raises:
-            DataError: it is missing, or not what was packed.
+            DataError: it is missing, not what was packed, or too large for that.
         """
         if name not in self.files:
             raise DataError("the pack lacks a part", _PACK_AGAIN, value=name)
+        if self.files[name]["bytes"] > _MOST_IN_MEMORY:
+            raise DataError("a part of the pack is too large to be read", _PACK_AGAIN, value=name)
         return b"".join(self._pieces(name))
 
     def unpack(self, below: str, folder: Path, progress: Progress | None = None) -> None:
@@ -185,7 +226,7 @@ class Archive:
                     if left < 0:
                         break
                     yield piece
-        except (BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
+        except (BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
             raise DataError("the pack is damaged", _PACK_AGAIN, value=name) from error
         if left != 0 or digest.hexdigest() != self.files[name]["sha256"]:
             raise DataError("a part of the pack has changed since it was packed", _PACK_AGAIN, value=name)
@@ -194,29 +235,18 @@ class Archive:
         try:
             if self._zip.getinfo(LISTING).file_size > _MOST_LISTING_BYTES:
                 raise ValueError
-            about = json.loads(self._zip.read(LISTING))
-            found, version = about["kind"], int(about["format"])
-            for entry in about["files"].values():
-                if not (isinstance(entry["bytes"], int) and entry["bytes"] >= 0 and isinstance(entry["sha256"], str)):
-                    raise ValueError
-        except (
-            KeyError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            BadZipFile,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:
+            about = parse_json(self._zip.read(LISTING), _LISTING)
+            listing = fitted(_Listing, about, _LISTING)
+        except (KeyError, ValueError, BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError, DataError):
             hint = "Choose a file that AVION Studio packed."
-            raise DataError("the archive is not a pack of AVION Studio", hint, value=self.path.name) from error
-        if found != kind:
+            raise DataError("the archive is not a pack of AVION Studio", hint, value=self.path.name) from None
+        if listing.kind != kind:
             raise DataError(
-                f"the pack is of the kind {found}, not {kind}", "Choose another file.", value=self.path.name
+                f"the pack is of the kind {listing.kind}, not {kind}", "Choose another file.", value=self.path.name
             )
-        if version > newest:
+        if listing.format > newest:
             hint = "Update AVION Studio (pip install --upgrade avion-studio)."
-            raise DataError("the pack was made by a newer AVION Studio, format", hint, value=version)
+            raise DataError("the pack was made by a newer AVION Studio, format", hint, value=listing.format)
         return about
 
     def _check_members(self) -> None:

@@ -9,28 +9,27 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from avion_core.errors import DataError
-from avion_core.files import UNFINISHED
+from avion_core.files import UNFINISHED, clear_leftovers, unfinished_beside
 from avion_core.progress import Progress
 from avion_core.store import journal
 from avion_core.store import projects as rows
 from avion_core.store.database import SCHEMA, reading, writing
 from avion_core.store.home import Home
-from avion_core.store.project_rows import read_rows, write_rows
-from avion_core.store.sources import image_root
+from avion_core.store.project_rows import checked_rows, read_rows, write_rows
+from avion_core.store.sources import image_root, scanned_images
 from avion_core.store.tables import now
 from avion_core.usecases.policies import CHANGE_PROJECTS, needs
-from avion_core.usecases.projects.projects import ProjectSummary, get_project
+from avion_core.usecases.projects.projects import ProjectSummary, summary_of
 from avion_core.usecases.transfer.archives import Archive, ArchiveWriter, new_archive
+from avion_core.usecases.transfer.pack_checks import NEEDED, check_project, read_table
 
 KIND, FORMAT = "avion-project", 1
 _UNFINISHED = (UNFINISHED, ".tmp")  # .tmp: what earlier versions left
@@ -94,7 +93,7 @@ def pack_project(
             project_id, name, root = row.id, row.name, image_root(row)
             journal.note(session, project_id, "project", f"Packed into {Path(path).name}.", who)
             tables = read_rows(session, project_id)
-        manifest = pd.read_parquet(home.project_folder(project_id) / "manifest.parquet")
+        manifest = scanned_images(home, project_id)
         about |= {
             "schema": SCHEMA,
             "made_at": now().isoformat(),
@@ -160,22 +159,24 @@ def take_in(
     if str(archive.about.get("schema", "")) > SCHEMA:
         hint = "Update AVION Studio (pip install --upgrade avion-studio)."
         raise DataError("the pack was made by a newer AVION Studio, schema", hint, value=archive.about["schema"])
-    tables = {
-        entry.removeprefix("tables/").removesuffix(".jsonl"): _rows(archive.read(entry), entry)
-        for entry in archive.files
-        if entry.startswith("tables/")
-    }
-    if not {"project/manifest.parquet", "project/splits.json"} <= archive.files.keys():
-        raise DataError("the pack lacks the project's manifest or splits", "Pack it again.", value=archive.path.name)
-    wanted = name or str((tables.get("projects") or [{}])[0].get("name", ""))
+    tables = checked_rows(
+        {
+            entry.removeprefix("tables/").removesuffix(".jsonl"): read_table(archive.read(entry), entry)
+            for entry in archive.files
+            if entry.startswith("tables/")
+        }
+    )
+    if lacking := [name for name in NEEDED if f"project/{name}" not in archive.files]:
+        raise DataError("the pack lacks a file of the project", "Pack it again.", value=lacking[0])
+    wanted = name or tables["projects"][0]["name"]
     with reading(home.engine) as session:
         rows.refuse_taken_name(session, wanted)
-    staging = home.path / f"unpacking-{uuid.uuid4().hex[:12]}"
-    try:
+    moved: list[Path] = []
+    with staging_folder(home, "unpacking") as staging:
         for part in ("project", "runs", "images", "features"):
             archive.unpack(f"{part}/", staging / part, progress)
-        _refuse_paths_outside(staging / "project" / "manifest.parquet")
-        with writing(home.engine) as session:
+        check_project(tables, staging / "project", _contents(archive) if archive.about.get("images") else None)
+        with _undone(moved), writing(home.engine) as session:
             rows.refuse_taken_name(session, wanted)
             project_id, runs = write_rows(session, tables, wanted)
             row = rows.find_project(session, project_id)
@@ -184,15 +185,45 @@ def take_in(
                 os.replace(staging / "images", staging / "project" / "images")
                 row.image_root = str(folder / "images")
             journal.note(session, project_id, "project", f"Unpacked from {archive.path.name}.", who)
-            # Inside the transaction: a project that is in the database has its files.
-            _move(staging / "project", folder)
+            # Inside the transaction: a project that is in the database has its files, and can be shown.
+            moved.append(_move(staging / "project", folder))
             for old, new in runs.items():
                 if (staging / "runs" / old).is_dir():
-                    _move(staging / "runs" / old, home.run_folder(new))
-            _add_shards(staging / "features", home.features.folder)
+                    moved.append(_move(staging / "runs" / old, home.run_folder(new)))
+            session.flush()
+            summary = summary_of(home, session, row)
+        _add_shards(staging / "features", home.features.folder)
+    return summary
+
+
+@contextmanager
+def staging_folder(home: Home, purpose: str) -> Iterator[Path]:
+    """A folder of the home for the time of one transfer; what killed ones left is cleared away first."""
+    home.path.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(home.path.glob(f"*{UNFINISHED}"))
+    folder = unfinished_beside(home.path / purpose)
+    folder.mkdir()
+    try:
+        yield folder
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return get_project(home, project_id)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _undone(moved: list[Path]) -> Iterator[None]:
+    """Take folders away again that were moved into the home, where their rows are not kept."""
+    try:
+        yield
+    except BaseException:
+        for path in moved:
+            shutil.rmtree(path, ignore_errors=True)
+        raise
+
+
+def _contents(archive: Archive) -> dict[str, str]:
+    """Path -> SHA-256 of the images that are packed."""
+    found = archive.files.items()
+    return {name.removeprefix("images/"): entry["sha256"] for name, entry in found if name.startswith("images/")}
 
 
 def _add_folder(archive: ArchiveWriter, name: str, folder: Path) -> None:
@@ -226,8 +257,8 @@ def add_features(
 
     names = {**images, **{content_key(text): content_key(text) for text in texts}}
     count = 0
-    with tempfile.TemporaryDirectory(prefix="packing-", dir=home.path) as folder:
-        chosen = FeatureStore(Path(folder))
+    with staging_folder(home, "packing") as folder:
+        chosen = FeatureStore(folder)
         for space in home.features.spaces():
             space_facts = facts(space.facts)
             if space_facts is None:
@@ -250,29 +281,9 @@ def _add_shards(staged: Path, features: Path) -> None:
         os.replace(shard, target / f"{uuid.uuid4().hex}.safetensors")
 
 
-def _refuse_paths_outside(manifest: Path) -> None:
-    try:
-        paths = pd.read_parquet(manifest)["path"]
-    except (OSError, KeyError, ValueError) as error:
-        raise DataError("the pack's manifest cannot be read", "Pack the project again.", value=str(error)) from error
-    for path in map(PurePosixPath, paths):
-        if path.is_absolute() or ".." in path.parts:
-            raise DataError(
-                "the pack names an image outside of its folder",
-                "Do not use this file; ask its sender for a new one.",
-                value=str(path),
-            )
-
-
-def _move(folder: Path, to: Path) -> None:
+def _move(folder: Path, to: Path) -> Path:
     to.parent.mkdir(parents=True, exist_ok=True)
     if to.exists():
         shutil.rmtree(to)  # left over from a project or run that the database does not know
     os.replace(folder, to)
-
-
-def _rows(content: bytes, name: str) -> list[dict[str, Any]]:
-    try:
-        return [json.loads(line) for line in content.decode().split("\n") if line]
-    except ValueError as error:
-        raise DataError("a table of the pack cannot be read", "Pack the project again.", value=name) from error
+    return to

@@ -19,7 +19,7 @@ from avion_core.store import journal
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
-from avion_core.store.sources import image_root
+from avion_core.store.sources import MANIFEST, image_root, scanned_images
 from avion_core.usecases.policies import CHANGE_PROJECTS, needs
 from avion_core.usecases.projects.projects import ProjectSummary
 
@@ -172,7 +172,7 @@ def relink(
         row.image_root = str(check.root)
         journal.note(session, row.id, "data", f"Images re-linked: {check.sentence}", who)
         if check.moved:
-            _follow(home.project_folder(row.id) / "manifest.parquet", check.moved)
+            _follow(home, row.id, check.moved)
     return check
 
 
@@ -184,7 +184,7 @@ def _project(home: Home, project: str) -> tuple[str, Path]:
 
 def _manifest(home: Home, project_id: str) -> pd.DataFrame:
     """Image ids and paths as they were scanned; labels given since do not matter here."""
-    return pd.read_parquet(home.project_folder(project_id) / "manifest.parquet", columns=["image_id", "path"])
+    return scanned_images(home, project_id, ["image_id", "path"])
 
 
 def _contents(root: Path, paths: list[str], progress: Progress | None) -> dict[str, str]:
@@ -205,8 +205,8 @@ def _contents(root: Path, paths: list[str], progress: Progress | None) -> dict[s
     return found
 
 
-def _follow(manifest_file: Path, moved: Mapping[str, str]) -> None:
+def _follow(home: Home, project_id: str, moved: Mapping[str, str]) -> None:
     """Write the new paths of moved images into a manifest."""
-    manifest = pd.read_parquet(manifest_file)
+    manifest = scanned_images(home, project_id)
     manifest["path"] = manifest["image_id"].map(moved).fillna(manifest["path"])
-    write_table(manifest_file, manifest)
+    write_table(home.project_folder(project_id) / MANIFEST, manifest)

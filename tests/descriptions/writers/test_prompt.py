@@ -60,5 +60,5 @@ def test_a_prompt_that_is_not_there(tmp_path):
 
 def test_a_prompt_that_is_not_utf8(tmp_path):
     (tmp_path / "old.md").write_bytes("Beschreibe Häfen".encode("latin-1"))
-    with pytest.raises(DescriptionError, match=r"not UTF-8: .*old\.md\. Save it again"):
+    with pytest.raises(DescriptionError, match=r"not UTF-8 \(line 1\): .*old\.md\. Save it again"):
         read_prompts(tmp_path)

@@ -1,3 +1,4 @@
+# pyright: reportCallIssue=false
 """Nothing is lost on the way out and in: descriptions with the whole history of what people decided."""
 
 from __future__ import annotations
@@ -378,7 +379,7 @@ def test_unusable_decisions_are_told_and_the_rest_is_kept(home):
 
 def test_a_broken_parquet_file_is_refused(home):
     project = bare_project(home, "p")
-    with pytest.raises(DescriptionError, match=r"x\.parquet is not Parquet.*Export it again\."):
+    with pytest.raises(DescriptionError, match=r"is not a Parquet file that can be read.*x\.parquet.*Export it again"):
         import_upload(home, project, "x.parquet", b"PAR1 nothing")
     with pytest.raises(DescriptionError, match=r"x\.parquet lacks a class or a text"):
         import_upload(home, project, "x.parquet", pd.DataFrame({"text": ["a"]}).to_parquet())
