@@ -195,8 +195,12 @@ def restore(
     losing: Annotated[bool, typer.Option("--losing", help="Restore even if newer work is lost.")] = False,
 ) -> Answer:
     """Restore a copy; the database as it is now is copied first."""
-    from avion_core.usecases.installation.backup import of_people, restore_backup
+    from avion_core.usecases.installation.backup import of_people, restore_backup, restore_damaged
 
+    kept = restore_damaged(desk.home, name)
+    if kept is not None:
+        said = f"{name} is restored. The damaged file is kept as {kept.path}. {of_people(desk.home)}".rstrip()
+        return Answer({"restored": name, "before": kept.name}, said)
     before = restore_backup(desk.home, name, losing=losing)
     said = f"{name} is restored. The state before is kept as {before.name}. {of_people(desk.home)}".rstrip()
     return Answer({"restored": name, "before": before.name}, said)

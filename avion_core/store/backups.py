@@ -5,6 +5,7 @@ A backup is one whole file; no writer has to stop, and none sees a database that
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -125,6 +126,47 @@ def restore(backup: Path, database: Path) -> None:
     except sqlite3.Error as error:
         hint = "Stop the trainings and servers that use it, and try again."
         raise StoreError(f"the backup could not be put back ({error})", hint, value=str(database)) from error
+
+
+def replace_damaged(backup: Path, database: Path, folder: Path) -> Backup:
+    """Put a copy in the place of a file that cannot be read any more, which is kept beside the backups.
+
+    Browsers sign in again, and invite links have to be made again.
+
+    Raises:
+        StoreError: the copy is damaged, or the folder cannot be written.
+    """
+    check(backup)
+    made_at = datetime.now(UTC)
+    aside = folder / f"{made_at.strftime(_STAMP)}-damaged.sqlite3"
+    try:
+        with replacing(database) as unfinished:
+            with _opened(backup) as copy, closing(sqlite3.connect(unfinished)) as fresh:
+                copy.backup(fresh)
+                with fresh:
+                    fresh.execute("DELETE FROM sign_ins")
+                    fresh.execute("DELETE FROM invites")
+                fresh.execute("PRAGMA journal_mode = DELETE")
+            for ending in ("", "-wal", "-shm"):
+                part = database.with_name(database.name + ending)
+                if part.exists():
+                    os.replace(part, aside.with_name(aside.name + ending))
+    except (OSError, sqlite3.Error) as error:
+        hint = "Free space there, or check the folder's permissions."
+        raise StoreError(f"the backup could not be put back ({error})", hint, value=str(database)) from error
+    return Backup(aside, made_at, "damaged", aside.stat().st_size if aside.exists() else 0)
+
+
+def damage_of(database: Path) -> str:
+    """What is wrong with a SQLite file, in SQLite's own words; "" where it is sound or busy."""
+    try:
+        with _opened(database) as live:
+            found = str(live.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        return "" if "locked" in str(error) or "busy" in str(error) else str(error)
+    except sqlite3.Error as error:
+        return str(error)
+    return "" if found == "ok" else found.splitlines()[0]
 
 
 def check(backup: Path) -> None:

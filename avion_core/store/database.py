@@ -50,6 +50,7 @@ def open_database(folder: Path) -> Engine:
     """
     url = database_url(folder)
     _refuse_network_share(url)
+    _refuse_emptied(url, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
@@ -68,11 +69,10 @@ def open_database(folder: Path) -> Engine:
         what = f"the database cannot be opened ({error.orig})"
         raise StoreError(what, hint, value=without_password(url)) from error
     except Exception as error:
-        # sqlite3 says "file is not a database" in its own broad class.
-        if "not a database" not in str(error):
+        # sqlite3 says so in its own broad class.
+        if not _says_damage(error):
             raise
-        hint = "Move that file away and restore a backup, or choose another folder with --home."
-        raise StoreError("the file is damaged, or is not a database", hint, value=url) from error
+        raise damaged(url, folder) from error
     return engine
 
 
@@ -81,9 +81,9 @@ def reading(engine: Engine) -> Iterator[Session]:
     """A short look at the database.
 
     Raises:
-        StoreBusyError: it cannot be read just now.
+        StoreBusyError: it cannot be read just now. StoreError: its file is damaged; the newest backup is named.
     """
-    with _told(), Session(engine, expire_on_commit=False) as session, session.begin():
+    with _told(engine), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
 
@@ -98,17 +98,20 @@ def writing(engine: Engine) -> Iterator[Session]:
         StoreBusyError: it cannot be written just now: locked by another program, disk full, connection lost.
     """
     options = engine.execution_options(writes=True)
-    with _told(), Session(options, expire_on_commit=False) as session, session.begin():
+    with _told(engine), Session(options, expire_on_commit=False) as session, session.begin():
         yield session
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """What passes (a lock, a full disk, a lost connection) as one error that callers can wait for."""
+def _told(engine: Engine) -> Iterator[None]:
+    """What passes (a lock, a full disk, a lost connection) as one error that callers can wait for; damage by name."""
     try:
         yield
     except DBAPIError as error:
         said = str(error.orig)
+        file = backups.sqlite_file(str(engine.url))
+        if file is not None and _says_damage(error):
+            raise damaged(str(engine.url), file.parent) from error
         hint = next((hint for word, hint in _PASSING.items() if word in said.lower()), None)
         if hint is None and not error.connection_invalidated:
             raise
@@ -149,6 +152,34 @@ def _refuse_network_share(url: str) -> None:
             "AVION_DATABASE_URL=postgresql+psycopg://user@host/avion.",
             value=str(file),
         )
+
+
+def damaged(url: str, folder: Path) -> StoreError:
+    """The error of a SQLite file that cannot be read: it names the newest backup, and the command that puts it back."""
+    newest = next(iter(backups.list_backups(backup_folder(folder))), None)
+    if newest is None:
+        hint = "Move that file away, or choose another folder with --home; there is no backup of it."
+    else:
+        hint = (
+            f"Restore the newest backup, of {newest.made_at:%Y-%m-%d %H:%M} UTC, with "
+            f"`avion backup restore {newest.name}`; the damaged file is kept beside the backups."
+        )
+    return StoreError("the file is damaged, or is not a database", hint, value=without_password(url))
+
+
+def _says_damage(error: Exception) -> bool:
+    return any(word in str(error) for word in ("not a database", "malformed", "file is encrypted"))
+
+
+def _refuse_emptied(url: str, folder: Path) -> None:
+    """SQLite takes an empty file for a new database: where there are backups, it was not empty before."""
+    try:
+        file = backups.sqlite_file(url)
+    except ArgumentError:
+        return  # said below, with the hint
+    emptied = file is not None and file.is_file() and not file.stat().st_size
+    if emptied and backups.list_backups(backup_folder(folder)):
+        raise damaged(url, folder)
 
 
 def backup_folder(folder: Path) -> Path:

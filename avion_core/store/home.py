@@ -36,6 +36,12 @@ class Home:
     def engine(self) -> Engine:
         return open_database(self.path)
 
+    def forget_database(self) -> None:
+        """Open the database again at its next use: its file was replaced."""
+        engine = self.__dict__.pop("engine", None)
+        if engine is not None:
+            engine.dispose()
+
     @cached_property
     def features(self) -> FeatureStore:
         from avion_core.features.store import FeatureStore  # brings torch along; many commands need none

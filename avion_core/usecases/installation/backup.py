@@ -25,6 +25,7 @@ __all__ = [
     "losses",
     "of_people",
     "restore_backup",
+    "restore_damaged",
 ]
 
 DUE_AFTER = timedelta(days=1)
@@ -119,6 +120,27 @@ def restore_backup(home: Home, name: str, who: str = "me", *, losing: bool = Fal
     backups.restore(path, _file(home))
     bring_up_to_date(home.engine, home.path)
     return before
+
+
+def restore_damaged(home: Home, name: str) -> Backup | None:
+    """Put a copy in the place of a database that cannot be read, so that nobody can be asked for a right either.
+
+    Returns:
+        Where the damaged file is kept; None where the database can be read, and nothing was done.
+
+    Raises:
+        NotFoundError: no such copy.
+        StoreError: the copy is damaged or newer than this program, or the folder cannot be written.
+    """
+    file = backups.sqlite_file(database_url(home.path))
+    if file is None or not file.is_file() or not (file.stat().st_size == 0 or backups.damage_of(file)):
+        return None
+    path = _find(home, name)
+    _check(path)
+    kept = backups.replace_damaged(path, file, backup_folder(home.path))
+    home.forget_database()
+    _ = home.engine  # brings an older schema up to date
+    return kept
 
 
 def _file(home: Home) -> Path:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from avion_core.errors import AvionError
-from avion_core.store.database import SCHEMA, database_url, without_password
+from avion_core.store.backups import damage_of, sqlite_file
+from avion_core.store.database import SCHEMA, damaged, database_url, without_password
 from avion_core.store.home import Home
 from avion_core.usecases.installation.backup import backups_are_ours, list_backups
 from avion_core.usecases.installation.installation import device, keys_present
@@ -36,9 +37,10 @@ def _home(home: Home) -> Iterator[Check]:
         lost = [run.id for run in list_runs(home) if run.state == "lost"]
     except AvionError as error:
         yield Check("Home", f"{error.what}.", "error", error.hint)
+        yield _backups(home)
         return
     yield Check("Home", f"{home.path}.", "ok")
-    yield Check("Database", f"{without_password(database_url(home.path))}, schema {SCHEMA}.", "ok")
+    yield _database(home)
     room = shutil.disk_usage(home.path).free / 1e9
     if room < 5:
         yield Check("Disk", f"{room:.1f} GB are free.", "warning", "Large teachers take 4 GB each.")
@@ -50,6 +52,15 @@ def _home(home: Home) -> Iterator[Check]:
 
     yield _backups(home)
     yield _people(home)
+
+
+def _database(home: Home) -> Check:
+    """Whether the file is sound from end to end: damage may lie where nobody has looked yet."""
+    shown = without_password(database_url(home.path))
+    file = sqlite_file(database_url(home.path))
+    if file is not None and (found := damage_of(file)):
+        return Check("Database", f"{shown} is damaged ({found}).", "error", damaged(shown, home.path).hint)
+    return Check("Database", f"{shown}, schema {SCHEMA}.", "ok")
 
 
 def _backups(home: Home) -> Check:

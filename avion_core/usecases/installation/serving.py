@@ -16,6 +16,7 @@ import psutil
 
 from avion_core.errors import AccountError, AvionError
 from avion_core.store.home import Home
+from avion_core.usecases.installation.leftovers import clear_home
 from avion_core.usecases.people.accounts import accounts_are_on
 
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"
@@ -72,6 +73,7 @@ def prepare_server(home: Home, port: int | None = None, *, lan: bool = False) ->
             "Run `avion app --lan` in a terminal and open the link it prints, or `avion users add NAME --role admin`.",
         )
     _ = home.engine
+    clear_home(home)
     shown = next(iter(lan_addresses()), LOOPBACK) if lan else LOOPBACK
     options = ["--server.address", EVERYWHERE if lan else LOOPBACK, "--browser.serverAddress", shown]
     options += ["--server.port", str(free), "--browser.gatherUsageStats", "false", "--server.headless", "true"]
