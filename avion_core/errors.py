@@ -7,6 +7,7 @@ tables and badges.
 from __future__ import annotations
 
 _NO_VALUE = object()
+_MOST_CHARACTERS = 2000
 
 
 class AvionError(Exception):
@@ -21,6 +22,7 @@ class AvionError(Exception):
     cause = "error"
 
     def __init__(self, what: str, hint: str, *, value: object = _NO_VALUE) -> None:
+        what, hint = _printable(what), _printable(hint)
         self.what, self.hint = what, hint
         empty = value is _NO_VALUE or (isinstance(value, str) and not value)
         shown = "" if empty else f": {_short(value)}"
@@ -106,4 +108,11 @@ def _short(value: object) -> str:
         text = value if isinstance(value, str) else repr(value)
     except (ValueError, RecursionError):  # a number of thousands of digits, a structure nested thousands deep
         text = f"a value of type {type(value).__name__} too long to show"
+    text = _printable(text)
     return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def _printable(text: str) -> str:
+    """A text that any terminal, file or page takes, whatever a file put into it; no longer than a screen."""
+    text = text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 3]}..."

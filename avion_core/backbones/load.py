@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Annotated, Any
 
 import open_clip
 import tokenizers
@@ -22,6 +22,7 @@ from huggingface_hub import get_hf_file_metadata, hf_hub_url
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import WeakFileLock, build_hf_headers
 from huggingface_hub.utils import tqdm as hub_bar
+from pydantic import Field
 
 from avion_core.backbones.catalog import CatalogEntry, find_entry
 from avion_core.backbones.checkpoint import load_strict, read_checkpoint
@@ -46,7 +47,7 @@ class InstalledWeights:
     """A weights file in the store, and where it came from."""
 
     name: str
-    file: str
+    file: Annotated[str, Field(pattern=r"^\w[\w.-]{0,199}$")]
     size_bytes: int
     sha256: str
     source: str

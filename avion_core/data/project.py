@@ -23,7 +23,7 @@ DESCRIPTION_COLUMNS = ["description_id", "class_key", "text", "verdict", "writer
 
 _OTHERS = "others"
 _RESTORE = "Restore the run's folder from a copy, or start a new run."
-_INPUTS = Subject("a run's inputs", hint=_RESTORE)
+_INPUTS = Subject("a file of the run's inputs", hint=_RESTORE)
 
 
 class _Facts(BaseModel):
@@ -93,7 +93,7 @@ class ProjectData:
 def _table(path: Path, columns: list[str]) -> pd.DataFrame:
     table = read_parquet(path, _INPUTS)
     if lacking := [name for name in columns if name not in table]:
-        raise _INPUTS.refused(f"lack the column {lacking[0]}", value=str(path))
+        raise _INPUTS.refused(f"lacks the column {lacking[0]}", value=str(path))
     return table
 
 
