@@ -57,6 +57,15 @@ _ABLATIONS: dict[str, dict[str, Any]] = {
     "B6": {"distillation": {"warmup": 0.0}},
     "B7": {},
 }
+# What each part of the prototypes is worth, the rest as in B7 (docs/method.md section 7). A cut of 100 cuts nothing
+# that is not a hundred deviations away.
+_PROTOTYPES: dict[str, dict[str, Any]] = {
+    "P0": {"prototypes": _NO_DESCRIPTIONS},
+    "P-uniform": {"prototypes": {"selective": False}},
+    "P-flag-only": {"prototypes": {"zeta": 100.0, "beta": 0.0}},
+    "P-z-only": {"prototypes": {"beta": 0.0, "gamma": 0.0}},
+    "P-full": {},
+}
 
 
 def _over(under: dict[str, Any], *overs: dict[str, Any]) -> dict[str, Any]:
@@ -75,7 +84,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "student": "demo-student",
         "distillation": {"epochs": 20, "batch_size": 16, "learning_rate": 2e-3, "schedule": "cosine", "augment": True},
     },
-} | {name: _over(_PAPER, _ONE_MAP, row) for name, row in _ABLATIONS.items()}
+} | {name: _over(_PAPER, _ONE_MAP, row) for name, row in (_ABLATIONS | _PROTOTYPES).items()}
 
 
 def make_config(

@@ -38,6 +38,17 @@ def test_the_ablations_share_one_map_and_those_without_texts_need_none() -> None
     assert sources == ["template"] * 4 + ["descriptions"] * 4
 
 
+def test_the_prototypes_ablations_differ_in_the_prototypes_alone() -> None:
+    names = ("P0", "P-uniform", "P-flag-only", "P-z-only", "P-full")
+    rows = [make_config(name, base=OTHERS) for name in names]
+    assert len({config.prototypes.model_dump_json() for config in rows}) == 5
+    assert all(config.model_copy(update={"prototypes": rows[0].prototypes}) == rows[0] for config in rows)
+    assert rows[4] == make_config("B7")
+    kinds = [(config.prototypes.source, config.prototypes.selective) for config in rows[:2]]
+    assert kinds == [("template", True), ("descriptions", False)]
+    assert [(r.prototypes.beta, r.prototypes.gamma, r.prototypes.zeta) for r in rows[2:4]] == [(0, 2, 100), (0, 0, 3)]
+
+
 def test_the_paper_pins_what_it_leaves_open_and_the_authors_differ() -> None:
     theirs = {
         "model": {"template": "{}"},

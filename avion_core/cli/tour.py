@@ -100,6 +100,6 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, such as distillation.learning_rate=0.001."),
 ]
-Preset = Annotated[str, typer.Option(help="recommended, paper, authors, demo, or B0 to B7 (ablations).")]
+Preset = Annotated[str, typer.Option(help="recommended, paper, authors, demo, or an ablation: B0 to B7, P0, P-full.")]
 Shots = Annotated[int | None, typer.Option(help="Labelled training images per class.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of the frozen split to use: 1, 2 or 3.")]

@@ -34,6 +34,11 @@ _PRESETS = {
     "B5": "Ablation: B4 with selective aggregation.",
     "B6": "Ablation: B5 with logit alignment, no warm-up.",
     "B7": "Ablation: B6 with warm-up, which is AVION.",
+    "P0": "Ablation: the template's text as prototype, no descriptions.",
+    "P-uniform": "Ablation: all descriptions with the same weight.",
+    "P-flag-only": "Ablation: descriptions weighted by the RS-Flag alone.",
+    "P-z-only": "Ablation: descriptions that the robust z keeps, with the same weight.",
+    "P-full": "Ablation: flag, robust z and similarity, which is AVION.",
 }
 _SIGNS = {
     "ok": ":green[:material/check_circle:]",
