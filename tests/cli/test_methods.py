@@ -1,46 +1,34 @@
-"""Every method from the command line: trained, evaluated on its classes and on novel ones, and named in the answer."""
+"""Every method from the command line."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pandas as pd
 import pytest
 
 from avion_core.methods import METHODS, find_method
-from avion_core.usecases.projects.descriptions import import_descriptions
-from avion_core.usecases.projects.projects import create_project
-from tests import tiny_studio
-
-SHORT = ("options.epochs=1", "options.batch_size=4", "options.precision=float32")
-EXTRA: dict[str, tuple[str, ...]] = {
-    "avion": ("distillation.epochs=1",),
-    "clip_lora": ("options.iterations=2", "options.batch_size=4", "options.precision=float32"),
-}
-
-
-@pytest.fixture
-def four(scenes, tmp_path) -> Any:
-    """A project with two novel classes."""
-    images = tiny_studio.make_images(tmp_path / "four", classes=tiny_studio.FOUR_CLASSES)
-    create_project(scenes, "four", images, defaults=tiny_studio.DEFAULTS)
-    texts = tiny_studio.make_descriptions(tmp_path / "four.json", tiny_studio.FOUR_CLASSES)
-    import_descriptions(scenes, "four", texts)
-    return scenes
+from tests.methods.tiny_task import SHORT
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_method_is_trained_and_measured_on_base_and_novel_classes(answer, four, name: str) -> None:
+def test_a_method_is_trained(answer, scenes, name: str) -> None:
+    words = [word for key, value in SHORT[name].items() for word in ("--set", f"{key}={value}")]
+    run = answer("train", "scenes", "--method", name, *words)
+    assert (run["state"], run["step"]) == ("finished", run["steps"])
+    assert 0 <= run["accuracy"] <= 100
     method = find_method(name)
-    settings = EXTRA.get(name, SHORT if method.needs.backward else ())
-    words = [word for setting in settings for word in ("--set", setting)]
-    run = answer("train", "four", "--method", name, "--protocol", "base-to-novel", *words)
-    assert run["state"] == "finished"
     assert (run["summary"]["trained_parameters"] > 0) == (method.needs.backward or name == "linear_probe")
     assert (run["summary"].get("training_seconds") is not None) == method.needs.backward
-    found = answer("evaluate", "latest", "--split", "test")
-    rows = pd.DataFrame(found["figures"]).query("metric == 'accuracy' and model == 'student'").set_index("method")
-    measured = set(rows.loc[[name], "part"])
-    assert measured == ({"base", "novel"} if method.any_classes else {"base"})
-    if method.any_classes:
-        assert 0 <= found["harmonic_mean"] <= 100
+
+
+def test_a_trained_baseline_is_evaluated_beside_what_needs_no_training(answer, avion, scenes) -> None:
+    words = [word for key, value in SHORT["coop"].items() for word in ("--set", f"{key}={value}")]
+    run = answer("train", "scenes", "--method", "coop", *words)
+    found = answer("evaluate", "latest")
+    rows = pd.DataFrame(found["figures"]).query("metric == 'accuracy'").set_index(["method", "model"])
+    assert rows.loc[("coop", "student"), "value"] == run["accuracy"]
+    assert rows.loc[("coop", "student"), "parameters"] == 16 * 64
+    assert {("tip_adapter", "student"), ("zero_shot_ensemble", "teacher")} <= set(rows.index)
+    assert not {"avion", "vpt_deep", "rs_transclip"} & set(rows.index.get_level_values("method"))
+    assert "CoOp" in avion("evaluate", "latest").stdout
+    refused = avion("train", "scenes", "--method", "coop", "--set", "options.tokens=0")
+    assert (refused.exit_code, "options.tokens cannot be used" in refused.stderr) == (2, True)

@@ -25,12 +25,10 @@ from avion_core.methods.step_trained import StepTrained
 from avion_core.methods.zero_shot import ZeroShot
 from avion_core.presets import make_config
 from tests import tiny_studio
-from tests.methods.tiny_task import NAMES, make_bench, make_task
+from tests.methods.tiny_task import NAMES, SHORT, make_bench, make_task
 from tests.tiny_clip import make_tiny_clip
 
 TRAINED = [name for name in METHODS if issubclass(find_method(name), StepTrained)]
-SHORT: dict[str, dict[str, Any]] = {name: {"epochs": 3, "batch_size": 4} for name in TRAINED}
-SHORT["clip_lora"] = {"iterations": 3, "batch_size": 4}
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +47,11 @@ def task_of(project: ProjectData, tmp_path: Path) -> Callable[..., Task]:
         return make_task(project, make_config(overrides=shared | own, base=tiny_studio.TINY), tmp_path, folder)
 
     return make
+
+
+def short(name: str) -> dict[str, Any]:
+    """A method's own settings for a few steps."""
+    return {key.removeprefix("options."): value for key, value in SHORT[name].items()}
 
 
 def fitted(task: Task) -> Method:
@@ -211,7 +214,7 @@ def test_prompt_src_ends_on_the_mean_of_its_prompts(task_of, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_stopped_training_resumes_to_the_same_bits_and_is_read_back(task_of, name: str) -> None:
-    options = SHORT[name] | ({"augment": True} if name in ("coop", "maple") else {})
+    options = short(name) | ({"augment": True} if name in ("coop", "maple") else {})
     whole = fitted(task_of(name, "whole", **options))
     task = task_of(name, "broken", checkpoint_seconds=0, **options)
     answers: Iterator[bool] = iter([False, True])
@@ -251,7 +254,7 @@ def test_it_learns_and_tells_its_loss(task_of, name: str) -> None:
 
 
 def test_other_weights_are_refused(task_of, monkeypatch: pytest.MonkeyPatch) -> None:
-    task = task_of("coop", **SHORT["coop"])
+    task = task_of("coop", **short("coop"))
     fitted(task)
     monkeypatch.setattr(task.bench.towers("student"), "weights_hash", "exchanged")
     with pytest.raises(CheckpointError, match="on other weights than"):
