@@ -58,6 +58,8 @@ def look(
     lines = [f"{found.pictures:,} images in {found.root}"]
     lines.append(f"{len(found.classes):,} class folders: {', '.join(found.classes)}" if found.classes
                  else "No class folders: label the images in the studio, or give --labels FILE.")  # fmt: skip
+    if found.layout.question:
+        lines.append(f"{found.layout.question} Say what they are: --folders {found.layout.order}, or another.")
     if found.data_set:
         lines.append(f"These are the classes of {found.data_set}.")
     if found.recipe:
@@ -76,6 +78,10 @@ def create(
     class_folders: Annotated[
         bool, typer.Option("--class-folders/--unlabelled", help="Whether its sub-folders are the classes.")
     ] = True,
+    folders: Annotated[
+        Literal["class", "split", "split/class", "class/split", "group/class", "other/class"] | None,
+        typer.Option(help="What the folders are, if not classes alone; splits that they name are kept."),
+    ] = None,
     teacher: Annotated[str, typer.Option(help="A name from `avion models list`.")] = "georsclip-vit-h-14",
     student: Annotated[str, typer.Option(help="A name from `avion models list`.")] = "georsclip-vit-b-32",
     modality: Annotated[
@@ -101,7 +107,7 @@ def create(
     )  # fmt: skip
     project = create_project(
         desk.home, name, folder if labels else look_into(folder).root, labels=labels, class_folders=class_folders,
-        recipe=recipe, teacher=teacher, student=student, modality=modality, progress=desk.progress,
+        order=folders, recipe=recipe, teacher=teacher, student=student, modality=modality, progress=desk.progress,
     )  # fmt: skip
     return Answer(_whole(project), _described(project))
 

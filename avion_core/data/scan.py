@@ -18,6 +18,8 @@ import pandas as pd
 from avion_core.data.class_names import is_readable, name_collisions
 from avion_core.data.images import Decoded, content_id, decode_image
 from avion_core.data.labels import SAFEST_SPLIT, ImageLabel, read_labels
+from avion_core.data.layout import FolderOrder, labels_of, read_layout
+from avion_core.data.leftovers import is_leftover_folder, one_picture_twice, thumbnails
 from avion_core.data.problems import ImageError, Problem
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import DataError
@@ -30,7 +32,6 @@ MANIFEST_COLUMNS = {
     "width": "int64", "height": "int64", "bands": "int64", "depth": str, "bytes": "int64",
 }  # fmt: skip
 
-_SPLIT_FOLDERS = {"train", "test", "val", "valid", "validation"}
 _NEARLY_ALL = 0.99  # share of a picture without data from which on it is reported
 
 
@@ -67,12 +68,14 @@ def scan_folder(
     recipe: RenderingRecipe = RenderingRecipe(),  # noqa: B008 - frozen
     labels: Path | None = None,
     class_folders: bool = True,
+    order: FolderOrder | None = None,
     progress: Progress | None = None,
 ) -> Scan:
     """Read every picture below `root` once: hash it, decode it by the recipe, and report what cannot be used.
 
     Without a label file, a picture's class is the first folder on its way (none directly in `root`: unlabelled),
-    and folders inside a class folder are groups. With one (CSV or Parquet: path, label and, if wanted, group and
+    and folders inside a class folder are groups; `order` says so where folders are splits, or hold the classes (see
+    `data.layout`). With one (CSV or Parquet: path, label and, if wanted, group and
     split; or a caption JSON), it alone gives labels, and pictures that it does not list are unlabelled.
     `class_folders` off leaves all pictures unlabelled, and their folders mean nothing.
 
@@ -85,14 +88,16 @@ def scan_folder(
     root = Path(root)
     paths, problems = _list_pictures(root, labels)
     if labels is None and class_folders:
-        known = {path: _label_from_folders(path) for path in paths}
-        problems += _layout_problems(known)
+        known, layout_problems = labels_of(paths, order or "class")
+        problems += layout_problems + ([] if order else _layout_problems(known))
     elif labels is None:
         known = {}
     else:
         known, label_problems = read_labels(Path(labels), root, set(paths))
         problems += label_problems
 
+    known, twice = _grouped(known, paths)
+    problems += twice
     found: list[_Found] = []
 
     def read(path: str) -> tuple[_Found | None, Problem | None]:
@@ -128,8 +133,9 @@ def _list_pictures(root: Path, labels: Path | None) -> tuple[list[str], list[Pro
         raise DataError("this folder is the system's view of itself, not a place for images", hint, value=str(root))
     pictures: list[str] = []
     problems: list[Problem] = []
+    left: Counter[str] = Counter()
     others: dict[str, list[str]] = defaultdict(list)
-    for file in _walk(root):
+    for file in _walk(root, left):
         path = file.relative_to(root).as_posix()
         if not is_readable(path):
             shown = path.encode("utf-8", "backslashreplace").decode()
@@ -141,6 +147,13 @@ def _list_pictures(root: Path, labels: Path | None) -> tuple[list[str], list[Pro
             problems.append(Problem("unreadable", path, "It is not a regular file, or it is a broken link."))
         else:
             pictures.append(path)
+    small = set(thumbnails(pictures)) if labels is None else set[str]()
+    pictures = [path for path in pictures if path not in small]
+    said = "It is the system's own, not part of the data; what is in it was left out"
+    problems += [Problem("leftover", path, f"{said} ({count:,} files).") for path, count in left.items()]
+    if small:
+        said = f"{len(small):,} thumbnails beside the pictures they show were left out."
+        problems.append(Problem("leftover", min(small), said))
     if not pictures:
         raise DataError("the folder holds no image", f"Image files end in {', '.join(SUFFIXES)}.", value=str(root))
     for suffix, files in others.items():
@@ -154,8 +167,12 @@ def _list_pictures(root: Path, labels: Path | None) -> tuple[list[str], list[Pro
     return sorted(pictures), problems
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    """All files below root without hidden ones; linked folders are followed, each once."""
+def _walk(root: Path, left: Counter[str]) -> Iterator[Path]:
+    """All files below root without hidden ones; linked folders are followed, each once.
+
+    Args:
+        left: counts the files in each of the system's own folders, which are not walked.
+    """
     seen: set[str] = set()
     for folder, subfolders, files in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
@@ -163,28 +180,35 @@ def _walk(root: Path) -> Iterator[Path]:
             subfolders.clear()
             continue
         seen.add(real)
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith((".", "__MACOSX")))
+        for name in filter(is_leftover_folder, subfolders):
+            own = Path(folder, name)
+            if files_in := sum(len(inside) for _, _, inside in os.walk(own)):
+                left[own.relative_to(root).as_posix()] = files_in
+        subfolders[:] = sorted(name for name in subfolders if name[0] != "." and not is_leftover_folder(name))
         yield from (Path(folder, name) for name in files if not name.startswith("."))
 
 
-def _label_from_folders(path: str) -> ImageLabel:
-    folders = PurePosixPath(path).parts[:-1]
-    return ImageLabel(folders[0], "/".join(folders[1:])) if folders else ImageLabel()
+def _grouped(known: dict[str, ImageLabel], paths: list[str]) -> tuple[dict[str, ImageLabel], list[Problem]]:
+    """Pictures of one stem in one folder are near-copies: as a group, they stay on one side of every split."""
+    grouped, problems = dict(known), []
+    for together in one_picture_twice(paths):
+        labels = [known.get(path, ImageLabel()) for path in together]
+        if any(label.group for label in labels):
+            continue
+        for path, label in zip(together, labels, strict=True):
+            grouped[path] = replace(label, group=str(PurePosixPath(together[0]).with_suffix("")))
+        said = f"It has the name of {', '.join(together[1:])}: they are kept on one side of every split."
+        problems.append(Problem("near_copy", together[0], said))
+    return grouped, problems
 
 
 def _layout_problems(known: dict[str, ImageLabel]) -> list[Problem]:
-    """Two layouts that make folders into the wrong classes, told before anybody trains on them."""
+    """Layouts that make folders into the wrong classes, told before anybody trains on them."""
     classes = {label.label for label in known.values() if label.label}
     groups = {label.group for label in known.values() if label.group}
-    if classes and {key.lower() for key in classes} <= _SPLIT_FOLDERS:
-        return [
-            Problem(
-                "layout",
-                min(classes),
-                f"The folders {', '.join(sorted(classes))} look like splits, not classes. "
-                "Give a label file with the columns path, label and split.",
-            )
-        ]
+    layout = read_layout(known)
+    if layout.question:
+        return [Problem("layout", min(classes), f"{layout.question} Say what the folders are: {layout.order}?")]
     if len(classes) == 1 and len(groups) > 1:
         (only,) = classes
         return [

@@ -211,7 +211,7 @@ class TestLayout:
         picture(tmp_path / "test/Forest/b.png", 1)
         (problem,) = scan_folder(tmp_path).problems
         assert problem.kind == "layout"
-        assert "The folders test, train look like splits, not classes. Give a label file" in problem.message
+        assert "The folders test, train look like splits: they hold the same sub-folders (Forest)." in problem.message
 
     def test_one_folder_too_high_is_noticed(self, tmp_path):
         picture(tmp_path / "Images/Forest/a.png", 0)

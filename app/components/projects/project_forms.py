@@ -11,9 +11,10 @@ import streamlit as st
 from app.components.projects.recipe_form import recipe_form
 from app.kit.background import computed
 from app.kit.gallery import gallery
-from app.kit.guard import show_error
+from app.kit.guard import plain, show_error
 from app.state import address, notices, project_requests, studio, visitor
 from avion_core.data.catalog import DATA_SETS
+from avion_core.data.layout import FolderOrder, Layout
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import AvionError
 from avion_core.progress import Progress
@@ -29,6 +30,14 @@ _SOURCES = {
     _TABLE: "A CSV or Parquet file with path and label; group and split if there are any.",
     _CATALOG: "One of the data sets of the paper, as it was published.",
     _CAPTIONS: "A caption JSON as RSITMD and RSICD have it: it names pictures and their split, and gives no labels.",
+}
+_ORDERS: dict[FolderOrder, str] = {
+    "class": "The classes",
+    "split": "Given splits, to be kept; the pictures have no labels",
+    "split/class": "Given splits that hold the classes; keep the splits",
+    "class/split": "Classes that hold given splits; keep the splits",
+    "group/class": "Places or dates that hold the classes; pictures of one stay together in a split",
+    "other/class": "Of no meaning: what they hold are the classes",
 }
 _PAIRS = {
     "GeoRSCLIP: ViT-H/14 teaches ViT-B/32": ("georsclip-vit-h-14", "georsclip-vit-b-32"),
@@ -48,6 +57,7 @@ class AskedProject:
     modality: str
     teacher: str
     student: str
+    order: FolderOrder | None = None
 
 
 def import_form(project: ProjectSummary) -> None:
@@ -159,8 +169,10 @@ def _preview(wanted: AskedProject, source: str, data_set: str) -> AskedProject |
                 "unpacks to; for another layout, choose a plain folder instead.",
                 icon=":material/warning:",
             )
-        class_folders = True
-        if source == _FOLDER and look.classes:
+        class_folders, order = True, None
+        if source == _FOLDER and look.layout.question:
+            order = _ask_order(look.layout)
+        elif source == _FOLDER and look.classes:
             class_folders = st.toggle("The folders are the classes", value=True, key="new_class_folders")
         recipe = None
         if look.recipe is not None:
@@ -174,8 +186,18 @@ def _preview(wanted: AskedProject, source: str, data_set: str) -> AskedProject |
     except AvionError as error:
         show_error(error)
         return None
+    if source == _FOLDER and look.layout.question and order is None:
+        return None
     root = wanted.root if wanted.labels else look.root  # a table's paths begin at the folder that was given
-    return replace(wanted, root=root, class_folders=class_folders, recipe=recipe)
+    return replace(wanted, root=root, class_folders=class_folders, order=order, recipe=recipe)
+
+
+def _ask_order(layout: Layout) -> FolderOrder | None:
+    """What the folders are, where they can be read in more than one way; None until somebody says it."""
+    st.warning(plain(layout.question), icon=":material/account_tree:")
+    return st.radio(
+        "What are the folders?", layout.choices, index=None, format_func=lambda order: _ORDERS[order], key="new_order"
+    )
 
 
 def _say_what(look: FolderLook) -> None:
@@ -198,6 +220,7 @@ def _create(asked: AskedProject) -> None:
             asked.root,
             labels=Path(asked.labels) if asked.labels else None,
             class_folders=asked.class_folders,
+            order=asked.order,
             recipe=asked.recipe,
             teacher=asked.teacher,
             student=asked.student,

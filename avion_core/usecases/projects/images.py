@@ -12,6 +12,7 @@ import pandas as pd
 from avion_core.data.catalog import DATA_SETS
 from avion_core.data.class_names import fold
 from avion_core.data.images import decode_image
+from avion_core.data.layout import Layout, labels_of, read_layout
 from avion_core.data.problems import ImageError
 from avion_core.data.recipe import RenderingRecipe, suggest_recipe
 from avion_core.data.scan import list_pictures
@@ -34,7 +35,8 @@ class FolderLook:
 
     samples: up to four pictures, spread over the folder. bands: of the first sample. recipe: a suggestion where the
     pictures cannot be shown as they are, else None. data_set: a key of the catalog whose classes these are, or "".
-    root: where the class folders lie; a published archive often has them one folder down.
+    root: where the class folders lie; a published archive often has them one folder down. layout: what the folders
+    are, and what is to be asked about them.
     """
 
     root: Path
@@ -44,6 +46,7 @@ class FolderLook:
     bands: int
     recipe: RenderingRecipe | None
     data_set: str
+    layout: Layout
 
 
 def image_path(home: Home, project: str, image_id: str) -> Path:
@@ -113,10 +116,11 @@ def look_into(folder: Path) -> FolderLook:
     step = max(1, len(paths) // _SAMPLES)
     samples = tuple(root / path for path in paths[::step][:_SAMPLES])
     recipe, bands = _needed_recipe(samples)
-    classes = tuple(sorted({path.split("/")[0] for path in paths if "/" in path}))
+    layout = read_layout(paths)
+    classes = tuple(sorted({label.label for label in labels_of(paths, layout.order)[0].values() if label.label}))
     named = {fold(name) for name in classes}
     known = (entry.name for entry in DATA_SETS.values() if entry.classes and named == set(map(fold, entry.classes)))
-    return FolderLook(root, len(paths), classes, samples, bands, recipe, next(known, ""))
+    return FolderLook(root, len(paths), classes, samples, bands, recipe, next(known, ""), layout)
 
 
 @needs(CHANGE_PROJECTS)

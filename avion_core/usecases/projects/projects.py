@@ -16,11 +16,12 @@ from avion_core import bundled
 from avion_core.backbones.catalog import find_entry
 from avion_core.data.class_names import prompt_names
 from avion_core.data.drawing import data_set_key, make_splits
+from avion_core.data.layout import FolderOrder, read_layout
 from avion_core.data.problems import Problem
 from avion_core.data.recipe import RenderingRecipe
-from avion_core.data.scan import scan_folder
+from avion_core.data.scan import list_pictures, scan_folder
 from avion_core.data.splits import VALIDATION_IMAGES, Splits, undrawn
-from avion_core.errors import NotFoundError
+from avion_core.errors import DataError, NotFoundError
 from avion_core.files import write_json, write_table, write_text
 from avion_core.jobs.causes import explain
 from avion_core.presets import PRESETS, make_config
@@ -109,6 +110,7 @@ def create_project(
     *,
     labels: Path | None = None,
     class_folders: bool = True,
+    order: FolderOrder | None = None,
     recipe: RenderingRecipe | None = None,
     class_names: dict[str, str] | None = None,
     teacher: str = "georsclip-vit-h-14",
@@ -126,12 +128,13 @@ def create_project(
     Args:
         labels: a table of path, label, group and split instead of class folders, or a caption file (see `data.scan`).
         class_folders: whether the folders in it are classes; if not, all images are unlabelled.
+        order: what the folders are, where `data.layout` leaves more than one reading; a given split is then kept.
         recipe: how rasters become pictures; None takes 8-bit grey and RGB files as they are.
         class_names: class key -> prompt name, where the words made from the keys will not do.
         defaults: nested settings that every run of the project starts from (see `config.make_config`).
 
     Raises:
-        DataError: the name is taken, or the folder or its labels cannot be used.
+        DataError: the name is taken, the folder or its labels cannot be used, or it is to be said what its folders are.
         ConfigError: defaults that make no settings.
         NotFoundError: a teacher or student that is not in the catalog.
     """
@@ -145,7 +148,9 @@ def create_project(
         rows.refuse_taken_name(session, name)
     root = Path(image_root).expanduser().absolute()
     recipe = recipe or RenderingRecipe()
-    scan = scan_folder(root, recipe=recipe, labels=labels, class_folders=class_folders, progress=progress)
+    if labels is None and class_folders and order is None:
+        _refuse_undecided(root)
+    scan = scan_folder(root, recipe=recipe, labels=labels, class_folders=class_folders, order=order, progress=progress)
     splits = draw_or_wait(scan.manifest)
     project = Project(
         name=name,
@@ -164,6 +169,14 @@ def create_project(
         made = f"Made from {len(scan.manifest):,} images in {root}, {len(class_keys):,} classes."
         note(session, project.id, "project", made, who)
     return get_project(home, project.id)
+
+
+def _refuse_undecided(root: Path) -> None:
+    """Nothing is made of folders that can be read in two ways: a test folder taken for a class would be trained on."""
+    layout = read_layout(list_pictures(root))
+    if layout.question:
+        hint = f"Say what the folders are (--folders): {', '.join(layout.choices)}."
+        raise DataError(layout.question.removesuffix("."), hint)
 
 
 def draw_or_wait(manifest: pd.DataFrame) -> Splits:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -16,6 +17,7 @@ from avion_core.usecases.projects.projects import (
     read_manifest,
     read_splits,
 )
+from tests import tiny_studio
 
 
 def test_a_project_from_class_folders(home, project):
@@ -149,7 +151,7 @@ def test_the_demo_with_its_reference_verdicts(home):
         (lambda home, images: create_project(home, "new", images, labels=images / "none.csv"), DataError, "none.csv"),
         (lambda home, images: create_project(home, "new", images, modality="x-ray"), ConfigError,
          "The setting descriptions.modality cannot be used: x-ray."),
-        (lambda home, images: open_demo(home, "mars"), NotFoundError,
+        (lambda home, images: open_demo(home, "mars"), NotFoundError,  # type: ignore[arg-type]
          "There is no such demo: mars. Choose one of: ucmerced, eurosat."),
         (lambda home, images: import_descriptions(home, "scenes", images / "none.json"), DescriptionError, "none.json"),
         (lambda home, images: run_config(home, "scenes", "best"), ConfigError, "There is no such preset: best."),
@@ -161,3 +163,16 @@ def test_what_cannot_be_done_is_said(home, project, images, call, error, message
     with pytest.raises(error) as raised:
         call(home, images)
     assert message in str(raised.value)
+
+
+def test_folders_that_can_be_read_in_two_ways_are_asked_about(home, tmp_path, images):
+    for split in ("train", "test"):
+        shutil.copytree(images, tmp_path / "given" / split)
+        for file in (tmp_path / "given" / split).rglob("*.png"):
+            file.write_bytes(file.read_bytes() + split.encode())  # other contents
+    with pytest.raises(DataError, match=r"test, train look like splits.*--folders.: split/class"):
+        create_project(home, "given", tmp_path / "given", defaults=tiny_studio.DEFAULTS)
+    made = create_project(home, "given", tmp_path / "given", order="split/class", defaults=tiny_studio.DEFAULTS)
+    manifest = read_manifest(home, made.id).set_index("image_id")
+    assert all(str(manifest["path"][image]).startswith("test/") for image in read_splits(home, made.id).test)
+    assert {entry.key for entry in made.classes} == {path.name for path in images.iterdir()}

@@ -1,0 +1,167 @@
+"""What folders mean: splits of every common order and name, groups, and what systems leave behind."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from PIL import Image
+
+from avion_core.data.drawing import make_splits
+from avion_core.data.labels import ImageLabel
+from avion_core.data.layout import labels_of, read_layout, split_of
+from avion_core.data.leftovers import thumbnails
+from avion_core.data.scan import scan_folder
+
+CLASSES = ("Forest", "River", "SeaLake")
+
+
+def paths(*folders: str, count: int = 3) -> list[str]:
+    return [f"{folder}/{number}.png" for folder in folders for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        *itertools.product(("train", "Training", "seg_train", "train_images", "train2017", "my-trainset"), ["train"]),
+        *itertools.product(("val", "valid", "Validation", "dev", "val2017", "seg_val"), ["validation"]),
+        *itertools.product(("test", "Testing", "seg_test", "test-set"), ["test"]),
+        *itertools.product(("Forest", "trainstation", "Valley", "contest", "train_test", "", "desert"), [""]),
+    ],
+)  # fmt: skip
+def test_splits_by_name(name, split):
+    assert split_of(name) == split
+
+
+@pytest.mark.parametrize(
+    "splits",
+    [
+        ("train", "test"), ("train", "val", "test"), ("training", "testing"), ("seg_train", "seg_test"),
+        ("Train", "Valid"), ("train", "dev"), ("train", "val", "test", "unlabeled"),
+    ],
+)  # fmt: skip
+def test_splits_that_hold_the_classes(splits):
+    found = paths(*(f"{split}/{key}" for split in splits for key in CLASSES))
+    layout = read_layout(found)
+    assert (layout.order, layout.choices[-1]) == ("split/class", "class")
+    assert "look like splits" in layout.question
+    labels, _ = labels_of(found, "split/class")
+    assert {label.label for label in labels.values()} - {""} == set(CLASSES)
+    assert {label.group for label in labels.values()} == {""}
+    held = {label.split for label in labels.values()} - {""}
+    assert {"train", "test"} <= held  # one part is always sealed
+    assert ("validation" in held) is (len(splits) > 2)
+    for path, label in labels.items():
+        assert (label == ImageLabel()) is path.startswith("unlabeled")
+
+
+@pytest.mark.parametrize(
+    "splits", [("train", "test"), ("training", "testing"), ("train", "val", "test"), ("tr_train", "x-dev")]
+)
+def test_classes_that_hold_splits(splits):
+    found = paths(*(f"{key}/{split}" for split in splits for key in CLASSES))
+    layout = read_layout(found)
+    assert (layout.order, layout.choices) == ("class/split", ("class/split", "class"))
+    labels, _ = labels_of(found, "class/split")
+    assert labels["Forest/" + splits[0] + "/0.png"] == ImageLabel("Forest", "", "train")
+    assert {label.split for label in labels.values()} >= {"train", "test"}
+
+
+@pytest.mark.parametrize(
+    ("outer", "order"),
+    [
+        (("fold1", "fold2", "fold3"), "other/class"),
+        (("Berlin", "Oslo"), "group/class"),
+        (("2019", "2020"), "group/class"),
+    ],
+)
+def test_folders_that_share_their_sub_folders_are_no_classes(outer, order):
+    found = paths(*(f"{name}/{key}" for name in outer for key in CLASSES))
+    layout = read_layout(found)
+    assert layout.order == order
+    assert "so these look like the classes" in layout.question
+    labels, _ = labels_of(found, order)
+    assert {label.label for label in labels.values()} == set(CLASSES)
+    assert {label.group for label in labels.values()} == (set(outer) if order == "group/class" else {""})
+
+
+def test_splits_without_classes():
+    layout = read_layout(paths("train", "test"))
+    assert (layout.order, layout.choices) == ("split", ("split", "class"))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        paths(*CLASSES),
+        paths("Forest/tile1", "Forest/tile2", "River/tile3", "River/tile4"),
+        paths("Forest/images", "River/images"),
+        paths("test_site", "Forest"),
+        paths("train", "airplane", "ship"),
+        ["a.png", "b.png"],
+        paths("Forest/2019/a", "Forest/2020/b", "River/2021/c"),
+    ],
+)  # fmt: skip
+def test_plain_class_folders_ask_nothing(found):
+    assert read_layout(found).question == ""
+    assert read_layout(found).order == "class"
+
+
+def test_one_sub_folder_in_each_class_is_no_group():
+    labels, _ = labels_of(paths("Forest/images", "River/images"), "class")
+    assert set(labels.values()) == {ImageLabel("Forest"), ImageLabel("River")}
+    labels, _ = labels_of(paths("Forest/a", "Forest/b", "River/a"), "class")
+    assert {label.group for label in labels.values()} == {"a", "b"}
+
+
+def picture(path, shade: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (4, 4), (shade, shade // 2, 10)).save(path)
+    with Image.open(path) as image:
+        image.putpixel((0, 0), (shade % 251, 255 - shade % 255, 3))
+        image.save(path)
+
+
+def test_a_given_split_is_taken_when_a_person_says_so(tmp_path):
+    for number, (split, key) in enumerate(itertools.product(["train"] * 3 + ["test"] * 2, CLASSES)):
+        picture(tmp_path / split / key / f"{number}.png", 7 * number)
+    scan = scan_folder(tmp_path, order="split/class")
+    assert [problem for problem in scan.problems if problem.kind == "layout"] == []
+    splits = make_splits(scan.manifest, dataset="x")
+    names = dict(zip(scan.manifest["image_id"], scan.manifest["path"], strict=True))
+    assert all(names[image].startswith("test/") for image in splits.test)
+    assert len(splits.test) == 6
+    taught = [image for images in splits.train[1].values() for image in images]
+    assert all(names[image].startswith("train/") for image in taught)
+
+
+def test_what_systems_leave_behind_is_left_out_and_told(tmp_path):
+    for number, key in enumerate(("Forest", "River")):
+        picture(tmp_path / key / "a.png", number * 9)
+        picture(tmp_path / key / "b.png", number * 9 + 4)
+        picture(tmp_path / key / "@eaDir" / "a.png" / "SYNOPHOTO_THUMB_M.png", number + 50)
+    for number, name in enumerate(("#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX")):
+        picture(tmp_path / name / "gone.png", 100 + number)
+    scan = scan_folder(tmp_path)
+    assert scan.manifest["path"].tolist() == ["Forest/a.png", "Forest/b.png", "River/a.png", "River/b.png"]
+    assert {problem.path for problem in scan.problems if problem.kind == "leftover"} == {
+        "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX", "Forest/@eaDir",
+        "River/@eaDir",
+    }  # fmt: skip
+    assert all("was left out (1 files)" in problem.message for problem in scan.problems)
+
+
+def test_thumbnails_beside_their_pictures():
+    found = ["x/a.tif", "x/a_thumb.jpg", "x/thumb-a.jpg", "x/a.preview.png", "x/tn_b.jpg", "y/a_thumb.jpg", "x/a_2.tif"]
+    assert sorted(thumbnails(found)) == ["x/a.preview.png", "x/a_thumb.jpg", "x/thumb-a.jpg"]
+
+
+def test_one_name_in_two_encodings_stays_on_one_side(tmp_path):
+    for number, key in enumerate(("Forest", "River")):
+        for name in ("a.png", "a.jpg", "b.png"):
+            picture(tmp_path / key / name, number * 60 + ord(name[0]))
+    scan = scan_folder(tmp_path)
+    groups = dict(zip(scan.manifest["path"], scan.manifest["group"], strict=True))
+    assert groups["Forest/a.png"] == groups["Forest/a.jpg"] == "Forest/a"
+    assert groups["Forest/b.png"] == ""
+    assert [problem.path for problem in scan.problems if problem.kind == "near_copy"] == ["Forest/a.jpg", "River/a.jpg"]
