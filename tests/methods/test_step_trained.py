@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,16 @@ def test_it_learns_and_tells_its_loss(task_of, name: str) -> None:
     assert {"loss", "rate"} <= set(told[0].values)
     assert min(event.values["loss"] for event in told[-3:]) < told[0].values["loss"]
     assert any("validation_accuracy" in event.values for event in told)
+
+
+@pytest.mark.parametrize("name", ["coop", "vpt_shallow", "prompt_kd", "tip_adapter_f"])
+def test_it_is_trained_without_validation_images(task_of, name: str) -> None:
+    task = task_of(name, **short(name))
+    none = replace(task.project, splits=replace(task.project.splits, validation={1: {}, 2: {}, 3: {}}))
+    method = find_method(name)(task.bench, task.config.options)
+    told = [event for event in method.fit(replace(task, project=none)) if isinstance(event, Metrics)]
+    assert told
+    assert not any("validation_accuracy" in event.values for event in told)
 
 
 def test_other_weights_are_refused(task_of, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,8 +161,10 @@ def _memory(config: RunConfig, entry: CatalogEntry, path: Path, classes: int) ->
 
 
 def _weights_bytes(config: RunConfig, student: CatalogEntry) -> int:
+    """The weights of the models that a run of the method opens."""
     teacher = CATALOG.get(config.teacher)
-    return 4 * (student.parameters + (teacher.parameters if teacher else 0))
+    opened = {"student": student.parameters, "teacher": teacher.parameters if teacher else 0}
+    return 4 * sum(opened[model] for model in find_method(config.method).models(config))
 
 
 def _towers(entry: CatalogEntry, path: Path, size: StepSize) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
