@@ -2,7 +2,7 @@
 
 Everything that looks at pictures (training, evaluation, maps, prediction, curation) asks an `ImageSource` for them by
 id, an image's content hash. Today's is a folder. Another kind is one more class with these two methods: tiles of a
-raster open a window of it; given features are written into the feature store once, and their source opens nothing.
+raster open a window of it; given features lie in the source's own store, and it opens nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ from avion_core.errors import AvionError, DataError
 
 class ImageSource(Protocol):
     """Gives images by id."""
+
+    @property
+    def embeddings(self) -> Path | None:
+        """A feature store that came with the images from elsewhere, None for most: it is believed for them alone."""
+        ...
 
     def open(self, image_id: str, recipe: RenderingRecipe) -> Image:
         """The picture as 8-bit RGB, rendered by the recipe.
@@ -65,6 +70,8 @@ class ImageFolder:
     root: Path
     paths: Mapping[str, str]
     """Image id -> path relative to root."""
+    embeddings: Path | None = None
+    """See `ImageSource`."""
 
     def file(self, image_id: str) -> Path:
         """See `ImageSource`; the file itself."""

@@ -1,5 +1,6 @@
 """Embeddings computed once: decoding runs beside the towers, and what is known already is not computed again."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
 import os
@@ -23,6 +24,9 @@ __all__ = ["FeatureStore", "image_features", "prepare_images", "text_features"]
 
 _SHARD_SECONDS = 20.0
 _TEXTS_A_STEP = 256
+_SAMPLED, _ALIKE, _UNIT = 4, 0.8, 1e-3
+"""How many rows from elsewhere are computed again, their least cosine (a review pack's pictures are thumbnails of
+those that its rows are of), and how near to 1 every norm must be."""
 _AHEAD = 2  # batches decoded ahead of the towers
 
 
@@ -39,29 +43,57 @@ def image_features(
     """Embeddings of images: float32 (N, D) of unit norm, in the order given.
 
     Only what the store lacks is computed. It is written every 20 seconds and on the way out, whatever the
-    reason, so that a run that was stopped goes on where it was.
+    reason, so that a run that was stopped goes on where it was. What the images' own source brought along is taken
+    for them where a sample of it agrees with the towers, and never becomes part of the store: other projects may have
+    the same images.
 
     Raises:
         DataError: an image that cannot be decoded; names the file.
         CheckpointError: the model gives numbers that are not finite.
     """
     precision = resolve_precision(precision, towers.device)
-    space = store.space(
-        towers.dim,
-        kind="image",
-        weights=towers.weights_hash,
-        view=towers.view,
-        recipe=recipe.model_dump_json(),
-        precision=precision,
-    )
+    facts = {
+        "kind": "image",
+        "weights": towers.weights_hash,
+        "view": towers.view,
+        "recipe": recipe.model_dump_json(),
+        "precision": precision,
+    }
+    space = store.space(towers.dim, **facts)
     different = list(dict.fromkeys(images.ids))
     missing = space.missing(different)
+    brought = _brought_along(towers, Images(missing, images.source), facts, recipe)
+    missing = [key for key in missing if key not in brought]
     with _Writer(space, len(different), len(different) - len(missing), "image embeddings", progress) as writer:
         views = _decoded(towers, Images(missing, images.source), recipe, ahead=_AHEAD * batch_size)
         for keys in _batches(missing, batch_size):
             pixels = torch.stack(list(islice(views, len(keys))))  # (B, 3, S, S)
             writer.add(keys, towers.encode_image(pixels, precision))
-    return space.read(images.ids)
+    if not brought:
+        return space.read(images.ids)
+    kept = [key for key in different if key not in brought]
+    rows = brought | dict(zip(kept, space.read(kept), strict=True))
+    return torch.stack([rows[key] for key in images.ids])
+
+
+def _brought_along(
+    towers: ImageTower, images: Images, facts: dict[str, str], recipe: RenderingRecipe
+) -> dict[str, Tensor]:
+    """Rows (D,) of unit norm that the images' source holds of them, by id; none where a sample is of something else."""
+    if images.source.embeddings is None or not len(images):
+        return {}
+    own = FeatureStore(images.source.embeddings).space(towers.dim, **facts)
+    lacking = set(own.missing(images.ids))
+    keys = [key for key in images.ids if key not in lacking]
+    if not keys:
+        return {}
+    rows = own.read(keys)
+    sample = sorted(range(len(keys)), key=lambda place: content_key(keys[place]))[:_SAMPLED]
+    views = _decoded(towers, Images([keys[place] for place in sample], images.source), recipe, ahead=_SAMPLED)
+    seen = towers.encode_image(torch.stack(list(views)), facts["precision"]).cpu().float()
+    alike = (seen * rows[sample]).sum(dim=1)
+    sound = bool(((rows.norm(dim=1) - 1).abs() < _UNIT).all() and (alike > _ALIKE).all())  # no NaN passes
+    return dict(zip(keys, rows, strict=True)) if sound else {}
 
 
 def text_features(

@@ -17,6 +17,8 @@ from avion_core.store.home import Home
 from avion_core.store.tables import Project
 
 MANIFEST = "manifest.parquet"
+EMBEDDINGS = "embeddings"
+"""In a project's folder: what its pack said of its images. Other projects never see it."""
 RESTORE = "Restore the project's folder from a copy, or unpack the project again."
 _IMAGES = Subject("the project's list of images", hint=RESTORE)
 _COLUMNS = ("image_id", "path", "label", "group", "split")
@@ -32,7 +34,9 @@ def image_source(home: Home, project: str) -> ImageSource:
         row = rows.find_project(session, project)
         root = image_root(row)
     manifest = scanned_images(home, row.id, ["image_id", "path"])
-    return ImageFolder(root, dict(zip(manifest["image_id"], manifest["path"], strict=True)))
+    embeddings = home.project_folder(row.id) / EMBEDDINGS
+    paths = dict(zip(manifest["image_id"], manifest["path"], strict=True))
+    return ImageFolder(root, paths, embeddings if embeddings.is_dir() else None)
 
 
 def scanned_images(home: Home, project_id: str, columns: Sequence[str] | None = None) -> pd.DataFrame:

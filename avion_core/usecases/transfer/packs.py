@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from avion_core.store import projects as rows
 from avion_core.store.database import SCHEMA, reading, writing
 from avion_core.store.home import Home
 from avion_core.store.project_rows import checked_rows, read_rows, write_rows
-from avion_core.store.sources import image_root, scanned_images
+from avion_core.store.sources import EMBEDDINGS, image_root, scanned_images
 from avion_core.store.tables import now
 from avion_core.usecases.policies import CHANGE_PROJECTS, needs
 from avion_core.usecases.projects.projects import ProjectSummary, summary_of
@@ -176,6 +175,7 @@ def take_in(
         for part in ("project", "runs", "images", "features"):
             archive.unpack(f"{part}/", staging / part, progress)
         check_project(tables, staging / "project", _contents(archive) if archive.about.get("images") else None)
+        _keep_apart(staging / "features", staging / "project")
         with _undone(moved), writing(home.engine) as session:
             rows.refuse_taken_name(session, wanted)
             project_id, runs = write_rows(session, tables, wanted)
@@ -192,7 +192,6 @@ def take_in(
                     moved.append(_move(staging / "runs" / old, home.run_folder(new)))
             session.flush()
             summary = summary_of(home, session, row)
-        _add_shards(staging / "features", home.features.folder)
     return summary
 
 
@@ -229,8 +228,9 @@ def _contents(archive: Archive) -> dict[str, str]:
 def _add_folder(archive: ArchiveWriter, name: str, folder: Path) -> None:
     for file in sorted(folder.rglob("*")):
         inside = file.relative_to(folder).as_posix()
-        # Images that came with an earlier pack lie in the project's folder; they go by the manifest, or stay here.
-        if file.is_file() and not file.name.endswith(_UNFINISHED) and not inside.startswith("images/"):
+        # What came with an earlier pack lies in the project's folder: images go by the manifest, embeddings stay here.
+        kept = inside.startswith(("images/", f"{EMBEDDINGS}/"))
+        if file.is_file() and not file.name.endswith(_UNFINISHED) and not kept:
             archive.add_file(f"{name}/{inside}", file)
 
 
@@ -273,12 +273,18 @@ def add_features(
     return count
 
 
-def _add_shards(staged: Path, features: Path) -> None:
-    """Shards under names of their own, so that they cannot meet those that are there."""
-    for shard in staged.rglob("*.safetensors"):
-        target = features / shard.parent.name
-        target.mkdir(parents=True, exist_ok=True)
-        os.replace(shard, target / f"{uuid.uuid4().hex}.safetensors")
+def _keep_apart(features: Path, project: Path) -> None:
+    """Put a pack's embeddings of images into its project's own folder, where no other project looks.
+
+    Those of texts are left out: they are soon computed, and a text stands in many projects.
+    """
+    from avion_core.features.shards import FeatureStore
+
+    for space in FeatureStore(features).spaces():
+        if space.facts.get("kind") == "image":
+            target = project / EMBEDDINGS / space.folder.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(space.folder, target)
 
 
 def _move(folder: Path, to: Path) -> Path:

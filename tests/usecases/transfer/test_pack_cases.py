@@ -14,6 +14,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from avion_core.errors import DataError
+from avion_core.features.shards import FeatureStore
 from avion_core.jobs.inputs import run_inputs
 from avion_core.store import journal, verdicts
 from avion_core.store import projects as rows
@@ -181,15 +182,42 @@ def test_images_and_embeddings_come_along(home, described, images, tiny_towers, 
     moved = unpack_project(other, packed.path)
     assert moved.image_root == other.project_folder(moved.id) / "images"
     assert (moved.image_root / "beach" / "00.png").read_bytes() == (images / "beach" / "00.png").read_bytes()
-    kept = sum(len(space._where) for space in other.features.spaces())
+    apart = FeatureStore(other.project_folder(moved.id) / "embeddings")
+    assert 0 < sum(len(space._where) for space in apart.spaces()) <= 24
+    assert list(other.features.spaces()) == []
     assert exchange.read_records(other, moved.id)[0] == scores
-    assert kept == packed.embeddings
+    assert {space.facts["kind"] for space in other.features.spaces()} == {
+        "text"
+    }  # images came along, texts are computed
     ids = read_manifest(other, moved.id)["image_id"].tolist()
     assert all(file.is_relative_to(moved.image_root) for file in run_inputs(other, run_id).images(ids).files)
     again = pack_project(other, moved.id, tmp_path / "again.avion", images=True)
     with ZipFile(again.path) as archive:
         assert [name for name in archive.namelist() if name.startswith("project/images/")] == []
         assert sum(name.startswith("images/") for name in archive.namelist()) == 24
+
+
+@pytest.mark.parametrize("forge", [lambda rows: -rows, lambda rows: rows * 3, lambda rows: rows * float("nan")])
+def test_forged_embeddings_reach_no_other_project_and_are_not_believed(
+    home, described, images, tiny_towers, tmp_path, forge
+):
+    scores = exchange.read_records(home, described.id)[0]
+    for space in list(home.features.spaces()):
+        keys = list(space._where)
+        rows_of = space.read(keys)
+        for shard in space.folder.iterdir():
+            shard.unlink()
+        space.look()
+        space.write(keys, forge(rows_of))
+    packed = pack_project(home, described.id, tmp_path / "p.avion", images=True, features=True)
+
+    other = Home(tmp_path / "other")
+    untouched = create_project(other, "untouched", images, defaults=tiny_studio.DEFAULTS)
+    import_descriptions(other, untouched.id, tiny_studio.make_descriptions(tmp_path / "t.json"))
+    moved = unpack_project(other, packed.path)
+    for project in (untouched, moved):
+        found = exchange.read_records(other, project.id)[0]
+        assert [row["similarity"] for row in found] == pytest.approx([row["similarity"] for row in scores], abs=1e-5)
 
 
 def test_an_image_that_is_gone_is_told(home, described, tmp_path):
