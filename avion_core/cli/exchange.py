@@ -98,15 +98,17 @@ def merge(
     from avion_core.usecases.transfer.review_packs import merge_review
 
     report = merge_review(desk.home, project, file, preview=preview)
+    told = [*report.effects, *report.brought.problems] if preview else []
     return Answer(
         {
             "decisions": report.brought.decisions,
             "conflicts": report.conflicts,
             "elsewhere": report.elsewhere,
+            "effects": report.effects,
             "problems": report.brought.problems,
             "written": report.brought.written,
         },
-        report.sentence,
+        "\n".join([report.sentence, *told]),
     )
 
 

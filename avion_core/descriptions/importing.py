@@ -40,6 +40,8 @@ _LINE = Subject("a line", DescriptionError, "Each line must be one JSON object."
 CLASS_FIELDS = ("class_key", "class", "label")
 TEXT_FIELDS = ("model", "prompt_version", "viewpoint", "visual_cues", "spatial_cues", "raw_reply", "created_at")
 COUNT_FIELDS = ("tokens_in", "tokens_out")
+SIGNATURE = "review_pack"
+"""The field with the signature of the review pack that a row came back from."""
 
 # Control characters that are no white space, and halves of surrogate pairs.
 _BROKEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
@@ -64,6 +66,8 @@ class ImportResult:
     problems: list[str]
     histories: dict[str, list[PastDecision]] = field(default_factory=dict)
     imported_at: dict[str, str] = field(default_factory=dict)
+    signatures: frozenset[str] = frozenset()
+    """Those of the review packs that its rows say they are of."""
 
 
 def read_descriptions(
@@ -96,11 +100,14 @@ def read_descriptions(
     problems: list[str] = []
     histories: dict[str, list[PastDecision]] = {}
     imported_at: dict[str, str] = {}
+    signatures = set[str]()
     for where, row in _rows(path):
         label = storable(str(next(row[name] for name in CLASS_FIELDS if name in row)))
         from_a_studio = row.get("history") is not None
         class_key = (known.get(_as_text(row.get("description_id"))) if from_a_studio else None) or find(label)
         problem = _problem(row)
+        if signature := _as_text(row.get(SIGNATURE)):
+            signatures.add(signature)
         if class_key is None:
             unknown[label] += 1
             continue
@@ -123,7 +130,9 @@ def read_descriptions(
                 kept[description.description_id] = description
     if not kept:
         raise _nothing_usable(path, unknown, problems, class_names)
-    return ImportResult(list(kept.values()), duplicates, dict(unknown), problems, histories, imported_at)
+    return ImportResult(
+        list(kept.values()), duplicates, dict(unknown), problems, histories, imported_at, frozenset(signatures)
+    )
 
 
 def _problem(row: dict[str, Any]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
 from app.components.transfer.exchange_forms import import_report, upload_key
@@ -109,6 +110,8 @@ def merge_form(project: ProjectSummary, held: Holdings) -> None:
     key = upload_key(project, held, file, "merge")
     report = computed(key, f"Reading {file.name}", lambda _: merge(preview=True))
     import_report(report.brought)
+    if report.effects:
+        st.dataframe(pd.DataFrame({"what it does": report.effects}), hide_index=True, alt="What each decision does")
     if report.conflicts:
         st.caption(f":material/rule: {counted(len(report.conflicts), 'description')} would then be in conflict.")
     if report.elsewhere:

@@ -7,7 +7,6 @@ unpacks it and judges in review.html, which needs nothing but a browser.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import tempfile
@@ -18,29 +17,32 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from PIL.Image import Image
+from sqlalchemy.orm import Session
 
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.splits import Splits
 from avion_core.descriptions.exporting import file_form
+from avion_core.descriptions.importing import SIGNATURE
 from avion_core.errors import DataError, DescriptionError
 from avion_core.progress import Progress
 from avion_core.store import journal
 from avion_core.store import projects as rows
+from avion_core.store.accounts import all_accounts, name_key
 from avion_core.store.current_verdicts import verdict_after
 from avion_core.store.database import SCHEMA, reading, writing
+from avion_core.store.histories import read_histories
 from avion_core.store.home import Home
 from avion_core.store.project_rows import read_rows
-from avion_core.store.sources import image_source
 from avion_core.store.tables import new_id, now
-from avion_core.usecases.curation.rules import run_config
-from avion_core.usecases.policies import CHANGE_PROJECTS, needs
+from avion_core.usecases.policies import ADJUDICATE, CHANGE_PROJECTS, needs
 from avion_core.usecases.projects.descriptions import ImportPlan, ImportReport, bring_in, read_for
-from avion_core.usecases.projects.projects import ProjectSummary, get_project, list_projects, read_manifest, read_splits
+from avion_core.usecases.projects.projects import ProjectSummary, get_project, list_projects
 from avion_core.usecases.transfer.archives import Archive, ArchiveWriter, new_archive
 from avion_core.usecases.transfer.exchange import file_name, read_records
 from avion_core.usecases.transfer.packs import add_features, take_in, texts_of
+from avion_core.usecases.transfer.review_pictures import pictures_of, shots_of
 from avion_core.usecases.transfer.review_sheet import review_sheet
+from avion_core.usecases.transfer.review_trust import Trust, effects, only_theirs, sign, signed_for
 from avion_core.wording import counted
 
 KIND, FORMAT = "avion-review", 1
@@ -49,7 +51,6 @@ ALONE = "me"
 
 _ABOUT = "review.json"
 _TABLES = ("projects", "classes", "rule_versions", "descriptions", "verdicts")
-_THUMBNAIL_PIXELS = 256
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ class ReviewReport:
     """Descriptions in the file that the project does not have; nothing was taken of them."""
     conflicts: list[str]
     """Description ids touched by this on which people disagree now."""
+    effects: list[str]
+    """What each decision does, one sentence each."""
 
     @property
     def sentence(self) -> str:
@@ -133,13 +136,15 @@ def make_review_pack(
     with reading(home.engine) as session:
         tables = {name: found for name, found in read_rows(session, summary.id).items() if name in _TABLES}
     tables = _narrowed(tables, keys, reviewer if summary.blind else None)
-    pictures, manifest, splits = _pictures(home, summary, keys, progress)
+    pictures, manifest, splits = pictures_of(home, summary, keys, progress)
     facts = {
         "pack": uuid.uuid4().hex,
         "project": {"id": summary.id, "name": summary.name},
         "reviewer": reviewer,
+        "signature": "",
         "tokens": [row["token"] for row in tables["verdicts"]],
     }
+    facts["signature"] = sign(home.path, str(facts["pack"]), summary.id, reviewer)
     about = {"schema": SCHEMA, "made_at": now().isoformat(), "made_by": who, "images": True, **facts}
     del about["tokens"]
     with new_archive(home, path, KIND, FORMAT, about) as archive:
@@ -161,10 +166,10 @@ def make_review_pack(
         shown = [_without_verdicts(record) for record in records] if summary.blind else records
         archive.add("descriptions.jsonl", file_form("jsonl").encode(shown))
         shots = {
-            key: [pictures[image].content for image in found] for key, found in _shots(home, summary, keys).items()
+            key: [pictures[image].content for image in found] for key, found in shots_of(home, summary, keys).items()
         }
         names = {entry.key: entry.prompt_name for entry in summary.classes}
-        archive.add("review.html", review_sheet(summary.name, reviewer, facts["pack"], records, names, shots))
+        archive.add("review.html", review_sheet(summary.name, facts, records, names, shots))
     with writing(home.engine) as session:
         whom = f" for {reviewer}" if reviewer else ""
         journal.note(session, summary.id, "review", f"{len(records):,} descriptions packed for review{whom}.", who)
@@ -254,6 +259,7 @@ def returned_verdicts(home: Home, project: str) -> bytes:
     packed = set(about["tokens"])
     records, _ = read_records(home, summary.id, scores=False)
     for record in records:
+        record[SIGNATURE] = about.get("signature", "")  # packs of earlier versions have none
         for entry in record["history"]:
             if entry["reviewer"] == ALONE and entry["token"] not in packed:
                 entry["reviewer"] = about["reviewer"]
@@ -264,7 +270,8 @@ def returned_verdicts(home: Home, project: str) -> bytes:
 def merge_review(home: Home, project: str, path: Path, *, who: str = "me", preview: bool = False) -> ReviewReport:
     """Bring verdicts home: what a colleague sent back, or any export of the same descriptions.
 
-    Twice changes nothing. People who disagree are in conflict, and nobody's decision is lost or overwritten.
+    Twice changes nothing. People who disagree are in conflict, and nobody's decision is lost or overwritten. A file
+    brings decisions of the person its pack was made for and of no one else (see `review_trust`).
 
     Args:
         preview: report what would be done, and change nothing.
@@ -279,15 +286,19 @@ def merge_review(home: Home, project: str, path: Path, *, who: str = "me", previ
         hint = "Choose the project that the pack was made from."
         raise DescriptionError("the file holds none of this project's descriptions", hint, value=Path(path).name)
     held = {found.description_id for found in ours}
+    reviewer = signed_for(home.path, project_id, result.signatures)
     elsewhere = len(result.descriptions) - len(ours)
     result = replace(
-        result, descriptions=ours, histories={key: rows for key, rows in result.histories.items() if key in held}
+        result, descriptions=ours, histories={key: found for key, found in result.histories.items() if key in held}
     )
+    with reading(home.engine) as session:
+        originals = {key: text for key, _, text, *_ in rows.candidates_of(session, project_id)}
+        result = only_theirs(result, _trust(session, reviewer, who), read_histories(session, project_id), originals)
 
     def report(plan: ImportPlan) -> ReviewReport:
         after = plan.decisions.after.items()
         conflicts = [key for key, decisions in after if (now := verdict_after(decisions)) and now.conflict]
-        return ReviewReport(plan.report, elsewhere, conflicts)
+        return ReviewReport(plan.report, elsewhere, conflicts, effects(plan.decisions.fresh, known))
 
     def entry(plan: ImportPlan) -> tuple[journal.Kind, str]:
         return "review", f"From {Path(path).name}: {report(plan).sentence}"
@@ -295,66 +306,10 @@ def merge_review(home: Home, project: str, path: Path, *, who: str = "me", previ
     return report(bring_in(home, project_id, result, entry, who=who, preview=preview))
 
 
-@dataclass(frozen=True)
-class _Picture:
-    image_id: str
-    content: bytes
-
-    @property
-    def name(self) -> str:
-        return f"{self.image_id}.jpg"
-
-
-def _shots(home: Home, summary: ProjectSummary, keys: set[str]) -> dict[str, list[str]]:
-    data = run_config(home, summary.id).data
-    found = read_splits(home, summary.id).shots(data.seed, data.shots)
-    return {key: list(images) for key, images in found.items() if key in keys}
-
-
-def _pictures(
-    home: Home, summary: ProjectSummary, keys: set[str], progress: Progress | None
-) -> tuple[dict[str, _Picture], pd.DataFrame, Splits]:
-    """Thumbnails of the labelled shots and validation images of some classes, with the manifest and split of these.
-
-    An image that cannot be read is left out. The sealed test set stays at home.
-    """
-    data = run_config(home, summary.id).data
-    shots = _shots(home, summary, keys)
-    held_out = read_splits(home, summary.id).validation_images(data.seed, data.shots)
-    validation = {key: list(images) for key, images in held_out.items() if key in keys}
-    wanted = [image for part in (shots, validation) for images in part.values() for image in images]
-    manifest = read_manifest(home, summary.id).set_index("image_id", drop=False).loc[wanted]
-    pictures: dict[str, _Picture] = {}
-    source = image_source(home, summary.id)
-    for done, image_id in enumerate(manifest["image_id"], start=1):
-        pictures[image_id] = _thumbnail(source.open(image_id, summary.recipe), image_id)
-        if progress is not None:
-            progress(done, len(manifest), "making thumbnails")
-    renamed = {image_id: picture.image_id for image_id, picture in pictures.items()}
-    in_validation = {image for images in validation.values() for image in images}
-    manifest = manifest.assign(
-        image_id=[renamed[image] for image in manifest["image_id"]],
-        path=[pictures[image].name for image in manifest["image_id"]],
-        bytes=[len(pictures[image].content) for image in manifest["image_id"]],
-        split=["validation" if image in in_validation else "train" for image in manifest["image_id"]],
-        bands=3,
-    ).reset_index(drop=True)
-    splits = Splits(
-        test=(),
-        validation={data.seed: {key: tuple(renamed[image] for image in found) for key, found in validation.items()}},
-        train={data.seed: {key: tuple(renamed[image] for image in found) for key, found in shots.items()}},
-        max_shots=read_splits(home, summary.id).max_shots,
-    )
-    return pictures, manifest, splits
-
-
-def _thumbnail(picture: Image, image_id: str) -> _Picture:
-    picture.thumbnail((_THUMBNAIL_PIXELS, _THUMBNAIL_PIXELS))
-    stream = io.BytesIO()
-    # The comment keeps two images apart whose thumbnails look the same.
-    picture.save(stream, format="JPEG", quality=88, comment=image_id)
-    content = stream.getvalue()
-    return _Picture(hashlib.sha256(content).hexdigest()[:32], content)
+def _trust(session: Session, reviewer: str, who: str) -> Trust:
+    accounts = {name_key(account.name): account.role for account in all_accounts(session)}
+    leading = {name for name, role in accounts.items() if role in ADJUDICATE.holders}
+    return Trust(reviewer, frozenset({ALONE, who.strip().casefold(), *accounts}), frozenset(leading))
 
 
 def _narrowed(

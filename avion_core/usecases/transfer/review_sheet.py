@@ -13,8 +13,7 @@ _MOST_PICTURES = 8  # of a class; the page is one file and is kept small enough 
 
 def review_sheet(
     project: str,
-    reviewer: str,
-    pack: str,
+    facts: Mapping[str, Any],
     records: Sequence[Mapping[str, Any]],
     class_names: Mapping[str, str],
     pictures: Mapping[str, Sequence[bytes]],
@@ -22,15 +21,17 @@ def review_sheet(
     """One HTML file that holds all it needs; it shows nobody's verdicts, and saves one's own as a file to merge.
 
     Args:
-        pack: the pack's id; by it the browser finds verdicts again when the page is closed and opened.
+        facts: of the pack: its id, by which the browser finds verdicts again when the page is closed and opened; who
+            reviews; and the signature that comes home with the verdicts.
         records: as `exchange.read_records` gives them.
         class_names: class key -> prompt name.
         pictures: class key -> JPEG thumbnails of its labelled training images.
     """
     data = {
         "project": project,
-        "reviewer": reviewer,
-        "pack": pack,
+        "reviewer": facts["reviewer"],
+        "pack": facts["pack"],
+        "signature": facts["signature"],
         "names": {key: class_names.get(key, key) for key in {record["class_key"] for record in records}},
         "pictures": {
             key: [f"data:image/jpeg;base64,{base64.b64encode(image).decode()}" for image in found[:_MOST_PICTURES]]
