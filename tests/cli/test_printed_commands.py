@@ -11,13 +11,14 @@ from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import typer.main
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, given, reject
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from avion_core import settings
 from avion_core.cli import app
 from avion_core.config import RunConfig
+from avion_core.errors import ConfigError
 from avion_core.methods import METHODS
 from avion_core.presets import PRESETS
 from avion_core.protocols import PROTOCOLS
@@ -84,7 +85,12 @@ def trained_with(scenes, monkeypatch):
 )
 @given(preset=st.sampled_from(list(PRESETS)), overrides=OVERRIDES, name=st.sampled_from(["", *AWKWARD]))
 def test_the_printed_training_has_the_same_settings(scenes, avion, trained_with, preset, overrides, name) -> None:
-    config = run_config(scenes, "scenes", preset, overrides)
+    try:
+        config = run_config(scenes, "scenes", preset, overrides)
+    except ConfigError as error:
+        if "words before the class name" not in str(error):  # which a context that starts from them needs
+            raise
+        reject()
     words = shlex.split(cli_command(scenes, "scenes", config, preset=preset, name=name))
     assert words[0] == "avion"
     trained_with.clear()
