@@ -19,7 +19,7 @@ from pydantic import Field
 from torch import Tensor
 
 from avion_core.backbones.frozen_encoders import FrozenEncoders, TextBatch
-from avion_core.backbones.towers import autocast, image_projection, text_projection
+from avion_core.backbones.towers import autocast, image_projection, resolve_precision, text_projection
 from avion_core.config import RunConfig
 from avion_core.methods.learner import Learner
 from avion_core.methods.method import StepSize
@@ -44,12 +44,16 @@ class FullFineTuningSettings(PassSettings):
 
 
 class FullFineTuningLearner(Learner):
-    """A copy of the whole CLIP, all of it trained."""
+    """A copy of the whole CLIP, all of it trained.
 
-    def __init__(self, encoders: FrozenEncoders, template: str) -> None:
+    Args:
+        number_format: of its products, "float32" or "bfloat16"; the weights are float32.
+    """
+
+    def __init__(self, encoders: FrozenEncoders, template: str, number_format: str = "float32") -> None:
         super().__init__(encoders, template)
         self.clip: Any = copy.deepcopy(encoders.backbone.clip).requires_grad_(True)
-        self.number_format = "bfloat16" if encoders.precision == torch.bfloat16 else "float32"
+        self.number_format = number_format
 
     def see(self, pixels: Tensor) -> Tensor:
         with autocast(self.number_format, self.device):
@@ -83,4 +87,7 @@ class FullFineTuning(StepTrained[FullFineTuningLearner, FullFineTuningSettings])
         return StepSize(own.batch_size, classes, weights=True, precision=own.precision)
 
     def make(self, encoders: FrozenEncoders) -> FullFineTuningLearner:
-        return FullFineTuningLearner(encoders, self.bench.config.model.template)
+        # On a CPU the way back through weights in bfloat16 is about ten times slower: only who asks for it gets it.
+        automatic = self.settings.precision == "auto" and self.bench.device == "cpu"
+        number_format = "float32" if automatic else resolve_precision(self.settings.precision, self.bench.device)
+        return FullFineTuningLearner(encoders, self.bench.config.model.template, number_format)
