@@ -162,7 +162,8 @@ def change(rows: list[dict[str, Any]], method: str, shots: int) -> str:
     of_seeds = [[int(a) - int(b) for a, b in zip(own[seed], base[seed], strict=True)] for seed in own]
     images = [100 * statistics.mean(one) for one in zip(*of_seeds, strict=True)]
     centre, half = statistics.mean(images), 1.96 * statistics.stdev(images) / len(images) ** 0.5
-    return f"{centre:+.1f} ({centre - half:+.1f} to {centre + half:+.1f})"
+    few = "" if len(own) == len(SEEDS) else f", n = {len(own)}"
+    return f"{centre:+.1f} ({centre - half:+.1f} to {centre + half:+.1f}{few})"
 
 
 def accuracy(rows: list[dict[str, Any]], method: str, shots: int) -> str:
@@ -178,15 +179,14 @@ def page(rows: list[dict[str, Any]]) -> str:
     methods = {name: find_method(name) for name in names}
     titles = {name: m.title + (" (transductive)" if m.transductive else "") for name, m in methods.items()}
     heads = [f"{shots} shot{'s' if shots > 1 else ''}" for shots in SHOTS]
-    most = {row["method"]: row for row in rows if row["shots"] == max(SHOTS) and row.get("parameters") is not None}
+    counted = {row["method"]: row["parameters"] for row in sorted(rows, key=shots_of) if "parameters" in row}
 
     def cost(name: str) -> list[str]:
-        if name not in most:
-            return ["see the model card"] * 2 if name == "avion" else ["missing"] * 2
-        seconds = statistics.mean(
-            row["training_seconds"] for row in rows if (row["method"], row["shots"]) == (name, max(SHOTS))
-        )
-        return [f"{most[name]['parameters']:,}", f"{seconds:.0f}"]
+        if name == "avion":
+            return ["see the model card"] * 2
+        of_most = [row["training_seconds"] for row in rows if (row["method"], row["shots"]) == (name, max(SHOTS))]
+        seconds = f"{statistics.mean(of_most):.0f}" if of_most else "missing"
+        return [f"{counted[name]:,}" if name in counted else "missing", seconds]
 
     first = [[titles[n], *(accuracy(rows, n, shots) for shots in SHOTS), *cost(n)] for n in names]
     second = [[titles[n], *(change(rows, n, shots) for shots in SHOTS)] for n in names if n != BASELINE]
@@ -215,6 +215,10 @@ def page(rows: list[dict[str, Any]]) -> str:
         "the papers' schedules, or base-to-novel.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def shots_of(row: dict[str, Any]) -> int:
+    return row["shots"]
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
