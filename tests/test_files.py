@@ -7,7 +7,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from avion_core.files import UNFINISHED, replacing, replacing_folder, write_bytes, write_json, write_table, write_text
+from avion_core.files import (
+    UNFINISHED,
+    clear_leftovers,
+    replacing,
+    replacing_folder,
+    unfinished_beside,
+    write_bytes,
+    write_json,
+    write_table,
+    write_text,
+)
 
 
 def test_what_is_written_is_there_whole_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -85,3 +95,22 @@ def test_a_folder_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
         (unfinished / "points").write_text("second")
     assert os.listdir(folder.parent) == ["key"]
     assert (folder / "points").read_text() == "first"
+
+
+def test_what_a_killed_writer_left_is_cleared_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    name = unfinished_beside(tmp_path / "a").name
+    ours = f"-{os.getpid():x}-"
+    assert ours in name
+    killed = tmp_path / name.replace(ours, "-3ffffff-")  # above any process id
+    killed.mkdir()
+    (killed / "inside").write_text("x")
+    living, foreign, old = (
+        tmp_path / name,
+        tmp_path / f"b.0000-1-ffff{UNFINISHED}",
+        tmp_path / f"c.12ab34cd{UNFINISHED}",
+    )
+    for path in (living, foreign, old, tmp_path / "kept"):
+        path.write_text("x")
+    os.utime(old, (0, 0))  # as earlier versions named them
+    assert sorted(clear_leftovers(tmp_path.iterdir())) == sorted([killed, old])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([living.name, foreign.name, "kept"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from avion_core.backbones.towers import OpenClipTowers
 from avion_core.config import DistillationConfig, StudentConfig
 from avion_core.distill.adapter import load_adapter, load_state, save_adapter, save_state
 from avion_core.distill.loop import TrainingState
+from avion_core.distill.tensor_file import read_tensors, write_tensors
 from avion_core.distill.trainer import Trainer, TrainingData, predict_logits
 from avion_core.errors import CheckpointError, TrainingError
 from tests.tiny_clip import make_tiny_clip
@@ -248,3 +250,25 @@ def test_adapters_and_states_that_are_not_are_refused(tmp_path: Path, tiny_clip:
     save_adapter(tmp_path / "few.safetensors", few, facts)
     with pytest.raises(CheckpointError, match=r"wrong shape for tiny: \(2, 3, 64\). This backbone takes \(2, 8, 64\)"):
         load_adapter(tmp_path / "few.safetensors", tiny_clip)
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (lambda t: t.pop("optimizer.0.exp_avg"), "(?i)tensors are missing in state"),
+        (lambda t: t.update({"learned.logit_scale": torch.ones(3)}), "trained tensors are others"),
+        (lambda t: t.update({"optimizer.0.exp_avg": torch.ones(2)}), "moments of its optimizer are others"),
+        (lambda t: t.update({"random": torch.zeros(7, dtype=torch.uint8)}), "random state is not one"),
+        (lambda t: t.update({"random": torch.zeros(5056)}), "random state is not one"),
+    ],
+)
+def test_a_damaged_training_state_is_refused_and_named(tmp_path: Path, damage: Any, problem: str) -> None:
+    broken = make_trainer(make_tiny_clip())
+    path = tmp_path / "state.safetensors"
+    list(broken.run(lambda: broken.state.step >= 3, lambda state: save_state(path, state, {"run": "test"})))
+    tensors, facts = read_tensors(path, "a training state", ())
+    damage(tensors)
+    write_tensors(path, tensors, facts)
+    with pytest.raises(CheckpointError, match=problem) as caught:
+        make_trainer(make_tiny_clip()).restore(load_state(path)[0])
+    assert "state.safetensors" in str(caught.value)
