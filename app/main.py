@@ -14,7 +14,7 @@ from app.components.people.accounts import person_in_sidebar, sign_in_page
 from app.kit.guard import guard
 from app.outbox.browser import draw_outbox
 from app.outbox.queue import take_waiting
-from app.state import address, notices, studio, visitor
+from app.state import address, door, notices, studio
 from avion_core.usecases.projects.projects import project_names
 
 _LOGO = Path(__file__).with_name("logo.svg")
@@ -71,7 +71,7 @@ def main() -> None:
     # Keys of writers may stand in Streamlit's secrets.toml: reading it puts them into the environment.
     st.secrets.load_if_toml_exists()
     with guard():
-        person = visitor.person()
+        person = door.actor()
         page = _navigation(visible=person is not None)
         if person is None:
             sign_in_page()

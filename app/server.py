@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 
 from app import sign_in
 from app.streamlit_patches import drop_late_ticks
+from avion_core.actor import STUDIO
 from avion_core.errors import AvionError
 from avion_core.usecases.installation.backup import back_up_if_due
 
@@ -29,7 +30,7 @@ async def _daily_backups(_: st.App) -> AsyncIterator[None]:
     async def look() -> None:
         while True:
             try:
-                await anyio.to_thread.run_sync(back_up_if_due, sign_in.studio())
+                await anyio.to_thread.run_sync(back_up_if_due, sign_in.studio().acting_as(STUDIO))
             except AvionError as error:  # a full disk, say: the studio goes on, and the settings page says so too
                 logging.getLogger(__name__).warning("No backup was made. %s", error)
             await anyio.sleep(_LOOK_EVERY_SECONDS)

@@ -88,7 +88,6 @@ def demo_button(label: str, which: Demo = "ucmerced", *, primary: bool = True) -
     kind = "primary" if primary else "secondary"
     may = visitor.may(policies.CHANGE_PROJECTS)
     if st.button(label, icon=":material/play_circle:", type=kind, key=f"open_demo_{which}", disabled=not may):
-        visitor.demand(policies.CHANGE_PROJECTS)
         with st.spinner("Opening the demo: reading images and descriptions"):
             project = open_demo(studio.home(), which)
         address.choose(address.PROJECT, project.id)

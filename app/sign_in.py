@@ -26,6 +26,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from avion_core.actor import ALONE, STRANGER
 from avion_core.errors import AccountError
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
@@ -48,7 +49,7 @@ _HEADERS = {
 @cache
 def studio() -> Home:
     """The home that this server serves."""
-    return Home()
+    return Home(None, STRANGER)
 
 
 class Gate:
@@ -107,7 +108,7 @@ def _refusal(request: HTTPConnection) -> Response | None:
             return RedirectResponse(f"{SIGN_IN}?next={quote(wanted, safe='')}", 303)
         return PlainTextResponse("Sign in first.", 401)
     asked, asking = request.url.hostname or "", request.client.host if request.client else ""
-    if person == accounts.ALONE and not (_is_this_machine(asked) and _is_this_machine(asking)):
+    if person == ALONE and not (_is_this_machine(asked) and _is_this_machine(asking)):
         # The name counts too: a web page elsewhere can give its own name this machine's address and read along.
         return PlainTextResponse(
             "Without accounts the studio answers on this machine alone, as 127.0.0.1 or localhost. "

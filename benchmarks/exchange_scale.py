@@ -16,6 +16,7 @@ import time
 from itertools import cycle, islice
 from pathlib import Path
 
+from avion_core.actor import ALONE
 from avion_core.bundled import demo_folder
 from avion_core.store.database import writing
 from avion_core.store.projects import add_project
@@ -63,11 +64,11 @@ def timed(label: str, call):
 def main(count: int) -> None:
     classes, content = judged_texts(count)
     with tempfile.TemporaryDirectory() as folder:
-        home = Home(Path(folder) / "home")
+        home = Home(Path(folder) / "home", ALONE)
         origin = project(home, "origin", classes)
         timed("import of the first file", lambda: import_upload(home, origin, "x.jsonl", content))
         for form in ("jsonl", "csv", "parquet"):
-            other = Home(Path(folder) / form)
+            other = Home(Path(folder) / form, ALONE)
             there = project(other, "there", classes)
             made = timed(
                 f"{form}: export", lambda form=form: export_descriptions(home, origin, form, scores=False)

@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from avion_core.actor import ALONE
 from avion_core.usecases.insight.alignment import VIEWS, embed_map, list_maps, map_settings, start_map
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.projects import open_demo
@@ -107,7 +108,7 @@ def main(counts: list[int]) -> None:
         sys.exit(f"This benchmark needs {' and '.join(missing)} (Debian: chromium-driver).")
     print(f"{'points':>8} {'open s':>8} {'lasso all s':>12} {'picked s':>9} {'lasso part s':>13} {'picked s':>9}")
     with tempfile.TemporaryDirectory() as folder:
-        home = Home(Path(folder) / "home")
+        home = Home(Path(folder) / "home", ALONE)
         project = open_demo(home, "eurosat")
         run = create_run(home, project.id, overrides={"distillation": {"epochs": 1}}, here=True)
         run_here(home, run, threading.Event())

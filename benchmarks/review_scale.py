@@ -25,6 +25,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from avion_core.actor import ALONE
+
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "demo"
 TEXTS, IMAGES = 50, 6
@@ -54,7 +56,7 @@ def make_project(home_folder: Path, classes: int) -> None:
     from avion_core.usecases.projects.descriptions import import_descriptions
     from avion_core.usecases.projects.projects import create_project, read_manifest
 
-    home, name = Home(home_folder), str(classes)
+    home, name = Home(home_folder, ALONE), str(classes)
     keys = [f"class{place:04d}" for place in range(classes)]
     pictures = home_folder / "pictures" / name
     for place, key in enumerate(keys):
@@ -111,7 +113,7 @@ class Session:
         from avion_core.usecases.projects.projects import get_project
 
         self.cases, self.get_project = curation, get_project
-        self.home, self.project = Home(home_folder), project
+        self.home, self.project = Home(home_folder, ALONE), project
         self.seconds: dict[str, list[tuple[float, float]]] = {}
         open_towers(self.home, run_config(self.home, project).teacher)
         gc.collect()

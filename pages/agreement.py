@@ -26,7 +26,7 @@ def page() -> None:
     open_conflicts = conflicts(studio.home(), project.id)
     if project.blind and not visitor.may(policies.ADJUDICATE):
         sides = zip(open_conflicts["accepts"], open_conflicts["rejects"], strict=True)
-        open_conflicts = open_conflicts[[visitor.reviewer() in (*accepts, *rejects) for accepts, rejects in sides]]
+        open_conflicts = open_conflicts[[visitor.name() in (*accepts, *rejects) for accepts, rejects in sides]]
     if open_conflicts.empty:
         st.markdown(":material/handshake: No conflicts: no description is both accepted and rejected.")
         with st.container(horizontal=True):
@@ -53,8 +53,7 @@ def blind_switch(project: ProjectSummary) -> None:
 
 def switch_blind(project: str, on: bool) -> None:
     with guard():
-        visitor.demand(policies.ADJUDICATE)
-        set_blind(studio.home(), project, on, visitor.reviewer())
+        set_blind(studio.home(), project, on)
 
 
 def figures(found: Agreement, names: dict[str, str]) -> None:
@@ -135,10 +134,9 @@ def decide(project: ProjectSummary, description_id: str) -> None:
 
 
 def settle(project: str, description_id: str, verdict: Decision) -> None:
-    home, who, reason = studio.home(), visitor.reviewer(), widgets.typed(f"why_{description_id}")
+    home, reason = studio.home(), widgets.typed(f"why_{description_id}")
     with guard():
-        visitor.demand(policies.ADJUDICATE)
-        record_verdict(home, project, description_id, verdict, reviewer=who, reason=reason, adjudicates=True)
+        record_verdict(home, project, description_id, verdict, reason=reason, adjudicates=True)
         notices.say_after_rerun("Settled · U undoes it")
 
 

@@ -10,7 +10,7 @@ from app.components.writing.contrast import ask_button, contrast_form, contrasts
 from app.kit.background import Progress, computed
 from app.kit.gallery import paged_gallery
 from app.kit.guard import empty_state, end_page
-from app.state import address, confusion_cell, studio, visitor
+from app.state import address, confusion_cell, studio
 from avion_core.usecases.curation.rules import current_rules
 from avion_core.usecases.insight.confusion import Confusions, Judge, confusions, refreshed
 from avion_core.usecases.projects.projects import ProjectSummary
@@ -25,7 +25,7 @@ def page() -> None:
     project = shell.need_project()
     need_texts(project)
     judge, run = whose()
-    found = refreshed(studio.home(), looked_at(project, run), visitor.reviewer())
+    found = refreshed(studio.home(), looked_at(project, run))
     names = {entry.key: entry.prompt_name for entry in project.classes}
     keys = list(found.curation.class_keys)
     accuracy = found.curation.teacher_accuracy["validation"]

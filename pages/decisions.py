@@ -67,8 +67,7 @@ def save_button(project: ProjectSummary, wanted: tuple[PrototypesConfig, Descrip
 
 def save(project: str, prototypes: PrototypesConfig, descriptions: DescriptionsConfig) -> None:
     with guard():
-        visitor.demand(policies.CHANGE_RULES)
-        saved = save_rules(studio.home(), project, prototypes, descriptions, visitor.reviewer())
+        saved = save_rules(studio.home(), project, prototypes, descriptions)
         notices.say_after_rerun(f"Saved as version {saved}")
 
 

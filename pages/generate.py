@@ -19,15 +19,8 @@ from app.state import notices, studio, visitor
 from avion_core.errors import AvionError
 from avion_core.usecases import policies
 from avion_core.usecases.projects.projects import ProjectSummary
-from avion_core.usecases.writing.writing import (
-    GenerationView,
-    cli_command,
-    get_generation,
-    list_generations,
-    order_descriptions,
-    plan_writing,
-    start,
-)
+from avion_core.usecases.writing.generations import GenerationView, get_generation, list_generations
+from avion_core.usecases.writing.ordering import cli_command, order_descriptions, plan_writing, start
 
 
 def page() -> None:
@@ -63,8 +56,7 @@ def page() -> None:
     busy = bool(generations) and generations[0].state in ACTIVE
     disabled = not orderable or busy or not visitor.may(policies.CHANGE_PROJECTS)
     if st.button("Generate descriptions", icon=":material/edit:", type="primary", disabled=disabled):
-        visitor.demand(policies.CHANGE_PROJECTS)
-        start(home, order_descriptions(home, project.id, settings, visitor.reviewer()))
+        start(home, order_descriptions(home, project.id, settings))
         notices.say_after_rerun("Generation started", ":material/edit:")
         st.rerun()
 

@@ -11,8 +11,7 @@ from app.components.projects.project_forms import draw_panel
 from app.kit.gallery import thumbnail
 from app.kit.guard import empty_state
 from app.outbox.labels import give, need_label_list, sure_suggestions, tiles
-from app.state import notices, sent_lists, studio, visitor, work_lists
-from avion_core.usecases.policies import REVIEW
+from app.state import notices, sent_lists, studio, work_lists
 from avion_core.usecases.projects.images import image_table
 from avion_core.usecases.projects.labels import unlabelled
 from avion_core.usecases.projects.projects import ProjectSummary
@@ -21,7 +20,6 @@ from avion_core.wording import counted
 
 def page() -> None:
     project = shell.need_project()
-    visitor.demand(REVIEW)
     if not project.classes:
         with empty_state(
             "category", "No class yet", "A label is one of the project's classes. Add the first two or three."

@@ -28,9 +28,9 @@ def page() -> None:
     elif task == "export":
         export(project, run)
     else:
-        paths, names = chosen_files()
-        if paths:
-            classified(project, run, paths, names)
+        images, names = chosen_files()
+        if names:
+            classified(project, run, images, names)
 
 
 page()

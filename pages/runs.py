@@ -52,7 +52,6 @@ def overview(project: ProjectSummary, drawn: list[str], shown: list[str]) -> Non
             )
             may = visitor.may(policies.TRAIN)
             if st.button("Start the queue worker", icon=":material/alarm:", type="primary", disabled=not may):
-                visitor.demand(policies.TRAIN)
                 wake_queue(studio.home())
     some = filtered(runs)
     if some:

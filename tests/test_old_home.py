@@ -20,6 +20,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from avion_core.actor import ALONE
 from avion_core.backbones.load import demo_folder
 from avion_core.cli import app
 from avion_core.distill.tensor_file import read_tensors
@@ -117,7 +118,7 @@ def test_the_fixture_is_what_its_facts_are_about() -> None:
 
 
 def test_figures_that_it_kept_are_read_without_a_look(old: Path) -> None:
-    home = Home(old / "home")
+    home = Home(old / "home", ALONE)
     before = count(old, "looks")
     for name, parts in (("few_shot", ["all"]), ("base_to_novel", ["base", "novel"])):
         for split, fact in FACTS["evaluations"][name].items():

@@ -25,6 +25,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from avion_core.actor import ALONE
 from avion_core.backbones.load import load_towers
 from avion_core.config import PrototypesConfig, RunConfig
 from avion_core.data.project import (
@@ -76,7 +77,7 @@ def run(task: tuple[str, int, int, str], work: Path, threads: int) -> dict[str, 
     """One run and its test figures; kept in its folder."""
     method, shots, seed, protocol = task
     torch.set_num_threads(threads)
-    home = Home(work / "curated")
+    home = Home(work / "curated", ALONE)
     folder = work / "runs" / f"{method}-{protocol}-{shots}-{seed}"
     kept = folder / "test.json"
     if kept.is_file():
@@ -140,7 +141,7 @@ def prototype_kinds(
         ("curated and selected", "curated", lambda c: c),
     )
     for index, (name, which, change) in enumerate(kinds):
-        home = Home(work / which)
+        home = Home(work / which, ALONE)
         project = freeze(home, "ucmerced-demo")
         teacher = load_towers(config.teacher, home.weights)
         classes = list(project.class_names)
@@ -250,7 +251,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1, help="runs at once; each takes an equal share of the cores")
     args = parser.parse_args()
     for which, curated in (("curated", True), ("plain", False)):
-        open_demo(Home(args.work / which), "ucmerced", curated=curated)
+        open_demo(Home(args.work / which, ALONE), "ucmerced", curated=curated)
     prototypes = prototype_rows(args.work)
     print(json.dumps(prototypes, indent=1), flush=True)
     tasks = [("AVION", shots, seed, "few-shot") for shots in SHOTS for seed in SEEDS]

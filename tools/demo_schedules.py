@@ -23,6 +23,7 @@ import torch
 from demo_results import config_of
 from torch.nn.functional import normalize
 
+from avion_core.actor import ALONE
 from avion_core.backbones.load import load_towers
 from avion_core.backbones.towers import OpenClipTowers
 from avion_core.config import DistillationConfig, RunConfig
@@ -128,7 +129,7 @@ def main() -> None:
     parser.add_argument("--halves", choices=["first_half", "seeded_random"], default="first_half")
     parser.add_argument("--only", choices=list(SCHEDULES), nargs="+", default=list(SCHEDULES))
     args = parser.parse_args()
-    home = Home(args.work / "curated")
+    home = Home(args.work / "curated", ALONE)
     open_demo(home, "ucmerced", curated=True)
     project = freeze(home, "ucmerced-demo")
     if args.protocol == "base-to-novel":

@@ -10,10 +10,9 @@ import pandas as pd
 from app.components.labelling.label_grid import PAGE, LabelList, tile
 from app.kit.background import computed
 from app.kit.guard import show_error
-from app.state import studio, visitor, work_lists
+from app.state import studio, work_lists
 from avion_core.errors import AvionError
 from avion_core.usecases.curation.label_suggestions import suggest_labels
-from avion_core.usecases.policies import REVIEW
 from avion_core.usecases.projects.labels import give_labels, undo_labels
 from avion_core.usecases.projects.projects import ProjectSummary
 
@@ -56,11 +55,10 @@ def take(entry: Mapping[str, Any]) -> None:
 
     Where that project's images are laid out, the cursor goes on.
     """
-    visitor.demand(REVIEW)
     home, project, action = studio.home(), entry["project"], entry["action"]
     work_list: LabelList | None = work_lists.current(work_lists.LABEL_GRID, project)
     if action == "undo":
-        undone = undo_labels(home, project, visitor.reviewer(), token=entry["token"])
+        undone = undo_labels(home, project, token=entry["token"])
         if work_list is not None:
             work_list.done -= set(undone)
             work_list.cursor = next((image for image in undone if image in work_list.places), work_list.cursor)
@@ -86,7 +84,7 @@ def give(
     Args:
         guesses: image -> the class that was guessed.
     """
-    give_labels(studio.home(), project, labels, reviewer=visitor.reviewer(), guesses=guesses, batch=batch)
+    give_labels(studio.home(), project, labels, guesses=guesses, batch=batch)
     if work_list is not None:
         work_list.done |= {image for image, key in labels.items() if key is not None}
         work_list.done -= {image for image, key in labels.items() if key is None}

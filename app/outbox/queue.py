@@ -43,7 +43,7 @@ def take_waiting() -> None:
 
 
 def _take(decision: Mapping[str, Any]) -> None:
-    if decision["reviewer"] != visitor.reviewer():
+    if decision["reviewer"] != visitor.name():
         raise AccountError("a decision of somebody else was waiting here", "It is not written down under your name.")
     import_module(_TAKEN_BY[decision["component"]]).take(decision)
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.components.review.verdict_table import taken_back
 from app.kit.guard import plain
-from app.state import studio, visitor, work_lists
+from app.state import studio, work_lists
 from app.state.work_lists import WorkList
 from avion_core.errors import EditedMeanwhileError
 from avion_core.usecases.curation import record_verdict, undo
@@ -24,7 +24,7 @@ def take(decision: Mapping[str, Any]) -> None:
 
 
 def _undo(decision: Mapping[str, Any], work_list: WorkList | None) -> str:
-    undone = undo(studio.home(), decision["project"], visitor.reviewer(), token=decision["token"])
+    undone = undo(studio.home(), decision["project"], token=decision["token"])
     places = work_list.places if work_list else {}
     if len(undone) != 1 or undone[0] not in places:
         st.toast(taken_back(len(undone)), icon=":material/undo:")
@@ -42,7 +42,6 @@ def _decide(decision: Mapping[str, Any], work_list: WorkList | None) -> str:
             decision["project"],
             item,
             "undecide" if action == "withdraw" else action,
-            reviewer=visitor.reviewer(),
             text=decision.get("text"),
             shown=decision.get("shown"),
             reason=decision.get("reason") or "",

@@ -40,4 +40,4 @@ def of_this_tab() -> Outbox:
 
 def sender(work_list: WorkList) -> dict[str, Any]:
     """What a component must know to post decisions: in which project, by whom, and which were taken already."""
-    return {"project": work_list.project, "reviewer": visitor.reviewer(), "taken": of_this_tab().taken}
+    return {"project": work_list.project, "reviewer": visitor.name(), "taken": of_this_tab().taken}

@@ -8,19 +8,20 @@ from __future__ import annotations
 import getpass
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from avion_core.actor import Actor, Role
 from avion_core.cli.frame import FAILURE, Answer, Desk, command, table
 from avion_core.cli.tour import app, backup, models, users
 
 if TYPE_CHECKING:
+    from avion_core.store.home import Home
     from avion_core.usecases.installation.serving import Server
 
 ModelName = Annotated[str, typer.Argument(metavar="NAME", help="A name from `avion models list`.")]
 UserName = Annotated[str, typer.Argument(metavar="NAME", help="A name from `avion users list`.")]
-Role = Literal["admin", "adjudicator", "reviewer"]
 
 
 @command(app, "app")
@@ -58,7 +59,7 @@ def invite(
     from avion_core.usecases.installation.serving import invite_link
     from avion_core.usecases.people import accounts
 
-    link = invite_link(desk.home, accounts.invite(desk.home, role, who=_operator()))
+    link = invite_link(desk.home, accounts.invite(_operator(desk), role))
     return Answer({"role": role, "link": link, "days": accounts.INVITE_DAYS}, link)
 
 
@@ -119,7 +120,7 @@ def reset(desk: Desk, name: UserName) -> Answer:
     from avion_core.usecases.installation.serving import invite_link
     from avion_core.usecases.people import accounts
 
-    link = invite_link(desk.home, accounts.reset_password(desk.home, name, who=_operator()))
+    link = invite_link(desk.home, accounts.reset_password(_operator(desk), name))
     return Answer({"name": name, "link": link, "days": accounts.INVITE_DAYS}, link)
 
 
@@ -225,7 +226,7 @@ def _first_admin(desk: Desk, server: Server) -> int:
 
     process = server.start()
     try:
-        link = invite_link(desk.home, accounts.invite(desk.home, "admin", who=_operator()))
+        link = invite_link(desk.home, accounts.invite(_operator(desk), "admin"))
         print(f"A shared studio needs an admin. Open this link on this machine, once:\n  {link}", flush=True)
         print("(or make the account here: `avion users add NAME --role admin`)", flush=True)
         while not accounts.accounts_are_on(desk.home):
@@ -239,9 +240,9 @@ def _first_admin(desk: Desk, server: Server) -> int:
     return server.port
 
 
-def _operator() -> str:
-    """Who works here, under a name that no account can have: rights are not asked of whoever owns the machine."""
-    return f"{getpass.getuser()} (command line)"
+def _operator(desk: Desk) -> Home:
+    """The home for whoever has this machine, under a name that no account can have: links say who made them."""
+    return desk.home.acting_as(Actor(f"{getpass.getuser()} (command line)", "admin"))
 
 
 def _ask_password() -> str:

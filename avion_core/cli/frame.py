@@ -61,9 +61,10 @@ class Desk:
 
     @cached_property
     def home(self) -> Home:
+        from avion_core.actor import ALONE
         from avion_core.store.home import Home  # SQLAlchemy takes half of the time that --help may take
 
-        return Home(self.folder)
+        return Home(self.folder, ALONE)
 
     def say(self, sentence: str) -> None:
         """Tell people something on standard error."""

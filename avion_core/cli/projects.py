@@ -54,7 +54,7 @@ def look(
     """Preview a folder as a project: images, classes, the data set it seems to be, the recipe it needs."""
     from avion_core.usecases.projects.images import look_into
 
-    found = look_into(folder)
+    found = look_into(desk.home, folder)
     lines = [f"{found.pictures:,} images in {found.root}"]
     lines.append(f"{len(found.classes):,} class folders: {', '.join(found.classes)}" if found.classes
                  else "No class folders: label the images in the studio, or give --labels FILE.")  # fmt: skip
@@ -105,8 +105,9 @@ def create(
         bands=_numbers("--bands", bands, int), low=_numbers("--low", low, float), high=_numbers("--high", high, float),
         nodata=nodata,
     )  # fmt: skip
+    root = folder if labels else look_into(desk.home, folder).root
     project = create_project(
-        desk.home, name, folder if labels else look_into(folder).root, labels=labels, class_folders=class_folders,
+        desk.home, name, root, labels=labels, class_folders=class_folders,
         order=folders, recipe=recipe, teacher=teacher, student=student, modality=modality, progress=desk.progress,
     )  # fmt: skip
     return Answer(_whole(project), _described(project))

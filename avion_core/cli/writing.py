@@ -53,14 +53,14 @@ def describe(
     resume: Annotated[bool, typer.Option("--resume", help="Resume the newest unfinished generation.")] = False,
 ) -> Answer:
     """Have a language model write descriptions of the classes; a repeated call adds what is missing."""
-    from avion_core.usecases.writing import writing
+    from avion_core.usecases.writing import ordering
 
     if resume:
-        return _written(desk, project, writing.resume(desk.home, project))
+        return _written(desk, project, ordering.resume(desk.home, project))
     from avion_core.usecases.projects.projects import get_project
 
     imaging = {"modality": get_project(desk.home, project).modality, "view": view, "sensor": sensor}
-    settings = writing.make_writing_settings(
+    settings = ordering.make_writing_settings(
         {
             "writer": writer,
             "model": model,
@@ -81,13 +81,13 @@ def describe(
             "price_out": price_out,
         }
     )
-    made = writing.plan_writing(desk.home, project, settings, desk.progress)
+    made = ordering.plan_writing(desk.home, project, settings, desk.progress)
     desk.end_line()
     said = _planned(made)
     if plan:
         return Answer({"plan": made.estimate, "note": made.note}, said)
     desk.say(said)
-    return _written(desk, project, writing.order_descriptions(desk.home, project, settings))
+    return _written(desk, project, ordering.order_descriptions(desk.home, project, settings))
 
 
 @command(descriptions, "compare")
@@ -121,9 +121,9 @@ def compare(desk: Desk, project: ProjectName) -> Answer:
 def _written(desk: Desk, project: str, generation: str) -> Answer:
     from avion_core.descriptions.writers.generate import ClassDone, Event
     from avion_core.jobs.stopping import stop_on_signals
-    from avion_core.usecases.writing import writing
+    from avion_core.usecases.writing import generations, ordering
 
-    total = writing.get_generation(desk.home, project, generation).classes
+    total = generations.get_generation(desk.home, project, generation).classes
     lacking: list[str] = []
     done = 0
 
@@ -136,9 +136,9 @@ def _written(desk: Desk, project: str, generation: str) -> Answer:
                 lacking.append(f"{event.class_key}: {event.problem}")
 
     with stop_on_signals() as stop:
-        state = writing.write_here(desk.home, generation, stop, listen)
+        state = ordering.write_here(desk.home, generation, stop, listen)
     desk.end_line()
-    view = writing.get_generation(desk.home, project, generation)
+    view = generations.get_generation(desk.home, project, generation)
     rows = view.table.to_dict("records")
     cost = "" if view.cost is None else f", cost {view.cost:.4f}"
     lines = [

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from avion_core.actor import STUDIO
 from avion_core.jobs.devices import LANES
 from avion_core.jobs.executors import find_executor, local
 from avion_core.jobs.kinds import KINDS, job_folder
@@ -79,7 +80,7 @@ def main() -> int:
     parser.add_argument("--lane", choices=LANES, required=True)
     arguments = parser.parse_args()
     with stop_on_signals() as stop:
-        serve(Home(arguments.home), arguments.lane, stop)
+        serve(Home(arguments.home, STUDIO), arguments.lane, stop)
     return 0
 
 

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from avion_core.actor import STUDIO
 from avion_core.errors import JobError
 from avion_core.jobs.causes import explain
 from avion_core.jobs.heartbeat import Heartbeat
@@ -89,7 +90,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with stop_on_signals() as stop:
         try:
-            work(Home(arguments.home), arguments.job, stop, attempt=arguments.attempt)
+            work(Home(arguments.home, STUDIO), arguments.job, stop, attempt=arguments.attempt)
         except Exception as error:
             # The row and the log have it; this line is for what came before either could be written.
             print(explain(error)[1], file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The home folder: where one installation keeps everything."""
+"""The home folder: where one installation keeps everything, opened for somebody."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
+from avion_core.actor import Actor
 from avion_core.store.database import open_database
 
 if TYPE_CHECKING:
@@ -17,20 +18,60 @@ if TYPE_CHECKING:
 
 
 class Home:
-    """AVION_HOME, or ~/.avion: the database, and beside it the files that are too large for one.
+    """AVION_HOME, or ~/.avion, as somebody has it open: the database, and beside it the files too large for one.
 
     features/ and weights/ are kept by content and shared by all projects; projects/ID/ holds a project's manifest and
     frozen splits, runs/ID/ one run's inputs and results.
 
+    Every use case takes a home, and so knows on whose behalf it works: nobody can call one as nobody, or hand in a name
+    beside it that is not theirs.
+
     Args:
-        path: another folder than AVION_HOME names.
+        path: the folder; None for the one that AVION_HOME names.
+        actor: who acts. Rights are asked of them, and what they do carries their name.
 
     Raises:
         StoreError: on first use, when the folder or the database cannot be used.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = Path(path or os.environ.get("AVION_HOME") or "~/.avion").expanduser().absolute()
+    def __init__(self, path: Path | None, actor: Actor) -> None:
+        self.actor = actor
+        self._folder = _Folder(Path(path or os.environ.get("AVION_HOME") or "~/.avion").expanduser().absolute())
+
+    def acting_as(self, actor: Actor) -> Home:
+        """The same open folder, for somebody else."""
+        other = Home.__new__(Home)
+        other.actor, other._folder = actor, self._folder
+        return other
+
+    @property
+    def path(self) -> Path:
+        return self._folder.path
+
+    @property
+    def engine(self) -> Engine:
+        return self._folder.engine
+
+    @property
+    def features(self) -> FeatureStore:
+        return self._folder.features
+
+    @property
+    def weights(self) -> WeightStore:
+        return self._folder.weights
+
+    def project_folder(self, project_id: str) -> Path:
+        return self.path / "projects" / project_id
+
+    def run_folder(self, run_id: str) -> Path:
+        return self.path / "runs" / run_id
+
+
+class _Folder:
+    """What is opened once, whoever acts."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     @cached_property
     def engine(self) -> Engine:
@@ -53,9 +94,3 @@ class Home:
         from avion_core.backbones.load import WeightStore
 
         return WeightStore(self.path / "weights")
-
-    def project_folder(self, project_id: str) -> Path:
-        return self.path / "projects" / project_id
-
-    def run_folder(self, run_id: str) -> Path:
-        return self.path / "runs" / run_id

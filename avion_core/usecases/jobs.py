@@ -25,6 +25,7 @@ from avion_core.store import jobs
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Job, now
+from avion_core.usecases.policies import use_case
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class JobView:
         return self.state in jobs.ACTIVE
 
 
+@use_case
 def job_view(home: Home, row: Job) -> JobView:
     """A job's row, with what can be told of its process."""
     running = row.state == "running"
@@ -112,6 +114,7 @@ def job_view(home: Home, row: Job) -> JobView:
     )
 
 
+@use_case
 def get_job(home: Home, job: str) -> JobView:
     """One job by its id, the beginning of its id, or "latest".
 
@@ -124,6 +127,7 @@ def get_job(home: Home, job: str) -> JobView:
     return job_view(home, row)
 
 
+@use_case
 def log_tail(home: Home, job: str, lines: int = 50) -> list[str]:
     """The last lines of a job's log, or, where it has none, what its executor has of its process."""
     with reading(home.engine) as session:
@@ -131,6 +135,7 @@ def log_tail(home: Home, job: str, lines: int = 50) -> list[str]:
     return read_log(job_folder(home, row), lines) or find_executor(row.executor).logs(home, row, lines)
 
 
+@use_case
 def kill(home: Home, job_id: str) -> bool:
     """End a job's process at once, without saving; False when it has none.
 
@@ -148,6 +153,7 @@ def kill(home: Home, job_id: str) -> bool:
         return jobs.end_unheard(session, jobs.find_job(session, job.id), "stopped", cause="killed", error=why)
 
 
+@use_case
 def forget(home: Home, job_id: str) -> None:
     """End a job's process, if it has one, and take its row and its folder away.
 
@@ -162,6 +168,7 @@ def forget(home: Home, job_id: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@use_case
 def queue_again(home: Home, job_id: str, *, here: bool = False, also: Callable[[Session], None] | None = None) -> bool:
     """Let a job that ended before its time wait for a process again; False when it is not there to be resumed.
 
@@ -188,6 +195,7 @@ def queue_again(home: Home, job_id: str, *, here: bool = False, also: Callable[[
     return True
 
 
+@use_case
 def start_or_wait(home: Home, job_id: str) -> None:
     """Start a queued job, or let it wait for its turn where something computes in its lane."""
     with reading(home.engine) as session:

@@ -1,39 +1,37 @@
-"""Who may do what: a role and a right in, yes or no out.
+"""Who may do what: one table, from each use case to the right that it needs.
 
-A use case that not everybody may call declares its right with `needs`, and is refused to whoever does not hold it,
-whatever page it is called from. Pages ask as well, before they offer a button.
+A use case is a public function of this package that works on a home. `use_case` asks whether the home's actor holds
+the right before anything else happens, whatever page, command or script it is called from. Pages ask `may` as well,
+but only to show what a person cannot press.
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, ParamSpec, TypeVar, get_args
+from typing import Concatenate, ParamSpec, TypeVar
 
+from avion_core.actor import ROLES, Actor
 from avion_core.errors import RightsError
-from avion_core.store.accounts import account_named
-from avion_core.store.database import reading
 from avion_core.store.home import Home
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-Role = Literal["admin", "adjudicator", "reviewer"]
-ROLES: tuple[Role, ...] = get_args(Role)
-
 
 @dataclass(frozen=True)
 class Right:
-    """A kind of deed, in words that follow "may", and the roles that may do it."""
+    """Something that only some may do: in words that follow "may", and the roles that hold it."""
 
-    deed: str
-    holders: tuple[Role, ...]
+    what: str
+    holders: tuple[str, ...]
 
 
-_LEADING: tuple[Role, ...] = ("adjudicator", "admin")
+_LEADING = ("adjudicator", "admin")
 
+ENTER = Right("come to the door", ("stranger", *ROLES))
+SEE = Right("look into this studio", ROLES)
 REVIEW = Right("review descriptions and label images", ROLES)
 ADJUDICATE = Right("settle conflicts between reviewers", _LEADING)
 CHANGE_RULES = Right("change the rules of selection", _LEADING)
@@ -42,53 +40,129 @@ TRAIN = Right("start and stop trainings", _LEADING)
 UNSEAL = Right("open the sealed test set", ("admin",))
 ADMINISTER = Right("manage users, models and backups", ("admin",))
 
-RIGHTS = (REVIEW, ADJUDICATE, CHANGE_RULES, CHANGE_PROJECTS, TRAIN, UNSEAL, ADMINISTER)
+RIGHTS = (SEE, REVIEW, ADJUDICATE, CHANGE_RULES, CHANGE_PROJECTS, TRAIN, UNSEAL, ADMINISTER)
+
+_TABLE: dict[Right, dict[str, str]] = {
+    ENTER: {
+        "people.accounts": "accounts_are_on cookie_name person_of read_invite accept_invite sign_in sign_out",
+    },
+    SEE: {
+        "curation.agreement": "agreement conflicts review_progress",
+        "curation.deciding": "history my_verdicts",
+        "curation.refreshing": "refresh",
+        "curation.rules": "current_rules rule_versions rules_at run_config",
+        "curation.table": "curation_table",
+        "insight.alignment": "get_map image_counts list_maps read_map",
+        "insight.compare": "change_between compare_runs",
+        "insight.confusion": "confusions contrasts refreshed try_texts",
+        "insight.evaluation": "is_outdated kept_report looks pictures published",
+        "insight.journal": "changes_since journal_entries next_steps stale",
+        "insight.prediction": "export_student open_student predict search",
+        "insight.protocol_runs": "over_seeds over_shots",
+        "installation.installation": "storage",
+        "installation.serving": "invite_link",
+        "jobs": "get_job job_view log_tail start_or_wait",
+        "models.models": "installing list_models open_towers",
+        "people.accounts": "list_accounts reset_password",
+        "projects.classes": "class_changes export_cards",
+        "projects.current_descriptions": "current_descriptions visible_verdicts",
+        "projects.current_images": "current_images known_images",
+        "projects.descriptions": "read_for",
+        "projects.freeze": "freeze",
+        "projects.images": "image_path image_table",
+        "projects.labels": "export_labels unlabelled",
+        "projects.projects": "get_project list_projects project_names read_manifest read_splits",
+        "projects.selections": "keep_selection read_selection",
+        "runs.estimate": "estimate",
+        "runs.preflight": "cli_command preflight refuse_unready",
+        "runs.trained": "student_run trained_run",
+        "runs.training": "curves get_run list_runs log_tail planned_config sleeping_queue",
+        "transfer.archives": "new_archive",
+        "transfer.exchange": "export_descriptions holdings read_records",
+        "transfer.relink": "look_at_root",
+        "transfer.review_packs": "opened_packs returned_verdicts",
+        "writing.compare_writers": "compare_writers",
+        "writing.confusable_classes": "confusable_classes",
+        "writing.generations": "descriptions_written exchanges get_generation list_generations",
+        "writing.ordering": "plan_writing preview prompts",
+    },
+    REVIEW: {
+        "curation.deciding": "record_verdict record_verdicts undo undo_decision",
+        "curation.label_suggestions": "suggest_labels",
+        "insight.alignment": "embed_map start_map stop_map",
+        "insight.evaluation": "evaluate_run",
+        "jobs": "kill queue_again",
+        "projects.labels": "give_labels import_labels undo_labels",
+    },
+    ADJUDICATE: {"curation.agreement": "set_blind"},
+    CHANGE_RULES: {"curation.rules": "save_rules"},
+    CHANGE_PROJECTS: {
+        "insight.confusion": "add_contrastive",
+        "insight.prediction": "image_files",
+        "projects.classes": "add_class edit_card import_cards merge_classes rename_class split_class undo_change",
+        "projects.descriptions": "bring_in import_descriptions import_upload",
+        "projects.images": "look_into set_recipe",
+        "projects.labels": "draw_splits",
+        "projects.projects": "create_project open_demo",
+        "transfer.packs": "add_features pack_project take_in unpack_project",
+        "transfer.relink": "check_root relink",
+        "transfer.review_packs": "make_review_pack merge_review open_review_pack packed_review",
+        "writing.ordering": "ask_to_stop keep_prompt order_descriptions resume start write_here",
+    },
+    TRAIN: {
+        "jobs": "forget",
+        "runs.training": "create_run delete_run kill launch launch_sweep pin_baseline queue_again rename_run resume "
+        "run_here start_now stop wake_queue",
+    },
+    UNSEAL: {"insight.alignment": "look_at_test_map", "projects.images": "look_at_test_images"},
+    ADMINISTER: {
+        "installation.backup": "back_up back_up_if_due backups_are_ours list_backups losses of_people restore_backup",
+        "installation.serving": "prepare_server",
+        "models.models": "remove_model start_adding start_download stop_installing",
+        "people.accounts": "add_account invite list_invites set_disabled set_role withdraw_invite",
+    },
+}
 
 
-def may(role: str, right: Right) -> bool:
-    """Whether that role holds the right."""
-    return role in right.holders
-
-
-def demand(role: str, right: Right) -> None:
-    """Let the deed pass, or raise.
+def right_for(module: str, name: str) -> Right:
+    """The right that a use case needs.
 
     Raises:
-        RightsError: the role does not hold the right.
+        LookupError: the table above has no line for it. Every use case needs one.
     """
-    if not may(role, right):
-        whom = " or ".join(f"an {holder}" for holder in right.holders)
-        raise RightsError(f"as {role} you may not {right.deed}", f"Ask {whom} of this studio.")
+    subject = module.removeprefix("avion_core.usecases.")
+    for right, named in _TABLE.items():
+        if name in named.get(subject, "").split():
+            return right
+    raise LookupError(f"{subject}.{name} has no policy: say in {__name__} which right it needs")
 
 
-def demand_of(home: Home, who: str, right: Right) -> None:
-    """Let a deed of that person pass, or raise.
+def use_case(function: Callable[Concatenate[Home, P], T]) -> Callable[Concatenate[Home, P], T]:
+    """Declare a use case: its right is asked of whoever the home is open for, before all else."""
+    right = right_for(function.__module__, function.__name__)
 
-    A name without an account passes. Where nobody signs in there are no accounts; where people do, only the command
-    line acts under other names, and whoever has it on a home folder owns all that is in there.
+    @functools.wraps(function)
+    def asking(home: Home, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        demand(home.actor, right)
+        return function(home, *args, **kwargs)
+
+    return asking
+
+
+def may(actor: Actor, right: Right) -> bool:
+    """Whether somebody holds the right."""
+    return actor.role in right.holders
+
+
+def demand(actor: Actor, right: Right) -> None:
+    """Let it pass, or raise: for what a use case needs only in some cases.
 
     Raises:
-        RightsError: the person's role does not hold the right.
+        RightsError: they do not hold the right.
     """
-    with reading(home.engine) as session:
-        account = account_named(session, who)
-    if account is not None:
-        demand(account.role, right)
-
-
-def needs(right: Right, by: str = "who") -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Declare the right that a use case needs: it is demanded of the person in its argument `by`, before all else."""
-
-    def declare(use_case: Callable[P, T]) -> Callable[P, T]:
-        signature = inspect.signature(use_case)
-
-        @functools.wraps(use_case)
-        def asking(*args: P.args, **kwargs: P.kwargs) -> T:
-            given = signature.bind(*args, **kwargs)
-            given.apply_defaults()
-            demand_of(given.arguments["home"], given.arguments[by], right)
-            return use_case(*args, **kwargs)
-
-        return asking
-
-    return declare
+    if may(actor, right):
+        return
+    if actor.role == "stranger":
+        raise RightsError(f"without signing in you may not {right.what}", "Sign in first.")
+    whom = " or ".join(f"an {holder}" for holder in right.holders)
+    raise RightsError(f"as {actor.role} you may not {right.what}", f"Ask {whom} of this studio.")

@@ -14,9 +14,11 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app import sign_in
+from avion_core.actor import ALONE, Actor
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
 from avion_core.usecases.people.throttle import Throttle
+from tests.acting import by
 
 PASSWORD = "nine harbours at dusk"
 PAGE = {"accept": "text/html"}
@@ -40,7 +42,7 @@ def home(tmp_path, monkeypatch) -> Iterator[Home]:
     monkeypatch.setattr(accounts, "_by_name", Throttle(10, 900))
     monkeypatch.setattr(accounts, "_by_address", Throttle(20, 900))
     sign_in.studio.cache_clear()
-    yield Home(tmp_path / "home")
+    yield Home(tmp_path / "home", ALONE)
     sign_in.studio.cache_clear()
 
 
@@ -56,7 +58,7 @@ def browser(host: str = "http://192.168.1.20:8501", come_from: str = "192.168.1.
 
 
 @pytest.fixture
-def ana(home: Home) -> accounts.Person:
+def ana(home: Home) -> Actor:
     return accounts.add_account(home, "Ana", PASSWORD, "admin")
 
 
@@ -73,7 +75,7 @@ def test_alone_this_machine_passes_and_no_other(home: Home) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/review?project=p", "/models"])
-def test_pages_lead_to_the_form_and_back(home: Home, ana: accounts.Person, path: str) -> None:
+def test_pages_lead_to_the_form_and_back(home: Home, ana: Actor, path: str) -> None:
     there = browser()
     turned = there.get(path, headers=PAGE)
     assert turned.status_code == 303
@@ -85,12 +87,12 @@ def test_pages_lead_to_the_form_and_back(home: Home, ana: accounts.Person, path:
 
 
 @pytest.mark.parametrize("path", ["/media/picture.png", "/_stcore/upload_file/x", "/account/other", "/static"])
-def test_nothing_else_passes_without_a_cookie(home: Home, ana: accounts.Person, path: str) -> None:
+def test_nothing_else_passes_without_a_cookie(home: Home, ana: Actor, path: str) -> None:
     assert browser().get(path).status_code == 401
     assert browser().post(path).status_code == 401
 
 
-def test_the_websocket_is_behind_the_gate(home: Home, ana: accounts.Person) -> None:
+def test_the_websocket_is_behind_the_gate(home: Home, ana: Actor) -> None:
     there = browser()
     with pytest.raises(WebSocketDisconnect), there.websocket_connect("/_stcore/stream"):
         pass
@@ -99,7 +101,7 @@ def test_the_websocket_is_behind_the_gate(home: Home, ana: accounts.Person) -> N
         pass
 
 
-def test_an_open_page_is_cut_off_when_its_sign_in_ends(home: Home, ana: accounts.Person) -> None:
+def test_an_open_page_is_cut_off_when_its_sign_in_ends(home: Home, ana: Actor) -> None:
     there = browser()
     there.post(sign_in.SIGN_IN, data={"name": "Ana", "password": PASSWORD})
     secret = there.cookies[accounts.cookie_name(home)]
@@ -117,12 +119,12 @@ def test_an_open_page_is_cut_off_when_its_sign_in_ends(home: Home, ana: accounts
             page.receive_text()
 
 
-def test_health_and_the_program_are_open(home: Home, ana: accounts.Person) -> None:
+def test_health_and_the_program_are_open(home: Home, ana: Actor) -> None:
     assert browser().get("/_stcore/health").text == "the pages"
     assert browser().get("/static/js/index.js").text == "the pages"
 
 
-def test_the_cookie_is_for_the_server_alone(home: Home, ana: accounts.Person) -> None:
+def test_the_cookie_is_for_the_server_alone(home: Home, ana: Actor) -> None:
     sent = {"name": "Ana", "password": PASSWORD}
     plain = browser().post(sign_in.SIGN_IN, data=sent).headers["set-cookie"]
     assert plain.startswith(f"{accounts.cookie_name(home)}=")
@@ -132,14 +134,14 @@ def test_the_cookie_is_for_the_server_alone(home: Home, ana: accounts.Person) ->
     assert "Secure" in browser("https://studio.example").post(sign_in.SIGN_IN, data=sent).headers["set-cookie"]
 
 
-def test_an_ended_sign_in_is_out_everywhere(home: Home, ana: accounts.Person) -> None:
+def test_an_ended_sign_in_is_out_everywhere(home: Home, ana: Actor) -> None:
     there = browser()
     there.post(sign_in.SIGN_IN, data={"name": "Ana", "password": PASSWORD})
     accounts.sign_out(home, there.cookies[accounts.cookie_name(home)])
     assert there.get("/", headers=PAGE).status_code == 303
 
 
-def test_a_wrong_password_keeps_the_name_and_says_so(home: Home, ana: accounts.Person) -> None:
+def test_a_wrong_password_keeps_the_name_and_says_so(home: Home, ana: Actor) -> None:
     answer = browser().post(sign_in.SIGN_IN, data={"name": 'A"><script>', "password": "wrong"})
     assert answer.status_code == 400
     assert "Name or password is wrong." in answer.text
@@ -148,7 +150,7 @@ def test_a_wrong_password_keeps_the_name_and_says_so(home: Home, ana: accounts.P
     assert "set-cookie" not in answer.headers
 
 
-def test_guesses_from_one_address_are_slowed_down(home: Home, ana: accounts.Person) -> None:
+def test_guesses_from_one_address_are_slowed_down(home: Home, ana: Actor) -> None:
     for number in range(20):
         browser().post(sign_in.SIGN_IN, data={"name": f"n{number}", "password": "wrong"})
     sent = {"name": "Ana", "password": PASSWORD}
@@ -157,7 +159,7 @@ def test_guesses_from_one_address_are_slowed_down(home: Home, ana: accounts.Pers
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://192.168.1.20:9999"])
-def test_a_form_of_another_site_counts_for_nothing(home: Home, ana: accounts.Person, origin: str) -> None:
+def test_a_form_of_another_site_counts_for_nothing(home: Home, ana: Actor, origin: str) -> None:
     sent = {"name": "Ana", "password": PASSWORD}
     answer = browser().post(sign_in.SIGN_IN, data=sent, headers={"origin": origin})
     assert "set-cookie" not in answer.headers
@@ -165,20 +167,20 @@ def test_a_form_of_another_site_counts_for_nothing(home: Home, ana: accounts.Per
     assert ours.status_code == 303
 
 
-def test_a_form_too_large_to_be_ours_is_not_read(home: Home, ana: accounts.Person) -> None:
+def test_a_form_too_large_to_be_ours_is_not_read(home: Home, ana: Actor) -> None:
     sent = {"name": "Ana", "password": PASSWORD, "more": "x" * 10_000}
     assert "set-cookie" not in browser().post(sign_in.SIGN_IN, data=sent).headers
 
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x"])
-def test_nobody_is_led_elsewhere(home: Home, ana: accounts.Person, elsewhere: str) -> None:
+def test_nobody_is_led_elsewhere(home: Home, ana: Actor, elsewhere: str) -> None:
     sent = {"name": "Ana", "password": PASSWORD}
     answer = browser().post(sign_in.SIGN_IN, params={"next": elsewhere}, data=sent)
     assert answer.headers["location"] == "/"
 
 
-def test_an_invite_link_makes_an_account_once(home: Home, ana: accounts.Person) -> None:
-    link = f"{sign_in.JOIN}/{accounts.invite(home, 'reviewer', who='Ana')}"
+def test_an_invite_link_makes_an_account_once(home: Home, ana: Actor) -> None:
+    link = f"{sign_in.JOIN}/{accounts.invite(by('Ana', home), 'reviewer')}"
     there = browser()
     shown = there.get(link)
     assert "Ana invites you to this studio as reviewer." in shown.text
@@ -195,8 +197,8 @@ def test_an_invite_link_makes_an_account_once(home: Home, ana: accounts.Person) 
     assert [account.name for account in accounts.list_accounts(home)] == ["Ana", "Ben"]
 
 
-def test_a_link_for_a_new_password_knows_whose_it_is(home: Home, ana: accounts.Person) -> None:
-    link = f"{sign_in.JOIN}/{accounts.reset_password(home, 'Ana', who='Ana')}"
+def test_a_link_for_a_new_password_knows_whose_it_is(home: Home, ana: Actor) -> None:
+    link = f"{sign_in.JOIN}/{accounts.reset_password(by('Ana', home), 'Ana')}"
     there = browser()
     assert "Hello, Ana" in there.get(link).text
     assert there.post(link, data={"password": "another long secret"}).status_code == 303

@@ -12,7 +12,7 @@ from app.components.labelling.label_grid import LabelList
 from app.outbox import labels
 from app.outbox.queue import take_waiting
 from app.state import outbox, studio, visitor, work_lists
-from avion_core.usecases.people.accounts import ALONE
+from avion_core.actor import ALONE
 
 
 def test_a_run_that_a_newer_one_overtakes_sets_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def tab(monkeypatch: pytest.MonkeyPatch) -> tuple[AppTest, list[str], dict[str, 
         written.append(decision["id"])
 
     monkeypatch.setattr(verdicts, "take", take)
-    monkeypatch.setattr(visitor, "reviewer", lambda: "me")
+    monkeypatch.setattr(visitor, "name", lambda: "me")
     app = AppTest.from_function(page)
     queue = [
         {"seq": seq, "id": name, "component": "review_card", "project": "p", "reviewer": "me"}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from avion_core.actor import ALONE
 from avion_core.backbones.load import WeightStore
 from avion_core.bundled import demo_folder
 from avion_core.usecases.installation.home import Home
@@ -37,7 +38,7 @@ def need_demo_weights(folder: Path) -> None:
 def make_home(folder: Path, *, trained: bool) -> Home:
     """A home with the project "tiny", its descriptions and, when asked, one finished run."""
     need_demo_weights(folder)
-    home = Home(folder / "home")
+    home = Home(folder / "home", ALONE)
     project = add_project(home, folder, NAME, CLASSES)
     if trained:
         run_here(home, create_run(home, project, name="a finished run"), threading.Event())

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.remote.webdriver import WebDriver
 
+from avion_core.actor import ALONE
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.classes import add_class
 from avion_core.usecases.projects.descriptions import import_descriptions
@@ -27,7 +28,7 @@ def meets(page: Page, name: str, sentence: str, button: str, **query: str) -> No
 
 
 def test_without_a_project(chromium: WebDriver, tmp_path: Path) -> None:
-    with serving(Home(tmp_path / "home"), tmp_path / "log.txt") as address:
+    with serving(Home(tmp_path / "home", ALONE), tmp_path / "log.txt") as address:
         page = Page(chromium, address)
         page.look("light", 1280, 1000)
         meets(page, "", "Try the whole workflow in a few minutes", "Open the demo")

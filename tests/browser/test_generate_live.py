@@ -10,7 +10,7 @@ import pytest
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.projects import create_project, get_project
-from avion_core.usecases.writing import writing
+from avion_core.usecases.writing import generations
 from tests.app.tiny_home import DEFAULTS, NAME, PAIR
 from tests.browser.page import Page
 from tests.descriptions.writers.loopback import KEY, Loopback, Say, loopback, written
@@ -52,7 +52,7 @@ def test_generate_fail_retry_review(
     page.until(lambda: "12 descriptions of 3 classes in 3 requests" in page.text(), "the plan")
     page.click("Generate descriptions")
     page.until(lambda: "of 3 classes ·" in page.text(), "progress")
-    page.until(lambda: writing.get_generation(home, project).state == "running", "a process at work")
+    page.until(lambda: generations.get_generation(home, project).state == "running", "a process at work")
     page.until(lambda: "3 of 3 classes · 8 descriptions" in page.text(), "its end, without a reload")
     assert KEY not in page.driver.page_source
     page.click("Ask again for 1 class")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from avion_core.actor import ALONE
 from avion_core.usecases.curation.rules import current_rules
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
@@ -26,7 +27,7 @@ SELECT_ALL, ENTER, LEFT = "\ue009a\ue000", "\ue007", "\ue012"
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     """A studio that nobody has used yet."""
-    fresh = Home(tmp_path / "home")
+    fresh = Home(tmp_path / "home", ALONE)
     need_demo_weights(fresh.path)
     return fresh
 

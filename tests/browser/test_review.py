@@ -10,6 +10,7 @@ from avion_core.usecases.curation import history, record_verdict
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project
+from tests.acting import by
 from tests.app.tiny_home import CLASSES, NAME, TEXTS
 from tests.browser.page import Page
 
@@ -143,7 +144,7 @@ def test_a_key_judges_the_text_on_the_screen_and_no_other(page: Page, home: Home
     item = page.until(lambda: page.card("item"), "the review card")
     project = get_project(home, NAME).id
     before = current_descriptions(home, project).set_index("description_id")["text"][item]
-    record_verdict(home, project, item, "edit", reviewer="bob", text=f"{before} A colleague's words.")
+    record_verdict(by("bob", home), project, item, "edit", text=f"{before} A colleague's words.")
     page.press("a")
     page.until(lambda: "The description was edited meanwhile" in page.text(), "the word that it reads otherwise")
     wait_for_server(page)
@@ -152,7 +153,7 @@ def test_a_key_judges_the_text_on_the_screen_and_no_other(page: Page, home: Home
     assert "A colleague's words." in page.card(".text")
     page.press("a")
     page.until(lambda: decided(home) == {item: "accepted"}, "the verdict on what is shown")
-    record_verdict(home, project, item, "edit", reviewer="bob", text=before)
+    record_verdict(by("bob", home), project, item, "edit", text=before)
 
 
 @pytest.mark.usefixtures("undecided")

@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.remote.webdriver import WebDriver
 
+from avion_core.actor import ALONE
 from avion_core.usecases.curation import history, my_verdicts
 from avion_core.usecases.curation.agreement import agreement, conflicts
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
 from avion_core.usecases.projects.projects import ProjectSummary, open_demo
+from tests.acting import by
 from tests.app.tiny_home import need_demo_weights
 from tests.browser.conftest import open_chromium, serving
 from tests.browser.page import Page
@@ -37,7 +39,7 @@ AGREE, KAPPA = 0.8, (0.8 - 0.52) / (1 - 0.52)
 @pytest.fixture
 def shared(tmp_path: Path) -> Iterator[tuple[Home, ProjectSummary, str]]:
     """The demo with its 620 descriptions, two accounts, and a server."""
-    home = Home(tmp_path / "home")
+    home = Home(tmp_path / "home", ALONE)
     need_demo_weights(home.path)
     project = open_demo(home, "eurosat")
     accounts.add_account(home, "ana", PASSWORD, "admin")
@@ -92,7 +94,7 @@ def test_two_people_review_at_once(
         assert list(judged["ana"]) == list(judged["ben"])  # the same texts in the same order
         for name, said in judged.items():
             assert len(said) == each
-            assert my_verdicts(home, project.id, name) == said
+            assert my_verdicts(by(name, home), project.id) == said
         for item in judged["ana"]:
             given = [
                 entry.reviewer for entry in history(home, project.id, item) if entry.verdict in ("accept", "reject")

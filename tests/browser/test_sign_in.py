@@ -9,9 +9,11 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 
+from avion_core.actor import ALONE
 from avion_core.usecases.installation.backup import list_backups
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
+from tests.acting import by
 from tests.browser.conftest import serving
 from tests.browser.page import Page
 
@@ -21,7 +23,7 @@ PASSWORD = "nine harbours at dusk"
 @pytest.fixture
 def shared(tmp_path: Path) -> Iterator[tuple[Home, str]]:
     """A studio with an admin, served as `avion app` does."""
-    home = Home(tmp_path / "home")
+    home = Home(tmp_path / "home", ALONE)
     accounts.add_account(home, "Ana", PASSWORD, "admin")
     with serving(home, tmp_path / "log.txt") as address:
         yield home, address
@@ -41,7 +43,7 @@ def test_invite_account_refresh_sign_out_gate(chromium: WebDriver, shared: tuple
     page.until(lambda: "Sign in to go on." in page.text(), "the gate")
     assert "/account/sign-in?next=%2Fsettings" in chromium.current_url
 
-    chromium.get(f"{address}/account/join/{accounts.invite(home, 'adjudicator', who='Ana')}")
+    chromium.get(f"{address}/account/join/{accounts.invite(by('Ana', home), 'adjudicator')}")
     page.until(lambda: "Ana invites you to this studio as adjudicator." in page.text(), "the invitation")
     fill(name="Ben", password=PASSWORD)
     page.settle()

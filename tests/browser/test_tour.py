@@ -7,6 +7,7 @@ from threading import Event
 
 import pytest
 
+from avion_core.actor import ALONE
 from avion_core.usecases.curation import record_verdicts
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
@@ -36,12 +37,12 @@ SHOWS = {
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """The demo, some verdicts of one person, and a student trained on a few shots."""
-    trained = Home(tmp_path_factory.mktemp("tour") / "home")
+    trained = Home(tmp_path_factory.mktemp("tour") / "home", ALONE)
     need_demo_weights(trained.path)
     project = open_demo(trained).id
     texts = list(current_descriptions(trained, project).groupby("class_key").head(2)["description_id"])
-    record_verdicts(trained, project, texts[::2], "accept", reviewer="me")
-    record_verdicts(trained, project, texts[1::2], "reject", reviewer="me")
+    record_verdicts(trained, project, texts[::2], "accept")
+    record_verdicts(trained, project, texts[1::2], "reject")
     run_here(trained, create_run(trained, project, overrides=TRAINING), Event())
     return trained
 

@@ -9,6 +9,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from avion_core.actor import ALONE
 from avion_core.cli import app
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.models.models import _open
@@ -36,7 +37,7 @@ def folder(tmp_path, monkeypatch) -> Path:
 @pytest.fixture
 def scenes(folder, images, tmp_path) -> Home:
     """The home with the described project "scenes"."""
-    home = Home(folder)
+    home = Home(folder, ALONE)
     create_project(home, "scenes", images, defaults=tiny_studio.DEFAULTS)
     import_descriptions(home, "scenes", tiny_studio.make_descriptions(tmp_path / "texts.json"))
     return home

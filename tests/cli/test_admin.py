@@ -17,6 +17,7 @@ from argon2 import PasswordHasher
 from click.testing import Result
 from typer.testing import CliRunner
 
+from avion_core.actor import ALONE
 from avion_core.cli import app
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.installation.serving import invite_link, lan_addresses, prepare_server
@@ -32,7 +33,7 @@ def fast_hashes(monkeypatch):
 
 @pytest.fixture
 def ana(folder) -> Home:
-    home = Home(folder)
+    home = Home(folder, ALONE)
     accounts.add_account(home, "Ana", PASSWORD, "admin")
     return home
 
@@ -43,7 +44,7 @@ def test_the_first_admin_is_added_with_a_password_that_is_asked_for(folder):
     assert result.exit_code == 0
     assert json.loads(result.stdout) == {"name": "Ana", "role": "admin"}
     assert PASSWORD not in result.stdout + result.stderr
-    assert accounts.sign_in(Home(folder), "Ana", PASSWORD, "here")
+    assert accounts.sign_in(Home(folder, ALONE), "Ana", PASSWORD, "here")
 
 
 def test_people_are_invited_listed_and_changed(answer, avion, ana):
@@ -139,7 +140,7 @@ def test_the_network_is_opened_for_those_who_sign_in(ana):
 
 
 def test_links_lead_where_people_find_the_studio(folder):
-    home = Home(folder)
+    home = Home(folder, ALONE)
     folder.mkdir()
     assert invite_link(home, "s") == "http://127.0.0.1:8501/account/join/s"
     assert invite_link(home, "s", "http://localhost:8600") == "http://localhost:8600/account/join/s"

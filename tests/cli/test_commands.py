@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from avion_core.actor import ALONE
 from avion_core.backbones.load import WeightStore
 from avion_core.cli import app
 from avion_core.usecases.installation.home import Home
@@ -146,7 +147,7 @@ def test_train_evaluate_map_and_predict(answer, avion, scenes, images):
 
 def test_base_to_novel(answer, folder, tmp_path):
     classes = tiny_studio.FOUR_CLASSES
-    home, images = Home(folder), tiny_studio.make_images(tmp_path / "four", classes=classes)
+    home, images = Home(folder, ALONE), tiny_studio.make_images(tmp_path / "four", classes=classes)
     create_project(home, "four", images, defaults=tiny_studio.DEFAULTS)
     import_descriptions(home, "four", tiny_studio.make_descriptions(tmp_path / "four.json", classes))
     answer("train", "four", "--protocol", "base-to-novel", "--epochs", "1", "--name", "half of them")

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from avion_core.usecases.writing import writing
+from avion_core.usecases.writing import generations, ordering
 from tests.descriptions.writers.loopback import KEY, Say, loopback, written
 
 
@@ -62,12 +62,12 @@ def test_describe_tells_classes_apart_as_the_page_says(scenes, answer):
     pair = ("beach", "forest")
     with loopback() as server:
         values = {"per_class": 2, "classes": pair, "distinguish_from": pair, "prompt": "contrast"}
-        settings = writing.make_writing_settings(values | {"base_url": server.address})
-        avion, describe, *words = shlex.split(writing.cli_command("scenes", settings))
+        settings = ordering.make_writing_settings(values | {"base_url": server.address})
+        avion, describe, *words = shlex.split(ordering.cli_command("scenes", settings))
         assert (avion, words.count("--distinguish-from")) == ("avion", 2)
         assert answer(describe, *words)["written"] == 4
     assert {(ask.name, *ask.data["distinguish_from"]) for ask in server.asks} == {pair, pair[::-1]}
-    assert writing.get_generation(scenes, "scenes").settings.distinguish_from == pair
+    assert generations.get_generation(scenes, "scenes").settings.distinguish_from == pair
 
 
 def test_describe_from_a_file(scenes, answer, tmp_path):
@@ -113,7 +113,7 @@ def test_after_a_kill_it_goes_on_with_resume(scenes, folder, answer):
         command += ["--base-url", server.address, "--distinguish", "0", "--concurrency", "1"]
         cut_off = subprocess.Popen(command, env=dict(os.environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert first_class_saved.wait(60)
-        while not writing.get_generation(scenes, "scenes").written:
+        while not generations.get_generation(scenes, "scenes").written:
             pass
         cut_off.send_signal(signal.SIGKILL)
         cut_off.communicate(timeout=20)

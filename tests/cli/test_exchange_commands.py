@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from avion_core.actor import ALONE
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.transfer.exchange import read_records
 from tests import tiny_studio
@@ -59,7 +60,7 @@ def test_a_review_goes_out_and_comes_back(answer, avion, judged, tmp_path):
     assert opened["name"] == "scenes, review by ann"
     from avion_core.usecases.installation.home import Home
 
-    record_verdict(Home(tmp_path / "away"), opened["id"], judged, "reject")
+    record_verdict(Home(tmp_path / "away", ALONE), opened["id"], judged, "reject")
     back = tmp_path / "back.jsonl"
     assert answer("review", "return", opened["id"], "--out", back, *away)["file"] == str(back)
     assert "review merge" in avion("review", "return", opened["id"], "--out", back, *away).stdout

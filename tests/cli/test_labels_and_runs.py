@@ -14,6 +14,7 @@ from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project
 from avion_core.usecases.runs import training
+from tests.acting import by
 
 
 def test_labels_leave_as_a_table_and_come_back(answer, avion, scenes, images, tmp_path):
@@ -101,7 +102,7 @@ def test_agreement(answer, avion, scenes):
     ids = current_descriptions(scenes, get_project(scenes, "scenes").id)["description_id"][:4]
     for reviewer, verdicts in (("ann", "aaxx"), ("bob", "aaax")):
         for key, letter in zip(ids, verdicts, strict=True):
-            record_verdict(scenes, "scenes", key, "accept" if letter == "a" else "reject", reviewer=reviewer)
+            record_verdict(by(reviewer, scenes), "scenes", key, "accept" if letter == "a" else "reject")
     found = answer("agreement", "scenes")
     assert (found["reviewers"], found["items"], found["kappa"]) == (["ann", "bob"], 4, pytest.approx(0.5))
     assert [(row["accepts"], row["rejects"]) for row in found["conflicts"]] == [(["bob"], ["ann"])]

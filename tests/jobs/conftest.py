@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from avion_core.actor import ALONE
 from avion_core.backbones.load import WeightStore
 from avion_core.jobs.executors import local
 from avion_core.usecases import jobs
@@ -42,7 +43,7 @@ def home(tmp_path, monkeypatch, images) -> Iterator[Home]:
 
 
 def make_home(folder: Path, images: Path) -> Home:
-    home = Home(folder / "home")
+    home = Home(folder / "home", ALONE)
     create_project(home, "scenes", images, defaults=tiny_studio.DEFAULTS)
     import_descriptions(home, "scenes", tiny_studio.make_descriptions(folder / "texts.json"))
     return home

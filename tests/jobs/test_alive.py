@@ -14,6 +14,7 @@ import psutil
 import pytest
 from sqlalchemy import update
 
+from avion_core.actor import ALONE
 from avion_core.jobs import reconcile as module
 from avion_core.jobs.executors import local
 from avion_core.jobs.process import ProcessId, find_living, identify, machine_seconds, this_process
@@ -33,7 +34,7 @@ AN_HOUR = timedelta(hours=1)
 def empty(tmp_path, monkeypatch) -> Home:
     monkeypatch.delenv("AVION_DATABASE_URL", raising=False)
     monkeypatch.setattr(module, "_watched", {})
-    return Home(tmp_path / "home")
+    return Home(tmp_path / "home", ALONE)
 
 
 @pytest.fixture

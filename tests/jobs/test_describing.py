@@ -10,12 +10,13 @@ import time
 
 import pytest
 
+from avion_core.actor import ALONE
 from avion_core.descriptions.writers.gemini import DEFAULT_MODEL
 from avion_core.store import generations as rows
 from avion_core.store.database import reading
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.projects import create_project
-from avion_core.usecases.writing import writing
+from avion_core.usecases.writing import generations, ordering
 from tests import tiny_studio
 from tests.descriptions.writers.loopback import KEY, Say, loopback, written
 
@@ -26,13 +27,13 @@ PER_CLASS = 120  # three requests per class
 def project(tmp_path, monkeypatch):
     monkeypatch.delenv("AVION_DATABASE_URL", raising=False)
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
-    home = Home(tmp_path / "home")
+    home = Home(tmp_path / "home", ALONE)
     return home, create_project(home, "scenes", tiny_studio.make_images(tmp_path / "scenes"))
 
 
 def order(home: Home, address: str, **settings) -> str:
     chosen = {"base_url": address, "per_class": PER_CLASS, "distinguish": 0, "concurrency": 2, **settings}
-    return writing.order_descriptions(home, "scenes", writing.make_writing_settings(chosen))
+    return ordering.order_descriptions(home, "scenes", ordering.make_writing_settings(chosen))
 
 
 def process(home: Home, generation: str) -> subprocess.Popen[str]:
@@ -65,8 +66,8 @@ def test_killed_and_resumed_it_ends_the_same(project):
         worker.communicate(timeout=20)
         before = texts(home, summary.id)
         assert 0 < sum(map(len, before.values())) < 3 * PER_CLASS
-        assert writing.get_generation(home, "scenes", generation).state == "lost"
-        assert writing.resume(home, "scenes") == generation
+        assert generations.get_generation(home, "scenes", generation).state == "lost"
+        assert ordering.resume(home, "scenes") == generation
         worker = process(home, generation)
         said, _ = worker.communicate(timeout=60)
         assert worker.returncode == 0, said
@@ -76,7 +77,7 @@ def test_killed_and_resumed_it_ends_the_same(project):
     assert all(set(before[key]) <= set(after[key]) for key in after)
     # Lost were at most two requests on their way, and two that had been answered and not yet saved.
     assert sum(ask.data["count"] for ask in server.asks) <= 3 * PER_CLASS + 4 * 50
-    view = writing.get_generation(home, "scenes", generation)
+    view = generations.get_generation(home, "scenes", generation)
     assert (view.state, view.classes, view.classes_done) == ("finished", 3, 3)
     assert view.written == 3 * PER_CLASS
 
@@ -97,7 +98,7 @@ def test_sigterm_saves_what_is_on_its_way(project):
         assert worker.returncode == 0, said
         asked = sum(ask.data["count"] for ask in server.asks)
     assert sum(map(len, texts(home, summary.id).values())) == asked
-    assert writing.get_generation(home, "scenes").state == "stopped"
+    assert generations.get_generation(home, "scenes").state == "stopped"
 
 
 @pytest.mark.parametrize("wrong", [False, True], ids=["good key", "wrong key"])
@@ -120,7 +121,7 @@ def test_no_key_host_or_text_in_the_log(project, wrong):
     for secret in (KEY, host, "127.0.0.1", "aerial", "pattern number"):
         assert secret not in said.casefold()
     with reading(home.engine) as session:
-        (row,) = rows.list_generations(session, writing.get_project(home, "scenes").id)
+        (row,) = rows.list_generations(session, ordering.get_project(home, "scenes").id)
         assert KEY not in str(row.settings) + (row.job.error or "")
     assert not [path for path in home.path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
 

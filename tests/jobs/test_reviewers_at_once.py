@@ -18,7 +18,7 @@ from pathlib import Path
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.installation.home import Home
 
-home = Home(Path({home!r}))
+home = Home(Path({home!r}), ALONE)
 for number in range({each}):
     verdict = "accept" if number % {agrees_in} else "reject"
     record_verdict(home, "scenes", f"d{{number:03d}}", verdict, reviewer={who!r}, token=f"{who}-{{number}}")

@@ -22,7 +22,7 @@ from avion_core.store.home import Home
 from avion_core.store.projects import descriptions_of, find_project
 from avion_core.store.verdicts import add_verdict
 
-home = Home(Path({home!r}))
+home = Home(Path({home!r}), ALONE)
 with reading(home.engine) as session:
     project = find_project(session, "scenes").id
     items = [row.description_id for row in descriptions_of(session, project)]

@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
+from avion_core.actor import ALONE
 from avion_core.usecases.installation.home import Home
 from tests.app.tiny_home import make_home
 
@@ -42,14 +43,14 @@ def fresh_server() -> Iterator[None]:
 @pytest.fixture
 def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("AVION_HOME", str(tmp_path / "home"))
-    return Home(tmp_path / "home")
+    return Home(tmp_path / "home", ALONE)
 
 
 @pytest.fixture
 def home(trained_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     shutil.copytree(trained_home.path, tmp_path / "home")
     monkeypatch.setenv("AVION_HOME", str(tmp_path / "home"))
-    return Home(tmp_path / "home")
+    return Home(tmp_path / "home", ALONE)
 
 
 @pytest.fixture

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from avion_core.actor import Actor
 from avion_core.usecases.curation import history, record_verdict
 from avion_core.usecases.curation.agreement import conflicts
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project
+from tests.acting import by
 from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open, all_text, settle
 
@@ -19,8 +21,8 @@ def disputed(home: Home) -> list[str]:
     items = current_descriptions(home, get_project(home, NAME).id)["description_id"].tolist()[:10]
     for place, item in enumerate(items):
         alike = "reject" if place >= 6 else "accept"
-        record_verdict(home, NAME, item, alike, reviewer="ana", reason="seen from above" if place == 0 else "")
-        record_verdict(home, NAME, item, "reject" if place < 2 else alike, reviewer="ben")
+        record_verdict(by("ana", home), NAME, item, alike, reason="seen from above" if place == 0 else "")
+        record_verdict(by("ben", home), NAME, item, "reject" if place < 2 else alike)
     return items[:2]
 
 
@@ -60,7 +62,7 @@ def test_an_adjudicator_settles_a_conflict_and_can_undo_it(home: Home, open_page
 def test_a_reviewer_reads_and_does_not_settle(
     home: Home, open_page: Open, disputed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.state.visitor.role", lambda: "reviewer")
+    monkeypatch.setattr("app.state.door.actor", lambda: Actor("me", "reviewer"))
     app = open_page("agreement")
     assert "An adjudicator settles it" in all_text(app)
     assert not [button for button in app.button if button.label == "Accept"]

@@ -23,6 +23,7 @@ from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import create_project, get_project, read_splits
 from avion_core.usecases.runs.training import get_run
+from tests.acting import by
 from tests.app.tiny_home import CLASSES, NAME
 from tests.jobs_here import do_jobs_here
 from tests.pages.conftest import Open, all_text
@@ -217,9 +218,9 @@ def test_a_map_of_a_blind_review_tells_no_kept_or_cut_that_others_decided(
     mapped: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = current_descriptions(mapped, get_project(mapped, NAME).id)["description_id"].tolist()
-    record_verdict(mapped, NAME, texts[0], "accept", reviewer="me")
-    record_verdict(mapped, NAME, texts[1], "reject", reviewer="ana")
-    set_blind(mapped, NAME, True, "me")
+    record_verdict(mapped, NAME, texts[0], "accept")
+    record_verdict(by("ana", mapped), NAME, texts[1], "reject")
+    set_blind(mapped, NAME, True)
     pick(monkeypatch, texts)
     app = open_page("alignment")
     (table,) = [frame.value for frame in app.dataframe if "kept or cut" in frame.value]

@@ -16,7 +16,7 @@ from avion_core.usecases.projects.labels import give_labels
 from avion_core.usecases.projects.projects import create_project, get_project, read_manifest, read_splits
 from avion_core.usecases.projects.selections import read_selection
 from avion_core.usecases.runs.training import list_runs
-from avion_core.usecases.writing import writing
+from avion_core.usecases.writing import generations
 from tests.app.tiny_home import CLASSES, NAME
 from tests.descriptions.writers.loopback import KEY, loopback
 from tests.pages.conftest import Open, all_text, settle
@@ -112,7 +112,7 @@ def test_a_language_model_is_asked_for_a_contrast_and_the_way_back(
 
 def wait_for_the_writer(home: Home) -> None:
     deadline = time.monotonic() + 240
-    while writing.get_generation(home, NAME).state in ("queued", "running"):
+    while generations.get_generation(home, NAME).state in ("queued", "running"):
         assert time.monotonic() < deadline
         time.sleep(0.2)
 

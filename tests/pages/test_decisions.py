@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from avion_core.actor import Actor
 from avion_core.usecases.curation import curation_table, record_verdict
 from avion_core.usecases.curation.agreement import set_blind
 from avion_core.usecases.curation.rules import current_rules
@@ -13,6 +14,7 @@ from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.classes import add_class
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.projects import get_project
+from tests.acting import by
 from tests.app.tiny_home import CLASSES, NAME
 from tests.pages.conftest import Open, all_text, settle
 
@@ -60,9 +62,9 @@ def test_rules_that_only_weigh_otherwise_say_so(home: Home, open_page: Open) -> 
 def test_in_a_blind_review_others_verdicts_move_no_figure(home: Home, open_page: Open) -> None:
     before = metrics(open_page("decisions"))
     for item in curation_table(home, NAME).table["description_id"][:4]:
-        record_verdict(home, NAME, item, "reject", reviewer="ana")
+        record_verdict(by("ana", home), NAME, item, "reject")
     assert metrics(open_page("decisions"))["Texts in use"] != before["Texts in use"]
-    set_blind(home, NAME, True, "me")
+    set_blind(home, NAME, True)
     app = open_page("decisions")
     assert metrics(app) == before
     assert "This review is blind" in all_text(app)
@@ -89,7 +91,7 @@ def test_a_two_sided_z_is_said_to_cut_the_best_match(home: Home, open_page: Open
 
 
 def test_rules_are_saved_by_those_who_may(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.state.visitor.role", lambda: "reviewer")
+    monkeypatch.setattr("app.state.door.actor", lambda: Actor("me", "reviewer"))
     app = open_page("decisions")
     app = settle(app.slider(key=f"rules_{get_project(home, NAME).id}_0_zeta").set_value(0.5).run())
     assert next(button for button in app.button if "Save" in button.label).disabled

@@ -11,7 +11,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app.state import visitor
+from app.state import door
+from avion_core.actor import Actor
 from avion_core.errors import AvionError
 from avion_core.store.database import writing
 from avion_core.store.projects import find_project
@@ -57,7 +58,7 @@ def test_it_is_on_validation_until_the_test_set_is_opened(home: Home, open_page:
 
 
 def test_only_who_may_unseal_the_test_set_is_offered_to(home: Home, open_page: Open, monkeypatch) -> None:
-    monkeypatch.setattr(visitor, "role", lambda: "reviewer")
+    monkeypatch.setattr(door, "actor", lambda: Actor("me", "reviewer"))
     app = open_page("evaluation")
     assert app.toggle[0].disabled
     app.session_state[app.toggle[0].key] = True  # a browser can send it all the same
@@ -190,6 +191,6 @@ def test_a_look_of_another_person_is_another_look(home: Home, open_page: Open, m
 
     monkeypatch.setattr("avion_core.usecases.insight.evaluation.evaluate", figures)
     for who in ("ana", "ben"):
-        monkeypatch.setattr(visitor, "reviewer", lambda who=who: who)
+        monkeypatch.setattr(door, "actor", lambda who=who: Actor(who, "admin"))
         settle(open_page("evaluation").toggle[0].set_value(True).run())
     assert set(looks(home, "latest")["who"]) == {"ana", "ben"}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from avion_core.actor import ALONE, Actor
 from avion_core.config import DescriptionsConfig, PrototypesConfig
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.rules import save_rules
@@ -17,6 +18,7 @@ from avion_core.usecases.projects.projects import create_project, get_project, l
 from avion_core.usecases.transfer.exchange import export_descriptions, holdings, read_records
 from avion_core.usecases.transfer.packs import pack_project
 from avion_core.usecases.transfer.review_packs import make_review_pack, open_review_pack, returned_verdicts
+from tests.acting import by
 from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open, all_text, settle
 
@@ -94,7 +96,7 @@ def test_an_import_is_seen_before_it_is_written(home: Home, open_page: Open) -> 
 
 
 def test_an_export_comes_back_with_its_decisions(home: Home, open_page: Open) -> None:
-    record_verdict(home, NAME, first(home), "accept", reviewer="ann")
+    record_verdict(by("ann", home), NAME, first(home), "accept")
     content = export_descriptions(home, NAME, scores=False).content
     app = upload(open_page("exchange"), "import_file", "x.jsonl", content)
     assert "importing would change nothing" in all_text(app)
@@ -107,12 +109,12 @@ def test_a_file_that_cannot_be_read_is_a_sentence(home: Home, open_page: Open) -
 
 
 def test_a_blind_review_keeps_its_verdicts(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.state import visitor
+    from app.state import door
     from avion_core.usecases.curation.agreement import set_blind
 
-    set_blind(home, NAME, True, "me")
+    set_blind(home, NAME, True)
     assert open_page("exchange").download_button(key="export")
-    monkeypatch.setattr(visitor, "role", lambda: "reviewer")
+    monkeypatch.setattr(door, "actor", lambda: Actor("me", "reviewer"))
     app = open_page("exchange")
     assert not [one for one in app.download_button if one.key == "export"]
     assert "This review is blind" in "\n".join(info.value for info in app.info)
@@ -131,7 +133,7 @@ def test_a_pack_is_made_for_a_colleague(home: Home, open_page: Open) -> None:
 def test_verdicts_come_back_and_conflicts_are_told(home: Home, open_page: Open, tmp_path: Path) -> None:
     record_verdict(home, NAME, first(home), "accept")
     pack = make_review_pack(home, NAME, tmp_path / "p.zip", reviewer="ann")
-    away = Home(tmp_path / "away")
+    away = Home(tmp_path / "away", ALONE)
     there = open_review_pack(away, pack.path)
     record_verdict(away, there.id, first(home), "reject")
     app = upload(open_page("exchange"), "merge_file", "back.jsonl", returned_verdicts(away, there.id))

@@ -10,7 +10,8 @@ from avion_core.errors import RightsError
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
 from avion_core.usecases.projects.projects import get_project
-from avion_core.usecases.writing import writing
+from avion_core.usecases.writing import generations, ordering
+from tests.acting import by
 from tests.app.tiny_home import NAME
 from tests.descriptions.writers.loopback import KEY, Say, loopback, written
 from tests.pages.conftest import Open, settle
@@ -22,9 +23,9 @@ def keys(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
 
 
-def until_ended(home: Home) -> writing.GenerationView:
+def until_ended(home: Home) -> generations.GenerationView:
     deadline = time.monotonic() + 60
-    while (view := writing.get_generation(home, NAME)).state in ("queued", "running"):
+    while (view := generations.get_generation(home, NAME)).state in ("queued", "running"):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     return view
@@ -91,7 +92,7 @@ def test_what_is_sent_is_shown_and_prompts_are_kept(open_page: Open, home: Home)
     app.text_area[0].set_value("Describe the class in the data from above.")
     app.text_input(key="prompt_name").set_value("mine")
     app = app.button(key="prompt_save").click().run()
-    assert set(writing.prompts(home)) == {"contrast", "plain", "remote-sensing", "mine"}
+    assert set(ordering.prompts(home)) == {"contrast", "plain", "remote-sensing", "mine"}
     app.text_input(key="prompt_name").set_value("../up")
     app = app.button(key="prompt_save").click().run()
     assert app.error[0].value == "Choose another name."
@@ -136,10 +137,10 @@ def test_where_people_sign_in_an_admin_alone_says_where_the_key_goes(
     assert app.text_input(key="writing_address").disabled is not may
     assert not button(app, "Generate descriptions").disabled
     with loopback() as server:
-        settings = writing.make_writing_settings({"base_url": server.address, "distinguish": 0, "per_class": 1})
+        settings = ordering.make_writing_settings({"base_url": server.address, "distinguish": 0, "per_class": 1})
         if may:
-            assert writing.order_descriptions(home, NAME, settings, "Dee")
+            assert ordering.order_descriptions(by("Dee", home), NAME, settings)
         else:
             with pytest.raises(RightsError, match="As adjudicator you may not"):
-                writing.order_descriptions(home, NAME, settings, "Dee")
-        assert writing.order_descriptions(home, NAME, settings)  # whoever has the command line owns the home
+                ordering.order_descriptions(by("Dee", home), NAME, settings)
+        assert ordering.order_descriptions(home, NAME, settings)  # whoever has the command line owns the home

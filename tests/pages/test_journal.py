@@ -11,6 +11,7 @@ from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import create_project, get_project
 from avion_core.usecases.runs.training import list_runs, pin_baseline
+from tests.acting import by
 from tests.app.tiny_home import NAME, TEXTS
 from tests.pages.conftest import Open, all_text
 
@@ -43,9 +44,9 @@ def test_steps_after_a_training_lead_to_its_pages(home: Home, open_page: Open) -
 
 def test_a_run_is_stale_because_of_what_was_done_since(home: Home, open_page: Open) -> None:
     (run,) = list_runs(home, NAME)
-    pin_baseline(home, NAME, run.id, "ann")
+    pin_baseline(by("ann", home), NAME, run.id)
     for item in current_descriptions(home, get_project(home, NAME).id)["description_id"][:3]:
-        record_verdict(home, NAME, item, "accept", reviewer="ann")
+        record_verdict(by("ann", home), NAME, item, "accept")
     save_rules(home, NAME, PrototypesConfig(zeta=2.0), current_rules(home, NAME)[1])
     app = open_page("journal")
     text = all_text(app)
@@ -57,7 +58,7 @@ def test_a_run_is_stale_because_of_what_was_done_since(home: Home, open_page: Op
 
 def test_deeds_are_listed_and_filtered(home: Home, open_page: Open) -> None:
     (run,) = list_runs(home, NAME)
-    pin_baseline(home, NAME, run.id, "ann")
+    pin_baseline(by("ann", home), NAME, run.id)
     rows = open_page("journal").dataframe[0].value
     assert rows.iloc[0][["who", "about", "what"]].tolist() == [
         "ann",

@@ -13,6 +13,7 @@ from avion_core.usecases.projects.current_descriptions import current_descriptio
 from avion_core.usecases.projects.projects import create_project, get_project
 from avion_core.usecases.runs import training
 from avion_core.usecases.runs.training import list_runs
+from tests.acting import by
 from tests.app.tiny_home import CLASSES, DEFAULTS, NAME
 from tests.pages.conftest import Open, all_text, settle
 
@@ -223,8 +224,8 @@ def test_a_mend_changes_the_setting(home: Home, open_page: Open) -> None:
 
 def test_open_conflicts_are_warned_of(home: Home, open_page: Open) -> None:
     item = current_descriptions(home, get_project(home, NAME).id)["description_id"][0]
-    record_verdict(home, NAME, item, "accept", reviewer="ann")
-    record_verdict(home, NAME, item, "reject", reviewer="bob")
+    record_verdict(by("ann", home), NAME, item, "accept")
+    record_verdict(by("bob", home), NAME, item, "reject")
     app = open_page("launch")
     assert "Can start; look at the warnings" in all_text(app)
     assert "Reviewers disagree on 1 description" in all_text(app)

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
 from avion_core import __version__
+from avion_core.actor import ALONE
 from avion_core.backbones.load import WeightStore
 from avion_core.errors import CheckpointError
 from avion_core.jobs.executors import local
@@ -26,6 +27,7 @@ from avion_core.usecases.installation.home import Home
 from avion_core.usecases.models import models
 from avion_core.usecases.people import accounts
 from avion_core.usecases.projects.projects import get_project
+from tests.acting import by
 from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open, all_text, settle
 
@@ -224,7 +226,7 @@ def test_backups_are_made_and_put_back_knowing_the_cost(empty_home: Home, open_p
     assert "loses 1 project that the backup does not hold" in app.warning[0].value
     click(app, "Restore and lose these")
     assert [one.kind for one in backup.list_backups(empty_home)] == ["before-restore", "by-hand"]
-    assert backup.losses(Home(empty_home.path), made.name) == []
+    assert backup.losses(Home(empty_home.path, ALONE), made.name) == []
 
 
 def test_before_a_restore_it_is_said_that_all_sign_in_anew(empty_home: Home, come_as, open_page: Open) -> None:
@@ -345,13 +347,13 @@ def test_a_reviewer_may_stop_a_map_of_their_own_alone(
         return next(button for button in app.button if button.label == "Stop")
 
     be_ben(home, monkeypatch)
-    key = start_map(home, "latest", map_settings(method="tsne"), "Ana")
+    key = start_map(by("Ana", home), "latest", map_settings(method="tsne"))
     assert stop().disabled
     assert "Ana asked for this map" in stop().help
-    stop_map(home, "latest", key, "Ana")
-    key = start_map(home, "latest", map_settings(method="tsne"), "Ben")
+    stop_map(by("Ana", home), "latest", key)
+    key = start_map(by("Ben", home), "latest", map_settings(method="tsne"))
     assert not stop().disabled
-    stop_map(home, "latest", key, "Ben")
+    stop_map(by("Ben", home), "latest", key)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from app.kit.guard import plain
-from app.state import visitor
+from app.state import door
+from avion_core.actor import Actor
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
 from tests.app.tiny_home import CLASSES, NAME
@@ -71,7 +72,7 @@ def test_a_folder_is_classified(home: Home, open_page: Open, tmp_path: Path) -> 
 
 
 def test_a_reviewer_is_not_offered_the_server_s_folders(home: Home, open_page: Open, monkeypatch) -> None:
-    monkeypatch.setattr(visitor, "role", lambda: "reviewer")
+    monkeypatch.setattr(door, "actor", lambda: Actor("me", "reviewer"))
     assert not open_page("predict").text_input
 
 

@@ -10,6 +10,7 @@ from avion_core.usecases.projects.current_descriptions import current_descriptio
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.projects import create_project, get_project
 from avion_core.usecases.projects.selections import keep_selection
+from tests.acting import by
 from tests.app.tiny_home import CLASSES, HOSTILE, NAME, TEXTS
 from tests.pages.conftest import Open, all_text, card, components, send, settle
 
@@ -132,7 +133,7 @@ def test_a_text_that_a_colleague_edited_meanwhile_is_shown_again_and_not_judged(
     app = open_page("review")
     item = card(app)["items"][0]
     edited = "Aerial view of a dark and dense canopy without a single road."
-    record_verdict(home, NAME, item["id"], "edit", reviewer="bob", text=edited)
+    record_verdict(by("bob", home), NAME, item["id"], "edit", text=edited)
     judged = {"seq": 1, "id": item["id"], "action": "accept", "shown": item["text"]}
     app = send(app, judged)
     assert verdicts(home) == {}
@@ -147,7 +148,7 @@ def test_an_edit_of_what_a_colleague_edited_meanwhile_keeps_the_typed_words(home
     app = open_page("review")
     item = card(app)["items"][0]
     theirs, mine = "Aerial view of a dark canopy without a road.", "Aerial view of *my* canopy with a road."
-    record_verdict(home, NAME, item["id"], "edit", reviewer="bob", text=theirs)
+    record_verdict(by("bob", home), NAME, item["id"], "edit", text=theirs)
     app = send(app, {"seq": 1, "id": item["id"], "action": "edit", "shown": item["text"], "text": mine})
     assert [entry.text for entry in history(home, NAME, item["id"])] == [theirs]
     assert card(app)["items"][0]["text"] == theirs
@@ -184,8 +185,8 @@ def test_filters_live_in_the_address(home: Home, open_page: Open) -> None:
 def test_a_reviewer_finds_what_they_judged_whoever_decided_after_them(home: Home, open_page: Open) -> None:
     first, second, third = current_descriptions(home, get_project(home, NAME).id)["description_id"][:3]
     for item, reviewer in [(first, "ana"), (first, "bob"), (second, "bob"), (third, "ana")]:
-        record_verdict(home, NAME, item, "accept", reviewer=reviewer)
-    record_verdict(home, NAME, third, "undecide", reviewer="ana")
+        record_verdict(by(reviewer, home), NAME, item, "accept")
+    record_verdict(by("ana", home), NAME, third, "undecide")
     app = open_page("review", judged_by="ana")
     assert [item["id"] for item in card(app)["items"]] == [first]
     assert app.selectbox(key="judged_by").options == ["all", "ana", "bob"]
@@ -194,8 +195,8 @@ def test_a_reviewer_finds_what_they_judged_whoever_decided_after_them(home: Home
 def test_in_a_blind_review_one_finds_ones_own_verdicts_alone(home: Home, open_page: Open) -> None:
     first, second = current_descriptions(home, get_project(home, NAME).id)["description_id"][:2]
     for item, reviewer in [(first, "me"), (first, "ana"), (second, "ana")]:
-        record_verdict(home, NAME, item, "accept", reviewer=reviewer)
-    set_blind(home, NAME, True, "me")
+        record_verdict(by(reviewer, home), NAME, item, "accept")
+    set_blind(home, NAME, True)
     app = open_page("review", judged_by="me")
     assert [item["id"] for item in card(app)["items"]] == [first]
     assert app.selectbox(key="judged_by").options == ["all", "me"]

@@ -20,6 +20,7 @@ from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project
 from avion_core.usecases.projects.selections import keep_selection
+from tests.acting import by
 from tests.app.tiny_home import CLASSES, NAME, TEXTS
 from tests.pages.conftest import Open, all_text, card, send, settle
 
@@ -105,7 +106,7 @@ def test_what_a_colleague_edited_meanwhile_is_not_judged_with_the_rest(home: Hom
     stale = table(app)["text"].iloc[0]
     candidates = current_descriptions(home, get_project(home, NAME).id)
     item = candidates.loc[candidates["text"] == stale, "description_id"].iloc[0]
-    record_verdict(home, NAME, item, "edit", reviewer="bob", text="Aerial view of a dark and dense canopy.")
+    record_verdict(by("bob", home), NAME, item, "edit", text="Aerial view of a dark and dense canopy.")
     app = press(app, "Accept 2")
     assert verdicts(home) == {}
     assert "The description was edited meanwhile" in app.error[0].value + str(app.error[0].proto)
@@ -127,12 +128,12 @@ def test_the_whole_view_in_one_go(home: Home, open_page: Open) -> None:
 
 def test_skips_in_bulk_can_be_cleared(home: Home, open_page: Open) -> None:
     app = press(press(select(open_page("review", view="table"), 0, 1), "Skip 2"), "Skip 2")
-    assert list(my_verdicts(home, NAME, "me").values()) == ["skipped"] * 2
+    assert list(my_verdicts(home, NAME).values()) == ["skipped"] * 2
     app = open_page("review", view="table", mine="skipped")
     assert len(table(app)) == 2
     app = settle(app.button_group(key="verdict_scope").set_value("all").run())
     app = press(press(app, "Clear verdict 2"), "Clear verdict 2")
-    assert set(my_verdicts(home, NAME, "me").values()) == {"undecided"}
+    assert set(my_verdicts(home, NAME).values()) == {"undecided"}
     assert "No description fits" in all_text(open_page("review", view="table", mine="skipped"))
 
 
@@ -151,7 +152,7 @@ def test_an_edit_does_not_override_one_that_came_in_meanwhile_unseen(home: Home,
     item = curation_table(home, NAME).table.query("class_key == 'Forest'").sort_values("influence")["description_id"]
     app = press(select(open_page("sheet", sheet_class="Forest"), TEXTS - 1), "Edit")
     app.text_area[0].set_value("Aerial view of pines, mine.")
-    record_verdict(home, NAME, item.iloc[0], "edit", reviewer="ana", text="Aerial view of pines, of ana.")
+    record_verdict(by("ana", home), NAME, item.iloc[0], "edit", text="Aerial view of pines, of ana.")
     app = press(app, "Save")
     assert "now reads: “Aerial view of pines, of ana.”" in app.warning[0].value
     assert app.text_area[0].value == "Aerial view of pines, mine."
@@ -169,7 +170,7 @@ def test_the_legend_is_a_key_away(home: Home, open_page: Open) -> None:
 def test_progress_per_class_and_per_person(home: Home, open_page: Open) -> None:
     items = curation_table(home, NAME).table["description_id"].tolist()
     for item in items[:3]:
-        record_verdict(home, NAME, item, "accept", reviewer="ana")
+        record_verdict(by("ana", home), NAME, item, "accept")
     app = open_page("review")
     app.session_state["review_progress"] = True
     app = settle(app.run())
@@ -182,15 +183,15 @@ def test_progress_per_class_and_per_person(home: Home, open_page: Open) -> None:
 
 def test_a_blind_review_hides_what_others_said_until_one_has_decided(home: Home, open_page: Open) -> None:
     item = curation_table(home, NAME).table["description_id"].iloc[0]
-    record_verdict(home, NAME, item, "reject", reviewer="ana", reason="not from above")
-    set_blind(home, NAME, True, "me")
+    record_verdict(by("ana", home), NAME, item, "reject", reason="not from above")
+    set_blind(home, NAME, True)
     app = open_page("review", texts=keep_selection(home, get_project(home, NAME).id, [item]))
     text = all_text(app)
     assert "this review is blind" in text
     assert "ana" not in text.split()
     assert "not from above" not in text
     assert not app.selectbox(key="judged_by").options[1:]
-    record_verdict(home, NAME, item, "accept", reviewer="me")
+    record_verdict(home, NAME, item, "accept")
     text = all_text(open_page("review", texts=keep_selection(home, get_project(home, NAME).id, [item])))
     assert "not from above" in text
     assert len(history(home, NAME, item)) == 2
@@ -199,8 +200,8 @@ def test_a_blind_review_hides_what_others_said_until_one_has_decided(home: Home,
 def test_in_a_blind_review_no_figure_tells_how_much_others_decided(home: Home, open_page: Open) -> None:
     table_before = curation_table(home, NAME).table.query("class_key == 'SeaLake'")
     best = table_before.sort_values("similarity", ascending=False)
-    record_verdict(home, NAME, best["description_id"].iloc[0], "reject", reviewer="ana")
-    set_blind(home, NAME, True, "me")
+    record_verdict(by("ana", home), NAME, best["description_id"].iloc[0], "reject")
+    set_blind(home, NAME, True)
     app = open_page("sheet", sheet_class="SeaLake")
     assert table(app)["text"].tolist() == best["text"].tolist()  # what ana rejected has no place of its own
     assert {metric.label for metric in app.metric} == {"Judged"}
@@ -217,13 +218,13 @@ def test_in_a_blind_review_no_filter_rival_or_weight_tells_what_others_decided(h
     rival = confusable(before, mine)
     assert rival is not None
     others = [item for item in before.table["description_id"] if item != mine]
-    record_verdict(home, NAME, mine, "accept", reviewer="me")
+    record_verdict(home, NAME, mine, "accept")
     alone = curation_table(home, NAME)
-    record_verdict(home, NAME, rival.description_id, "reject", reviewer="ana")
+    record_verdict(by("ana", home), NAME, rival.description_id, "reject")
     for item in others:
         if item != rival.description_id:
-            record_verdict(home, NAME, item, "accept", reviewer="ana")
-    set_blind(home, NAME, True, "me")
+            record_verdict(by("ana", home), NAME, item, "accept")
+    set_blind(home, NAME, True)
     text = all_text(open_page("review", texts=keep_selection(home, get_project(home, NAME).id, [mine])))
     assert plain(rival.text) in text
     assert f"(n_eff = {alone.n_eff['Forest']:.1f} texts)" in text
@@ -232,7 +233,7 @@ def test_in_a_blind_review_no_filter_rival_or_weight_tells_what_others_decided(h
 def test_in_a_blind_review_what_is_worth_a_verdict_follows_from_ones_own(home: Home) -> None:
     alone = curation_table(home, NAME)
     for item in alone.table["description_id"]:
-        record_verdict(home, NAME, item, "accept", reviewer="ana")
+        record_verdict(by("ana", home), NAME, item, "accept")
     curation = refresh(home, alone)
     worth = Worth(review_value(curation), curation, 0.0)
     assert seen(curation, {}, False, lambda: worth).table["settled"].all()
@@ -265,7 +266,7 @@ def test_the_meter_leads_to_what_could_still_change_a_prediction(home: Home, ope
 
 def test_the_meter_says_when_one_may_stop(home: Home, open_page: Open) -> None:
     for item in curation_table(home, NAME).table["description_id"]:
-        record_verdict(home, NAME, item, "accept", reviewer="me")
+        record_verdict(home, NAME, item, "accept")
     app = counted(open_page("review"))
     assert review_value(curation_table(home, NAME)).sentence in all_text(app)
     assert not [button for button in app.button if button.key == "what_matters"]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from avion_core.actor import ALONE
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.models.models import _open
 from avion_core.usecases.projects.projects import ProjectSummary, create_project
@@ -13,7 +14,7 @@ from tests import tiny_studio
 @pytest.fixture
 def home(tmp_path, monkeypatch) -> Home:
     monkeypatch.delenv("AVION_DATABASE_URL", raising=False)
-    return Home(tmp_path / "home")
+    return Home(tmp_path / "home", ALONE)
 
 
 @pytest.fixture(scope="session")

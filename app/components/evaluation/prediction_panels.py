@@ -39,7 +39,7 @@ _TOP = 5
 _NOT_SURE = "not sure"
 
 
-def chosen_files() -> tuple[list[Path], list[str]]:
+def chosen_files() -> tuple[Uploads | list[Path], list[str]]:
     """The images to classify, and their names as a person knows them; none yet: an invitation."""
     files = st.file_uploader(
         "Images",
@@ -58,10 +58,9 @@ def chosen_files() -> tuple[list[Path], list[str]]:
         contents = [(file.name, file.getvalue()) for file in files]
         key = hashlib.sha256(b"".join(hashlib.sha256(name.encode() + content).digest() for name, content in contents))
         uploads = _uploads(key.hexdigest(), contents)
-        return uploads.paths, uploads.names
+        return uploads, uploads.names
     if folder.strip():
-        visitor.demand(policies.CHANGE_PROJECTS)
-        paths = image_files([Path(folder.strip())])
+        paths = image_files(studio.home(), [Path(folder.strip())])
         return paths, [str(path) for path in paths]
     st.caption("Drop some images above. They stay on this computer and are forgotten soon after the page closes.")
     return [], []
@@ -73,12 +72,12 @@ def _uploads(key: str, _contents: list[tuple[str, bytes]]) -> Uploads:
     return Uploads(_contents)
 
 
-def classified(project: ProjectSummary, run: RunView, paths: list[Path], names: list[str]) -> None:
+def classified(project: ProjectSummary, run: RunView, images: Uploads | list[Path], names: list[str]) -> None:
     """Classes of the images: a table, and for the chosen row its probabilities and nearest training images."""
-    home = studio.home()
+    home, paths = studio.home(), images.paths if isinstance(images, Uploads) else images
 
     def classify(progress: Progress) -> Predictions:
-        return predict(home, run.id, paths, progress=progress)
+        return predict(home, run.id, images, progress=progress)
 
     found = computed(
         f"predict:{run.id}:{run.step}:{fingerprint(paths)}", f"Classifying {counted(len(paths), 'image')}", classify

@@ -9,7 +9,7 @@ from app import shell
 from app.components.evaluation import evaluation_charts
 from app.kit import charts
 from app.kit.background import computed, is_computed
-from app.state import studio, visitor
+from app.state import studio
 from avion_core.progress import Progress
 from avion_core.usecases.insight.evaluation import evaluate_run
 from avion_core.usecases.insight.protocol_runs import over_seeds, over_shots
@@ -70,11 +70,10 @@ def _measure_others(unmeasured: list[str], split: str) -> None:
     asked = st.button("Measure now", icon=":material/fact_check:", help=f"Takes a while for each run.{look}", key=key)
     if not asked and not is_computed(key):
         return
-    who = visitor.reviewer()
 
     def measure(progress: Progress) -> None:
         for run in unmeasured:
-            evaluate_run(studio.home(), run, split, who, progress=progress)
+            evaluate_run(studio.home(), run, split, progress=progress)
 
     computed(key, "Measuring", measure)
     st.rerun()

@@ -15,13 +15,13 @@ from avion_core.usecases.policies import TRAIN
 
 def map_progress(run_id: str, found: MapView) -> None:
     """Show the progress, and the page anew when the map is there."""
-    home, who = studio.home(), visitor.reviewer()
+    home = studio.home()
     may, note = _may_stop(found)
     job_panel(
         home,
         found.job,
         f"Computing the map · {map_label(found.settings)}",
-        lambda _: stop_map(home, run_id, found.key, who),
+        lambda _: stop_map(home, run_id, found.key),
         may_stop=may,
         why_not=note,
         note="UMAP compiles itself first, which takes about 15 s each time.",
@@ -34,20 +34,20 @@ def map_failed(run_id: str, found: MapView) -> None:
     with st.container(horizontal=True):
         if st.button("Try again", icon=":material/refresh:", type="primary"):
             try:
-                start_map(studio.home(), run_id, found.settings, visitor.reviewer())
+                start_map(studio.home(), run_id, found.settings)
             except AvionError as error:
                 show_error(error)
             else:
                 st.rerun()
         may, note = _may_stop(found)
         if st.button("Forget it", icon=":material/delete:", disabled=not may, help=plain(note)):
-            stop_map(studio.home(), run_id, found.key, visitor.reviewer())
+            stop_map(studio.home(), run_id, found.key)
             st.rerun()
 
 
 def _may_stop(found: MapView) -> tuple[bool, str]:
     """Ending or clearing it away is for whoever asked for the map, and for those who may stop trainings."""
-    may = found.asked_by == visitor.reviewer() or visitor.may(TRAIN)
+    may = found.asked_by == visitor.name() or visitor.may(TRAIN)
     return (
         may,
         "Embeddings that were made are kept." if may else f"{found.asked_by or 'Somebody else'} asked for this map.",

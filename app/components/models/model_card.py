@@ -10,7 +10,15 @@ from app.kit.background import duration
 from app.kit.guard import show_error
 from app.state import notices, studio, visitor
 from avion_core.usecases import policies
-from avion_core.usecases.models.models import Installing, Model, installing, remove_model, start_adding, start_download
+from avion_core.usecases.models.models import (
+    Installing,
+    Model,
+    installing,
+    remove_model,
+    start_adding,
+    start_download,
+    stop_installing,
+)
 
 _LARGEST_UPLOAD_MB = 2000
 
@@ -71,7 +79,6 @@ def _actions(model: Model) -> None:
                 disabled=barred,
                 help=f"{model.hub} from the Hugging Face hub",
             ):
-                visitor.demand(policies.ADMINISTER)
                 start_download(studio.home(), model.name)
                 st.rerun()
         with st.popover(
@@ -82,7 +89,6 @@ def _actions(model: Model) -> None:
             with st.popover("Remove", icon=":material/delete:", disabled=barred):
                 st.markdown("Projects that use it stay as they are; they work again once it is reinstalled.")
                 if st.button(f"Remove {model.title}", key=f"remove_{model.name}", type="primary"):
-                    visitor.demand(policies.ADMINISTER)
                     freed = remove_model(studio.home(), model.name)
                     notices.say_after_rerun(f"{size(freed)} freed", ":material/delete:")
                     st.rerun()
@@ -98,7 +104,6 @@ def _add_form(model: Model) -> None:
         )
         st.caption("Safetensors or a PyTorch file. All weights are checked before it is kept; missing ones are listed.")
         if st.form_submit_button("Check and install", type="primary"):
-            visitor.demand(policies.ADMINISTER)
             if sent is not None:
                 start_adding(studio.home(), model.name, sent, sent.name)
             elif path.strip():
@@ -123,6 +128,5 @@ def _under_way(work: Installing) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("You can leave this page; the download continues.", width="stretch")
         if st.button("Stop", key=f"stop_{work.name}", icon=":material/stop:", disabled=work.stopping):
-            visitor.demand(policies.ADMINISTER)
-            work.stop()
+            stop_installing(studio.home(), work.name)
             st.rerun(scope="fragment")

@@ -6,15 +6,15 @@ import pandas as pd
 import streamlit as st
 
 from app.state import notices, studio, visitor
+from avion_core.actor import ALONE, ROLES, Actor
 from avion_core.usecases import policies
 from avion_core.usecases.installation.serving import invite_link
 from avion_core.usecases.people import accounts
-from avion_core.usecases.people.accounts import AccountView, InviteView, Person
+from avion_core.usecases.people.accounts import AccountView, InviteView
 
 _SIGN_IN = "/account/sign-in"
 ROLE_HELP = "\n\n".join(
-    f"**{role}** may {', '.join(right.deed for right in policies.RIGHTS if policies.may(role, right))}."
-    for role in policies.ROLES
+    f"**{role}** may {', '.join(right.what for right in policies.RIGHTS if role in right.holders)}." for role in ROLES
 )
 
 
@@ -28,9 +28,9 @@ def sign_in_page() -> None:
         st.caption("No form there? Then this server was started without one: start it with `avion app`.")
 
 
-def person_in_sidebar(person: Person) -> None:
+def person_in_sidebar(person: Actor) -> None:
     """The name and role of who is signed in, with the way out; nothing where nobody signs in."""
-    if person == accounts.ALONE:
+    if person == ALONE:
         return
     with st.sidebar.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/person: **{person.name}** · {person.role}", width="stretch")
@@ -39,7 +39,7 @@ def person_in_sidebar(person: Person) -> None:
             st.rerun()
 
 
-def people(person: Person) -> None:
+def people(person: Actor) -> None:
     """Accounts and links, for an admin to manage; before there are any, how to begin."""
     found = accounts.list_accounts(studio.home())
     if not found:
@@ -65,14 +65,14 @@ def team() -> None:
     st.dataframe(pd.DataFrame(rows, columns=["name", "role"]), hide_index=True, alt="People of this studio", width=420)
 
 
-def own_account(person: Person) -> None:
+def own_account(person: Actor) -> None:
     st.markdown(f"You are **{person.name}**, {person.role}.")
     st.caption(ROLE_HELP)
     if st.button("Change my password", icon=":material/password:"):
-        _show_link(accounts.reset_password(studio.home(), person.name, who=person.name), "Open it to choose a new one")
+        _show_link(accounts.reset_password(studio.home(), person.name), "Open it to choose a new one")
 
 
-def _account(account: AccountView, person: Person) -> None:
+def _account(account: AccountView, person: Actor) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         off = ":orange-badge[disabled]" if account.disabled_at else ""
         you = " (you)" if account.name == person.name else ""
@@ -86,21 +86,18 @@ def _account(account: AccountView, person: Person) -> None:
             width=160,
         )
         if chosen != account.role:
-            visitor.demand(policies.ADMINISTER)
-            accounts.set_role(studio.home(), account.name, chosen, who=person.name)
+            accounts.set_role(studio.home(), account.name, chosen)
             notices.say_after_rerun(f"{account.name} is {chosen} now")
             st.rerun()
         if st.button("New password", key=f"reset_{account.name}", help="Makes a link by which they choose a new one."):
-            visitor.demand(policies.ADMINISTER)
-            secret = accounts.reset_password(studio.home(), account.name, who=person.name)
+            secret = accounts.reset_password(studio.home(), account.name)
             _show_link(secret, f"Give this link to {account.name}")
         if st.button("Enable" if account.disabled_at else "Disable", key=f"disable_{account.name}"):
-            visitor.demand(policies.ADMINISTER)
-            accounts.set_disabled(studio.home(), account.name, account.disabled_at is None, who=person.name)
+            accounts.set_disabled(studio.home(), account.name, account.disabled_at is None)
             st.rerun()
 
 
-def _invite_form(person: Person) -> None:
+def _invite_form(person: Actor) -> None:
     with st.form("invite", border=True):
         role = st.selectbox(
             "Invite a colleague as",
@@ -109,8 +106,7 @@ def _invite_form(person: Person) -> None:
             key="invite_role",
         )
         if st.form_submit_button("Make an invite link", icon=":material/person_add:", type="primary"):
-            visitor.demand(policies.ADMINISTER)
-            _show_link(accounts.invite(studio.home(), role, who=person.name), "Give this link to one person")
+            _show_link(accounts.invite(studio.home(), role), "Give this link to one person")
 
 
 def _invite(waiting: InviteView) -> None:
@@ -119,8 +115,7 @@ def _invite(waiting: InviteView) -> None:
         until = waiting.expires_at.astimezone().strftime("%d %b %H:%M")
         st.markdown(f":material/link: {purpose}, made by {waiting.made_by}, open until {until}", width="stretch")
         if st.button("Withdraw", key=f"withdraw_{waiting.id}"):
-            visitor.demand(policies.ADMINISTER)
-            accounts.withdraw_invite(studio.home(), waiting.id, who=visitor.reviewer())
+            accounts.withdraw_invite(studio.home(), waiting.id)
             st.rerun()
 
 

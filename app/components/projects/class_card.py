@@ -9,7 +9,7 @@ from app import shell
 from app.kit import palette
 from app.kit.guard import plain
 from app.state import address, notices, sent_lists, studio, visitor, widgets
-from avion_core.usecases.policies import CHANGE_PROJECTS, UNSEAL
+from avion_core.usecases.policies import UNSEAL
 from avion_core.usecases.projects.classes import edit_card, merge_classes, rename_class, split_class
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.images import image_table, look_at_test_images
@@ -88,12 +88,10 @@ def card_form(project: ProjectSummary, entry: ClassInfo) -> None:
             )
     if not saved:
         return
-    visitor.demand(CHANGE_PROJECTS)
     if picked.lower() != colour.lower():
         fields["colour"] = picked
-    who = visitor.reviewer()
-    rename_class(studio.home(), project.id, entry.key, name, who=who)  # first, since it may be refused
-    edit_card(studio.home(), project.id, entry.key, fields, who=who)
+    rename_class(studio.home(), project.id, entry.key, name)  # first, since it may be refused
+    edit_card(studio.home(), project.id, entry.key, fields)
     notices.say_after_rerun(f"The card of {name} is saved")
     st.rerun()
 
@@ -112,8 +110,7 @@ def merge_form(project: ProjectSummary, entry: ClassInfo) -> None:
             "move with it. Finished runs stay as they are. You can undo it."
         )
         if st.button(f"Merge {entry.prompt_name} into {others.get(into, '')}", type="primary"):
-            visitor.demand(CHANGE_PROJECTS)
-            merge_classes(studio.home(), project.id, entry.key, into, who=visitor.reviewer())
+            merge_classes(studio.home(), project.id, entry.key, into)
             address.choose(address.CLASS, into)
             notices.say_after_rerun(f"{entry.prompt_name} is merged into {others[into]}")
             st.rerun()
@@ -137,13 +134,11 @@ def split_form(project: ProjectSummary, entry: ClassInfo) -> None:
             help="Otherwise they all keep the old label. The journal records it.",
         )
         if st.button("Split, then sort its images", type="primary", disabled=not name.strip()):
-            visitor.demand(CHANGE_PROJECTS)
             chosen = [str(item) for item in texts["description_id"].iloc[rows]]
-            home, who = studio.home(), visitor.reviewer()
-            key = split_class(home, project.id, entry.key, name, description_ids=chosen, who=who)
+            home = studio.home()
+            key = split_class(home, project.id, entry.key, name, description_ids=chosen)
             if tested and entry.test:
-                visitor.demand(UNSEAL)
-                look_at_test_images(home, project.id, f"to divide the class {entry.prompt_name}", who)
+                look_at_test_images(home, project.id, f"to divide the class {entry.prompt_name}")
             images = image_table(home, project.id)
             own = images[(images["class_key"] == entry.key) & (tested | (images["part"] != "test"))]
             sent_lists.send_to_label(own["image_id"].tolist())

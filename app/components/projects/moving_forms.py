@@ -9,10 +9,9 @@ import streamlit as st
 
 from app.kit.background import computed
 from app.kit.guard import plain
-from app.state import address, notices, project_requests, studio, visitor
+from app.state import address, notices, project_requests, studio
 from avion_core.errors import AvionError
 from avion_core.progress import Progress
-from avion_core.usecases.policies import CHANGE_PROJECTS
 from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.usecases.transfer.exchange import file_name
 from avion_core.usecases.transfer.packs import pack_project, unpack_project
@@ -56,7 +55,6 @@ def _relink_form(project: ProjectSummary) -> None:
     with st.form("relink", border=False):
         folder = st.text_input("Image folder now", key="relink_folder", placeholder=str(project.image_root))
         if st.form_submit_button("Compare", icon=":material/compare:") and folder.strip():
-            visitor.demand(CHANGE_PROJECTS)
             project_requests.ask_move("relink", project.id, folder.strip())
     asked = project_requests.asked_move()
     if asked is None or asked[:2] != ("relink", project.id):
@@ -69,9 +67,8 @@ def _relink_form(project: ProjectSummary) -> None:
     label = "Link this folder" if check.complete else f"Link it with {counted(check.found, 'image')}"
     with st.container(horizontal=True):
         if st.button(label, icon=":material/link:", type="primary", key="relink_now"):
-            visitor.demand(CHANGE_PROJECTS)
             with st.spinner("Linking"):
-                relink(studio.home(), project.id, root, incomplete=True, who=visitor.reviewer())
+                relink(studio.home(), project.id, root, incomplete=True)
             _end(f"The images are linked to {root}")
         if st.button("Cancel", key="relink_cancel"):
             project_requests.end_move()
@@ -108,17 +105,16 @@ def _pack_form(project: ProjectSummary) -> None:
                 "With embeddings", key="pack_features", help="Saves hours of computing on a machine without a GPU."
             )
         if st.form_submit_button("Pack", icon=":material/inventory_2:") and path.strip():
-            visitor.demand(CHANGE_PROJECTS)
             project_requests.ask_move("pack", project.id, path.strip(), images, features)
     asked = project_requests.asked_move()
     if asked is None or asked[:2] != ("pack", project.id):
         return
-    home, who = studio.home(), visitor.reviewer()
+    home = studio.home()
     _, _, target, with_images, with_features, _ = asked
 
     def pack(progress: Progress) -> str:
         packed = pack_project(
-            home, project.id, Path(target), images=with_images, features=with_features, who=who, progress=progress
+            home, project.id, Path(target), images=with_images, features=with_features, progress=progress
         )
         return f"{packed.path}: {packed.sentence}"
 
@@ -130,16 +126,15 @@ def _unpack_form() -> None:
         path = st.text_input("Packed project", key="unpack_path", placeholder="/media/stick/harbours.avion")
         name = st.text_input("Name", key="unpack_name", placeholder="the project's own name, unless taken")
         if st.form_submit_button("Unpack", icon=":material/unarchive:") and path.strip():
-            visitor.demand(CHANGE_PROJECTS)
             project_requests.ask_move("unpack", path.strip(), name.strip())
     asked = project_requests.asked_move()
     if asked is None or asked[0] != "unpack":
         return
-    home, who = studio.home(), visitor.reviewer()
+    home = studio.home()
     _, source, wanted, _ = asked
 
     def unpack(progress: Progress) -> ProjectSummary:
-        return unpack_project(home, Path(source), name=wanted or None, who=who, progress=progress)
+        return unpack_project(home, Path(source), name=wanted or None, progress=progress)
 
     project = _done(f"unpack:{asked}", f"Unpacking {source}", unpack)
     address.choose(address.PROJECT, project.id)

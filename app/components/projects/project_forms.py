@@ -18,6 +18,7 @@ from avion_core.data.layout import FolderOrder, Layout
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import AvionError
 from avion_core.progress import Progress
+from avion_core.usecases.installation.home import Home
 from avion_core.usecases.policies import CHANGE_PROJECTS
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.images import FolderLook, look_into
@@ -71,7 +72,6 @@ def import_form(project: ProjectSummary) -> None:
         )
         split = st.toggle("Split long texts into sentences", help="The long text is kept beside its sentences.")
         if st.form_submit_button("Import", icon=":material/upload_file:"):
-            visitor.demand(CHANGE_PROJECTS)
             report = import_descriptions(studio.home(), project.id, Path(path.strip()), split_sentences=split)
             notices.say_after_rerun(report.sentence)
             st.rerun()
@@ -108,7 +108,6 @@ def project_form() -> None:
         wanted = AskedProject(name, Path(folder.strip()), labels.strip(), True, None, modality, teacher, student)
         ready = _preview(wanted, source, data_set) if folder.strip() else None
         if st.button("Create the project", icon=":material/add:", type="primary", disabled=not ready):
-            visitor.demand(CHANGE_PROJECTS)
             asked = ready
             project_requests.ask_project(asked)
         if asked is not None:
@@ -134,8 +133,7 @@ def draw_panel(project: ProjectSummary) -> None:
                 "already seen some of the test set."
             )
             if st.button("Draw and seal", icon=":material/lock:", type="primary"):
-                visitor.demand(CHANGE_PROJECTS)
-                splits = draw_splits(studio.home(), project.id, who=visitor.reviewer())
+                splits = draw_splits(studio.home(), project.id)
                 notices.say_after_rerun(f"{len(splits.test):,} test images are sealed")
                 st.rerun()
 
@@ -159,9 +157,8 @@ def _catalog() -> str:
 
 def _preview(wanted: AskedProject, source: str, data_set: str) -> AskedProject | None:
     """What the folder holds, and the recipe its rasters need; None when it cannot become a project."""
-    visitor.demand(CHANGE_PROJECTS)
     try:
-        look = _look(str(wanted.root))
+        look = _look(studio.home(), str(wanted.root))
         _say_what(look)
         if data_set and look.data_set != data_set:
             st.warning(
@@ -208,8 +205,8 @@ def _say_what(look: FolderLook) -> None:
 
 
 @st.cache_data(max_entries=16, ttl=60, show_spinner="Reading the folder")
-def _look(folder: str) -> FolderLook:
-    return look_into(Path(folder))
+def _look(_home: Home, folder: str) -> FolderLook:
+    return look_into(_home, Path(folder))
 
 
 def _create(asked: AskedProject) -> None:
@@ -225,7 +222,6 @@ def _create(asked: AskedProject) -> None:
             teacher=asked.teacher,
             student=asked.student,
             modality=asked.modality,
-            who=visitor.reviewer(),
             progress=progress,
         )
 

@@ -7,8 +7,7 @@ from collections import Counter
 import pandas as pd
 import streamlit as st
 
-from app.state import notices, studio, visitor
-from avion_core.usecases.policies import CHANGE_PROJECTS
+from app.state import notices, studio
 from avion_core.usecases.projects.classes import rename_class
 from avion_core.usecases.projects.projects import ProjectSummary
 
@@ -37,8 +36,7 @@ def class_table(project: ProjectSummary) -> None:
     )
     changed = edited["prompt name"][edited["prompt name"] != table["prompt name"]]
     for class_key, name in changed.items():
-        visitor.demand(CHANGE_PROJECTS)
-        rename_class(studio.home(), project.id, str(class_key), name, who=visitor.reviewer())
+        rename_class(studio.home(), project.id, str(class_key), name)
     if len(changed):
         notices.say_after_rerun("Prompt name saved")
         st.rerun()

@@ -14,7 +14,7 @@ from app.kit.explain import figures
 from app.kit.gallery import gallery
 from app.kit.guard import plain
 from app.kit.word_diff import word_diff
-from app.state import studio, visitor
+from app.state import studio
 from avion_core.usecases.curation import Evidence, confusable, evidence, history
 from avion_core.usecases.projects.projects import ProjectSummary
 
@@ -97,7 +97,7 @@ def history_panel(project: ProjectSummary, description_id: str, original: str) -
     Args:
         original: the text as it was written, to show what the first edit changed.
     """
-    entries = history(studio.home(), project.id, description_id, reviewer=visitor.reviewer())
+    entries = history(studio.home(), project.id, description_id)
     wordings = [original, *(entry.text for entry in entries if entry.verdict == "edit")]
     edits = list(pairwise(wordings))
     with st.expander(f"History ({len(entries)})", icon=":material/history:"):

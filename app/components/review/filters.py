@@ -162,7 +162,7 @@ def review_filters(project: ProjectSummary, table: pd.DataFrame, sent: Sequence[
 def _judges(project: ProjectSummary, table: pd.DataFrame) -> list[str]:
     """Everybody whose verdict stands on some text; in a blind review oneself alone."""
     judges = set().union(*table["judged_by"])
-    return sorted(judges & {visitor.reviewer()} if project.blind else judges)
+    return sorted(judges & {visitor.name()} if project.blind else judges)
 
 
 def sent_banner(sent: Sequence[str]) -> None:

@@ -78,7 +78,7 @@ def progress_tables(project: ProjectSummary, seen: Seen, names: Mapping[str, str
         )
         by_person = review_progress(studio.home(), project.id)
         if seen.blind:
-            by_person = by_person[by_person["reviewer"] == visitor.reviewer()]
+            by_person = by_person[by_person["reviewer"] == visitor.name()]
         people.dataframe(by_person, hide_index=True, alt="Decisions of each person")
 
 

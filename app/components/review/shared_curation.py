@@ -176,8 +176,8 @@ def need_curation(project: ProjectSummary) -> Seen:
         lambda progress: _held(home, project.id, state, progress),
     )
     held = _held(home, project.id, state)
-    curation, reviewer = held.fresh(home), visitor.reviewer()
-    mine = my_verdicts(home, project.id, reviewer)
+    curation, reviewer = held.fresh(home), visitor.name()
+    mine = my_verdicts(home, project.id)
     if project.blind:
         curation = held.through(reviewer, mine, curation)
     return seen(curation, mine, project.blind, held.count)

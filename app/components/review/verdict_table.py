@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.kit.guard import guard, plain
 from app.kit.palette import VERDICT_WORDS
-from app.state import notices, selection, studio, visitor, widgets
+from app.state import notices, selection, studio, widgets
 from avion_core.errors import EditedMeanwhileError
 from avion_core.usecases.curation import Decision, record_verdict, record_verdicts, undo
 from avion_core.usecases.projects.projects import ProjectSummary
@@ -180,21 +180,17 @@ def _ask(project: str, verdict: Decision, ids: tuple[str, ...], batch: str, show
 
 
 def _decide(project: str, asked: selection.Asked, shown: dict[str, str]) -> None:
-    home, who, words = studio.home(), visitor.reviewer(), widgets.typed(_words(asked))
+    home, words = studio.home(), widgets.typed(_words(asked))
     with guard():
         if asked.verdict == "edit":
             item, token = asked.ids[0], f"{asked.batch}-edit"
             try:
-                record_verdict(
-                    home, project, item, "edit", reviewer=who, text=words, shown=shown.get(item), token=token
-                )
+                record_verdict(home, project, item, "edit", text=words, shown=shown.get(item), token=token)
             except EditedMeanwhileError:
                 return  # the question stays, with the words typed so far and what the text reads now
             did = "Edited"
         else:
-            record_verdicts(
-                home, project, asked.ids, asked.verdict, reviewer=who, shown=shown, reason=words, batch=asked.batch
-            )
+            record_verdicts(home, project, asked.ids, asked.verdict, shown=shown, reason=words, batch=asked.batch)
             did = _VERDICTS[asked.verdict][1]
         notices.say_after_rerun(f"{did} {counted(len(asked.ids), 'description')} · U undoes it")
     selection.forget()
@@ -207,7 +203,7 @@ def undo_button(project: ProjectSummary) -> None:
 
 def _undo(project: str) -> None:
     with guard():
-        undone = undo(studio.home(), project, visitor.reviewer())
+        undone = undo(studio.home(), project)
         notices.say_after_rerun(taken_back(len(undone)), ":material/undo:")
 
 

@@ -14,7 +14,7 @@ from app.kit.guard import plain
 from app.state import notices, studio, visitor
 from avion_core.progress import Progress
 from avion_core.usecases.curation.rules import current_rules
-from avion_core.usecases.policies import ADJUDICATE, CHANGE_PROJECTS
+from avion_core.usecases.policies import ADJUDICATE
 from avion_core.usecases.projects.descriptions import ImportReport, import_upload
 from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.usecases.transfer.exchange import Choice, Export, Form, Holdings, export_descriptions, export_name
@@ -128,7 +128,6 @@ def upload_form(project: ProjectSummary, held: Holdings) -> None:
             file.getvalue(),
             split_sentences=split,
             writer=writer.strip() or None,
-            who=visitor.reviewer(),
             preview=preview,
         )
 
@@ -137,7 +136,6 @@ def upload_form(project: ProjectSummary, held: Holdings) -> None:
     import_report(report)
     label = f"Import {counted(report.added, 'description')} and {counted(report.decisions.added, 'decision')}"
     if st.button(label, icon=":material/upload_file:", type="primary", disabled=not report.changes):
-        visitor.demand(CHANGE_PROJECTS)
         with st.spinner("Importing"):
             done = bring(preview=False)
         notices.say_after_rerun(done.sentence)

@@ -8,9 +8,8 @@ import streamlit as st
 from app.components.transfer.exchange_forms import import_report, upload_key
 from app.kit.background import computed
 from app.kit.guard import plain
-from app.state import address, notices, project_requests, studio, visitor
+from app.state import address, notices, project_requests, studio
 from avion_core.progress import Progress
-from avion_core.usecases.policies import CHANGE_PROJECTS
 from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.usecases.projects.uploads import as_file
 from avion_core.usecases.transfer.exchange import Holdings, file_name
@@ -62,7 +61,6 @@ def pack_form(project: ProjectSummary) -> None:
                 "Classes", list(names), format_func=names.__getitem__, placeholder="All classes", key="pack_classes"
             )
         if st.form_submit_button("Make the pack", icon=":material/folder_zip:", type="primary"):
-            visitor.demand(CHANGE_PROJECTS)
             project_requests.ask_move("review", project.id, reviewer.strip(), tuple(classes))
     asked = project_requests.asked_move()
     if asked is None or asked[:2] != ("review", project.id):
@@ -71,12 +69,12 @@ def pack_form(project: ProjectSummary) -> None:
             "thumbnails of training and validation images; the test set stays here."
         )
         return
-    home, who = studio.home(), visitor.reviewer()
+    home = studio.home()
     _, _, reviewer, classes, _ = asked
 
     def make(progress: Progress) -> PackedReview:
         return packed_review(
-            home, project.id, reviewer=reviewer, classes=classes or None, who=who, progress=progress
+            home, project.id, reviewer=reviewer, classes=classes or None, progress=progress
         )  # fmt: skip
 
     made = computed(f"pack:{hash(asked)}", "Making the pack", make)
@@ -105,7 +103,7 @@ def merge_form(project: ProjectSummary, held: Holdings) -> None:
 
     def merge(*, preview: bool) -> ReviewReport:
         with as_file(file.name, file.getvalue()) as path:
-            return merge_review(studio.home(), project.id, path, who=visitor.reviewer(), preview=preview)
+            return merge_review(studio.home(), project.id, path, preview=preview)
 
     key = upload_key(project, held, file, "merge")
     report = computed(key, f"Reading {file.name}", lambda _: merge(preview=True))
@@ -118,7 +116,6 @@ def merge_form(project: ProjectSummary, held: Holdings) -> None:
         st.caption(f"{counted(report.elsewhere, 'description')} of another project would be left out.")
     label = f"Merge {counted(report.brought.decisions.added, 'decision')}"
     if st.button(label, icon=":material/merge:", type="primary", disabled=not report.brought.changes, key="merge"):
-        visitor.demand(CHANGE_PROJECTS)
         notices.say_after_rerun(merge(preview=False).sentence)
         st.rerun()
 
@@ -129,11 +126,8 @@ def open_form() -> None:
         file = st.file_uploader("Review pack", type=["zip", "review"], key="open_pack_file")
         reviewer = st.text_input("Your name", key="open_pack_reviewer", placeholder="where the pack does not say")
         if st.form_submit_button("Open the pack", icon=":material/folder_open:") and file is not None:
-            visitor.demand(CHANGE_PROJECTS)
             with as_file(file.name, file.getvalue()) as path, st.spinner("Opening the pack"):
-                project = open_review_pack(
-                    studio.home(), path, reviewer=reviewer.strip() or None, who=visitor.reviewer()
-                )
+                project = open_review_pack(studio.home(), path, reviewer=reviewer.strip() or None)
             address.choose(address.PROJECT, project.id)
             notices.say_after_rerun(f"{project.name} is open")
             st.rerun()

@@ -134,8 +134,7 @@ def contrast_form(project: ProjectSummary, found: Confusions, cell: tuple[str, s
             added = st.form_submit_button("Add and review them", icon=":material/playlist_add:", disabled=not may_add)
     texts = {key: [line for line in text.splitlines() if line.strip()] for key, text in written.items()}
     if added:
-        visitor.demand(policies.CHANGE_PROJECTS)
-        to_review(add_contrastive(studio.home(), project.id, texts, visitor.reviewer()))
+        to_review(add_contrastive(studio.home(), project.id, texts))
     if tried or any(texts.values()):
 
         def score(progress: Progress) -> Rescore:

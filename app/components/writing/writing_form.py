@@ -13,7 +13,7 @@ from app.kit.guard import plain
 from app.state import notices, studio, visitor, widgets
 from avion_core.usecases import policies
 from avion_core.usecases.projects.projects import ProjectSummary
-from avion_core.usecases.writing.writing import (
+from avion_core.usecases.writing.ordering import (
     CONTRAST_PROMPT,
     DEFAULT_PROMPT,
     KEYS,
@@ -214,7 +214,6 @@ def show_prompt(project: ProjectSummary, settings: WritingSettings) -> None:
             name = st.text_input("Save as", placeholder="my-prompt", key="prompt_name", width=240)
             may = visitor.may(policies.CHANGE_PROJECTS)
             if st.button("Save", icon=":material/save:", key="prompt_save", disabled=not may):
-                visitor.demand(policies.CHANGE_PROJECTS)
                 saved = keep_prompt(studio.home(), name, text)
                 notices.say_after_rerun(f"Kept as {saved.version}")
                 st.rerun()

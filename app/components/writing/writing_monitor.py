@@ -11,15 +11,8 @@ from app.kit.guard import plain
 from app.state import confusion_cell, sent_lists, studio, visitor, widgets
 from avion_core.usecases import policies
 from avion_core.usecases.projects.projects import ProjectSummary
-from avion_core.usecases.writing.writing import (
-    GenerationView,
-    ask_to_stop,
-    descriptions_written,
-    exchanges,
-    order_descriptions,
-    resume,
-    start,
-)
+from avion_core.usecases.writing.generations import GenerationView, descriptions_written, exchanges
+from avion_core.usecases.writing.ordering import ask_to_stop, order_descriptions, resume, start
 from avion_core.wording import counted
 
 ACTIVE = ("queued", "running")
@@ -100,13 +93,11 @@ def generation_controls(project: ProjectSummary, view: GenerationView) -> None:
         if view.state in ACTIVE and st.button(
             "Stop", icon=":material/stop:", disabled=not allowed, help="What is on its way still comes and is kept."
         ):
-            visitor.demand(policies.CHANGE_PROJECTS)
             ask_to_stop(home, view.id)
             st.rerun(scope="app")
         if view.state in ("stopped", "failed", "lost") and st.button(
             "Resume", icon=":material/resume:", type="primary", disabled=not allowed
         ):
-            visitor.demand(policies.CHANGE_PROJECTS)
             start(home, resume(home, project.id, view.id))
             st.rerun(scope="app")
         if (
@@ -118,9 +109,8 @@ def generation_controls(project: ProjectSummary, view: GenerationView) -> None:
                 disabled=not allowed or (bool(view.settings.base_url) and not visitor.may(policies.ADMINISTER)),
             )
         ):
-            visitor.demand(policies.CHANGE_PROJECTS)
             again = view.settings.model_copy(update={"classes": view.lacking})
-            start(home, order_descriptions(home, project.id, again, visitor.reviewer()))
+            start(home, order_descriptions(home, project.id, again))
             st.rerun(scope="app")
         if len(pair := view.settings.distinguish_from) == 2 and st.button(
             "See what they change", icon=":material/compare_arrows:", help="The two classes, on the confusion page."

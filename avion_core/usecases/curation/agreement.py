@@ -13,7 +13,7 @@ from avion_core.store import projects as rows
 from avion_core.store.current_verdicts import together
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
-from avion_core.usecases.policies import ADJUDICATE, needs
+from avion_core.usecases.policies import use_case
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Agreement:
     sentence: str
 
 
+@use_case
 def agreement(home: Home, project: str) -> Agreement:
     """Agreement of all who accepted or rejected; of each text, only the verdicts on its present words count.
 
@@ -73,6 +74,7 @@ def agreement(home: Home, project: str) -> Agreement:
     )
 
 
+@use_case
 def conflicts(home: Home, project: str) -> pd.DataFrame:
     """Descriptions that as many reviewers accept as reject, those that wait longest first.
 
@@ -100,6 +102,7 @@ def conflicts(home: Home, project: str) -> pd.DataFrame:
     return pd.DataFrame(found, columns=columns).sort_values("since", ignore_index=True)
 
 
+@use_case
 def review_progress(home: Home, project: str) -> pd.DataFrame:
     """What each reviewer has done, by their newest decision on each description.
 
@@ -119,15 +122,15 @@ def review_progress(home: Home, project: str) -> pd.DataFrame:
     return pd.DataFrame(table, columns=["reviewer", *names])
 
 
-@needs(ADJUDICATE)
-def set_blind(home: Home, project: str, on: bool, who: str) -> None:
+@use_case
+def set_blind(home: Home, project: str, on: bool) -> None:
     """Hide others' verdicts from each reviewer until they have judged a text themselves, or show them again."""
     with writing(home.engine) as session:
         row = rows.find_project(session, project)
         if row.blind != on:
             row.blind = on
             sentence = "Reviewers see others' verdicts only after their own." if on else "Reviewers see all verdicts."
-            journal.note(session, row.id, "review", sentence, who)
+            journal.note(session, row.id, "review", sentence, home.actor.name)
 
 
 def _judged(home: Home, project: str) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Verdict
 from avion_core.store.verdicts import Decision
-from avion_core.usecases.policies import ADJUDICATE, demand_of
+from avion_core.usecases.policies import ADJUDICATE, demand, use_case
 from avion_core.wording import counted
 
 _VERDICT_OF = {
@@ -23,13 +23,13 @@ _VERDICT_OF = {
 _DID = {"accept": "Accepted", "reject": "Rejected", "undecide": "Undid the verdicts on", "skip": "Skipped"}
 
 
+@use_case
 def record_verdict(
     home: Home,
     project: str,
     description_id: str,
     verdict: Decision,
     *,
-    reviewer: str = "me",
     text: str | None = None,
     shown: str | None = None,
     reason: str = "",
@@ -49,8 +49,9 @@ def record_verdict(
         DescriptionError: a word that is no decision, or an edit without its text.
         EditedMeanwhileError: what is accepted, rejected or edited reads otherwise than what was shown.
     """
+    reviewer = home.actor.name
     if adjudicates:
-        demand_of(home, reviewer, ADJUDICATE)
+        demand(home.actor, ADJUDICATE)
     with writing(home.engine) as session:
         verdicts.add_verdict(
             session,
@@ -66,13 +67,13 @@ def record_verdict(
         )
 
 
+@use_case
 def record_verdicts(
     home: Home,
     project: str,
     description_ids: Sequence[str],
     verdict: Decision,
     *,
-    reviewer: str,
     shown: Mapping[str, str] | None = None,
     reason: str = "",
     batch: str | None = None,
@@ -91,6 +92,7 @@ def record_verdicts(
         DescriptionError: another decision, or no description.
         EditedMeanwhileError: what is accepted or rejected reads otherwise than what was shown; nothing is written.
     """
+    reviewer = home.actor.name
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
         batch, added = verdicts.add_verdicts(
@@ -103,7 +105,8 @@ def record_verdicts(
     return batch
 
 
-def undo(home: Home, project: str, reviewer: str = "me", token: str | None = None) -> list[str]:
+@use_case
+def undo(home: Home, project: str, token: str | None = None) -> list[str]:
     """Take back the reviewer's newest decision that still holds, with all others of its batch.
 
     Args:
@@ -112,6 +115,7 @@ def undo(home: Home, project: str, reviewer: str = "me", token: str | None = Non
     Returns:
         The descriptions they were about, none when there is nothing left to take back.
     """
+    reviewer = home.actor.name
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
         taken_back = verdicts.undo(session, project_id, reviewer, token)
@@ -121,7 +125,8 @@ def undo(home: Home, project: str, reviewer: str = "me", token: str | None = Non
     return taken_back
 
 
-def undo_decision(home: Home, project: str, description_id: str, reviewer: str, token: str | None = None) -> bool:
+@use_case
+def undo_decision(home: Home, project: str, description_id: str, token: str | None = None) -> bool:
     """Take back what the reviewer decided on one description, however long ago; `undo` brings it back.
 
     Returns:
@@ -132,15 +137,17 @@ def undo_decision(home: Home, project: str, description_id: str, reviewer: str, 
     """
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
-        return verdicts.undo_decision(session, project_id, description_id, reviewer, token)
+        return verdicts.undo_decision(session, project_id, description_id, home.actor.name, token)
 
 
-def history(home: Home, project: str, description_id: str, *, reviewer: str | None = None) -> list[Verdict]:
+@use_case
+def history(home: Home, project: str, description_id: str) -> list[Verdict]:
     """Everything anybody decided on a description, the oldest first, with undos and rule versions.
 
     Args:
         reviewer: who looks. In a blind project they see their own rows alone until they have decided themselves.
     """
+    reviewer = home.actor.name
     with reading(home.engine) as session:
         row = rows.find_project(session, project)
         entries = verdicts.history(session, row.id, description_id)
@@ -151,11 +158,12 @@ def history(home: Home, project: str, description_id: str, *, reviewer: str | No
     return entries
 
 
-def my_verdicts(home: Home, project: str, reviewer: str) -> dict[str, str]:
+@use_case
+def my_verdicts(home: Home, project: str) -> dict[str, str]:
     """Description -> what one reviewer decided, for blind review and for progress per person.
 
     "accepted", "rejected", "undecided" (edited, or taken back) or "skipped"; what they never looked at is not in it.
     """
     with reading(home.engine) as session:
-        own = current_verdicts.own_decisions(session, rows.find_project(session, project).id, reviewer)
+        own = current_verdicts.own_decisions(session, rows.find_project(session, project).id, home.actor.name)
     return {key: _VERDICT_OF[decision] for key, decision in own.items()}

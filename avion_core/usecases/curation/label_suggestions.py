@@ -20,6 +20,7 @@ from avion_core.store.home import Home
 from avion_core.store.sources import image_source
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.models.models import open_towers
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_splits
 
 ENOUGH_IMAGES = 2
@@ -42,6 +43,7 @@ class LabelSuggestions:
     sentence: str
 
 
+@use_case
 def suggest_labels(
     home: Home, project: str, image_ids: list[str], *, progress: Progress | None = None
 ) -> LabelSuggestions:

@@ -23,6 +23,7 @@ from avion_core.usecases.curation.table import (
     would_change,
 )
 from avion_core.usecases.models.models import open_towers
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_descriptions import COLUMNS, decided_columns
 
 _ALWAYS_THE_SAME = {"description_id", "class_key", "writer", "model", "original", "parent"}
@@ -45,6 +46,7 @@ def decision_preview(curation: Curation, prototypes: PrototypesConfig, descripti
     )
 
 
+@use_case
 def refresh(home: Home, curation: Curation) -> Curation:
     """The curation with every verdict given since: what `curation_table` would say, deciding only what they touch.
 

@@ -13,14 +13,13 @@ from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Project, RuleVersion
-from avion_core.usecases.policies import CHANGE_RULES, needs
+from avion_core.usecases.policies import use_case
 
 
-@needs(CHANGE_RULES, by="reviewer")
-def save_rules(
-    home: Home, project: str, prototypes: PrototypesConfig, descriptions: DescriptionsConfig, reviewer: str = "me"
-) -> int:
+@use_case
+def save_rules(home: Home, project: str, prototypes: PrototypesConfig, descriptions: DescriptionsConfig) -> int:
     """Put rules in force from now on; returns their version. Earlier versions stay on record."""
+    reviewer = home.actor.name
     with writing(home.engine) as session:
         row = rows.find_project(session, project)
         before = _in_force(row, rows.newest_rules(session, row.id))
@@ -31,6 +30,7 @@ def save_rules(
     return number
 
 
+@use_case
 def rule_versions(home: Home, project: str) -> pd.DataFrame:
     """Every version of a project's rules, the newest first.
 
@@ -53,6 +53,7 @@ def rule_versions(home: Home, project: str) -> pd.DataFrame:
     return pd.DataFrame(listed[::-1], columns=["number", "when", "who", "what"])
 
 
+@use_case
 def current_rules(home: Home, project: str) -> tuple[PrototypesConfig, DescriptionsConfig, int]:
     """The rules in force and their version; the project's defaults, as version 0, when nobody saved any."""
     with reading(home.engine) as session:
@@ -60,6 +61,7 @@ def current_rules(home: Home, project: str) -> tuple[PrototypesConfig, Descripti
         return _in_force(row, rows.newest_rules(session, row.id))
 
 
+@use_case
 def rules_at(home: Home, project: str, number: int) -> tuple[PrototypesConfig, DescriptionsConfig]:
     """The rules of a version; the project's defaults as version 0."""
     with reading(home.engine) as session:
@@ -68,6 +70,7 @@ def rules_at(home: Home, project: str, number: int) -> tuple[PrototypesConfig, D
         return _in_force(row, version)[:2]
 
 
+@use_case
 def run_config(
     home: Home, project: str, preset: str = "recommended", overrides: dict[str, Any] | None = None
 ) -> RunConfig:

@@ -32,6 +32,7 @@ from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.models.models import open_towers
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.projects import get_project
 
@@ -121,6 +122,7 @@ class Curation(Preview):
         return int(found[0])
 
 
+@use_case
 def curation_table(
     home: Home, project: str, config: RunConfig | None = None, *, progress: Progress | None = None
 ) -> Curation:

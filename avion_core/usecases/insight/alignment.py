@@ -30,7 +30,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Job, Look
 from avion_core.usecases import jobs
-from avion_core.usecases.policies import REVIEW, TRAIN, UNSEAL, demand_of, needs
+from avion_core.usecases.policies import TRAIN, demand, use_case
 from avion_core.usecases.projects.projects import read_manifest
 from avion_core.usecases.runs.trained import run_device, student_run
 from avion_core.usecases.runs.training import RunView, get_run
@@ -105,6 +105,7 @@ class MapResult:
         return shown_statement(self.settings, self.counts, Counter(self.points["kind"]))
 
 
+@use_case
 def image_counts(home: Home, run: str) -> dict[str, int]:
     """How many images of each part a map of this run could show; parts without any are left out.
 
@@ -116,8 +117,8 @@ def image_counts(home: Home, run: str) -> dict[str, int]:
     return {part: len(images) for part, images in parts.items() if images}
 
 
-@needs(REVIEW)
-def start_map(home: Home, run: str, settings: MapSettings, who: str = "me") -> str:
+@use_case
+def start_map(home: Home, run: str, settings: MapSettings) -> str:
     """Compute a map in a process of its own, unless it is there or under way; returns the key to ask for it.
 
     A map with the sealed test set is a look at it by `who`.
@@ -127,15 +128,16 @@ def start_map(home: Home, run: str, settings: MapSettings, who: str = "me") -> s
     """
     view = student_run(home, run)
     if "test" in settings.parts:
-        look_at_test_map(home, run, who)
+        look_at_test_map(home, run)
     key, device = _key(view, settings), view.config.device
     if _made(made_folder(home, view.id) / key, _inputs_digest(view)) is None:
         asked = settings.model_dump(mode="json")
         request = MappingRequest(run=view.id, key=key, inputs=_inputs_digest(view), settings=asked, device=device)
-        submit_new(home, "mapping", request, who=who, project_id=view.project_id, device=device)
+        submit_new(home, "mapping", request, who=home.actor.name, project_id=view.project_id, device=device)
     return key
 
 
+@use_case
 def list_maps(home: Home, run: str) -> list[MapView]:
     """Maps of a run as it now is, asked for by anybody, the newest first.
 
@@ -155,6 +157,7 @@ def list_maps(home: Home, run: str) -> list[MapView]:
     return sorted(found.values(), key=lambda one: (one.created, one.key), reverse=True)
 
 
+@use_case
 def get_map(home: Home, run: str, key: str) -> MapView:
     """One map by its key.
 
@@ -167,6 +170,7 @@ def get_map(home: Home, run: str, key: str) -> MapView:
     raise NotFoundError("this run has no such map", "Compute it again.", value=key)
 
 
+@use_case
 def read_map(home: Home, run: str, key: str) -> MapResult:
     """A finished map.
 
@@ -192,16 +196,18 @@ def veiled(result: MapResult, verdicts: Mapping[str, str]) -> MapResult:
     return replace(result, points=points.assign(kept=points["kept"].where(points["id"].isin(decided))))
 
 
-def stop_map(home: Home, run: str, key: str, who: str = "me") -> None:
+@use_case
+def stop_map(home: Home, run: str, key: str) -> None:
     """End a map's computing, or forget a finished or failed one; embeddings that were made are kept.
 
     Raises:
         NotFoundError: no such run or map.
         RightsError: somebody else had it computed, and `who` may not stop trainings either.
     """
+    who = home.actor.name
     found = get_map(home, run, key)
     if found.asked_by != who:
-        demand_of(home, who, TRAIN)
+        demand(home.actor, TRAIN)
     view = get_run(home, run)
     for job in _jobs_of(home, view):
         if job.request["key"] == found.key:
@@ -209,13 +215,14 @@ def stop_map(home: Home, run: str, key: str, who: str = "me") -> None:
     shutil.rmtree(made_folder(home, view.id) / found.key, ignore_errors=True)
 
 
-@needs(UNSEAL)
-def look_at_test_map(home: Home, run: str, who: str = "me") -> int:
+@use_case
+def look_at_test_map(home: Home, run: str) -> int:
     """Write down that `who` looks at a map with the sealed test set; returns the looks so far.
 
     Raises:
         NotFoundError: no such run.
     """
+    who = home.actor.name
     view = get_run(home, run)
     with writing(home.engine) as session:
         session.add(Look(run_id=view.id, who=who))
@@ -225,8 +232,9 @@ def look_at_test_map(home: Home, run: str, who: str = "me") -> int:
     return view.looks + 1
 
 
+@use_case
 def embed_map(
-    home: Home, run: str, settings: MapSettings | None = None, who: str = "me", *, progress: Progress | None = None
+    home: Home, run: str, settings: MapSettings | None = None, *, progress: Progress | None = None
 ) -> MapResult:
     """Compute a map in this process and wait for it. One of the same content and settings is laid out once.
 
@@ -241,7 +249,7 @@ def embed_map(
     settings = settings or MapSettings()
     view = student_run(home, run)
     if "test" in settings.parts:
-        look_at_test_map(home, run, who)
+        look_at_test_map(home, run)
     folder = make_run_map(
         run_inputs(home, view.id),
         view.config,

@@ -13,6 +13,7 @@ from avion_core.jobs.curves import Curves
 from avion_core.progress import Progress
 from avion_core.settings import flatten
 from avion_core.store.home import Home
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.runs.training import DRAWN_STEPS, RunView, curves, get_run
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Comparison:
     curves: dict[str, Curves]
 
 
+@use_case
 def compare_runs(home: Home, runs: Sequence[str]) -> Comparison:
     """Settings and curves of runs, in the order given.
 
@@ -57,6 +59,7 @@ def compare_runs(home: Home, runs: Sequence[str]) -> Comparison:
     )
 
 
+@use_case
 def change_between(
     home: Home, run: str, baseline: str, *, progress: Progress | None = None
 ) -> list[tuple[MeasuredPart, Change]]:

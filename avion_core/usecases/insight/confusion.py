@@ -37,6 +37,7 @@ from avion_core.store.sources import image_source
 from avion_core.usecases.curation import Curation, as_judged, curation_table, refresh
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.models.models import open_towers
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_descriptions import visible_verdicts
 from avion_core.usecases.projects.projects import get_project, read_splits
 from avion_core.usecases.runs.trained import run_device, student_run
@@ -104,6 +105,7 @@ class Rescore:
     texts: pd.DataFrame
 
 
+@use_case
 def confusions(home: Home, project: str, run: str | None = None, *, progress: Progress | None = None) -> Confusions:
     """Hold the validation images against the project's texts as they stand now.
 
@@ -131,7 +133,8 @@ def confusions(home: Home, project: str, run: str | None = None, *, progress: Pr
     return Confusions(curation, images, student)
 
 
-def refreshed(home: Home, found: Confusions, reviewer: str) -> Confusions:
+@use_case
+def refreshed(home: Home, found: Confusions) -> Confusions:
     """The same with every verdict given since.
 
     Args:
@@ -140,7 +143,7 @@ def refreshed(home: Home, found: Confusions, reviewer: str) -> Confusions:
     """
     curation = refresh(home, found.curation)
     if get_project(home, curation.project_id).blind:
-        visible = visible_verdicts(home, curation.project_id, reviewer)
+        visible = visible_verdicts(home, curation.project_id)
         curation = as_judged(curation, curation.table["description_id"].map(visible))
     return replace(found, curation=curation)
 
@@ -167,6 +170,7 @@ def pulling_texts(found: Confusions, true: str, said: str, judge: Judge = "teach
     return chosen.join(margins).assign(confused=similarity).sort_values("margin", ignore_index=True)
 
 
+@use_case
 def try_texts(home: Home, found: Confusions, texts: Mapping[str, Sequence[str]], pair: tuple[str, str]) -> Rescore:
     """What new texts would change, without adding them: prototypes and validation are scored again, nothing is trained.
 
@@ -195,6 +199,7 @@ def try_texts(home: Home, found: Confusions, texts: Mapping[str, Sequence[str]],
     )
 
 
+@use_case
 def contrasts(home: Home, found: Confusions, pair: tuple[str, str]) -> Rescore:
     """The project's descriptions that were written, or asked for, to tell two classes apart, and what they change.
 
@@ -230,13 +235,15 @@ def rescored(found: Confusions, before: Tensor, after: Tensor, pair: tuple[str, 
     return pd.DataFrame(table)
 
 
-def add_contrastive(home: Home, project: str, texts: Mapping[str, Sequence[str]], who: str = "me") -> list[str]:
+@use_case
+def add_contrastive(home: Home, project: str, texts: Mapping[str, Sequence[str]]) -> list[str]:
     """Make a person's texts descriptions of the project, for review; returns their ids.
 
     Raises:
         NotFoundError: no such project.
         DescriptionError: no text, one that cannot be used, or a class that the project lacks.
     """
+    who = home.actor.name
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
         names = rows.prompt_names(session, project_id)

@@ -26,7 +26,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Look
 from avion_core.usecases.insight.flat_figures import confusion_of, read_earlier
-from avion_core.usecases.policies import UNSEAL, demand_of
+from avion_core.usecases.policies import UNSEAL, demand, use_case
 from avion_core.usecases.runs.trained import run_device, trained_run
 from avion_core.usecases.runs.training import get_run
 
@@ -35,9 +35,8 @@ __all__ = ["MeasuredPart", "Report"]
 SPLITS = ("validation", "test")
 
 
-def evaluate_run(
-    home: Home, run: str, split: str = "validation", who: str = "me", *, progress: Progress | None = None
-) -> Report:
+@use_case
+def evaluate_run(home: Home, run: str, split: str = "validation", *, progress: Progress | None = None) -> Report:
     """Measure a trained run (see `protocols.harness`); the report is kept in its folder as well.
 
     Args:
@@ -50,9 +49,10 @@ def evaluate_run(
         TrainingError: it has not been trained yet.
         DataError: no such split, or no images in it.
     """
+    who = home.actor.name
     _check_split(split)
     if split == "test":
-        demand_of(home, who, UNSEAL)
+        demand(home.actor, UNSEAL)
     view = trained_run(home, run)
     if split == "test":
         with writing(home.engine) as session:
@@ -74,6 +74,7 @@ def evaluate_run(
     return report
 
 
+@use_case
 def kept_report(home: Home, run: str, split: str) -> Report | None:
     """What `evaluate_run` measured of the run's present student, or None. Reading it is no look of its own.
 
@@ -85,6 +86,7 @@ def kept_report(home: Home, run: str, split: str) -> Report | None:
     return report if report is not None and report.step == view.step else None
 
 
+@use_case
 def is_outdated(home: Home, run: str) -> bool:
     """Whether a run was measured on validation images once, and has trained on since."""
     folder = get_run(home, run).folder
@@ -92,6 +94,7 @@ def is_outdated(home: Home, run: str) -> bool:
     return measured is not None and kept_report(home, run, "validation") is None
 
 
+@use_case
 def looks(home: Home, run: str) -> pd.DataFrame:
     """Who asked for figures of the sealed test set, and when; the newest first."""
     with reading(home.engine) as session:
@@ -99,6 +102,7 @@ def looks(home: Home, run: str) -> pd.DataFrame:
         return pd.DataFrame([{"who": look.who, "when": look.created_at} for look in found], columns=["who", "when"])
 
 
+@use_case
 def pictures(home: Home, run: str, image_ids: Sequence[str], part: str | None = None) -> list[Path]:
     """The files of images that a run was measured on, in the order given.
 
@@ -173,6 +177,7 @@ def change(report: Report, part: str, baseline: Report | None = None, method: tu
     return Change(_paired(common), mcnemar(gained, lost), pd.DataFrame(table), len(common), len(rows))
 
 
+@use_case
 def published(home: Home, run: str) -> pd.DataFrame:
     """The published figures that may stand beside this run's (see `protocols.published`); mostly none."""
     view = get_run(home, run)

@@ -17,6 +17,7 @@ from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.store.verdicts import rules_in_force
 from avion_core.usecases.insight.evaluation import is_outdated, kept_report
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.projects import ProjectSummary, get_project
 from avion_core.usecases.runs.training import RunView, list_runs, sleeping_queue
@@ -59,6 +60,7 @@ class NextStep:
     run: str | None = None
 
 
+@use_case
 def journal_entries(home: Home, project: str, limit: int = RECENT) -> list[Entry]:
     """What was done, the newest first.
 
@@ -70,6 +72,7 @@ def journal_entries(home: Home, project: str, limit: int = RECENT) -> list[Entry
         return [Entry(entry.created_at, entry.who, entry.kind, entry.sentence) for entry in found]
 
 
+@use_case
 def changes_since(home: Home, run: RunView, now: ProjectData | None = None) -> list[str]:
     """What people changed since a run's inputs were frozen, as counted nouns: "12 verdicts", "rule version 3".
 
@@ -94,6 +97,7 @@ def changes_since(home: Home, run: RunView, now: ProjectData | None = None) -> l
     return found
 
 
+@use_case
 def stale(home: Home, project: str) -> list[Stale]:
     """Results that would come out differently now: of the newest finished run, of the baseline, and of the map.
 
@@ -122,6 +126,7 @@ def stale(home: Home, project: str) -> list[Stale]:
     return found
 
 
+@use_case
 def next_steps(home: Home, project: str) -> list[NextStep]:
     """What to do next, the most pressing first.
 

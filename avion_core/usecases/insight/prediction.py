@@ -35,6 +35,7 @@ from avion_core.protocols.exported import student_files
 from avion_core.store.home import Home
 from avion_core.store.sources import image_source
 from avion_core.usecases.models.models import open_towers
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
 from avion_core.usecases.runs.trained import run_device, student_run
 from avion_core.usecases.runs.training import RunView
@@ -98,8 +99,9 @@ class Uploads:
             self.paths.append(path)
 
 
-def image_files(paths: Sequence[Path]) -> list[Path]:
-    """Image files, and the images of folders, in order.
+@use_case
+def image_files(home: Home, paths: Sequence[Path]) -> list[Path]:
+    """Image files of this machine, and the images of its folders, in order.
 
     Raises:
         DataError: a path that is not there, or a folder without images.
@@ -113,17 +115,19 @@ def fingerprint(files: Sequence[Path]) -> str:
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
-def predict(home: Home, run: str, paths: Sequence[Path], *, progress: Progress | None = None) -> Predictions:
+@use_case
+def predict(home: Home, run: str, images: Uploads | Sequence[Path], *, progress: Progress | None = None) -> Predictions:
     """Classify images with a trained student, through the project's rendering recipe.
 
     Args:
-        paths: image files, and folders whose images are meant.
+        images: what came through a browser, or this machine's own image files and folders of images.
 
     Raises:
+        RightsError: this machine's own files, for somebody who may not change projects.
         NotFoundError, TrainingError: no such run, or it has not been trained yet.
         DataError: a path that is not there, a folder without images, or no file that can be decoded.
     """
-    files = image_files(paths)
+    files = images.paths if isinstance(images, Uploads) else image_files(home, images)
     view = student_run(home, run)
     student, inputs = open_student(home, view), run_inputs(home, view.id)
     features, readable, problems = _embedded(student, files, inputs.recipe, progress)
@@ -137,6 +141,7 @@ def predict(home: Home, run: str, paths: Sequence[Path], *, progress: Progress |
     return Predictions(table, _nearest(home, student, inputs, shots, features, progress), problems, temperature)
 
 
+@use_case
 def search(
     home: Home, run: str, text: str, model: Model = "student", *, limit: int = 48, progress: Progress | None = None
 ) -> Search:
@@ -174,6 +179,7 @@ def search(
     return Search(table, len(images), int(sealed.sum()))
 
 
+@use_case
 def export_student(home: Home, run: str) -> bytes:
     """A run's student as a zip of the files that `protocols.exported` loads.
 
@@ -191,6 +197,7 @@ def export_student(home: Home, run: str) -> bytes:
     return archive.getvalue()
 
 
+@use_case
 def open_student(home: Home, view: RunView) -> prediction.TrainedStudent:
     """A run's student, opened once per process and step."""
     return _open_student(home, view.id, view.step)

@@ -14,6 +14,7 @@ from avion_core.protocols.report import OVERALL, Report
 from avion_core.store.home import Home
 from avion_core.usecases.insight.evaluation import kept_report
 from avion_core.usecases.insight.rows import figure_title, row_title
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.projects import read_splits
 from avion_core.usecases.runs.training import RunView, get_run, list_runs
 
@@ -53,6 +54,7 @@ class OverSeeds:
     unmeasured: list[str]
 
 
+@use_case
 def over_shots(home: Home, run: str, split: str = "validation") -> OverShots:
     """The curve that a run belongs to.
 
@@ -83,6 +85,7 @@ def over_shots(home: Home, run: str, split: str = "validation") -> OverShots:
     return OverShots(table, curve.reset_index(drop=True), missing, unmeasured)
 
 
+@use_case
 def over_seeds(home: Home, run: str, split: str = "validation") -> OverSeeds:
     """The table that a run belongs to. Of the same seed the newest run counts."""
     chosen = get_run(home, run)

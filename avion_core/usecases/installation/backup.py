@@ -12,7 +12,7 @@ from avion_core.store.database import backup_folder, bring_up_to_date, database_
 from avion_core.store.home import Home
 from avion_core.store.migrations.run import known_schemas
 from avion_core.usecases.people.accounts import accounts_are_on
-from avion_core.usecases.policies import ADMINISTER, needs
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.runs.training import list_runs
 from avion_core.wording import counted
 
@@ -32,18 +32,20 @@ DUE_AFTER = timedelta(days=1)
 _NOUNS = {"rule_versions": "rule version", "class_changes": "class change"}
 
 
+@use_case
 def backups_are_ours(home: Home) -> bool:
     """Whether the studio backs its database up; a PostgreSQL server has its own ways (pg_dump)."""
     return backups.sqlite_file(database_url(home.path)) is not None
 
 
+@use_case
 def list_backups(home: Home) -> list[Backup]:
     """All copies, the newest first."""
     return backups.list_backups(backup_folder(home.path))
 
 
-@needs(ADMINISTER)
-def back_up(home: Home, who: str = "me") -> Backup:
+@use_case
+def back_up(home: Home) -> Backup:
     """Copy the database now; such a copy stays until somebody deletes it.
 
     Raises:
@@ -52,6 +54,7 @@ def back_up(home: Home, who: str = "me") -> Backup:
     return backups.back_up(_file(home), backup_folder(home.path), "by-hand")
 
 
+@use_case
 def back_up_if_due(home: Home) -> Backup | None:
     """Copy the database when the newest copy is older than a day; None where there is nothing to do.
 
@@ -66,6 +69,7 @@ def back_up_if_due(home: Home) -> Backup | None:
     return backups.back_up(_file(home), backup_folder(home.path), "daily")
 
 
+@use_case
 def losses(home: Home, name: str) -> list[str]:
     """What the database holds and a copy does not: ["12 verdicts", "1 run"]; restoring it would take that away.
 
@@ -79,6 +83,7 @@ def losses(home: Home, name: str) -> list[str]:
     return [counted(count, _NOUNS.get(table, table.removesuffix("s"))) for table, count in lost.items()]
 
 
+@use_case
 def of_people(home: Home) -> str:
     """What restoring a copy means for people who sign in, in one sentence; "" where nobody does."""
     if not accounts_are_on(home):
@@ -89,8 +94,8 @@ def of_people(home: Home) -> str:
     )
 
 
-@needs(ADMINISTER)
-def restore_backup(home: Home, name: str, who: str = "me", *, losing: bool = False) -> Backup:
+@use_case
+def restore_backup(home: Home, name: str, *, losing: bool = False) -> Backup:
     """Put a copy in the database's place; who may get in, and as what, stays as it is (see `of_people`).
 
     Args:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from avion_core.actor import STUDIO
 from avion_core.errors import AvionError
 from avion_core.store.backups import damage_of, sqlite_file
 from avion_core.store.database import SCHEMA, damaged, database_url, without_password
@@ -21,7 +22,7 @@ from avion_core.usecases.runs.training import list_runs
 
 def examine(folder: Path | None = None) -> list[Check]:
     """Look at this machine and a home folder (AVION_HOME when None). Nothing that is found raises."""
-    home = Home(folder)
+    home = Home(folder, STUDIO)
     return [*_machine(), *_home(home), *_models(home), *_keys()]
 
 

@@ -13,6 +13,7 @@ import psutil
 from avion_core import __version__
 from avion_core.store.database import SCHEMA, database_url, without_password
 from avion_core.store.home import Home
+from avion_core.usecases.policies import use_case
 
 KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY")
 """Environment variables with the keys of writers. That they are set is told, what they hold never."""
@@ -57,6 +58,7 @@ class Device:
     software: str
 
 
+@use_case
 def storage(home: Home) -> Storage:
     """The home folder's parts and their sizes in bytes, as they are now.
 

@@ -18,6 +18,7 @@ from avion_core.errors import AccountError, AvionError
 from avion_core.store.home import Home
 from avion_core.usecases.installation.leftovers import clear_home
 from avion_core.usecases.people.accounts import accounts_are_on
+from avion_core.usecases.policies import use_case
 
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 _FIRST_PORT, _PORTS = 8501, 100
@@ -48,6 +49,7 @@ class Server:
         return {**os.environ, "AVION_HOME": str(self.home)}
 
 
+@use_case
 def prepare_server(home: Home, port: int | None = None, *, lan: bool = False) -> Server:
     """Find the pages and a port, and see that the home folder can be used before a browser is opened on it.
 
@@ -93,6 +95,7 @@ def lan_addresses() -> list[str]:
     return sorted(found, key=lambda address: (not address.startswith(("192.168.", "10.")), address))
 
 
+@use_case
 def invite_link(home: Home, secret: str, seen: str = "") -> str:
     """The whole link to hand to a person.
 

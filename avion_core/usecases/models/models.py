@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, BinaryIO
 from avion_core.errors import AvionError
 from avion_core.progress import Progress, remaining_seconds
 from avion_core.store.home import Home
+from avion_core.usecases.policies import use_case
 
 if TYPE_CHECKING:
     from avion_core.backbones.towers import Towers
 
 
+@use_case
 def open_towers(home: Home, name: str) -> Towers:
     """The towers of a catalog name, on the GPU where there is one.
 
@@ -74,6 +76,7 @@ class Model:
     """Why the installed file cannot be used, or empty."""
 
 
+@use_case
 def list_models(home: Home) -> list[Model]:
     """The catalog, in its order."""
     from avion_core.backbones.catalog import CATALOG
@@ -111,6 +114,7 @@ def list_models(home: Home) -> list[Model]:
     return models
 
 
+@use_case
 def remove_model(home: Home, name: str) -> int:
     """Delete installed weights and unfinished downloads; returns the bytes that are free again.
 
@@ -172,6 +176,7 @@ _under_way: dict[tuple[Path, str], Installing] = {}
 _lock = Lock()
 
 
+@use_case
 def start_download(home: Home, name: str) -> Installing:
     """Fetch weights beside the page. A second call while it goes on finds the same work.
 
@@ -181,6 +186,7 @@ def start_download(home: Home, name: str) -> Installing:
     return _start(home, name, True, lambda progress, stop: home.weights.download(name, progress, stop))
 
 
+@use_case
 def start_adding(home: Home, name: str, file: Path | BinaryIO, file_name: str = "") -> Installing:
     """Install weights from a file on this machine, or from one that a browser sent, beside the page.
 
@@ -206,9 +212,18 @@ def start_adding(home: Home, name: str, file: Path | BinaryIO, file_name: str = 
     return _start(home, name, False, install)
 
 
+@use_case
 def installing(home: Home, name: str) -> Installing | None:
     """The work on weights of that name that goes on, or that ended last."""
     return _under_way.get((home.path, name))
+
+
+@use_case
+def stop_installing(home: Home, name: str) -> None:
+    """End the work on weights of that name, if there is any; a download keeps what came, and goes on from there."""
+    work = installing(home, name)
+    if work is not None:
+        work.stop()
 
 
 def _start(home: Home, name: str, downloads: bool, install: Callable[[Progress, Event], Path]) -> Installing:

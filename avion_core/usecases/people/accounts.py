@@ -20,13 +20,14 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
 from sqlalchemy.orm import Session
 
+from avion_core.actor import ALONE, ROLES, Actor, Role
 from avion_core.errors import AccountError
 from avion_core.store import accounts as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Account, Invite, SignIn, now
 from avion_core.usecases.people.throttle import Throttle
-from avion_core.usecases.policies import ADMINISTER, ROLES, demand_of, needs
+from avion_core.usecases.policies import ADMINISTER, demand, use_case
 
 INVITE_DAYS = 7
 SIGN_IN_DAYS = 30
@@ -36,18 +37,6 @@ _NAME = re.compile(r"\w[\w .'@+-]{0,39}(?<! )")
 _hasher = PasswordHasher()
 _by_name = Throttle(limit=10, window=15 * 60)
 _by_address = Throttle(limit=20, window=15 * 60)
-
-
-@dataclass(frozen=True)
-class Person:
-    """Who is at work, and in which role."""
-
-    name: str
-    role: str
-
-
-ALONE = Person("me", "admin")
-"""Whoever works where nobody signs in. No account takes this name: it marks the work done before accounts."""
 
 
 @dataclass(frozen=True)
@@ -69,67 +58,73 @@ class InviteView:
     resets: str | None
 
 
+@use_case
 def accounts_are_on(home: Home) -> bool:
     """Whether people sign in here: from the first account on."""
     with reading(home.engine) as session:
         return rows.any_account(session)
 
 
+@use_case
 def list_accounts(home: Home) -> list[AccountView]:
     """Every account, the oldest first."""
     with reading(home.engine) as session:
         return [AccountView(a.name, a.role, a.created_at, a.disabled_at) for a in rows.all_accounts(session)]
 
 
+@use_case
 def list_invites(home: Home) -> list[InviteView]:
     """Links that could still be used, the newest first. The links themselves are not known any more."""
     with reading(home.engine) as session:
         return [_view(session, invite) for invite in rows.open_invites(session)]
 
 
-def add_account(home: Home, name: str, password: str, role: str) -> Person:
+@use_case
+def add_account(home: Home, name: str, password: str, role: str) -> Actor:
     """Make an account without a link; for whoever has this machine's command line.
 
     Raises:
         AccountError: the name is taken or cannot be used, the password is too short, no such role, or the first
             account would not be an admin's.
     """
-    _check_role(role)
+    checked = _check_role(role)
     hashed = _new_password(name, password)
     with writing(home.engine) as session:
-        account = _add(session, name, hashed, role)
-        return Person(account.name, account.role)
+        account = _add(session, name, hashed, checked)
+        return Actor(account.name, account.role)
 
 
-@needs(ADMINISTER)
-def invite(home: Home, role: str, *, who: str) -> str:
+@use_case
+def invite(home: Home, role: str) -> str:
     """The secret of a link by which one person makes an account of that role, within `INVITE_DAYS`.
 
     Raises:
         AccountError: no such role, or the first account would not be an admin's.
     """
-    _check_role(role)
+    checked = _check_role(role)
     with reading(home.engine) as session:
-        _begin_with_an_admin(session, role)
-    return _make_invite(home, Invite(role=role, made_by=who))
+        _begin_with_an_admin(session, checked)
+    return _make_invite(home, Invite(role=checked, made_by=home.actor.name))
 
 
-def reset_password(home: Home, name: str, *, who: str) -> str:
+@use_case
+def reset_password(home: Home, name: str) -> str:
     """The secret of a link by which the account's owner chooses a new password.
 
     Raises:
         AccountError: no such account.
         RightsError: it is not one's own, and one may not manage accounts.
     """
+    who = home.actor.name
     with reading(home.engine) as session:
         account = _find(session, name)
     if account.name != who:
-        demand_of(home, who, ADMINISTER)
+        demand(home.actor, ADMINISTER)
     return _make_invite(home, Invite(role=account.role, made_by=who, resets=account.id))
 
 
-@needs(ADMINISTER)
-def withdraw_invite(home: Home, invite_id: int, *, who: str = ALONE.name) -> None:
+@use_case
+def withdraw_invite(home: Home, invite_id: int) -> None:
     """Make a link worthless before anybody uses it."""
     with writing(home.engine) as session:
         found = session.get(Invite, invite_id)
@@ -137,6 +132,7 @@ def withdraw_invite(home: Home, invite_id: int, *, who: str = ALONE.name) -> Non
             session.delete(found)
 
 
+@use_case
 def read_invite(home: Home, secret: str) -> InviteView:
     """What a link offers, without using it up.
 
@@ -147,6 +143,7 @@ def read_invite(home: Home, secret: str) -> InviteView:
         return _view(session, _open_invite(session, secret))
 
 
+@use_case
 def accept_invite(home: Home, secret: str, name: str, password: str) -> str:
     """Use a link up: make the account, or give an account its new password. The browser is signed in at once.
 
@@ -174,6 +171,7 @@ def accept_invite(home: Home, secret: str, name: str, password: str) -> str:
         return _remember_browser(session, account)
 
 
+@use_case
 def sign_in(home: Home, name: str, password: str, address: str) -> str:
     """Sign a browser in.
 
@@ -206,37 +204,39 @@ def sign_in(home: Home, name: str, password: str, address: str) -> str:
         return _remember_browser(session, account)
 
 
-def person_of(home: Home, secret: str | None) -> Person | None:
+@use_case
+def person_of(home: Home, secret: str | None) -> Actor | None:
     """Who holds a browser's secret; `ALONE` where there is no account yet, None where a sign-in is needed."""
     with reading(home.engine) as session:
         account = rows.signed_in(session, _hash(secret)) if secret else None
         if account is not None:
-            return Person(account.name, account.role)
+            return Actor(account.name, account.role)
         return None if rows.any_account(session) else ALONE
 
 
+@use_case
 def sign_out(home: Home, secret: str) -> None:
     """Make a browser's secret worthless."""
     with writing(home.engine) as session:
         rows.end_sign_ins(session, secret_hash=_hash(secret))
 
 
-@needs(ADMINISTER)
-def set_role(home: Home, name: str, role: str, *, who: str = ALONE.name) -> None:
+@use_case
+def set_role(home: Home, name: str, role: str) -> None:
     """Give an account another role, at once.
 
     Raises:
         AccountError: no such account or role, or nobody would be admin any more.
     """
-    _check_role(role)
+    checked = _check_role(role)
     with writing(home.engine) as session:
         account = _find(session, name)
-        account.role = role
+        account.role = checked
         _keep_an_admin(session)
 
 
-@needs(ADMINISTER)
-def set_disabled(home: Home, name: str, disabled: bool, *, who: str = ALONE.name) -> None:
+@use_case
+def set_disabled(home: Home, name: str, disabled: bool) -> None:
     """Close an account and sign its browsers out, or open it again. What its owner did stays.
 
     Raises:
@@ -250,6 +250,7 @@ def set_disabled(home: Home, name: str, disabled: bool, *, who: str = ALONE.name
         _keep_an_admin(session)
 
 
+@use_case
 def cookie_name(home: Home) -> str:
     """The name of the cookie with the browser's secret: browsers do not tell ports apart, so each home has its own."""
     return f"avion_{hashlib.sha256(str(home.path).encode()).hexdigest()[:8]}"
@@ -272,7 +273,7 @@ def _remember_browser(session: Session, account: Account) -> str:
     return secret
 
 
-def _add(session: Session, name: str, hashed: str, role: str) -> Account:
+def _add(session: Session, name: str, hashed: str, role: Role) -> Account:
     name = name.strip()
     if not _NAME.fullmatch(name) or name.lower() == ALONE.name:
         raise AccountError(
@@ -309,12 +310,14 @@ def _view(session: Session, found: Invite) -> InviteView:
     return InviteView(found.id, found.role, found.made_by, found.expires_at, resets)
 
 
-def _check_role(role: str) -> None:
-    if role not in ROLES:
-        raise AccountError("there is no such role", f"Choose one of: {', '.join(ROLES)}.", value=role)
+def _check_role(role: str) -> Role:
+    for known in ROLES:
+        if role == known:
+            return known
+    raise AccountError("there is no such role", f"Choose one of: {', '.join(ROLES)}.", value=role)
 
 
-def _begin_with_an_admin(session: Session, role: str) -> None:
+def _begin_with_an_admin(session: Session, role: Role) -> None:
     if role != "admin" and not rows.any_account(session):
         raise AccountError("the first account must be an admin's", "Create the admin's account first.", value=role)
 

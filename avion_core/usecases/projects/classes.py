@@ -26,7 +26,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
 from avion_core.store.tables import ClassChange, ProjectClass, now
-from avion_core.usecases.policies import CHANGE_PROJECTS, needs
+from avion_core.usecases.policies import use_case
 
 CARD_FIELDS = ("local_name", "code", "definition", "includes", "excludes", "parent", "colour")
 
@@ -42,8 +42,8 @@ class ClassEdit:
     undoable: bool
 
 
-@needs(CHANGE_PROJECTS)
-def edit_card(home: Home, project: str, class_key: str, fields: dict[str, str], *, who: str = "me") -> None:
+@use_case
+def edit_card(home: Home, project: str, class_key: str, fields: dict[str, str]) -> None:
     """Write what people say a class means: local_name, code, definition, includes, excludes, parent, colour.
 
     Raises:
@@ -55,9 +55,12 @@ def edit_card(home: Home, project: str, class_key: str, fields: dict[str, str], 
         card = cards.class_card(session, project_id, class_key)
         if changed := _fill_in(card, fields):
             said = ", ".join(name.replace("_", " ") for name in changed)
-            note(session, project_id, "classes", f"The card of {card.prompt_name} was edited ({said}).", who)
+            note(
+                session, project_id, "classes", f"The card of {card.prompt_name} was edited ({said}).", home.actor.name
+            )
 
 
+@use_case
 def export_cards(home: Home, project: str) -> bytes:
     """The cards of all classes as a table (CSV), which `import_cards` reads: class_key, prompt_name and CARD_FIELDS."""
     with reading(home.engine) as session:
@@ -66,8 +69,8 @@ def export_cards(home: Home, project: str) -> bytes:
     return write_csv(columns, ([getattr(card, name) for name in columns] for card in found))
 
 
-@needs(CHANGE_PROJECTS)
-def import_cards(home: Home, project: str, file: Path, *, who: str = "me") -> list[str]:
+@use_case
+def import_cards(home: Home, project: str, file: Path) -> list[str]:
     """Fill cards in from a table (CSV): of the classes that it lists, the columns that it has; all of it or nothing.
 
     Returns:
@@ -77,6 +80,7 @@ def import_cards(home: Home, project: str, file: Path, *, who: str = "me") -> li
         NotFoundError: the project has no such class, or a card no such field.
         DataError: a file that is no such table, or a value that cannot be used (see `edit_card`, `rename_class`).
     """
+    who = home.actor.name
     table = _read_cards(file)
     changed = []
     with writing(home.engine) as session:
@@ -92,8 +96,8 @@ def import_cards(home: Home, project: str, file: Path, *, who: str = "me") -> li
     return changed
 
 
-@needs(CHANGE_PROJECTS)
-def rename_class(home: Home, project: str, class_key: str, name: str, *, who: str = "me") -> None:
+@use_case
+def rename_class(home: Home, project: str, class_key: str, name: str) -> None:
     """Give a class other words in prompts and on pages; its labels, descriptions and verdicts stay.
 
     Raises:
@@ -102,11 +106,11 @@ def rename_class(home: Home, project: str, class_key: str, name: str, *, who: st
     """
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
-        _rename(session, project_id, cards.class_card(session, project_id, class_key), name, who)
+        _rename(session, project_id, cards.class_card(session, project_id, class_key), name, home.actor.name)
 
 
-@needs(CHANGE_PROJECTS)
-def add_class(home: Home, project: str, name: str, *, who: str = "me") -> str:
+@use_case
+def add_class(home: Home, project: str, name: str) -> str:
     """Make a class; returns its key, which is the name as given.
 
     Raises:
@@ -115,12 +119,12 @@ def add_class(home: Home, project: str, name: str, *, who: str = "me") -> str:
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
         key = _new_class(session, project_id, name)
-        _write_change(session, project_id, "add", key, {"after": prompt_name(key)}, who)
+        _write_change(session, project_id, "add", key, {"after": prompt_name(key)}, home.actor.name)
         return key
 
 
-@needs(CHANGE_PROJECTS)
-def merge_classes(home: Home, project: str, class_key: str, into: str, *, who: str = "me") -> None:
+@use_case
+def merge_classes(home: Home, project: str, class_key: str, into: str) -> None:
     """Let one class become part of another, with its images in their parts, its descriptions and their verdicts.
 
     Raises:
@@ -134,12 +138,12 @@ def merge_classes(home: Home, project: str, class_key: str, into: str, *, who: s
         card, target = (cards.class_card(session, project_id, key) for key in (class_key, into))
         moved = cards.descriptions_of_class(session, project_id, class_key)
         details = {"into": into, "before": card.prompt_name, "after": target.prompt_name, "descriptions": moved}
-        _write_change(session, project_id, "merge", class_key, details, who)
+        _write_change(session, project_id, "merge", class_key, details, home.actor.name)
         cards.move_descriptions(session, project_id, moved, into)
         card.retired, card.merged_into = True, into
 
 
-@needs(CHANGE_PROJECTS)
+@use_case
 def split_class(
     home: Home,
     project: str,
@@ -148,7 +152,6 @@ def split_class(
     *,
     image_ids: Sequence[str] = (),
     description_ids: Sequence[str] = (),
-    who: str = "me",
 ) -> str:
     """Make a new class out of a part of another; returns its key.
 
@@ -160,6 +163,7 @@ def split_class(
         NotFoundError: no such class, or a description that is not the class's.
         DataError: no name, or the name of another class.
     """
+    who = home.actor.name
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
         old = cards.class_card(session, project_id, class_key)
@@ -180,8 +184,8 @@ def split_class(
         return key
 
 
-@needs(CHANGE_PROJECTS)
-def undo_change(home: Home, project: str, *, who: str = "me") -> str:
+@use_case
+def undo_change(home: Home, project: str) -> str:
     """Take back the newest change of classes that holds; returns what was undone, in a sentence.
 
     What happened since is kept: labels and descriptions that a divided-off class got later go back with the rest.
@@ -190,6 +194,7 @@ def undo_change(home: Home, project: str, *, who: str = "me") -> str:
         NotFoundError: nothing to undo.
         DataError: the newest change made a class that has images or descriptions by now.
     """
+    who = home.actor.name
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
         change = cards.newest_change(session, project_id)
@@ -204,6 +209,7 @@ def undo_change(home: Home, project: str, *, who: str = "me") -> str:
         return sentence
 
 
+@use_case
 def class_changes(home: Home, project: str) -> list[ClassEdit]:
     """What was changed about the classes, the newest first."""
     with reading(home.engine) as session:

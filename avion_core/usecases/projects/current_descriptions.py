@@ -10,6 +10,7 @@ from avion_core.store import projects as rows
 from avion_core.store.current_verdicts import CurrentVerdict, current_verdicts, own_decisions
 from avion_core.store.database import reading
 from avion_core.store.home import Home
+from avion_core.usecases.policies import use_case
 
 COLUMNS = (
     "description_id",
@@ -28,6 +29,7 @@ COLUMNS = (
 )
 
 
+@use_case
 def current_descriptions(home: Home, project_id: str, description_id: str | None = None) -> pd.DataFrame:
     """One row per description (or the one asked for), by class.
 
@@ -44,7 +46,8 @@ def current_descriptions(home: Home, project_id: str, description_id: str | None
     return table.assign(**decided_columns(ids, originals, decided))[list(COLUMNS)]
 
 
-def visible_verdicts(home: Home, project_id: str, reviewer: str) -> dict[str, str]:
+@use_case
+def visible_verdicts(home: Home, project_id: str) -> dict[str, str]:
     """Description -> its verdict as a reviewer may see it.
 
     In a blind project what they have not accepted or rejected themselves is "undecided".
@@ -52,7 +55,7 @@ def visible_verdicts(home: Home, project_id: str, reviewer: str) -> dict[str, st
     candidates = current_descriptions(home, project_id)
     with reading(home.engine) as session:
         blind = rows.find_project(session, project_id).blind
-        own = own_decisions(session, project_id, reviewer) if blind else {}
+        own = own_decisions(session, project_id, home.actor.name) if blind else {}
     verdicts = dict(zip(candidates["description_id"], candidates["verdict"], strict=True))
     if not blind:
         return verdicts

@@ -21,6 +21,7 @@ from avion_core.store.home import Home
 from avion_core.store.labels import current_labels, newest_label
 from avion_core.store.sources import MANIFEST, RESTORE, scanned_images
 from avion_core.store.tables import Project
+from avion_core.usecases.policies import use_case
 
 _KEPT = 8
 _SPLITS = "splits.json"
@@ -48,6 +49,7 @@ class CurrentImages:
     """Another one whenever images, their rendering, labels or classes change."""
 
 
+@use_case
 def current_images(home: Home, session: Session, project_id: str) -> CurrentImages:
     """How the project stands; made anew only when files, labels or classes have changed."""
     folder = home.project_folder(project_id)
@@ -95,6 +97,7 @@ def current_images(home: Home, session: Session, project_id: str) -> CurrentImag
     return now
 
 
+@use_case
 def known_images(home: Home, project_id: str) -> pd.Series:
     """Every image id of the project, by path; it takes no look at labels, so it is fast for every single one given."""
     folder = home.project_folder(project_id)

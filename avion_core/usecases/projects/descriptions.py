@@ -18,7 +18,7 @@ from avion_core.store.current_verdicts import Mark, mark
 from avion_core.store.database import reading, writing
 from avion_core.store.histories import Merge, Merged, moment, plan_merge, write_merge
 from avion_core.store.home import Home
-from avion_core.usecases.policies import CHANGE_PROJECTS, needs
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.uploads import as_file
 from avion_core.wording import counted
 
@@ -72,7 +72,7 @@ class ImportReport:
         return "; ".join(parts).removesuffix(".") + "."
 
 
-@needs(CHANGE_PROJECTS)
+@use_case
 def import_descriptions(
     home: Home,
     project: str,
@@ -80,7 +80,6 @@ def import_descriptions(
     *,
     split_sentences: bool = False,
     writer: str | None = None,
-    who: str = "me",
     preview: bool = False,
 ) -> ImportReport:
     """Add the descriptions of a file that the project does not hold yet, and the decisions that it lacks.
@@ -102,11 +101,11 @@ def import_descriptions(
         project_id,
         result,
         lambda plan: ("descriptions", f"From {PurePath(path).name}: {plan.report.sentence}"),
-        who=who,
         preview=preview,
     ).report
 
 
+@use_case
 def import_upload(
     home: Home,
     project: str,
@@ -115,16 +114,14 @@ def import_upload(
     *,
     split_sentences: bool = False,
     writer: str | None = None,
-    who: str = "me",
     preview: bool = False,
 ) -> ImportReport:
     """As `import_descriptions`, for a file that came through a browser: its name and its bytes."""
     with as_file(name, content) as path:
-        return import_descriptions(
-            home, project, path, split_sentences=split_sentences, writer=writer, who=who, preview=preview
-        )
+        return import_descriptions(home, project, path, split_sentences=split_sentences, writer=writer, preview=preview)
 
 
+@use_case
 def read_for(
     home: Home, project: str, path: Path, *, split_sentences: bool = False, writer: str | None = None
 ) -> tuple[str, dict[str, str], ImportResult]:
@@ -168,13 +165,13 @@ class ImportPlan:
     """How much the project held when it was made."""
 
 
+@use_case
 def bring_in(
     home: Home,
     project_id: str,
     result: ImportResult,
     entry: Callable[[ImportPlan], tuple[journal.Kind, str]],
     *,
-    who: str,
     preview: bool = False,
 ) -> ImportPlan:
     """Add what the project lacks of a file, all of it or nothing.
@@ -196,7 +193,7 @@ def bring_in(
         if plan.report.changes:
             rows.add_descriptions(session, project_id, plan.descriptions)
             write_merge(session, project_id, plan.decisions)
-            journal.note(session, project_id, *entry(plan), who)
+            journal.note(session, project_id, *entry(plan), home.actor.name)
     return plan
 
 

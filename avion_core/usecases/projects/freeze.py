@@ -5,10 +5,12 @@ from __future__ import annotations
 from avion_core.data.project import ProjectData
 from avion_core.store.home import Home
 from avion_core.store.sources import image_source
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
 
 
+@use_case
 def freeze(home: Home, project: str) -> ProjectData:
     """A project as the engine takes it: images, splits, class names, and descriptions with their verdicts.
 

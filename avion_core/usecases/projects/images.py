@@ -22,7 +22,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
 from avion_core.store.sources import image_root
-from avion_core.usecases.policies import CHANGE_PROJECTS, UNSEAL, needs
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_images import current_images
 
 PARTS = ("train", "validation", "test", "pool", "unlabelled")
@@ -49,6 +49,7 @@ class FolderLook:
     layout: Layout
 
 
+@use_case
 def image_path(home: Home, project: str, image_id: str) -> Path:
     """The file of an image.
 
@@ -64,6 +65,7 @@ def image_path(home: Home, project: str, image_id: str) -> Path:
     return image_root(row) / found[0]
 
 
+@use_case
 def image_table(home: Home, project: str, seed: int = 1) -> pd.DataFrame:
     """One row per image, by path.
 
@@ -104,7 +106,8 @@ def image_table(home: Home, project: str, seed: int = 1) -> pd.DataFrame:
     )
 
 
-def look_into(folder: Path) -> FolderLook:
+@use_case
+def look_into(home: Home, folder: Path) -> FolderLook:
     """See what a folder would make as a project, before all of it is read.
 
     Raises:
@@ -123,8 +126,8 @@ def look_into(folder: Path) -> FolderLook:
     return FolderLook(root, len(paths), classes, samples, bands, recipe, next(known, ""), layout)
 
 
-@needs(CHANGE_PROJECTS)
-def set_recipe(home: Home, project: str, recipe: RenderingRecipe, *, who: str = "me") -> None:
+@use_case
+def set_recipe(home: Home, project: str, recipe: RenderingRecipe) -> None:
     """Render the project's pictures in another way from now on; what was computed before is computed anew when needed.
 
     Finished runs keep the recipe they were trained with.
@@ -141,12 +144,16 @@ def set_recipe(home: Home, project: str, recipe: RenderingRecipe, *, who: str = 
         rows.find_project(session, project).recipe = recipe.model_dump(mode="json")
         said = recipe.model_dump_json(exclude_defaults=True)
         note(
-            session, row.id, "data", f"The rendering recipe was changed to {said}; embeddings are computed again.", who
+            session,
+            row.id,
+            "data",
+            f"The rendering recipe was changed to {said}; embeddings are computed again.",
+            home.actor.name,
         )
 
 
-@needs(UNSEAL)
-def look_at_test_images(home: Home, project: str, why: str, who: str = "me") -> None:
+@use_case
+def look_at_test_images(home: Home, project: str, why: str) -> None:
     """Write into the journal that `who` has the project's sealed test images shown.
 
     Looks are counted by run; these pictures belong to no run.
@@ -159,7 +166,7 @@ def look_at_test_images(home: Home, project: str, why: str, who: str = "me") -> 
     """
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
-        note(session, project_id, "data", f"Looked at images of the sealed test set {why}.", who)
+        note(session, project_id, "data", f"Looked at images of the sealed test set {why}.", home.actor.name)
 
 
 def _class_root(given: Path, paths: list[str]) -> tuple[Path, list[str]]:

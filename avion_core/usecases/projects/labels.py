@@ -21,18 +21,18 @@ from avion_core.store.classes import class_card
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
-from avion_core.usecases.policies import CHANGE_PROJECTS, needs
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_images import current_images, known_images
 from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits, write_splits
 from avion_core.wording import counted
 
 
+@use_case
 def give_labels(
     home: Home,
     project: str,
     labels: Mapping[str, str | None],
     *,
-    reviewer: str = "me",
     guesses: Mapping[str, str] | None = None,
     batch: str | None = None,
 ) -> str:
@@ -51,6 +51,7 @@ def give_labels(
     Raises:
         NotFoundError: the project has no such image or class.
     """
+    reviewer = home.actor.name
     batch = batch or uuid.uuid4().hex
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
@@ -86,7 +87,8 @@ class LabelReport:
         return f"{said}{more}."
 
 
-def import_labels(home: Home, project: str, file: Path, *, reviewer: str = "me", preview: bool = False) -> LabelReport:
+@use_case
+def import_labels(home: Home, project: str, file: Path, *, preview: bool = False) -> LabelReport:
     """Give the labels of a table (CSV or Parquet with the columns path and label) as one batch.
 
     Classes are named by their key or by their words. A row without a label says nothing.
@@ -115,10 +117,11 @@ def import_labels(home: Home, project: str, file: Path, *, reviewer: str = "me",
             labels[path] = key
     new = {images[path]: key for path, key in labels.items() if given[path] != key}
     if new and not preview:
-        give_labels(home, summary.id, new, reviewer=reviewer)
+        give_labels(home, summary.id, new)
     return LabelReport(len(new), len(labels) - len(new), problems, written=not preview)
 
 
+@use_case
 def export_labels(home: Home, project: str) -> bytes:
     """The labels as a table (CSV) by path, which `import_labels` and a new project read: path, label, group, split.
 
@@ -144,12 +147,14 @@ class _Copies:
         return self._path_of.get(content_id(file))
 
 
-def undo_labels(home: Home, project: str, reviewer: str = "me", token: str | None = None) -> list[str]:
+@use_case
+def undo_labels(home: Home, project: str, token: str | None = None) -> list[str]:
     """Take back the reviewer's newest batch of labels that still holds; returns its images.
 
     Args:
         token: sent again, it is the same undo.
     """
+    reviewer = home.actor.name
     token = token or uuid.uuid4().hex
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
@@ -159,6 +164,7 @@ def undo_labels(home: Home, project: str, reviewer: str = "me", token: str | Non
         return images
 
 
+@use_case
 def unlabelled(home: Home, project: str) -> list[str]:
     """Ids of the images without a label, by path; sealed test images are not offered for labelling."""
     with reading(home.engine) as session:
@@ -167,8 +173,8 @@ def unlabelled(home: Home, project: str) -> list[str]:
     return now.manifest.loc[waiting, "image_id"].tolist()
 
 
-@needs(CHANGE_PROJECTS)
-def draw_splits(home: Home, project: str, *, who: str = "me") -> Splits:
+@use_case
+def draw_splits(home: Home, project: str) -> Splits:
     """Draw test and validation images from the labels there are: once, when the project began with too few.
 
     Until then every label taught; what was trained before the draw has seen images that are test images now.
@@ -189,5 +195,5 @@ def draw_splits(home: Home, project: str, *, who: str = "me") -> Splits:
             raise DataError("a class has no labelled image", hint, value=", ".join(empty))
         splits = make_splits(now.manifest, dataset=data_set_key(now.manifest))
         write_splits(home.project_folder(row.id), splits)
-        note(session, row.id, "data", f"{len(splits.test):,} test images were drawn and sealed.", who)
+        note(session, row.id, "data", f"{len(splits.test):,} test images were drawn and sealed.", home.actor.name)
     return splits

@@ -36,7 +36,7 @@ from avion_core.store.journal import note
 from avion_core.store.sources import RESTORE, image_root
 from avion_core.store.tables import Project
 from avion_core.store.verdicts import add_verdict
-from avion_core.usecases.policies import CHANGE_PROJECTS, needs
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_images import current_images
 from avion_core.usecases.projects.descriptions import import_descriptions
 
@@ -102,7 +102,7 @@ class ProjectSummary:
         return self.verdicts.get("accepted", 0) + self.verdicts.get("rejected", 0)
 
 
-@needs(CHANGE_PROJECTS)
+@use_case
 def create_project(
     home: Home,
     name: str,
@@ -117,7 +117,6 @@ def create_project(
     student: str = "georsclip-vit-b-32",
     defaults: dict[str, Any] | None = None,
     modality: str = "optical",
-    who: str = "me",
     progress: Progress | None = None,
 ) -> ProjectSummary:
     """Read a folder of images, draw its splits once, and keep both.
@@ -167,7 +166,7 @@ def create_project(
         # Inside the transaction: a project that is in the database has its files.
         _write_files(home.project_folder(project.id), scan.manifest, splits, scan.problems)
         made = f"Made from {len(scan.manifest):,} images in {root}, {len(class_keys):,} classes."
-        note(session, project.id, "project", made, who)
+        note(session, project.id, "project", made, home.actor.name)
     return get_project(home, project.id)
 
 
@@ -191,6 +190,7 @@ def draw_or_wait(manifest: pd.DataFrame) -> Splits:
     return make_splits(manifest, dataset=data_set_key(manifest))
 
 
+@use_case
 def open_demo(home: Home, which: Demo = "ucmerced", *, curated: bool = False) -> ProjectSummary:
     """Open a bundled demo project, made at the first call. It needs no network and may be called as often as one likes.
 
@@ -232,6 +232,7 @@ class DamagedProject:
     problem: str
 
 
+@use_case
 def list_projects(home: Home) -> list[ProjectSummary]:
     """All projects that can be read, the oldest first."""
     return read_projects(home)[0]
@@ -252,12 +253,14 @@ def read_projects(home: Home) -> tuple[list[ProjectSummary], list[DamagedProject
     return sound, damaged
 
 
+@use_case
 def project_names(home: Home) -> dict[str, str]:
     """Project id -> name, the oldest first."""
     with reading(home.engine) as session:
         return {project.id: project.name for project in rows.list_projects(session)}
 
 
+@use_case
 def get_project(home: Home, name_or_id: str) -> ProjectSummary:
     """One project by its name or id.
 
@@ -268,12 +271,14 @@ def get_project(home: Home, name_or_id: str) -> ProjectSummary:
         return summary_of(home, session, rows.find_project(session, name_or_id))
 
 
+@use_case
 def read_manifest(home: Home, project_id: str) -> pd.DataFrame:
     """The project's images, one row per content (see `data.scan`), with their labels as they now stand."""
     with reading(home.engine) as session:
         return current_images(home, session, project_id).manifest.copy()
 
 
+@use_case
 def read_splits(home: Home, project_id: str) -> Splits:
     """The project's frozen splits, under the labels and classes as they now stand."""
     with reading(home.engine) as session:

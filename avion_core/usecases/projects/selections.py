@@ -11,10 +11,12 @@ from avion_core.errors import NotFoundError
 from avion_core.files import write_text
 from avion_core.reading import Subject, fitted, read_json
 from avion_core.store.home import Home
+from avion_core.usecases.policies import use_case
 
 _FILE = Subject("the list", hint="Choose the items again and send them, or look at all.")
 
 
+@use_case
 def keep_selection(home: Home, project_id: str, ids: Sequence[str]) -> str:
     """Keep a list in its order, however long it is.
 
@@ -29,6 +31,7 @@ def keep_selection(home: Home, project_id: str, ids: Sequence[str]) -> str:
     return key
 
 
+@use_case
 def read_selection(home: Home, project_id: str, key: str) -> list[str]:
     """The list that was kept under a key.
 

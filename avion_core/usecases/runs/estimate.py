@@ -22,6 +22,7 @@ from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.store.runs import list_runs
 from avion_core.store.tables import Run
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.projects import read_splits
 from avion_core.wording import counted
 
@@ -55,6 +56,7 @@ class Estimate:
     """One sentence: what it is made from, and how far to trust it."""
 
 
+@use_case
 def estimate(home: Home, project: str, config: RunConfig) -> Estimate | None:
     """Time and memory of a training with these settings; None for models that cannot be trained.
 

@@ -25,6 +25,7 @@ from avion_core.store.home import Home
 from avion_core.store.jobs import list_jobs
 from avion_core.store.runs import list_runs
 from avion_core.usecases.curation.rules import run_config
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_splits
 from avion_core.usecases.runs.estimate import estimate
@@ -57,6 +58,7 @@ class Check:
     """Id of the earlier run that it speaks of."""
 
 
+@use_case
 def preflight(home: Home, project: str, config: RunConfig) -> list[Check]:
     """Everything that can be told before a run starts, without computing.
 
@@ -85,6 +87,7 @@ def preflight(home: Home, project: str, config: RunConfig) -> list[Check]:
     ]
 
 
+@use_case
 def refuse_unready(home: Home, project: str, config: RunConfig) -> None:
     """Raise for the first thing that keeps a run from starting: a ConfigError where other settings would fix it."""
     for check in preflight(home, project, config):
@@ -93,6 +96,7 @@ def refuse_unready(home: Home, project: str, config: RunConfig) -> None:
             raise wrong(check.message.removesuffix("."), check.hint)
 
 
+@use_case
 def cli_command(
     home: Home,
     project: str,

@@ -6,9 +6,11 @@ from avion_core.errors import TrainingError
 from avion_core.jobs.devices import torch_device
 from avion_core.methods import find_method
 from avion_core.store.home import Home
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.runs.training import RunView, get_run
 
 
+@use_case
 def trained_run(home: Home, run: str) -> RunView:
     """A run that has something to measure: finished, or stopped after its first save.
 
@@ -23,6 +25,7 @@ def trained_run(home: Home, run: str) -> RunView:
     return view
 
 
+@use_case
 def student_run(home: Home, run: str) -> RunView:
     """A trained run that leaves a student, to predict, map and export with.
 

@@ -34,7 +34,7 @@ from avion_core.store.tables import Job, Run, new_id
 from avion_core.store.verdicts import rules_in_force
 from avion_core.usecases import jobs
 from avion_core.usecases.curation.rules import current_rules, rules_at, run_config
-from avion_core.usecases.policies import TRAIN, needs
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.projects import get_project
 from avion_core.usecases.runs.preflight import refuse_unready
@@ -92,6 +92,7 @@ class RunView:
     folder: Path
 
 
+@use_case
 def planned_config(
     home: Home,
     project: str,
@@ -117,7 +118,7 @@ def planned_config(
     return make_config(overrides=overrides, base=settings)
 
 
-@needs(TRAIN)
+@use_case
 def create_run(
     home: Home,
     project: str,
@@ -126,7 +127,6 @@ def create_run(
     name: str = "",
     *,
     based_on: str | None = None,
-    who: str = "me",
     here: bool = False,
 ) -> str:
     """Queue a run: freeze its settings and inputs in a folder of its own, and write its row. Returns its id.
@@ -141,6 +141,7 @@ def create_run(
         TrainingError: something that `preflight` finds keeps it from starting.
         JobError: the chosen executor cannot be used as it is set up.
     """
+    who = home.actor.name
     config = planned_config(home, project, preset, overrides, based_on)
     refuse_unready(home, project, config)
     # By their ids: a project may get another name.
@@ -177,6 +178,7 @@ def create_run(
     return run_id
 
 
+@use_case
 def launch(
     home: Home,
     project: str,
@@ -186,14 +188,13 @@ def launch(
     *,
     based_on: str | None = None,
     wait: bool = False,
-    who: str = "me",
 ) -> str:
     """Queue a run and start it in a process of its own; returns its id. (See `create_run` for errors.)
 
     Args:
         wait: start it when the runs before it on its device are done, not at once.
     """
-    run_id = create_run(home, project, preset, overrides, name, based_on=based_on, who=who)
+    run_id = create_run(home, project, preset, overrides, name, based_on=based_on)
     if wait:
         jobs.enqueue(home, run_id)
     else:
@@ -201,6 +202,7 @@ def launch(
     return run_id
 
 
+@use_case
 def launch_sweep(
     home: Home,
     project: str,
@@ -210,7 +212,6 @@ def launch_sweep(
     shots: Sequence[int],
     seeds: Sequence[int],
     based_on: str | None = None,
-    who: str = "me",
 ) -> list[str]:
     """Queue a run for each number of shots and each seed, and have them trained in turn; returns their ids.
 
@@ -222,11 +223,12 @@ def launch_sweep(
     ]
     for changed in each:
         refuse_unready(home, project, planned_config(home, project, preset, changed, based_on))
-    ids = [create_run(home, project, preset, changed, based_on=based_on, who=who) for changed in each]
+    ids = [create_run(home, project, preset, changed, based_on=based_on) for changed in each]
     jobs.enqueue(home, *ids)
     return ids
 
 
+@use_case
 def run_here(home: Home, run_id: str, stop: threading.Event, listener: Listener | None = None) -> RunView:
     """Train a queued run in this process until it ends, or until `stop` is set and its state is saved.
 
@@ -238,6 +240,7 @@ def run_here(home: Home, run_id: str, stop: threading.Event, listener: Listener 
     return get_run(home, run_id)
 
 
+@use_case
 def start_now(home: Home, run: str) -> None:
     """Start a waiting run at once, beside whatever computes on its device.
 
@@ -251,8 +254,8 @@ def start_now(home: Home, run: str) -> None:
     submit(home, view.id)
 
 
-@needs(TRAIN)
-def stop(home: Home, run: str, who: str = "me") -> None:
+@use_case
+def stop(home: Home, run: str) -> None:
     """Ask a run to save its state and stop; it does so within a step and a second. One that waits leaves the queue.
 
     Raises:
@@ -263,13 +266,13 @@ def stop(home: Home, run: str, who: str = "me") -> None:
     with writing(home.engine) as session:
         asked = job_rows.ask_to_stop(session, view.id)
         if asked:
-            _note(session, runs.find_run(session, view.id), "Asked to stop", who)
+            _note(session, runs.find_run(session, view.id), "Asked to stop", home.actor.name)
     if not asked:
         raise TrainingError("the run has already ended", "Resume it, or start a new one.", value=view.state)
 
 
-@needs(TRAIN)
-def kill(home: Home, run: str, who: str = "me") -> None:
+@use_case
+def kill(home: Home, run: str) -> None:
     """End a run's process at once; what it did since its last checkpoint is lost.
 
     Raises:
@@ -282,21 +285,22 @@ def kill(home: Home, run: str, who: str = "me") -> None:
             "the run has no process that could be killed", "Resume it, or start a new one.", value=view.state
         )
     with writing(home.engine) as session:
-        _note(session, runs.find_run(session, view.id), "Killed", who)
+        _note(session, runs.find_run(session, view.id), "Killed", home.actor.name)
 
 
-def resume(home: Home, run: str, who: str = "me") -> str:
+@use_case
+def resume(home: Home, run: str) -> str:
     """Take up a stopped, failed or lost run in a process of its own; returns its id. (See `queue_again` for errors.)
 
     While something else computes on its device it waits for its turn.
     """
-    run_id = queue_again(home, run, who)
+    run_id = queue_again(home, run)
     jobs.start_or_wait(home, run_id)
     return run_id
 
 
-@needs(TRAIN)
-def queue_again(home: Home, run: str, who: str = "me", *, here: bool = False) -> str:
+@use_case
+def queue_again(home: Home, run: str, *, here: bool = False) -> str:
     """Let a stopped, failed or lost run wait for a process again; returns its id.
 
     Args:
@@ -309,7 +313,7 @@ def queue_again(home: Home, run: str, who: str = "me", *, here: bool = False) ->
     view = get_run(home, run)
 
     def note(session: Session) -> None:
-        _note(session, runs.find_run(session, view.id), "Resumed", who)
+        _note(session, runs.find_run(session, view.id), "Resumed", home.actor.name)
 
     if not jobs.queue_again(home, view.id, here=here, also=note):
         finished = get_run(home, view.id).state == "finished"
@@ -319,6 +323,7 @@ def queue_again(home: Home, run: str, who: str = "me", *, here: bool = False) ->
     return view.id
 
 
+@use_case
 def rename_run(home: Home, run: str, name: str) -> None:
     """Give a run another name.
 
@@ -333,8 +338,8 @@ def rename_run(home: Home, run: str, name: str) -> None:
         runs.find_run(session, view.id).name = name.strip()
 
 
-@needs(TRAIN)
-def delete_run(home: Home, run: str, who: str = "me") -> None:
+@use_case
+def delete_run(home: Home, run: str) -> None:
     """Delete an ended run with its folder: student, curves, maps and figures. The journal remembers that it was.
 
     Raises:
@@ -346,7 +351,7 @@ def delete_run(home: Home, run: str, who: str = "me") -> None:
         row = runs.find_run(session, view.id)
         project = rows.find_project(session, row.project_id)
         looked = f", which had looked at the test set {view.looks} times" if view.looks else ""
-        _note(session, row, "Deleted", who, looked)
+        _note(session, row, "Deleted", home.actor.name, looked)
         if not runs.delete_run(session, view.id):
             raise TrainingError("a queued or running run cannot be deleted", "Stop it first.", value=view.state)
         if project.baseline_run == view.id:
@@ -354,8 +359,8 @@ def delete_run(home: Home, run: str, who: str = "me") -> None:
     shutil.rmtree(view.folder, ignore_errors=True)
 
 
-@needs(TRAIN)
-def pin_baseline(home: Home, project: str, run: str | None, who: str = "me") -> None:
+@use_case
+def pin_baseline(home: Home, project: str, run: str | None) -> None:
     """Make a run the one that others are compared with; None takes the pin off.
 
     Raises:
@@ -371,14 +376,16 @@ def pin_baseline(home: Home, project: str, run: str | None, who: str = "me") -> 
             return
         row.baseline_run = view.id if view else None
         said = f"Pinned {view.name} ({view.id}) as the baseline." if view else "Unpinned the baseline."
-        journal.note(session, row.id, "training", said, who)
+        journal.note(session, row.id, "training", said, home.actor.name)
 
 
+@use_case
 def wake_queue(home: Home) -> None:
     """See to it that somebody works on the queue, after the machine or the queue's process went down."""
     queue.ensure_served(home)
 
 
+@use_case
 def sleeping_queue(home: Home, views: Sequence[RunView]) -> list[RunView]:
     """Those of these runs that wait and that nobody on this machine will start."""
     waiting = [run for run in views if run.waiting]
@@ -387,6 +394,7 @@ def sleeping_queue(home: Home, views: Sequence[RunView]) -> list[RunView]:
     return [run for run in waiting if lane_of(run.device) in asleep]
 
 
+@use_case
 def list_runs(home: Home, project: str | None = None) -> list[RunView]:
     """All runs, or one project's, the newest first; those whose process is gone are marked so by the way."""
     reconcile(home)
@@ -399,6 +407,7 @@ def list_runs(home: Home, project: str | None = None) -> list[RunView]:
         ]
 
 
+@use_case
 def get_run(home: Home, run: str) -> RunView:
     """One run by its id, the beginning of its id, or "latest".
 
@@ -411,6 +420,7 @@ def get_run(home: Home, run: str) -> RunView:
         return _view(home, row, rows.find_project(session, row.project_id).name, runs.count_looks(session, row.id))
 
 
+@use_case
 def curves(home: Home, run: str, most: int | None = None) -> Curves:
     """A run's measured steps: loss, its parts, scale, warmup, validation_accuracy (see `StepReport`).
 
@@ -420,6 +430,7 @@ def curves(home: Home, run: str, most: int | None = None) -> Curves:
     return read_curves(get_run(home, run).folder, most)
 
 
+@use_case
 def log_tail(home: Home, run: str, lines: int = 50) -> list[str]:
     """The last lines of a run's log."""
     return jobs.log_tail(home, get_run(home, run).id, lines)

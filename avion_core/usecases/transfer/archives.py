@@ -29,6 +29,7 @@ from avion_core.reading import Subject, fitted, parse_json, regular_file
 from avion_core.store.backups import sqlite_file
 from avion_core.store.database import database_url
 from avion_core.store.home import Home
+from avion_core.usecases.policies import use_case
 
 LISTING = "pack.json"
 _MOST_LISTING_BYTES = 64 * 2**20
@@ -67,6 +68,7 @@ class ArchiveWriter:
         return ZIP_DEFLATED if name.endswith(_SQUEEZED) else ZIP_STORED
 
 
+@use_case
 @contextmanager
 def new_archive(home: Home, path: Path, kind: str, version: int, about: dict[str, Any]) -> Iterator[ArchiveWriter]:
     """Write an archive whole or not at all. `about` may still be filled while it is written.

@@ -21,6 +21,7 @@ from avion_core.store.generations import replies_whole
 from avion_core.store.histories import count_rows, read_histories
 from avion_core.store.home import Home
 from avion_core.store.tables import Description, Reply
+from avion_core.usecases.policies import use_case
 from avion_core.wording import counted
 
 
@@ -57,6 +58,7 @@ class Holdings:
     """Rows of the verdict history, skips and undos with them."""
 
 
+@use_case
 def holdings(home: Home, project: str) -> Holdings:
     """Count what an export would hold.
 
@@ -74,6 +76,7 @@ def holdings(home: Home, project: str) -> Holdings:
         )
 
 
+@use_case
 def export_descriptions(
     home: Home,
     project: str,
@@ -117,6 +120,7 @@ def export_descriptions(
     )
 
 
+@use_case
 def read_records(
     home: Home,
     project: str,

@@ -25,7 +25,7 @@ from avion_core.store.home import Home
 from avion_core.store.project_rows import checked_rows, read_rows, write_rows
 from avion_core.store.sources import EMBEDDINGS, image_root, scanned_images
 from avion_core.store.tables import now
-from avion_core.usecases.policies import CHANGE_PROJECTS, needs
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.projects import ProjectSummary, summary_of
 from avion_core.usecases.transfer.archives import Archive, ArchiveWriter, new_archive
 from avion_core.usecases.transfer.pack_checks import NEEDED, check_project, read_table
@@ -63,7 +63,7 @@ class Packed:
         return f"{self.bytes / 2**20:,.1f} MiB with {', '.join(held) or 'the project alone'}."
 
 
-@needs(CHANGE_PROJECTS)
+@use_case
 def pack_project(
     home: Home,
     project: str,
@@ -71,7 +71,6 @@ def pack_project(
     *,
     images: bool = False,
     features: bool = False,
-    who: str = "me",
     progress: Progress | None = None,
 ) -> Packed:
     """Write a project into one file.
@@ -90,7 +89,7 @@ def pack_project(
         with writing(home.engine) as session:
             row = rows.find_project(session, project)
             project_id, name, root = row.id, row.name, image_root(row)
-            journal.note(session, project_id, "project", f"Packed into {Path(path).name}.", who)
+            journal.note(session, project_id, "project", f"Packed into {Path(path).name}.", home.actor.name)
             tables = read_rows(session, project_id)
         manifest = scanned_images(home, project_id)
         about |= {
@@ -115,7 +114,7 @@ def pack_project(
                     progress(done, len(manifest), "packing images")
         if features:
             images_as_they_are = {image_id: image_id for image_id in manifest["image_id"]}
-            embeddings = add_features(archive, home, images_as_they_are, texts_of(tables))
+            embeddings = add_features(home, archive, images_as_they_are, texts_of(tables))
     return Packed(
         path=Path(path).expanduser().absolute(),
         bytes=Path(path).expanduser().stat().st_size,
@@ -127,9 +126,9 @@ def pack_project(
     )
 
 
-@needs(CHANGE_PROJECTS)
+@use_case
 def unpack_project(
-    home: Home, path: Path, *, name: str | None = None, who: str = "me", progress: Progress | None = None
+    home: Home, path: Path, *, name: str | None = None, progress: Progress | None = None
 ) -> ProjectSummary:
     """Take a project out of a pack.
 
@@ -144,12 +143,11 @@ def unpack_project(
             taken.
     """
     with Archive(path, KIND, FORMAT) as archive:
-        return take_in(home, archive, name, who, progress)
+        return take_in(home, archive, name, progress)
 
 
-def take_in(
-    home: Home, archive: Archive, name: str | None, who: str, progress: Progress | None = None
-) -> ProjectSummary:
+@use_case
+def take_in(home: Home, archive: Archive, name: str | None, progress: Progress | None = None) -> ProjectSummary:
     """Write the project that an archive holds: its rows, its folder, and what lies beside them.
 
     Raises:
@@ -184,7 +182,7 @@ def take_in(
             if archive.about.get("images"):
                 os.replace(staging / "images", staging / "project" / "images")
                 row.image_root = str(folder / "images")
-            journal.note(session, project_id, "project", f"Unpacked from {archive.path.name}.", who)
+            journal.note(session, project_id, "project", f"Unpacked from {archive.path.name}.", home.actor.name)
             # Inside the transaction: a project that is in the database has its files, and can be shown.
             moved.append(_move(staging / "project", folder))
             for old, new in runs.items():
@@ -239,9 +237,10 @@ def texts_of(tables: Mapping[str, list[dict[str, Any]]]) -> set[str]:
     return {row["text"] for row in (*tables["descriptions"], *tables["verdicts"])}
 
 
+@use_case
 def add_features(
-    archive: ArchiveWriter,
     home: Home,
+    archive: ArchiveWriter,
     images: Mapping[str, str],
     texts: set[str],
     facts: Callable[[dict[str, str]], dict[str, str] | None] = dict,

@@ -20,7 +20,7 @@ from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.sources import MANIFEST, image_root, scanned_images
-from avion_core.usecases.policies import CHANGE_PROJECTS, needs
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.projects import ProjectSummary
 
 _SAMPLE = 24
@@ -95,6 +95,7 @@ def root_is_there(project: ProjectSummary) -> bool:
     return project.image_root.is_dir()
 
 
+@use_case
 def look_at_root(home: Home, project: str) -> RootLook:
     """Whether a project's images are where it looks for them; takes milliseconds.
 
@@ -107,6 +108,7 @@ def look_at_root(home: Home, project: str) -> RootLook:
     return RootLook(root, len(chosen), sum(not (root / path).is_file() for path in chosen))
 
 
+@use_case
 def check_root(home: Home, project: str, root: Path | None = None, *, progress: Progress | None = None) -> RootCheck:
     """Compare a folder with a project's images, content by content. Every picture in it is read once.
 
@@ -137,15 +139,9 @@ def check_root(home: Home, project: str, root: Path | None = None, *, progress: 
     return RootCheck(root, same, moved, sorted(missing), sorted(changed), new)
 
 
-@needs(CHANGE_PROJECTS)
+@use_case
 def relink(
-    home: Home,
-    project: str,
-    root: Path,
-    *,
-    incomplete: bool = False,
-    who: str = "me",
-    progress: Progress | None = None,
+    home: Home, project: str, root: Path, *, incomplete: bool = False, progress: Progress | None = None
 ) -> RootCheck:
     """Let a project find its images in another folder, once their content proves that they are the same.
 
@@ -170,7 +166,7 @@ def relink(
     with writing(home.engine) as session:
         row = rows.find_project(session, project)
         row.image_root = str(check.root)
-        journal.note(session, row.id, "data", f"Images re-linked: {check.sentence}", who)
+        journal.note(session, row.id, "data", f"Images re-linked: {check.sentence}", home.actor.name)
         if check.moved:
             _follow(home, row.id, check.moved)
     return check

@@ -34,7 +34,7 @@ from avion_core.store.histories import read_histories
 from avion_core.store.home import Home
 from avion_core.store.project_rows import read_rows
 from avion_core.store.tables import new_id, now
-from avion_core.usecases.policies import ADJUDICATE, CHANGE_PROJECTS, needs
+from avion_core.usecases.policies import ADJUDICATE, use_case
 from avion_core.usecases.projects.descriptions import ImportPlan, ImportReport, bring_in, read_for
 from avion_core.usecases.projects.projects import ProjectSummary, get_project, list_projects
 from avion_core.usecases.transfer.archives import Archive, ArchiveWriter, new_archive
@@ -104,7 +104,7 @@ class ReviewReport:
         return "; ".join(parts).removesuffix(".") + "."
 
 
-@needs(CHANGE_PROJECTS)
+@use_case
 def make_review_pack(
     home: Home,
     project: str,
@@ -112,7 +112,6 @@ def make_review_pack(
     *,
     reviewer: str = "",
     classes: Iterable[str] | None = None,
-    who: str = "me",
     progress: Progress | None = None,
 ) -> ReviewPack:
     """Write what a colleague needs for judging descriptions elsewhere into one file.
@@ -128,6 +127,7 @@ def make_review_pack(
         DescriptionError: nothing to judge.
         DataError: the file is there already, or cannot be written.
     """
+    who = home.actor.name
     summary = get_project(home, project)
     records, without_scores = read_records(home, summary.id, classes=classes, progress=progress)
     if not records:
@@ -162,7 +162,7 @@ def make_review_pack(
             return {**made, "recipe": plain} if made["recipe"] == recipe else None
 
         ids = {image_id: picture.image_id for image_id, picture in pictures.items()}
-        add_features(archive, home, ids, texts_of(tables), as_thumbnails)
+        add_features(home, archive, ids, texts_of(tables), as_thumbnails)
         shown = [_without_verdicts(record) for record in records] if summary.blind else records
         archive.add("descriptions.jsonl", file_form("jsonl").encode(shown))
         shots = {
@@ -186,26 +186,26 @@ class PackedReview:
     sentence: str
 
 
+@use_case
 def packed_review(
     home: Home,
     project: str,
     *,
     reviewer: str = "",
     classes: Iterable[str] | None = None,
-    who: str = "me",
     progress: Progress | None = None,
 ) -> PackedReview:
     """As `make_review_pack`, in memory: packs of thumbnails are small."""
     name = file_name(f"{get_project(home, project).name}-review{f'-{reviewer}' if reviewer else ''}", ".zip")
     with tempfile.TemporaryDirectory(prefix="avion-pack-") as folder:
         path = Path(folder) / name
-        pack = make_review_pack(home, project, path, reviewer=reviewer, classes=classes, who=who, progress=progress)
+        pack = make_review_pack(home, project, path, reviewer=reviewer, classes=classes, progress=progress)
         return PackedReview(path.read_bytes(), name, pack.sentence)
 
 
-@needs(CHANGE_PROJECTS)
+@use_case
 def open_review_pack(
-    home: Home, path: Path, *, reviewer: str | None = None, who: str = "me", progress: Progress | None = None
+    home: Home, path: Path, *, reviewer: str | None = None, progress: Progress | None = None
 ) -> ProjectSummary:
     """Make a project of a review pack, to judge in; a pack that was opened before is only found again.
 
@@ -227,13 +227,14 @@ def open_review_pack(
             taken = {row.name for row in rows.list_projects(session)}
         if name in taken:
             name = f"{name}, {archive.about['made_at'][:16].replace('T', ' ')}"
-        project = take_in(home, archive, name, who, progress)
+        project = take_in(home, archive, name, progress)
     about_file = home.project_folder(project.id) / _ABOUT
     about = json.loads(about_file.read_text(encoding="utf-8")) | {"reviewer": judge}
     about_file.write_text(json.dumps(about), encoding="utf-8")
     return project
 
 
+@use_case
 def opened_packs(home: Home) -> dict[str, dict[str, Any]]:
     """Project id -> facts of the review pack that it was made of (pack, project, reviewer), for those that were."""
     found = {}
@@ -244,6 +245,7 @@ def opened_packs(home: Home) -> dict[str, dict[str, Any]]:
     return found
 
 
+@use_case
 def returned_verdicts(home: Home, project: str) -> bytes:
     """The verdicts of a project that was made of a review pack, as a file to send back (JSON lines).
 
@@ -266,8 +268,8 @@ def returned_verdicts(home: Home, project: str) -> bytes:
     return file_form("jsonl").encode(records)
 
 
-@needs(CHANGE_PROJECTS)
-def merge_review(home: Home, project: str, path: Path, *, who: str = "me", preview: bool = False) -> ReviewReport:
+@use_case
+def merge_review(home: Home, project: str, path: Path, *, preview: bool = False) -> ReviewReport:
     """Bring verdicts home: what a colleague sent back, or any export of the same descriptions.
 
     Twice changes nothing. People who disagree are in conflict, and nobody's decision is lost or overwritten. A file
@@ -303,7 +305,7 @@ def merge_review(home: Home, project: str, path: Path, *, who: str = "me", previ
     def entry(plan: ImportPlan) -> tuple[journal.Kind, str]:
         return "review", f"From {Path(path).name}: {report(plan).sentence}"
 
-    return report(bring_in(home, project_id, result, entry, who=who, preview=preview))
+    return report(bring_in(home, project_id, result, entry, preview=preview))
 
 
 def _trust(session: Session, reviewer: str, who: str) -> Trust:

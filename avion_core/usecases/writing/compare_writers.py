@@ -16,6 +16,7 @@ from avion_core.store import generations as rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.usecases.curation import Curation
+from avion_core.usecases.policies import use_case
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class WriterComparison:
     validation_images: int
 
 
+@use_case
 def compare_writers(home: Home, curation: Curation) -> WriterComparison:
     """Judge every writer by the rules in force as if its texts were all there are.
 

@@ -9,8 +9,10 @@ from avion_core.progress import Progress
 from avion_core.store.home import Home
 from avion_core.usecases.curation import curation_table
 from avion_core.usecases.models.models import open_towers
+from avion_core.usecases.policies import use_case
 
 
+@use_case
 def confusable_classes(
     home: Home, project: str, count: int, progress: Progress | None = None
 ) -> dict[str, tuple[str, ...]]:

@@ -8,6 +8,7 @@ from avion_core.store.journal import entries
 from avion_core.usecases.curation import history, my_verdicts, record_verdict, record_verdicts, undo
 from avion_core.usecases.curation.agreement import agreement, conflicts, set_blind
 from avion_core.usecases.projects.current_descriptions import current_descriptions, visible_verdicts
+from tests.acting import by
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def judge(home, described, ids):
     def judge(who: str, letters: str) -> None:
         for item, letter in zip(ids, letters, strict=False):
             if letter in "ar":
-                record_verdict(home, described.id, item, "accept" if letter == "a" else "reject", reviewer=who)
+                record_verdict(by(who, home), described.id, item, "accept" if letter == "a" else "reject")
 
     return judge
 
@@ -57,8 +58,8 @@ def test_three_reviewers_and_their_alpha(home, described, judge):
 def test_agreement_looks_at_the_present_words_and_at_what_holds(home, described, judge, ids):
     judge("ann", "aa")
     judge("bob", "rr")
-    record_verdict(home, described.id, ids[0], "edit", reviewer="cyd", text="An overhead view of a broad beach.")
-    undo(home, described.id, "bob")
+    record_verdict(by("cyd", home), described.id, ids[0], "edit", text="An overhead view of a broad beach.")
+    undo(by("bob", home), described.id)
     judge("cyd", "--a")
     found = agreement(home, described.id)
     assert found.items == 0
@@ -83,7 +84,7 @@ def test_conflicts_wait_for_an_adjudicator(home, described, judge, ids):
     assert (conflict["description_id"], conflict["class_key"]) == (ids[0], "beach")
     assert (conflict["accepts"], conflict["rejects"]) == (["ann"], ["bob"])
     assert conflict["text"].startswith("Aerial view of beach")
-    record_verdict(home, described.id, ids[0], "reject", reviewer="dee", adjudicates=True)
+    record_verdict(by("dee", home), described.id, ids[0], "reject", adjudicates=True)
     assert conflicts(home, described.id).empty
     assert current_descriptions(home, described.id)["verdict"][0] == "rejected"
     assert list(conflicts(home, described.id).columns)[:3] == ["description_id", "class_key", "text"]
@@ -93,7 +94,7 @@ def test_settling_a_conflict_is_no_second_opinion(home, described, judge, ids):
     """Who settles has seen both sides: their word counts for the verdict, and not as one more blind judgement."""
     judge("ann", "aaar")
     judge("bob", "raar")
-    record_verdict(home, described.id, ids[0], "reject", reviewer="ann", adjudicates=True)
+    record_verdict(by("ann", home), described.id, ids[0], "reject", adjudicates=True)
     found = agreement(home, described.id)
     assert current_descriptions(home, described.id)["verdict"][0] == "rejected"
     assert found.pairs["agree"].tolist() == [75.0]  # ann's own first verdict still disagrees with bob's
@@ -101,24 +102,27 @@ def test_settling_a_conflict_is_no_second_opinion(home, described, judge, ids):
 
 def test_blind_reviewers_see_others_after_their_own(home, described, judge, ids):
     judge("ann", "a")
-    set_blind(home, described.id, True, "ann")
-    set_blind(home, described.id, True, "ann")
-    assert history(home, described.id, ids[0], reviewer="bob") == []
-    assert [entry.reviewer for entry in history(home, described.id, ids[0], reviewer="ann")] == ["ann"]
-    record_verdict(home, described.id, ids[0], "skip", reviewer="bob")
-    assert [entry.verdict for entry in history(home, described.id, ids[0], reviewer="bob")] == ["skip"]
+    set_blind(by("ann", home), described.id, True)
+    set_blind(by("ann", home), described.id, True)
+    assert history(by("bob", home), described.id, ids[0]) == []
+    assert [entry.reviewer for entry in history(by("ann", home), described.id, ids[0])] == ["ann"]
+    record_verdict(by("bob", home), described.id, ids[0], "skip")
+    assert [entry.verdict for entry in history(by("bob", home), described.id, ids[0])] == ["skip"]
     text = current_descriptions(home, described.id)["text"][0]
-    record_verdict(home, described.id, ids[0], "edit", reviewer="bob", text=text)  # an edit is no verdict yet
-    assert [entry.reviewer for entry in history(home, described.id, ids[0], reviewer="bob")] == ["bob", "bob"]
-    record_verdict(home, described.id, ids[0], "reject", reviewer="bob")
-    seen = [entry.reviewer for entry in history(home, described.id, ids[0], reviewer="bob")]
+    record_verdict(by("bob", home), described.id, ids[0], "edit", text=text)  # an edit is no verdict yet
+    assert [entry.reviewer for entry in history(by("bob", home), described.id, ids[0])] == ["bob", "bob"]
+    record_verdict(by("bob", home), described.id, ids[0], "reject")
+    seen = [entry.reviewer for entry in history(by("bob", home), described.id, ids[0])]
     assert seen == ["ann", "bob", "bob", "bob"]
     assert len(history(home, described.id, ids[0])) == 4
-    assert set(visible_verdicts(home, described.id, "cyd").values()) == {"undecided"}
-    assert visible_verdicts(home, described.id, "bob")[ids[0]] == current_descriptions(home, described.id)["verdict"][0]
-    set_blind(home, described.id, False, "ann")
-    assert visible_verdicts(home, described.id, "cyd") == visible_verdicts(home, described.id, "bob")
-    assert len(history(home, described.id, ids[0], reviewer="cyd")) == 4
+    assert set(visible_verdicts(by("cyd", home), described.id).values()) == {"undecided"}
+    assert (
+        visible_verdicts(by("bob", home), described.id)[ids[0]]
+        == current_descriptions(home, described.id)["verdict"][0]
+    )
+    set_blind(by("ann", home), described.id, False)
+    assert visible_verdicts(by("cyd", home), described.id) == visible_verdicts(by("bob", home), described.id)
+    assert len(history(by("cyd", home), described.id, ids[0])) == 4
     with reading(home.engine) as session:
         told = [entry.sentence for entry in entries(session, described.id)]
     assert told[:2] == ["Reviewers see all verdicts.", "Reviewers see others' verdicts only after their own."]
@@ -126,21 +130,21 @@ def test_blind_reviewers_see_others_after_their_own(home, described, judge, ids)
 
 def test_each_person_has_their_own_verdicts(home, described, judge, ids):
     judge("ann", "ar")
-    record_verdict(home, described.id, ids[2], "skip", reviewer="ann")
-    record_verdict(home, described.id, ids[3], "edit", reviewer="ann", text="An overhead view of a beach.")
+    record_verdict(by("ann", home), described.id, ids[2], "skip")
+    record_verdict(by("ann", home), described.id, ids[3], "edit", text="An overhead view of a beach.")
     judge("bob", "r")
-    assert my_verdicts(home, described.id, "ann") == {
+    assert my_verdicts(by("ann", home), described.id) == {
         ids[0]: "accepted",
         ids[1]: "rejected",
         ids[2]: "skipped",
         ids[3]: "undecided",
     }
-    assert my_verdicts(home, described.id, "bob") == {ids[0]: "rejected"}
+    assert my_verdicts(by("bob", home), described.id) == {ids[0]: "rejected"}
 
 
 def test_what_is_done_in_one_go_is_in_the_journal(home, described, ids):
-    record_verdicts(home, described.id, ids[:4], "reject", reviewer="ann", reason="too vague")
-    assert undo(home, described.id, "ann") == ids[:4]
+    record_verdicts(by("ann", home), described.id, ids[:4], "reject", reason="too vague")
+    assert undo(by("ann", home), described.id) == ids[:4]
     with reading(home.engine) as session:
         told = [(entry.sentence, entry.who) for entry in entries(session, described.id)][:2]
     assert told == [

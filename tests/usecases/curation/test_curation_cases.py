@@ -9,6 +9,7 @@ from avion_core.config import DescriptionsConfig, PrototypesConfig
 from avion_core.errors import DescriptionError, NotFoundError
 from avion_core.usecases.curation import curation_table, decision_preview, evidence, history, record_verdict, undo
 from avion_core.usecases.projects.projects import get_project, read_splits
+from tests.acting import by
 
 pytestmark = pytest.mark.usefixtures("tiny_towers")
 
@@ -42,7 +43,7 @@ def test_images_are_shots_and_validation_alone(home, described, curation):
 def test_a_verdict_decides(home, described, curation):
     first, second = curation.table["description_id"][:2]
     record_verdict(home, described.id, first, "reject", reason="vague")
-    record_verdict(home, described.id, second, "accept", reviewer="ann")
+    record_verdict(by("ann", home), described.id, second, "accept")
     table = curation_table(home, described.id).table.set_index("description_id")
     assert (table.at[first, "verdict"], table.at[first, "kept"], table.at[first, "reason"]) == (
         "rejected",
@@ -70,9 +71,9 @@ def test_undo_and_history(home, described, curation):
     first = curation.table["description_id"][0]
     record_verdict(home, described.id, first, "accept", token="1")
     record_verdict(home, described.id, first, "accept", token="1")
-    assert undo(home, described.id, "me", token="2") == [first]
-    assert undo(home, described.id, "me", token="2") == [first]
-    assert undo(home, described.id, "me") == []
+    assert undo(home, described.id, token="2") == [first]
+    assert undo(home, described.id, token="2") == [first]
+    assert undo(home, described.id) == []
     assert [entry.verdict for entry in history(home, described.id, first)] == ["accept", "undo"]
     assert get_project(home, described.id).verdicts == {}
 

@@ -20,6 +20,7 @@ from avion_core.usecases.curation import (
     undo,
     undo_decision,
 )
+from tests.acting import by
 
 pytestmark = pytest.mark.usefixtures("tiny_towers")
 
@@ -50,16 +51,16 @@ def do_something(chance: random.Random, home, project: str, ids: list[str]) -> N
         ["accept", "reject", "reject", "edit", "undecide", "skip", "undo", "take back", "bulk", "settle"]
     )
     if kind == "undo":
-        undo(home, project, who)
+        undo(by(who, home), project)
     elif kind == "take back":
-        undo_decision(home, project, item, who)
+        undo_decision(by(who, home), project, item)
     elif kind == "bulk":
-        record_verdicts(home, project, chance.sample(ids, 5), chance.choice(["accept", "reject"]), reviewer=who)
+        record_verdicts(by(who, home), project, chance.sample(ids, 5), chance.choice(["accept", "reject"]))
     elif kind == "settle":
-        record_verdict(home, project, item, chance.choice(["accept", "reject"]), reviewer=who, adjudicates=True)
+        record_verdict(by(who, home), project, item, chance.choice(["accept", "reject"]), adjudicates=True)
     else:
         text = chance.choice(TEXTS).format(chance.choice(["beach", "wood"])) if kind == "edit" else None
-        record_verdict(home, project, item, kind, reviewer=who, text=text)
+        record_verdict(by(who, home), project, item, kind, text=text)
 
 
 @pytest.mark.parametrize("seed", range(4))

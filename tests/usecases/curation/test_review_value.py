@@ -41,7 +41,7 @@ def test_what_matters_comes_first(curation):
 
 def test_a_class_whose_rest_cannot_matter_is_settled(home, described, curation):
     texts = curation.table.query("class_key == 'beach'")["description_id"]
-    record_verdicts(home, described.id, texts.tolist(), "accept", reviewer="me")
+    record_verdicts(home, described.id, texts.tolist(), "accept")
     value = review_value(refresh(home, curation))
     assert value.settled == ["beach"]
     assert (value.undecided, value.that_matter) == (8, 8)
@@ -52,7 +52,7 @@ def test_one_may_stop_when_nothing_can_change(home, described, curation):
     """With weights that follow the similarity alone and hardly, an accepted twin keeps a class where it is."""
     ids = curation.table["description_id"].tolist()
     first = curation.table.groupby("class_key")["description_id"].first().tolist()
-    record_verdicts(home, described.id, [item for item in ids if item not in first], "reject", reviewer="me")
+    record_verdicts(home, described.id, [item for item in ids if item not in first], "reject")
     for item, text in zip(first, curation.table.set_index("description_id").loc[first, "text"], strict=True):
         other = ids[ids.index(item) + 1]
         record_verdict(home, described.id, other, "edit", text=text)
@@ -62,7 +62,7 @@ def test_one_may_stop_when_nothing_can_change(home, described, curation):
     assert value.sentence == (
         "The next 3 cannot change any validation prediction, whatever is decided on them: you may stop."
     )
-    record_verdicts(home, described.id, first, "reject", reviewer="me")
+    record_verdicts(home, described.id, first, "reject")
     decided = review_value(refresh(home, curation))
     assert (decided.order, decided.sentence) == ([], "Every text has a verdict.")
 
@@ -84,7 +84,7 @@ def test_the_nearest_text_of_another_class(curation):
 
 def test_no_other_class_keeps_a_text(home, described, curation):
     others = curation.table.query("class_key != 'beach'")["description_id"].tolist()
-    record_verdicts(home, described.id, others, "reject", reviewer="me")
+    record_verdicts(home, described.id, others, "reject")
     assert confusable(refresh(home, curation), curation.table["description_id"][0]) is None
 
 

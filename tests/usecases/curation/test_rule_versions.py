@@ -9,16 +9,17 @@ from avion_core.store.journal import entries
 from avion_core.usecases.curation import history, record_verdict
 from avion_core.usecases.curation.rules import current_rules, rule_versions, save_rules
 from avion_core.usecases.projects.current_descriptions import current_descriptions
+from tests.acting import by
 
 
 def test_every_version_with_what_it_changed(home, described):
     prototypes, descriptions, number = current_rules(home, described.id)
     assert number == 0
     stricter = prototypes.model_copy(update={"zeta": 2.5, "flag_mode": "hard"})
-    assert save_rules(home, described.id, stricter, descriptions, "ann") == 1
-    assert save_rules(home, described.id, stricter, descriptions, "ann") == 1
+    assert save_rules(by("ann", home), described.id, stricter, descriptions) == 1
+    assert save_rules(by("ann", home), described.id, stricter, descriptions) == 1
     paper = descriptions.model_copy(update={"rule_set": "paper"})
-    assert save_rules(home, described.id, stricter, paper, "bob") == 2
+    assert save_rules(by("bob", home), described.id, stricter, paper) == 2
     listed = rule_versions(home, described.id)
     assert listed[["number", "who", "what"]].to_numpy().tolist() == [
         [2, "bob", "rule_set extended → paper"],

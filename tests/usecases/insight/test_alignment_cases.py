@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from argon2 import PasswordHasher
 
+from avion_core.actor import ALONE
 from avion_core.errors import NotFoundError, RightsError, TrainingError
 from avion_core.jobs.executors import local
 from avion_core.jobs.process import find_living
@@ -35,6 +36,7 @@ from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.projects import create_project, read_splits
 from avion_core.usecases.runs.training import create_run, get_run, run_here
 from tests import tiny_studio
+from tests.acting import by
 from tests.jobs_here import do_jobs_here
 
 TSNE = map_settings(method="tsne")
@@ -51,7 +53,7 @@ def trained(tmp_path_factory) -> Home:
         patch.delenv("AVION_DATABASE_URL", raising=False)
         for owner, attribute, stand_in in tiny_studio.seams():
             patch.setattr(owner, attribute, stand_in)
-        home = Home(folder / "home")
+        home = Home(folder / "home", ALONE)
         images = tiny_studio.make_images(folder / "images", classes=tiny_studio.FOUR_CLASSES)
         project = create_project(home, "scenes", images, defaults=tiny_studio.DEFAULTS)
         texts = tiny_studio.make_descriptions(folder / "texts.json", tiny_studio.FOUR_CLASSES)
@@ -66,7 +68,7 @@ def home(trained, tmp_path, monkeypatch, tiny_towers) -> Iterator[Home]:
     shutil.copytree(trained.path, tmp_path / "home")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setattr(local, "WORKER", WORKER)
-    yield Home(tmp_path / "home")
+    yield Home(tmp_path / "home", ALONE)
     for child in local._children.values():
         child.wait(PATIENCE_SECONDS)
 
@@ -108,7 +110,7 @@ def test_what_is_on_a_map(home):
 def test_what_is_sampled_is_said_and_shots_and_validation_come_first(home):
     parts = ("train", "validation", "pool", "test")
     settings = map_settings(method="tsne", kinds=("image",), parts=parts, most_images=12)
-    found = embed_map(home, "latest", settings, "Ada")
+    found = embed_map(by("Ada", home), "latest", settings)
     shown = found.points["part"].value_counts()
     assert (shown["train"], shown["validation"]) == (4, 4)
     assert sum(got for got, _ in found.counts.values()) == len(found.points) == 12
@@ -139,7 +141,7 @@ def test_a_process_computes_the_map_and_what_it_was_can_be_read_by_another_serve
     with pytest.raises(NotFoundError, match=r"map does not exist: \w+\. Wait until it is computed"):
         read_map(home, "latest", key)
     wait_until(home, key, lambda found: found.state == "finished")
-    other_server = Home(home.path)
+    other_server = Home(home.path, ALONE)
     (found,) = list_maps(other_server, "latest")
     assert (found.key, found.settings.method, found.shows_test) == (key, "tsne", False)
     pd.testing.assert_frame_equal(read_map(other_server, "latest", key).points, embed_map(home, "latest", TSNE).points)
@@ -174,13 +176,13 @@ def test_a_reviewer_stops_no_map_of_somebody_else(home, monkeypatch):
     monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     for name, role in (("Ana", "admin"), ("Dee", "adjudicator"), ("Ben", "reviewer"), ("Cyd", "reviewer")):
         accounts.add_account(home, name, "nine harbours at dusk", role)
-    key = start_map(home, "latest", TSNE, "Ben")
+    key = start_map(by("Ben", home), "latest", TSNE)
     assert get_map(home, "latest", key).asked_by == "Ben"
     with pytest.raises(RightsError, match="As reviewer you may not"):
-        stop_map(home, "latest", key, "Cyd")
+        stop_map(by("Cyd", home), "latest", key)
     assert get_map(home, "latest", key).state == "running"
-    stop_map(home, "latest", key, "Ben")
-    stop_map(home, "latest", start_map(home, "latest", TSNE, "Ben"), "Dee")
+    stop_map(by("Ben", home), "latest", key)
+    stop_map(by("Dee", home), "latest", start_map(by("Ben", home), "latest", TSNE))
     assert list_maps(home, "latest") == []
 
 

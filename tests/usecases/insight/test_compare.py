@@ -14,6 +14,7 @@ from avion_core.usecases.insight.compare import change_between, compare_runs
 from avion_core.usecases.insight.journal import journal_entries
 from avion_core.usecases.projects.projects import create_project, get_project
 from avion_core.usecases.runs.training import create_run, delete_run, get_run, list_runs, pin_baseline, rename_run, stop
+from tests.acting import by
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ def test_a_baseline_is_of_the_project_and_goes_with_its_run(home, described, ima
     stop(home, pair[0])
     with writing(home.engine) as session:
         session.add(Look(run_id=pair[0], who="ann"))
-    delete_run(home, pair[0], "bob")
+    delete_run(by("bob", home), pair[0])
     (last,) = journal_entries(home, described.id, limit=1)
     assert (last.who, last.sentence) == (
         "bob",

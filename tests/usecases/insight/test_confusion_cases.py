@@ -25,12 +25,9 @@ from avion_core.usecases.insight.confusion import (
     try_texts,
 )
 from avion_core.usecases.runs.training import create_run, run_here
-from avion_core.usecases.writing.writing import (
-    descriptions_written,
-    make_writing_settings,
-    order_descriptions,
-    write_here,
-)
+from avion_core.usecases.writing.generations import descriptions_written
+from avion_core.usecases.writing.ordering import make_writing_settings, order_descriptions, write_here
+from tests.acting import by
 from tests.descriptions.writers.loopback import KEY, loopback
 
 PAIR = ("beach", "forest")
@@ -52,8 +49,8 @@ def run(home, described) -> str:
 def test_what_was_tried_is_what_adding_gives(home, described, run) -> None:
     found = confusions(home, described.id, run)
     tried = try_texts(home, found, TEXTS, PAIR)
-    assert len(refreshed(home, found, "me").curation.table) == len(found.curation.table)  # nothing was added
-    add_contrastive(home, described.id, TEXTS, "ana")
+    assert len(refreshed(home, found).curation.table) == len(found.curation.table)  # nothing was added
+    add_contrastive(by("ana", home), described.id, TEXTS)
     added = confusions(home, described.id, run)
     figures = rescored(added, found.curation.vectors, added.curation.vectors, PAIR)
     assert tried.figures.equals(figures)
@@ -68,8 +65,8 @@ def test_what_was_tried_is_what_adding_gives(home, described, run) -> None:
 
 
 def test_added_texts_are_a_person_s_contrastive_and_in_the_journal(home, described) -> None:
-    ids = add_contrastive(home, described.id, TEXTS, "ana")
-    assert add_contrastive(home, described.id, TEXTS, "ana") == ids  # the same again adds nothing
+    ids = add_contrastive(by("ana", home), described.id, TEXTS)
+    assert add_contrastive(by("ana", home), described.id, TEXTS) == ids  # the same again adds nothing
     with reading(home.engine) as session:
         written = {row.description_id: row for row in descriptions_of(session, described.id) if row.writer == "ana"}
         assert set(written) == set(ids)
@@ -84,7 +81,7 @@ def test_asked_and_written_contrasts_are_held_against_the_project_without_them(
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
     before = confusions(home, described.id, run)
     assert contrasts(home, before, PAIR).texts.empty
-    ids = set(add_contrastive(home, described.id, TEXTS, "ana"))
+    ids = set(add_contrastive(by("ana", home), described.id, TEXTS))
     with loopback() as server:
         for apart in (PAIR, ("forest", "golfcourse")):  # the second is no contrast of the pair
             values = {"base_url": server.address, "per_class": 2, "classes": apart, "distinguish_from": apart}
@@ -100,7 +97,7 @@ def test_asked_and_written_contrasts_are_held_against_the_project_without_them(
     assert len(others) == len(before.curation.table) + 4
     for item in ids:
         record_verdict(home, described.id, item, "reject")
-    rejected = refreshed(home, found, "me")
+    rejected = refreshed(home, found)
     judged = contrasts(home, rejected, PAIR)
     assert not judged.texts["kept"].any()
     assert judged.figures["before"].tolist() == pytest.approx(judged.figures["after"].tolist())
@@ -142,23 +139,23 @@ def test_a_rejected_text_pulls_no_longer(home, described) -> None:
     found = confusions(home, described.id)
     worst = pulling_texts(found, *PAIR)["description_id"].iloc[0]
     record_verdict(home, described.id, worst, "reject")
-    assert worst not in set(pulling_texts(refreshed(home, found, "me"), *PAIR)["description_id"])
+    assert worst not in set(pulling_texts(refreshed(home, found), *PAIR)["description_id"])
 
 
 def test_in_a_blind_review_a_text_that_others_rejected_pulls_as_before(home, described) -> None:
     found = confusions(home, described.id)
     pulling = pulling_texts(found, *PAIR)
     first, second = pulling["description_id"][:2]
-    set_blind(home, described.id, True, "me")
+    set_blind(home, described.id, True)
     for item in (first, second):
-        record_verdict(home, described.id, item, "reject", reviewer="ana")
-    mine = refreshed(home, found, "me")
+        record_verdict(by("ana", home), described.id, item, "reject")
+    mine = refreshed(home, found)
     pd.testing.assert_frame_equal(pulling_texts(mine, *PAIR), pulling)
     assert mine.curation.teacher_accuracy == found.curation.teacher_accuracy
-    record_verdict(home, described.id, first, "reject", reviewer="me")
-    left = set(pulling_texts(refreshed(home, found, "me"), *PAIR)["description_id"])
+    record_verdict(home, described.id, first, "reject")
+    left = set(pulling_texts(refreshed(home, found), *PAIR)["description_id"])
     assert {first, second} & left == {second}
-    assert not {first, second} & set(pulling_texts(refreshed(home, found, "ana"), *PAIR)["description_id"])
+    assert not {first, second} & set(pulling_texts(refreshed(by("ana", home), found), *PAIR)["description_id"])
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from avion_core.usecases.insight.flat_figures import flat_figures
 from avion_core.usecases.insight.protocol_runs import over_seeds, over_shots
 from avion_core.usecases.runs.trained import student_run
 from avion_core.usecases.runs.training import create_run, get_run, run_here
+from tests.acting import by
 
 pytestmark = pytest.mark.usefixtures("tiny_towers")
 
@@ -106,7 +107,7 @@ def test_the_prompted_student_is_what_is_timed(home, described, monkeypatch) -> 
 
 def test_reading_kept_test_figures_is_no_look(home, described) -> None:
     run = trained(home, described)
-    evaluate_run(home, run, "test", "ana")
+    evaluate_run(by("ana", home), run, "test")
     kept_report(home, run, "test")
     over_shots(home, run, "test")
     assert looks(home, run)["who"].tolist() == ["ana"]
@@ -241,7 +242,7 @@ def test_base_to_novel_over_seeds(home, four) -> None:
 
 def test_figures_that_an_earlier_version_kept_are_read_as_a_report(home, described) -> None:
     run = trained(home, described)
-    report = evaluate_run(home, run, "test", "ana")
+    report = evaluate_run(by("ana", home), run, "test")
     flat = flat_figures(report)
     folder = get_run(home, run).folder
     old = {"run_id": run, "state": "finished", "step": report.step, "looks": 1, **flat}

@@ -15,6 +15,7 @@ from avion_core.usecases.projects.classes import rename_class
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project
 from avion_core.usecases.runs.training import create_run, get_run, planned_config, stop
+from tests.acting import by
 
 
 @pytest.fixture
@@ -123,8 +124,8 @@ def trained_later(home, project, tmp_path, tiny_towers):
 
 
 def test_deeds_are_written_down_with_their_doer(home, described, tiny_towers):
-    run = create_run(home, described.id, name="one", who="ann")
-    stop(home, run, who="bob")
+    run = create_run(by("ann", home), described.id, name="one")
+    stop(by("bob", home), run)
     newest = journal_entries(home, described.id)[:2]
     assert [(entry.who, entry.kind, entry.sentence) for entry in newest] == [
         ("bob", "training", f"Asked to stop: one ({run})."),

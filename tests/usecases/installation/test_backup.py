@@ -9,6 +9,7 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import text
 
+from avion_core.actor import ALONE, Actor
 from avion_core.errors import AccountError, NotFoundError, StoreError
 from avion_core.store import backups
 from avion_core.store.database import backup_folder, open_database, reading, writing
@@ -17,6 +18,7 @@ from avion_core.store.tables import Account, Job, Project, Run
 from avion_core.usecases.installation import backup
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
+from tests.acting import by
 
 PASSWORD = "nine harbours at dusk"
 
@@ -24,7 +26,7 @@ PASSWORD = "nine harbours at dusk"
 @pytest.fixture
 def home(tmp_path, monkeypatch) -> Home:
     monkeypatch.delenv("AVION_DATABASE_URL", raising=False)
-    return Home(tmp_path / "home")
+    return Home(tmp_path / "home", ALONE)
 
 
 def add_project(home: Home, name: str) -> str:
@@ -87,7 +89,7 @@ def test_a_restore_brings_back_what_was_and_keeps_what_is(home):
 def test_other_programs_see_the_restored_database(home):
     made = backup.back_up(home)
     add_project(home, "harbours")
-    other = Home(home.path)
+    other = Home(home.path, ALONE)
     assert names(other) == ["harbours"]
     backup.restore_backup(home, made.name, losing=True)
     assert names(other) == []
@@ -194,7 +196,7 @@ def test_a_restore_lets_nobody_in_who_is_out(home, monkeypatch):
         accounts.add_account(home, name, PASSWORD, role)
     assert backup.of_people(home).startswith("Everybody signs in again")
     browsers = [accounts.sign_in(home, name, PASSWORD, "here") for name in ("Ana", "Ben", "Dee")]
-    links = [accounts.invite(home, "admin", who="Ana"), accounts.reset_password(home, "Dee", who="Ana")]
+    links = [accounts.invite(by("Ana", home), "admin"), accounts.reset_password(by("Ana", home), "Dee")]
     made = backup.back_up(home)
     accounts.withdraw_invite(home, accounts.read_invite(home, links[0]).id)
     accounts.accept_invite(home, links[1], "", "another long secret")
@@ -210,6 +212,4 @@ def test_a_restore_lets_nobody_in_who_is_out(home, monkeypatch):
     with pytest.raises(AccountError, match="is wrong"):
         accounts.sign_in(home, "Dee", PASSWORD, "here")
     accounts.set_disabled(home, "Ben", False)
-    assert accounts.person_of(home, accounts.sign_in(home, "Ben", PASSWORD, "here")) == accounts.Person(
-        "Ben", "reviewer"
-    )
+    assert accounts.person_of(home, accounts.sign_in(home, "Ben", PASSWORD, "here")) == Actor("Ben", "reviewer")

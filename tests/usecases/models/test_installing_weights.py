@@ -10,6 +10,7 @@ import huggingface_hub.constants
 import pytest
 import torch
 
+from avion_core.actor import ALONE
 from avion_core.backbones.load import WeightStore
 from avion_core.errors import NotFoundError
 from avion_core.usecases.installation.home import Home
@@ -22,7 +23,7 @@ __all__ = ["hub"]  # a fixture: the server on this machine that speaks as the hu
 @pytest.fixture
 def home(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 10_000)
-    home = Home(tmp_path / "home")
+    home = Home(tmp_path / "home", ALONE)
     home.path.mkdir()
     home.weights = WeightStore(home.path / "weights", endpoint=hub.endpoint)
     return home

@@ -8,6 +8,7 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import select, update
 
+from avion_core.actor import ALONE, ROLES, STRANGER, Actor
 from avion_core.errors import AccountError, RightsError
 from avion_core.store.database import reading, writing
 from avion_core.store.tables import Account, Invite, SignIn, now
@@ -15,6 +16,7 @@ from avion_core.usecases import policies
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
 from avion_core.usecases.people.throttle import Throttle
+from tests.acting import by
 
 PASSWORD = "nine harbours at dusk"
 
@@ -26,30 +28,30 @@ def home(tmp_path, monkeypatch) -> Home:
     accounts._nobody.cache_clear()
     monkeypatch.setattr(accounts, "_by_name", Throttle(10, 900))
     monkeypatch.setattr(accounts, "_by_address", Throttle(20, 900))
-    return Home(tmp_path / "home")
+    return Home(tmp_path / "home", ALONE)
 
 
 @pytest.fixture
 def ana(home) -> str:
     """Ana is admin; her browser's secret."""
-    return accounts.accept_invite(home, accounts.invite(home, "admin", who="terminal"), "Ana", PASSWORD)
+    return accounts.accept_invite(home, accounts.invite(by("terminal", home), "admin"), "Ana", PASSWORD)
 
 
 def test_alone_nobody_signs_in(home):
-    assert accounts.person_of(home, None) == accounts.ALONE
-    accounts.invite(home, "admin", who="terminal")
+    assert accounts.person_of(home, None) == ALONE
+    accounts.invite(by("terminal", home), "admin")
     assert not accounts.accounts_are_on(home)
 
 
 def test_the_first_account_closes_the_studio(home, ana):
     assert accounts.accounts_are_on(home)
-    assert accounts.person_of(home, ana) == accounts.Person("Ana", "admin")
+    assert accounts.person_of(home, ana) == Actor("Ana", "admin")
     assert accounts.person_of(home, None) is None
     assert accounts.person_of(home, "guessed") is None
 
 
 def test_only_hashes_are_kept(home, ana):
-    link = accounts.invite(home, "reviewer", who="Ana")
+    link = accounts.invite(by("Ana", home), "reviewer")
     with reading(home.engine) as session:
         kept = [*session.scalars(select(Invite.secret_hash)), *session.scalars(select(SignIn.secret_hash))]
         hashed = session.scalars(select(Account.password_hash)).one()
@@ -59,7 +61,7 @@ def test_only_hashes_are_kept(home, ana):
 
 
 def test_a_link_works_once(home, ana):
-    link = accounts.invite(home, "reviewer", who="Ana")
+    link = accounts.invite(by("Ana", home), "reviewer")
     assert accounts.read_invite(home, link).role == "reviewer"
     assert [invite.made_by for invite in accounts.list_invites(home)] == ["Ana"]
     accounts.accept_invite(home, link, "Ben", PASSWORD)
@@ -69,7 +71,7 @@ def test_a_link_works_once(home, ana):
 
 
 def test_a_link_that_was_refused_can_be_used_again(home, ana):
-    link = accounts.invite(home, "reviewer", who="Ana")
+    link = accounts.invite(by("Ana", home), "reviewer")
     with pytest.raises(AccountError):
         accounts.accept_invite(home, link, "ana", PASSWORD)
     accounts.accept_invite(home, link, "Ben", PASSWORD)
@@ -77,7 +79,7 @@ def test_a_link_that_was_refused_can_be_used_again(home, ana):
 
 
 def test_links_expire_and_can_be_withdrawn(home, ana):
-    expired, withdrawn = (accounts.invite(home, "reviewer", who="Ana") for _ in range(2))
+    expired, withdrawn = (accounts.invite(by("Ana", home), "reviewer") for _ in range(2))
     accounts.withdraw_invite(home, accounts.read_invite(home, withdrawn).id)
     with writing(home.engine) as session:
         session.execute(update(Invite).values(expires_at=now() - timedelta(seconds=1)))
@@ -88,7 +90,7 @@ def test_links_expire_and_can_be_withdrawn(home, ana):
 
 @pytest.mark.parametrize("name", ["", "me", "Me", "<b>Ana</b>", "a" * 41, "[x](y)", "two\nlines", "ana"])
 def test_names_that_cannot_be_used(home, ana, name):
-    link = accounts.invite(home, "reviewer", who="Ana")
+    link = accounts.invite(by("Ana", home), "reviewer")
     with pytest.raises(
         AccountError, match=r"(?s)name cannot be used.*Use up to 40 letters|with this name already exists: ana\."
     ):
@@ -97,7 +99,7 @@ def test_names_that_cannot_be_used(home, ana, name):
 
 @pytest.mark.parametrize("password", ["short", "x" * 201, "Benjamin Beech"])
 def test_passwords_that_cannot_be_used(home, ana, password):
-    link = accounts.invite(home, "reviewer", who="Ana")
+    link = accounts.invite(by("Ana", home), "reviewer")
     with pytest.raises(AccountError, match=r"password cannot be used\. Use 10 characters or more") as raised:
         accounts.accept_invite(home, link, "Benjamin Beech", password)
     assert password not in str(raised.value)
@@ -105,12 +107,12 @@ def test_passwords_that_cannot_be_used(home, ana, password):
 
 def test_a_role_must_exist(home):
     with pytest.raises(AccountError, match=r"no such role: boss\. Choose one of: admin, adjudicator, reviewer\."):
-        accounts.invite(home, "boss", who="terminal")
+        accounts.invite(by("terminal", home), "boss")
 
 
 def test_the_first_account_is_an_admins(home):
     for begin in (
-        lambda: accounts.invite(home, "reviewer", who="terminal"),
+        lambda: accounts.invite(by("terminal", home), "reviewer"),
         lambda: accounts.add_account(home, "Ben", PASSWORD, "adjudicator"),
     ):
         with pytest.raises(
@@ -122,7 +124,7 @@ def test_the_first_account_is_an_admins(home):
 
 def test_sign_in_and_out(home, ana):
     browser = accounts.sign_in(home, " ANA ", PASSWORD, "here")
-    assert accounts.person_of(home, browser) == accounts.Person("Ana", "admin")
+    assert accounts.person_of(home, browser) == Actor("Ana", "admin")
     accounts.sign_out(home, browser)
     assert accounts.person_of(home, browser) is None
     assert accounts.person_of(home, ana) is not None  # another browser stays
@@ -183,7 +185,7 @@ def test_names_are_one_in_every_script(home, ana):
     with pytest.raises(AccountError, match="with this name already exists"):
         accounts.add_account(home, "ÉLODIE", PASSWORD, "admin")
     with pytest.raises(RightsError):
-        accounts.set_role(home, "Ana", "reviewer", who="Élodie")
+        accounts.set_role(by("Élodie", home), "Ana", "reviewer")
 
 
 def test_a_throttle_forgets():
@@ -202,10 +204,10 @@ def test_a_throttle_forgets():
 
 
 def test_a_new_password_by_link(home, ana):
-    link = accounts.reset_password(home, "ana", who="Ana")
+    link = accounts.reset_password(by("Ana", home), "ana")
     assert accounts.read_invite(home, link).resets == "Ana"
     browser = accounts.accept_invite(home, link, "", "another long secret")
-    assert accounts.person_of(home, browser) == accounts.Person("Ana", "admin")
+    assert accounts.person_of(home, browser) == Actor("Ana", "admin")
     assert accounts.person_of(home, ana) is None  # whoever knew the old one is out
     assert accounts.sign_in(home, "Ana", "another long secret", "here")
     with pytest.raises(AccountError, match="is wrong"):
@@ -215,7 +217,7 @@ def test_a_new_password_by_link(home, ana):
 def test_a_disabled_account_is_out_at_once_and_can_come_back(home, ana):
     accounts.add_account(home, "Ben", PASSWORD, "reviewer")
     browser = accounts.sign_in(home, "Ben", PASSWORD, "here")
-    link = accounts.reset_password(home, "Ben", who="Ana")
+    link = accounts.reset_password(by("Ana", home), "Ben")
     accounts.set_disabled(home, "Ben", True)
     assert accounts.person_of(home, browser) is None
     with pytest.raises(AccountError, match=r"account is disabled: Ben\. Ask an admin"):
@@ -230,7 +232,7 @@ def test_roles_change_at_once(home, ana):
     accounts.add_account(home, "Ben", PASSWORD, "reviewer")
     browser = accounts.sign_in(home, "Ben", PASSWORD, "here")
     accounts.set_role(home, "Ben", "adjudicator")
-    assert accounts.person_of(home, browser) == accounts.Person("Ben", "adjudicator")
+    assert accounts.person_of(home, browser) == Actor("Ben", "adjudicator")
 
 
 def test_the_last_admin_stays(home, ana):
@@ -240,7 +242,7 @@ def test_the_last_admin_stays(home, ana):
     ):
         with pytest.raises(AccountError, match=r"This is the last admin\. Make somebody else an admin first\."):
             change()
-    assert accounts.person_of(home, ana) == accounts.Person("Ana", "admin")
+    assert accounts.person_of(home, ana) == Actor("Ana", "admin")
 
 
 def test_an_account_must_exist(home, ana):
@@ -249,22 +251,23 @@ def test_an_account_must_exist(home, ana):
 
 
 def test_each_home_has_its_own_cookie(tmp_path):
-    assert accounts.cookie_name(Home(tmp_path / "a")) != accounts.cookie_name(Home(tmp_path / "b"))
+    assert accounts.cookie_name(Home(tmp_path / "a", ALONE)) != accounts.cookie_name(Home(tmp_path / "b", ALONE))
 
 
 def test_who_may_do_what():
-    table = {right.deed: [role for role in policies.ROLES if policies.may(role, right)] for right in policies.RIGHTS}
+    table = {right.what: [role for role in ROLES if policies.may(Actor("", role), right)] for right in policies.RIGHTS}
     leading, everyone = ["admin", "adjudicator"], ["admin", "adjudicator", "reviewer"]
-    assert list(table.values()) == [everyone, leading, leading, leading, leading, ["admin"], ["admin"]]
-    policies.demand("adjudicator", policies.TRAIN)
+    assert list(table.values()) == [everyone, everyone, leading, leading, leading, leading, ["admin"], ["admin"]]
+    policies.demand(Actor("Dee", "adjudicator"), policies.TRAIN)
     with pytest.raises(RightsError, match=r"^As reviewer you may not start and stop trainings\. Ask an adjudicator or"):
-        policies.demand("reviewer", policies.TRAIN)
-    assert not policies.may("stranger", policies.REVIEW)
+        policies.demand(Actor("Ben", "reviewer"), policies.TRAIN)
+    with pytest.raises(RightsError, match=r"^Without signing in you may not look into this studio\. Sign in first\."):
+        policies.demand(STRANGER, policies.SEE)
 
 
 def test_signing_in_clears_away_what_is_of_no_use_any_more(home, ana):
-    ben = accounts.accept_invite(home, accounts.invite(home, "reviewer", who="Ana"), "Ben", PASSWORD)
-    left, expired = accounts.invite(home, "reviewer", who="Ana"), accounts.invite(home, "reviewer", who="Ana")
+    ben = accounts.accept_invite(home, accounts.invite(by("Ana", home), "reviewer"), "Ben", PASSWORD)
+    left, expired = accounts.invite(by("Ana", home), "reviewer"), accounts.invite(by("Ana", home), "reviewer")
     with writing(home.engine) as session:
         late = session.get_one(Invite, accounts.read_invite(home, expired).id)
         late.expires_at = now() - timedelta(seconds=1)

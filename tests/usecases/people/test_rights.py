@@ -17,6 +17,7 @@ from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.images import look_at_test_images
 from avion_core.usecases.runs import training
 from avion_core.usecases.transfer.packs import pack_project
+from tests.acting import by
 
 
 @pytest.fixture
@@ -29,32 +30,32 @@ def team(home, monkeypatch) -> None:
 
 REFUSED = {
     "change the rules of selection": [
-        lambda home, who: rules.save_rules(home, "scenes", *rules.current_rules(home, "scenes")[:2], who),
+        lambda home, who: rules.save_rules(by(who, home), "scenes", *rules.current_rules(home, "scenes")[:2]),
     ],
     "settle conflicts between reviewers": [
-        lambda home, who: agreement.set_blind(home, "scenes", True, who),
-        lambda home, who: record_verdict(home, "scenes", "d", "accept", reviewer=who, adjudicates=True),
+        lambda home, who: agreement.set_blind(by(who, home), "scenes", True),
+        lambda home, who: record_verdict(by(who, home), "scenes", "d", "accept", adjudicates=True),
     ],
     "change projects, their classes and descriptions": [
-        lambda home, who: classes.merge_classes(home, "scenes", "beach", "forest", who=who),
-        lambda home, who: import_descriptions(home, "scenes", home.path / "none.jsonl", who=who),
-        lambda home, who: pack_project(home, "scenes", home.path / "p.avion", who=who),
+        lambda home, who: classes.merge_classes(by(who, home), "scenes", "beach", "forest"),
+        lambda home, who: import_descriptions(by(who, home), "scenes", home.path / "none.jsonl"),
+        lambda home, who: pack_project(by(who, home), "scenes", home.path / "p.avion"),
     ],
     "start and stop trainings": [
-        lambda home, who: training.launch(home, "scenes", who=who),
-        lambda home, who: training.stop(home, "latest", who),
-        lambda home, who: training.delete_run(home, "latest", who),
+        lambda home, who: training.launch(by(who, home), "scenes"),
+        lambda home, who: training.stop(by(who, home), "latest"),
+        lambda home, who: training.delete_run(by(who, home), "latest"),
     ],
     "open the sealed test set": [
-        lambda home, who: evaluation.evaluate_run(home, "latest", "test", who),
-        lambda home, who: look_at_test_map(home, "latest", who),
-        lambda home, who: look_at_test_images(home, "scenes", "in the gallery", who),
+        lambda home, who: evaluation.evaluate_run(by(who, home), "latest", "test"),
+        lambda home, who: look_at_test_map(by(who, home), "latest"),
+        lambda home, who: look_at_test_images(by(who, home), "scenes", "in the gallery"),
     ],
     "manage users, models and backups": [
-        lambda home, who: accounts.invite(home, "admin", who=who),
-        lambda home, who: accounts.reset_password(home, "Ana", who=who),
-        lambda home, who: accounts.set_role(home, "Ben", "admin", who=who),
-        lambda home, who: backup.restore_backup(home, "newest", who),
+        lambda home, who: accounts.invite(by(who, home), "admin"),
+        lambda home, who: accounts.reset_password(by(who, home), "Ana"),
+        lambda home, who: accounts.set_role(by(who, home), "Ben", "admin"),
+        lambda home, who: backup.restore_backup(by(who, home), "newest"),
     ],
 }
 
@@ -69,11 +70,11 @@ def test_a_reviewer_is_refused(home, described, team, deed, use_case):
 
 def test_who_may_and_who_owns_the_machine_are_let_pass(home, described, team):
     item = current_descriptions(home, described.id)["description_id"][0]
-    record_verdict(home, described.id, item, "accept", reviewer="Ben")
-    record_verdict(home, described.id, item, "reject", reviewer="Dee", adjudicates=True)
-    record_verdict(home, described.id, item, "accept", reviewer="me", adjudicates=True)
+    record_verdict(by("Ben", home), described.id, item, "accept")
+    record_verdict(by("Dee", home), described.id, item, "reject", adjudicates=True)
+    record_verdict(home, described.id, item, "accept", adjudicates=True)
     assert [entry.adjudicates for entry in history(home, described.id, item)] == [False, True, True]
-    assert accounts.reset_password(home, "Ben", who="Ben")  # a password of one's own is one's own matter
+    assert accounts.reset_password(by("Ben", home), "Ben")  # a password of one's own is one's own matter
     with pytest.raises(RightsError, match="As adjudicator you may not manage users, models and backups"):
-        accounts.set_disabled(home, "Ben", True, who="Dee")
-    accounts.set_disabled(home, "Ben", True, who="ana")
+        accounts.set_disabled(by("Dee", home), "Ben", True)
+    accounts.set_disabled(by("ana", home), "Ben", True)

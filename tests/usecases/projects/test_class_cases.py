@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from avion_core.actor import ALONE
 from avion_core.errors import DataError, NotFoundError
 from avion_core.store.database import reading
 from avion_core.store.journal import entries
@@ -26,6 +27,7 @@ from avion_core.usecases.projects.current_descriptions import current_descriptio
 from avion_core.usecases.projects.images import image_table
 from avion_core.usecases.projects.labels import give_labels, undo_labels
 from avion_core.usecases.projects.projects import create_project, get_project, read_manifest, read_splits
+from tests.acting import by
 
 
 def by_class(home, project):
@@ -33,7 +35,7 @@ def by_class(home, project):
 
 
 def test_a_card_is_edited_field_by_field(home, project):
-    edit_card(home, project.id, "beach", {"local_name": " Strand ", "code": "3.3.1", "colour": "#D55E00"}, who="Ada")
+    edit_card(by("Ada", home), project.id, "beach", {"local_name": " Strand ", "code": "3.3.1", "colour": "#D55E00"})
     edit_card(home, project.id, "beach", {"definition": "Bare sand along open water."})
     card = get_project(home, project.id).classes[0]
     assert (card.local_name, card.code, card.colour) == ("Strand", "3.3.1", "#D55E00")
@@ -57,7 +59,7 @@ def test_a_class_is_renamed_and_named_back(home, project):
 
 def test_a_merge_carries_images_descriptions_and_verdicts(home, described):
     beach = current_descriptions(home, described.id).query("class_key == 'beach'")["description_id"].tolist()
-    record_verdict(home, described.id, beach[0], "accept", reviewer="Ada")
+    record_verdict(by("Ada", home), described.id, beach[0], "accept")
     before = read_splits(home, described.id)
     merge_classes(home, described.id, "beach", "forest")
 
@@ -81,10 +83,10 @@ def test_a_merge_carries_images_descriptions_and_verdicts(home, described):
 
 def test_a_label_of_a_merged_class_is_read_as_its_successors(home, project):
     image = read_splits(home, project.id).train[1]["golfcourse"][0]
-    give_labels(home, project.id, {image: "beach"}, reviewer="Ada")
-    give_labels(home, project.id, {image: "golfcourse"}, reviewer="Ada")
+    give_labels(by("Ada", home), project.id, {image: "beach"})
+    give_labels(by("Ada", home), project.id, {image: "golfcourse"})
     merge_classes(home, project.id, "beach", "forest")
-    undo_labels(home, project.id, "Ada")
+    undo_labels(by("Ada", home), project.id)
     assert read_manifest(home, project.id).set_index("image_id").at[image, "label"] == "forest"
     with pytest.raises(NotFoundError, match=r"no such class: beach. It was merged into forest."):
         give_labels(home, project.id, {image: "beach"})
@@ -204,7 +206,7 @@ def half_labelled(tmp_path_factory, images) -> tuple[Home, Any]:
         f"{name}/{i:02d}.png,{name if i < 6 else ''}" for name in ("beach", "forest", "golfcourse") for i in range(8)
     ]
     (folder / "labels.csv").write_text("path,label\n" + "\n".join(rows))
-    home = Home(folder / "home")
+    home = Home(folder / "home", ALONE)
     return home, create_project(home, "walks", images, labels=folder / "labels.csv")
 
 

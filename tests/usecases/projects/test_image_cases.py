@@ -12,36 +12,37 @@ from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import DataError, NotFoundError
 from avion_core.usecases.projects.images import image_path, image_table, look_into, set_recipe
 from avion_core.usecases.projects.projects import create_project, get_project, read_splits
+from tests.acting import by
 
 RASTERS = Path(__file__).parents[2] / "fixtures" / "geotiff"
 
 
-def test_class_folders_are_found_where_an_archive_has_them(images, tmp_path):
+def test_class_folders_are_found_where_an_archive_has_them(home, images, tmp_path):
     inner = tmp_path / "UCMerced_LandUse" / "Images"
     shutil.copytree(images, inner)
-    look = look_into(tmp_path / "UCMerced_LandUse")
+    look = look_into(home, tmp_path / "UCMerced_LandUse")
     assert (look.root, look.pictures, look.classes) == (inner, 24, ("beach", "forest", "golfcourse"))
     assert (look.bands, look.recipe, look.data_set) == (3, None, "")
     assert len(look.samples) == 4
     assert len({sample.parent for sample in look.samples}) == 3  # spread over the folder
 
 
-def test_a_published_data_set_is_recognized_by_its_classes(images, tmp_path):
+def test_a_published_data_set_is_recognized_by_its_classes(home, images, tmp_path):
     picture = next(images.rglob("*.png"))
     for name in DATA_SETS["whu-rs19"].classes:
         (tmp_path / name.upper()).mkdir()
         shutil.copy(picture, tmp_path / name.upper() / "1.png")
-    assert look_into(tmp_path).data_set == "whu-rs19"
+    assert look_into(home, tmp_path).data_set == "whu-rs19"
 
 
-def test_rasters_that_need_a_recipe_get_one_suggested(tmp_path):
+def test_rasters_that_need_a_recipe_get_one_suggested(home, tmp_path):
     shutil.copy(RASTERS / "RGB.byte.tif", tmp_path / "a.tif")
     shutil.copy(RASTERS / "mosaic_cog1.tif", tmp_path / "b.tif")
-    look = look_into(tmp_path)
+    look = look_into(home, tmp_path)
     assert look.recipe is not None
     assert look.recipe.low == (6254.0, 6942.0, 8283.0)
     with pytest.raises(DataError, match=r"folder does not exist: .*nowhere"):
-        look_into(tmp_path / "nowhere")
+        look_into(home, tmp_path / "nowhere")
 
 
 def test_every_image_is_in_one_part(home, project):
@@ -65,5 +66,5 @@ def test_a_recipe_that_cannot_render_the_pictures_is_refused(home, tmp_path):
     with pytest.raises(DataError):
         set_recipe(home, project.id, RenderingRecipe(bands=(7, 2, 1)))
     assert get_project(home, project.id).recipe == RenderingRecipe()
-    set_recipe(home, project.id, RenderingRecipe(bands=(3, 2, 1)), who="Ada")
+    set_recipe(by("Ada", home), project.id, RenderingRecipe(bands=(3, 2, 1)))
     assert get_project(home, project.id).recipe.bands == (3, 2, 1)

@@ -13,6 +13,7 @@ from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.images import image_table
 from avion_core.usecases.projects.labels import draw_splits, give_labels, undo_labels, unlabelled
 from avion_core.usecases.projects.projects import create_project, get_project, read_manifest, read_splits
+from tests.acting import by
 
 
 @pytest.fixture
@@ -100,35 +101,35 @@ def test_neighbours_of_held_out_images_do_not_teach(home, images, tmp_path):
 
 def test_a_batch_is_given_once_and_undone_as_one(home, partly):
     waiting = unlabelled(home, partly.id)
-    batch = give_labels(home, partly.id, dict.fromkeys(waiting[:3], "beach"), reviewer="Ada")
-    assert give_labels(home, partly.id, dict.fromkeys(waiting[:3], "beach"), reviewer="Ada", batch=batch) == batch
-    give_labels(home, partly.id, {waiting[3]: "forest"}, reviewer="Ben")
+    batch = give_labels(by("Ada", home), partly.id, dict.fromkeys(waiting[:3], "beach"))
+    assert give_labels(by("Ada", home), partly.id, dict.fromkeys(waiting[:3], "beach"), batch=batch) == batch
+    give_labels(by("Ben", home), partly.id, {waiting[3]: "forest"})
     assert unlabelled(home, partly.id) == []
-    assert undo_labels(home, partly.id, "Ada", token="once") == waiting[:3]
-    assert undo_labels(home, partly.id, "Ada", token="once") == waiting[:3]  # sent again: the same undo
+    assert undo_labels(by("Ada", home), partly.id, token="once") == waiting[:3]
+    assert undo_labels(by("Ada", home), partly.id, token="once") == waiting[:3]  # sent again: the same undo
     assert unlabelled(home, partly.id) == waiting[:3]
-    assert undo_labels(home, partly.id, "Ada") == []
-    assert undo_labels(home, partly.id, "Ben") == [waiting[3]]
+    assert undo_labels(by("Ada", home), partly.id) == []
+    assert undo_labels(by("Ben", home), partly.id) == [waiting[3]]
 
 
 def test_the_same_batch_in_another_project_on_the_same_images_is_another_one(home, images, partly):
     other = create_project(home, "the same scenes again", images)
     waiting = unlabelled(home, partly.id)[0]
-    give_labels(home, other.id, {waiting: "forest"}, reviewer="Ada", batch="b")
-    give_labels(home, partly.id, {waiting: "beach"}, reviewer="Ada", batch="b")
+    give_labels(by("Ada", home), other.id, {waiting: "forest"}, batch="b")
+    give_labels(by("Ada", home), partly.id, {waiting: "beach"}, batch="b")
     labels = [read_manifest(home, p.id).set_index("image_id").at[waiting, "label"] for p in (other, partly)]
     assert labels == ["forest", "beach"]
-    assert undo_labels(home, other.id, "Ada", token="u") == [waiting]
-    assert undo_labels(home, partly.id, "Ada", token="u") == [waiting]
+    assert undo_labels(by("Ada", home), other.id, token="u") == [waiting]
+    assert undo_labels(by("Ada", home), partly.id, token="u") == [waiting]
     assert waiting in unlabelled(home, partly.id)
 
 
 def test_an_undo_brings_back_the_label_before(home, partly):
     image, *_ = unlabelled(home, partly.id)
-    give_labels(home, partly.id, {image: "beach"}, reviewer="Ada")
-    give_labels(home, partly.id, {image: "forest"}, reviewer="Ben")
+    give_labels(by("Ada", home), partly.id, {image: "beach"})
+    give_labels(by("Ben", home), partly.id, {image: "forest"})
     assert labels_of(home, partly)[image] == "forest"
-    undo_labels(home, partly.id, "Ben")
+    undo_labels(by("Ben", home), partly.id)
     assert labels_of(home, partly)[image] == "beach"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from avion_core import bundled
+from avion_core.actor import ALONE
 from avion_core.jobs.inputs import run_inputs
 from avion_core.maps.settings import map_settings
 from avion_core.presets import PRESETS
@@ -124,7 +125,7 @@ def test_a_packed_run_goes_on_in_another_home(home, stopped, drive, tmp_path) ->
     without = pack_project(home, "scenes", tmp_path / "without.avion").path
     drive.rename(tmp_path / "elsewhere")
     for file, elsewhere in ((with_images, None), (without, tmp_path / "elsewhere")):
-        other = Home(tmp_path / file.stem)
+        other = Home(tmp_path / file.stem, ALONE)
         project = unpack_project(other, file)
         if elsewhere is not None:
             relink(other, project.id, elsewhere)

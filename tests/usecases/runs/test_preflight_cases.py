@@ -21,6 +21,7 @@ from avion_core.usecases.runs import preflight as module
 from avion_core.usecases.runs import training
 from avion_core.usecases.runs.preflight import cli_command, preflight
 from tests import tiny_studio
+from tests.acting import by
 
 
 @pytest.fixture
@@ -184,8 +185,8 @@ def test_a_class_without_a_text(check, home, described):
 
 def test_reviewers_who_disagree(check, home, described):
     item = current_descriptions(home, described.id)["description_id"][0]
-    record_verdict(home, described.id, item, "accept", reviewer="ann")
-    record_verdict(home, described.id, item, "reject", reviewer="bob")
+    record_verdict(by("ann", home), described.id, item, "accept")
+    record_verdict(by("bob", home), described.id, item, "reject")
     assert check("warning")["Verdicts"] == "Reviewers disagree on 1 description."
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from avion_core.actor import ALONE
 from avion_core.bundled import demo_folder
 from avion_core.descriptions.exporting import SCHEMA
 from avion_core.descriptions.schema import PastDecision
@@ -113,7 +114,7 @@ def test_a_record_holds_every_column_of_its_tables():
 @pytest.mark.parametrize("form", FORMS)
 def test_an_export_restores_everything_in_another_home(home, judged, tmp_path, form):
     exported = export(home, judged, form)
-    other = Home(tmp_path / "other")
+    other = Home(tmp_path / "other", ALONE)
     there = bare_project(other, "there")
     report = import_upload(other, there, f"x.{form}", exported)
     assert (report.added, report.known, report.problems) == (8, 0, [])
@@ -169,7 +170,7 @@ decisions = st.lists(
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.sampled_from(HOSTILE), min_size=4, max_size=4, unique=True), done=decisions)
 def test_any_history_survives_in_all_forms(home, tmp_path, texts, done):
-    other = Home(tmp_path / "other")
+    other = Home(tmp_path / "other", ALONE)
     project = bare_project(home, uuid.uuid4().hex)
     import_upload(home, project, "x.json", json.dumps({"beach": texts}).encode())
     with writing(home.engine) as session:
@@ -398,7 +399,7 @@ class TestTwoStudios:
     def copies(self, home, tmp_path):
         project = bare_project(home, "one")
         import_upload(home, project, "x.json", json.dumps({"beach": ["Blue water.", "White sand."]}).encode())
-        other = Home(tmp_path / "other")
+        other = Home(tmp_path / "other", ALONE)
         there = bare_project(other, "two")
         import_upload(other, there, "x.jsonl", export(home, project))
         return (home, project), (other, there)

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from avion_core.actor import ALONE
 from avion_core.errors import DataError
 from avion_core.features.shards import FeatureStore
 from avion_core.jobs.inputs import run_inputs
@@ -38,6 +39,7 @@ from avion_core.usecases.transfer import exchange
 from avion_core.usecases.transfer.archives import LISTING
 from avion_core.usecases.transfer.packs import pack_project, unpack_project
 from tests import tiny_studio
+from tests.acting import by
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def filled(home: Home, project: ProjectSummary) -> ProjectSummary:
         fill_empty_tables(session, project.id)
         journal.note(session, project.id, "review", "Judged.", "ann")
     prototypes, descriptions, _ = current_rules(home, project.id)
-    save_rules(home, project.id, prototypes.model_copy(update={"zeta": 2.0}), descriptions, "ann")
+    save_rules(by("ann", home), project.id, prototypes.model_copy(update={"zeta": 2.0}), descriptions)
     (home.run_folder(first.id) / "inputs").mkdir(parents=True)
     (home.run_folder(first.id) / "inputs" / "project.json").write_text(json.dumps({"image_root": "/gone", "name": "x"}))
     (home.run_folder(first.id) / "adapter.safetensors").write_bytes(b"weights")
@@ -121,14 +123,14 @@ def test_every_table_travels_or_stays_behind_on_purpose():
 
 
 def test_a_project_moves_with_all_it_has(home, full, tmp_path):
-    packed = pack_project(home, full.name, tmp_path / "scenes.avion", who="ann")
+    packed = pack_project(by("ann", home), full.name, tmp_path / "scenes.avion")
     assert (packed.descriptions, packed.decisions, packed.runs) == (12, 6, 2)
     assert "12 descriptions, 6 decisions, 2 runs" in packed.sentence
     before = all_rows(home, full.id)
     assert [table for table, listed in before.items() if not listed] == []
 
-    other = Home(tmp_path / "other")
-    moved = unpack_project(other, tmp_path / "scenes.avion", who="eve")
+    other = Home(tmp_path / "other", ALONE)
+    moved = unpack_project(by("eve", other), tmp_path / "scenes.avion")
     assert moved.id == full.id
     after = without_ids(other, moved.id)
     with reading(other.engine) as session:
@@ -178,7 +180,7 @@ def test_images_and_embeddings_come_along(home, described, images, tiny_towers, 
     assert packed.images == 24
     assert packed.embeddings > 24
 
-    other = Home(tmp_path / "other")
+    other = Home(tmp_path / "other", ALONE)
     moved = unpack_project(other, packed.path)
     assert moved.image_root == other.project_folder(moved.id) / "images"
     assert (moved.image_root / "beach" / "00.png").read_bytes() == (images / "beach" / "00.png").read_bytes()
@@ -255,7 +257,7 @@ def test_a_pack_replaces_no_file_and_lands_among_none_of_the_studios_own(home, d
 @pytest.fixture(scope="module")
 def packed_once(images, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("sound")
-    home = Home(folder / "home")
+    home = Home(folder / "home", ALONE)
     project = create_project(home, "scenes", images, defaults=tiny_studio.DEFAULTS)
     import_descriptions(home, project.id, tiny_studio.make_descriptions(folder / "texts.json"))
     return pack_project(home, filled(home, project).name, folder / "sound.avion").path
@@ -336,7 +338,7 @@ def put(name: str, content: bytes = b"x"):
     ],
 )  # fmt: skip
 def test_an_unsound_pack_is_refused_and_leaves_nothing_behind(sound, tmp_path, change, message):
-    other = Home(tmp_path / "other")
+    other = Home(tmp_path / "other", ALONE)
     with pytest.raises(DataError, match=message):
         unpack_project(other, altered(sound, change))
     left = [path for path in other.path.rglob("*") if path.is_file() and not path.name.startswith("avion.sqlite3")]
@@ -357,7 +359,7 @@ def test_a_link_in_a_pack_is_refused(sound, tmp_path):
                 info.external_attr = (stat.S_IFLNK | 0o777) << 16
             archive.writestr(info, content)
     with pytest.raises(DataError, match="outside of its folder: project/link"):
-        unpack_project(Home(tmp_path / "other"), path)
+        unpack_project(Home(tmp_path / "other", ALONE), path)
 
 
 def test_images_outside_of_the_folder_are_refused(home, full, tmp_path):
@@ -366,7 +368,7 @@ def test_images_outside_of_the_folder_are_refused(home, full, tmp_path):
     manifest.to_parquet(home.project_folder(full.id) / "manifest.parquet")
     pack = pack_project(home, full.id, tmp_path / "p.avion").path
     with pytest.raises(DataError, match=r"names an image outside of its folder: \.\./\.\./beach/00\.png"):
-        unpack_project(Home(tmp_path / "other"), pack)
+        unpack_project(Home(tmp_path / "other", ALONE), pack)
 
 
 def test_what_is_no_archive_is_refused(home, tmp_path):
@@ -381,13 +383,13 @@ def test_a_pack_that_was_cut_short_is_refused(sound, tmp_path):
     short = tmp_path / "short.avion"
     short.write_bytes(sound.read_bytes()[: sound.stat().st_size // 2])
     with pytest.raises(DataError, match="not a pack, or is incomplete"):
-        unpack_project(Home(tmp_path / "other"), short)
+        unpack_project(Home(tmp_path / "other", ALONE), short)
 
 
 def test_a_disk_without_room_is_told(sound, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10})())
     with pytest.raises(DataError, match=r"does not fit on this disk.*free some space"):
-        unpack_project(Home(tmp_path / "other"), sound)
+        unpack_project(Home(tmp_path / "other", ALONE), sound)
 
 
 def test_a_split_is_undone_and_made_on_the_other_machine_too(home, described, tmp_path):
@@ -396,7 +398,7 @@ def test_a_split_is_undone_and_made_on_the_other_machine_too(home, described, tm
     add_class(home, create_project(home, "other", described.image_root).id, "marsh")  # takes a number here
     split_class(home, described.id, "beach", "dunes", image_ids=own[:3])  # the second change here, the first there
     pack_project(home, described.id, tmp_path / "scenes.zip")
-    away = Home(tmp_path / "away")
+    away = Home(tmp_path / "away", ALONE)
     project = unpack_project(away, tmp_path / "scenes.zip")
 
     split_class(away, project.id, "golfcourse", "bunker", image_ids=of_class(away, project.id, "golfcourse")[:2])

@@ -16,6 +16,7 @@ from avion_core.usecases.curation import curation_table
 from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
 from avion_core.usecases.runs.training import create_run, run_here
 from avion_core.usecases.transfer.relink import check_root, look_at_root, relink
+from tests.acting import by
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_a_moved_root_is_noticed_and_relinked(home, described, drive, tiny_tower
     look = look_at_root(home, project.id)
     assert (look.moved, look.lacking) == (True, 24)
     assert look.sentence == f"The images are no longer in {moved_to}."
-    check = relink(home, project.id, drive.with_name("elsewhere"), who="ann")
+    check = relink(by("ann", home), project.id, drive.with_name("elsewhere"))
     assert check.sentence == f"24 of 24 images are in {drive.with_name('elsewhere')}, identified by their content."
     assert get_project(home, project.id).image_root == drive.with_name("elsewhere")
     assert not look_at_root(home, project.id).lacking

@@ -9,6 +9,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from avion_core.actor import ALONE
 from avion_core.errors import DataError, DescriptionError
 from avion_core.store import journal, verdicts
 from avion_core.store import projects as rows
@@ -50,7 +51,7 @@ def returned(home: Home, project: str, path: Path) -> Path:
 @pytest.fixture
 def away(tmp_path) -> Home:
     """The colleague's studio."""
-    return Home(tmp_path / "away")
+    return Home(tmp_path / "away", ALONE)
 
 
 def test_out_and_home_again(home, described, away, tmp_path):
@@ -82,7 +83,7 @@ def test_out_and_home_again(home, described, away, tmp_path):
 
     preview = merge_review(home, described.id, back, preview=True)
     assert standing(home, described.id)[0][1:] == ("accepted", False)
-    report = merge_review(home, described.id, back, who="me")
+    report = merge_review(home, described.id, back)
     assert preview.conflicts == report.conflicts
     assert report.brought.decisions.reviewers == {"ann": 4}
     assert report.conflicts == [disputed]
@@ -139,7 +140,7 @@ def test_a_blind_project_sends_no_verdicts_of_others(home, described, away, tmp_
     decide(home, described.id, 0, "accept", "bob", reason="bob's own reason")
     decide(home, described.id, 1, "edit", "bob", text="A beach, edited by bob.")
     decide(home, described.id, 2, "reject", "ann")
-    set_blind(home, described.id, True, "me")
+    set_blind(home, described.id, True)
     pack = make_review_pack(home, described.id, tmp_path / "p.review", reviewer="ann")
     with ZipFile(pack.path) as archive:
         everything = b"".join(archive.read(name) for name in archive.namelist())

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from avion_core.actor import ALONE
 from avion_core.errors import AvionError, ConfigError, DescriptionError, NotFoundError
 from avion_core.store import generations as rows
 from avion_core.store.database import reading
@@ -15,7 +16,7 @@ from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.projects import create_project
 from avion_core.usecases.transfer.packs import pack_project, unpack_project
 from avion_core.usecases.transfer.relink import relink
-from avion_core.usecases.writing import writing
+from avion_core.usecases.writing import generations, ordering
 from avion_core.usecases.writing.confusable_classes import confusable_classes
 from tests import tiny_studio
 from tests.descriptions.writers.loopback import KEY, Say, loopback, written
@@ -29,13 +30,13 @@ def key(monkeypatch):
 
 def settings(server=None, **chosen):
     address = {"base_url": server.address} if server else {}
-    return writing.make_writing_settings({"per_class": 4, "distinguish": 0, **address, **chosen})
+    return ordering.make_writing_settings({"per_class": 4, "distinguish": 0, **address, **chosen})
 
 
-def have_written(home, server, **chosen) -> writing.GenerationView:
-    generation = writing.order_descriptions(home, "scenes", settings(server, **chosen))
-    writing.write_here(home, generation, threading.Event())
-    return writing.get_generation(home, "scenes", generation)
+def have_written(home, server, **chosen) -> generations.GenerationView:
+    generation = ordering.order_descriptions(home, "scenes", settings(server, **chosen))
+    ordering.write_here(home, generation, threading.Event())
+    return generations.get_generation(home, "scenes", generation)
 
 
 def test_everything_about_a_reply_is_kept(home, project):
@@ -127,13 +128,13 @@ def test_what_was_left_out_is_shown(home, project):
 
 def test_a_plan_knows_what_is_there_and_what_it_took(home, project):
     with loopback() as server:
-        before = writing.plan_writing(home, "scenes", settings(server)).estimate
+        before = ordering.plan_writing(home, "scenes", settings(server)).estimate
         assert (before.classes, before.descriptions, before.tokens_out) == (3, 12, 12 * 80)
         have_written(home, server)
-        nothing = writing.plan_writing(home, "scenes", settings(server)).estimate
+        nothing = ordering.plan_writing(home, "scenes", settings(server)).estimate
         assert (nothing.descriptions, nothing.requests, nothing.tokens_in) == (0, 0, 0)
         chosen = settings(server, per_class=8, price_in=0.0, price_out=1.0)
-        more = writing.plan_writing(home, "scenes", chosen).estimate
+        more = ordering.plan_writing(home, "scenes", chosen).estimate
     assert more.descriptions == 12
     assert more.tokens_out == 12 * 360 / 12  # as measured: 3 replies of 120 tokens for 12 texts
     assert more.cost == pytest.approx(more.tokens_out / 1e6)
@@ -142,11 +143,11 @@ def test_a_plan_knows_what_is_there_and_what_it_took(home, project):
 def test_the_prompt_can_be_seen_before_it_is_sent(home, project):
     with loopback() as server:
         chosen = settings(server, imaging={"resolution": "0.3 m"}, per_class=70)
-        shown = writing.preview(home, "scenes", chosen, "golfcourse")
+        shown = ordering.preview(home, "scenes", chosen, "golfcourse")
         have_written(home, server, imaging={"resolution": "0.3 m"}, per_class=70, classes=("golfcourse",))
         assert shown.instructions == server.asks[0].instructions
         assert json.loads(shown.data) == server.asks[0].data
-        again = json.loads(writing.preview(home, "scenes", chosen, "golfcourse").data)
+        again = json.loads(ordering.preview(home, "scenes", chosen, "golfcourse").data)
         assert len(again["already_written"]) == 70
     assert json.loads(shown.data)["count"] == 50
 
@@ -158,9 +159,9 @@ def test_classes_are_told_apart_by_name(home, project):
     """No teacher is asked, and nothing of it is installed here."""
     with loopback() as server:
         chosen = settings(server, **PAIR, distinguish=3)
-        made = writing.plan_writing(home, "scenes", chosen)
+        made = ordering.plan_writing(home, "scenes", chosen)
         assert (made.note, made.estimate.descriptions) == ("", 8)
-        shown = json.loads(writing.preview(home, "scenes", chosen, "beach").data)
+        shown = json.loads(ordering.preview(home, "scenes", chosen, "beach").data)
         view = have_written(home, server, **PAIR, distinguish=3)
     sent = {ask.name: ask.data["distinguish_from"] for ask in server.asks}
     assert sent == {"beach": ["forest"], "forest": ["beach"]}
@@ -192,11 +193,11 @@ def test_a_resumed_contrast_asks_for_the_same(home, project):
         return written(ask)
 
     with loopback(script) as server:
-        generation = writing.order_descriptions(home, "scenes", settings(server, **PAIR, concurrency=1))
-        assert writing.write_here(home, generation, stop) == "stopped"
-        assert writing.get_generation(home, "scenes", generation).written == 4
-        writing.write_here(home, writing.resume(home, "scenes", generation), threading.Event())
-    assert writing.get_generation(home, "scenes", generation).written == 8
+        generation = ordering.order_descriptions(home, "scenes", settings(server, **PAIR, concurrency=1))
+        assert ordering.write_here(home, generation, stop) == "stopped"
+        assert generations.get_generation(home, "scenes", generation).written == 4
+        ordering.write_here(home, ordering.resume(home, "scenes", generation), threading.Event())
+    assert generations.get_generation(home, "scenes", generation).written == 8
     assert [(ask.name, ask.data["distinguish_from"]) for ask in server.asks] == [
         ("beach", ["forest"]),
         ("forest", ["beach"]),
@@ -218,7 +219,7 @@ def test_confusable_classes_are_named_by_the_teacher(home, described):
 
 def test_without_a_teacher_no_class_is_named_and_it_says_so(home, project):
     with loopback() as server:
-        made = writing.plan_writing(home, "scenes", settings(server, distinguish=3))
+        made = ordering.plan_writing(home, "scenes", settings(server, distinguish=3))
     assert made.note.startswith("No confusable classes are named: ")
     assert "georsclip-vit-h-14" in made.note
 
@@ -261,8 +262,8 @@ def test_pictures_are_training_shots_made_small(home, project):
 def test_what_cannot_be_ordered(home, project, monkeypatch, chosen, kind, message):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(kind, match=message):
-        writing.order_descriptions(home, "scenes", settings(**chosen))
-    assert writing.list_generations(home, "scenes") == []
+        ordering.order_descriptions(home, "scenes", settings(**chosen))
+    assert generations.list_generations(home, "scenes") == []
 
 
 @pytest.mark.parametrize("around", ["{}\n", " {}\r\n", "\t{} "])
@@ -280,38 +281,40 @@ def test_what_can_be_no_key_is_refused_before_anything_is_sent(home, project, mo
     with pytest.raises(
         AvionError, match=rf"The value of this variable cannot be a key: {name}.*Copy the key again"
     ) as raised:
-        writing.order_descriptions(home, "scenes", settings(writer=writer, model="m", base_url="http://127.0.0.1:1/v1"))
+        ordering.order_descriptions(
+            home, "scenes", settings(writer=writer, model="m", base_url="http://127.0.0.1:1/v1")
+        )
     assert wrong not in str(raised.value)
-    assert writing.list_generations(home, "scenes") == []
+    assert generations.list_generations(home, "scenes") == []
 
 
 def test_no_key_is_an_error_before_anything_is_sent(home, project, monkeypatch):
     monkeypatch.delenv("GEMINI_API_KEY")
     monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
     with pytest.raises(AvionError, match=r"no key for Gemini: GEMINI_API_KEY\. Set GEMINI_API_KEY in"):
-        writing.order_descriptions(home, "scenes", settings())
-    assert writing.keys_present() == {"gemini": False, "openai-compatible": False}
+        ordering.order_descriptions(home, "scenes", settings())
+    assert ordering.keys_present() == {"gemini": False, "openai-compatible": False}
 
 
 def test_a_generation_that_came_without_its_orders_says_so_and_is_resumed(home, project):
     with loopback() as server:
-        generation = writing.order_descriptions(home, "scenes", settings(server))
+        generation = ordering.order_descriptions(home, "scenes", settings(server))
         shutil.rmtree(home.path / "generations")  # as after a restored backup
         with pytest.raises(AvionError, match=rf"do not exist on this machine: {generation}\. Resume it"):
-            writing.write_here(home, generation, threading.Event())
-        assert writing.get_generation(home, "scenes").state == "failed"
-        writing.write_here(home, writing.resume(home, "scenes"), threading.Event())
-    assert writing.get_generation(home, "scenes").written == 12
+            ordering.write_here(home, generation, threading.Event())
+        assert generations.get_generation(home, "scenes").state == "failed"
+        ordering.write_here(home, ordering.resume(home, "scenes"), threading.Event())
+    assert generations.get_generation(home, "scenes").written == 12
 
 
 def test_a_generation_goes_on_where_its_project_was_unpacked(home, project, tmp_path):
     with loopback() as server:
-        writing.order_descriptions(home, "scenes", settings(server, pictures=1))
+        ordering.order_descriptions(home, "scenes", settings(server, pictures=1))
         pack_project(home, "scenes", tmp_path / "p.avion", images=True)
-        away = Home(tmp_path / "away")
+        away = Home(tmp_path / "away", ALONE)
         unpack_project(away, tmp_path / "p.avion")
-        generation = writing.resume(away, "scenes")
-        writing.write_here(away, generation, threading.Event())
+        generation = ordering.resume(away, "scenes")
+        ordering.write_here(away, generation, threading.Event())
         assert [ask.pictures for ask in server.asks] == [1, 1, 1]
     orders = (away.path / "generations" / generation / "orders.jsonl").read_text(encoding="utf-8")
     assert str(away.path) in orders
@@ -321,13 +324,13 @@ def test_pictures_that_moved_are_found_again(home, tmp_path):
     images = tiny_studio.make_images(tmp_path / "before")
     create_project(home, "scenes", images)
     with loopback() as server:
-        generation = writing.order_descriptions(home, "scenes", settings(server, pictures=1))
+        generation = ordering.order_descriptions(home, "scenes", settings(server, pictures=1))
         images.rename(tmp_path / "after")
         with pytest.raises(NotFoundError, match=r"training image was not found: .*before.*Link the project"):
-            writing.write_here(home, generation, threading.Event())
+            ordering.write_here(home, generation, threading.Event())
         relink(home, "scenes", tmp_path / "after")
-        writing.write_here(home, writing.resume(home, "scenes"), threading.Event())
-    assert writing.get_generation(home, "scenes").written == 12
+        ordering.write_here(home, ordering.resume(home, "scenes"), threading.Event())
+    assert generations.get_generation(home, "scenes").written == 12
 
 
 def test_a_generation_that_met_an_outage_is_resumed(home, project, monkeypatch):
@@ -338,14 +341,14 @@ def test_a_generation_that_met_an_outage_is_resumed(home, project, monkeypatch):
         return Say(status=503) if out else written(ask)
 
     with loopback(script) as server:
-        generation = writing.order_descriptions(home, "scenes", settings(server))
+        generation = ordering.order_descriptions(home, "scenes", settings(server))
         with pytest.raises(AvionError, match="no longer answers: 503"):
-            writing.write_here(home, generation, threading.Event())
-        view = writing.get_generation(home, "scenes")
+            ordering.write_here(home, generation, threading.Event())
+        view = generations.get_generation(home, "scenes")
         assert (view.state, view.written) == ("failed", 0)
         out = False
-        assert writing.write_here(home, writing.resume(home, "scenes"), threading.Event()) == "finished"
-    assert writing.get_generation(home, "scenes").written == 12
+        assert ordering.write_here(home, ordering.resume(home, "scenes"), threading.Event()) == "finished"
+    assert generations.get_generation(home, "scenes").written == 12
 
 
 def test_one_reply_that_cannot_be_saved_loses_no_other(home, project, monkeypatch):
@@ -364,30 +367,30 @@ def test_one_reply_that_cannot_be_saved_loses_no_other(home, project, monkeypatc
         return written(ask)
 
     with loopback(script) as server:
-        generation = writing.order_descriptions(home, "scenes", settings(server))
+        generation = ordering.order_descriptions(home, "scenes", settings(server))
         with pytest.raises(OSError, match="disk is away"):
-            writing.write_here(home, generation, threading.Event())
-    view = writing.get_generation(home, "scenes", generation)
+            ordering.write_here(home, generation, threading.Event())
+    view = generations.get_generation(home, "scenes", generation)
     assert (view.state, view.written) == ("failed", 8)
 
 
 def test_the_newest_that_can_be_resumed_is(home, project):
     with loopback(lambda ask: Say(status=401)) as server:
-        failed = writing.order_descriptions(home, "scenes", settings(server))
+        failed = ordering.order_descriptions(home, "scenes", settings(server))
         with pytest.raises(AvionError, match="does not accept the key"):
-            writing.write_here(home, failed, threading.Event())
+            ordering.write_here(home, failed, threading.Event())
     with loopback() as server:
         have_written(home, server, classes=("beach",))  # newer, and finished
-        assert writing.resume(home, "scenes") == failed
-        assert writing.resume(home, "scenes") == failed  # queued: no process has taken it
-        never_begun = writing.order_descriptions(home, "scenes", settings(server))
-        assert writing.resume(home, "scenes") == never_begun
+        assert ordering.resume(home, "scenes") == failed
+        assert ordering.resume(home, "scenes") == failed  # queued: no process has taken it
+        never_begun = ordering.order_descriptions(home, "scenes", settings(server))
+        assert ordering.resume(home, "scenes") == never_begun
 
 
 def test_a_finished_generation_is_not_resumed(home, project):
     with loopback() as server:
         have_written(home, server)
     with pytest.raises(ConfigError, match=r"cannot be resumed: finished\. .*start a new one"):
-        writing.resume(home, "scenes")
+        ordering.resume(home, "scenes")
     with pytest.raises(NotFoundError, match="no such generation: zzz"):
-        writing.get_generation(home, "scenes", "zzz")
+        generations.get_generation(home, "scenes", "zzz")

@@ -7,11 +7,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
@@ -42,7 +40,7 @@ from avion_core.store.projects import find_project
 from avion_core.store.sources import image_source
 from avion_core.store.tables import Generation, Job
 from avion_core.usecases import jobs
-from avion_core.usecases.policies import ADMINISTER, CHANGE_PROJECTS, demand_of, needs
+from avion_core.usecases.policies import ADMINISTER, demand, use_case
 from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_splits
 from avion_core.wording import counted
 
@@ -82,46 +80,6 @@ class WritingPlan:
     note: str
 
 
-@dataclass(frozen=True)
-class GenerationView:
-    """A generation as pages and commands show it.
-
-    table: a row per class that was asked about: class_key, asked (requests), got (new descriptions), held (what the
-    project has by now of what it orders), dropped (reason -> count), problem (of its newest request), tokens_in,
-    tokens_out, cost, seconds.
-    """
-
-    id: str
-    state: str
-    settings: WritingSettings
-    served: tuple[str, ...]
-    """Models that the service says answered; they may differ from the one asked."""
-    prompt_version: str
-    who: str
-    created_at: datetime
-    ended_at: datetime | None
-    classes: int
-    classes_done: int
-    error: str
-    table: pd.DataFrame
-
-    @property
-    def written(self) -> int:
-        """New descriptions so far."""
-        return int(self.table["got"].sum())
-
-    @property
-    def lacking(self) -> tuple[str, ...]:
-        """Classes whose newest reply was not what was asked for and that lack descriptions still."""
-        troubled = self.table.loc[self.table["problem"] != ""]
-        return tuple(troubled.loc[troubled["held"] < self.settings.per_class, "class_key"])
-
-    @property
-    def cost(self) -> float | None:
-        """None where no price is configured."""
-        return None if self.settings.price is None else float(self.table["cost"].sum())
-
-
 def make_writing_settings(values: dict[str, Any]) -> WritingSettings:
     """Check what a person chose.
 
@@ -137,11 +95,13 @@ def make_writing_settings(values: dict[str, Any]) -> WritingSettings:
         raise ConfigError(f"the setting {key} cannot be used", hint, value=first["input"]) from None
 
 
+@use_case
 def prompts(home: Home) -> dict[str, PromptFile]:
     """The prompts that can be chosen, by name: shipped ones and one's own."""
     return dict(read_prompts(_prompt_folder(home)))
 
 
+@use_case
 def keep_prompt(home: Home, name: str, text: str) -> PromptFile:
     """Save a prompt of one's own.
 
@@ -156,6 +116,7 @@ def keys_present() -> dict[str, bool]:
     return {writer: bool(writing_orders.key_of(writer)) for writer in KEYS}
 
 
+@use_case
 def preview(home: Home, project: str, settings: WritingSettings, class_key: str) -> Prompt:
     """What would be sent for a class, word for word (pictures aside)."""
     summary = get_project(home, project)
@@ -177,6 +138,7 @@ def preview(home: Home, project: str, settings: WritingSettings, class_key: str)
     )
 
 
+@use_case
 def plan_writing(home: Home, project: str, settings: WritingSettings, progress: Progress | None = None) -> WritingPlan:
     """What it will take, from the project's own earlier replies of this writer and model where there are any."""
     summary = get_project(home, project)
@@ -219,8 +181,8 @@ def plan_writing(home: Home, project: str, settings: WritingSettings, progress: 
     return WritingPlan(estimate, note)
 
 
-@needs(CHANGE_PROJECTS)
-def order_descriptions(home: Home, project: str, settings: WritingSettings, who: str = "me") -> str:
+@use_case
+def order_descriptions(home: Home, project: str, settings: WritingSettings) -> str:
     """Write an order down, queued for a process; returns its id.
 
     Everything that can be wrong beforehand is: a missing key, an unknown prompt or class, a file that cannot be read.
@@ -229,8 +191,9 @@ def order_descriptions(home: Home, project: str, settings: WritingSettings, who:
         WriterError, DescriptionError, NotFoundError, ConfigError: what cannot be used. RightsError: an address of one's
             own from who does not administer the studio.
     """
+    who = home.actor.name
     if settings.base_url:
-        demand_of(home, who, ADMINISTER)  # the studio's key goes there
+        demand(home.actor, ADMINISTER)  # the studio's key goes there
     summary = get_project(home, project)
     settings = _resolved(summary, settings)
     prompt = find_prompt(settings.prompt, _prompt_folder(home))
@@ -260,11 +223,13 @@ def order_descriptions(home: Home, project: str, settings: WritingSettings, who:
     return row.id
 
 
+@use_case
 def start(home: Home, generation: str) -> None:
     """Have a queued generation written by a process of its own."""
     submit(home, generation)
 
 
+@use_case
 def write_here(
     home: Home, generation: str, stop: threading.Event, listener: Callable[[Event], None] | None = None
 ) -> str:
@@ -285,6 +250,7 @@ class _Hearing:
         pass
 
 
+@use_case
 def resume(home: Home, project: str, wanted: str = "latest") -> str:
     """Queue a generation again that was stopped, failed or lost; what it has is kept. Returns its id.
 
@@ -317,69 +283,11 @@ def resume(home: Home, project: str, wanted: str = "latest") -> str:
     return row.id
 
 
+@use_case
 def ask_to_stop(home: Home, generation: str) -> bool:
     """Ask a generation to stop once what is on its way has come; False when it had ended already."""
     with writing(home.engine) as session:
         return job_rows.ask_to_stop(session, generation)
-
-
-def get_generation(home: Home, project: str, wanted: str = "latest") -> GenerationView:
-    """How far a generation is.
-
-    Raises:
-        NotFoundError: no such project or generation.
-    """
-    reconcile(home)
-    with reading(home.engine) as session:
-        return _view(session, rows.find_generation(session, find_project(session, project).id, wanted))
-
-
-def list_generations(home: Home, project: str) -> list[GenerationView]:
-    """All generations of a project, the newest first."""
-    reconcile(home)
-    with reading(home.engine) as session:
-        found = rows.list_generations(session, find_project(session, project).id)
-        return [_view(session, row) for row in found]
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """One request and its reply, word for word: `instructions` and `data` (JSON) were sent, and `raw` came.
-
-    model: as served; empty where no reply came, and `problem` says why.
-    """
-
-    instructions: str
-    data: str
-    pictures: int
-    raw: str
-    model: str
-    tokens_in: int
-    tokens_out: int
-    problem: str
-
-
-def exchanges(home: Home, project: str, generation: str, class_key: str) -> list[Exchange]:
-    """What was sent about a class and what came, the oldest first.
-
-    Raises:
-        NotFoundError: no such project or generation.
-    """
-    with reading(home.engine) as session:
-        row = rows.find_generation(session, find_project(session, project).id, generation)
-        told = ("data", "pictures", "raw", "model", "tokens_in", "tokens_out", "problem")
-        return [
-            Exchange(row.prompt, **{name: getattr(reply, name) for name in told})
-            for reply in rows.exchanged(session, row.id, class_key)
-        ]
-
-
-def descriptions_written(home: Home, project: str, generation: str) -> list[str]:
-    """Ids of the descriptions that came of a generation, in the order they came."""
-    with reading(home.engine) as session:
-        return rows.descriptions_written(
-            session, rows.find_generation(session, find_project(session, project).id, generation).id
-        )
 
 
 def cli_command(project: str, settings: WritingSettings) -> str:
@@ -392,40 +300,6 @@ def cli_command(project: str, settings: WritingSettings) -> str:
             values = value if isinstance(value, tuple) else (value,)
             words += [word for one in values for word in (option, str(one))]
     return shlex.join(words)
-
-
-def _view(session: Session, row: Generation) -> GenerationView:
-    settings, replies = WritingSettings.model_validate(row.settings), rows.replies_of(session, row.id)
-    held = rows.written_by(session, row.project_id, settings.writer, settings.model, settings.distinguish_from)
-    by_class: dict[str, dict[str, Any]] = {}
-    for reply in replies:
-        entry = by_class.setdefault(
-            reply.class_key,
-            {"class_key": reply.class_key, "asked": 0, "got": 0, "held": held[reply.class_key], "dropped": {}}
-            | {"problem": "", "tokens_in": 0, "tokens_out": 0, "cost": 0.0, "seconds": 0.0},
-        )
-        for name, value in (("asked", 1), ("got", reply.got), ("tokens_in", reply.tokens_in)):
-            entry[name] += value
-        for name, value in (("tokens_out", reply.tokens_out), ("cost", reply.cost or 0.0), ("seconds", reply.seconds)):
-            entry[name] += value
-        for reason, count in reply.dropped.items():
-            entry["dropped"][reason] = entry["dropped"].get(reason, 0) + count
-        entry["problem"] = reply.problem
-    columns = ["class_key", "asked", "got", "held", "dropped", "problem", "tokens_in", "tokens_out", "cost", "seconds"]
-    return GenerationView(
-        id=row.id,
-        state=row.job.state,
-        settings=settings,
-        served=tuple(dict.fromkeys(reply.model for reply in replies if reply.model)),
-        prompt_version=row.prompt_version,
-        who=row.job.who,
-        created_at=row.job.created_at,
-        ended_at=row.job.ended_at,
-        classes=row.classes,
-        classes_done=row.classes_done,
-        error=row.job.error or "",
-        table=pd.DataFrame(list(by_class.values()), columns=columns),
-    )
 
 
 def _is_cut_off(row: Generation) -> bool:
