@@ -15,6 +15,7 @@ from app.components.maps.picked_items import picked_items
 from app.kit.guard import empty_state
 from app.state import address, map_choices, studio, visitor
 from avion_core.usecases import policies
+from avion_core.usecases.curation import my_sight, visible_verdicts
 from avion_core.usecases.insight.alignment import (
     MapResult,
     MapSettings,
@@ -26,7 +27,6 @@ from avion_core.usecases.insight.alignment import (
     start_map,
     veiled,
 )
-from avion_core.usecases.projects.current_descriptions import visible_verdicts
 from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.usecases.runs.training import RunView
 from avion_core.wording import counted
@@ -112,11 +112,9 @@ def kept_map(key: str, run_id: str) -> MapResult:
 
 
 def show(project: ProjectSummary, run: RunView, found: MapView) -> None:
-    result = kept_map(found.key, run.id)
+    result = veiled(kept_map(found.key, run.id), my_sight(studio.home(), project.id))
     map_figures(result.figures)
     verdicts = visible_verdicts(studio.home(), project.id)
-    if project.blind:
-        result = veiled(result, verdicts)
     what = linked_views(project, result, verdicts, found.key)
     st.caption(result.statement)
     picked_items(project, run.id, result, verdicts, what, found.key)

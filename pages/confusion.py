@@ -43,8 +43,8 @@ def page() -> None:
     if cell[0] == cell[1]:
         st.info("Choose a cell off the diagonal to see the texts of its two classes.", icon=":material/info:")
         return
-    pulling_panel(found, cell, judge, names, blind=project.blind)
-    contrasts_panel(found, cell, names, blind=project.blind)
+    pulling_panel(found, cell, judge, names, blind=found.blind)
+    contrasts_panel(found, cell, names, blind=found.blind)
     contrast_form(project, found, cell, names)
 
 

@@ -11,11 +11,12 @@ from app.components.review.evidence import evidence_column, evidence_of, reasons
 from app.components.review.filters import review_filters, sent_banner
 from app.components.review.review_card import AHEAD, BEHIND, card_item, review_card
 from app.components.review.review_progress import overview, progress_tables
-from app.components.review.shared_curation import Seen, need_curation
+from app.components.review.shared_curation import need_curation
 from app.components.review.verdict_table import page_of, verdict_table
 from app.kit.guard import empty_state
 from app.state import filter_values, work_lists
 from app.state.work_lists import WorkList
+from avion_core.usecases.curation import ReviewerView
 from avion_core.usecases.projects.projects import ProjectSummary
 
 ONE, TABLE = "one at a time", "table"
@@ -27,7 +28,7 @@ def page() -> None:
     sent = shell.need_sent(work_lists.REVIEW_CARD, seen.places)
     names = {entry.key: entry.prompt_name for entry in project.classes}
     overview(seen)
-    filters = review_filters(project, seen.table, sent)
+    filters = review_filters(project, seen, sent)
     sent_banner(sent)
     signature = (len(seen.table), filters)
     work_list = work_lists.filtered(work_lists.REVIEW_CARD, project.id, signature, lambda: filters.listing(seen.table))
@@ -57,7 +58,7 @@ def page() -> None:
 LAY_OUT = "While you review, the list and its order stay the same. This filters and sorts it again."
 
 
-def show_card(project: ProjectSummary, seen: Seen, work_list: WorkList, names: Mapping[str, str]) -> None:
+def show_card(project: ProjectSummary, seen: ReviewerView, work_list: WorkList, names: Mapping[str, str]) -> None:
     """One description with its evidence beside it."""
     judging, evidence = st.columns([11, 9], gap="large")
     first = max(0, work_list.place - BEHIND)
@@ -76,7 +77,7 @@ def show_card(project: ProjectSummary, seen: Seen, work_list: WorkList, names: M
             evidence_column(project, seen, row)
 
 
-def show_table(project: ProjectSummary, seen: Seen, work_list: WorkList, names: Mapping[str, str]) -> None:
+def show_table(project: ProjectSummary, seen: ReviewerView, work_list: WorkList, names: Mapping[str, str]) -> None:
     """The view as a table; the one description that is selected shows its evidence below."""
     columns = ["class", "flag", "similarity", "z", "weight", "influence", "kept or cut", "mine", "writer"]
     rows = seen.rows(page_of(work_list.order))

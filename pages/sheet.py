@@ -11,11 +11,12 @@ import streamlit as st
 
 from app import shell
 from app.components.review.evidence import evidence_of
-from app.components.review.shared_curation import FIGURES_HIDDEN, Seen, need_curation
+from app.components.review.shared_curation import FIGURES_HIDDEN, need_curation
 from app.components.review.verdict_table import page_of, verdict_table
 from app.kit import charts
 from app.kit.guard import plain
 from app.state import address, work_lists
+from avion_core.usecases.curation import ReviewerView
 from avion_core.usecases.projects.projects import ClassInfo
 
 
@@ -38,7 +39,7 @@ def page() -> None:
         evidence_of(project, seen, focus)
 
 
-def in_order(seen: Seen, class_key: str) -> list[str]:
+def in_order(seen: ReviewerView, class_key: str) -> list[str]:
     by = "similarity" if seen.veiled else "influence"
     return seen.of_class(class_key).sort_values(by, ascending=False, kind="stable")["description_id"].tolist()
 
@@ -82,7 +83,7 @@ def card(entry: ClassInfo) -> None:
     st.markdown("  \n".join(f"**{word}:** {plain(text)}" for word, text in says.items() if text))
 
 
-def class_figures(seen: Seen, class_key: str) -> None:
+def class_figures(seen: ReviewerView, class_key: str) -> None:
     """The class as a whole: how many texts speak for it, and where they stand."""
     table = seen.of_class(class_key)
     judged = int((table["verdict"] != "undecided").sum())

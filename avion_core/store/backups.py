@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
-from sqlalchemy import make_url
+from sqlalchemy import URL
 
 from avion_core.errors import StoreError
 from avion_core.files import replacing
@@ -51,11 +51,10 @@ class Backup:
         return self.path.stem
 
 
-def sqlite_file(url: str) -> Path | None:
+def sqlite_file(url: URL) -> Path | None:
     """The file of a SQLite address; None for a server's database and for one in memory."""
-    parsed = make_url(url)
-    in_file = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
-    return Path(parsed.database or "") if in_file else None
+    in_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+    return Path(url.database or "") if in_file else None
 
 
 def list_backups(folder: Path) -> list[Backup]:

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,10 @@ SCHEMA = "0002"
 """The newest migration; a test holds it to the files in migrations/versions."""
 
 BUSY_SECONDS = 30.0
+_WRITERS = 2603126590
+"""The number of the advisory lock that all writers of a PostgreSQL database ask for."""
+
+_ADDRESS_HINT = "Give an SQLAlchemy address such as postgresql+psycopg://user@host/avion, with its driver installed."
 
 # What SQLite and PostgreSQL say of a state that passes -> what a person can do about it.
 _PASSING = {
@@ -32,13 +36,26 @@ _PASSING = {
     "unable to open database": "Its folder cannot be written: make room, and check the folder's rights.",
     "readonly database": "The database may not be written: check its rights.",
     "connection refused": "Check that the database server runs.",
+    "lock timeout": "Another program holds it; wait until it is done, or end it.",
     "timeout expired": "Check that the database server runs and is not overloaded.",
 }
 
 
-def database_url(folder: Path) -> str:
-    """AVION_DATABASE_URL where it is set, else a SQLite file in the home folder."""
-    return os.environ.get("AVION_DATABASE_URL") or f"sqlite:///{folder / 'avion.sqlite3'}"
+def database_url(folder: Path) -> URL:
+    """AVION_DATABASE_URL where it is set, else a SQLite file in the home folder.
+
+    The file's path goes in as it is: pasted into an address, its %20 would be a space and what follows a ? options.
+
+    Raises:
+        StoreError: AVION_DATABASE_URL is no address.
+    """
+    given = os.environ.get("AVION_DATABASE_URL")
+    if not given:
+        return URL.create("sqlite", database=str(folder / "avion.sqlite3"))
+    try:
+        return make_url(given)
+    except ArgumentError as error:
+        raise StoreError("AVION_DATABASE_URL cannot be used (it is no address)", _ADDRESS_HINT) from error
 
 
 def open_database(folder: Path) -> Engine:
@@ -59,11 +76,11 @@ def open_database(folder: Path) -> Engine:
         hint = "Choose a folder you may write to with --home or AVION_HOME."
         raise StoreError(f"the home folder cannot be written ({error.strerror})", hint, value=str(folder)) from error
     try:
-        engine = _sqlite(url) if url.startswith("sqlite") else create_engine(url, pool_pre_ping=True)
+        engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _server(url)
         bring_up_to_date(engine, folder)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        hint = "Give an SQLAlchemy address such as postgresql+psycopg://user@host/avion, with its driver installed."
-        raise StoreError(f"AVION_DATABASE_URL cannot be used ({error})", hint, value=without_password(url)) from error
+        what = f"AVION_DATABASE_URL cannot be used ({error})"
+        raise StoreError(what, _ADDRESS_HINT, value=without_password(url)) from error
     except OperationalError as error:
         hint = "Check that the database is reachable, that you may write to it, and that its disk has free space."
         what = f"the database cannot be opened ({error.orig})"
@@ -89,10 +106,11 @@ def reading(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
-    """A short transaction that changes something; all of it is kept, or nothing.
+    """A short transaction that changes something, alone: all of it is kept or nothing, and what it reads stays true.
 
-    SQLite takes its write lock at BEGIN: a transaction that first reads and then writes would otherwise be
-    refused with "database is locked" as soon as another writer slips in between, busy timeout or not.
+    One writer at a time, whichever database it is, so that "look, then write" is safe everywhere. SQLite takes its
+    write lock at BEGIN (a transaction that first reads would otherwise be refused with "database is locked" as soon as
+    another writer slips in between, busy timeout or not); PostgreSQL takes one lock that all writers ask for.
 
     Raises:
         StoreBusyError: it cannot be written just now: locked by another program, disk full, connection lost.
@@ -109,9 +127,9 @@ def _told(engine: Engine) -> Iterator[None]:
         yield
     except DBAPIError as error:
         said = str(error.orig)
-        file = backups.sqlite_file(str(engine.url))
+        file = backups.sqlite_file(engine.url)
         if file is not None and _says_damage(error):
-            raise damaged(str(engine.url), file.parent) from error
+            raise damaged(engine.url, file.parent) from error
         hint = next((hint for word, hint in _PASSING.items() if word in said.lower()), None)
         if hint is None and not error.connection_invalidated:
             raise
@@ -120,7 +138,19 @@ def _told(engine: Engine) -> Iterator[None]:
         ) from error
 
 
-def _sqlite(url: str) -> Engine:
+def _server(url: URL) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
+        if connection.get_execution_options().get("writes", False):
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{int(1000 * BUSY_SECONDS)}ms'")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
+
+    return engine
+
+
+def _sqlite(url: URL) -> Engine:
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
@@ -137,12 +167,9 @@ def _sqlite(url: str) -> Engine:
     return engine
 
 
-def _refuse_network_share(url: str) -> None:
+def _refuse_network_share(url: URL) -> None:
     """SQLite's write-ahead log is shared memory: between machines, and on many shares at all, it loses writes."""
-    try:
-        file = backups.sqlite_file(url)
-    except ArgumentError:
-        return  # said below, with the way out
+    file = backups.sqlite_file(url)
     share = network_share(file) if file else None
     if share:
         raise StoreError(
@@ -154,7 +181,7 @@ def _refuse_network_share(url: str) -> None:
         )
 
 
-def damaged(url: str, folder: Path) -> StoreError:
+def damaged(url: URL, folder: Path) -> StoreError:
     """The error of a SQLite file that cannot be read: it names the newest backup, and the command that puts it back."""
     newest = next(iter(backups.list_backups(backup_folder(folder))), None)
     if newest is None:
@@ -171,12 +198,9 @@ def _says_damage(error: Exception) -> bool:
     return any(word in str(error) for word in ("not a database", "malformed", "file is encrypted"))
 
 
-def _refuse_emptied(url: str, folder: Path) -> None:
+def _refuse_emptied(url: URL, folder: Path) -> None:
     """SQLite takes an empty file for a new database: where there are backups, it was not empty before."""
-    try:
-        file = backups.sqlite_file(url)
-    except ArgumentError:
-        return  # said below, with the hint
+    file = backups.sqlite_file(url)
     emptied = file is not None and file.is_file() and not file.stat().st_size
     if emptied and backups.list_backups(backup_folder(folder)):
         raise damaged(url, folder)
@@ -204,14 +228,12 @@ def bring_up_to_date(engine: Engine, folder: Path) -> None:
         hint = "Update AVION Studio (pip install --upgrade avion-studio), or choose another folder with --home."
         what = f"the database was written by a newer AVION Studio (this one knows schemas up to {SCHEMA}), schema"
         raise StoreError(what, hint, value=found)
-    file = backups.sqlite_file(str(engine.url))
+    file = backups.sqlite_file(engine.url)
     if found is not None and file is not None:
         backups.back_up(file, backup_folder(folder), "before-migration")
     changing = engine.execution_options(writes=True)
     with changing.connect() as connection, _tables_replaceable(connection), connection.begin():
-        if connection.dialect.name == "postgresql":
-            # Two programs that open a new database at once: the second waits here, then finds nothing to do.
-            connection.execute(text("SELECT pg_advisory_xact_lock(2603126590)"))
+        # Two programs that open a new database at once: the second waits at `begin`, then finds nothing to do.
         migrate(connection)
         if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
             hint = "The database is as it was. Please report this, and go on with the version that wrote it."
@@ -238,12 +260,9 @@ def _schema_of(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def without_password(url: str) -> str:
+def without_password(url: URL) -> str:
     """A database address as it may be shown."""
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return url
+    return url.render_as_string(hide_password=True)
 
 
 def chunks(values: Iterable[str]) -> Iterator[list[str]]:

@@ -48,9 +48,11 @@ _TABLE: dict[Right, dict[str, str]] = {
     },
     SEE: {
         "curation.agreement": "agreement conflicts review_progress",
-        "curation.deciding": "history my_verdicts",
+        "curation.blind": "demand_open my_sight visible_verdicts",
+        "curation.deciding": "history",
         "curation.refreshing": "refresh",
         "curation.rules": "current_rules rule_versions rules_at run_config",
+        "curation.shared": "reviewer_view",
         "curation.table": "curation_table",
         "insight.alignment": "get_map image_counts list_maps read_map",
         "insight.compare": "change_between compare_runs",
@@ -65,7 +67,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "models.models": "installing list_models open_towers",
         "people.accounts": "list_accounts reset_password",
         "projects.classes": "class_changes export_cards",
-        "projects.current_descriptions": "current_descriptions visible_verdicts",
+        "projects.current_descriptions": "current_descriptions",
         "projects.current_images": "current_images known_images",
         "projects.descriptions": "read_for",
         "projects.freeze": "freeze",
@@ -91,7 +93,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "curation.label_suggestions": "suggest_labels",
         "insight.alignment": "embed_map start_map stop_map",
         "insight.evaluation": "evaluate_run",
-        "jobs": "kill queue_again",
+        "jobs": "forget kill queue_again",
         "projects.labels": "give_labels import_labels undo_labels",
     },
     ADJUDICATE: {"curation.agreement": "set_blind"},
@@ -110,7 +112,6 @@ _TABLE: dict[Right, dict[str, str]] = {
         "writing.ordering": "ask_to_stop keep_prompt order_descriptions resume start write_here",
     },
     TRAIN: {
-        "jobs": "forget",
         "runs.training": "create_run delete_run kill launch launch_sweep pin_baseline queue_again rename_run resume "
         "run_here start_now stop wake_queue",
     },

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from app.components.review.filters import CHOICES, Z_TOP, Filters, fitting
-from app.components.review.shared_curation import seen
+from avion_core.usecases.curation import Sight, seen_by
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_where_everything_is_decided_or_skipped_the_review_starts_at_the_top(tab
 
 def test_flag_and_z_disagree_where_z_cuts_what_the_flag_likes_or_passes_what_it_does_not(table: pd.DataFrame) -> None:
     curation: Any = SimpleNamespace(table=table.drop(columns=["mine", "judged", "at_odds", "settled"]))
-    shown = seen(curation, {}, blind=False).table
+    shown = seen_by("me", Sight(False, {}), curation).table
     assert shown["at_odds"].tolist() == [False, True, True, True]  # the last: no z can cut it
 
 

@@ -15,7 +15,7 @@ import pytest
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from avion_core.actor import ALONE
-from avion_core.usecases.curation import history, my_verdicts
+from avion_core.usecases.curation import history, my_sight
 from avion_core.usecases.curation.agreement import agreement, conflicts
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
@@ -94,7 +94,7 @@ def test_two_people_review_at_once(
         assert list(judged["ana"]) == list(judged["ben"])  # the same texts in the same order
         for name, said in judged.items():
             assert len(said) == each
-            assert my_verdicts(by(name, home), project.id) == said
+            assert my_sight(by(name, home), project.id).mine == said
         for item in judged["ana"]:
             given = [
                 entry.reviewer for entry in history(home, project.id, item) if entry.verdict in ("accept", "reject")

@@ -15,13 +15,14 @@ EACH = 500
 
 REVIEWER = """
 from pathlib import Path
+from avion_core.actor import Actor
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.installation.home import Home
 
-home = Home(Path({home!r}), ALONE)
+home = Home(Path({home!r}), Actor({who!r}, "reviewer"))
 for number in range({each}):
     verdict = "accept" if number % {agrees_in} else "reject"
-    record_verdict(home, "scenes", f"d{{number:03d}}", verdict, reviewer={who!r}, token=f"{who}-{{number}}")
+    record_verdict(home, "scenes", f"d{{number:03d}}", verdict, token=f"{who}-{{number}}")
 print("done")
 """
 

@@ -56,9 +56,10 @@ def test_a_run_outlives_the_server_that_launched_it(home):
         from pathlib import Path
         from avion_core.jobs.executors import local
         from avion_core.jobs.submit import submit
+        from avion_core.actor import STUDIO
         from avion_core.store.home import Home
         local.WORKER = {WORKER!r}
-        submit(Home(Path({str(home.path)!r})), {run_id!r})
+        submit(Home(Path({str(home.path)!r}), STUDIO), {run_id!r})
         print("started", flush=True)
         time.sleep(600)
         """

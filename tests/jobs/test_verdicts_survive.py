@@ -17,6 +17,7 @@ from avion_core.store.verdicts import history
 
 REVIEWER = """
 from pathlib import Path
+from avion_core.actor import ALONE
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.projects import descriptions_of, find_project

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
-from app.components.review.shared_curation import FIGURES_HIDDEN, Worth, _Held, seen
+from app.components.review.shared_curation import FIGURES_HIDDEN
 from app.kit.guard import plain
 from avion_core.usecases.curation import (
+    RemainingValue,
+    SharedCuration,
+    Sight,
     confusable,
     curation_table,
     history,
-    my_verdicts,
+    my_sight,
     record_verdict,
     refresh,
     review_value,
+    seen_by,
 )
 from avion_core.usecases.curation.agreement import set_blind
 from avion_core.usecases.installation.home import Home
@@ -128,12 +132,12 @@ def test_the_whole_view_in_one_go(home: Home, open_page: Open) -> None:
 
 def test_skips_in_bulk_can_be_cleared(home: Home, open_page: Open) -> None:
     app = press(press(select(open_page("review", view="table"), 0, 1), "Skip 2"), "Skip 2")
-    assert list(my_verdicts(home, NAME).values()) == ["skipped"] * 2
+    assert list(my_sight(home, NAME).mine.values()) == ["skipped"] * 2
     app = open_page("review", view="table", mine="skipped")
     assert len(table(app)) == 2
     app = settle(app.button_group(key="verdict_scope").set_value("all").run())
     app = press(press(app, "Clear verdict 2"), "Clear verdict 2")
-    assert set(my_verdicts(home, NAME).values()) == {"undecided"}
+    assert set(my_sight(home, NAME).mine.values()) == {"undecided"}
     assert "No description fits" in all_text(open_page("review", view="table", mine="skipped"))
 
 
@@ -235,10 +239,11 @@ def test_in_a_blind_review_what_is_worth_a_verdict_follows_from_ones_own(home: H
     for item in alone.table["description_id"]:
         record_verdict(by("ana", home), NAME, item, "accept")
     curation = refresh(home, alone)
-    worth = Worth(review_value(curation), curation, 0.0)
-    assert seen(curation, {}, False, lambda: worth).table["settled"].all()
+    remaining = RemainingValue(review_value(curation), curation, 0.0)
+    assert seen_by("me", Sight(False, {}), curation, lambda: remaining).table["settled"].all()
     assert curation.n_eff != alone.n_eff
-    mine = seen(_Held(curation).through("me", {}, curation), {}, True, lambda: worth)
+    blind = Sight(True, {})
+    mine = seen_by("me", blind, SharedCuration(curation).through("me", blind, curation), lambda: remaining)
     assert not mine.table["settled"].any()
     assert mine.curation.n_eff == alone.n_eff
     for name in ("decisive", "z", "cut"):

@@ -4,20 +4,23 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
+from time import sleep
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DatabaseError
 
-from avion_core.errors import StoreError
+from avion_core.errors import StoreBusyError, StoreError
+from avion_core.store import backups, database
 from avion_core.store.database import SCHEMA, open_database, reading, writing
 from avion_core.store.migrations.run import settings
-from avion_core.store.projects import list_projects
-from avion_core.store.tables import Table
+from avion_core.store.projects import add_descriptions, list_projects
+from avion_core.store.tables import Description, Table
 from avion_core.store.verdicts import add_verdict
 
 
@@ -27,8 +30,14 @@ def test_migrations_end_at_the_tables(engine):
     assert ScriptDirectory.from_config(settings()).get_current_head() == SCHEMA
 
 
-def test_wal_with_foreign_keys(engine):
-    with engine.connect() as connection:
+@pytest.fixture
+def sqlite(tmp_path, monkeypatch):
+    monkeypatch.delenv("AVION_DATABASE_URL", raising=False)
+    return open_database(tmp_path / "home")
+
+
+def test_wal_with_foreign_keys(sqlite):
+    with sqlite.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
@@ -51,6 +60,49 @@ def test_opening_twice_keeps_what_is_there(engine, project, tmp_path):
         assert [row.name for row in list_projects(session)] == ["harbours"]
 
 
+@pytest.mark.parametrize("name", ["My%20Drive", "a?b=c", "a#b", "with space", "Äpfel & Birnen", "%3F"])
+def test_a_home_is_where_its_name_says(tmp_path, monkeypatch, name):
+    """Pasted into an address, %20 was a space and what follows a ? options: the database lay elsewhere."""
+    monkeypatch.delenv("AVION_DATABASE_URL", raising=False)
+    engine = open_database(tmp_path / name)
+    assert (tmp_path / name / "avion.sqlite3").exists()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert backups.sqlite_file(engine.url) == tmp_path / name / "avion.sqlite3"
+
+
+def test_who_reads_and_then_writes_is_alone(engine, project):
+    """The contract of `writing`, in either kind of database: two who count and then add never count the same."""
+    added = []
+
+    def count_and_add(number: int) -> None:
+        with writing(engine) as session:
+            before = session.scalar(select(func.count()).select_from(Description))
+            sleep(0.02)
+            row = {"description_id": f"n{number}", "class_key": "harbor", "text": f"another {number}"}
+            add_descriptions(session, project, [row])
+            added.append(before)
+
+    threads = [Thread(target=count_and_add, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(added) == [3, 4, 5, 6, 7, 8]
+
+
+def test_a_writer_who_waits_too_long_is_told(engine, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
+    if engine.dialect.name == "sqlite":  # its patience is fixed as it connects
+        engine = open_database(backups.sqlite_file(engine.url).parent)
+    with writing(engine) as first:
+        list_projects(first)
+        held = pytest.raises(StoreBusyError, match=r"cannot be written just now .*Another program holds it")
+        with held, writing(engine) as second:
+            list_projects(second)
+    with writing(engine) as third:
+        list_projects(third)
+
+
 def test_the_database_address_is_honoured(tmp_path, monkeypatch):
     monkeypatch.setenv("AVION_DATABASE_URL", f"sqlite:///{tmp_path}/elsewhere.sqlite3")
     open_database(tmp_path / "home")
@@ -70,7 +122,7 @@ OPEN_AND_WRITE = """
 import sys
 from pathlib import Path
 from avion_core.store.database import open_database, writing
-from avion_core.store.projects import list_projects
+from avion_core.store.projects import add_descriptions, list_projects
 from avion_core.store.tables import Project
 
 folder, writer = sys.argv[1:]

@@ -8,14 +8,13 @@ from typing import Any
 
 import streamlit as st
 
-from app.components.review.shared_curation import Seen
 from app.kit import charts
 from app.kit.explain import figures
 from app.kit.gallery import gallery
 from app.kit.guard import plain
 from app.kit.word_diff import word_diff
 from app.state import studio
-from avion_core.usecases.curation import Evidence, confusable, evidence, history
+from avion_core.usecases.curation import Evidence, ReviewerView, confusable, evidence, history
 from avion_core.usecases.projects.projects import ProjectSummary
 
 _ACTIONS = {
@@ -28,7 +27,7 @@ _ACTIONS = {
 }
 
 
-def evidence_of(project: ProjectSummary, seen: Seen, description_id: str) -> None:
+def evidence_of(project: ProjectSummary, seen: ReviewerView, description_id: str) -> None:
     """Everything about one description: reasons and figures on the left, pictures and history on the right."""
     (row,) = seen.records([description_id])
     reasons, pictures = st.columns([11, 9], gap="large")
@@ -38,7 +37,7 @@ def evidence_of(project: ProjectSummary, seen: Seen, description_id: str) -> Non
         evidence_column(project, seen, row)
 
 
-def reasons_panel(seen: Seen, row: Mapping[str, Any]) -> None:
+def reasons_panel(seen: ReviewerView, row: Mapping[str, Any]) -> None:
     """Why the description counts as it does: kept or cut, every rule in words, and each figure with a sentence."""
     icon = {True: "check", False: "block"}.get(row["kept"], "visibility_off")
     st.markdown(f":material/{icon}: **{row['why']}**")
@@ -59,7 +58,7 @@ def reasons_panel(seen: Seen, row: Mapping[str, Any]) -> None:
                 st.caption(figure.sentence)
 
 
-def evidence_column(project: ProjectSummary, seen: Seen, row: Mapping[str, Any]) -> None:
+def evidence_column(project: ProjectSummary, seen: ReviewerView, row: Mapping[str, Any]) -> None:
     """Pictures, the place among its class, the nearest text of another class, and the history."""
     _pictures(project, evidence(seen.curation, row["description_id"]))
     st.plotly_chart(
@@ -80,7 +79,7 @@ def _pictures(project: ProjectSummary, found: Evidence) -> None:
         gallery([image.path for image in images], captions, project.recipe, columns=4, side=64)
 
 
-def _rival(project: ProjectSummary, seen: Seen, row: Mapping[str, Any]) -> None:
+def _rival(project: ProjectSummary, seen: ReviewerView, row: Mapping[str, Any]) -> None:
     """The text of another class that is hardest to tell from this one."""
     rival = confusable(seen.curation, row["description_id"])
     if rival is None:

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.state import filter_values, sent_lists, visitor, widgets, work_lists
+from app.state import filter_values, sent_lists, widgets, work_lists
+from avion_core.usecases.curation import ReviewerView
 from avion_core.usecases.projects.projects import ProjectSummary
 
 # What each choice asks of the table: a column and the value it must have.
@@ -118,13 +119,9 @@ def fitting(table: pd.DataFrame, filters: Filters) -> pd.DataFrame:
     return view
 
 
-def review_filters(project: ProjectSummary, table: pd.DataFrame, sent: Sequence[str]) -> Filters:
-    """Draw the filters, and say what they ask for.
-
-    Args:
-        table: the curation's table as the reviewer may see it (see `app.components.review.shared_curation.Seen`).
-        sent: where any are given, only these descriptions.
-    """
+def review_filters(project: ProjectSummary, view: ReviewerView, sent: Sequence[str]) -> Filters:
+    """Draw the filters, and say what they ask for."""
+    table = view.table
     names = {entry.key: entry.prompt_name for entry in project.classes}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         class_key = _choice("Class", list(names), lambda key: names.get(key, key), 170)
@@ -148,7 +145,7 @@ def review_filters(project: ProjectSummary, table: pd.DataFrame, sent: Sequence[
                 for name in ("Disagreement", "Effect of a verdict"):
                     chosen[name] = _choice(name, list(CHOICES[name]), str, 240)
                 writer = _choice("Writer", sorted(table["writer"].unique()), str, 240)
-                reviewer = _choice("Reviewer", _judges(project, table), str, 240)
+                reviewer = _choice("Reviewer", view.judges, str, 240)
             z_range, weight_range = _ranges()
             off = ":material/filter_alt_off:"
             st.button("Clear the filters", icon=off, key="clear_some", on_click=filter_values.clear)
@@ -157,12 +154,6 @@ def review_filters(project: ProjectSummary, table: pd.DataFrame, sent: Sequence[
     wanted += [(column, value) for column, value in others if value != widgets.ALL]
     judge = "" if reviewer == widgets.ALL else reviewer
     return Filters(tuple(wanted), z_range, weight_range, words or "", judge, tuple(sent), order)
-
-
-def _judges(project: ProjectSummary, table: pd.DataFrame) -> list[str]:
-    """Everybody whose verdict stands on some text; in a blind review oneself alone."""
-    judges = set().union(*table["judged_by"])
-    return sorted(judges & {visitor.name()} if project.blind else judges)
 
 
 def sent_banner(sent: Sequence[str]) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from app.components.review.shared_curation import FIGURES_HIDDEN, Seen
-from app.state import filter_values, studio, visitor
+from app.components.review.shared_curation import FIGURES_HIDDEN
+from app.state import filter_values, studio
+from avion_core.usecases.curation import ReviewerView
 from avion_core.usecases.curation.agreement import review_progress
 from avion_core.usecases.projects.projects import ProjectSummary
 
 
-def overview(seen: Seen) -> None:
+def overview(seen: ReviewerView) -> None:
     """One line for the project, and what is left to gain from more verdicts."""
     verdict, mine = seen.table["verdict"], seen.table["mine"]
     judged, accepted = int((verdict != "undecided").sum()), int((verdict == "accepted").sum())
@@ -26,16 +27,16 @@ def overview(seen: Seen) -> None:
     if seen.veiled:
         st.caption(FIGURES_HIDDEN)
         return
-    worth = seen.count_worth()
+    worth = seen.count_remaining()
     if worth is not None and worth.curation is seen.curation:
         _meter(seen)
     else:
         st.fragment(_meter, run_every=2.0)(seen)
 
 
-def _meter(seen: Seen) -> None:
+def _meter(seen: ReviewerView) -> None:
     """Whether going on with the review could pay."""
-    worth = seen.count_worth()
+    worth = seen.count_remaining()
     if worth is None:
         st.markdown(":material/hourglass: Counting what more verdicts could change.")
         return
@@ -60,7 +61,7 @@ def _meter(seen: Seen) -> None:
         st.rerun()  # the whole page, also where this line is drawn alone
 
 
-def progress_tables(project: ProjectSummary, seen: Seen, names: Mapping[str, str]) -> None:
+def progress_tables(project: ProjectSummary, seen: ReviewerView, names: Mapping[str, str]) -> None:
     """A bar for each class, and what each person has done; counted when somebody looks."""
     progress = st.expander(
         "Progress per class and per person", icon=":material/checklist:", key="review_progress", on_change="rerun"
@@ -76,13 +77,10 @@ def progress_tables(project: ProjectSummary, seen: Seen, names: Mapping[str, str
             },
             alt="Review progress per class",
         )
-        by_person = review_progress(studio.home(), project.id)
-        if seen.blind:
-            by_person = by_person[by_person["reviewer"] == visitor.name()]
-        people.dataframe(by_person, hide_index=True, alt="Decisions of each person")
+        people.dataframe(review_progress(studio.home(), project.id), hide_index=True, alt="Decisions of each person")
 
 
-def _per_class(seen: Seen, names: Mapping[str, str]) -> pd.DataFrame:
+def _per_class(seen: ReviewerView, names: Mapping[str, str]) -> pd.DataFrame:
     table, verdict = seen.table, seen.table["verdict"]
     counts = (
         pd.DataFrame(

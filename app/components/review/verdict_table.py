@@ -33,7 +33,7 @@ def verdict_table(
     """Draw one page of descriptions with the buttons that judge the selected ones.
 
     Args:
-        rows: the page's descriptions, as `app.components.review.shared_curation.Seen.rows` gives them.
+        rows: the page's descriptions, as `ReviewerView.rows` gives them.
         whole: the ids of the whole view, of which `rows` are a part.
         names: class -> the words it is shown by.
         columns: which figures to show, besides the text and its verdict.

@@ -11,10 +11,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.kit.background import computed
 from app.kit.guard import plain
-from app.state import notices, studio, visitor
+from app.state import notices, studio
 from avion_core.progress import Progress
 from avion_core.usecases.curation.rules import current_rules
-from avion_core.usecases.policies import ADJUDICATE
 from avion_core.usecases.projects.descriptions import ImportReport, import_upload
 from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.usecases.transfer.exchange import Choice, Export, Form, Holdings, export_descriptions, export_name
@@ -45,11 +44,8 @@ _SHOWN_PROBLEMS = 200
 
 def export_form(project: ProjectSummary, held: Holdings) -> None:
     """Choose a form and take the file; it is made when the button is pressed."""
-    if project.blind and not visitor.may(ADJUDICATE):
-        st.info(
-            "This review is blind, and an export holds everybody's verdicts. An adjudicator or admin can make one.",
-            icon=":material/visibility_off:",
-        )
+    if held.closed:
+        st.info(plain(held.closed), icon=":material/visibility_off:")
         return
     form = cast(
         Form,

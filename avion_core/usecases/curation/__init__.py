@@ -1,12 +1,12 @@
-"""Curation: every description with the figures behind its fate, people's decisions, and what they are worth.
+"""Curation: every description with the figures that decide on it, people's decisions, and what they are worth.
 
 Only training shots and validation images are looked at here; the test set stays sealed.
 """
 
 from avion_core.store.verdicts import Decision
+from avion_core.usecases.curation.blind import Sight, my_sight, visible_verdicts
 from avion_core.usecases.curation.deciding import (
     history,
-    my_verdicts,
     record_verdict,
     record_verdicts,
     undo,
@@ -14,6 +14,13 @@ from avion_core.usecases.curation.deciding import (
 )
 from avion_core.usecases.curation.evidence import Confusable, Evidence, Match, confusable, evidence
 from avion_core.usecases.curation.refreshing import as_judged, decision_preview, refresh
+from avion_core.usecases.curation.shared import (
+    RemainingValue,
+    ReviewerView,
+    SharedCuration,
+    reviewer_view,
+    seen_by,
+)
 from avion_core.usecases.curation.table import Curation, Preview, curation_table
 from avion_core.usecases.curation.value import ReviewValue, review_value
 
@@ -24,18 +31,25 @@ __all__ = [
     "Evidence",
     "Match",
     "Preview",
+    "RemainingValue",
     "ReviewValue",
+    "ReviewerView",
+    "SharedCuration",
+    "Sight",
     "as_judged",
     "confusable",
     "curation_table",
     "decision_preview",
     "evidence",
     "history",
-    "my_verdicts",
+    "my_sight",
     "record_verdict",
     "record_verdicts",
     "refresh",
     "review_value",
+    "reviewer_view",
+    "seen_by",
     "undo",
     "undo_decision",
+    "visible_verdicts",
 ]

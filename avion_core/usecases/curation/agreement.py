@@ -13,7 +13,8 @@ from avion_core.store import projects as rows
 from avion_core.store.current_verdicts import together
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
-from avion_core.usecases.policies import use_case
+from avion_core.usecases.curation.blind import my_sight
+from avion_core.usecases.policies import ADJUDICATE, may, use_case
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ def agreement(home: Home, project: str) -> Agreement:
 def conflicts(home: Home, project: str) -> pd.DataFrame:
     """Descriptions that as many reviewers accept as reject, those that wait longest first.
 
+    Who reviews blind gets the conflicts that they are a side of; who settles them, all.
+
     Columns: description_id, class_key, text (as it reads now), accepts and rejects (names), since (when the conflict
     came up).
 
@@ -98,13 +101,15 @@ def conflicts(home: Home, project: str) -> pd.DataFrame:
                 "since": part["decided_at"].max(),
             }
         )
+    if my_sight(home, project).blind and not may(home.actor, ADJUDICATE):
+        found = [row for row in found if home.actor.name in (*row["accepts"], *row["rejects"])]
     columns = ["description_id", "class_key", "text", "accepts", "rejects", "since"]
     return pd.DataFrame(found, columns=columns).sort_values("since", ignore_index=True)
 
 
 @use_case
 def review_progress(home: Home, project: str) -> pd.DataFrame:
-    """What each reviewer has done, by their newest decision on each description.
+    """What each reviewer has done, by their newest decision on each description; blind, what one did oneself.
 
     Columns: reviewer, accepted, rejected, edited (and not judged since), skipped.
 
@@ -113,6 +118,8 @@ def review_progress(home: Home, project: str) -> pd.DataFrame:
     """
     with reading(home.engine) as session:
         decided = current_verdicts.decisions_by_reviewer(session, rows.find_project(session, project).id)
+    if my_sight(home, project).blind and not may(home.actor, ADJUDICATE):
+        decided = {name: decisions for name, decisions in decided.items() if name == home.actor.name}
     names = {"accepted": "accept", "rejected": "reject", "edited": "edit", "skipped": "skip"}
     counted = {reviewer: Counter(decisions.values()) for reviewer, decisions in decided.items()}
     table = [

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from avion_core.store import current_verdicts, journal, verdicts
+import pandas as pd
+
+from avion_core.store import journal, verdicts
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Verdict
 from avion_core.store.verdicts import Decision
+from avion_core.usecases.curation.blind import my_sight
 from avion_core.usecases.policies import ADJUDICATE, demand, use_case
 from avion_core.wording import counted
 
-_VERDICT_OF = {
-    "accept": "accepted",
-    "reject": "rejected",
-    "edit": "undecided",
-    "undecide": "undecided",
-    "skip": "skipped",
-}
 _DID = {"accept": "Accepted", "reject": "Rejected", "undecide": "Undid the verdicts on", "skip": "Skipped"}
 
 
@@ -144,26 +140,9 @@ def undo_decision(home: Home, project: str, description_id: str, token: str | No
 def history(home: Home, project: str, description_id: str) -> list[Verdict]:
     """Everything anybody decided on a description, the oldest first, with undos and rule versions.
 
-    Args:
-        reviewer: who looks. In a blind project they see their own rows alone until they have decided themselves.
+    In a blind project, one's own decisions alone until one has judged it.
     """
-    reviewer = home.actor.name
+    hidden = my_sight(home, project).hides(pd.Series([description_id])).any()
     with reading(home.engine) as session:
-        row = rows.find_project(session, project)
-        entries = verdicts.history(session, row.id, description_id)
-        if row.blind and reviewer is not None:
-            own = current_verdicts.own_decisions(session, row.id, reviewer, description_id).get(description_id)
-            if own not in ("accept", "reject"):
-                return [entry for entry in entries if entry.reviewer == reviewer]
-    return entries
-
-
-@use_case
-def my_verdicts(home: Home, project: str) -> dict[str, str]:
-    """Description -> what one reviewer decided, for blind review and for progress per person.
-
-    "accepted", "rejected", "undecided" (edited, or taken back) or "skipped"; what they never looked at is not in it.
-    """
-    with reading(home.engine) as session:
-        own = current_verdicts.own_decisions(session, rows.find_project(session, project).id, home.actor.name)
-    return {key: _VERDICT_OF[decision] for key, decision in own.items()}
+        entries = verdicts.history(session, rows.find_project(session, project).id, description_id)
+    return [entry for entry in entries if entry.reviewer == home.actor.name] if hidden else entries

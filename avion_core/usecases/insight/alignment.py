@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from pydantic import BaseModel
@@ -34,6 +34,9 @@ from avion_core.usecases.policies import TRAIN, demand, use_case
 from avion_core.usecases.projects.projects import read_manifest
 from avion_core.usecases.runs.trained import run_device, student_run
 from avion_core.usecases.runs.training import RunView, get_run
+
+if TYPE_CHECKING:
+    from avion_core.usecases.curation.blind import Sight
 
 __all__ = ["VIEWS", "MapSettings", "Part", "map_settings"]
 
@@ -185,15 +188,10 @@ def read_map(home: Home, run: str, key: str) -> MapResult:
     return _read_result(home, view.project_id, folder, found.settings)
 
 
-def veiled(result: MapResult, verdicts: Mapping[str, str]) -> MapResult:
-    """A map for a reviewer of a blind project: whether a text was kept is missing until they have decided on it.
-
-    Args:
-        verdicts: description id -> its verdict as that reviewer may see it.
-    """
-    decided = [key for key, verdict in verdicts.items() if verdict != "undecided"]
+def veiled(result: MapResult, sight: Sight) -> MapResult:
+    """A map as a reviewer may see it: in a blind project, whether a text was kept is missing until they judged it."""
     points = result.points
-    return replace(result, points=points.assign(kept=points["kept"].where(points["id"].isin(decided))))
+    return replace(result, points=points.assign(kept=points["kept"].mask(sight.hides(points["id"]))))
 
 
 @use_case

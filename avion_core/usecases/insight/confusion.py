@@ -35,10 +35,10 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.sources import image_source
 from avion_core.usecases.curation import Curation, as_judged, curation_table, refresh
+from avion_core.usecases.curation.blind import my_sight
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.models.models import open_towers
 from avion_core.usecases.policies import use_case
-from avion_core.usecases.projects.current_descriptions import visible_verdicts
 from avion_core.usecases.projects.projects import get_project, read_splits
 from avion_core.usecases.runs.trained import run_device, student_run
 from avion_core.wording import counted
@@ -65,12 +65,13 @@ class Confusions:
     """The validation images and who takes them for what. N images, C classes.
 
     images: image_id, path, class_key, one row each, in the order of `curation.images["validation"]`.
-    student: None where no run was chosen.
+    student: None where no run was chosen. blind: only what the reviewer decided counts (see `refreshed`).
     """
 
     curation: Curation
     images: pd.DataFrame
     student: StudentSide | None
+    blind: bool = False
 
     def said(self, judge: Judge) -> Tensor:
         """(N,) the class that the teacher's text prototypes, or the trained student, give each image."""
@@ -137,15 +138,13 @@ def confusions(home: Home, project: str, run: str | None = None, *, progress: Pr
 def refreshed(home: Home, found: Confusions) -> Confusions:
     """The same with every verdict given since.
 
-    Args:
-        reviewer: who looks. In a blind project what they have not decided counts as undecided by everybody, so that
-            no text and no figure tells what others decided.
+    In a blind project what the home's actor has not decided counts as undecided by everybody, so that no text and no
+    figure tells what others decided.
     """
-    curation = refresh(home, found.curation)
-    if get_project(home, curation.project_id).blind:
-        visible = visible_verdicts(home, curation.project_id)
-        curation = as_judged(curation, curation.table["description_id"].map(visible))
-    return replace(found, curation=curation)
+    curation, sight = refresh(home, found.curation), my_sight(home, found.curation.project_id)
+    if sight.blind:
+        curation = as_judged(curation, sight.verdicts(curation.table))
+    return replace(found, curation=curation, blind=sight.blind)
 
 
 def pulling_texts(found: Confusions, true: str, said: str, judge: Judge = "teacher") -> pd.DataFrame:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from avion_core.store import projects as rows
-from avion_core.store.current_verdicts import CurrentVerdict, current_verdicts, own_decisions
+from avion_core.store.current_verdicts import CurrentVerdict, current_verdicts
 from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.usecases.policies import use_case
@@ -44,22 +44,6 @@ def current_descriptions(home: Home, project_id: str, description_id: str | None
     table = pd.DataFrame(found, columns=["description_id", "class_key", "original", "writer", "model", "parent"])
     ids, originals = table["description_id"].tolist(), table["original"].tolist()
     return table.assign(**decided_columns(ids, originals, decided))[list(COLUMNS)]
-
-
-@use_case
-def visible_verdicts(home: Home, project_id: str) -> dict[str, str]:
-    """Description -> its verdict as a reviewer may see it.
-
-    In a blind project what they have not accepted or rejected themselves is "undecided".
-    """
-    candidates = current_descriptions(home, project_id)
-    with reading(home.engine) as session:
-        blind = rows.find_project(session, project_id).blind
-        own = own_decisions(session, project_id, home.actor.name) if blind else {}
-    verdicts = dict(zip(candidates["description_id"], candidates["verdict"], strict=True))
-    if not blind:
-        return verdicts
-    return {key: word if own.get(key) in ("accept", "reject") else "undecided" for key, word in verdicts.items()}
 
 
 def decided_columns(

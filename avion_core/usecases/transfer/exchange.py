@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from avion_core.descriptions.exporting import SCORES, Choice, Form, Record, class_texts, file_form
-from avion_core.errors import AvionError, DataError, NotFoundError
+from avion_core.errors import AvionError, DataError, NotFoundError, RightsError
 from avion_core.files import write_bytes
 from avion_core.progress import Progress
 from avion_core.store import projects as rows
@@ -21,6 +21,7 @@ from avion_core.store.generations import replies_whole
 from avion_core.store.histories import count_rows, read_histories
 from avion_core.store.home import Home
 from avion_core.store.tables import Description, Reply
+from avion_core.usecases.curation.blind import demand_open
 from avion_core.usecases.policies import use_case
 from avion_core.wording import counted
 
@@ -56,6 +57,8 @@ class Holdings:
     accepted: int
     decisions: int
     """Rows of the verdict history, skips and undos with them."""
+    closed: str
+    """Why the home's actor cannot have a file of it, in words; empty where they can."""
 
 
 @use_case
@@ -65,6 +68,11 @@ def holdings(home: Home, project: str) -> Holdings:
     Raises:
         NotFoundError: no such project.
     """
+    closed = ""
+    try:
+        demand_open(home, project, "an export")
+    except RightsError as error:
+        closed = str(error)
     with reading(home.engine) as session:
         project_id = rows.find_project(session, project).id
         verdicts = Counter(current.verdict for current in current_verdicts(session, project_id).values())
@@ -73,6 +81,7 @@ def holdings(home: Home, project: str) -> Holdings:
             judged=verdicts["accepted"] + verdicts["rejected"],
             accepted=verdicts["accepted"],
             decisions=count_rows(session, project_id),
+            closed=closed,
         )
 
 
@@ -98,9 +107,11 @@ def export_descriptions(
             yet are computed.
 
     Raises:
+        RightsError: the review is blind, and the home's actor does not settle conflicts.
         NotFoundError: no such project or class.
         DescriptionError: no such form or choice, or kept texts without a teacher to say which.
     """
+    demand_open(home, project, "an export")
     records, without_scores = read_records(home, project, classes=classes, scores=scores, progress=progress)
     with reading(home.engine) as session:
         name = rows.find_project(session, project).name

@@ -5,9 +5,10 @@ import pytest
 from avion_core.errors import NotFoundError
 from avion_core.store.database import reading
 from avion_core.store.journal import entries
-from avion_core.usecases.curation import history, my_verdicts, record_verdict, record_verdicts, undo
+from avion_core.usecases.curation import history, my_sight, record_verdict, record_verdicts, undo
 from avion_core.usecases.curation.agreement import agreement, conflicts, set_blind
-from avion_core.usecases.projects.current_descriptions import current_descriptions, visible_verdicts
+from avion_core.usecases.curation.blind import visible_verdicts
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from tests.acting import by
 
 
@@ -114,7 +115,8 @@ def test_blind_reviewers_see_others_after_their_own(home, described, judge, ids)
     record_verdict(by("bob", home), described.id, ids[0], "reject")
     seen = [entry.reviewer for entry in history(by("bob", home), described.id, ids[0])]
     assert seen == ["ann", "bob", "bob", "bob"]
-    assert len(history(home, described.id, ids[0])) == 4
+    assert history(by("cyd", home), described.id, ids[0]) == []
+    assert len(history(by("ann", home), described.id, ids[0])) == 4
     assert set(visible_verdicts(by("cyd", home), described.id).values()) == {"undecided"}
     assert (
         visible_verdicts(by("bob", home), described.id)[ids[0]]
@@ -133,13 +135,13 @@ def test_each_person_has_their_own_verdicts(home, described, judge, ids):
     record_verdict(by("ann", home), described.id, ids[2], "skip")
     record_verdict(by("ann", home), described.id, ids[3], "edit", text="An overhead view of a beach.")
     judge("bob", "r")
-    assert my_verdicts(by("ann", home), described.id) == {
+    assert my_sight(by("ann", home), described.id).mine == {
         ids[0]: "accepted",
         ids[1]: "rejected",
         ids[2]: "skipped",
         ids[3]: "undecided",
     }
-    assert my_verdicts(by("bob", home), described.id) == {ids[0]: "rejected"}
+    assert my_sight(by("bob", home), described.id).mine == {ids[0]: "rejected"}
 
 
 def test_what_is_done_in_one_go_is_in_the_journal(home, described, ids):

@@ -25,7 +25,7 @@ def home(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 10_000)
     home = Home(tmp_path / "home", ALONE)
     home.path.mkdir()
-    home.weights = WeightStore(home.path / "weights", endpoint=hub.endpoint)
+    home._folder.weights = WeightStore(home.path / "weights", endpoint=hub.endpoint)
     return home
 
 

@@ -71,7 +71,7 @@ def assert_it_goes_on(home: Home, run: str) -> None:
 
 def forget_features(home: Home) -> None:
     shutil.rmtree(home.features.folder, ignore_errors=True)
-    del home.features
+    del home._folder.features
 
 
 @pytest.fixture
