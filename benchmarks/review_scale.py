@@ -133,7 +133,7 @@ class Session:
 
     def judge(self, number: int) -> None:
         item, verdict = self.ids[number * 37 % len(self.ids)], ("accept", "reject")[number % 2]
-        self.cases.record_verdict(self.home, self.project, item, verdict, reviewer="me")
+        self.cases.record_verdict(self.home, self.project, item, verdict)
         self.refresh()
 
     def refresh(self) -> None:
@@ -152,14 +152,14 @@ class Session:
         self.cases.decision_preview(self.curation, PrototypesConfig(zeta=2 + number / 10), DescriptionsConfig())
 
     def many(self, ids: list[str]) -> None:
-        self.cases.record_verdicts(self.home, self.project, ids, "accept", reviewer="me")
+        self.cases.record_verdicts(self.home, self.project, ids, "accept")
 
     def work_through(self, repeats: int) -> None:
         self.judge(0)
         for number in range(1, repeats + 1):
             self.timed("verdict + refresh", self.judge, number)
             self.timed("summary of the project", self.get_project, self.home, self.project)
-            self.timed("one's own verdicts", self.cases.my_verdicts, self.home, self.project, "me")
+            self.timed("one's own verdicts", self.cases.my_sight, self.home, self.project)
             self.timed("filter and sort", self.filter, number)
             self.timed("nearest text elsewhere", self.cases.confusable, self.curation, self.ids[number])
         for number in range(min(3, repeats)):
@@ -167,7 +167,7 @@ class Session:
             self.timed("value of review", self.cases.review_value, self.curation)
         self.timed("1,000 verdicts in one go", self.many, self.ids[:1000])
         self.timed("refresh after 1,000", self.refresh)
-        self.timed("undo of 1,000", self.cases.undo, self.home, self.project, "me")
+        self.timed("undo of 1,000", self.cases.undo, self.home, self.project)
 
     def half_judged(self) -> None:
         self.many(self.ids[::2])

@@ -206,6 +206,7 @@ def start_or_wait(home: Home, job_id: str) -> None:
         queue.ensure_served(home)
 
 
+@use_case
 def enqueue(home: Home, *job_ids: str) -> None:
     """Let queued jobs wait for their turn: in the queue of this machine, or in that of their cluster."""
     with reading(home.engine) as session:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import httpx2
 import pytest
 
+from avion_core.actor import ALONE
 from avion_core.errors import JobError
 from avion_core.jobs import reconcile as module
 from avion_core.jobs import worker
@@ -43,7 +44,7 @@ def home(tmp_path, monkeypatch) -> Home:
     monkeypatch.setattr(ray_api, "_TIMEOUT", httpx2.Timeout(0.5))
     monkeypatch.setitem(EXECUTORS, "ray", RayExecutor())
     monkeypatch.setitem(KINDS, "counting", COUNTING)
-    return Home(tmp_path / "home")
+    return Home(tmp_path / "home", ALONE)
 
 
 def ask_for(home: Home, images: int = 3) -> str:

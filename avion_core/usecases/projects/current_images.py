@@ -12,6 +12,7 @@ from threading import Lock
 import pandas as pd
 from sqlalchemy.orm import Session
 
+from avion_core.actor import STUDIO
 from avion_core.data.splits import Splits
 from avion_core.errors import DataError
 from avion_core.reading import Subject, read_text
@@ -115,5 +116,6 @@ def _stamps(folder: Path) -> tuple[int, ...]:
 @lru_cache(maxsize=_KEPT)
 def _frozen(home: Path, project_id: str, _stamps: tuple[int, ...]) -> tuple[pd.DataFrame, Splits]:
     """The files as the scan and the draw left them; a file that was replaced has another stamp."""
-    splits = Splits.from_json(read_text(Home(home).project_folder(project_id) / _SPLITS, _SPLIT))
-    return scanned_images(Home(home), project_id), splits
+    opened = Home(home, STUDIO)
+    splits = Splits.from_json(read_text(opened.project_folder(project_id) / _SPLITS, _SPLIT))
+    return scanned_images(opened, project_id), splits

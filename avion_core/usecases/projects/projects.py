@@ -238,6 +238,7 @@ def list_projects(home: Home) -> list[ProjectSummary]:
     return read_projects(home)[0]
 
 
+@use_case
 def read_projects(home: Home) -> tuple[list[ProjectSummary], list[DamagedProject]]:
     """All projects, the oldest first, and those that cannot be read: a list names them and goes on."""
     sound: list[ProjectSummary] = []
@@ -285,6 +286,7 @@ def read_splits(home: Home, project_id: str) -> Splits:
         return current_images(home, session, project_id).splits
 
 
+@use_case
 def summary_of(home: Home, session: Session, project: Project) -> ProjectSummary:
     """A project's row with what its files say.
 

@@ -193,6 +193,7 @@ def take_in(home: Home, archive: Archive, name: str | None, progress: Progress |
     return summary
 
 
+@use_case
 @contextmanager
 def staging_folder(home: Home, purpose: str) -> Iterator[Path]:
     """A folder of the home for the time of one transfer; what killed ones left is cleared away first."""
