@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from functools import cache
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -282,7 +282,7 @@ def _hash_tensor(named: tuple[str, Tensor]) -> bytes:
     return digest.digest()
 
 
-@cache
+@lru_cache(maxsize=4)
 def _bundled_tokenizer(context_length: int) -> SimpleTokenizer:
     """Read once per process: its 49,408 words take longer to read than small towers to open."""
     return SimpleTokenizer(context_length=context_length)

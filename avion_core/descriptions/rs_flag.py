@@ -193,7 +193,7 @@ def _quoted(text: str, hits: list[TermHit]) -> str:
     return ", ".join(dict.fromkeys(f"“{text[hit.start : hit.end]}”" for hit in hits))
 
 
-@lru_cache
+@lru_cache(maxsize=16)
 def load_rule_set(name: Literal["paper", "extended"], modality: str = "optical") -> RuleSet:
     """Read a rule set from the package's data.
 

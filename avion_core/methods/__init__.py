@@ -6,7 +6,7 @@ it: settings are checked in processes that never compute, and a method brings to
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ def find_method(name: str) -> type[Method]:
     return _imported(METHODS[name])
 
 
-@cache
+@lru_cache(maxsize=64)
 def _imported(place: str) -> type[Method]:
     module, _, name = place.partition(":")
     return getattr(import_module(module), name)
