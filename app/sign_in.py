@@ -14,13 +14,14 @@ more at every run, and shows a browser whose account was disabled meanwhile the 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from functools import cache
 from html import escape
 from pathlib import Path
 from string import Template
 from urllib.parse import parse_qs, quote, urlsplit
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -35,6 +36,9 @@ SIGN_IN, JOIN = "/account/sign-in", "/account/join"
 _OPEN = (SIGN_IN, "/_stcore/health")
 _OPEN_BELOW = (f"{JOIN}/", "/static/")  # what lies in static/ is Streamlit's own program, and nobody's data
 _LARGEST_FORM = 8192
+_HASHED_AT_ONCE, _WAIT_TO_BE_HASHED = 2, 16
+"""Hashing a password takes 64 MB and a core: it has threads of its own, so that a flood of sign-ins slows nobody else
+down, and those who would wait too long are told so."""
 _HERE = Path(__file__).parent
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -61,6 +65,9 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and not _is_open(scope["path"]):
             connection = HTTPConnection(scope)
+            if scope["type"] == "websocket" and not _is_same_origin(connection):
+                await send({"type": "websocket.close", "code": 1008})
+                return
             refusal = await to_thread.run_sync(_refusal, connection)
             if refusal is not None:
                 if scope["type"] == "websocket":
@@ -125,6 +132,37 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+def _is_same_origin(connection: HTTPConnection) -> bool:
+    """Whether a browser's request comes from a page of this studio: same host and port, no lesser scheme.
+
+    Streamlit compares the host alone, so that a page at another port of this machine would pass; and for a host that it
+    does not know it asks a server on the internet for this machine's address. Programs send no origin. A page over
+    HTTPS reaches a server that speaks HTTP behind a proxy, never the other way round.
+    """
+    origin = connection.headers.get("origin")
+    if origin is None:
+        return True
+    asking = urlsplit(origin)
+    safe = ("https",) if connection.url.scheme in ("https", "wss") else ("http", "https")
+    return asking.scheme in safe and asking.netloc == connection.headers.get("host")
+
+
+@cache
+def _hashing() -> CapacityLimiter:
+    return CapacityLimiter(_HASHED_AT_ONCE)
+
+
+async def _hashed(function: Callable[..., str], *arguments: str) -> str:
+    """What hashes a password, in threads of its own.
+
+    Raises:
+        AccountError: too many wait for that already.
+    """
+    if _hashing().statistics().tasks_waiting >= _WAIT_TO_BE_HASHED:
+        raise AccountError("too many people are signing in at this moment", "Try again in a few seconds.")
+    return await to_thread.run_sync(function, studio(), *arguments, limiter=_hashing())
+
+
 async def _sign_in(request: Request) -> Response:
     onward = _inside(request.query_params.get("next", "/"))
     if request.method == "GET":
@@ -132,9 +170,7 @@ async def _sign_in(request: Request) -> Response:
     fields = await _fields(request)
     address = request.client.host if request.client else ""
     try:
-        secret = await to_thread.run_sync(
-            accounts.sign_in, studio(), fields.get("name", ""), fields.get("password", ""), address
-        )
+        secret = await _hashed(accounts.sign_in, fields.get("name", ""), fields.get("password", ""), address)
     except AccountError as error:
         text = "This studio is shared. Sign in to go on."
         return _form("Sign in", text, _SIGN_IN_FIELDS, "Sign in", wrong=error, name=fields.get("name", ""))
@@ -148,7 +184,7 @@ async def _join(request: Request) -> Response:
     try:
         if fields:
             name, password = fields.get("name", ""), fields.get("password", "")
-            browser = await to_thread.run_sync(accounts.accept_invite, studio(), secret, name, password)
+            browser = await _hashed(accounts.accept_invite, secret, name, password)
             return _enter(request, browser, "/")
     except AccountError as error:
         wrong = error
@@ -198,8 +234,7 @@ def _form(
 
 async def _fields(request: Request) -> dict[str, str]:
     """What was typed into the form; nothing when the form came from another site or is too large to be ours."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if not _is_same_origin(request):
         return {}
     body = b""
     async for chunk in request.stream():

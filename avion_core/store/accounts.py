@@ -47,6 +47,11 @@ def open_invite(session: Session, secret_hash: str) -> Invite | None:
     return session.scalar(query.with_for_update())
 
 
+def end_resets(session: Session, account_id: str) -> None:
+    """Make every link worthless that would give this account another password."""
+    session.execute(delete(Invite).where(Invite.resets == account_id, Invite.account_id.is_(None)))
+
+
 def open_invites(session: Session) -> Sequence[Invite]:
     """Links that could still be used, the newest first."""
     query = select(Invite).where(Invite.account_id.is_(None), Invite.expires_at > now())

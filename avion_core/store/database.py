@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def open_database(folder: Path) -> Engine:
     _refuse_network_share(url)
     _refuse_emptied(url, folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not os.access(folder, os.W_OK):
             raise PermissionError(13, "Permission denied")
     except OSError as error:
@@ -78,6 +79,7 @@ def open_database(folder: Path) -> Engine:
     try:
         engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _server(url)
         bring_up_to_date(engine, folder)
+        _keep_private(folder, backups.sqlite_file(url))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         what = f"AVION_DATABASE_URL cannot be used ({error})"
         raise StoreError(what, _ADDRESS_HINT, value=without_password(url)) from error
@@ -91,6 +93,17 @@ def open_database(folder: Path) -> Engine:
             raise
         raise damaged(url, folder) from error
     return engine
+
+
+def _keep_private(folder: Path, database: Path | None) -> None:
+    """Let nobody else on this machine read verdicts, passwords' hashes and images; said where it was otherwise."""
+    for path, mode in ((folder, 0o700), (database, 0o600)):
+        if path is None or not path.exists() or not path.stat().st_mode & 0o077:
+            continue
+        with suppress(OSError):  # somebody else's, or a file system without rights
+            path.chmod(mode)
+            if path == folder:
+                logging.getLogger(__name__).warning("Others on this machine could read %s; now only you can.", folder)
 
 
 @contextmanager

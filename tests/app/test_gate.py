@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from threading import Event, Lock
 
+import anyio
+import httpx2
 import pytest
 from argon2 import PasswordHasher
 from starlette.applications import Starlette
@@ -15,6 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app import sign_in
 from avion_core.actor import ALONE, Actor
+from avion_core.errors import AccountError
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
 from avion_core.usecases.people.throttle import Throttle
@@ -46,15 +51,19 @@ def home(tmp_path, monkeypatch) -> Iterator[Home]:
     sign_in.studio.cache_clear()
 
 
-def browser(host: str = "http://192.168.1.20:8501", come_from: str = "192.168.1.77") -> TestClient:
-    """A browser at a server that has pages, pictures and a WebSocket behind the gate."""
+def served() -> Starlette:
+    """A server that has pages, pictures and a WebSocket behind the gate."""
     routes = [
         *sign_in.ROUTES,
         WebSocketRoute("/_stcore/stream", stream),
         Route("/{path:path}", page),
     ]
-    server = Starlette(routes=routes, middleware=[Middleware(sign_in.Gate)])
-    return TestClient(server, base_url=host, client=(come_from, 50_000), follow_redirects=False)
+    return Starlette(routes=routes, middleware=[Middleware(sign_in.Gate)])
+
+
+def browser(host: str = "http://192.168.1.20:8501", come_from: str = "192.168.1.77") -> TestClient:
+    """A browser at that server."""
+    return TestClient(served(), base_url=host, client=(come_from, 50_000), follow_redirects=False)
 
 
 @pytest.fixture
@@ -99,6 +108,108 @@ def test_the_websocket_is_behind_the_gate(home: Home, ana: Actor) -> None:
     cookie = there.post(sign_in.SIGN_IN, data={"name": "Ana", "password": PASSWORD}).headers["set-cookie"]
     with there.websocket_connect("/_stcore/stream", headers={"cookie": cookie.partition(";")[0]}):
         pass
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://192.168.1.20:9999",
+        "http://192.168.1.20",
+        "http://evil.example:8501",
+        "ftp://192.168.1.20:8501",
+        "null",
+        "",
+    ],
+)
+def test_a_page_of_another_place_opens_no_websocket(home: Home, ana: Actor, origin: str) -> None:
+    there = browser()
+    there.post(sign_in.SIGN_IN, data={"name": "Ana", "password": PASSWORD})
+    headers = {"cookie": "; ".join(f"{name}={value}" for name, value in there.cookies.items())}
+    with (
+        pytest.raises(WebSocketDisconnect),
+        there.websocket_connect("/_stcore/stream", headers={**headers, "origin": origin}),
+    ):
+        pass
+    with there.websocket_connect("/_stcore/stream", headers={**headers, "origin": "http://192.168.1.20:8501"}):
+        pass
+
+
+def test_a_lone_studio_is_for_its_own_pages(home: Home) -> None:
+    """A page at another port of this machine would have opened it as an admin."""
+    there = browser("http://localhost:8501", "127.0.0.1")
+    with (
+        pytest.raises(WebSocketDisconnect),
+        there.websocket_connect("/_stcore/stream", headers={"origin": "http://localhost:3000"}),
+    ):
+        pass
+    with there.websocket_connect("/_stcore/stream", headers={"origin": "http://localhost:8501"}):
+        pass
+
+
+def test_a_page_over_http_opens_nothing_of_a_server_over_https(home: Home, ana: Actor) -> None:
+    there = browser("https://studio.example")
+    there.post(sign_in.SIGN_IN, data={"name": "Ana", "password": PASSWORD})
+    headers = {"cookie": "; ".join(f"{name}={value}" for name, value in there.cookies.items())}
+    stream_at = "wss://studio.example/_stcore/stream"
+    with (
+        pytest.raises(WebSocketDisconnect),
+        there.websocket_connect(stream_at, headers={**headers, "origin": "http://studio.example"}),
+    ):
+        pass
+    with there.websocket_connect(stream_at, headers={**headers, "origin": "https://studio.example"}):
+        pass
+
+
+def test_nobody_asks_the_internet_for_this_machines_address(
+    home: Home, ana: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Streamlit would, for an origin that it does not know: what it is left to judge is the studio's own."""
+    from streamlit import net_util
+    from streamlit.web.server.starlette.starlette_websocket import _is_origin_allowed
+
+    monkeypatch.setattr(net_util, "get_external_ip", lambda: pytest.fail("asked an outside address"))
+    assert _is_origin_allowed("http://studio.example:8501", "studio.example:8501")
+
+
+def test_a_flood_of_sign_ins_slows_nobody_else_down(home: Home, ana: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed two at a time, some wait, and the rest are told; a page meanwhile is as fast as ever."""
+    at_once, most, hold, counting = [0], [0], Event(), Lock()
+
+    def slow(*_: object) -> str:
+        with counting:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        hold.wait(10)
+        with counting:
+            at_once[0] -= 1
+        raise AccountError("name or password is wrong", "Try again.")
+
+    monkeypatch.setattr(accounts, "sign_in", slow)
+
+    async def flood() -> tuple[int, int, float]:
+        transport = httpx2.ASGITransport(app=served(), client=("192.168.1.77", 50_000))
+        answers: list[httpx2.Response] = []
+        async with httpx2.AsyncClient(transport=transport, base_url="http://192.168.1.20:8501", timeout=30) as asking:
+
+            async def guess(number: int) -> None:
+                answers.append(await asking.post(sign_in.SIGN_IN, data={"name": f"n{number}", "password": "x" * 12}))
+
+            async with anyio.create_task_group() as guesses:
+                for number in range(60):
+                    guesses.start_soon(guess, number)
+                while len(answers) < 60 - sign_in._HASHED_AT_ONCE - sign_in._WAIT_TO_BE_HASHED:
+                    await anyio.sleep(0.01)
+                told = sum("too many people are signing in" in answer.text.lower() for answer in answers)
+                begun = time.monotonic()
+                seen = (await asking.get("/_stcore/health")).status_code
+                took = time.monotonic() - begun
+                hold.set()
+        return told, seen, took
+
+    told, seen, took = anyio.run(flood)
+    assert told == 60 - sign_in._HASHED_AT_ONCE - sign_in._WAIT_TO_BE_HASHED
+    assert (most[0], seen) == (sign_in._HASHED_AT_ONCE, 200)
+    assert took < 2
 
 
 def test_an_open_page_is_cut_off_when_its_sign_in_ends(home: Home, ana: Actor) -> None:

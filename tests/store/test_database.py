@@ -192,3 +192,17 @@ def test_a_database_that_cannot_be_opened_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("AVION_DATABASE_URL", f"sqlite:///{tmp_path}/folder.sqlite3")
     with pytest.raises(StoreError, match=r"database cannot be opened .*Check that the database is reachable"):
         open_database(tmp_path / "home")
+
+
+@pytest.mark.parametrize("before", [None, 0o755, 0o770])
+def test_nobody_else_on_the_machine_reads_a_home(tmp_path, monkeypatch, caplog, before):
+    monkeypatch.delenv("AVION_DATABASE_URL", raising=False)
+    home = tmp_path / "home"
+    if before is not None:
+        open_database(home).dispose()
+        home.chmod(before)
+        (home / "avion.sqlite3").chmod(0o644)
+    for _ in range(2):
+        open_database(home).dispose()
+    assert [path.stat().st_mode & 0o777 for path in (home, home / "avion.sqlite3")] == [0o700, 0o600]
+    assert caplog.text.count("could read") == (0 if before is None else 1)

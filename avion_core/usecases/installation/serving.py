@@ -79,6 +79,7 @@ def prepare_server(home: Home, port: int | None = None, *, lan: bool = False) ->
     shown = next(iter(lan_addresses()), LOOPBACK) if lan else LOOPBACK
     options = ["--server.address", EVERYWHERE if lan else LOOPBACK, "--browser.serverAddress", shown]
     options += ["--server.port", str(free), "--browser.gatherUsageStats", "false", "--server.headless", "true"]
+    options += ["--client.showErrorDetails", "none", "--client.showErrorLinks", "false"]
     command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
     return Server(f"http://{shown}:{free}", free, command, home.path)
 

@@ -76,7 +76,7 @@ def list_accounts(home: Home) -> list[AccountView]:
 def list_invites(home: Home) -> list[InviteView]:
     """Links that could still be used, the newest first. The links themselves are not known any more."""
     with reading(home.engine) as session:
-        return [_view(session, invite) for invite in rows.open_invites(session)]
+        return [_view(session, invite) for invite in rows.open_invites(session) if _maker_still_may(session, invite)]
 
 
 @use_case
@@ -137,7 +137,7 @@ def read_invite(home: Home, secret: str) -> InviteView:
     """What a link offers, without using it up.
 
     Raises:
-        AccountError: it was used, has expired, was withdrawn, or never existed.
+        AccountError: it was used, has expired, was withdrawn, never existed, or its maker may make none any more.
     """
     with reading(home.engine) as session:
         return _view(session, _open_invite(session, secret))
@@ -163,6 +163,7 @@ def accept_invite(home: Home, secret: str, name: str, password: str) -> str:
         if found.resets:
             account = session.get_one(Account, found.resets)
             account.password_hash = hashed
+            rows.end_resets(session, account.id)
             rows.end_sign_ins(session, account_id=account.id)
         else:
             account = _add(session, name, hashed, found.role)
@@ -184,19 +185,21 @@ def sign_in(home: Home, name: str, password: str, address: str) -> str:
     Raises:
         AccountError: wrong name or password (which of the two is not said), too many tries, or a disabled account.
     """
-    keys = ((_by_name, rows.name_key(name)), (_by_address, address))
-    if seconds := max(throttle.wait(key) for throttle, key in keys):
-        raise AccountError("too many wrong passwords", f"Try again in {max(1, round(seconds / 60))} min.")
+    key = rows.name_key(name)
+    if seconds := _by_address.admit(address):
+        raise _too_many(seconds)
+    if seconds := _by_name.admit(key):
+        _by_address.take_back(address)
+        raise _too_many(seconds)
     with reading(home.engine) as session:
         account = rows.account_named(session, name)
     if not _fits(account.password_hash if account else _nobody(), password) or account is None:
-        for throttle, key in keys:
-            throttle.failed(key)
         raise AccountError(
             "name or password is wrong", "Try again, or ask an admin for a link that gives you a new password."
         )
-    # The address keeps its count: whoever has an account could else clear it between guesses at somebody else's.
-    _by_name.succeeded(rows.name_key(name))
+    _by_name.forgive(key)
+    # The address keeps its other tries: whoever has an account could else clear them between guesses at others'.
+    _by_address.take_back(address)
     _refuse_disabled(account)
     with writing(home.engine) as session:
         if _hasher.check_needs_rehash(account.password_hash):
@@ -300,9 +303,20 @@ def _find(session: Session, name: str) -> Account:
 
 def _open_invite(session: Session, secret: str) -> Invite:
     found = rows.open_invite(session, _hash(secret))
-    if found is None:
+    if found is None or not _maker_still_may(session, found):
         raise AccountError("this link has been used or has expired", "Ask an admin of the studio for a new one.")
     return found
+
+
+def _maker_still_may(session: Session, found: Invite) -> bool:
+    """A link is worth what its maker is: an admin who was disabled or demoted leaves no way in behind.
+
+    A maker without an account has this machine's command line, or worked here before there were accounts.
+    """
+    maker = rows.account_named(session, found.made_by)
+    if maker is None:
+        return True
+    return maker.disabled_at is None and (maker.role in ADMINISTER.holders or found.resets == maker.id)
 
 
 def _view(session: Session, found: Invite) -> InviteView:
@@ -340,6 +354,10 @@ def _new_password(name: str, password: str) -> str:
             f"Use {SHORTEST_PASSWORD} characters or more (a sentence is fine), and not your name.",
         )
     return _hasher.hash(password)
+
+
+def _too_many(seconds: float) -> AccountError:
+    return AccountError("too many wrong passwords", f"Try again in {max(1, round(seconds / 60))} min.")
 
 
 def _fits(hashed: str, password: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict, deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from threading import Lock
 
@@ -11,41 +11,47 @@ _KEPT_KEYS = 10_000
 
 
 class Throttle:
-    """Counts failures per key (a name, an address) and closes a key that has too many of them for a while.
+    """Counts tries per key (a name, an address) and closes a key that has too many of them for a while.
+
+    A try counts as it begins, before its password is hashed: of many at the same moment, no more than the limit are
+    let in. One that turns out right is taken off again.
 
     Kept in memory: a restart of the server forgives. That is enough against guessing, since each try costs the time
     of one argon2 hash besides.
 
     Args:
-        limit: failures that are forgiven within the window.
-        window: seconds after which a failure no longer counts.
+        limit: tries that are let in within the window.
+        window: seconds after which a try no longer counts.
         clock: seconds from any fixed point; tests bring their own.
     """
 
     def __init__(self, limit: int, window: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.limit, self.window, self._clock = limit, window, clock
-        self._failures: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._tries: OrderedDict[str, deque[float]] = OrderedDict()
         self._lock = Lock()
 
-    def wait(self, key: str) -> float:
-        """Seconds until the key may be tried again; 0 where it may be now."""
+    def admit(self, key: str) -> float:
+        """Count a try and let it in: 0; or the seconds until the key may be tried again, and nothing is counted."""
         with self._lock:
-            failures = self._recent(key)
-            return failures[0] + self.window - self._clock() if len(failures) >= self.limit else 0.0
+            tries = self._tries.setdefault(key, deque())
+            self._tries.move_to_end(key)
+            while tries and tries[0] + self.window <= self._clock():
+                tries.popleft()
+            if len(tries) >= self.limit:
+                return tries[0] + self.window - self._clock()
+            tries.append(self._clock())
+            if len(self._tries) > _KEPT_KEYS:  # a flood of made-up names shall fill no memory, and forgive nobody
+                self._tries.popitem(last=False)
+            return 0.0
 
-    def failed(self, key: str) -> None:
+    def take_back(self, key: str) -> None:
+        """One try was right, or was not made: it does not count."""
         with self._lock:
-            if len(self._failures) >= _KEPT_KEYS:  # a flood of made-up names shall not fill the memory
-                self._failures.clear()
-            self._recent(key)
-            self._failures[key].append(self._clock())
+            tries = self._tries.get(key)
+            if tries:
+                tries.pop()
 
-    def succeeded(self, key: str) -> None:
+    def forgive(self, key: str) -> None:
+        """Nothing that was tried before counts any more."""
         with self._lock:
-            self._failures.pop(key, None)
-
-    def _recent(self, key: str) -> deque[float]:
-        failures = self._failures.get(key, deque())
-        while failures and failures[0] + self.window <= self._clock():
-            failures.popleft()
-        return failures
+            self._tries.pop(key, None)

@@ -92,7 +92,8 @@ def make_writing_settings(values: dict[str, Any]) -> WritingSettings:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         hint = f"{first['msg'].removesuffix('.')}."
-        raise ConfigError(f"the setting {key} cannot be used", hint, value=first["input"]) from None
+        shown = None if key == "base_url" else first["input"]  # it may hold a password
+        raise ConfigError(f"the setting {key} cannot be used", hint, value=shown) from None
 
 
 @use_case

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -191,16 +192,69 @@ def test_names_are_one_in_every_script(home, ana):
 def test_a_throttle_forgets():
     clock = [0.0]
     throttle = Throttle(2, 60, clock=lambda: clock[0])
-    throttle.failed("a")
+    assert throttle.admit("a") == 0
     clock[0] = 30
-    throttle.failed("a")
-    assert (throttle.wait("a"), throttle.wait("b")) == (30, 0)
+    assert throttle.admit("a") == 0
+    assert (throttle.admit("a"), throttle.admit("b")) == (30, 0)
     clock[0] = 60
-    assert throttle.wait("a") == 0
-    throttle.failed("a")
-    assert throttle.wait("a") == 30
-    throttle.succeeded("a")
-    assert throttle.wait("a") == 0
+    assert throttle.admit("a") == 0
+    assert throttle.admit("a") == 30
+    throttle.take_back("a")
+    assert throttle.admit("a") == 0
+    throttle.forgive("a")
+    assert throttle.admit("a") == 0
+
+
+def test_of_many_tries_at_once_no_more_than_the_limit_are_let_in():
+    throttle = Throttle(10, 60)
+    with ThreadPoolExecutor(60) as people:
+        waits = list(people.map(lambda _: throttle.admit("Ana"), range(60)))
+    assert waits.count(0) == 10
+
+
+def test_a_flood_of_names_forgives_nobody(monkeypatch):
+    monkeypatch.setattr("avion_core.usecases.people.throttle._KEPT_KEYS", 50)
+    throttle = Throttle(2, 60)
+    for number in range(200):
+        throttle.admit("Ana")
+        throttle.admit(f"made up {number}")
+    assert throttle.admit("Ana") > 0
+    assert len(throttle._tries) <= 51
+
+
+@pytest.mark.parametrize("change", ["disabled", "demoted"])
+def test_a_link_ends_with_the_rights_of_who_made_it(home, ana, change):
+    for name in ("Ben", "Cleo"):
+        accounts.add_account(home, name, PASSWORD, "admin")
+    links = [accounts.invite(by("Ben", home), "admin"), accounts.reset_password(by("Ben", home), "Cleo")]
+    own = accounts.reset_password(by("Ben", home), "Ben")
+    waiting = len(accounts.list_invites(home))
+    if change == "disabled":
+        accounts.set_disabled(by("Ana", home), "Ben", True)
+    else:
+        accounts.set_role(by("Ana", home), "Ben", "reviewer")
+    for link in links:
+        with pytest.raises(AccountError, match="has been used or has expired"):
+            accounts.read_invite(home, link)
+        with pytest.raises(AccountError, match="has been used or has expired"):
+            accounts.accept_invite(home, link, "Mallory", PASSWORD)
+    assert len(accounts.list_invites(home)) == waiting - (3 if change == "disabled" else 2)
+    if change == "demoted":  # a password of one's own stays one's own matter
+        assert accounts.read_invite(home, own).resets == "Ben"
+
+
+def test_links_of_the_command_line_outlive_every_admin(home, ana):
+    link = accounts.invite(home.acting_as(Actor("root (command line)", "admin")), "admin")
+    assert accounts.read_invite(home, link).role == "admin"
+
+
+def test_a_new_password_ends_all_other_links_to_choose_one(home, ana):
+    accounts.add_account(home, "Ben", PASSWORD, "reviewer")
+    first, second = (accounts.reset_password(by("Ana", home), "Ben") for _ in range(2))
+    accounts.accept_invite(home, second, "", "ten lighthouses at dawn")
+    with pytest.raises(AccountError, match="has been used or has expired"):
+        accounts.accept_invite(home, first, "", "somebody else's choice")
+    assert accounts.sign_in(home, "Ben", "ten lighthouses at dawn", "here")
 
 
 def test_a_new_password_by_link(home, ana):

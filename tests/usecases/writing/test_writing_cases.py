@@ -394,3 +394,13 @@ def test_a_finished_generation_is_not_resumed(home, project):
         ordering.resume(home, "scenes")
     with pytest.raises(NotFoundError, match="no such generation: zzz"):
         generations.get_generation(home, "scenes", "zzz")
+
+
+@pytest.mark.parametrize(
+    "address", ["https://ana:secret@host/v1", "https://host/v1?api_key=secret", "http://:secret@h"]
+)
+def test_no_address_with_credentials_is_kept(address):
+    """Settings are saved, journalled and packed."""
+    with pytest.raises(ConfigError, match=r"base_url cannot be used.*GEMINI_API_KEY") as refused:
+        ordering.make_writing_settings({"base_url": address})
+    assert "secret" not in str(refused.value)
