@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from demo_results import spread
 
+from avion_core.actor import ALONE
 from avion_core.config import RunConfig
 from avion_core.data.project import ProjectData
 from avion_core.experiment import Stopped, run_experiment
@@ -233,7 +234,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     until = time.time() + 60 * args.minutes
-    home = Home(args.work / "curated")
+    home = Home(args.work / "curated", ALONE)
     open_demo(home, "ucmerced", curated=True)
     rows = collect(home, args.work, until)
     rows += earlier(rows)

@@ -52,6 +52,10 @@ class Home:
     def engine(self) -> Engine:
         return self._folder.engine
 
+    def forget_database(self) -> None:
+        """Open the database again at its next use: its file was replaced."""
+        self._folder.forget_database()
+
     @property
     def features(self) -> FeatureStore:
         return self._folder.features

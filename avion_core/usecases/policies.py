@@ -118,7 +118,9 @@ _TABLE: dict[Right, dict[str, str]] = {
     },
     UNSEAL: {"insight.alignment": "look_at_test_map", "projects.images": "look_at_test_images"},
     ADMINISTER: {
-        "installation.backup": "back_up back_up_if_due backups_are_ours list_backups losses of_people restore_backup",
+        "installation.backup": "back_up back_up_if_due backups_are_ours list_backups losses of_people restore_backup "
+        "restore_damaged",
+        "installation.leftovers": "clear_home",
         "installation.serving": "prepare_server",
         "models.models": "remove_model start_adding start_download stop_installing",
         "people.accounts": "add_account invite list_invites set_disabled set_role withdraw_invite",

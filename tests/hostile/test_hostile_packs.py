@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import select
 
+from avion_core.actor import ALONE
 from avion_core.errors import AvionError, DataError
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
@@ -90,7 +91,7 @@ def rows(table: str, **values: object):
     ],
 )  # fmt: skip
 def test_a_pack_is_refused_whole(sound, tmp_path, change, message):  # noqa: F811
-    home = Home(tmp_path / "other")
+    home = Home(tmp_path / "other", ALONE)
     with pytest.raises(DataError, match=message):
         unpack_project(home, altered(sound, change))
     assert_nothing_left(home)
@@ -104,7 +105,7 @@ def assert_nothing_left(home: Home) -> None:
 
 def test_hostile_rows_leave_no_list_that_fails(sound, tmp_path):  # noqa: F811
     """Every column of every table with each hostile value; some are plain texts, and come in as such."""
-    home, count = Home(tmp_path / "other"), 0
+    home, count = Home(tmp_path / "other", ALONE), 0
     columns = [(table.name, column.name) for table in project_tables() for column in table.columns]
     for (table, column), value in itertools.product(columns, VALUES):
         count += 1
@@ -128,7 +129,7 @@ def test_hostile_rows_leave_no_list_that_fails(sound, tmp_path):  # noqa: F811
 
 @pytest.mark.parametrize("recipe", [{}, {"bands": "x"}, {"nodata_colour": 10**9}])
 def test_one_damaged_project_is_named_and_the_list_goes_on(sound, tmp_path, recipe):  # noqa: F811
-    home = Home(tmp_path / "other")
+    home = Home(tmp_path / "other", ALONE)
     kept, broken = (unpack_project(home, sound, name=name) for name in ("kept", "broken"))
     with writing(home.engine) as session:
         session.get_one(Project, broken.id).recipe = recipe or {"what": []}

@@ -127,6 +127,7 @@ def restore_backup(home: Home, name: str, *, losing: bool = False) -> Backup:
     return before
 
 
+@use_case
 def restore_damaged(home: Home, name: str) -> Backup | None:
     """Put a copy in the place of a database that cannot be read, so that nobody can be asked for a right either.
 

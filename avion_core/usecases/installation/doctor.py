@@ -57,10 +57,10 @@ def _home(home: Home) -> Iterator[Check]:
 
 def _database(home: Home) -> Check:
     """Whether the file is sound from end to end: damage may lie where nobody has looked yet."""
-    shown = without_password(database_url(home.path))
-    file = sqlite_file(database_url(home.path))
+    url = database_url(home.path)
+    shown, file = without_password(url), sqlite_file(url)
     if file is not None and (found := damage_of(file)):
-        return Check("Database", f"{shown} is damaged ({found}).", "error", damaged(shown, home.path).hint)
+        return Check("Database", f"{shown} is damaged ({found}).", "error", damaged(url, home.path).hint)
     return Check("Database", f"{shown}, schema {SCHEMA}.", "ok")
 
 

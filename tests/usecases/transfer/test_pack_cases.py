@@ -213,7 +213,7 @@ def test_forged_embeddings_reach_no_other_project_and_are_not_believed(
         space.write(keys, forge(rows_of))
     packed = pack_project(home, described.id, tmp_path / "p.avion", images=True, features=True)
 
-    other = Home(tmp_path / "other")
+    other = Home(tmp_path / "other", ALONE)
     untouched = create_project(other, "untouched", images, defaults=tiny_studio.DEFAULTS)
     import_descriptions(other, untouched.id, tiny_studio.make_descriptions(tmp_path / "t.json"))
     moved = unpack_project(other, packed.path)
