@@ -110,6 +110,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "transfer.packs": "add_features pack_project staging_folder take_in unpack_project",
         "transfer.relink": "check_root relink",
         "transfer.review_packs": "make_review_pack merge_review open_review_pack packed_review",
+        "transfer.review_pictures": "pictures_of shots_of",
         "writing.ordering": "ask_to_stop keep_prompt order_descriptions resume start write_here",
     },
     TRAIN: {

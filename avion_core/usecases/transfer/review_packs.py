@@ -295,7 +295,9 @@ def merge_review(home: Home, project: str, path: Path, *, preview: bool = False)
     )
     with reading(home.engine) as session:
         originals = {key: text for key, _, text, *_ in rows.candidates_of(session, project_id)}
-        result = only_theirs(result, _trust(session, reviewer, who), read_histories(session, project_id), originals)
+        result = only_theirs(
+            result, _trust(session, reviewer, home.actor.name), read_histories(session, project_id), originals
+        )
 
     def report(plan: ImportPlan) -> ReviewReport:
         after = plan.decisions.after.items()

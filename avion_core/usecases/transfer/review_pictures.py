@@ -14,6 +14,7 @@ from avion_core.progress import Progress
 from avion_core.store.home import Home
 from avion_core.store.sources import image_source
 from avion_core.usecases.curation.rules import run_config
+from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.projects import ProjectSummary, read_manifest, read_splits
 
 THUMBNAIL_PIXELS = 256
@@ -29,6 +30,7 @@ class Picture:
         return f"{self.image_id}.jpg"
 
 
+@use_case
 def shots_of(home: Home, summary: ProjectSummary, keys: set[str]) -> dict[str, list[str]]:
     """Class key -> its training shots, under the project's settings."""
     data = run_config(home, summary.id).data
@@ -36,6 +38,7 @@ def shots_of(home: Home, summary: ProjectSummary, keys: set[str]) -> dict[str, l
     return {key: list(images) for key, images in found.items() if key in keys}
 
 
+@use_case
 def pictures_of(
     home: Home, summary: ProjectSummary, keys: set[str], progress: Progress | None
 ) -> tuple[dict[str, Picture], pd.DataFrame, Splits]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from avion_core.actor import ALONE
 from avion_core.errors import DescriptionError
 from avion_core.store.home import Home
 from avion_core.usecases.people import accounts
@@ -25,7 +26,7 @@ PASSWORD = "nine harbours at dusk"
 def back(home, described, tmp_path) -> Path:
     """What ann sent back: she accepted the first text."""
     pack = make_review_pack(home, described.id, tmp_path / "p.review", reviewer="ann")
-    away = Home(tmp_path / "away")
+    away = Home(tmp_path / "away", ALONE)
     there = open_review_pack(away, pack.path)
     decide(away, there.id, 0, "accept", "me")
     return returned(away, there.id, tmp_path / "back.jsonl")
