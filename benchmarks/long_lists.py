@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from statistics import median
 
+from avion_core.actor import ALONE
 from avion_core.config import RunConfig
 from avion_core.store.database import writing
 from avion_core.store.tables import Job, Look, Project, Run, new_id, now
@@ -27,7 +28,7 @@ PAGE = 50
 
 def make_home(folder: Path, runs: int) -> Home:
     """A home with one project, its runs and a map of each."""
-    home, began = Home(folder), now()
+    home, began = Home(folder, ALONE), now()
     config = RunConfig().model_dump(mode="json")
     summary = {"validation_accuracy": 71.3, "steps": 400, "n_eff": {f"class{k}": 12.5 for k in range(45)}}
     with writing(home.engine) as session:

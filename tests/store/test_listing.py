@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from avion_core.actor import ALONE
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.listing import (
@@ -34,7 +35,7 @@ COLUMNS = {
 def home(tmp_path, monkeypatch) -> Home:
     """Two projects with a training of every status each, and a map that was made in the same moment."""
     monkeypatch.delenv("AVION_DATABASE_URL", raising=False)
-    home, moment = Home(tmp_path / "home"), now()
+    home, moment = Home(tmp_path / "home", ALONE), now()
     with writing(home.engine) as session:
         for number, name in enumerate(("here", "there")):
             session.add(
