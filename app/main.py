@@ -46,6 +46,7 @@ _PAGES = {
     "Training": [
         ("launch", "Launch", "rocket_launch", "Choose settings, check them, and start a student's training."),
         ("runs", "Runs", "monitoring", "Watch, stop and resume trainings."),
+        ("jobs", "Jobs", "list_alt", "Long work of every kind: status, log, stop and resume."),
     ],
     "Insight": [
         ("alignment", "Alignment", "scatter_plot", "Maps of images, descriptions and prototypes before and after."),

@@ -145,6 +145,19 @@ def run_selector(runs: Sequence[RunView]) -> RunView:
     return by_id[chosen]
 
 
+def page_asked(key: str) -> int:
+    """Which page of a long list its `page_picker` shows; the first before it was drawn."""
+    return int(widgets.typed(key) or 1)
+
+
+def page_picker(key: str, page: int, pages: int) -> None:
+    """Choose a page of a long list; nothing where there is one."""
+    if pages > 1:
+        if page != page_asked(key):
+            widgets.fill(key, page)
+        st.number_input(f"Page, of {pages:,}", 1, pages, key=key, width=160)
+
+
 def nothing_passes(text: str, every: Mapping[str, Any]) -> None:
     """Say that filters let nothing pass, with the button that lets all pass.
 

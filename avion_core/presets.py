@@ -6,9 +6,7 @@ What a field's own type cannot tell is checked here: that the method and the pro
 from __future__ import annotations
 
 import unicodedata
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from avion_core import settings
 from avion_core.config import DistillationConfig, PrototypesConfig, RunConfig, StudentConfig
@@ -16,7 +14,6 @@ from avion_core.errors import ConfigError
 from avion_core.methods import find_method
 from avion_core.protocols import PROTOCOLS, find_protocol
 
-_Model = TypeVar("_Model", bound=BaseModel)
 _OPTIONS = "options."
 
 # The paper's settings one by one, so that they hold whatever a project's own defaults and rules say. Where the paper is
@@ -119,7 +116,7 @@ def make_config(
 
 def parse_config(nested: dict[str, Any]) -> RunConfig:
     """Check nested settings; the first problem is named with its key, its value and a hint."""
-    config = _validated(RunConfig, nested)
+    config = settings.validated(RunConfig, nested)
     around = config.model.template.replace("{}", "", 1)
     control = any(unicodedata.category(letter) in ("Cc", "Cs") for letter in around)
     if around == config.model.template or {"{", "}"} & set(around) or control:
@@ -130,19 +127,7 @@ def parse_config(nested: dict[str, Any]) -> RunConfig:
         )
     find_protocol(config.protocol.name)
     method = find_method(config.method)
-    options = _validated(method.Settings, config.options, _OPTIONS).model_dump(mode="json", exclude_defaults=True)
-    config = config.model_copy(update={"options": options})
+    options = settings.validated(method.Settings, config.options, _OPTIONS)
+    config = config.model_copy(update={"options": options.model_dump(mode="json", exclude_defaults=True)})
     method.check(config)
     return config
-
-
-def _validated(model: type[_Model], nested: dict[str, Any], prefix: str = "") -> _Model:
-    try:
-        return model.model_validate(nested)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] in ("extra_forbidden", "model_type"):
-            raise settings.unknown(model, key, first["input"], prefix) from None
-        hint = f"{first['msg'].removesuffix('.')}."
-        raise ConfigError(f"the setting {prefix}{key} cannot be used", hint, value=first["input"]) from None

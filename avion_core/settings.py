@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from avion_core.errors import ConfigError
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def flatten(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,6 +84,25 @@ def fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
         else:
             found[name] = field
     return found
+
+
+def validated(model: type[_Model], nested: dict[str, Any], prefix: str = "") -> _Model:
+    """Settings as a model; the first problem is named with its dotted key, its value and a hint.
+
+    Raises:
+        ConfigError: a setting that does not exist or cannot be used.
+    """
+    try:
+        return model.model_validate(nested)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] in ("extra_forbidden", "model_type"):
+            raise unknown(model, key, first["input"], prefix) from None
+        if first["type"] == "missing":
+            raise ConfigError(f"the setting {prefix}{key} is missing", f"Give it as {prefix}{key}=VALUE.") from None
+        hint = f"{first['msg'].removesuffix('.')}."
+        raise ConfigError(f"the setting {prefix}{key} cannot be used", hint, value=first["input"]) from None
 
 
 def unknown(model: type[BaseModel], key: str, value: object, prefix: str = "") -> ConfigError:

@@ -20,6 +20,7 @@ BASED_ON = "based_on"
 SHEET_CLASS = "sheet_class"
 CLASS = "class_card"
 MAP = "map"
+JOB = "job"
 CELL = "cell"
 # Where it names the list that another page sent to the review, or to the label page (see sent_lists).
 TEXTS = "texts"
@@ -50,7 +51,7 @@ def asked(key: str) -> str:
 
 
 def selector(key: str, known: Sequence[str]) -> str:
-    """Prepare the selector of PROJECT, RUN or MAP just before it is drawn; returns its widget key.
+    """Prepare the selector of PROJECT, RUN, MAP or JOB just before it is drawn; returns its widget key.
 
     It shows the last choice of this tab, else the one in the address, else the first. Where the address names one that
     is not there, a note says so.

@@ -3,6 +3,7 @@
 from avion_core.cli import (  # noqa: F401 (their commands register themselves)
     admin,
     exchange,
+    jobs,
     labels,
     projects,
     runs,

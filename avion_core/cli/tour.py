@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 
@@ -35,6 +35,7 @@ With your own images:
 Long trainings:
   avion train mine --queue             in the background, one after another
   avion runs list                      their status; also stop, kill, resume, delete
+  avion jobs list                      the same for maps, generations and all other long work
 
 \b
 With colleagues on your network:
@@ -60,6 +61,7 @@ classes = typer.Typer(help="Classes and their cards: definitions, includes, excl
 descriptions = typer.Typer(help="Class descriptions: import, export, list, and RS-Flag.", **_QUIET)
 review = typer.Typer(help="Review without a network: send packs out, merge the verdicts that come back.", **_QUIET)
 runs = typer.Typer(help="Trainings: status, stop, kill, resume, and export of the student as a zip.", **_QUIET)
+jobs = typer.Typer(help="Long work of every kind: status, log, start, stop, resume.", **_QUIET)
 models = typer.Typer(help="Weights of teachers and students.", **_QUIET)
 users = typer.Typer(help="Accounts of people who share a studio, and their roles.", **_QUIET)
 backup = typer.Typer(help="Copies of the database.", **_QUIET)
@@ -69,6 +71,7 @@ app.add_typer(classes, name="classes")
 app.add_typer(descriptions, name="descriptions")
 app.add_typer(review, name="review")
 app.add_typer(runs, name="runs")
+app.add_typer(jobs, name="jobs")
 app.add_typer(models, name="models")
 app.add_typer(users, name="users")
 app.add_typer(backup, name="backup")
@@ -96,6 +99,8 @@ ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="A project's
 Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it.")]
 Preview = Annotated[bool, typer.Option("--preview", help="Only say what would be done; change nothing.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or latest.")]
+Limit = Annotated[int, typer.Option(help="The most rows to list.")]
+Page = Annotated[int, typer.Option(help="Which page of the list, counted from 1.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, such as distillation.learning_rate=0.001."),
@@ -103,3 +108,21 @@ Settings = Annotated[
 Preset = Annotated[str, typer.Option(help="recommended, paper, authors, demo, or an ablation: B0 to B7, P0, P-full.")]
 Shots = Annotated[int | None, typer.Option(help="Labelled training images per class.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of the frozen split to use: 1, 2 or 3.")]
+
+
+class Paged(Protocol):
+    """One page of a long list."""
+
+    @property
+    def found(self) -> int: ...
+    @property
+    def page(self) -> int: ...
+    @property
+    def pages(self) -> int: ...
+
+
+def page_line(paged: Paged) -> str:
+    """A last line for a list that goes on; "" where all of it is shown."""
+    if paged.pages == 1:
+        return ""
+    return f"\n\nPage {paged.page:,} of {paged.pages:,}, {paged.found:,} in all; see --page and --limit."

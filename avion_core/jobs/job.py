@@ -53,6 +53,7 @@ class JobKind(Generic[Request]):
         inputs: what must lie in a job's folder before it can begin; "" where its request says all.
         row: the kind's own table, whose row has the job's id.
         lost_hint: what a person does once its process is gone.
+        started_by: the command that starts one, where more than a request belongs to that; "" for `avion jobs start`.
         private: tracebacks may show what is nobody's business (addresses, texts); only the sentence is logged.
         ended: called in the transaction in which the job ends, with its row and what `run` returned.
     """
@@ -66,6 +67,7 @@ class JobKind(Generic[Request]):
     ended: Callable[[Session, Job, dict[str, Any] | None], None] | None = None
     lost_hint: str = "Resume it: what was saved is kept."
     private: bool = False
+    started_by: str = ""
 
 
 class Context:

@@ -72,6 +72,13 @@ class JobView:
     folder: Path
 
     @property
+    def status(self) -> str:
+        """For people, a little finer than the state: a name of `store.listing.STATUSES`."""
+        if self.state == "queued":
+            return "waiting" if self.waiting else "starting"
+        return "stopping" if self.stopping else self.state
+
+    @property
     def active(self) -> bool:
         """Whether it is still to end."""
         return self.state in jobs.ACTIVE

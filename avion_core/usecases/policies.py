@@ -63,6 +63,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "insight.protocol_runs": "over_seeds over_shots",
         "installation.installation": "storage",
         "installation.serving": "invite_link",
+        "job_control": "list_jobs",
         "jobs": "get_job job_view log_tail start_or_wait",
         "models.models": "installing list_models open_towers",
         "people.accounts": "list_accounts reset_password",
@@ -94,6 +95,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "curation.label_suggestions": "suggest_labels",
         "insight.alignment": "embed_map start_map stop_map",
         "insight.evaluation": "evaluate_run",
+        "job_control": "kill_job resume_job stop_job",
         "jobs": "enqueue forget kill queue_again",
         "projects.labels": "give_labels import_labels undo_labels",
     },
@@ -114,6 +116,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "writing.ordering": "ask_to_stop keep_prompt order_descriptions resume start write_here",
     },
     TRAIN: {
+        "job_control": "start_job",
         "runs.training": "create_run delete_run kill launch launch_sweep pin_baseline queue_again rename_run resume "
         "run_here start_now stop wake_queue",
     },

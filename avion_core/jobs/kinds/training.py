@@ -144,4 +144,5 @@ TRAINING = JobKind(
     row=Run,
     ended=_ended,
     lost_hint="Resume it from the last checkpoint.",
+    started_by="avion train",
 )

@@ -141,4 +141,5 @@ WRITING = JobKind(
     row=Generation,
     lost_hint="Resume it: the descriptions so far are saved.",
     private=True,
+    started_by="avion describe",
 )

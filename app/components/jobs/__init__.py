@@ -1,0 +1,1 @@
+"""Jobs of every kind: their list, one of them, and starting one."""
