@@ -6,11 +6,11 @@ import streamlit as st
 
 from app import shell
 from app.components.evaluation import evaluation_panels as panels
+from app.components.evaluation.measuring import measured
 from app.components.evaluation.protocol_panels import seeds_panel, shots_panel
-from app.kit.background import Progress, computed
 from app.state import confusion_cell, studio, visitor
 from avion_core.usecases import policies
-from avion_core.usecases.insight.evaluation import MeasuredPart, Report, change, evaluate_run, kept_report
+from avion_core.usecases.insight.evaluation import MeasuredPart, Report, change
 from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.usecases.runs.choices import protocol_choices
 from avion_core.usecases.runs.training import RunView, get_run
@@ -61,19 +61,6 @@ def split_choice(run_id: str) -> str:
         )
         st.caption(":material/lock_open: This look is recorded" if opened else ":material/lock: Validation images")
     return "test" if opened and visitor.may(policies.UNSEAL) else "validation"
-
-
-def measured(run: RunView, split: str, title: str) -> Report:
-    """A run's report: those kept from before on validation, measured anew (and counted) on the test set."""
-    home, who = studio.home(), visitor.name()
-
-    def measure(progress: Progress) -> Report:
-        kept = kept_report(home, run.id, split) if split == "validation" else None
-        return kept or evaluate_run(home, run.id, split, progress=progress)
-
-    # Each person's look is a look.
-    looker = who if split == "test" else ""
-    return computed(f"evaluate:{run.id}:{run.step}:{split}:{looker}", title, measure)
 
 
 def by_part(project: ProjectSummary, run: RunView, report: Report, view: str) -> None:

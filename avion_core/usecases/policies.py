@@ -58,6 +58,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "insight.compare": "change_between compare_runs",
         "insight.confusion": "confusions contrasts refreshed try_texts",
         "insight.evaluation": "is_outdated kept_report looks pictures published",
+        "insight.measuring": "evaluation_job",
         "insight.journal": "changes_since journal_entries next_steps stale",
         "insight.prediction": "export_student open_student predict search",
         "insight.protocol_runs": "over_seeds over_shots",
@@ -95,6 +96,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "curation.label_suggestions": "suggest_labels",
         "insight.alignment": "embed_map start_map stop_map",
         "insight.evaluation": "evaluate_run",
+        "insight.measuring": "start_evaluation",
         "job_control": "kill_job resume_job stop_job",
         "jobs": "enqueue forget kill queue_again",
         "projects.labels": "give_labels import_labels undo_labels",
@@ -120,7 +122,11 @@ _TABLE: dict[Right, dict[str, str]] = {
         "runs.training": "create_run delete_run kill launch launch_sweep pin_baseline queue_again rename_run resume "
         "run_here start_now stop wake_queue",
     },
-    UNSEAL: {"insight.alignment": "look_at_test_map", "projects.images": "look_at_test_images"},
+    UNSEAL: {
+        "insight.alignment": "look_at_test_map",
+        "insight.measuring": "look_at_test_figures",
+        "projects.images": "look_at_test_images",
+    },
     ADMINISTER: {
         "installation.backup": "back_up back_up_if_due backups_are_ours list_backups losses of_people restore_backup "
         "restore_damaged",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import threading
 from pathlib import Path
 
@@ -14,14 +15,25 @@ from streamlit.testing.v1 import AppTest
 from app.state import door
 from avion_core.actor import Actor
 from avion_core.errors import AvionError
+from avion_core.jobs.executors import EXECUTORS, local
+from avion_core.jobs.executors.local import LocalExecutor
 from avion_core.store.database import writing
 from avion_core.store.projects import find_project
 from avion_core.usecases.insight.evaluation import kept_report, looks
+from avion_core.usecases.insight.measuring import evaluation_job
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.job_control import kill_job, list_jobs
+from avion_core.usecases.jobs import get_job
 from avion_core.usecases.projects.projects import create_project, get_project
 from avion_core.usecases.runs.training import create_run, list_runs, run_here
 from tests.app.tiny_home import CLASSES, NAME, add_project
+from tests.jobs_here import do_jobs_here
 from tests.pages.conftest import Open, all_text, settle
+
+
+@pytest.fixture(autouse=True)
+def jobs_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    do_jobs_here(monkeypatch)
 
 
 def charts(app: AppTest) -> list[dict]:
@@ -76,7 +88,7 @@ def test_validation_figures_are_kept_between_servers(home: Home, open_page: Open
         raise AssertionError("measured again")
 
     st.cache_resource.clear()
-    monkeypatch.setattr("avion_core.usecases.insight.evaluation.evaluate", never)
+    monkeypatch.setattr("avion_core.protocols.harness.evaluate", never)
     assert {"AVION"} <= {metric.label for metric in open_page("evaluation").metric}
 
 
@@ -180,17 +192,49 @@ def test_no_validation_images_is_a_sentence_with_a_hint(home: Home, open_page: O
     def nothing(*_: object, **__: object) -> None:
         raise AvionError("there are no validation images of these classes", "Label more images.")
 
-    monkeypatch.setattr("avion_core.usecases.insight.evaluation.evaluate", nothing)
+    monkeypatch.setattr("avion_core.protocols.harness.evaluate", nothing)
     app = open_page("evaluation")
-    assert app.error[0].value == "Label more images."
+    assert (app.error[0].value, app.error[0].proto.title) == (
+        "There are no validation images of these classes. Label more images.",
+        "The figures could not be made",
+    )
+    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        do_jobs_here(patch)
+        patch.setenv("AVION_HOME", str(home.path))
+        app = settle(
+            next(button for button in open_page("evaluation").button if button.label == "Try again").click().run()
+        )
+    assert "AVION" in {metric.label for metric in app.metric}
 
 
 def test_a_look_of_another_person_is_another_look(home: Home, open_page: Open, monkeypatch) -> None:
     def figures(*_: object, **__: object) -> None:
         raise AvionError("the figures do not matter here", "Count the looks.")
 
-    monkeypatch.setattr("avion_core.usecases.insight.evaluation.evaluate", figures)
+    monkeypatch.setattr("avion_core.protocols.harness.evaluate", figures)
     for who in ("ana", "ben"):
         monkeypatch.setattr(door, "actor", lambda who=who: Actor(who, "admin"))
         settle(open_page("evaluation").toggle[0].set_value(True).run())
     assert set(looks(home, "latest")["who"]) == {"ana", "ben"}
+
+
+def test_a_measuring_under_way_has_its_panel_and_can_be_stopped(
+    home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(EXECUTORS, "local", LocalExecutor())
+    monkeypatch.setattr(local, "WORKER", (sys.executable, "-c", "import time; time.sleep(600)"))
+    app = open_page("evaluation", at_rest=False)
+    assert "Measuring on the validation images" in all_text(app)
+    again = open_page("evaluation", at_rest=False)  # another browser finds the same job
+    assert "Measuring on the validation images" in all_text(again)
+    job = evaluation_job(home, ["latest"])
+    assert job is not None
+    assert list_jobs(home, kinds=("evaluation",)).found == 1
+    next(button for button in app.button if button.label == "Stop").click().run()
+    if get_job(home, job.id).active:  # it takes no message while it starts
+        kill_job(home, job.id)
+    assert get_job(home, job.id).state == "stopped"
+    app = open_page("evaluation", at_rest=False)
+    assert "The figures could not be made" in [error.proto.title for error in app.error]
+    assert "Try again" in [button.label for button in app.button]

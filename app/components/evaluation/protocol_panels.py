@@ -7,11 +7,10 @@ import streamlit as st
 
 from app import shell
 from app.components.evaluation import evaluation_charts
+from app.components.evaluation.measuring import measuring_failed, measuring_panel
 from app.kit import charts
-from app.kit.background import computed, is_computed
 from app.state import studio
-from avion_core.progress import Progress
-from avion_core.usecases.insight.evaluation import evaluate_run
+from avion_core.usecases.insight.measuring import evaluation_job, start_evaluation
 from avion_core.usecases.insight.protocol_runs import over_seeds, over_shots
 from avion_core.usecases.runs.training import RunView
 
@@ -63,20 +62,18 @@ def _measure_others(unmeasured: list[str], split: str) -> None:
     """Runs that are trained but have no figures of this split: a button measures them."""
     if not unmeasured:
         return
-    key = f"measure:{split}:{':'.join(unmeasured)}"
     many = "1 finished run was" if len(unmeasured) == 1 else f"{len(unmeasured)} finished runs were"
     st.markdown(f"{many} not measured on the {split} images beside its baselines yet.")
-    look = " Each counts as a look at the test set." if split == "test" else ""
-    asked = st.button("Measure now", icon=":material/fact_check:", help=f"Takes a while for each run.{look}", key=key)
-    if not asked and not is_computed(key):
+    job = evaluation_job(studio.home(), unmeasured, split)
+    if job is not None and job.active:
+        measuring_panel(job, "Measuring")
         return
-
-    def measure(progress: Progress) -> None:
-        for run in unmeasured:
-            evaluate_run(studio.home(), run, split, progress=progress)
-
-    computed(key, "Measuring", measure)
-    st.rerun()
+    if job is not None and job.error:
+        measuring_failed(job)
+    look = " Each counts as a look at the test set." if split == "test" else ""
+    if st.button("Measure now", icon=":material/fact_check:", help=f"Takes a while for each run.{look}"):
+        start_evaluation(studio.home(), unmeasured, split)
+        st.rerun()
 
 
 def _missing(missing: list[str]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.components.evaluation.evaluation_panels import changes
+from app.components.evaluation.measuring import need_measured
 from app.components.runs import run_charts
 from app.components.runs.run_table import STATES, state_of
 from app.kit import charts
@@ -72,10 +73,12 @@ def _students(project: ProjectSummary, runs: dict[str, RunView]) -> None:
         chosen = st.selectbox("Run", others, key="compare_run", width=360)
     run, base = trained[chosen], trained[against]
 
-    def measure(progress: Progress) -> list[tuple[MeasuredPart, Change]]:
+    need_measured([run.id, base.id], "validation", "Measuring both students")
+
+    def compare(progress: Progress) -> list[tuple[MeasuredPart, Change]]:
         return change_between(studio.home(), run.id, base.id, progress=progress)
 
-    parts = computed(f"change:{run.id}:{run.step}:{base.id}:{base.step}", "Measuring both students", measure)
+    parts = computed(f"change:{run.id}:{run.step}:{base.id}:{base.step}", "Comparing both students", compare)
     if not parts:
         st.info("They were trained under different protocols, so their classes cannot be compared.")
     names = {entry.key: entry.prompt_name for entry in project.classes}

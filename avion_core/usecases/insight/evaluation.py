@@ -13,21 +13,21 @@ from sqlalchemy import select
 
 from avion_core.errors import DataError
 from avion_core.jobs.inputs import other_inputs, run_inputs
+from avion_core.jobs.kinds.evaluation import measure_run
 from avion_core.metrics.accuracy import paired_change, per_class
 from avion_core.metrics.calibration import reliability
 from avion_core.metrics.paired import mcnemar
 from avion_core.progress import Progress
 from avion_core.protocols import find_protocol
-from avion_core.protocols.harness import evaluate
 from avion_core.protocols.published import published_figures
-from avion_core.protocols.report import MeasuredPart, Report, at_step, load_report
+from avion_core.protocols.report import MeasuredPart, Report, load_report
 from avion_core.store import journal
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Look
 from avion_core.usecases.insight.flat_figures import confusion_of, read_earlier
 from avion_core.usecases.policies import UNSEAL, demand, use_case
-from avion_core.usecases.runs.trained import run_device, trained_run
+from avion_core.usecases.runs.trained import trained_run
 from avion_core.usecases.runs.training import get_run
 
 __all__ = ["MeasuredPart", "Report"]
@@ -50,7 +50,7 @@ def evaluate_run(home: Home, run: str, split: str = "validation", *, progress: P
         DataError: no such split, or no images in it.
     """
     who = home.actor.name
-    _check_split(split)
+    check_split(split)
     if split == "test":
         demand(home.actor, UNSEAL)
     view = trained_run(home, run)
@@ -58,20 +58,7 @@ def evaluate_run(home: Home, run: str, split: str = "validation", *, progress: P
         with writing(home.engine) as session:
             session.add(Look(run_id=view.id, who=who))
             journal.note(session, view.project_id, "training", f"Looked at the sealed test set with {view.name}", who)
-    report = evaluate(
-        run_inputs(home, view.id),
-        view.config,
-        view.folder,
-        split,
-        others=other_inputs(home, view.id),
-        features=home.features,
-        weights=home.weights,
-        device=run_device(view),
-        progress=progress,
-    )
-    report = at_step(report, view.step)
-    report.save(view.folder)
-    return report
+    return measure_run(home, view.id, split, progress)
 
 
 @use_case
@@ -80,7 +67,7 @@ def kept_report(home: Home, run: str, split: str) -> Report | None:
 
     What an earlier version kept as flat JSON is read as a report (see `flat_figures.read_earlier`).
     """
-    _check_split(split)
+    check_split(split)
     view = get_run(home, run)
     report = load_report(view.folder, split) or read_earlier(view.folder, split)
     return report if report is not None and report.step == view.step else None
@@ -191,6 +178,11 @@ def _paired(rows: pd.DataFrame) -> tuple[float, float, float]:
     return paired_change(torch.tensor(rows["before"].to_numpy(bool)), torch.tensor(rows["correct"].to_numpy(bool)))
 
 
-def _check_split(split: str) -> None:
+def check_split(split: str) -> None:
+    """Refuse what is no split to measure on.
+
+    Raises:
+        DataError: it is neither validation nor test.
+    """
     if split not in SPLITS:
         raise DataError("there is no such split", "Choose validation or test.", value=split)
