@@ -183,7 +183,7 @@ def _resume(home: Home, view: JobView) -> None:
     _refuse_others(home, view)
     if not jobs.queue_again(home, view.id):
         hint = "Start a new one." if get_job(home, view.id).state == "finished" else "Wait for it, or stop it first."
-        raise JobError("the job is not there to be resumed", hint, value=view.state)
+        raise JobError("the job cannot be resumed", hint, value=view.state)
     jobs.start_or_wait(home, view.id)
 
 

@@ -65,7 +65,7 @@ def test_a_job_that_waits_is_stopped_and_resumed(answer, avion, scenes):
     assert "no process that could be killed" in avion("jobs", "kill", job).stderr
     assert answer("jobs", "resume", job) == {"job_id": job, "waiting": False}
     assert answer("jobs", "show", job)["status"] == "finished"
-    assert "is not there to be resumed: finished. Start a new one." in avion("jobs", "resume", job).stderr
+    assert "cannot be resumed: finished. Start a new one." in avion("jobs", "resume", job).stderr
 
 
 def test_a_long_list_comes_by_pages(answer, avion, scenes):

@@ -22,7 +22,7 @@ from avion_core.store.projects import find_project
 from avion_core.usecases.insight.evaluation import kept_report, looks
 from avion_core.usecases.insight.measuring import evaluation_job
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.job_control import kill_job, list_jobs
+from avion_core.usecases.job_control import list_jobs
 from avion_core.usecases.jobs import get_job
 from avion_core.usecases.projects.projects import create_project, get_project
 from avion_core.usecases.runs.training import create_run, list_runs, run_here
@@ -73,7 +73,7 @@ def test_only_who_may_unseal_the_test_set_is_offered_to(home: Home, open_page: O
     monkeypatch.setattr(door, "actor", lambda: Actor("me", "reviewer"))
     app = open_page("evaluation")
     assert app.toggle[0].disabled
-    app.session_state[app.toggle[0].key] = True  # a browser can send it all the same
+    app.session_state[str(app.toggle[0].key)] = True  # a browser can send it all the same
     app = settle(app.run())
     assert app.error[0].value.startswith("Ask an admin")
     assert list_runs(home, NAME)[0].looks == 0
@@ -232,8 +232,9 @@ def test_a_measuring_under_way_has_its_panel_and_can_be_stopped(
     assert job is not None
     assert list_jobs(home, kinds=("evaluation",)).found == 1
     next(button for button in app.button if button.label == "Stop").click().run()
-    if get_job(home, job.id).active:  # it takes no message while it starts
-        kill_job(home, job.id)
+    for child in local._children.values():  # it takes no message before it has begun
+        child.kill()
+        child.wait()
     assert get_job(home, job.id).state == "stopped"
     app = open_page("evaluation", at_rest=False)
     assert "The figures could not be made" in [error.proto.title for error in app.error]
