@@ -19,9 +19,14 @@ from statistics import median
 
 from avion_core.actor import ALONE
 from avion_core.config import RunConfig
-from avion_core.store.database import writing
+from avion_core.store.database import reading, writing
+from avion_core.store.runs import count_looks, list_runs
 from avion_core.store.tables import Job, Look, Project, Run, new_id, now
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.job_control import list_jobs
+from avion_core.usecases.runs import training
+from avion_core.usecases.runs.listing import known_runs, page_of_runs
+from avion_core.usecases.runs.training import RunView, run_view
 
 PAGE = 50
 
@@ -50,6 +55,12 @@ def make_home(folder: Path, runs: int) -> Home:
     return home
 
 
+def one_by_one(home: Home) -> list[RunView]:
+    """All runs as they were read before there were pages: the looks at the test set by a query for each run."""
+    with reading(home.engine) as session:
+        return [run_view(home, row, "many", count_looks(session, row.id)) for row in list_runs(session)]
+
+
 def milliseconds(work: Callable[[], object], repeats: int) -> float:
     """The median of so many calls."""
     taken = []
@@ -61,11 +72,19 @@ def milliseconds(work: Callable[[], object], repeats: int) -> float:
 
 
 def main(runs: int, repeats: int) -> None:
-    from avion_core.usecases.runs.training import list_runs
-
     with tempfile.TemporaryDirectory() as folder:
         home = make_home(Path(folder) / "home", runs)
-        cases: dict[str, Callable[[], object]] = {"all runs": lambda: list_runs(home, "many")}
+        last = max(1, runs // PAGE)
+        cases: dict[str, Callable[[], object]] = {
+            "all runs, looks one by one": lambda: one_by_one(home),
+            "all runs": lambda: training.list_runs(home, "many"),
+            "first page of runs": lambda: page_of_runs(home, "many", limit=PAGE),
+            "last page of runs": lambda: page_of_runs(home, "many", limit=PAGE, page=last),
+            "page of runs with words": lambda: page_of_runs(home, "many", words="16-shot seed 2", limit=PAGE),
+            "ids of all runs": lambda: known_runs(home, "many"),
+            "first page of jobs": lambda: list_jobs(home, limit=PAGE),
+            "last page of jobs": lambda: list_jobs(home, limit=PAGE, page=2 * last),
+        }
         print(f"{runs:,} runs and as many maps\n{'':<34} {'ms':>8}")
         for name, work in cases.items():
             print(f"{name:<34} {milliseconds(work, repeats):>8.1f}", flush=True)

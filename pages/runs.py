@@ -7,45 +7,60 @@ import streamlit as st
 from app import shell
 from app.components.runs.run_comparison import comparison
 from app.components.runs.run_monitor import ACTIVE, run_controls, run_curves, run_figures, run_log, run_origin
-from app.components.runs.run_table import filtered, run_table
+from app.components.runs.run_table import PAGE, filtered_runs, run_table
 from app.kit.guard import empty_state, guard
 from app.state import run_choice, studio, visitor
 from avion_core.usecases import policies
+from avion_core.usecases.jobs import MOST_LISTED
 from avion_core.usecases.projects.projects import ProjectSummary
-from avion_core.usecases.runs.training import RunView, get_run, list_runs, sleeping_queue, wake_queue
+from avion_core.usecases.runs.listing import known_runs, page_of_runs
+from avion_core.usecases.runs.training import RunView, get_run, sleeping_queue, wake_queue
 from avion_core.wording import counted
 
 _LIVE, _IDLE = "2s", "15s"
+ACTIVE_STATUSES = ("waiting", "starting", "running", "stopping")
 
 
 def page() -> None:
     project = shell.need_project()
-    runs = list_runs(studio.home(), project.id)
-    if not runs:
+    ids = known_runs(studio.home(), project.id)
+    if not ids:
         with empty_state(
             "monitoring", "No training yet", "Start one: the demo preset takes a few minutes on a laptop."
         ):
             shell.go_button("Train a student", "launch", "rocket_launch")
         return
-    shown = run_choice.shown([run.id for run in runs])
-    every = _LIVE if any(run.state in ACTIVE for run in runs) else _IDLE
-    st.fragment(overview, run_every=every)(project, [run.id for run in runs], shown)
+    shown = run_choice.shown(ids)
+    active = page_of_runs(studio.home(), project.id, statuses=ACTIVE_STATUSES, limit=1).found
+    st.fragment(overview, run_every=_LIVE if active else _IDLE)(project, ids, shown)
     if len(shown) > 1:
         comparison(project, shown)
         return
-    run = next(run for run in runs if run.id == shown[0])
+    run = get_run(studio.home(), shown[0])
     st.fragment(monitor, run_every=_LIVE if run.state in ACTIVE else None)(project, run)
     run_origin(run)
 
 
 @guard()
 def overview(project: ProjectSummary, drawn: list[str], shown: list[str]) -> None:
-    """The table, drawn anew by itself; the whole page where it shows other runs than before."""
-    runs = list_runs(studio.home(), project.id)
-    ids = [run.id for run in runs]
+    """The table, drawn anew by itself; the whole page where there are other runs than before."""
+    ids = known_runs(studio.home(), project.id)
     if not ids or ids != drawn or run_choice.shown(ids) != shown:
         st.rerun(scope="app")
-    if asleep := sleeping_queue(studio.home(), runs):
+    sleeping(project)
+    found = filtered_runs(project.id, shell.page_asked(PAGE))
+    if found.runs:
+        run_table(found, shown, project.baseline_run)
+        shell.page_picker(PAGE, found.page, found.pages)
+        st.caption(f"{found.found:,} of {len(ids):,} pass. Select one run to see it, or several to compare them.")
+    else:
+        shell.nothing_passes("No run passes these filters.", {"run_states": [], "run_words": ""})
+
+
+def sleeping(project: ProjectSummary) -> None:
+    """Where runs wait and nobody starts them, the button that does."""
+    waiting = page_of_runs(studio.home(), project.id, statuses=("waiting",), limit=MOST_LISTED).runs
+    if asleep := sleeping_queue(studio.home(), waiting):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning(
                 f"{counted(len(asleep), 'run is', 'runs are')} queued, but no queue worker is running.", width="stretch"
@@ -53,12 +68,6 @@ def overview(project: ProjectSummary, drawn: list[str], shown: list[str]) -> Non
             may = visitor.may(policies.TRAIN)
             if st.button("Start the queue worker", icon=":material/alarm:", type="primary", disabled=not may):
                 wake_queue(studio.home())
-    some = filtered(runs)
-    if some:
-        run_table(some, shown, project.baseline_run)
-        st.caption(f"{len(some):,} of {len(runs):,} shown. Select one run to see it, or several to compare them.")
-    else:
-        shell.nothing_passes("No run passes these filters.", {"run_states": [], "run_words": ""})
 
 
 @guard()

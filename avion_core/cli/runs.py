@@ -7,27 +7,31 @@ from typing import Annotated
 import typer
 
 from avion_core.cli.frame import Answer, Desk, command, table
-from avion_core.cli.tour import Out, RunName, runs
+from avion_core.cli.tour import Limit, Out, Page, RunName, page_line, runs
 
 
 @command(runs, "list")
 def list_runs_(
     desk: Desk,
     project: Annotated[str | None, typer.Argument(metavar="PROJECT", help="Only this project's runs.")] = None,
+    limit: Limit = 50,
+    page: Page = 1,
 ) -> Answer:
-    """All runs and their status, the newest first."""
-    from avion_core.usecases.runs.training import list_runs
+    """Runs and their status, the newest first."""
+    from avion_core.usecases.runs.listing import page_of_runs
 
+    found = page_of_runs(desk.home, project, limit=limit, page=page)
     rows = [
         {
             "id": run.id, "project": run.project, "name": run.name, "state": run.state, "waiting": run.waiting,
             "step": run.step, "steps": run.steps, "accuracy": run.accuracy, "eta_seconds": run.eta_seconds,
             "cause": run.cause, "error": run.error, "created_at": run.created_at,
         }
-        for run in list_runs(desk.home, project)
+        for run in found.runs
     ]  # fmt: skip
     columns = ["id", "project", "name", "state", "step", "steps", "accuracy"]
-    return Answer({"runs": rows}, table(rows, columns) if rows else "No run yet.")
+    counts = {"found": found.found, "page": found.page, "pages": found.pages}
+    return Answer({"runs": rows, **counts}, table(rows, columns) + page_line(found) if rows else "No run yet.")
 
 
 @command(runs, "show")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import CursorResult, Select, delete, func, select
 from sqlalchemy.orm import Session, contains_eager
 
 from avion_core.errors import NotFoundError
+from avion_core.store.database import chunks
 from avion_core.store.jobs import ENDED
 from avion_core.store.tables import Job, Look, Run
 
@@ -35,6 +38,13 @@ def list_runs(session: Session, project_id: str | None = None) -> list[Run]:
     """All runs, or one project's; the newest first."""
     query = _newest_first()
     return list(session.scalars(query if project_id is None else query.where(Run.project_id == project_id)))
+
+
+def find_runs(session: Session, run_ids: Sequence[str]) -> list[Run]:
+    """These runs, in their order; those that no longer exist are left out."""
+    query = select(Run).join(Run.job).options(contains_eager(Run.job))
+    found = {run.id: run for some in chunks(run_ids) for run in session.scalars(query.where(Run.id.in_(some)))}
+    return [found[key] for key in run_ids if key in found]
 
 
 def delete_run(session: Session, run_id: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from avion_core import settings
-from avion_core.errors import ConfigError, JobError
+from avion_core.errors import JobError
 from avion_core.jobs.kinds import KINDS, find_kind
 from avion_core.jobs.reconcile import reconcile
 from avion_core.jobs.submit import submit_new
@@ -19,12 +19,10 @@ from avion_core.store.home import Home
 from avion_core.store.listing import Listed, count_kinds, count_statuses, jobs_page
 from avion_core.store.projects import find_project
 from avion_core.usecases import jobs
-from avion_core.usecases.jobs import JobView, get_job, job_view
+from avion_core.usecases.jobs import JobView, check_page, get_job, job_view
 from avion_core.usecases.policies import TRAIN, demand, use_case
 from avion_core.usecases.runs import training
 from avion_core.usecases.writing import ordering
-
-MOST_LISTED = 1000
 
 
 @dataclass(frozen=True)
@@ -71,18 +69,6 @@ def list_jobs(
         views = [job_view(home, row) for row in jobs_page(session, listed, limit, page)]
         counts = count_statuses(session, every), count_kinds(session, every)
     return JobPage(views, found, page, max(1, -(-found // limit)), *counts)
-
-
-def check_page(limit: int, page: int) -> None:
-    """Refuse a page that cannot be.
-
-    Raises:
-        ConfigError: page or limit is out of range.
-    """
-    if not 1 <= limit <= MOST_LISTED:
-        raise ConfigError("a page cannot have so many rows", f"Choose a limit from 1 to {MOST_LISTED:,}.", value=limit)
-    if page < 1:
-        raise ConfigError("there is no such page", "Pages are counted from 1.", value=page)
 
 
 def startable_kinds() -> dict[str, type[BaseModel]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from avion_core.errors import JobError
+from avion_core.errors import ConfigError, JobError
 from avion_core.jobs import queue
 from avion_core.jobs.devices import LANES
 from avion_core.jobs.executors import chosen_executor, find_executor, local
@@ -26,6 +26,9 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Job, now
 from avion_core.usecases.policies import use_case
+
+MOST_LISTED = 1000
+"""Rows on one page of a list."""
 
 
 @dataclass(frozen=True)
@@ -234,3 +237,15 @@ def _end_process(home: Home, job: Job) -> None:
 
 def _seconds_until(moment: datetime | None) -> float | None:
     return None if moment is None else max(0.0, (moment - now()).total_seconds())
+
+
+def check_page(limit: int, page: int) -> None:
+    """Refuse a page that cannot be.
+
+    Raises:
+        ConfigError: page or limit is out of range.
+    """
+    if not 1 <= limit <= MOST_LISTED:
+        raise ConfigError("a page cannot have so many rows", f"Choose a limit from 1 to {MOST_LISTED:,}.", value=limit)
+    if page < 1:
+        raise ConfigError("there is no such page", "Pages are counted from 1.", value=page)

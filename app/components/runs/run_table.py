@@ -9,10 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from app.kit.background import duration
-from app.state import run_choice, widgets
+from app.state import run_choice, studio, widgets
 from avion_core.usecases.runs.choices import describe
+from avion_core.usecases.runs.listing import RunPage, page_of_runs
 from avion_core.usecases.runs.training import RunView
 
+PAGE = "runs_page"
+_ROWS = 50
 Colour = Literal["gray", "blue", "orange", "green", "red"]
 STATES: dict[str, tuple[Colour, str]] = {
     "waiting": ("gray", "schedule"),
@@ -33,32 +36,31 @@ def state_of(run: RunView) -> str:
     return "stopping" if run.stopping else run.state
 
 
-def filtered(runs: Sequence[RunView]) -> list[RunView]:
-    """Draw the filters (they live in the address); returns the runs that pass."""
-    states = [state for state in STATES if any(state_of(run) == state for run in runs)]
-    widgets.forget_unknown_among("run_states", states)
+def filtered_runs(project: str, page: int) -> RunPage:
+    """Draw the filters (they live in the address); returns the page of runs that pass."""
+    home = studio.home()
+    known = page_of_runs(home, project, limit=1).statuses
+    statuses = [status for status in STATES if status in known]
+    widgets.forget_unknown_among("run_states", statuses)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        wanted = st.pills("State", states, selection_mode="multi", key="run_states", bind="query-params")
+        wanted = st.pills("State", statuses, selection_mode="multi", key="run_states", bind="query-params")
         words = st.text_input(
             "Search", placeholder="name, id, student, shots 4 …", key="run_words", bind="query-params", width=280
         )
         st.button("Refresh", icon=":material/refresh:", help="The table also refreshes by itself.")
-    sought = words.casefold().split()
-    return [
-        run
-        for run in runs
-        if (not wanted or state_of(run) in wanted) and all(word in _searchable(run) for word in sought)
-    ]
+    asked = {"statuses": tuple(wanted), "words": words, "limit": _ROWS}
+    found = page_of_runs(home, project, **asked, page=page)
+    return found if page <= found.pages else page_of_runs(home, project, **asked, page=found.pages)
 
 
-def run_table(runs: Sequence[RunView], shown: Sequence[str], baseline: str | None) -> None:
-    """The runs as a table whose ticked rows are what the page shows below.
+def run_table(found: RunPage, shown: Sequence[str], baseline: str | None) -> None:
+    """The runs of a page as a table whose ticked rows are what the page shows below.
 
     Args:
         shown: ids of the runs that are shown now.
     """
+    runs, places = found.runs, found.places
     ids = [run.id for run in runs]
-    places = {run.id: place for place, run in enumerate([run for run in runs if run.waiting][::-1], 1)}
     # Another list of runs is another table: ticks are row numbers, and would be another run's.
     key = f"runs_{hash(tuple(ids))}_{hash(tuple(shown))}"
     st.dataframe(
@@ -103,9 +105,3 @@ def _row(run: RunView, place: int | None, baseline: str | None) -> dict[str, obj
 def age(seconds: float | None) -> str:
     """ "3 s ago"; "" for what never was."""
     return "" if seconds is None else f"{duration(seconds)} ago"
-
-
-def _searchable(run: RunView) -> str:
-    config = run.config
-    words = (run.name, run.id, config.student, config.teacher, config.protocol.name, f"shots {config.data.shots}")
-    return " ".join((*words, f"seed {config.data.seed}", describe(config))).casefold()

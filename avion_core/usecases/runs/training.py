@@ -30,6 +30,7 @@ from avion_core.store import journal, runs
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
+from avion_core.store.listing import looks_of
 from avion_core.store.tables import Job, Run, new_id
 from avion_core.store.verdicts import rules_in_force
 from avion_core.usecases import jobs
@@ -401,9 +402,9 @@ def list_runs(home: Home, project: str | None = None) -> list[RunView]:
     with reading(home.engine) as session:
         project_id = None if project is None else rows.find_project(session, project).id
         names = {row.id: row.name for row in rows.list_projects(session)}
+        looks = looks_of(session)
         return [
-            _view(home, row, names[row.project_id], runs.count_looks(session, row.id))
-            for row in runs.list_runs(session, project_id)
+            run_view(home, row, names[row.project_id], looks[row.id]) for row in runs.list_runs(session, project_id)
         ]
 
 
@@ -417,7 +418,7 @@ def get_run(home: Home, run: str) -> RunView:
     reconcile(home)
     with reading(home.engine) as session:
         row = runs.find_run(session, run)
-        return _view(home, row, rows.find_project(session, row.project_id).name, runs.count_looks(session, row.id))
+        return run_view(home, row, rows.find_project(session, row.project_id).name, runs.count_looks(session, row.id))
 
 
 @use_case
@@ -440,7 +441,9 @@ def _note(session: Session, run: Run, deed: str, who: str, more: str = "") -> No
     journal.note(session, run.project_id, "training", f"{deed}: {run.name} ({run.id}){more}.", who)
 
 
-def _view(home: Home, row: Run, project_name: str, looks: int) -> RunView:
+@use_case
+def run_view(home: Home, row: Run, project_name: str, looks: int) -> RunView:
+    """A run's row, with what can be told of its process."""
     job = jobs.job_view(home, row.job)
     config, unreadable = _settings_of(row)
     counted = f"{job.stage}: {job.what}, {job.done:,} of {job.total:,}"
