@@ -65,7 +65,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "installation.installation": "storage",
         "installation.serving": "invite_link",
         "job_control": "list_jobs",
-        "jobs": "enqueue get_job job_view log_tail start_or_wait",
+        "jobs": "get_job job_view log_tail start_or_wait",
         "models.models": "installing list_models open_towers",
         "people.accounts": "list_accounts reset_password",
         "projects.classes": "class_changes export_cards",
