@@ -143,7 +143,7 @@ def test_a_student_leaves_as_a_zip(answer, avion, scenes, tmp_path):
     assert (shown["state"], shown["config"]["distillation"]["epochs"]) == ("finished", 1)
     assert "distillation.epochs" in avion("runs", "show", run).stdout
     assert answer("runs", "delete", run) == {"run_id": run}
-    assert answer("runs", "list") == {"runs": []}
+    assert answer("runs", "list") == {"runs": [], "found": 0, "page": 1, "pages": 1}
 
 
 def test_a_queued_run_waits_and_leaves_the_queue(answer, avion, scenes, monkeypatch):

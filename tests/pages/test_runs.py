@@ -22,6 +22,7 @@ from avion_core.usecases.projects.projects import create_project, get_project
 from avion_core.usecases.runs import training
 from avion_core.usecases.runs.training import create_run, get_run, list_runs
 from tests.app.tiny_home import NAME
+from tests.jobs_here import do_jobs_here
 from tests.pages.conftest import Open, all_text, settle
 
 
@@ -217,8 +218,9 @@ def test_renaming_and_deleting(home: Home, finished: str, put, open_page: Open) 
     assert journal_entries(home, NAME)[0].sentence == f"Deleted: the first ({finished})."
 
 
-def test_two_runs_are_compared(home: Home, finished: str, open_page: Open) -> None:
+def test_two_runs_are_compared(home: Home, finished: str, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second run with another rate, its student the same."""
+    do_jobs_here(monkeypatch)  # both are measured
     other = create_run(home, NAME, name="faster", overrides={"distillation.learning_rate": 0.01})
     for name in ("adapter.safetensors", "teacher.safetensors", "metrics.jsonl"):
         shutil.copy(home.run_folder(finished) / name, home.run_folder(other) / name)

@@ -14,6 +14,7 @@ from avion_core.usecases.installation.home import Home
 from avion_core.usecases.runs import training
 from avion_core.usecases.runs.training import list_runs, run_here
 from tests.app.tiny_home import CLASSES, NAME, add_project
+from tests.jobs_here import do_jobs_here
 from tests.pages.conftest import Open, all_text, settle
 from tests.protocols.toy_transfer import Transfer
 
@@ -26,6 +27,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(METHODS, "perceptron", "tests.methods.toy_perceptron:Perceptron")
     monkeypatch.setitem(PROTOCOLS, "transfer", Transfer())
     monkeypatch.setattr(training, "submit", lambda home, run: None)
+    do_jobs_here(monkeypatch)
 
 
 def setting(app: AppTest, dotted: str):
