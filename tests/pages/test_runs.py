@@ -17,12 +17,12 @@ from avion_core.store.database import writing
 from avion_core.store.home import Home
 from avion_core.store.runs import find_run
 from avion_core.store.tables import now
+from avion_core.usecases.insight.evaluation import evaluate_run
 from avion_core.usecases.insight.journal import journal_entries
 from avion_core.usecases.projects.projects import create_project, get_project
 from avion_core.usecases.runs import training
 from avion_core.usecases.runs.training import create_run, get_run, list_runs
 from tests.app.tiny_home import NAME
-from tests.jobs_here import do_jobs_here
 from tests.pages.conftest import Open, all_text, settle
 
 
@@ -218,15 +218,16 @@ def test_renaming_and_deleting(home: Home, finished: str, put, open_page: Open) 
     assert journal_entries(home, NAME)[0].sentence == f"Deleted: the first ({finished})."
 
 
-def test_two_runs_are_compared(home: Home, finished: str, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_runs_are_compared(home: Home, finished: str, open_page: Open) -> None:
     """A second run with another rate, its student the same."""
-    do_jobs_here(monkeypatch)  # both are measured
     other = create_run(home, NAME, name="faster", overrides={"distillation.learning_rate": 0.01})
     for name in ("adapter.safetensors", "teacher.safetensors", "metrics.jsonl"):
         shutil.copy(home.run_folder(finished) / name, home.run_folder(other) / name)
     with writing(home.engine) as session:
         run = find_run(session, other)
         run.job.state, run.step, run.steps, run.accuracy = "finished", 6, 6, 100.0
+    for measured in (finished, other):
+        evaluate_run(home, measured)
     app = open_page("runs", run=other, beside=finished)
     assert len(table(app)) == 2
     differing = app.dataframe[1].value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -30,7 +31,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
     do_jobs_here(monkeypatch)
 
 
-def setting(app: AppTest, dotted: str):
+def setting(app: AppTest, dotted: str) -> Any:
     return next(widget for kind in KINDS for widget in app.get(kind) if (widget.key or "").endswith(f":{dotted}"))
 
 
