@@ -92,7 +92,8 @@ def resume_(desk: Desk, run: RunName) -> Answer:
 @command(runs, "delete")
 def delete(desk: Desk, run: RunName) -> Answer:
     """Delete an ended run with its student, curves and maps."""
-    from avion_core.usecases.runs.training import delete_run, get_run
+    from avion_core.usecases.runs.deleting import delete_run
+    from avion_core.usecases.runs.training import get_run
 
     found = get_run(desk.home, run)
     delete_run(desk.home, found.id)

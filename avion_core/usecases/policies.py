@@ -120,7 +120,8 @@ _TABLE: dict[Right, dict[str, str]] = {
     },
     TRAIN: {
         "job_control": "start_job",
-        "runs.training": "create_run delete_run kill launch launch_sweep pin_baseline queue_again rename_run resume "
+        "runs.deleting": "delete_run",
+        "runs.training": "create_run kill launch launch_sweep pin_baseline queue_again rename_run resume "
         "run_here start_now stop wake_queue",
     },
     UNSEAL: {

@@ -17,11 +17,11 @@ from avion_core.usecases import policies
 from avion_core.usecases.insight.journal import changes_since, listed
 from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.usecases.runs.choices import method_choice, trains_student
+from avion_core.usecases.runs.deleting import delete_run
 from avion_core.usecases.runs.training import (
     DRAWN_STEPS,
     RunView,
     curves,
-    delete_run,
     kill,
     log_tail,
     pin_baseline,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -340,34 +339,6 @@ def rename_run(home: Home, run: str, name: str) -> None:
 
 
 @use_case
-def delete_run(home: Home, run: str) -> None:
-    """Delete an ended run with its folder: student, curves, maps and figures. The journal remembers that it was.
-
-    Jobs that only made or make something of it (a map, its figures) go with it.
-
-    Raises:
-        NotFoundError: no such run.
-        TrainingError: it is queued or running.
-        JobError: one of those jobs has a process that cannot be ended from here.
-    """
-    view = get_run(home, run)
-    with writing(home.engine) as session:
-        row = runs.find_run(session, view.id)
-        project = rows.find_project(session, row.project_id)
-        looked = f", which had looked at the test set {view.looks} times" if view.looks else ""
-        _note(session, row, "Deleted", home.actor.name, looked)
-        if not runs.delete_run(session, view.id):
-            raise TrainingError("a queued or running run cannot be deleted", "Stop it first.", value=view.state)
-        if project.baseline_run == view.id:
-            project.baseline_run = None
-        others = job_rows.list_jobs(session, kinds=("mapping", "evaluation"), project_id=project.id)
-        of_run = [job.id for job in others if _is_about(job, view.id)]
-    for job in of_run:
-        jobs.forget(home, job)
-    shutil.rmtree(view.folder, ignore_errors=True)
-
-
-@use_case
 def pin_baseline(home: Home, project: str, run: str | None) -> None:
     """Make a run the one that others are compared with; None takes the pin off.
 
@@ -442,11 +413,6 @@ def curves(home: Home, run: str, most: int | None = None) -> Curves:
 def log_tail(home: Home, run: str, lines: int = 50) -> list[str]:
     """The last lines of a run's log."""
     return jobs.log_tail(home, get_run(home, run).id, lines)
-
-
-def _is_about(job: Job, run: str) -> bool:
-    """Whether a job is about this run and no other."""
-    return job.request.get("run") == run or list(job.request.get("runs", ())) == [run]
 
 
 def _note(session: Session, run: Run, deed: str, who: str, more: str = "") -> None:

@@ -18,7 +18,8 @@ from avion_core.store.tables import now
 from avion_core.usecases.insight.evaluation import evaluate_run, kept_report, looks
 from avion_core.usecases.insight.measuring import evaluation_job, look_at_test_figures, start_evaluation
 from avion_core.usecases.job_control import resume_job
-from avion_core.usecases.runs.training import create_run, delete_run, get_run, run_here
+from avion_core.usecases.runs.deleting import delete_run
+from avion_core.usecases.runs.training import create_run, get_run, run_here
 from tests.acting import by
 from tests.jobs_here import do_jobs_here
 

@@ -15,7 +15,7 @@ from avion_core.usecases.projects import classes
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.images import look_at_test_images
-from avion_core.usecases.runs import training
+from avion_core.usecases.runs import deleting, training
 from avion_core.usecases.transfer.packs import pack_project
 from tests.acting import by
 
@@ -44,7 +44,7 @@ REFUSED = {
     "start and stop trainings": [
         lambda home, who: training.launch(by(who, home), "scenes"),
         lambda home, who: training.stop(by(who, home), "latest"),
-        lambda home, who: training.delete_run(by(who, home), "latest"),
+        lambda home, who: deleting.delete_run(by(who, home), "latest"),
     ],
     "open the sealed test set": [
         lambda home, who: evaluation.evaluate_run(by(who, home), "latest", "test"),
