@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from itertools import takewhile
 from pathlib import Path
@@ -39,3 +40,12 @@ def test_the_job_of_add_a_job_kind_counts_and_keeps_its_sum(written):
     assert kind.run(kind.request(images=2), context) == {"counted": 2}
     assert told == [(0, 2, "images"), (1, 2, "images")]
     assert kept == {"sum.txt": "2"}
+
+
+def test_every_attack_of_the_security_page_has_its_test() -> None:
+    """A table of attacks is worth what its tests are."""
+    table = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/.]+)::(\w+)`", table)
+    assert len(named) == sum(line.startswith("|") for line in table.splitlines()) - 2 * table.count("| Test |")
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file} has no {test}"

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from avion_core.descriptions.importing import MOST_CHARACTERS
+from avion_core.errors import DescriptionError
+from avion_core.reading.values import is_storable
 from avion_core.store import journal, verdicts
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
@@ -42,10 +45,11 @@ def record_verdict(
     Raises:
         NotFoundError: no such project or description.
         RightsError: the reviewer may not settle questions.
-        DescriptionError: a word that is no decision, or an edit without its text.
+        DescriptionError: a word that is no decision, an edit without its text, or a text that is too long to keep.
         EditedMeanwhileError: what is accepted, rejected or edited reads otherwise than what was shown.
     """
     reviewer = home.actor.name
+    _refuse_unstorable(text, reason)
     if adjudicates:
         demand(home.actor, ADJUDICATE)
     with writing(home.engine) as session:
@@ -89,6 +93,7 @@ def record_verdicts(
         EditedMeanwhileError: what is accepted or rejected reads otherwise than what was shown; nothing is written.
     """
     reviewer = home.actor.name
+    _refuse_unstorable(reason)
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
         batch, added = verdicts.add_verdicts(
@@ -146,3 +151,11 @@ def history(home: Home, project: str, description_id: str) -> list[Verdict]:
     with reading(home.engine) as session:
         entries = verdicts.history(session, rows.find_project(session, project).id, description_id)
     return [entry for entry in entries if entry.reviewer == home.actor.name] if hidden else entries
+
+
+def _refuse_unstorable(*texts: str | None) -> None:
+    """A text stands in each later verdict on it as well: it is as long as a description may be, and can be written."""
+    for text in texts:
+        if text and (len(text) > MOST_CHARACTERS or not is_storable(text)):
+            what = "a text is too long or holds signs that cannot be stored"
+            raise DescriptionError(what, f"Write at most {MOST_CHARACTERS:,} characters, as text.", value=text[:60])

@@ -21,7 +21,7 @@ from avion_core.store.classes import class_card
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
-from avion_core.usecases.policies import use_case
+from avion_core.usecases.policies import UNSEAL, demand, may, use_case
 from avion_core.usecases.projects.current_images import current_images, known_images
 from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits, write_splits
 from avion_core.wording import counted
@@ -50,6 +50,7 @@ def give_labels(
 
     Raises:
         NotFoundError: the project has no such image or class.
+        RightsError: an image of the sealed test set, for somebody who may not open it.
     """
     reviewer = home.actor.name
     batch = batch or uuid.uuid4().hex
@@ -60,6 +61,8 @@ def give_labels(
         known = set(known_images(home, project_id))
         if unknown := [image for image in labels if image not in known]:
             raise NotFoundError("the project has no such image", "Reload the page.", value=unknown[0])
+        if not may(home.actor, UNSEAL) and not labels.keys().isdisjoint(read_splits(home, project_id).test):
+            demand(home.actor, UNSEAL)
         added = label_rows.add_labels(session, project_id, labels, reviewer=reviewer, batch=batch, guesses=guesses)
         if added > 1:
             note(session, project_id, "labels", f"{added:,} images were labelled in one step.", reviewer)

@@ -40,7 +40,7 @@ from avion_core.store.projects import find_project
 from avion_core.store.sources import image_source
 from avion_core.store.tables import Generation, Job
 from avion_core.usecases import jobs
-from avion_core.usecases.policies import ADMINISTER, demand, use_case
+from avion_core.usecases.policies import ADMINISTER, CHANGE_PROJECTS, demand, use_case
 from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_splits
 from avion_core.wording import counted
 
@@ -124,7 +124,7 @@ def preview(home: Home, project: str, settings: WritingSettings, class_key: str)
     settings = settings.model_copy(update={"classes": (class_key,), "pictures": 0})
     entries, _ = _entries(home, summary, settings)
     with suppress(AvionError):  # without a key it is read all the same
-        settings = _resolved(summary, settings)
+        settings = _resolved(home, summary, settings)
     with reading(home.engine) as session:
         known, _ = rows.texts_of(session, summary.id, class_key, settings.writer, settings.model)
     order = writing_orders.make_order(next(entries), settings.per_class, known)
@@ -143,7 +143,7 @@ def preview(home: Home, project: str, settings: WritingSettings, class_key: str)
 def plan_writing(home: Home, project: str, settings: WritingSettings, progress: Progress | None = None) -> WritingPlan:
     """What it will take, from the project's own earlier replies of this writer and model where there are any."""
     summary = get_project(home, project)
-    settings = _resolved(summary, settings)
+    settings = _resolved(home, summary, settings)
     entries, note = _entries(home, summary, settings, progress)
     with reading(home.engine) as session:
         there = rows.written_by(session, summary.id, settings.writer, settings.model, settings.distinguish_from)
@@ -196,7 +196,7 @@ def order_descriptions(home: Home, project: str, settings: WritingSettings) -> s
     if settings.base_url:
         demand(home.actor, ADMINISTER)  # the studio's key goes there
     summary = get_project(home, project)
-    settings = _resolved(summary, settings)
+    settings = _resolved(home, summary, settings)
     prompt = find_prompt(settings.prompt, _prompt_folder(home))
     entries, _ = _entries(home, summary, settings)
     row = Generation(
@@ -308,8 +308,13 @@ def _is_cut_off(row: Generation) -> bool:
     return row.job.state in job_rows.RESUMABLE or is_waiting(row.job)
 
 
-def _resolved(summary: ProjectSummary, settings: WritingSettings) -> WritingSettings:
-    """The settings with the model that will really be asked; a writer that cannot be opened is an error here."""
+def _resolved(home: Home, summary: ProjectSummary, settings: WritingSettings) -> WritingSettings:
+    """The settings with the model that will really be asked; a writer that cannot be opened is an error here.
+
+    Also to look at a plan or a prompt, the file of the writer `file` is read: it lies on this machine.
+    """
+    if settings.file:
+        demand(home.actor, CHANGE_PROJECTS)
     names = _names(summary)
     unknown = [key for key in (*settings.classes, *settings.distinguish_from) if key not in names]
     if unknown:
