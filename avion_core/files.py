@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -108,6 +106,8 @@ def _is_being_written(path: Path) -> bool:
     machine, _, writer = path.name.removesuffix(UNFINISHED).rpartition(".")[2].partition("-")
     process = writer.partition("-")[0]
     if machine == _MACHINE and process and set(process) <= set("0123456789abcdef"):
+        import psutil  # for the studio alone, which clears away: the library does without
+
         return psutil.pid_exists(int(process[:8], 16))
     try:
         newest = max(file.lstat().st_mtime for file in (path, *path.rglob("*")))
