@@ -21,7 +21,7 @@ from pathlib import Path
 from string import Template
 from urllib.parse import parse_qs, quote, urlsplit
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, WouldBlock, to_thread
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -148,8 +148,9 @@ def _is_same_origin(connection: HTTPConnection) -> bool:
 
 
 @cache
-def _hashing() -> CapacityLimiter:
-    return CapacityLimiter(_HASHED_AT_ONCE)
+def _hashing() -> tuple[CapacityLimiter, CapacityLimiter]:
+    """Places of those who are let in, and of those of them whose password is hashed at this moment."""
+    return CapacityLimiter(_HASHED_AT_ONCE + _WAIT_TO_BE_HASHED), CapacityLimiter(_HASHED_AT_ONCE)
 
 
 async def _hashed(function: Callable[..., str], *arguments: str) -> str:
@@ -158,9 +159,16 @@ async def _hashed(function: Callable[..., str], *arguments: str) -> str:
     Raises:
         AccountError: too many wait for that already.
     """
-    if _hashing().statistics().tasks_waiting >= _WAIT_TO_BE_HASHED:
-        raise AccountError("too many people are signing in at this moment", "Try again in a few seconds.")
-    return await to_thread.run_sync(function, studio(), *arguments, limiter=_hashing())
+    (let_in, threads), ticket = _hashing(), object()
+    try:
+        let_in.acquire_on_behalf_of_nowait(ticket)
+    except WouldBlock:
+        what = "too many people are signing in at this moment"
+        raise AccountError(what, "Try again in a few seconds.") from None
+    try:
+        return await to_thread.run_sync(function, studio(), *arguments, limiter=threads)
+    finally:
+        let_in.release_on_behalf_of(ticket)
 
 
 async def _sign_in(request: Request) -> Response:

@@ -40,7 +40,7 @@ TRAIN = Right("start and stop trainings", _LEADING)
 UNSEAL = Right("open the sealed test set", ("admin",))
 ADMINISTER = Right("manage users, models and backups", ("admin",))
 
-RIGHTS = (SEE, REVIEW, ADJUDICATE, CHANGE_RULES, CHANGE_PROJECTS, TRAIN, UNSEAL, ADMINISTER)
+RIGHTS = (REVIEW, ADJUDICATE, CHANGE_RULES, CHANGE_PROJECTS, TRAIN, UNSEAL, ADMINISTER)
 
 _TABLE: dict[Right, dict[str, str]] = {
     ENTER: {

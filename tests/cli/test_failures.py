@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from avion_core.usecases.runs import training
+from avion_core.usecases.runs import listing, training
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_debug_shows_where(avion, scenes):
 
 
 def test_an_unexpected_error_is_no_traceback(avion, scenes, monkeypatch):
-    monkeypatch.setattr(training, "list_runs", lambda *_: 1 / 0)
+    monkeypatch.setattr(listing, "page_of_runs", lambda *_, **__: 1 / 0)
     result = avion("runs", "list")
     assert result.exit_code == 1
     assert result.stderr.startswith("Something unexpected went wrong (ZeroDivisionError: division by zero).")
@@ -110,7 +110,7 @@ def test_a_training_that_cannot_start_leaves_no_run(avion, answer, scenes, monke
         "The weights of GeoRSCLIP ViT-H/14 are not installed. Run `avion models download georsclip-vit-h-14`, or "
         "`avion models add georsclip-vit-h-14 FILE` for a file of your own.\n"
     )
-    assert answer("runs", "list") == {"runs": []}
+    assert answer("runs", "list") == {"runs": [], "found": 0, "page": 1, "pages": 1}
 
 
 def test_a_newer_database_is_refused(avion, scenes):

@@ -10,6 +10,7 @@ from threading import Event
 import pandas as pd
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import make_url
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
@@ -203,7 +204,7 @@ def test_a_database_password_is_not_shown(empty_home: Home, open_page: Open, mon
     _ = empty_home.engine
     shown = "postgresql+psycopg://me:***@host/avion"
     monkeypatch.setattr(
-        "avion_core.usecases.installation.installation.database_url", lambda _: shown.replace("***", "secret")
+        "avion_core.usecases.installation.installation.database_url", lambda _: make_url(shown.replace("***", "secret"))
     )
     app = open_page("settings")
     assert shown in everything(app)

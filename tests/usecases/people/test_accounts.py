@@ -311,7 +311,7 @@ def test_each_home_has_its_own_cookie(tmp_path):
 def test_who_may_do_what():
     table = {right.what: [role for role in ROLES if policies.may(Actor("", role), right)] for right in policies.RIGHTS}
     leading, everyone = ["admin", "adjudicator"], ["admin", "adjudicator", "reviewer"]
-    assert list(table.values()) == [everyone, everyone, leading, leading, leading, leading, ["admin"], ["admin"]]
+    assert list(table.values()) == [everyone, leading, leading, leading, leading, ["admin"], ["admin"]]
     policies.demand(Actor("Dee", "adjudicator"), policies.TRAIN)
     with pytest.raises(RightsError, match=r"^As reviewer you may not start and stop trainings\. Ask an adjudicator or"):
         policies.demand(Actor("Ben", "reviewer"), policies.TRAIN)
