@@ -79,7 +79,9 @@ def test_from_the_demo_to_a_map_and_an_export(page: Page, home: Home, picture: P
     assert list(table.loc[judged, "verdict"]) == ["accepted", "rejected"] * (JUDGED // 2)
 
     go(page, "Decisions")
-    zeta = page.until(lambda: page.all('input[type="range"][aria-label*="ζ"]'), "the slider")[0]
+    page.until(lambda: page.all('input[type="range"][aria-label*="ζ"]'), "the slider")
+    page.settle()  # it stands on the page before it can be moved
+    zeta = page.all('input[type="range"][aria-label*="ζ"]')[0]
     zeta.send_keys(LEFT * 3)
     page.until(lambda: page.button("Save as the project's rules").is_enabled(), "rules to save")
     page.settle()

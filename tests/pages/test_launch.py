@@ -76,7 +76,8 @@ def test_for_my_data_speaks_plainly_and_leaves_research_out(home: Home, open_pag
 def test_a_preset_of_research_sets_what_it_says(home: Home, open_page: Open) -> None:
     app = open_page("launch", look="Research")
     preset = next(widget for widget in app.get("button_group") if widget.key == "preset")
-    assert preset.options == ["recommended", "paper", "authors", "demo", *[f"B{row}" for row in range(8)]]
+    prototypes = ["P0", "P-uniform", "P-flag-only", "P-z-only", "P-full"]
+    assert preset.options == ["recommended", "paper", "authors", "demo", *[f"B{row}" for row in range(8)], *prototypes]
     app = settle(preset.set_value("B6").run())
     assert setting(app, "distillation.warmup").value == 0.0
     assert "--preset B6" in app.code[0].value

@@ -148,7 +148,9 @@ def test_an_exported_student_says_the_same_by_the_lines_of_its_readme(home, run,
 
 
 def test_another_folder_is_no_exported_student(tmp_path) -> None:
-    with pytest.raises(CheckpointError, match=r"^This is not an exported student: .*\. Give the unpacked folder"):
+    with pytest.raises(
+        CheckpointError, match=r"^The exported student does not exist: .*student\.json\. Check the path"
+    ):
         open_exported(tmp_path, WeightStore(tmp_path))
     (tmp_path / "student.json").write_text('{"config": {}}')
     with pytest.raises(CheckpointError, match=r"^This is not an exported student"):
