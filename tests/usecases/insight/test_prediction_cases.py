@@ -153,7 +153,7 @@ def test_another_folder_is_no_exported_student(tmp_path) -> None:
     ):
         open_exported(tmp_path, WeightStore(tmp_path))
     (tmp_path / "student.json").write_text('{"config": {}}')
-    with pytest.raises(CheckpointError, match=r"^This is not an exported student"):
+    with pytest.raises(CheckpointError, match=r"^The exported student does not fit its form .*Give the unpacked"):
         open_exported(tmp_path, WeightStore(tmp_path))
 
 
