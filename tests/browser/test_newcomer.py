@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from selenium.webdriver import ActionChains
 
 from avion_core.actor import ALONE
 from avion_core.usecases.curation.rules import current_rules
@@ -82,7 +83,8 @@ def test_from_the_demo_to_a_map_and_an_export(page: Page, home: Home, picture: P
     page.until(lambda: page.all('input[type="range"][aria-label*="ζ"]'), "the slider")
     page.settle()  # it stands on the page before it can be moved
     zeta = page.all('input[type="range"][aria-label*="ζ"]')[0]
-    zeta.send_keys(LEFT * 3)
+    page.driver.execute_script("arguments[0].focus()", zeta)
+    ActionChains(page.driver).send_keys(LEFT * 3).perform()  # the slider's input itself is hidden from the eye
     page.until(lambda: page.button("Save as the project's rules").is_enabled(), "rules to save")
     page.settle()
     picture("decisions")
