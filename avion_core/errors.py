@@ -103,6 +103,10 @@ class StoreBusyError(StoreError):
     """The database cannot be reached or written just now; the same call may go through later."""
 
 
+class StoreDamagedError(StoreError):
+    """The database's file is damaged, or is none; once a backup is put back, the same call may go through."""
+
+
 def _short(value: object) -> str:
     try:
         text = value if isinstance(value, str) else repr(value)

@@ -10,18 +10,22 @@ import streamlit as st
 
 from app.kit.guard import plain, show_error
 from app.state import outbox, visitor, work_lists
-from avion_core.errors import AccountError, AvionError, StoreBusyError
+from avion_core.errors import AccountError, AvionError, StoreBusyError, StoreDamagedError, StoreError
 from avion_core.wording import counted
 
 # By name: these modules bring the models' library along, and most runs have nothing to take.
 _TAKEN_BY = {work_lists.REVIEW_CARD: "app.outbox.verdicts", work_lists.LABEL_GRID: "app.outbox.labels"}
+
+# What stands in the way of all decisions alike, until somebody helps: none of them is at fault.
+_PASSING = (StoreBusyError, StoreDamagedError, OSError)
 
 
 def take_waiting() -> None:
     """Write down what waits in the browser, in order, each decision once and in the project it was made in.
 
     A decision leaves the browser when it stands in the database, or was refused for a reason of its own. While the
-    database cannot be written it stays there with all behind it, is said to wait, and is sent again.
+    database cannot be written (locked, full, damaged) it stays there with all behind it, is said to wait, and is sent
+    again.
     """
     tab_outbox = outbox.of_this_tab()
     with tab_outbox.taking:
@@ -29,7 +33,7 @@ def take_waiting() -> None:
         for place, decision in enumerate(waiting):
             try:
                 _take(decision)
-            except (StoreBusyError, OSError) as error:
+            except _PASSING as error:
                 tab_outbox.failures += 1
                 _say_waiting(len(waiting) - place, error)
                 return
@@ -48,9 +52,9 @@ def _take(decision: Mapping[str, Any]) -> None:
     import_module(_TAKEN_BY[decision["component"]]).take(decision)
 
 
-def _say_waiting(count: int, error: StoreBusyError | OSError) -> None:
-    why = error.what if isinstance(error, StoreBusyError) else f"a file cannot be written ({error.strerror or error})"
-    hint = error.hint if isinstance(error, StoreBusyError) else "Make room on the disk, or check its rights."
+def _say_waiting(count: int, error: StoreError | OSError) -> None:
+    why = error.what if isinstance(error, StoreError) else f"a file cannot be written ({error.strerror or error})"
+    hint = error.hint if isinstance(error, StoreError) else "Make room on the disk, or check its rights."
     st.warning(
         plain(f"{why[:1].upper()}{why[1:]}. {hint} They are kept in this tab and sent again every few seconds."),
         title=f"{counted(count, 'decision')} not saved yet: leave this tab open",

@@ -12,9 +12,10 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 from sqlalchemy.orm import Session
 
-from avion_core.errors import StoreBusyError, StoreError
+from avion_core.errors import StoreBusyError, StoreDamagedError, StoreError
 from avion_core.store import backups
 from avion_core.store.filesystems import network_share
 
@@ -111,7 +112,7 @@ def reading(engine: Engine) -> Iterator[Session]:
     """A short look at the database.
 
     Raises:
-        StoreBusyError: it cannot be read just now. StoreError: its file is damaged; the newest backup is named.
+        StoreBusyError: it cannot be read just now. StoreDamagedError: its file is damaged; the newest backup is named.
     """
     with _told(engine), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
@@ -138,6 +139,9 @@ def _told(engine: Engine) -> Iterator[None]:
     """What passes (a lock, a full disk, a lost connection) as one error that callers can wait for; damage by name."""
     try:
         yield
+    except NoConnectionFreeError as error:
+        what = "the database cannot be asked just now (too many ask at once)"
+        raise StoreBusyError(what, "Try again in a few seconds.") from error
     except DBAPIError as error:
         said = str(error.orig)
         file = backups.sqlite_file(engine.url)
@@ -194,7 +198,7 @@ def _refuse_network_share(url: URL) -> None:
         )
 
 
-def damaged(url: URL, folder: Path) -> StoreError:
+def damaged(url: URL, folder: Path) -> StoreDamagedError:
     """The error of a SQLite file that cannot be read: it names the newest backup, and the command that puts it back."""
     newest = next(iter(backups.list_backups(backup_folder(folder))), None)
     if newest is None:
@@ -204,7 +208,7 @@ def damaged(url: URL, folder: Path) -> StoreError:
             f"Restore the newest backup, of {newest.made_at:%Y-%m-%d %H:%M} UTC, with "
             f"`avion backup restore {newest.name}`; the damaged file is kept beside the backups."
         )
-    return StoreError("the file is damaged, or is not a database", hint, value=without_password(url))
+    return StoreDamagedError("the file is damaged, or is not a database", hint, value=without_password(url))
 
 
 def _says_damage(error: Exception) -> bool:

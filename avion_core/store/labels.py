@@ -13,7 +13,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
-from avion_core.errors import StoreError
+from avion_core.errors import StoreBusyError
 from avion_core.store.tables import Label
 
 OF_CHANGE = "change-"
@@ -35,7 +35,7 @@ def add_labels(
         How many rows were added; none when this batch was written before.
 
     Raises:
-        StoreError: somebody else wrote the same batch at the same moment.
+        StoreBusyError: somebody else wrote the same batch at the same moment.
     """
     known = select(Label.id).where(Label.project_id == project_id, Label.batch == batch, Label.undoes.is_(None))
     if session.scalars(known.limit(1)).first() is not None:
@@ -127,4 +127,4 @@ def _flush(session: Session, batch: str) -> None:
     try:
         session.flush()
     except IntegrityError as error:
-        raise StoreError("somebody else labelled at the same moment", "Try again.", value=batch) from error
+        raise StoreBusyError("somebody else labelled at the same moment", "Try again.", value=batch) from error

@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from avion_core.errors import DescriptionError, EditedMeanwhileError, StoreError
+from avion_core.errors import DescriptionError, EditedMeanwhileError, StoreBusyError, StoreError
 from avion_core.store.current_verdicts import current_verdicts, holding, original_texts, votes
 from avion_core.store.histories import own_token, tokens_in_use
 from avion_core.store.tables import RuleVersion, Verdict
@@ -188,7 +188,9 @@ def undo(session: Session, project_id: str, reviewer: str, token: str | None = N
     try:
         session.execute(insert(Verdict), rows)
     except IntegrityError as error:
-        raise StoreError("somebody else undid this at the same moment", "Reload the page.", value=reviewer) from error
+        raise StoreBusyError(
+            "somebody else undid this at the same moment", "Reload the page.", value=reviewer
+        ) from error
     return [row.description_id for row in taken_back]
 
 
@@ -262,5 +264,5 @@ def _add(session: Session, row: Verdict) -> Verdict:
     try:
         session.flush()
     except IntegrityError as error:
-        raise StoreError("somebody else decided at the same moment", "Try again.", value=row.verdict) from error
+        raise StoreBusyError("somebody else decided at the same moment", "Try again.", value=row.verdict) from error
     return row

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from avion_core.errors import DescriptionError, StoreBusyError
+from avion_core.errors import DescriptionError, StoreBusyError, StoreDamagedError
 
 BUSY = StoreBusyError("the database cannot be written just now (database is locked)", "Wait.")
 FULL = OSError(28, "No space left on device")
+DAMAGED = StoreDamagedError("the file is damaged, or is not a database", "Restore the newest backup.")
 
 
 def page() -> None:
@@ -48,7 +49,7 @@ def tab(monkeypatch: pytest.MonkeyPatch) -> tuple[AppTest, list[str], dict[str, 
     return app, written, trouble
 
 
-@pytest.mark.parametrize("error", [BUSY, FULL], ids=["locked", "disk full"])
+@pytest.mark.parametrize("error", [BUSY, FULL, DAMAGED], ids=["locked", "disk full", "damaged"])
 def test_what_cannot_be_written_now_waits_with_all_behind_it(tab, error: Exception) -> None:
     app, written, trouble = tab
     trouble["b"] = error

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from avion_core.errors import StoreBusyError
@@ -59,3 +59,12 @@ def test_an_error_of_our_own_is_no_passing_state(quick: None, tmp_path: Path) ->
     engine = open_database(tmp_path)
     with pytest.raises(OperationalError, match="no such table"), writing(engine) as session:
         session.execute(text("INSERT INTO nowhere VALUES (1)"))
+
+
+def test_more_at_once_than_there_are_connections(quick: None, tmp_path: Path) -> None:
+    engine = open_database(tmp_path)
+    engine = create_engine(engine.url, pool_size=1, max_overflow=0, pool_timeout=0.1)
+    with reading(engine) as first:
+        first.execute(text("SELECT 1"))
+        with pytest.raises(StoreBusyError, match="too many ask at once"), reading(engine) as second:
+            second.execute(text("SELECT 1"))
