@@ -52,8 +52,12 @@ def show(desk: Desk, run: RunName) -> Answer:
         if isinstance(part, dict)
         for name, value in part.items()
     }
-    rows = [{"setting": name, "value": str(value)} for name, value in settings.items()]
-    return Answer(dict(vars(found)), "\n".join([*lines, "", table(rows, ["setting", "value"])]))
+    followed = found.origin.followed if found.origin else ()
+    rows = [
+        {"setting": name, "value": str(value), "from": "the project's rules" if name in followed else ""}
+        for name, value in settings.items()
+    ]
+    return Answer(dict(vars(found)), "\n".join([*lines, "", table(rows, ["setting", "value", "from"])]))
 
 
 @command(runs, "stop")

@@ -301,6 +301,8 @@ class Run(Table):
     rule_version: Mapped[int]
     based_on: Mapped[str | None] = mapped_column(String(12))
     """The run whose settings this one began from."""
+    origin: Mapped[dict[str, Any] | None]
+    """As `usecases.runs.planning.Origin`; None of runs of versions that did not record it."""
     step: Mapped[int] = mapped_column(default=0)
     steps: Mapped[int] = mapped_column(default=0)
     epoch: Mapped[int] = mapped_column(default=0)

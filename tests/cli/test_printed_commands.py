@@ -25,6 +25,7 @@ from avion_core.protocols import PROTOCOLS
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.projects.projects import create_project
 from avion_core.usecases.runs import training
+from avion_core.usecases.runs.planning import planned_config
 from avion_core.usecases.runs.preflight import cli_command
 from tests import tiny_studio
 
@@ -73,7 +74,7 @@ def trained_with(scenes, monkeypatch):
     seen: list[tuple[RunConfig, str]] = []
 
     def create_run(home, project, preset, overrides, name, **_):
-        seen.append((training.planned_config(home, project, preset, overrides), name))
+        seen.append((planned_config(home, project, preset, overrides), name))
         raise SystemExit(0)
 
     monkeypatch.setattr(training, "create_run", create_run)

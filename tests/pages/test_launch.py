@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from avion_core.config import RunConfig
+from avion_core.config import DescriptionsConfig, PrototypesConfig, RunConfig
+from avion_core.store.database import writing
+from avion_core.store.runs import find_run
 from avion_core.usecases.curation import record_verdict
+from avion_core.usecases.curation.rules import save_rules
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.classes import add_class
 from avion_core.usecases.projects.current_descriptions import current_descriptions
@@ -171,6 +174,18 @@ def test_new_from_a_run_begins_with_its_settings(home: Home, open_page: Open, st
     press(app, "Start now")
     newest = list_runs(home, NAME)[0]
     assert (newest.based_on, newest.config.data.seed) == (run.id, 2)
+
+
+def test_new_from_a_run_says_what_follows_the_rules_since(home: Home, open_page: Open) -> None:
+    (run,) = list_runs(home, NAME)
+    assert "All settings are as in that run." in all_text(open_page("launch", based_on=run.id))
+    save_rules(home, NAME, PrototypesConfig(zeta=1.5), DescriptionsConfig())
+    text = all_text(open_page("launch", based_on=run.id))
+    assert "which have changed since: outlier cut (ζ) 3.0 → 1.5. All others are as they were." in text
+    with writing(home.engine) as session:
+        find_run(session, run.id).origin = None
+    text = all_text(open_page("launch", based_on=run.id))
+    assert "did not record which settings followed the project's rules: all are kept as they were" in text
 
 
 def test_an_earlier_run_in_the_address_survives_a_refresh_and_can_be_left(home: Home, open_page: Open) -> None:

@@ -83,6 +83,7 @@ def test_runs_and_generations_keep_what_is_theirs_and_their_jobs_have_the_rest(o
         )
         assert (job.done, job.total, job.stage, job.request, job.attempt) == (7, 9, "training", {}, 1)
         assert job.created_at == job.ended_at == datetime(2026, 3, 1, 10, tzinfo=UTC)
+        assert (first.origin, at_work.origin) == (None, None)
         assert (at_work.based_on, at_work.job.lane, at_work.job.submission) == ("r1", "gpu", "training")
         assert (at_work.job.host, at_work.job.boot, at_work.job.pid) == ("here", "", 4)
         assert (runs["r3"].job.state, runs["r3"].job.submission) == ("queued", None)  # it still waits for its turn

@@ -14,10 +14,12 @@ from app.kit.guard import plain
 from app.state import address, run_choice, studio, widgets
 from avion_core.config import RunConfig
 from avion_core.presets import PRESETS
+from avion_core.settings import flatten
 from avion_core.usecases.projects.projects import ProjectSummary, read_splits
 from avion_core.usecases.runs.estimate import estimate
+from avion_core.usecases.runs.planning import planned_config
 from avion_core.usecases.runs.preflight import Check
-from avion_core.usecases.runs.training import get_run
+from avion_core.usecases.runs.training import RunView, get_run
 
 _PRESETS = {
     "demo": "Small models, a short training: minutes on a laptop.",
@@ -74,7 +76,7 @@ def look_choice() -> bool:
 
 
 def origin(project: ProjectSummary, *, research: bool) -> tuple[str, str | None]:
-    """Where the settings begin: (preset, None), or the preset's name and the earlier run whose settings they are."""
+    """Where the settings begin: (preset, None), or the preset that an earlier run began from, and that run's id."""
     base = address.asked(address.BASED_ON) or None
     preset = "demo" if project.student == "demo-student" else "recommended"
     if base is not None:
@@ -84,11 +86,33 @@ def origin(project: ProjectSummary, *, research: bool) -> tuple[str, str | None]
             st.button(
                 "Start from a preset instead", on_click=address.choose, args=(address.BASED_ON, ""), type="tertiary"
             )
-        return preset, run.id
+        st.caption(_of_the_rules(project, run))
+        return (run.origin and run.origin.preset) or preset, run.id
     if research:
         preset = st.segmented_control("Preset", list(PRESETS), default=preset, required=True, key="preset")
     st.caption(_PRESETS[preset])
     return preset, None
+
+
+def _of_the_rules(project: ProjectSummary, run: RunView) -> str:
+    """Which settings of an earlier run follow the project's rules, and what they change by that."""
+    if run.origin is None:
+        return (
+            "An earlier version made this run and did not record which settings followed the project's rules: all are "
+            "kept as they were."
+        )
+    now = flatten(planned_config(studio.home(), project.id, based_on=run.id).model_dump())
+    was = flatten(run.config.model_dump())
+    moved = [
+        f"{label(key).lower()} {_said(was[key])} → {_said(now[key])}"
+        for key in run.origin.followed
+        if was[key] != now.get(key)
+    ]
+    if not moved:
+        return "All settings are as in that run."
+    return (
+        f"These follow the project's rules, which have changed since: {', '.join(moved)}. All others are as they were."
+    )
 
 
 def sweep_choice(project: ProjectSummary, config: RunConfig) -> tuple[list[int], list[int]]:

@@ -62,15 +62,6 @@ def current_rules(home: Home, project: str) -> tuple[PrototypesConfig, Descripti
 
 
 @use_case
-def rules_at(home: Home, project: str, number: int) -> tuple[PrototypesConfig, DescriptionsConfig]:
-    """The rules of a version; the project's defaults as version 0."""
-    with reading(home.engine) as session:
-        row = rows.find_project(session, project)
-        version = next((saved for saved in rows.all_rules(session, row.id) if saved.number == number), None)
-        return _in_force(row, version)[:2]
-
-
-@use_case
 def run_config(
     home: Home, project: str, preset: str = "recommended", overrides: dict[str, Any] | None = None
 ) -> RunConfig:

@@ -15,15 +15,14 @@ from sqlalchemy.orm import Session
 from avion_core.config import RunConfig
 from avion_core.data.project import save_inputs
 from avion_core.errors import ConfigError, TrainingError
-from avion_core.jobs import queue, worker
+from avion_core.jobs import executors, queue, worker
 from avion_core.jobs.curves import Curves, read_curves, seconds_since_step
 from avion_core.jobs.devices import LANES, lane_of
-from avion_core.jobs.executors import plan
 from avion_core.jobs.job import Listener
 from avion_core.jobs.process import this_process
 from avion_core.jobs.reconcile import reconcile
 from avion_core.jobs.submit import submit
-from avion_core.presets import make_config, parse_config
+from avion_core.presets import parse_config
 from avion_core.store import jobs as job_rows
 from avion_core.store import journal, runs
 from avion_core.store import projects as rows
@@ -33,10 +32,10 @@ from avion_core.store.listing import looks_of
 from avion_core.store.tables import Job, Run, new_id
 from avion_core.store.verdicts import rules_in_force
 from avion_core.usecases import jobs
-from avion_core.usecases.curation.rules import current_rules, rules_at, run_config
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.runs.planning import Origin, origin_of, plan_run, planned_config
 from avion_core.usecases.runs.preflight import refuse_unready
 
 DRAWN_STEPS = 1500
@@ -87,35 +86,11 @@ class RunView:
     """How often test figures were asked for."""
     based_on: str | None
     """The run whose settings this one began from."""
+    origin: Origin | None
+    """Where its settings came from; None where that was not recorded."""
     rule_version: int
     config: RunConfig
     folder: Path
-
-
-@use_case
-def planned_config(
-    home: Home,
-    project: str,
-    preset: str = "recommended",
-    overrides: dict[str, Any] | None = None,
-    based_on: str | None = None,
-) -> RunConfig:
-    """Settings of a run to come: a preset's (see `rules.run_config`), or those of an earlier run; then overrides.
-
-    What followed the project's rules in the earlier run follows them as they stand now.
-
-    Raises:
-        NotFoundError: no such project, or no such earlier run.
-        ConfigError: settings that cannot be used.
-    """
-    if based_on is None:
-        return run_config(home, project, preset, overrides)
-    run = get_run(home, based_on)
-    settings = run.config.model_dump()
-    then, now = rules_at(home, project, run.rule_version), current_rules(home, project)[:2]
-    for stage, old, new in zip(("prototypes", "descriptions"), then, now, strict=True):
-        settings[stage] |= {name: getattr(new, name) for name, value in old if settings[stage][name] == value}
-    return make_config(overrides=overrides, base=settings)
 
 
 @use_case
@@ -142,7 +117,8 @@ def create_run(
         JobError: the chosen executor cannot be used as it is set up.
     """
     who = home.actor.name
-    config = planned_config(home, project, preset, overrides, based_on)
+    plan = plan_run(home, project, preset, overrides, based_on)
+    config = plan.config
     refuse_unready(home, project, config)
     # By their ids: a project may get another name.
     ids = tuple(get_project(home, other).id for other in config.protocol.projects)
@@ -151,11 +127,10 @@ def create_run(
     folder = home.run_folder(run_id)
     others = [freeze(home, other) for other in config.protocol.projects]
     save_inputs(folder / "inputs", freeze(home, project), others)
-    place = plan(config.device, here=here)
+    place = executors.plan(config.device, here=here)
     with writing(home.engine) as session:
         row = rows.find_project(session, project)
         base = None if based_on is None else runs.find_run(session, based_on)
-        what = preset if base is None else base.name.split(",")[0]
         process = {**asdict(this_process()), "submission": "here"} if here else {}
         run = Run(
             job=Job(
@@ -168,10 +143,11 @@ def create_run(
             ),
             id=run_id,
             project_id=row.id,
-            name=name.strip() or f"{what}, {config.data.shots}-shot, seed {config.data.seed}",
+            name=name.strip() or plan.name,
             config=config.model_dump(mode="json"),
             rule_version=rules_in_force(session, row.id),
             based_on=None if base is None else base.id,
+            origin=plan.origin.model_dump(mode="json"),
         )
         session.add(run)
         _note(session, run, "New training", who)
@@ -456,6 +432,7 @@ def run_view(home: Home, row: Run, project_name: str, looks: int) -> RunView:
         summary=row.summary or {},
         looks=looks,
         based_on=row.based_on,
+        origin=origin_of(row),
         rule_version=row.rule_version,
         config=config,
         folder=job.folder,

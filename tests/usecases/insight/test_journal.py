@@ -14,7 +14,7 @@ from avion_core.usecases.insight.journal import changes_since, journal_entries, 
 from avion_core.usecases.projects.classes import rename_class
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import get_project
-from avion_core.usecases.runs.training import create_run, get_run, planned_config, stop
+from avion_core.usecases.runs.training import create_run, get_run, stop
 from tests.acting import by
 
 
@@ -50,16 +50,6 @@ def test_each_kind_of_change_is_counted(home, described, trained):
     assert (found.page, found.run) == ("launch", run)
     assert changes_since(home, get_run(home, trained("anew"))) == []
     assert stale(home, described.id) == []
-
-
-def test_training_again_takes_the_rules_as_they_stand_now(home, described, tiny_towers):
-    changed = {"prototypes.beta": 3.0, "distillation.epochs": 9}
-    run = create_run(home, described.id, overrides=changed)
-    save_rules(home, described.id, PrototypesConfig(zeta=1.5, beta=7.0), current_rules(home, described.id)[1])
-    again = planned_config(home, described.id, based_on=run)
-    assert again.prototypes.zeta == 1.5  # followed the rules then, follows them now
-    assert again.prototypes.beta == 3.0  # was chosen for the run
-    assert again.distillation.epochs == 9
 
 
 def test_an_undone_change_is_none(home, described, trained):
