@@ -55,7 +55,7 @@ def select(
     z = robust_z(similarity, config.z_mode, config.zeta, in_play)
     # z <= 1 holds for half of the texts, but a smaller zeta can cut them all.
     kept = (z.kept | accepted) & in_play if config.selective else in_play
-    return Selection(in_play, z, kept, _weights(similarity, flag | accepted, kept, config))
+    return Selection(in_play, z, kept, softmax(weight_logits(similarity, flag | accepted, kept, config)))
 
 
 class Block(NamedTuple):
@@ -88,10 +88,18 @@ def class_blocks(owner: np.ndarray) -> Iterator[Block]:
         first = stop
 
 
-def _weights(similarity: np.ndarray, flag: np.ndarray, kept: np.ndarray, config: PrototypesConfig) -> np.ndarray:
-    """w_j = softmax(beta * s_j + gamma * flag_j) over the kept, or 1 / n without selection: (..., K)."""
+def weight_logits(similarity: np.ndarray, flag: np.ndarray, kept: np.ndarray, config: PrototypesConfig) -> np.ndarray:
+    """beta * s_j + gamma * flag_j of the kept, or 0 without selection; -inf of the others: (..., K).
+
+    Args:
+        flag: (..., K) bool, RS-Flag's or an accepting person's.
+    """
     logits = config.beta * similarity + config.gamma * flag if config.selective else np.zeros(kept.shape)
-    logits = np.where(kept, logits, -np.inf)
+    return np.where(kept, logits, -np.inf)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """w_j (..., K), which sum to 1, or are all 0 where every logit is -inf."""
     highest = logits.max(axis=-1, keepdims=True, initial=-np.inf)
     parts = np.exp(logits - np.where(np.isfinite(highest), highest, 0.0))
     total = parts.sum(axis=-1, keepdims=True)

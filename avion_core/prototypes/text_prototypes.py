@@ -24,7 +24,7 @@ from avion_core.descriptions.rs_flag import RuleSet
 from avion_core.errors import PrototypeError
 from avion_core.prototypes.explanations import explained
 from avion_core.prototypes.ranking import rank
-from avion_core.prototypes.selection import class_blocks, select
+from avion_core.prototypes.selection import class_blocks, select, softmax, weight_logits
 
 VERDICTS = ("accepted", "rejected", "undecided")
 
@@ -251,7 +251,10 @@ def leave_one_out_influence(prototypes: TextPrototypes, embeddings: Tensor) -> n
     Selection and the other texts' relative weights stay as they are, so that with S = sum_j w_j g_j the prototype
     without text j points along S - w_j g_j, and in closed form, with c_j = g_j . p_c,
 
-        angle_j = atan2(w_j sqrt(1 - c_j^2), |S| - w_j c_j)
+        angle_j = atan2(w_j |g_j - c_j p_c|, |S| - w_j c_j)
+
+    Of the heaviest text both terms can be differences of equal numbers (at beta = 50 its weight may be 1 - 1e-17), so
+    the sum over the others is taken for it, by their weights among themselves.
 
     A text that is not used has 0; the only text of a class has 180, for nothing is left without it.
 
@@ -261,16 +264,26 @@ def leave_one_out_influence(prototypes: TextPrototypes, embeddings: Tensor) -> n
     Returns:
         (M,) degrees.
     """
-    degrees = np.zeros(len(prototypes.table))
-    weight = prototypes.table["weight"].to_numpy()
-    for _, rows, given in class_blocks(owner_of(prototypes.table, prototypes.class_keys)):
-        w = torch.from_numpy(weight[rows] * given)  # (B, K)
+    table = prototypes.table
+    degrees = np.zeros(len(table))
+    flag = (table["flag"] | (table["verdict"] == "accepted")).to_numpy(dtype=bool)
+    similarity, used = table["similarity"].to_numpy(), table["kept"].to_numpy(dtype=bool)
+    for _, rows, given in class_blocks(owner_of(table, prototypes.class_keys)):
+        kept = used[rows] & given  # (B, K)
+        logits = weight_logits(similarity[rows], flag[rows], kept, prototypes.config)
         g = embeddings[rows].cpu().double()  # (B, K, D)
+        w = torch.from_numpy(softmax(logits))  # (B, K)
         total = torch.einsum("bk,bkd->bd", w, g)  # S
-        length = total.norm(dim=1, keepdim=True)
-        along = torch.einsum("bkd,bd->bk", g, total / length.clamp(min=1e-12))  # c_j
-        across = (1 - along**2).clamp(min=0).sqrt()
-        angle = torch.rad2deg(torch.atan2(w * across, length - w * along))
-        angle[(w > 0).sum(dim=1) == 1] = 180.0
-        degrees[rows[given]] = (angle * (w > 0)).numpy()[given]
+        p = normalize(total, dim=1)  # (B, D)
+        along = torch.einsum("bkd,bd->bk", g, p)  # c_j
+        across = (g - along[..., None] * p[:, None]).norm(dim=2)
+        angle = torch.atan2(w * across, total.norm(dim=1, keepdim=True) - w * along)
+
+        each, heaviest = np.arange(len(rows)), logits.argmax(axis=1)
+        logits[each, heaviest] = -np.inf
+        others = normalize(torch.einsum("bk,bkd->bd", torch.from_numpy(softmax(logits)), g), dim=1)
+        # Between unit vectors, exact near 0 and 180 degrees too (Kahan).
+        angle[each, heaviest] = 2 * torch.atan2((p - others).norm(dim=1), (p + others).norm(dim=1))
+        angle[kept.sum(axis=1) == 1] = torch.pi
+        degrees[rows[given]] = (torch.rad2deg(angle).numpy() * kept)[given]
     return degrees
