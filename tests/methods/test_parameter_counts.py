@@ -27,7 +27,7 @@ TEMPLATE = "a satellite photo of {}."
 def encoders() -> FrozenEncoders:
     """ViT-B/16's shapes without its numbers."""
     with torch.device("meta"):
-        clip = open_clip.create_model("ViT-B-16-quickgelu")
+        clip = open_clip.create_model("ViT-B-16-quickgelu", device="meta")
     backbone = SimpleNamespace(clip=clip.requires_grad_(False), dim=512, logit_scale=100.0, device=torch.device("meta"))
     return FrozenEncoders(cast(Any, backbone))
 
