@@ -11,19 +11,26 @@ def web_address(text: str, subject: Subject) -> str:
     """An http or https address with a host, as it was given.
 
     Raises:
-        subject.error: it is no such address, or it carries a name and a password, which would travel with settings.
+        subject.error: it is no such address, or it carries what only its owner may know (`carries_secrets`).
     """
-    hint = "Write it like http://localhost:11434/v1."
+    if carries_secrets(text):  # asked first: no message repeats such an address
+        what = "holds a name or a password, or a query"
+        raise subject.refused(what, "Leave them out, and put the key into its environment variable.")
     odd = any(letter.isspace() or not letter.isprintable() for letter in text)
     try:
         parts = urlsplit(text)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        signed = parts.username is not None or parts.password is not None
     except ValueError:  # a bracket without its other half, a port that is no number
-        usable = signed = False
+        usable = False
     if odd or not usable:
-        raise subject.refused("is not a web address", hint, value=text)
-    if signed:
-        what = "holds a name or a password"
-        raise subject.refused(what, "Leave them out, and put the key into its environment variable.")
+        raise subject.refused("is not a web address", "Write it like http://localhost:11434/v1.", value=text)
     return text
+
+
+def carries_secrets(address: str) -> bool:
+    """Whether an address holds a name, a password, a query or a fragment: settings are saved and shared with others."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # a bracket without its other half
+        return any(mark in address for mark in "@?#")
+    return parts.username is not None or bool(parts.query or parts.fragment)

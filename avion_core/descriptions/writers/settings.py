@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from typing import Literal
-from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from avion_core.config import Stage
 from avion_core.descriptions.writers.plan import Price
@@ -56,19 +55,6 @@ class WritingSettings(Stage):
     """Price per million tokens sent."""
     price_out: float | None = Field(default=None, ge=0)
     """Price per million tokens written, thinking included."""
-
-    @field_validator("base_url")
-    @classmethod
-    def _without_credentials(cls, address: str) -> str:
-        """Settings travel in packs and stand in the journal: what opens a door belongs into the environment."""
-        parts = urlsplit(address)
-        if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-            keys = ", ".join(name for names in KEYS.values() for name in names)
-            raise ValueError(
-                "the address holds a user, a password or a query, and settings are saved and shared. "
-                f"Give the address alone, and the key in the environment ({keys})"
-            )
-        return address
 
     @property
     def price(self) -> Price | None:

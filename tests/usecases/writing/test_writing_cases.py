@@ -9,8 +9,8 @@ import pytest
 from avion_core.actor import ALONE
 from avion_core.errors import AvionError, ConfigError, DescriptionError, NotFoundError
 from avion_core.store import generations as rows
-from avion_core.store.database import reading
-from avion_core.store.tables import Description, Reply
+from avion_core.store.database import reading, writing
+from avion_core.store.tables import Description, Generation, Reply
 from avion_core.usecases.insight.journal import journal_entries
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.projects import create_project
@@ -404,3 +404,13 @@ def test_no_address_with_credentials_is_kept(address):
     with pytest.raises(ConfigError, match=r"base_url cannot be used.*GEMINI_API_KEY") as refused:
         ordering.make_writing_settings({"base_url": address})
     assert "secret" not in str(refused.value)
+
+
+def test_an_order_of_an_earlier_version_with_such_an_address_is_listed(home, project):
+    with loopback() as server:
+        view = have_written(home, server)
+    with writing(home.engine) as session:
+        kept = session.get_one(Generation, view.id)
+        kept.settings = kept.settings | {"base_url": "https://ana:secret@host/v1"}
+    assert [listed.id for listed in generations.list_generations(home, "scenes")] == [view.id]
+    assert generations.get_generation(home, "scenes", view.id).written == 12
