@@ -48,7 +48,7 @@ _TABLE: dict[Right, dict[str, str]] = {
     },
     SEE: {
         "curation.agreement": "agreement conflicts review_progress",
-        "curation.blind": "demand_open my_sight visible_verdicts",
+        "curation.blind": "my_sight sees_all visible_verdicts",
         "curation.deciding": "history",
         "curation.refreshing": "refresh",
         "curation.rules": "current_rules rule_versions run_config",

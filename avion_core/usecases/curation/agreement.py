@@ -13,8 +13,8 @@ from avion_core.store import projects as rows
 from avion_core.store.current_verdicts import together
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
-from avion_core.usecases.curation.blind import my_sight
-from avion_core.usecases.policies import ADJUDICATE, may, use_case
+from avion_core.usecases.curation.blind import sees_all
+from avion_core.usecases.policies import use_case
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def conflicts(home: Home, project: str) -> pd.DataFrame:
                 "since": part["decided_at"].max(),
             }
         )
-    if my_sight(home, project).blind and not may(home.actor, ADJUDICATE):
+    if not sees_all(home, project):
         found = [row for row in found if home.actor.name in (*row["accepts"], *row["rejects"])]
     columns = ["description_id", "class_key", "text", "accepts", "rejects", "since"]
     return pd.DataFrame(found, columns=columns).sort_values("since", ignore_index=True)
@@ -118,7 +118,7 @@ def review_progress(home: Home, project: str) -> pd.DataFrame:
     """
     with reading(home.engine) as session:
         decided = current_verdicts.decisions_by_reviewer(session, rows.find_project(session, project).id)
-    if my_sight(home, project).blind and not may(home.actor, ADJUDICATE):
+    if not sees_all(home, project):
         decided = {name: decisions for name, decisions in decided.items() if name == home.actor.name}
     names = {"accepted": "accept", "rejected": "reject", "edited": "edit", "skipped": "skip"}
     counted = {reviewer: Counter(decisions.values()) for reviewer, decisions in decided.items()}

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from avion_core.errors import RightsError
 from avion_core.store import current_verdicts
 from avion_core.store import projects as rows
 from avion_core.store.database import reading
@@ -51,11 +50,11 @@ class Sight:
 
 
 @use_case
-def my_sight(home: Home, project: str) -> Sight:
-    """What the home's actor may see, and what they decided themselves."""
+def my_sight(home: Home, project: str, description_id: str | None = None) -> Sight:
+    """What the home's actor may see, and what they decided themselves: on all descriptions, or on one."""
     with reading(home.engine) as session:
         row = rows.find_project(session, project)
-        own = current_verdicts.own_decisions(session, row.id, home.actor.name)
+        own = current_verdicts.own_decisions(session, row.id, home.actor.name, description_id)
     return Sight(row.blind, {key: _WORD_OF[decision] for key, decision in own.items()})
 
 
@@ -69,18 +68,8 @@ def visible_verdicts(home: Home, project: str) -> dict[str, str]:
 
 
 @use_case
-def demand_open(home: Home, project: str, what: str) -> None:
-    """Let pass what holds everybody's verdicts, or raise.
-
-    Args:
-        what: what holds them, as in "an export".
-
-    Raises:
-        RightsError: the project is reviewed blind, and the home's actor does not settle conflicts.
-    """
+def sees_all(home: Home, project: str) -> bool:
+    """Whether the home's actor may see everybody's verdicts: the review is open, or they settle its conflicts."""
     with reading(home.engine) as session:
         blind = rows.find_project(session, project).blind
-    if blind and not may(home.actor, ADJUDICATE):
-        raise RightsError(
-            f"this review is blind, and {what} holds everybody's verdicts", "An adjudicator or admin can make one."
-        )
+    return not blind or may(home.actor, ADJUDICATE)

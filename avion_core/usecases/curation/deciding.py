@@ -147,7 +147,7 @@ def history(home: Home, project: str, description_id: str) -> list[Verdict]:
 
     In a blind project, one's own decisions alone until one has judged it.
     """
-    hidden = my_sight(home, project).hides(pd.Series([description_id])).any()
+    hidden = my_sight(home, project, description_id).hides(pd.Series([description_id])).any()
     with reading(home.engine) as session:
         entries = verdicts.history(session, rows.find_project(session, project).id, description_id)
     return [entry for entry in entries if entry.reviewer == home.actor.name] if hidden else entries

@@ -124,7 +124,7 @@ def image_counts(home: Home, run: str) -> dict[str, int]:
 def start_map(home: Home, run: str, settings: MapSettings) -> str:
     """Compute a map in a process of its own, unless it is there or under way; returns the key to ask for it.
 
-    A map with the sealed test set is a look at it by `who`.
+    A map with the sealed test set is a look at it by the actor.
 
     Raises:
         NotFoundError, TrainingError: no such run, or it has not been trained yet.
@@ -200,7 +200,7 @@ def stop_map(home: Home, run: str, key: str) -> None:
 
     Raises:
         NotFoundError: no such run or map.
-        RightsError: somebody else had it computed, and `who` may not stop trainings either.
+        RightsError: somebody else had it computed, and the actor may not stop trainings either.
     """
     who = home.actor.name
     found = get_map(home, run, key)
@@ -215,7 +215,7 @@ def stop_map(home: Home, run: str, key: str) -> None:
 
 @use_case
 def look_at_test_map(home: Home, run: str) -> int:
-    """Write down that `who` looks at a map with the sealed test set; returns the looks so far.
+    """Write down that the actor looks at a map with the sealed test set; returns the looks so far.
 
     Raises:
         NotFoundError: no such run.
@@ -238,7 +238,7 @@ def embed_map(
 
     Args:
         settings: what is on it and how it is laid out; `map_settings` makes them. The sealed test set is on it only
-            when they ask for it, which is written down as a look by `who`.
+            when they ask for it, which is written down as a look by the actor.
 
     Raises:
         NotFoundError, TrainingError: no such run, or it has not been trained yet.

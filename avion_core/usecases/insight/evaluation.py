@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from avion_core.errors import DataError
 from avion_core.jobs.inputs import other_inputs, run_inputs
@@ -28,7 +29,7 @@ from avion_core.store.tables import Look
 from avion_core.usecases.insight.flat_figures import confusion_of, read_earlier
 from avion_core.usecases.policies import UNSEAL, demand, use_case
 from avion_core.usecases.runs.trained import trained_run
-from avion_core.usecases.runs.training import get_run
+from avion_core.usecases.runs.training import RunView, get_run
 
 __all__ = ["MeasuredPart", "Report"]
 
@@ -40,25 +41,29 @@ def evaluate_run(home: Home, run: str, split: str = "validation", *, progress: P
     """Measure a trained run (see `protocols.harness`); the report is kept in its folder as well.
 
     Args:
-        split: "validation", or "test": the sealed set. Asking for it is written down as a look by `who`, before any
+        split: "validation", or "test": the sealed set. Asking for it is written down as a look by the actor, before any
             figure is made; `RunView.looks` counts them.
 
     Raises:
         NotFoundError: no such run.
-        RightsError: `who` may not open the sealed set.
+        RightsError: the actor may not open the sealed set.
         TrainingError: it has not been trained yet.
         DataError: no such split, or no images in it.
     """
-    who = home.actor.name
     check_split(split)
     if split == "test":
         demand(home.actor, UNSEAL)
     view = trained_run(home, run)
     if split == "test":
         with writing(home.engine) as session:
-            session.add(Look(run_id=view.id, who=who))
-            journal.note(session, view.project_id, "training", f"Looked at the sealed test set with {view.name}", who)
+            note_look(session, view, home.actor.name)
     return measure_run(home, view.id, split, progress)
+
+
+def note_look(session: Session, view: RunView, who: str) -> None:
+    """Write down a look at the sealed test set with a run's student."""
+    session.add(Look(run_id=view.id, who=who))
+    journal.note(session, view.project_id, "training", f"Looked at the sealed test set with {view.name}", who)
 
 
 @use_case

@@ -10,11 +10,10 @@ from avion_core.jobs.kinds.evaluation import EvaluationRequest
 from avion_core.jobs.reconcile import reconcile
 from avion_core.jobs.submit import submit_new
 from avion_core.store import jobs as job_rows
-from avion_core.store import journal
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Look
-from avion_core.usecases.insight.evaluation import check_split, kept_report
+from avion_core.usecases.insight.evaluation import check_split, kept_report, note_look
 from avion_core.usecases.jobs import JobView, job_view
 from avion_core.usecases.policies import UNSEAL, demand, use_case
 from avion_core.usecases.runs.trained import trained_run
@@ -85,5 +84,4 @@ def _look_once(home: Home, view: RunView) -> None:
         newest = session.scalars(mine.limit(1)).first()
         if newest is not None and newest >= (view.ended_at or view.created_at):
             return
-        session.add(Look(run_id=view.id, who=who))
-        journal.note(session, view.project_id, "training", f"Looked at the sealed test set with {view.name}", who)
+        note_look(session, view, who)

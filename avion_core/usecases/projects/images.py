@@ -154,7 +154,7 @@ def set_recipe(home: Home, project: str, recipe: RenderingRecipe) -> None:
 
 @use_case
 def look_at_test_images(home: Home, project: str, why: str) -> None:
-    """Write into the journal that `who` has the project's sealed test images shown.
+    """Write into the journal that the actor has the project's sealed test images shown.
 
     Looks are counted by run; these pictures belong to no run.
 

@@ -21,7 +21,7 @@ from avion_core.store.generations import replies_whole
 from avion_core.store.histories import count_rows, read_histories
 from avion_core.store.home import Home
 from avion_core.store.tables import Description, Reply
-from avion_core.usecases.curation.blind import demand_open
+from avion_core.usecases.curation.blind import sees_all
 from avion_core.usecases.policies import use_case
 from avion_core.wording import counted
 
@@ -68,11 +68,6 @@ def holdings(home: Home, project: str) -> Holdings:
     Raises:
         NotFoundError: no such project.
     """
-    closed = ""
-    try:
-        demand_open(home, project, "an export")
-    except RightsError as error:
-        closed = str(error)
     with reading(home.engine) as session:
         project_id = rows.find_project(session, project).id
         verdicts = Counter(current.verdict for current in current_verdicts(session, project_id).values())
@@ -81,7 +76,7 @@ def holdings(home: Home, project: str) -> Holdings:
             judged=verdicts["accepted"] + verdicts["rejected"],
             accepted=verdicts["accepted"],
             decisions=count_rows(session, project_id),
-            closed=closed,
+            closed=str(_closed(home, project) or ""),
         )
 
 
@@ -111,7 +106,8 @@ def export_descriptions(
         NotFoundError: no such project or class.
         DescriptionError: no such form or choice, or kept texts without a teacher to say which.
     """
-    demand_open(home, project, "an export")
+    if closed := _closed(home, project):
+        raise closed
     records, without_scores = read_records(home, project, classes=classes, scores=scores, progress=progress)
     with reading(home.engine) as session:
         name = rows.find_project(session, project).name
@@ -200,6 +196,14 @@ def file_name(stem: str, suffix: str) -> str:
     """A file name that every system takes."""
     plain = "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in stem)
     return f"{plain.strip('-.') or 'project'}{suffix}"
+
+
+def _closed(home: Home, project: str) -> RightsError | None:
+    """Why the home's actor cannot have an export, which holds everybody's verdicts; None where they can."""
+    if sees_all(home, project):
+        return None
+    what = "this review is blind, and an export holds everybody's verdicts"
+    return RightsError(what, "An adjudicator or admin can make one.")
 
 
 def _written(row: Description, reply: Reply | None) -> Record:

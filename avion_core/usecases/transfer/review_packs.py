@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy.orm import Session
 
+from avion_core.actor import ALONE
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.splits import Splits
 from avion_core.descriptions.exporting import file_form
@@ -46,7 +47,6 @@ from avion_core.usecases.transfer.review_trust import Trust, effects, only_their
 from avion_core.wording import counted
 
 KIND, FORMAT = "avion-review", 1
-ALONE = "me"
 """Who judges in a studio where nobody signs in; in a review pack's verdicts it becomes the reviewer's name."""
 
 _ABOUT = "review.json"
@@ -220,7 +220,7 @@ def open_review_pack(
         if archive.about.get("pack") in known:
             return get_project(home, known[archive.about["pack"]])
         judge = (reviewer or archive.about.get("reviewer") or "").strip()
-        if not judge or judge == ALONE:
+        if not judge or judge == ALONE.name:
             raise DataError("the pack does not name a reviewer", "Give your name (--reviewer NAME).", value=judge)
         name = f"{archive.about['project']['name']}, review by {judge}"
         with reading(home.engine) as session:
@@ -263,7 +263,7 @@ def returned_verdicts(home: Home, project: str) -> bytes:
     for record in records:
         record[SIGNATURE] = about.get("signature", "")  # packs of earlier versions have none
         for entry in record["history"]:
-            if entry["reviewer"] == ALONE and entry["token"] not in packed:
+            if entry["reviewer"] == ALONE.name and entry["token"] not in packed:
                 entry["reviewer"] = about["reviewer"]
     return file_form("jsonl").encode(records)
 
@@ -313,7 +313,7 @@ def merge_review(home: Home, project: str, path: Path, *, preview: bool = False)
 def _trust(session: Session, reviewer: str, who: str) -> Trust:
     accounts = {name_key(account.name): account.role for account in all_accounts(session)}
     leading = {name for name, role in accounts.items() if role in ADJUDICATE.holders}
-    return Trust(reviewer, frozenset({ALONE, who.strip().casefold(), *accounts}), frozenset(leading))
+    return Trust(reviewer, frozenset({ALONE.name, who.strip().casefold(), *accounts}), frozenset(leading))
 
 
 def _narrowed(
