@@ -61,10 +61,7 @@ def open_page() -> Open:
         app = AppTest.from_file(str(MAIN), default_timeout=60)
         for key, value in query.items():
             app.query_params[key] = value
-        app.run()
-        if name != "projects":
-            app.switch_page(f"../pages/{name}.py")
-            app.run()
+        app.switch_page(f"../pages/{name}.py").run()  # by its file's name, which is its address here
         return settle(app) if at_rest else app
 
     return open_
