@@ -11,7 +11,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path, PurePosixPath
+from itertools import pairwise
+from pathlib import Path
 
 import pandas as pd
 
@@ -20,6 +21,8 @@ from avion_core.data.images import Decoded, content_id, decode_image
 from avion_core.data.labels import SAFEST_SPLIT, ImageLabel, read_labels
 from avion_core.data.layout import FolderOrder, labels_of, read_layout
 from avion_core.data.leftovers import is_leftover_folder, one_picture_twice, thumbnails
+from avion_core.data.near_copies import Glimpse, glimpse, joined, near_copies
+from avion_core.data.neighbours import keep_together
 from avion_core.data.problems import ImageError, Problem
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import DataError
@@ -79,6 +82,7 @@ def scan_folder(
     split; or a caption JSON), it alone gives labels, and pictures that it does not list are unlabelled.
     `class_folders` off leaves all pictures unlabelled, and their folders mean nothing.
 
+    Near-copies (see `data.near_copies`) are reported and become one group, so that no split divides them.
     Copies of one content become one row: the first labelled path. Copies whose labels differ become one unlabelled
     row, and copies whose fixed splits differ go to the test set, so that no doubt leaks into training.
 
@@ -96,12 +100,11 @@ def scan_folder(
         known, label_problems = read_labels(Path(labels), root, set(paths))
         problems += label_problems
 
-    known, twice = _grouped(known, paths)
-    problems += twice
     found: list[_Found] = []
+    glimpses: dict[str, Glimpse | None] = {}
 
     def read(path: str) -> tuple[_Found | None, Problem | None]:
-        return _read(root, path, known.get(path, ImageLabel()), recipe)
+        return _read(root, path, known.get(path, ImageLabel()), recipe, glimpses)
 
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         for done, (row, problem) in enumerate(pool.map(read, paths), start=1):
@@ -111,6 +114,17 @@ def scan_folder(
                 progress(done, len(paths), "reading images")
 
     rows, copy_problems = _one_row_per_content(found)
+    if progress is not None:
+        progress(len(paths), len(paths), "looking for near-copies")
+    listed = [row.path for row in rows]
+    place_of = {path: place for place, path in enumerate(listed)}
+    same_name = [[place_of[path] for path in together] for together in one_picture_twice(listed)]
+    alike = near_copies([glimpses[path] for path in listed])
+    sets = joined(pair for places in (*same_name, *alike) for pair in pairwise(places))
+    labels_found = [ImageLabel(row.label, row.group, row.split) for row in rows]
+    groups, near_problems = keep_together(listed, labels_found, sets)
+    rows = [replace(row, group=group) for row, group in zip(rows, groups, strict=True)]
+    problems += near_problems
     problems += copy_problems + name_collisions({row.label for row in rows if row.label})
     manifest = pd.DataFrame([asdict(row) for row in rows], columns=list(MANIFEST_COLUMNS)).astype(MANIFEST_COLUMNS)
     return Scan(manifest, sorted(problems, key=lambda problem: (problem.path, problem.kind)))
@@ -188,20 +202,6 @@ def _walk(root: Path, left: Counter[str]) -> Iterator[Path]:
         yield from (Path(folder, name) for name in files if not name.startswith("."))
 
 
-def _grouped(known: dict[str, ImageLabel], paths: list[str]) -> tuple[dict[str, ImageLabel], list[Problem]]:
-    """Pictures of one stem in one folder are near-copies: as a group, they stay on one side of every split."""
-    grouped, problems = dict(known), []
-    for together in one_picture_twice(paths):
-        labels = [known.get(path, ImageLabel()) for path in together]
-        if any(label.group for label in labels):
-            continue
-        for path, label in zip(together, labels, strict=True):
-            grouped[path] = replace(label, group=str(PurePosixPath(together[0]).with_suffix("")))
-        said = f"It has the name of {', '.join(together[1:])}: they are kept on one side of every split."
-        problems.append(Problem("near_copy", together[0], said))
-    return grouped, problems
-
-
 def _layout_problems(known: dict[str, ImageLabel]) -> list[Problem]:
     """Layouts that make folders into the wrong classes, told before anybody trains on them."""
     classes = {label.label for label in known.values() if label.label}
@@ -222,8 +222,10 @@ def _layout_problems(known: dict[str, ImageLabel]) -> list[Problem]:
     return []
 
 
-def _read(root: Path, path: str, label: ImageLabel, recipe: RenderingRecipe) -> tuple[_Found | None, Problem | None]:
-    """A picture's row, and what is odd about it; no row where it cannot be used."""
+def _read(
+    root: Path, path: str, label: ImageLabel, recipe: RenderingRecipe, glimpses: dict[str, Glimpse | None]
+) -> tuple[_Found | None, Problem | None]:
+    """A picture's row, and what is odd about it; no row where it cannot be used. Its glimpse goes into `glimpses`."""
     file = root / path
     try:
         picture = decode_image(file, recipe)
@@ -244,6 +246,7 @@ def _read(root: Path, path: str, label: ImageLabel, recipe: RenderingRecipe) -> 
     except OSError as error:
         return None, Problem("unreadable", path, f"It cannot be read: {error.strerror}.")
     said = _shows_nothing(picture, recipe)
+    glimpses[path] = None if said else glimpse(picture.image)
     return found, Problem("blank", path, said) if said else None
 
 

@@ -89,7 +89,7 @@ def test_folders_inside_a_class_are_groups(root):
 def test_progress_counts_every_picture(root):
     calls = []
     scan_folder(root, progress=lambda *call: calls.append(call))
-    assert calls == [(done, 7, "reading images") for done in range(1, 8)]
+    assert calls == [*((done, 7, "reading images") for done in range(1, 8)), (7, 7, "looking for near-copies")]
 
 
 def test_the_order_of_the_file_system_changes_nothing(root, monkeypatch):
