@@ -120,6 +120,7 @@ def compare(desk: Desk, project: ProjectName) -> Answer:
 
 def _written(desk: Desk, project: str, generation: str) -> Answer:
     from avion_core.descriptions.writers.generate import ClassDone, Event
+    from avion_core.descriptions.writers.patience import Waiting
     from avion_core.jobs.stopping import stop_on_signals
     from avion_core.usecases.writing import generations, ordering
 
@@ -129,6 +130,9 @@ def _written(desk: Desk, project: str, generation: str) -> Answer:
 
     def listen(event: Event) -> None:
         nonlocal done
+        if isinstance(event, Waiting):
+            desk.end_line()
+            desk.say(f"Waiting {event.seconds:.0f} s: {event.why}.")
         if isinstance(event, ClassDone):
             done += 1
             desk.progress(done, total, "classes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 
@@ -10,6 +11,7 @@ from google.genai import errors, types
 from pydantic import SecretStr
 
 from avion_core.descriptions.writers.prompt import Prompt
+from avion_core.descriptions.writers.refusals import in_words, no_wait_cures
 from avion_core.descriptions.writers.reply import ReplyForm
 from avion_core.descriptions.writers.writer import Busy, RawReply, Unusable, WriterError, wait_asked_for, within
 
@@ -44,7 +46,7 @@ class GeminiWriter:
             # The client's own repeats know no Retry-After; patience.py owns them all.
             retry_options=types.HttpRetryOptions(attempts=1),
         )
-        self._timeout = timeout
+        self._timeout, self._key = timeout, key
         self._client = genai.Client(api_key=key.get_secret_value(), vertexai=False, http_options=options)
 
     def write(self, prompt: Prompt) -> RawReply:
@@ -52,7 +54,7 @@ class GeminiWriter:
         try:
             response = within(self._timeout, lambda: self._ask(prompt))
         except errors.APIError as error:
-            raise _meaning(error, self.model) from None
+            raise _meaning(error, self.model, self._key.get_secret_value()) from None
         except (OSError, ValueError, TypeError, AttributeError) as error:  # a cut line, or not of the API's form
             raise _unheard(error) from None
         except Exception as error:
@@ -81,7 +83,12 @@ def _answer(response: types.GenerateContentResponse, model: str, seconds: float)
     candidate = response.candidates[0] if response.candidates else None
     reason = candidate.finish_reason.value if candidate and candidate.finish_reason else ""
     parts = candidate.content.parts or [] if candidate and candidate.content else []
-    text = "".join(part.text for part in parts if part.text and not part.thought)
+    text, place = "".join(part.text for part in parts if part.text and not part.thought), ""
+    if not text and reason != _CUT_OFF:
+        calls = [json.dumps(part.function_call.args) for part in parts if part.function_call]
+        thoughts = [part.text for part in parts if part.text and part.thought]
+        text = "\n".join(calls or thoughts)
+        place = "a tool call" if calls else "the model's reasoning" if thoughts else ""
     feedback = response.prompt_feedback
     refused = feedback.block_reason.value if feedback and feedback.block_reason else ""
     if not refused and reason not in ("", _ENDED, _CUT_OFF):
@@ -94,11 +101,14 @@ def _answer(response: types.GenerateContentResponse, model: str, seconds: float)
         seconds=seconds,
         cut_off=reason == _CUT_OFF,
         refused=refused,
+        place=place,
     )
 
 
-def _meaning(error: errors.APIError, model: str) -> WriterError:
-    said = str(error.details)
+def _meaning(error: errors.APIError, model: str, key: str) -> WriterError:
+    said = in_words(error.details)
+    if error.code < 500 and (final := no_wait_cures(error.code, said, key=key, quotas=True)):
+        return final
     if error.code in (401, 403) or "API_KEY_INVALID" in said or "API key not valid" in said:
         return WriterError(
             "Gemini does not accept the key", "Put a valid key into GEMINI_API_KEY and start again.", value=error.code
@@ -130,7 +140,7 @@ def _wait(error: errors.APIError, said: str) -> float | None:
     headers = getattr(error.response, "headers", None) or {}
     asked = wait_asked_for(headers.get("retry-after"))
     # Quotas say it in the body too: {"@type": ".../google.rpc.RetryInfo", "retryDelay": "37s"}
-    in_body = re.search(r"'retryDelay': '(\d+(?:\.\d+)?)s'", said)
+    in_body = re.search(r'"retryDelay": "(\d+(?:\.\d+)?)s"', said)
     return asked if asked is not None else float(in_body.group(1)) if in_body else None
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Full, Queue
 
 from avion_core.descriptions.schema import DescriptionRecord, description_id
-from avion_core.descriptions.writers.patience import Patience, WritingStopped
+from avion_core.descriptions.writers.patience import Patience, Waiting, WritingStopped
 from avion_core.descriptions.writers.prompt import ClassCard, Imaging, Prompt, PromptFile, compose
 from avion_core.descriptions.writers.reply import Reading, read_reply
 from avion_core.descriptions.writers.writer import Busy, RawReply, Unusable, Writer
@@ -49,6 +49,8 @@ class Replied:
     descriptions: list[DescriptionRecord]
     dropped: dict[str, int]
     problem: str
+    cleaned: int = 0
+    """Descriptions that list marks, emphasis or HTML were taken off."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class ClassDone:
     problem: str
 
 
-Event = Replied | ClassDone
+Event = Replied | ClassDone | Waiting
 
 
 def generate(
@@ -81,7 +83,7 @@ def generate(
 
     Yields:
         Replied for each request, as soon as its reply is there: save it at once. ClassDone for each class that was
-        gone through; none for a class that a stop cut short.
+        gone through; none for a class that a stop cut short. Waiting before a request is made again.
 
     Raises:
         WriterError: nobody need be asked any more (a wrong key, an unknown model, a quota that is used up, a service
@@ -100,7 +102,7 @@ def generate(
     def work() -> None:
         try:
             while not patience.stop.is_set() and (order := line.next()) is not None:
-                for event in _write_class(order, writer, prompt, imaging, patience, language):
+                for event in _write_class(order, writer, prompt, imaging, patience, language, hand_over):
                     hand_over(event)
         except WritingStopped:
             pass
@@ -134,7 +136,13 @@ def generate(
 
 
 def _write_class(
-    order: Order, writer: Writer, prompt: PromptFile, imaging: Imaging, patience: Patience, language: str
+    order: Order,
+    writer: Writer,
+    prompt: PromptFile,
+    imaging: Imaging,
+    patience: Patience,
+    language: str,
+    tell: Callable[[Waiting], None],
 ) -> Iterator[Event]:
     known = list(order.known)
     # Texts that were written with pictures of the class at hand say so for good.
@@ -153,7 +161,7 @@ def _write_class(
             pictures=order.pictures,
         )
         try:
-            answer = patience.ask(writer, request)
+            answer = patience.ask(writer, request, tell)
         except (Busy, Unusable) as error:
             problem = str(error)
             yield Replied(key, request, asked, None, [], {}, problem)
@@ -173,7 +181,7 @@ def _write_class(
             )
             for found in reading.descriptions
         ]
-        yield Replied(key, request, asked, answer, descriptions, dict(reading.dropped), problem)
+        yield Replied(key, request, asked, answer, descriptions, dict(reading.dropped), problem, reading.cleaned)
         known += [*(description.text for description in descriptions), *reading.shared]
         written += len(descriptions)
         barren = 0 if descriptions or reading.shared else barren + 1
@@ -186,6 +194,8 @@ def _problem(answer: RawReply, reading: Reading) -> str:
         return f"the writer refused ({answer.refused})"
     if answer.cut_off:
         return "the reply was cut off at the model's output limit"
+    if answer.place and reading.problem:
+        return f"what came stands in {answer.place}, not in the answer: {reading.problem}"
     return reading.problem
 
 

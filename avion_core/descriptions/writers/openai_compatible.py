@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 import time
 from typing import Any
 
 import openai
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from avion_core.descriptions.writers.prompt import Prompt
+from avion_core.descriptions.writers.refusals import in_words, no_wait_cures, shown
 from avion_core.descriptions.writers.reply import ReplyForm
 from avion_core.descriptions.writers.writer import Busy, RawReply, Unusable, WriterError, wait_asked_for, within
 
+_NO_ANSWER, _TRY_AGAIN = "the server gave no usable answer", "Check that it runs at this address, and try again."
 _FORM = {"type": "json_schema", "json_schema": {"name": "descriptions", "schema": ReplyForm.model_json_schema()}}
 
 
@@ -21,9 +25,20 @@ class _Part(BaseModel):
     text: str | None = None
 
 
+class _Function(BaseModel):
+    arguments: str | None = None
+
+
+class _Call(BaseModel):
+    function: _Function | None = None
+
+
 class _Message(BaseModel):
     content: str | list[_Part] | None = None
     refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[_Call] | None = None
 
 
 class _Choice(BaseModel):
@@ -62,23 +77,46 @@ class OpenAICompatibleWriter:
         self._client = openai.OpenAI(
             api_key=key.get_secret_value() or "none", base_url=base_url, timeout=timeout, max_retries=0
         )
-        self._timeout = timeout
+        self._timeout, self._key = timeout, key.get_secret_value()
+        # Most servers, in most mistakes: the address is given without /v1, and something else answers there.
+        self._at_root = base_url is not None and not re.search(r"/v\d", base_url)
         self._takes_schema = True
 
     def write(self, prompt: Prompt) -> RawReply:
         began = time.monotonic()
         try:
             reply = within(self._timeout, lambda: self._ask(prompt))
-            completion = _Completion.model_validate(reply.http_response.json())
+            completion = self._read(reply.http_response.content)
         except openai.APIStatusError as error:
-            raise _meaning(error, self.model) from None
-        except (openai.APIError, ValueError) as error:  # no connection, no answer in time, or not of the API's form
-            raise Busy(
-                "the server gave no usable answer",
-                "Check that it runs at this address, and try again.",
-                value=type(error).__name__,
-            ) from None
+            raise _meaning(error, self.model, self._key) from None
+        except (openai.APIError, ValueError) as error:  # no connection, or no answer in time
+            raise Busy(_NO_ANSWER, _TRY_AGAIN, value=type(error).__name__) from None
         return _answer(completion, self.model, time.monotonic() - began)
+
+    def _read(self, body: bytes) -> _Completion:
+        """A reply that came with success, which says little: servers put errors and web pages into them."""
+        try:
+            found = json.loads(body)
+        except (ValueError, RecursionError):
+            page = body.lstrip()[:1] == b"<"
+            raise self._odd("a web page" if page else "no JSON" if body.strip() else "an empty reply") from None
+        if isinstance(found, dict) and (trouble := found.get("error")) and not found.get("choices"):
+            said, code = in_words(trouble), trouble.get("code") if isinstance(trouble, dict) else None
+            if final := no_wait_cures(code, said, key=self._key):
+                raise final
+            if isinstance(code, int):
+                raise Busy(_NO_ANSWER, _TRY_AGAIN, value=shown(code, said, self._key))
+            raise self._odd(shown(None, said, self._key))
+        try:
+            return _Completion.model_validate(found)
+        except ValidationError:
+            raise self._odd("JSON of another form, without choices") from None
+
+    def _odd(self, what: str) -> WriterError:
+        """Not a reply at all: worth asking again, unless something else answers at this address."""
+        if self._at_root:
+            return WriterError(_NO_ANSWER, "Check the address: most servers want it to end in /v1.", value=what)
+        return Busy(_NO_ANSWER, _TRY_AGAIN, value=what)
 
     def _ask(self, prompt: Prompt) -> Any:
         pictures = [
@@ -108,25 +146,36 @@ def _answer(completion: _Completion, model: str, seconds: float) -> RawReply:
     said = message.content or ""
     if isinstance(said, list):
         said = "".join(part.text or "" for part in said if part.type in ("text", "output_text"))
+    said, place = said or message.refusal or "", ""
+    cut_off = choice.finish_reason == "length"
+    if not said.strip() and not cut_off:  # what a model that was cut off was thinking of is no answer yet
+        calls = [call.function.arguments for call in message.tool_calls or () if call.function]
+        thoughts = message.reasoning_content or message.reasoning or ""
+        said = "\n".join(filter(None, calls)) or thoughts
+        place = "a tool call" if any(calls) else "the model's reasoning" if thoughts else ""
     refused = "refusal" if message.refusal else ""
     return RawReply(
-        text=said or message.refusal or "",
+        text=said,
         model=completion.model or model,
         tokens_in=usage.prompt_tokens or 0,
         tokens_out=usage.completion_tokens or 0,
         seconds=seconds,
-        cut_off=choice.finish_reason == "length",
+        cut_off=cut_off,
         refused="content_filter" if choice.finish_reason == "content_filter" else refused,
+        place=place,
     )
 
 
-def _meaning(error: openai.APIStatusError, model: str) -> WriterError:
-    code = error.status_code
+def _meaning(error: openai.APIStatusError, model: str, key: str) -> WriterError:
+    code, said = error.status_code, in_words(error.body) or error.response.text
+    if code < 500 and (final := no_wait_cures(code, said, key=key)):
+        return final
     if code in (401, 403):
         hint = "Put a valid key into OPENAI_API_KEY and start again."
         return WriterError("the server does not accept the key", hint, value=code)
-    if code == 402 or error.code == "insufficient_quota":
-        return WriterError("the account has no credit left", "Add credit, or use another writer.", value=code)
+    if code == 402:
+        hint = "Add credit, or use another writer."
+        return WriterError("the account has no credit left", hint, value=shown(code, said, key))
     if code == 404:
         hint = "Choose another with --model, or check that the address ends in /v1."
         return WriterError("the server has no such model", hint, value=model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
@@ -23,6 +24,18 @@ So many, that a short outage is not the end of a long order: each of them takes 
 """
 
 
+TOLD_SECONDS = 2.0
+"""Shorter waits are over before anybody could read of them."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A request is made again after so many seconds, since the last attempt failed as `why` says."""
+
+    seconds: float
+    why: str
+
+
 @dataclass
 class Patience:
     """Paces all threads that ask one writer."""
@@ -39,8 +52,11 @@ class Patience:
     _heard: bool = False
     _unanswered: list[Busy] = field(default_factory=list, repr=False)
 
-    def ask(self, writer: Writer, prompt: Prompt) -> RawReply:
+    def ask(self, writer: Writer, prompt: Prompt, tell: Callable[[Waiting], None] = lambda _: None) -> RawReply:
         """Ask until there is an answer.
+
+        Args:
+            tell: called before each wait that somebody who watches might wonder about.
 
         Raises:
             WritingStopped: asked to stop while waiting for a turn.
@@ -48,7 +64,7 @@ class Patience:
             gets an answer any more.
         """
         try:
-            answer = self._ask(writer, prompt)
+            answer = self._ask(writer, prompt, tell)
         except Unusable:
             self._hear()
             raise
@@ -71,7 +87,7 @@ class Patience:
         if self._unanswered and not self._heard:
             raise _outage(self._unanswered[-1])
 
-    def _ask(self, writer: Writer, prompt: Prompt) -> RawReply:
+    def _ask(self, writer: Writer, prompt: Prompt, tell: Callable[[Waiting], None]) -> RawReply:
         failed, obeyed = 0, 0.0
         while True:
             self._wait_for_turn()
@@ -93,6 +109,8 @@ class Patience:
                     failed += 1
                 if failed >= self.attempts or obeyed > LONGEST_OBEYED_SECONDS:
                     raise
+                if wait >= TOLD_SECONDS:
+                    tell(Waiting(wait, f"{busy.what}: {busy.value}"))
             self._sleep(wait)
 
     def _wait_for_turn(self) -> None:

@@ -30,6 +30,8 @@ class RawReply:
     """The service stopped in the middle."""
     refused: str = ""
     """The service's own word for why it said nothing, or empty."""
+    place: str = ""
+    """Where the text stood if not in the answer itself: the model's reasoning, or a tool call."""
 
     def __post_init__(self) -> None:
         for name in ("text", "model", "refused"):

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from avion_core.descriptions.writers.generate import ClassDone, Event, Order, Replied, generate
-from avion_core.descriptions.writers.patience import Patience
+from avion_core.descriptions.writers.patience import Patience, Waiting
 from avion_core.descriptions.writers.plan import Price
 from avion_core.descriptions.writers.prompt import PromptFile
 from avion_core.descriptions.writers.settings import WritingSettings
@@ -53,8 +53,11 @@ def write(_: WritingRequest, context: Context) -> None:
     for event in events:
         try:
             match event:
+                case Waiting(seconds=seconds, why=why):
+                    context.stage(f"Waiting {seconds:.0f} s: {why}.")
                 case Replied():
                     _save(home, row, event, price)
+                    context.note_job(stage="")
                 case ClassDone():
                     done += 1
                     _count(context, done, row.classes)
@@ -78,8 +81,9 @@ def _count(context: Context, done: int, classes: int) -> None:
 def _log(context: Context, event: Event) -> None:
     """Counts and classes alone: texts belong to the store, and keys nowhere."""
     match event:
-        case Replied(class_key=key, descriptions=descriptions, asked=asked, problem=problem):
-            context.log(f"{key}: {len(descriptions)} of {asked}. {problem}".rstrip())
+        case Replied(class_key=key, descriptions=descriptions, asked=asked, problem=problem, cleaned=cleaned):
+            tidied = f" List marks, emphasis or HTML taken off {cleaned}." if cleaned else ""
+            context.log(f"{key}: {len(descriptions)} of {asked}.{tidied} {problem}".rstrip())
         case ClassDone(class_key=key, written=written, wanted=wanted):
             context.log(f"{key}: done, {written} of {wanted}")
 

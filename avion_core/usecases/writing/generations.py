@@ -39,6 +39,8 @@ class GenerationView:
     ended_at: datetime | None
     classes: int
     classes_done: int
+    waiting: str
+    """Why it waits before it asks again; empty while requests are answered."""
     error: str
     table: pd.DataFrame
 
@@ -151,6 +153,7 @@ def _view(session: Session, row: Generation) -> GenerationView:
         ended_at=row.job.ended_at,
         classes=row.classes,
         classes_done=row.classes_done,
+        waiting=row.job.stage if row.job.state == "running" else "",
         error=row.job.error or "",
         table=pd.DataFrame(list(by_class.values()), columns=columns),
     )

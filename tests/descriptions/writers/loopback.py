@@ -138,7 +138,7 @@ def _ask(path: str, sent: dict[str, Any], headers: Any, counts: Counter[str]) ->
         assert sent["generationConfig"]["responseMimeType"] == "application/json"
         model, key, form = path.split("models/")[1].split(":")[0], headers["x-goog-api-key"], "gemini"
     else:
-        assert path == "/v1/chat/completions"
+        assert path in ("/v1/chat/completions", "/chat/completions")
         instructions, content = sent["messages"][0]["content"], sent["messages"][1]["content"]
         parts = content if isinstance(content, list) else [{"text": content}]
         data = json.loads(parts[0]["text"])

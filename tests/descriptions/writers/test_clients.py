@@ -144,6 +144,115 @@ def test_no_credit_is_final():
     assert not isinstance(raised.value, Busy)
 
 
+PER_DAY = {
+    "code": 429,
+    "message": "You exceeded your current quota, please check your plan and billing details.",
+    "status": "RESOURCE_EXHAUSTED",
+    "details": [
+        {"violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier", "quotaValue": "250"}]},
+        {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "13s"},
+    ],
+}
+PER_MINUTE = {
+    **PER_DAY,
+    "details": [
+        {"violations": [{"quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier", "quotaValue": "10"}]},
+        {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "13s"},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "error", "message"),
+    [
+        ("gemini", 429, PER_DAY, "quota for the day is used up: 429 “You exceeded your current quota"),
+        ("gemini", 429, {**PER_MINUTE, "message": "Quota exceeded, limit: 0, model: x"}, "no quota for this model"),
+        ("gemini", 429, {"code": 429, "message": "Your prepayment credits are depleted."}, "no credit left"),
+        ("gemini", 429, {"code": 429, "message": "Project exceeded its monthly spending cap."}, "spending limit"),
+        ("gemini", 400, {"code": 400, "message": "User location is not supported for the API use."}, "this region"),
+        ("gemini", 403, {"code": 403, "message": "This API method requires billing to be enabled."}, "billing"),
+        (
+            "openai-compatible",
+            403,
+            {"code": "unsupported_country_region_territory", "message": "Country, region, or territory not supported"},
+            "this region: 403 “Country, region, or territory not supported”",
+        ),
+        (
+            "openai-compatible",
+            429,
+            {"message": "Rate limit reached for model `m` on requests per day (RPD): Limit 1000, Used 1000."},
+            "quota for the day is used up",
+        ),
+        ("openai-compatible", 429, {"message": "Rate limit exceeded: free-models-per-day"}, "quota for the day"),
+        ("openai-compatible", 400, {"code": "billing_hard_limit_reached", "message": "Billing hard limit"}, "spending"),
+        ("openai-compatible", 400, {"message": "Your credit balance is too low to access the API."}, "no credit left"),
+        ("openai-compatible", 402, {"message": "Pay first."}, "no credit left: 402 “Pay first.”"),
+    ],
+)
+def test_what_no_wait_cures_ends_it_in_the_services_own_words(kind, status, error, message):
+    service = loopback(lambda ask: Say(status=status, error=error))
+    with service as server, pytest.raises(WriterError, match=message) as raised:
+        make(kind, server).write(ask())
+    assert not isinstance(raised.value, Busy | Unusable)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("gemini", PER_MINUTE),
+        ("gemini", {"code": 429, "message": "Quota exceeded for metric: requests, limit: 10, model: x"}),
+        ("openai-compatible", {"message": "Rate limit reached on tokens per min (TPM): Limit 6000. Try again in 4s."}),
+        ("openai-compatible", {"message": "Too many requests, limit: 0.5 per second"}),
+    ],
+)
+def test_a_quota_that_a_minute_renews_is_busy(kind, error):
+    with loopback(lambda ask: Say(status=429, error=error)) as server, pytest.raises(Busy):
+        make(kind, server).write(ask())
+
+
+def test_what_a_service_says_is_shown_without_the_key():
+    error = {"message": f"The daily quota of {KEY} is used up. " + "More words. " * 40}
+    with loopback(lambda ask: Say(status=429, error=error)) as server, pytest.raises(WriterError) as raised:
+        make("openai-compatible", server).write(ask())
+    assert KEY not in str(raised.value)
+    assert "The daily quota of *** is used up." in str(raised.value)
+    assert len(str(raised.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        (b'{"error": "Unexpected endpoint or method. (POST /chat/completions)"}', "“Unexpected endpoint or method"),
+        (b"<!doctype html><title>Ollama</title>", "a web page"),
+        (b'{"status": "ok"}', "without choices"),
+        (b"Ollama is running", "no JSON"),
+    ],
+)
+def test_an_address_without_v1_is_told_at_once(body, what):
+    with loopback(lambda ask: Say(body=body)) as server:
+        writer = OpenAICompatibleWriter(SecretStr(KEY), "some-model", base_url=server.address)
+        with pytest.raises(WriterError, match=what) as raised:
+            writer.write(ask())
+        with pytest.raises(Busy, match=what):  # with it, a server may be starting
+            make("openai-compatible", server).write(ask())
+    assert not isinstance(raised.value, Busy)
+    assert "most servers want it to end in /v1" in str(raised.value)
+    assert "ValidationError" not in str(raised.value)
+
+
+def test_an_error_within_a_success_is_told():
+    body = json.dumps({"error": {"code": 429, "message": "Your daily limit is reached"}}).encode()
+    with (
+        loopback(lambda ask: Say(body=body)) as server,
+        pytest.raises(WriterError, match="quota for the day") as raised,
+    ):
+        make("openai-compatible", server).write(ask())
+    assert not isinstance(raised.value, Busy)
+    body = json.dumps({"error": {"code": 502, "message": "Provider returned error"}}).encode()
+    with loopback(lambda ask: Say(body=body)) as server, pytest.raises(Busy, match="“Provider returned error”"):
+        make("openai-compatible", server).write(ask())
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_bad_request_is_unusable(kind):
     service = loopback(lambda ask: Say(status=400, error={"code": 400, "message": "bad", "status": "INVALID"}))
@@ -170,6 +279,37 @@ def completion(**choice):
 def test_odd_forms_of_an_answer_are_read(say, text):
     with loopback(lambda ask: say) as server:
         assert make("openai-compatible", server).write(ask()).text == text
+
+
+@pytest.mark.parametrize(
+    ("message", "text", "place"),
+    [
+        ({"content": None, "reasoning_content": "one"}, "one", "the model's reasoning"),
+        ({"content": "", "reasoning": "two"}, "two", "the model's reasoning"),
+        ({"content": None, "tool_calls": [{"function": {"arguments": "three"}}]}, "three", "a tool call"),
+        ({"content": "four", "reasoning_content": "thoughts"}, "four", ""),
+    ],
+)
+def test_an_answer_beside_the_answer_is_read_and_its_place_named(message, text, place):
+    with loopback(lambda ask: completion(message=message)) as server:
+        answer = make("openai-compatible", server).write(ask())
+    assert (answer.text, answer.place) == (text, place)
+    with loopback(lambda ask: completion(message=message, finish_reason="length")) as server:
+        assert make("openai-compatible", server).write(ask()).text == (text if not place else "")
+
+
+@pytest.mark.parametrize(
+    ("part", "text", "place"),
+    [
+        ({"text": "thinking", "thought": True}, "thinking", "the model's reasoning"),
+        ({"functionCall": {"name": "answer", "args": {"descriptions": []}}}, '{"descriptions": []}', "a tool call"),
+    ],
+)
+def test_an_answer_of_gemini_beside_the_answer(part, text, place):
+    body = {"candidates": [{"content": {"role": "model", "parts": [part]}, "finishReason": "STOP"}]}
+    with loopback(lambda ask: Say(body=json.dumps(body).encode())) as server:
+        answer = make("gemini", server).write(ask())
+    assert (answer.text, answer.place) == (text, place)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from avion_core.descriptions.writers.file import FileWriter
 from avion_core.descriptions.writers.gemini import GeminiWriter
 from avion_core.descriptions.writers.generate import BARREN_REPLIES, ClassDone, Order, Replied, generate
 from avion_core.descriptions.writers.openai_compatible import OpenAICompatibleWriter
-from avion_core.descriptions.writers.patience import Patience
+from avion_core.descriptions.writers.patience import Patience, Waiting
 from avion_core.descriptions.writers.plan import Price, plan
 from avion_core.descriptions.writers.prompt import ClassCard, Imaging, find_prompt
 from avion_core.descriptions.writers.writer import Busy, RawReply, Writer, WriterError
@@ -202,6 +202,39 @@ def test_a_quota_that_is_used_up_ends_it_at_once_and_says_so():
     assert not isinstance(raised.value, Busy)
     assert len(server.asks) < 20
     assert time.monotonic() - began < 10
+
+
+def test_a_daily_quota_with_a_short_delay_ends_it_at_once(monkeypatch):
+    error = {"code": 429, "message": "Quota of GenerateRequestsPerDay exceeded", "status": "RESOURCE_EXHAUSTED"}
+    script = Say(status=429, error=error, headers={"Retry-After": "1"})
+    with loopback(lambda ask: script) as server, pytest.raises(WriterError, match="quota for the day is used up"):
+        run(orders(1000), make("gemini", server), concurrency=4)
+    assert len(server.asks) <= 4
+
+
+def test_waits_are_told_while_they_last(monkeypatch):
+    monkeypatch.setattr("avion_core.descriptions.writers.patience.TOLD_SECONDS", 0.05)
+
+    def limited(ask):
+        return written(ask) if ask.nth > 1 else Say(status=429, headers={"Retry-After": "0.1"})
+
+    with loopback(limited) as server:
+        events = list(generate(orders(1), make("openai-compatible", server), PROMPT, Imaging(), Patience()))
+    first, *_ = events
+    assert first == Waiting(0.1, "the server cannot answer now: 429")
+
+
+def test_what_stands_in_the_reasoning_is_read_or_named():
+    def reasons(ask):
+        said = written(ask).text if ask.name == "class number 0" else "I think of harbours."
+        message = {"content": None, "reasoning_content": said}
+        return Say(body=json.dumps({"choices": [{"message": message, "finish_reason": "stop"}]}).encode())
+
+    with loopback(reasons) as server:
+        _replies, done, texts = run(orders(2), make("openai-compatible", server))
+    assert len(texts["class0"]) == 5
+    assert not done["class0"].problem
+    assert "stands in the model's reasoning, not in the answer" in done["class1"].problem
 
 
 def test_what_ends_it_for_one_ends_the_waits_of_all():

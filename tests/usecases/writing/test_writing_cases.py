@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 
 import pytest
 
 from avion_core.actor import ALONE
+from avion_core.descriptions.writers.patience import Waiting
 from avion_core.errors import AvionError, ConfigError, DescriptionError, NotFoundError
 from avion_core.store import generations as rows
 from avion_core.store.database import reading, writing
@@ -349,6 +351,43 @@ def test_a_generation_that_met_an_outage_is_resumed(home, project, monkeypatch):
         out = False
         assert ordering.write_here(home, ordering.resume(home, "scenes"), threading.Event()) == "finished"
     assert generations.get_generation(home, "scenes").written == 12
+
+
+def test_a_service_that_makes_it_wait_is_said_while_it_does(home, project, monkeypatch):
+    monkeypatch.setattr("avion_core.descriptions.writers.patience.TOLD_SECONDS", 0.01)
+    monkeypatch.setattr("avion_core.jobs.heartbeat.SECONDS", 0.05)
+    said: list[str] = []
+
+    def script(ask):
+        return Say(status=429, headers={"Retry-After": "0.1"}) if ask.nth == 1 else written(ask)
+
+    def listen(event) -> None:
+        if isinstance(event, Waiting):
+            for _ in range(100):
+                if waiting := generations.get_generation(home, "scenes", generation).waiting:
+                    said.append(waiting)
+                    return
+                time.sleep(0.05)
+
+    with loopback(script) as server:
+        generation = ordering.order_descriptions(home, "scenes", settings(server, concurrency=1))
+        ordering.write_here(home, generation, threading.Event(), listen)
+    assert said
+    assert "Gemini cannot answer now: 429" in said[0]
+    view = generations.get_generation(home, "scenes", generation)
+    assert (view.state, view.written, view.waiting) == ("finished", 12, "")
+
+
+def test_a_daily_quota_ends_a_generation_in_the_services_words(home, project):
+    error = {"code": 429, "message": "Quota for requests per day exceeded.", "status": "RESOURCE_EXHAUSTED"}
+    with loopback(lambda ask: Say(status=429, error=error, headers={"Retry-After": "1"})) as server:
+        generation = ordering.order_descriptions(home, "scenes", settings(server))
+        with pytest.raises(AvionError, match="quota for the day is used up"):
+            ordering.write_here(home, generation, threading.Event())
+        assert len(server.asks) <= 4
+    view = generations.get_generation(home, "scenes", generation)
+    assert view.state == "failed"
+    assert "429 “Quota for requests per day exceeded.”" in view.error
 
 
 def test_one_reply_that_cannot_be_saved_loses_no_other(home, project, monkeypatch):
