@@ -6,6 +6,8 @@ tables and badges.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 _NO_VALUE = object()
 _MOST_CHARACTERS = 2000
 
@@ -53,8 +55,21 @@ class DescriptionError(AvionError):
     cause = "descriptions"
 
 
-class EditedMeanwhileError(DescriptionError):
-    """A verdict on words, or an edit of them, that somebody else has edited since they were shown."""
+class EditedMeanwhileError(AvionError):
+    """What somebody is about to save, or to judge, has been changed since they were shown it; nothing is written.
+
+    Args:
+        yours: what would have been saved, by the name of each field that is at odds.
+        now: how the same fields read now.
+    """
+
+    cause = "edited"
+
+    def __init__(
+        self, what: str, hint: str, *, yours: Mapping[str, str], now: Mapping[str, str], value: object = _NO_VALUE
+    ) -> None:
+        super().__init__(what, hint, value=value)
+        self.yours, self.now = dict(yours), dict(now)
 
 
 class PrototypeError(AvionError):

@@ -66,7 +66,7 @@ def figures(found: Agreement, names: dict[str, str]) -> None:
         st.metric("Reviewers", len(found.reviewers), border=True)
         st.metric("Judged by two or more", f"{found.items:,}", border=True)
         st.metric(name, shown, border=True, help=meaning)
-    st.markdown(found.sentence)
+    st.markdown(plain(found.sentence))
     if not found.pairs.empty:
         with st.expander("By pair and by class", icon=":material/group:"):
             pairs, classes = st.columns([2, 3])
@@ -102,13 +102,13 @@ def queue(project: ProjectSummary, waiting: pd.DataFrame, names: dict[str, str])
         st.markdown(f"#### {plain(conflict['text'])}")
         for word, side in (("Accepted", conflict["accepts"]), ("Rejected", conflict["rejects"])):
             st.markdown(f"**{word}** by {plain(', '.join(side))}")
-        decide(project, ids[place])
+        decide(project, ids[place], conflict["text"])
         reasons_panel(seen, row)
     with evidence:
         evidence_column(project, seen, row)
 
 
-def decide(project: ProjectSummary, description_id: str) -> None:
+def decide(project: ProjectSummary, description_id: str, text: str) -> None:
     """The adjudicator's buttons; others read who can settle it."""
     if not visitor.may(policies.ADJUDICATE):
         st.caption("An adjudicator settles it, or one of you changes the verdict on the review page.")
@@ -125,15 +125,15 @@ def decide(project: ProjectSummary, description_id: str) -> None:
                 type="primary" if verdict == "accept" else "secondary",
                 key=f"{verdict}_{description_id}",
                 on_click=settle,
-                args=(project.id, description_id, verdict),
+                args=(project.id, description_id, verdict, text),
             )
         undo_button(project)
 
 
-def settle(project: str, description_id: str, verdict: Decision) -> None:
+def settle(project: str, description_id: str, verdict: Decision, shown: str) -> None:
     home, reason = studio.home(), widgets.typed(f"why_{description_id}")
     with guard():
-        record_verdict(home, project, description_id, verdict, reason=reason, adjudicates=True)
+        record_verdict(home, project, description_id, verdict, shown=shown, reason=reason, adjudicates=True)
         notices.say_after_rerun("Settled · U undoes it")
 
 

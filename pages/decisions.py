@@ -14,13 +14,19 @@ from app.components.review.decision_panels import (
 )
 from app.components.review.rules_form import rules_form
 from app.components.review.shared_curation import need_curation
+from app.kit.both_texts import OVERWRITE, both_texts
 from app.kit.guard import guard
 from app.state import notices, studio, visitor
+from app.state.forms import Form, open_form
 from avion_core.config import DescriptionsConfig, PrototypesConfig
+from avion_core.errors import EditedMeanwhileError
 from avion_core.usecases import policies
 from avion_core.usecases.curation import decision_preview
 from avion_core.usecases.curation.rules import current_rules, rule_versions, save_rules
 from avion_core.usecases.projects.projects import ProjectSummary
+
+Rules = tuple[PrototypesConfig, DescriptionsConfig, int]
+"""With their version."""
 
 
 def page() -> None:
@@ -35,9 +41,14 @@ def page() -> None:
     controls, picture = st.columns([2, 5], gap="large")
     with controls:
         st.caption(f"Current rules: version {version}" if version else "Current rules: the defaults")
-        wanted = rules_form(prototypes, descriptions, key=f"rules_{project.id}_{version}")
+        form = open_form(f"rules_{project.id}", (prototypes, descriptions, version))
+        wanted = rules_form(*form.begun[:2], key=form.key)
+        if form.opened[2] != version and wanted == form.begun[:2]:  # nothing was moved here: show what holds now
+            form.start_again()
+            st.rerun()
         changed = wanted != (prototypes, descriptions)
-        save_button(project, wanted, changed=changed)
+        both_texts(form)
+        save_button(project, form, wanted, changed=changed)
         if version and not changed:
             shell.go_button("Train with these rules", "launch", "rocket_launch", primary=False)
     preview = decision_preview(curation, *wanted)
@@ -51,24 +62,32 @@ def page() -> None:
     versions(project)
 
 
-def save_button(project: ProjectSummary, wanted: tuple[PrototypesConfig, DescriptionsConfig], *, changed: bool) -> None:
+def save_button(
+    project: ProjectSummary, form: Form[Rules], wanted: tuple[PrototypesConfig, DescriptionsConfig], *, changed: bool
+) -> None:
     """Put the rules in force, for those who may."""
     may = visitor.may(policies.CHANGE_RULES)
     st.button(
-        "Save as the project's rules",
+        "Save as the project's rules" if form.refused is None else OVERWRITE,
+        key=form.save_key,
         icon=":material/save:",
         type="primary",
         disabled=not (changed and may),
         on_click=save,
-        args=(project.id, *wanted),
+        args=(project.id, form, *wanted),
         help=None if may else "Only an adjudicator or an admin can save rules; you can try them here.",
     )
 
 
-def save(project: str, prototypes: PrototypesConfig, descriptions: DescriptionsConfig) -> None:
+def save(project: str, form: Form[Rules], prototypes: PrototypesConfig, descriptions: DescriptionsConfig) -> None:
     with guard():
-        saved = save_rules(studio.home(), project, prototypes, descriptions)
-        notices.say_after_rerun(f"Saved as version {saved}")
+        try:
+            saved = save_rules(studio.home(), project, prototypes, descriptions, opened=form.opened[2])
+        except EditedMeanwhileError as error:
+            form.refuse(error, current_rules(studio.home(), project))
+        else:
+            form.start_again()
+            notices.say_after_rerun(f"Saved as version {saved}")
 
 
 def versions(project: ProjectSummary) -> None:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
 from app import shell
 from app.components.projects.project_forms import draw_panel
-from app.components.projects.recipe_form import recipe_form
+from app.components.projects.recipe_form import recipe_panel
 from app.kit.gallery import paged_gallery
-from app.kit.guard import guard, show_error
-from app.state import notices, sent_lists, studio, visitor, widgets
-from avion_core.errors import AvionError
+from app.kit.guard import guard
+from app.state import sent_lists, studio, visitor, widgets
 from avion_core.usecases.policies import REVIEW, UNSEAL
-from avion_core.usecases.projects.images import image_table, look_at_test_images, set_recipe
+from avion_core.usecases.projects.images import image_table, look_at_test_images
 from avion_core.usecases.projects.projects import ProjectSummary, read_splits
 from avion_core.wording import counted
 
@@ -115,32 +113,6 @@ def send_to_label(images: list[str]) -> None:
     ):
         sent_lists.send_to_label(images)
         shell.go("label")
-
-
-def recipe_panel(project: ProjectSummary) -> None:
-    """How rasters of more than 8 bits or three bands become pictures, on pictures of the project."""
-    table = image_table(studio.home(), project.id)
-    shown = table[table["part"] != "test"]
-    st.markdown(
-        "The models see every picture through one recipe. 8-bit grey and RGB files need none; others need bands "
-        f"and a fixed stretch. The files here have {', '.join(map(str, sorted(table['bands'].unique())))} bands."
-    )
-    samples = [Path(path) for path in shown["path"].iloc[:: max(1, len(shown) // 8)][:8]]
-    try:
-        recipe = recipe_form(f"recipe_{project.id}", project.recipe, samples)
-    except AvionError as error:
-        show_error(error)
-        return
-    if recipe == project.recipe:
-        st.caption("This is the current recipe.")
-        return
-    st.caption(
-        "A new recipe changes the pictures: the teacher's features are computed again; finished runs keep theirs."
-    )
-    if st.button("Use this recipe", icon=":material/check:", type="primary"):
-        set_recipe(studio.home(), project.id, recipe)
-        notices.say_after_rerun("The recipe is in use")
-        st.rerun()
 
 
 page()

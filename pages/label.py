@@ -9,7 +9,7 @@ from app import shell
 from app.components.labelling.label_grid import LabelList, label_grid
 from app.components.projects.project_forms import draw_panel
 from app.kit.gallery import thumbnail
-from app.kit.guard import empty_state
+from app.kit.guard import empty_state, plain
 from app.outbox.labels import give, need_label_list, sure_suggestions, tiles
 from app.state import notices, sent_lists, studio, work_lists
 from avion_core.usecases.projects.images import image_table
@@ -39,7 +39,8 @@ def page() -> None:
             value=True,
             help="The teacher embeds each image once; a large teacher on a CPU takes a while.",
         )
-    work_list = need_label_list(project, sent or waiting, sent=bool(sent), guessing=guessing)
+    labels = {str(image): str(key) for image, key in table["class_key"].items()}
+    work_list = need_label_list(project, sent or waiting, labels, sent=bool(sent), guessing=guessing)
     if not work_list.order:
         nothing_left(project)
         return
@@ -92,9 +93,9 @@ def focused(project: ProjectSummary, work_list: LabelList, row: pd.Series) -> No
     picture = thumbnail(row["path"], project.recipe, 448)
     if picture is not None:
         st.image(picture, width="stretch", alt=f"{row['name']}, larger")
-    st.caption(f"{row['name']} · {row['width']} × {row['height']} px")
+    st.caption(f"{plain(row['name'])} · {row['width']} × {row['height']} px")
     if why := work_list.guesses.get(work_list.cursor, {}).get("why"):
-        st.markdown(why)
+        st.markdown(plain(why))
 
 
 def many(project: ProjectSummary, work_list: LabelList) -> None:
@@ -104,12 +105,17 @@ def many(project: ProjectSummary, work_list: LabelList) -> None:
         chosen = sure_suggestions(work_list, least)
         st.caption("Look at a few pages first: the teacher can be confident and wrong. One undo (U) reverts them all.")
         if st.button(
-            f"Label {counted(len(chosen), 'image')} with the teacher's guess", type="primary", disabled=not chosen
+            f"Label {counted(len(chosen), 'image')} with the teacher's guess",
+            type="primary",
+            key="label_confident",  # a colleague's label changes the number, and shall not lose the press
+            disabled=not chosen,
         ):
-            give(project.id, work_list, chosen, guesses=chosen)
+            kept = give(
+                project.id, work_list, chosen, guesses=chosen, shown={image: work_list.seen[image] for image in chosen}
+            )
             work_list.again += 1
             work_list.cursor = work_list.cursor if work_list.cursor not in work_list.done else work_list.next_open("")
-            notices.say_after_rerun(f"{counted(len(chosen), 'image')} labelled; U undoes it")
+            notices.say_after_rerun(f"{counted(len(chosen) - len(kept), 'image')} labelled; U undoes it")
             st.rerun()
 
 

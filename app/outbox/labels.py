@@ -6,23 +6,30 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+import streamlit as st
 
 from app.components.labelling.label_grid import PAGE, LabelList, tile
 from app.kit.background import computed
-from app.kit.guard import show_error
+from app.kit.guard import plain, show_error
 from app.state import studio, work_lists
-from avion_core.errors import AvionError
+from avion_core.errors import AvionError, EditedMeanwhileError
 from avion_core.usecases.curation.label_suggestions import suggest_labels
 from avion_core.usecases.projects.labels import give_labels, undo_labels
 from avion_core.usecases.projects.projects import ProjectSummary
 
+_NAMED = 3
 _NO_SUGGESTION: dict[str, Any] = {"guess": None, "probability": None, "why": ""}
 
 
-def need_label_list(project: ProjectSummary, images: Sequence[str], *, sent: bool, guessing: bool) -> LabelList:
+def need_label_list(
+    project: ProjectSummary, images: Sequence[str], labels: Mapping[str, str], *, sent: bool, guessing: bool
+) -> LabelList:
     """The work list of these images, the most useful first; while the teacher still looks at them, how far it is.
 
     The order stays as it is while labels are given. What was sent here by another page keeps the order it came in.
+
+    Args:
+        labels: image id -> its label now, "" for none.
     """
     classes = tuple((entry.key, entry.prompt_name) for entry in project.classes)
     signature = (tuple(images) if sent else (), guessing, classes)
@@ -45,7 +52,8 @@ def need_label_list(project: ProjectSummary, images: Sequence[str], *, sent: boo
             sentence = found.sentence
     order = list(images) if sent or not guesses else list(guesses)
     again = before.again + 1 if before else 0
-    work_list = LabelList(project.id, signature, order, guesses=guesses, sentence=sentence, again=again)
+    seen = {image: labels[image] for image in order}
+    work_list = LabelList(project.id, signature, order, guesses=guesses, sentence=sentence, seen=seen, again=again)
     work_lists.put_label_list(work_list)
     return work_list
 
@@ -67,9 +75,10 @@ def take(entry: Mapping[str, Any]) -> None:
             work_list.cursor = entry["id"] if entry["id"] in work_list.places else work_list.next_open(work_list.cursor)
     else:
         labels = entry["labels"]
-        give(project, work_list, labels, entry["guesses"], batch=entry["token"])
+        unseen = give(project, work_list, labels, entry["guesses"], shown=entry.get("shown"), batch=entry["token"])
         if work_list is not None:
-            work_list.cursor = work_list.next_open(max(labels, key=lambda image: work_list.places.get(image, -1)))
+            last = max(labels, key=lambda image: work_list.places.get(image, -1))
+            work_list.cursor = unseen[0] if unseen else work_list.next_open(last)
 
 
 def give(
@@ -77,17 +86,35 @@ def give(
     work_list: LabelList | None,
     labels: Mapping[str, str | None],
     guesses: Mapping[str, str],
+    *,
+    shown: Mapping[str, str | None] | None = None,
     batch: str | None = None,
-) -> None:
+) -> list[str]:
     """Label images; what the teacher had guessed is kept beside.
 
     Args:
         guesses: image -> the class that was guessed.
+        shown: image -> the label that it was seen with.
+
+    Returns:
+        Images that a colleague labelled meanwhile: they keep that label, which is said.
     """
-    give_labels(studio.home(), project, labels, guesses=guesses, batch=batch)
+    unseen: list[str] = []
+    try:
+        give_labels(studio.home(), project, labels, guesses=guesses, shown=shown, batch=batch)
+    except EditedMeanwhileError as error:
+        unseen = list(error.now)
+        labels = {image: key for image, key in labels.items() if image not in error.now}
+        if labels:
+            give_labels(studio.home(), project, labels, guesses=guesses, batch=batch)
+        pairs = [f"{error.now[image]} (you: {error.yours[image]})" for image in unseen[:_NAMED]]
+        more = f" and {len(unseen) - _NAMED:,} more" if len(unseen) > _NAMED else ""
+        said = f"{error.what.capitalize()}, and kept: {', '.join(pairs)}{more}. {error.hint}"
+        st.toast(plain(said), icon=":material/edit:", duration="long")
     if work_list is not None:
         work_list.done |= {image for image, key in labels.items() if key is not None}
         work_list.done -= {image for image, key in labels.items() if key is None}
+    return unseen
 
 
 def tiles(project: ProjectSummary, work_list: LabelList, table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -7,13 +7,14 @@ without any keeps the label it came with (the manifest's).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from avion_core.errors import StoreBusyError
+from avion_core.store.database import chunks
 from avion_core.store.tables import Label
 
 OF_CHANGE = "change-"
@@ -37,8 +38,7 @@ def add_labels(
     Raises:
         StoreBusyError: somebody else wrote the same batch at the same moment.
     """
-    known = select(Label.id).where(Label.project_id == project_id, Label.batch == batch, Label.undoes.is_(None))
-    if session.scalars(known.limit(1)).first() is not None:
+    if is_written(session, project_id, batch):
         return 0
     session.add_all(
         Label(
@@ -54,6 +54,21 @@ def add_labels(
     )
     _flush(session, batch)
     return len(labels)
+
+
+def is_written(session: Session, project_id: str, batch: str) -> bool:
+    """Whether the labels of a batch were written down before."""
+    known = select(Label.id).where(Label.project_id == project_id, Label.batch == batch, Label.undoes.is_(None))
+    return session.scalars(known.limit(1)).first() is not None
+
+
+def labels_of(session: Session, project_id: str, images: Sequence[str]) -> dict[str, str | None]:
+    """What people say of these images (None: a label was taken off), of those that anybody labelled."""
+    found: dict[str, str | None] = {}
+    for some in chunks(images):
+        holding = _holding(project_id).where(Label.image_id.in_(some)).order_by(Label.id)
+        found |= {row.image_id: row.class_key for row in session.scalars(holding)}
+    return found
 
 
 def undo_newest(session: Session, project_id: str, reviewer: str, token: str) -> list[str]:

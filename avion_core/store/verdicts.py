@@ -66,7 +66,7 @@ def add_verdict(
     withdrawn = verdict == "undecide" and not adjudicates
     judged = _judged_texts(session, project_id, originals, withdrawn)
     if shown is not None:
-        _refuse_unseen(verdict, {description_id: shown}, judged)
+        _refuse_unseen(verdict, {description_id: shown}, judged, text)
     row = Verdict(
         project_id=project_id,
         description_id=description_id,
@@ -232,15 +232,17 @@ def _judged_texts(session: Session, project_id: str, originals: dict[str, str], 
     return {key: current[key].text if key in current else text for key, text in originals.items()}
 
 
-def _refuse_unseen(verdict: Decision, shown: Mapping[str, str], judged: Mapping[str, str]) -> None:
+def _refuse_unseen(
+    verdict: Decision, shown: Mapping[str, str], judged: Mapping[str, str], text: str | None = None
+) -> None:
     """Nobody accepts, rejects or replaces words that they have not read: an edit may have come in meanwhile."""
     if verdict not in ("accept", "reject", "edit"):
         return
     for key, now in judged.items():
         if key in shown and shown[key].split() != now.split():
-            raise EditedMeanwhileError(
-                "the description was edited meanwhile", "Reload the page and read the new text.", value=now.rstrip(".")
-            )
+            what, hint = "the description was edited meanwhile", "Read the new text, then decide."
+            yours = {} if text is None else {key: text}
+            raise EditedMeanwhileError(what, hint, yours=yours, now={key: now}, value=now.rstrip("."))
 
 
 def _by_token(session: Session, project_id: str, token: str | None) -> Verdict | None:

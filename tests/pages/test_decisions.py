@@ -35,7 +35,7 @@ def test_a_slider_shows_what_would_change_and_saves(home: Home, open_page: Open)
     project = get_project(home, NAME)
     app = open_page("decisions")
     in_use = int(metrics(app)["Texts in use"])
-    app = settle(app.slider(key=f"rules_{project.id}_0_zeta").set_value(0.5).run())
+    app = settle(app.slider(key=f"rules_{project.id}@0_zeta").set_value(0.5).run())
     changes = int(metrics(app)["Texts that would change"])
     assert changes > 0
     table = next(frame.value for frame in app.dataframe if "now" in frame.value.columns)
@@ -51,7 +51,7 @@ def test_a_slider_shows_what_would_change_and_saves(home: Home, open_page: Open)
 
 def test_rules_that_only_weigh_otherwise_say_so(home: Home, open_page: Open) -> None:
     app = open_page("decisions")
-    app = settle(app.slider(key=f"rules_{get_project(home, NAME).id}_0_beta").set_value(50.0).run())
+    app = settle(app.slider(key=f"rules_{get_project(home, NAME).id}@0_beta").set_value(50.0).run())
     assert metrics(app)["Texts that would change"] == "0"
     assert "No text moves between kept and cut; only weights change." in all_text(app)
     assert "these are the current rules" not in all_text(app)
@@ -73,7 +73,7 @@ def test_in_a_blind_review_others_verdicts_move_no_figure(home: Home, open_page:
 def test_versions_of_the_rules_say_who_changed_what(home: Home, open_page: Open) -> None:
     project = get_project(home, NAME)
     app = open_page("decisions")
-    app = settle(app.slider(key=f"rules_{project.id}_0_beta").set_value(20.0).run())
+    app = settle(app.slider(key=f"rules_{project.id}@0_beta").set_value(20.0).run())
     app = settle(next(button for button in app.button if "Save" in button.label).click().run())
     versions = next(frame.value for frame in app.dataframe if "what" in frame.value.columns)
     assert versions["number"].tolist() == [1, 0]
@@ -85,7 +85,7 @@ def test_a_two_sided_z_is_said_to_cut_the_best_match(home: Home, open_page: Open
     project = get_project(home, NAME)
     app = open_page("decisions")
     assert "both ways" not in all_text(app)
-    app.button_group(key=f"rules_{project.id}_0_z_mode").set_value("paper")
+    app.button_group(key=f"rules_{project.id}@0_z_mode").set_value("paper")
     app = settle(app.run())
     assert f"of {len(CLASSES)} classes" in all_text(app)
 
@@ -93,7 +93,7 @@ def test_a_two_sided_z_is_said_to_cut_the_best_match(home: Home, open_page: Open
 def test_rules_are_saved_by_those_who_may(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.state.door.actor", lambda: Actor("me", "reviewer"))
     app = open_page("decisions")
-    app = settle(app.slider(key=f"rules_{get_project(home, NAME).id}_0_zeta").set_value(0.5).run())
+    app = settle(app.slider(key=f"rules_{get_project(home, NAME).id}@0_zeta").set_value(0.5).run())
     assert next(button for button in app.button if "Save" in button.label).disabled
 
 
@@ -101,7 +101,7 @@ def test_rules_are_saved_by_those_who_may(home: Home, open_page: Open, monkeypat
 def test_modes_recompute(rule: str, value: str, home: Home, open_page: Open) -> None:
     project = get_project(home, NAME)
     app = open_page("decisions")
-    app.button_group(key=f"rules_{project.id}_0_{rule}").set_value(value)
+    app.button_group(key=f"rules_{project.id}@0_{rule}").set_value(value)
     app = settle(app.run())
     assert not next(button for button in app.button if "Save" in button.label).disabled
 
@@ -109,8 +109,8 @@ def test_modes_recompute(rule: str, value: str, home: Home, open_page: Open) -> 
 def test_hard_flags_that_empty_a_class_are_named(home: Home, open_page: Open) -> None:
     project = get_project(home, NAME)
     app = open_page("decisions")
-    app.button_group(key=f"rules_{project.id}_0_flag_mode").set_value("hard")
-    app.button_group(key=f"rules_{project.id}_0_rule_set").set_value("paper")
+    app.button_group(key=f"rules_{project.id}@0_flag_mode").set_value("hard")
+    app.button_group(key=f"rules_{project.id}@0_rule_set").set_value("paper")
     app = settle(app.run())
     in_use = int(metrics(app)["Texts in use"])
     named = [warning for warning in app.warning if "Accept a text of each" in warning.value]

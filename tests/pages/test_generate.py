@@ -59,7 +59,7 @@ def test_order_watch_and_review(open_page: Open, home: Home):
     assert not app.exception
     assert "3 of 3 classes · 9 descriptions" in app.get("progress")[0].text
     assert list(app.dataframe[0].value["new"]) == [3, 3, 3]
-    chooser = next(one for one in app.selectbox if one.label == "Word for word")
+    chooser = next(one for one in app.selectbox if one.label == "Requests and replies")
     app = chooser.select_index(0).run()
     assert any("400 tokens sent, 120 written" in one.label for one in app.expander)
     assert any(code.value.startswith('{"descriptions"') for code in app.code)
@@ -81,7 +81,7 @@ def test_what_failed_is_asked_again(open_page: Open, home: Home):
         app = open_page("generate")
         assert "rejects the request: 400" in " ".join(app.dataframe[0].value["problem"])
         failing = False
-        button(app, "Ask again for 1 class").click().run()
+        button(app, "Retry 1 class").click().run()
         assert until_ended(home).written == 3
 
 
@@ -91,10 +91,10 @@ def test_what_is_sent_is_shown_and_prompts_are_kept(open_page: Open, home: Home)
     assert any('"name": "forest"' in code.value for code in app.code)
     app.text_area[0].set_value("Describe the class in the data from above.")
     app.text_input(key="prompt_name").set_value("mine")
-    app = app.button(key="prompt_save").click().run()
+    app = next(button for button in app.button if button.label == "Save").click().run()
     assert set(ordering.prompts(home)) == {"contrast", "plain", "remote-sensing", "mine"}
     app.text_input(key="prompt_name").set_value("../up")
-    app = app.button(key="prompt_save").click().run()
+    app = next(button for button in app.button if button.label == "Save").click().run()
     assert app.error[0].value == "Choose another name."
 
 

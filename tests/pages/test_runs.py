@@ -88,7 +88,7 @@ def test_a_finished_run(home: Home, finished: str, open_page: Open) -> None:
     values = {metric.label: metric.value for metric in app.metric}
     assert "epoch 3 · step 6 of 6" in next(iter(app.get("progress"))).proto.text
     assert values["Validation accuracy"].endswith("%")
-    assert values["Memory, at most"].endswith(" GB")
+    assert values["Peak memory"].endswith(" GB")
     assert (values["Last heartbeat"], values["Process"]) == ("–", "–")
     assert len(app.get("plotly_chart")) == 4
     assert not {"Stop", "Kill", "Resume", "Start now"} & labels(app)
@@ -118,7 +118,7 @@ def test_a_run_in_which_nothing_moves_shows_its_last_words(home: Home, put, open
     (folder / "log.txt").write_text("2026-01-01 00:00:00 waiting for a lock\n")
     os.utime(folder / "metrics.jsonl", (0, 1_700_000_000))
     app = open_page("runs", run=run)
-    assert "no step came. It said last: " in app.warning[0].value
+    assert "is running, but made no step for " in app.warning[0].value
     assert "waiting for a lock" in app.warning[0].value
 
 
@@ -127,7 +127,7 @@ def test_a_waiting_run_is_started_now_or_leaves_the_queue(
 ) -> None:
     first, second = put("first"), put("second")
     app = open_page("runs", run=second)
-    assert table(app)["state"].tolist()[:2] == ["waiting, 2 in line", "waiting, 1 in line"]
+    assert table(app)["state"].tolist()[:2] == ["waiting, 2 in the queue", "waiting, 1 in the queue"]
     assert "Curves appear with the first steps." in all_text(app)
     assert "Kill" not in labels(app)
     assert "2 runs are queued, but no queue worker is running." in app.warning[0].value
@@ -206,12 +206,12 @@ def test_the_baseline_is_pinned_and_its_pin_taken_off(home: Home, finished: str,
 def test_renaming_and_deleting(home: Home, finished: str, put, open_page: Open) -> None:
     training.pin_baseline(home, NAME, finished)
     waiting = put("waits")
-    assert "Delete it for good" not in labels(open_page("runs", run=waiting))
+    assert "Delete permanently" not in labels(open_page("runs", run=waiting))
     app = open_page("runs", run=finished)
     app = settle(next(field for field in app.text_input if field.label == "Name").set_value("the first").run())
-    app = press(app, "Keep the name")
+    app = press(app, "Save the name")
     assert get_run(home, finished).name == "the first"
-    app = press(app, "Delete it for good")
+    app = press(app, "Delete permanently")
     assert [run.id for run in list_runs(home, NAME)] == [waiting]
     assert not home.run_folder(finished).exists()
     assert get_project(home, NAME).baseline_run is None

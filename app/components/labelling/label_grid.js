@@ -63,9 +63,9 @@ class Grid {
     }
   }
 
-  set(id, key) {
+  set(id, key, done = key !== null) {
     const item = this.data.items.find((one) => one.id === id)
-    if (item) Object.assign(item, { label: key, done: key !== null })
+    if (item) Object.assign(item, { label: key, done })
   }
 
   get place() {
@@ -115,10 +115,11 @@ class Grid {
   label(key) {
     const item = this.item
     if (!item || this.awaitingUndo) return
+    const shown = labels([item])
+    this.given.push(shown)
     this.set(item.id, key)
     const cursor = this.next()
-    this.given.push([item.id])
-    this.post({ action: "label", labels: { [item.id]: key }, guesses: guesses([item]) }, cursor)
+    this.post({ action: "label", labels: { [item.id]: key }, guesses: guesses([item]), shown }, cursor)
     if (this.find("input").value || this.root.activeElement === this.find("input")) this.closeFind()
   }
 
@@ -137,18 +138,18 @@ class Grid {
     const items = this.open().filter((item) => (this.asking || []).includes(item.id))
     this.asking = null
     if (!items.length) return this.paint()
-    const labels = Object.fromEntries(items.map((item) => [item.id, item.guess]))
+    const shown = labels(items)
+    this.given.push(shown)
     for (const item of items) this.set(item.id, item.guess)
-    this.given.push(items.map((item) => item.id))
     const last = this.page[this.page.length - 1]
-    this.post({ action: "label", labels, guesses: guesses(items) }, this.next(last))
+    this.post({ action: "label", labels: guesses(items), guesses: guesses(items), shown }, this.next(last))
   }
 
   undo() {
     const last = this.given.pop()
     this.awaitingUndo = last === undefined
-    for (const id of last || []) this.set(id, null)
-    this.post({ action: "undo" }, last === undefined ? this.cursor : last[0])
+    for (const [id, key] of Object.entries(last || {})) this.set(id, key, false)
+    this.post({ action: "undo" }, last === undefined ? this.cursor : Object.keys(last)[0])
   }
 
   // The next image after `item` that still wants a label; "" after the last.
@@ -273,6 +274,11 @@ class Grid {
 // What the teacher guessed of these images, to be kept beside their labels.
 function guesses(items) {
   return Object.fromEntries(items.filter((item) => item.guess).map((item) => [item.id, item.guess]))
+}
+
+// What is seen of these images: the server refuses to write over a label that a colleague gave meanwhile.
+function labels(items) {
+  return Object.fromEntries(items.map((item) => [item.id, item.label]))
 }
 
 function element(tag, name = "", text = "") {

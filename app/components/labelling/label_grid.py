@@ -34,6 +34,8 @@ class LabelList(WorkList):
     """Image id -> what the teacher guessed when the list was made."""
     sentence: str = ""
     """What the guesses came from."""
+    seen: dict[str, str] = field(default_factory=dict)
+    """Image id -> its label when the list was made, "" for none."""
     done: set[str] = field(default_factory=set)
     """Images that want no label any more."""
     again: int = 0

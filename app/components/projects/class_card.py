@@ -7,16 +7,31 @@ import streamlit as st
 
 from app import shell
 from app.kit import palette
+from app.kit.both_texts import OVERWRITE, both_texts
 from app.kit.guard import plain
 from app.state import address, notices, sent_lists, studio, visitor, widgets
+from app.state.forms import Form, open_form
+from avion_core.errors import EditedMeanwhileError
 from avion_core.usecases.policies import UNSEAL
-from avion_core.usecases.projects.classes import edit_card, merge_classes, rename_class, split_class
+from avion_core.usecases.projects.classes import CARD_FIELDS, edit_card, merge_classes, split_class
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.images import image_table, look_at_test_images
 from avion_core.usecases.projects.projects import ClassInfo, ProjectSummary
 from avion_core.wording import counted
 
+_TITLES = {
+    "prompt_name": "Name in prompts",
+    "local_name": "Local name",
+    "code": "Code",
+    "parent": "Part of",
+    "colour": "Colour",
+    "definition": "Definition",
+    "includes": "Includes",
+    "excludes": "Excludes",
+}
 _HELP = {
+    "prompt_name": "Names the class in prompts and tables.",
+    "colour": "On maps and charts, the same on every page.",
     "local_name": "In the language of the people who work with it.",
     "code": "In a nomenclature, for example 1.1.2.",
     "parent": "The broader class it belongs to.",
@@ -67,37 +82,46 @@ def _take_row(table: str, keys: list[str]) -> None:
 
 def card_form(project: ProjectSummary, entry: ClassInfo) -> None:
     """Everything people say about the class."""
-    colour = palette.class_colours(project.classes)[entry.key]
-    with st.form(f"card_{entry.key}"):
+    now = {name: getattr(entry, name) for name in ("prompt_name", *CARD_FIELDS)}
+    shown = palette.class_colours(project.classes)[entry.key]  # its own, or one that follows from its name
+    form = open_form(f"card_{project.id}_{entry.key}", {**now, "shown": shown})
+    both_texts(form, _TITLES)
+    with st.form(f"form_{form.key}"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            name = st.text_input(
-                "Name in prompts", entry.prompt_name, max_chars=80, help="Names the class in prompts and tables."
+            fields = {name: _field(name, form) for name in ("prompt_name", "local_name")}
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            fields |= {name: _field(name, form) for name in ("code", "parent")}
+            picked = st.color_picker("Colour", form.begun["shown"], key=f"{form.key}_colour", help=_HELP["colour"])
+            unchanged = picked.lower() == form.begun["shown"].lower()
+            fields["colour"] = form.begun["colour"] if unchanged else picked
+        for name in ("definition", "includes", "excludes"):
+            fields[name] = str(
+                st.text_area(_TITLES[name], form.begun[name], height=68, key=f"{form.key}_{name}", help=_HELP[name])
             )
-            fields = {"local_name": _field("Local name", "local_name", entry)}
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            fields["code"] = _field("Code", "code", entry)
-            fields["parent"] = _field("Part of", "parent", entry)
-            picked = st.color_picker("Colour", colour, help="On maps and charts, the same on every page.")
-        for title, key in (("Definition", "definition"), ("Includes", "includes"), ("Excludes", "excludes")):
-            fields[key] = str(st.text_area(title, getattr(entry, key), height=68, help=_HELP[key]))
         with st.container(horizontal=True, vertical_alignment="center"):
-            saved = st.form_submit_button("Save the card", icon=":material/save:", type="primary")
+            label = "Save the card" if form.refused is None else OVERWRITE
+            saved = st.form_submit_button(label, icon=":material/save:", type="primary", key=form.save_key)
             st.caption(
                 f"Label as given: {plain(entry.key)} · {counted(entry.count, 'image')} · "
                 f"{counted(entry.train, 'training shot')} · {entry.validation} validation · {entry.test} test"
             )
     if not saved:
         return
-    if picked.lower() != colour.lower():
-        fields["colour"] = picked
-    rename_class(studio.home(), project.id, entry.key, name)  # first, since it may be refused
-    edit_card(studio.home(), project.id, entry.key, fields)
-    notices.say_after_rerun(f"The card of {name} is saved")
+    try:
+        edit_card(studio.home(), project.id, entry.key, fields, opened=form.opened)
+    except EditedMeanwhileError as error:
+        form.refuse(error, {**form.opened, **error.now})
+    else:
+        form.start_again()
+        notices.say_after_rerun(f"The card of {fields['prompt_name']} is saved")
     st.rerun()
 
 
-def _field(title: str, key: str, entry: ClassInfo) -> str:
-    return str(st.text_input(title, getattr(entry, key), max_chars=120, help=_HELP[key]))
+def _field(name: str, form: Form[dict[str, str]]) -> str:
+    longest = 80 if name == "prompt_name" else 120
+    return str(
+        st.text_input(_TITLES[name], form.begun[name], max_chars=longest, key=f"{form.key}_{name}", help=_HELP[name])
+    )
 
 
 def merge_form(project: ProjectSummary, entry: ClassInfo) -> None:
@@ -109,7 +133,7 @@ def merge_form(project: ProjectSummary, entry: ClassInfo) -> None:
             f"{counted(entry.count, 'image keeps its part', 'images keep their parts')}, and descriptions and verdicts "
             "move with it. Finished runs stay as they are. You can undo it."
         )
-        if st.button(f"Merge {entry.prompt_name} into {others.get(into, '')}", type="primary"):
+        if st.button(f"Merge {plain(entry.prompt_name)} into {plain(others.get(into, ''))}", type="primary"):
             merge_classes(studio.home(), project.id, entry.key, into)
             address.choose(address.CLASS, into)
             notices.say_after_rerun(f"{entry.prompt_name} is merged into {others[into]}")

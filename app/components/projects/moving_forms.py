@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app.kit.background import computed
-from app.kit.guard import plain
+from app.kit.guard import code, plain
 from app.state import address, notices, project_requests, studio
 from avion_core.errors import AvionError
 from avion_core.progress import Progress
@@ -49,7 +49,7 @@ def moving_forms(project: ProjectSummary) -> None:
 
 def _relink_form(project: ProjectSummary) -> None:
     st.markdown(
-        f"The images are expected in `{plain(str(project.image_root))}`. If they moved, give their new "
+        f"The images are expected in {code(project.image_root)}. If they moved, give their new "
         "folder: it is linked once their content is found to be the same."
     )
     with st.form("relink", border=False):

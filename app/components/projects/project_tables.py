@@ -7,7 +7,10 @@ from collections import Counter
 import pandas as pd
 import streamlit as st
 
+from app.kit.both_texts import OVERWRITE, both_texts
 from app.state import notices, studio
+from app.state.forms import Form, open_form
+from avion_core.errors import EditedMeanwhileError
 from avion_core.usecases.projects.classes import rename_class
 from avion_core.usecases.projects.projects import ProjectSummary
 
@@ -17,31 +20,47 @@ def class_table(project: ProjectSummary) -> None:
     if not project.classes:
         st.markdown("No class yet: the images came without labels.")
         return
+    names = {entry.key: entry.prompt_name for entry in project.classes}
+    counts = {entry.key: entry.count for entry in project.classes}
+    form = open_form(f"classes_{project.id}", names)
     table = pd.DataFrame(
-        {"class": entry.key, "prompt name": entry.prompt_name, "images": entry.count} for entry in project.classes
+        {"class": key, "prompt name": name, "images": counts.get(key, 0)} for key, name in form.begun.items()
     ).set_index("class")
     edited = st.data_editor(
         table,
         disabled=["images"],
-        key=f"classes_{project.id}",
+        key=form.key,
         column_config={
             "prompt name": st.column_config.TextColumn(
                 help="The words that stand for the class in every prompt.", required=True, max_chars=80
             ),
             "images": st.column_config.ProgressColumn(
-                "labelled images", format="%d", min_value=0, max_value=max(1, int(table["images"].max()))
+                "labelled images", format="%d", min_value=0, max_value=max(1, *counts.values())
             ),
         },
         alt="Classes with their prompt names and numbers of labelled images",
     )
     changed = edited["prompt name"][edited["prompt name"] != table["prompt name"]]
-    for class_key, name in changed.items():
-        rename_class(studio.home(), project.id, str(class_key), name)
-    if len(changed):
-        notices.say_after_rerun("Prompt name saved")
+    both_texts(form, {"prompt_name": "Prompt name"})
+    if len(changed) and (form.refused is None or st.button(OVERWRITE, type="primary", key=form.save_key)):
+        _rename(project.id, form, {str(key): str(name) for key, name in changed.items()})
+        st.rerun()
+    if form.begun != names and not len(changed):  # nothing was typed here: show what holds now
+        form.start_again()
         st.rerun()
     more = f" … and {len(project.notes) - 3:,} classes more." if len(project.notes) > 3 else ""
     st.caption("  \n".join(project.notes[:3]) + more)
+
+
+def _rename(project: str, form: Form[dict[str, str]], changed: dict[str, str]) -> None:
+    for key, name in changed.items():
+        try:
+            rename_class(studio.home(), project, key, name, opened=form.opened[key])
+        except EditedMeanwhileError as error:
+            form.refuse(error, {**form.opened, key: error.now["prompt_name"]})
+            return
+    form.start_again()
+    notices.say_after_rerun("Prompt name saved")
 
 
 def problem_table(project: ProjectSummary) -> None:

@@ -8,9 +8,15 @@ from typing import Any
 
 import streamlit as st
 
+from app.kit.both_texts import OVERWRITE, both_texts
 from app.kit.gallery import gallery
+from app.kit.guard import show_error
+from app.state import notices, studio
+from app.state.forms import open_form
 from avion_core.data.recipe import RenderingRecipe
-from avion_core.errors import DataError
+from avion_core.errors import AvionError, DataError, EditedMeanwhileError
+from avion_core.usecases.projects.images import image_table, set_recipe
+from avion_core.usecases.projects.projects import ProjectSummary, get_project
 
 
 def recipe_form(key: str, recipe: RenderingRecipe, samples: Sequence[Path]) -> RenderingRecipe:
@@ -52,3 +58,40 @@ def _numbers(label: str, key: str, value: Any, example: str, help_text: str) -> 
         return tuple(float(part) for part in text.split(",")) if text.strip() else None
     except ValueError:
         raise DataError(f"{label} needs numbers separated by commas", f"For example {example}.", value=text) from None
+
+
+def recipe_panel(project: ProjectSummary) -> None:
+    """How rasters of more than 8 bits or three bands become pictures, on pictures of the project."""
+    table = image_table(studio.home(), project.id)
+    shown = table[table["part"] != "test"]
+    st.markdown(
+        "The models see every picture through one recipe. 8-bit grey and RGB files need none; others need bands "
+        f"and a fixed stretch. The files here have {', '.join(map(str, sorted(table['bands'].unique())))} bands."
+    )
+    samples = [Path(path) for path in shown["path"].iloc[:: max(1, len(shown) // 8)][:8]]
+    form = open_form(f"recipe_{project.id}", project.recipe)
+    try:
+        recipe = recipe_form(form.key, form.begun, samples)
+    except AvionError as error:
+        show_error(error)
+        return
+    if form.opened != project.recipe and recipe == form.begun:  # nothing was typed here: show what holds now
+        form.start_again()
+        st.rerun()
+    both_texts(form)
+    if recipe == project.recipe:
+        st.caption("This is the current recipe.")
+        return
+    st.caption(
+        "A new recipe changes the pictures: the teacher's features are computed again; finished runs keep theirs."
+    )
+    label = "Use this recipe" if form.refused is None else OVERWRITE
+    if st.button(label, icon=":material/check:", type="primary", key=form.save_key):
+        try:
+            set_recipe(studio.home(), project.id, recipe, opened=form.opened)
+        except EditedMeanwhileError as error:
+            form.refuse(error, get_project(studio.home(), project.id).recipe)
+        else:
+            form.start_again()
+            notices.say_after_rerun("The recipe is in use")
+        st.rerun()

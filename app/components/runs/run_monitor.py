@@ -11,8 +11,11 @@ from app.components.runs import run_charts
 from app.components.runs.run_table import STATES, age, state_of
 from app.kit import charts
 from app.kit.background import duration
+from app.kit.both_texts import OVERWRITE, both_texts
 from app.kit.guard import plain
 from app.state import address, notices, studio, visitor
+from app.state.forms import open_form
+from avion_core.errors import EditedMeanwhileError
 from avion_core.usecases import policies
 from avion_core.usecases.insight.journal import changes_since, listed
 from avion_core.usecases.projects.projects import ProjectSummary
@@ -48,24 +51,29 @@ def run_figures(run: RunView, project: ProjectSummary) -> None:
         st.badge(state_of(run), icon=f":material/{icon}:", color=colour)
         if run.id == project.baseline_run:
             st.badge("baseline", icon=":material/keep:", color="violet")
-        begun = f" · begun from {run.based_on}" if run.based_on else ""
+        begun = f" · based on {run.based_on}" if run.based_on else ""
         st.markdown(f"**{plain(run.name)}** · {run.id}{begun}")
     if run.error:
         st.error(plain(run.error), title=f"The training {_ended(run)} ({run.cause})", icon=":material/error:")
     _say_silence(run)
     share = run.step / run.steps if run.steps else 0.0
     left = f" · about {duration(run.eta_seconds)} left" if run.state == "running" and run.eta_seconds else ""
-    place = f"epoch {run.epoch} · step {run.step:,} of {run.steps:,}" if run.steps else "not begun"
+    place = f"epoch {run.epoch} · step {run.step:,} of {run.steps:,}" if run.steps else "not started"
     doing = run.stage if run.state in ACTIVE and run.stage else state_of(run)
     st.progress(min(share, 1.0), text=f"{doing} · {place}{left}")
     with st.grid(5, min_column_width=140):
         st.metric("Validation accuracy", "–" if run.accuracy is None else f"{run.accuracy:.1f} %", border=True)
         st.metric("Device", run.device or "–", border=True)
-        st.metric("Last heartbeat", age(run.heartbeat_age) or "–", border=True, help="A beat a second says it lives.")
+        st.metric(
+            "Last heartbeat",
+            age(run.heartbeat_age) or "–",
+            border=True,
+            help="The process reports once a second that it is alive.",
+        )
         process = {True: "alive", False: "gone", None: "–"}[run.alive]
-        st.metric("Process", process, border=True, help=f"Number {run.pid} on {run.host}" if run.pid else None)
+        st.metric("Process", process, border=True, help=f"Number {run.pid} on {plain(run.host)}" if run.pid else None)
         held = f"{run.peak_bytes / 1e9:.1f} GB" if run.peak_bytes else "–"
-        st.metric("Memory, at most", held, border=True)
+        st.metric("Peak memory", held, border=True)
 
 
 def _ended(run: RunView) -> str:
@@ -81,9 +89,9 @@ def _say_silence(run: RunView) -> None:
         quiet = run.heartbeat_age if starting else run.step_age
         said = next(iter(log_tail(studio.home(), run.id, 1)), "nothing yet")
         st.warning(
-            f"Its process (number {run.pid}) is there, but for {duration(quiet or 0)} "
-            f"{'it has not begun' if starting else 'no step came'}. It said last: {plain(said)}  \n"
-            "Wait if the machine is busy; else kill it and resume it.",
+            f"Its process ({run.pid}) is running, but {'has not started the training' if starting else 'made no step'} "
+            f"for {duration(quiet or 0)}. Last line of its log: {plain(said)}  \n"
+            "Wait if the machine is busy; otherwise kill it and resume it.",
             icon=":material/hourglass_disabled:",
         )
 
@@ -97,17 +105,24 @@ def run_controls(run: RunView, project: ProjectSummary) -> None:
                 shell.go_button("See its map", "alignment", "scatter_plot")
             shell.go_button("Evaluate it", "evaluation", "fact_check", primary=False)
         if run.waiting:
-            _action("Start now", "play_arrow", "Beside whatever computes already.", lambda: start_now(home, run.id))
+            _action(
+                "Start now",
+                "play_arrow",
+                "Starts it now, beside whatever is computing already.",
+                lambda: start_now(home, run.id),
+            )
         if run.state in ACTIVE:
-            saves = "Leave the queue." if run.waiting else "Save, then stop. It can be resumed exactly."
+            saves = "Takes it off the queue." if run.waiting else "Saves, then stops. You can resume it exactly there."
             _action("Stop", "stop_circle", saves, lambda: stop(home, run.id), disabled=run.stopping)
         if run.state in ACTIVE and not run.waiting:
-            loses = "End at once; work since the last save is lost."
+            loses = "Ends it at once; work since the last save is lost."
             _action("Kill", "dangerous", loses, lambda: kill(home, run.id))
         if run.state in RESUMABLE:
-            goes_on = "Goes on exactly where it saved; waits its turn while another run computes on its device."
+            goes_on = "Continues exactly from its last save; waits its turn while another run uses the device."
             _action("Resume", "play_arrow", goes_on, lambda: resume(home, run.id), primary=True)
-        if st.button("New from this", icon=":material/content_copy:", help="The launch page with these settings."):
+        if st.button(
+            "New from this", icon=":material/content_copy:", help="Opens the launch page with these settings."
+        ):
             address.choose(address.BASED_ON, run.id)
             shell.go("launch")
         pinned = run.id == project.baseline_run
@@ -121,7 +136,7 @@ def run_controls(run: RunView, project: ProjectSummary) -> None:
         if run.state not in ACTIVE:
             _delete(run)
     if not visitor.may(policies.TRAIN):
-        st.caption(":material/lock: Changing a training takes an adjudicator or an admin of this studio.")
+        st.caption(":material/lock: Only an adjudicator or an admin of this studio can change a training.")
 
 
 def _action(
@@ -141,9 +156,20 @@ def _action(
 
 def _rename(run: RunView) -> None:
     with st.popover("Rename", icon=":material/edit:", disabled=not visitor.may(policies.TRAIN)):
-        name = st.text_input("Name", value=run.name, key=f"rename_{run.id}")
-        if st.button("Keep the name", disabled=not name.strip() or name == run.name):
-            rename_run(studio.home(), run.id, name)
+        form = open_form(f"rename_{run.id}", run.name)
+        name = st.text_input("Name", value=form.begun, key=form.key)
+        if form.begun != run.name and name == form.begun:  # nothing was typed here: show what holds now
+            form.start_again()
+            st.rerun(scope="app")
+        both_texts(form)
+        label = "Save the name" if form.refused is None else OVERWRITE
+        if st.button(label, key=form.save_key, disabled=not name.strip() or name == run.name):
+            try:
+                rename_run(studio.home(), run.id, name, opened=form.opened)
+            except EditedMeanwhileError as error:
+                form.refuse(error, error.now["name"])
+            else:
+                form.start_again()
             st.rerun(scope="app")
 
 
@@ -151,8 +177,8 @@ def _delete(run: RunView) -> None:
     with st.popover("Delete", icon=":material/delete:", disabled=not visitor.may(policies.TRAIN)):
         st.markdown(f"**{plain(run.name)}** with its student, curves, maps and figures. This cannot be undone.")
         if run.looks:
-            st.caption(f"It looked at the test set {counted(run.looks, 'time')}; the journal keeps that.")
-        if st.button("Delete it for good", icon=":material/delete_forever:", type="primary"):
+            st.caption(f"The test set was opened {counted(run.looks, 'time')} for this run; the journal keeps that.")
+        if st.button("Delete permanently", icon=":material/delete_forever:", type="primary"):
             delete_run(studio.home(), run.id)
             notices.say_after_rerun("The run is deleted", ":material/delete:")
             st.rerun(scope="app")
@@ -168,7 +194,7 @@ def run_curves(run: RunView) -> None:
     wanted = {**_CURVES, **method_choice(run.config.method).curves}
     panels = [column for _ in range(0, len(wanted) + 1, 2) for column in st.columns(2)]
     with panels[0]:
-        st.markdown("**Loss and its parts**", help="The parts as they are; the loss is their weighted sum.")
+        st.markdown("**Loss and its parts**", help="The parts without their weights; the loss is their weighted sum.")
         shown = run_charts.losses(table)
         st.plotly_chart(shown, key="loss_curves", config=charts.QUIET, alt="Loss and its parts over the steps")
     for panel, (column, (title, what)) in zip(panels[1:], wanted.items(), strict=False):
@@ -178,7 +204,7 @@ def run_curves(run: RunView) -> None:
                 shown = run_charts.curve(table, column)
                 st.plotly_chart(shown, key=f"curve_{column}", config=charts.QUIET, alt=f"{title} over the steps")
             else:
-                st.caption("It appears after the first look at the validation images.")
+                st.caption("Appears after the first validation.")
     if found.statement:
         st.caption(found.statement)
 
@@ -193,8 +219,8 @@ def run_origin(run: RunView) -> None:
     changed = changes_since(studio.home(), run)
     if changed:
         st.caption(
-            f":material/history: Stale: what it was trained on was frozen before {listed(changed)}. "
-            "“New from this” trains the same settings on how things stand."
+            f":material/history: Stale: the data it was trained on were frozen before {listed(changed)}. "
+            "“New from this” trains with the same settings on the data as they are now."
         )
     with st.expander("Settings of this run", icon=":material/settings:"):
         st.json(run.config.model_dump(), expanded=1)

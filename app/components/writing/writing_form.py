@@ -9,8 +9,11 @@ from typing import Any, get_args
 import streamlit as st
 
 from app.kit.background import duration
+from app.kit.both_texts import OVERWRITE, both_texts
 from app.kit.guard import plain
 from app.state import notices, studio, visitor, widgets
+from app.state.forms import open_form
+from avion_core.errors import EditedMeanwhileError
 from avion_core.usecases import policies
 from avion_core.usecases.projects.projects import ProjectSummary
 from avion_core.usecases.writing.ordering import (
@@ -209,13 +212,24 @@ def show_prompt(project: ProjectSummary, settings: WritingSettings) -> None:
             right.caption(f"With it go up to {settings.distinguish} classes that the teacher confuses with this one.")
     with st.expander("Edit the prompt", icon=":material/edit_note:"):
         chosen = prompts(studio.home())[settings.prompt]
-        text = st.text_area("Prompt", chosen.text, height=420, key=f"prompt_text_{chosen.version}")
+        form = open_form(f"prompt_text_{settings.prompt}", chosen.text)
+        text = st.text_area("Prompt", form.begun, height=420, key=form.key)
+        if form.begun != chosen.text and text == form.begun:  # nothing was typed here: show what holds now
+            form.start_again()
+            st.rerun()
+        both_texts(form)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             name = st.text_input("Save as", placeholder="my-prompt", key="prompt_name", width=240)
             may = visitor.may(policies.CHANGE_PROJECTS)
-            if st.button("Save", icon=":material/save:", key="prompt_save", disabled=not may):
-                saved = keep_prompt(studio.home(), name, text)
-                notices.say_after_rerun(f"Kept as {saved.version}")
+            label = "Save" if form.refused is None else OVERWRITE
+            if st.button(label, icon=":material/save:", key=form.save_key, disabled=not may):
+                try:
+                    saved = keep_prompt(studio.home(), name, text, opened=form.opened)
+                except EditedMeanwhileError as error:
+                    form.refuse(error, error.now["prompt"])
+                else:
+                    form.start_again()
+                    notices.say_after_rerun(f"Saved as {saved.version}")
                 st.rerun()
 
 

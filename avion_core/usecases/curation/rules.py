@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from avion_core.config import DescriptionsConfig, PrototypesConfig, RunConfig
+from avion_core.errors import EditedMeanwhileError
 from avion_core.presets import make_config
 from avion_core.store import journal
 from avion_core.store import projects as rows
@@ -17,12 +18,32 @@ from avion_core.usecases.policies import use_case
 
 
 @use_case
-def save_rules(home: Home, project: str, prototypes: PrototypesConfig, descriptions: DescriptionsConfig) -> int:
-    """Put rules in force from now on; returns their version. Earlier versions stay on record."""
+def save_rules(
+    home: Home,
+    project: str,
+    prototypes: PrototypesConfig,
+    descriptions: DescriptionsConfig,
+    *,
+    opened: int | None = None,
+) -> int:
+    """Put rules in force from now on; returns their version. Earlier versions stay on record.
+
+    Args:
+        opened: the version that somebody began from. Rules hold together, so another one since is at odds with theirs
+            whichever numbers it changed.
+
+    Raises:
+        EditedMeanwhileError: somebody else has saved other rules since.
+    """
     reviewer = home.actor.name
     with writing(home.engine) as session:
         row = rows.find_project(session, project)
         before = _in_force(row, rows.newest_rules(session, row.id))
+        if opened not in (None, before[2]) and before[:2] != (prototypes, descriptions):
+            yours, now = _differing((prototypes, descriptions), before[:2])
+            hint = "Compare the two, then save yours or take theirs."
+            what = f"rules version {before[2]} was saved meanwhile"
+            raise EditedMeanwhileError(what, hint, yours=yours, now=now)
         number = rows.add_rules(session, row.id, prototypes.model_dump(), descriptions.model_dump(), reviewer)
         what = _what_changed(before[:2], (prototypes, descriptions))
         if number != before[2]:
@@ -93,10 +114,15 @@ def _what_changed(
     before: tuple[PrototypesConfig, DescriptionsConfig], after: tuple[PrototypesConfig, DescriptionsConfig]
 ) -> str:
     """ "zeta 3.0 → 2.5, flag_mode soft → hard", or "nothing"."""
-    changes = [
-        f"{name} {value} → {getattr(new, name)}"
-        for old, new in zip(before, after, strict=True)
-        for name, value in old
-        if value != getattr(new, name)
-    ]
-    return ", ".join(changes) or "nothing"
+    old, new = _differing(before, after)
+    return ", ".join(f"{name} {value} → {new[name]}" for name, value in old.items()) or "nothing"
+
+
+def _differing(
+    one: tuple[PrototypesConfig, DescriptionsConfig], other: tuple[PrototypesConfig, DescriptionsConfig]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Name -> value of the settings that differ, in the one and in the other."""
+    names = [(number, name) for number, rules in enumerate(one) for name in type(rules).model_fields]
+    unlike = [(number, name) for number, name in names if getattr(one[number], name) != getattr(other[number], name)]
+    both = [{name: str(getattr(rules[number], name)) for number, name in unlike} for rules in (one, other)]
+    return both[0], both[1]

@@ -16,9 +16,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from avion_core.data.class_names import fold, is_readable, prompt_name
+from avion_core.data.class_names import ClassFinder, fold, is_readable, prompt_name
 from avion_core.data.tables import read_csv, write_csv
-from avion_core.errors import DataError, NotFoundError
+from avion_core.errors import DataError, EditedMeanwhileError, NotFoundError
 from avion_core.store import classes as cards
 from avion_core.store import labels as label_rows
 from avion_core.store import projects as rows
@@ -42,18 +42,37 @@ class ClassEdit:
     undoable: bool
 
 
+@dataclass(frozen=True)
+class CardReport:
+    """What a table of class cards did."""
+
+    changed: list[str]
+    """Keys of the classes whose cards have changed."""
+    taken_for: dict[str, str]
+    """Class as written -> class key, where only the spelling folded was one of the project's."""
+
+
 @use_case
-def edit_card(home: Home, project: str, class_key: str, fields: dict[str, str]) -> None:
-    """Write what people say a class means: local_name, code, definition, includes, excludes, parent, colour.
+def edit_card(
+    home: Home, project: str, class_key: str, fields: Mapping[str, str], *, opened: Mapping[str, str] | None = None
+) -> None:
+    """Write what people say a class means: prompt_name and CARD_FIELDS, all of those that are given or none.
+
+    Args:
+        opened: how fields read when somebody began to edit them. Those that they left as they were are not written, so
+            that two people may edit two fields of one card.
 
     Raises:
         NotFoundError: no such class, or no such field.
-        DataError: a colour that is not #rrggbb, or a class above itself.
+        DataError: a colour that is not #rrggbb, a class above itself, or a name that is empty or taken.
+        EditedMeanwhileError: somebody else has changed a field that was edited here.
     """
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
         card = cards.class_card(session, project_id, class_key)
-        if changed := _fill_in(card, fields):
+        wanted = _edited(card, fields, opened or {})
+        _rename(session, project_id, card, wanted.pop("prompt_name", card.prompt_name), home.actor.name)
+        if changed := _fill_in(card, wanted):
             said = ", ".join(name.replace("_", " ") for name in changed)
             note(
                 session, project_id, "classes", f"The card of {card.prompt_name} was edited ({said}).", home.actor.name
@@ -70,11 +89,8 @@ def export_cards(home: Home, project: str) -> bytes:
 
 
 @use_case
-def import_cards(home: Home, project: str, file: Path) -> list[str]:
+def import_cards(home: Home, project: str, file: Path) -> CardReport:
     """Fill cards in from a table (CSV): of the classes that it lists, the columns that it has; all of it or nothing.
-
-    Returns:
-        The keys of the classes whose cards have changed.
 
     Raises:
         NotFoundError: the project has no such class, or a card no such field.
@@ -82,31 +98,43 @@ def import_cards(home: Home, project: str, file: Path) -> list[str]:
     """
     who = home.actor.name
     table = _read_cards(file)
-    changed = []
+    changed, listed = [], dict[str, str]()
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
+        find = ClassFinder(rows.prompt_names(session, project_id))
         for fields in table:
-            card = cards.class_card(session, project_id, fields.pop("class_key"))
+            written = fields.pop("class_key")
+            card = cards.class_card(session, project_id, find(written) or written)
+            if card.class_key in listed:
+                hint = "Keep one row for each class."
+                raise DataError("the table lists a class twice", hint, value=f"{listed[card.class_key]}, {written}")
+            listed[card.class_key] = written
             renamed = _rename(session, project_id, card, fields.pop("prompt_name", card.prompt_name), who)
             if _fill_in(card, fields) or renamed:
                 changed.append(card.class_key)
         if changed:
             sentence = f"{len(changed):,} class cards were filled in from {file.name}."
             note(session, project_id, "classes", sentence, who)
-    return changed
+    return CardReport(changed, find.taken_for)
 
 
 @use_case
-def rename_class(home: Home, project: str, class_key: str, name: str) -> None:
+def rename_class(home: Home, project: str, class_key: str, name: str, *, opened: str | None = None) -> None:
     """Give a class other words in prompts and on pages; its labels, descriptions and verdicts stay.
+
+    Args:
+        opened: the words that it had when somebody began to rename it.
 
     Raises:
         NotFoundError: no such class.
         DataError: no words, or words of another class.
+        EditedMeanwhileError: somebody else has renamed it since.
     """
     with writing(home.engine) as session:
         project_id = rows.find_project(session, project).id
-        _rename(session, project_id, cards.class_card(session, project_id, class_key), name, home.actor.name)
+        card = cards.class_card(session, project_id, class_key)
+        edited = _edited(card, {"prompt_name": name}, {} if opened is None else {"prompt_name": opened})
+        _rename(session, project_id, card, edited.get("prompt_name", card.prompt_name), home.actor.name)
 
 
 @use_case
@@ -219,6 +247,22 @@ def class_changes(home: Home, project: str) -> list[ClassEdit]:
             ClassEdit(_sentence(row), row.who, row.created_at, row.undone_at is not None, row is newest)
             for row in cards.class_changes(session, project_id)
         ]
+
+
+def _edited(card: ProjectClass, fields: Mapping[str, str], opened: Mapping[str, str]) -> dict[str, str]:
+    """Those of the fields that somebody changed since they saw them as `opened`; refused where others did as well."""
+    wanted = {name: value for name, value in fields.items() if value.strip() != opened.get(name, value + ".").strip()}
+    seen = [name for name in wanted if name in opened]
+    yours = {
+        name: wanted[name] for name in seen if getattr(card, name) not in (opened[name].strip(), wanted[name].strip())
+    }
+    if yours:
+        hint = "Compare the two, then save yours or keep what is there."
+        now = {name: getattr(card, name) for name in yours}
+        raise EditedMeanwhileError(
+            "the class card was edited meanwhile", hint, yours=yours, now=now, value=card.prompt_name
+        )
+    return wanted
 
 
 def _fill_in(card: ProjectClass, fields: Mapping[str, str]) -> list[str]:

@@ -16,7 +16,7 @@ from avion_core.data.layout import Layout, labels_of, read_layout
 from avion_core.data.problems import ImageError
 from avion_core.data.recipe import RenderingRecipe, suggest_recipe
 from avion_core.data.scan import list_pictures
-from avion_core.errors import DataError, NotFoundError
+from avion_core.errors import DataError, EditedMeanwhileError, NotFoundError
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
@@ -127,13 +127,17 @@ def look_into(home: Home, folder: Path) -> FolderLook:
 
 
 @use_case
-def set_recipe(home: Home, project: str, recipe: RenderingRecipe) -> None:
-    """Render the project's pictures in another way from now on; what was computed before is computed anew when needed.
+def set_recipe(home: Home, project: str, recipe: RenderingRecipe, *, opened: RenderingRecipe | None = None) -> None:
+    """Render the project's pictures in another way from now on; what was computed before is computed again when needed.
 
     Finished runs keep the recipe they were trained with.
 
+    Args:
+        opened: the recipe that somebody began from.
+
     Raises:
         DataError: a picture of the project cannot be rendered so.
+        EditedMeanwhileError: somebody else has set another recipe since.
     """
     with reading(home.engine) as session:
         row = rows.find_project(session, project)
@@ -141,7 +145,16 @@ def set_recipe(home: Home, project: str, recipe: RenderingRecipe) -> None:
     for _, of_kind in manifest.groupby("bands"):
         decode_image(image_root(row) / of_kind["path"].iloc[0], recipe)
     with writing(home.engine) as session:
-        rows.find_project(session, project).recipe = recipe.model_dump(mode="json")
+        row = rows.find_project(session, project)
+        now = RenderingRecipe.model_validate(row.recipe)
+        if opened is not None and now not in (opened, recipe):
+            hint = "Compare the two, then save yours or take theirs."
+            yours, theirs = (
+                {name: str(value) for name, value in one if value != getattr(other, name)}
+                for one, other in ((recipe, now), (now, recipe))
+            )
+            raise EditedMeanwhileError("the recipe was changed meanwhile", hint, yours=yours, now=theirs)
+        row.recipe = recipe.model_dump(mode="json")
         said = recipe.model_dump_json(exclude_defaults=True)
         note(
             session,

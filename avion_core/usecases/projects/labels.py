@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from avion_core.data.class_names import class_finder
+from sqlalchemy.orm import Session
+
+from avion_core.data.class_names import ClassFinder, said_taken_for
 from avion_core.data.drawing import data_set_key, make_splits
 from avion_core.data.images import content_id
 from avion_core.data.labels import read_labels
 from avion_core.data.problems import Problem
 from avion_core.data.splits import Splits
 from avion_core.data.tables import table_csv
-from avion_core.errors import DataError, NotFoundError
+from avion_core.errors import DataError, EditedMeanwhileError, NotFoundError
 from avion_core.store import labels as label_rows
 from avion_core.store import projects as rows
-from avion_core.store.classes import class_card
+from avion_core.store.classes import class_card, successors
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
@@ -34,6 +36,7 @@ def give_labels(
     labels: Mapping[str, str | None],
     *,
     guesses: Mapping[str, str] | None = None,
+    shown: Mapping[str, str | None] | None = None,
     batch: str | None = None,
 ) -> str:
     """Say of which class images are; None takes a label off.
@@ -43,6 +46,7 @@ def give_labels(
     Args:
         labels: image id -> class key.
         guesses: image id -> the class key that the teacher had guessed, kept beside the label.
+        shown: image id -> the class key that the reviewer saw as its label, None for none; of those that were shown.
         batch: labels of one batch are undone together; the same batch sent again adds nothing.
 
     Returns:
@@ -50,6 +54,7 @@ def give_labels(
 
     Raises:
         NotFoundError: the project has no such image or class.
+        EditedMeanwhileError: somebody else has labelled some of the images since they were shown; nothing is written.
         RightsError: an image of the sealed test set, for somebody who may not open it.
     """
     reviewer = home.actor.name
@@ -63,10 +68,29 @@ def give_labels(
             raise NotFoundError("the project has no such image", "Reload the page.", value=unknown[0])
         if not may(home.actor, UNSEAL) and not labels.keys().isdisjoint(read_splits(home, project_id).test):
             demand(home.actor, UNSEAL)
+        if shown and not label_rows.is_written(session, project_id, batch):
+            _refuse_unseen(session, project_id, labels, shown)
         added = label_rows.add_labels(session, project_id, labels, reviewer=reviewer, batch=batch, guesses=guesses)
         if added > 1:
             note(session, project_id, "labels", f"{added:,} images were labelled in one step.", reviewer)
     return batch
+
+
+def _refuse_unseen(
+    session: Session, project_id: str, labels: Mapping[str, str | None], shown: Mapping[str, str | None]
+) -> None:
+    """Nobody writes over a label that they have not seen: a colleague may have given it meanwhile."""
+    merged = successors(session, project_id)
+    given = label_rows.labels_of(session, project_id, [image for image in labels if image in shown])
+    now = {image: merged.get(key, key) or None if key else None for image, key in given.items()}
+    unseen = [image for image, key in now.items() if key not in (shown[image] or None, labels[image])]
+    if unseen:
+        what = f"{counted(len(unseen), 'image was', 'images were')} labelled meanwhile by somebody else"
+        names = rows.prompt_names(session, project_id)
+        yours, theirs = (
+            {image: names.get(found[image] or "", "no class") for image in unseen} for found in (labels, now)
+        )
+        raise EditedMeanwhileError(what, "Look at what they were labelled, then decide.", yours=yours, now=theirs)
 
 
 @dataclass(frozen=True)
@@ -80,6 +104,8 @@ class LabelReport:
     problems: list[Problem]
     """Rows that fit no image, or that contradict one another."""
     written: bool
+    taken_for: dict[str, str] = field(default_factory=dict)
+    """Class as written -> class, where only the spelling folded was one of the project's."""
 
     @property
     def sentence(self) -> str:
@@ -87,7 +113,8 @@ class LabelReport:
             f"{counted(self.given, 'image')} {'labelled' if self.written else 'to label'}, {self.known:,} were already"
         )
         more = f"; {counted(len(self.problems), 'row')} could not be used" if self.problems else ""
-        return f"{said}{more}."
+        spelled = f"; {said_taken_for(self.taken_for)}" if self.taken_for else ""
+        return f"{said}{more}{spelled}."
 
 
 @use_case
@@ -109,7 +136,7 @@ def import_labels(home: Home, project: str, file: Path, *, preview: bool = False
     given = dict(zip(manifest["path"], manifest["label"], strict=True))
     copies = _Copies(summary.image_root, dict(zip(manifest["image_id"], manifest["path"], strict=True)))
     found, problems = read_labels(Path(file).expanduser(), summary.image_root, set(images), same_as=copies)
-    find = class_finder({entry.key: entry.prompt_name for entry in summary.classes})
+    find = ClassFinder({entry.key: entry.prompt_name for entry in summary.classes})
     labels = {}
     for path, row in found.items():
         key = find(row.label) if row.label else None
@@ -121,7 +148,7 @@ def import_labels(home: Home, project: str, file: Path, *, preview: bool = False
     new = {images[path]: key for path, key in labels.items() if given[path] != key}
     if new and not preview:
         give_labels(home, summary.id, new)
-    return LabelReport(len(new), len(labels) - len(new), problems, written=not preview)
+    return LabelReport(len(new), len(labels) - len(new), problems, written=not preview, taken_for=find.taken_for)
 
 
 @use_case

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from avion_core.config import RunConfig
 from avion_core.data.project import save_inputs
-from avion_core.errors import ConfigError, TrainingError
+from avion_core.errors import ConfigError, EditedMeanwhileError, TrainingError
 from avion_core.jobs import executors, queue, worker
 from avion_core.jobs.curves import Curves, read_curves, seconds_since_step
 from avion_core.jobs.devices import LANES, lane_of
@@ -300,18 +300,27 @@ def queue_again(home: Home, run: str, *, here: bool = False) -> str:
 
 
 @use_case
-def rename_run(home: Home, run: str, name: str) -> None:
+def rename_run(home: Home, run: str, name: str, *, opened: str | None = None) -> None:
     """Give a run another name.
+
+    Args:
+        opened: the name that it had when somebody began to rename it.
 
     Raises:
         NotFoundError: no such run.
         TrainingError: no name.
+        EditedMeanwhileError: somebody else has renamed it since.
     """
     if not name.strip():
         raise TrainingError("a run needs a name", "Type a name.", value=name)
     view = get_run(home, run)
     with writing(home.engine) as session:
-        runs.find_run(session, view.id).name = name.strip()
+        row = runs.find_run(session, view.id)
+        if opened is not None and row.name not in (opened, name.strip()):
+            hint = "Save your name or keep theirs."
+            both = {"yours": {"name": name.strip()}, "now": {"name": row.name}}
+            raise EditedMeanwhileError("the run was renamed meanwhile", hint, **both, value=row.name)
+        row.name = name.strip()
 
 
 @use_case

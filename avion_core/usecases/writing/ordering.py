@@ -26,7 +26,7 @@ from avion_core.descriptions.writers.prompt import (
     save_prompt,
 )
 from avion_core.descriptions.writers.settings import KEYS, WriterName, WritingSettings
-from avion_core.errors import AvionError, ConfigError, NotFoundError
+from avion_core.errors import AvionError, ConfigError, EditedMeanwhileError, NotFoundError
 from avion_core.jobs import worker, writing_orders
 from avion_core.jobs.reconcile import is_waiting, reconcile
 from avion_core.jobs.submit import submit
@@ -112,12 +112,21 @@ def prompts(home: Home) -> dict[str, PromptFile]:
 
 
 @use_case
-def keep_prompt(home: Home, name: str, text: str) -> PromptFile:
+def keep_prompt(home: Home, name: str, text: str, *, opened: str | None = None) -> PromptFile:
     """Save a prompt of one's own.
+
+    Args:
+        opened: the text that somebody began from. A prompt of that name with any other text is not written over.
 
     Raises:
         DescriptionError: a name or a text that cannot be used.
+        EditedMeanwhileError: another text has this name.
     """
+    there = read_prompts(_prompt_folder(home)).get(name)
+    if opened is not None and name not in read_prompts() and there is not None and there.text not in (opened, text):
+        hint = "Compare the two, then save yours over it or under another name."
+        both = {"yours": {"prompt": text}, "now": {"prompt": there.text}}
+        raise EditedMeanwhileError("another text was saved under this name", hint, **both, value=name)
     return save_prompt(_prompt_folder(home), name, text)
 
 
