@@ -34,7 +34,7 @@ def go_button(label: str, page: str, icon: str, *, primary: bool = True) -> None
 
 def sheet_button(class_key: str, name: str) -> None:
     """A button that opens the class sheet at this class."""
-    if st.button(f"All texts of {name}", icon=":material/view_list:", type="tertiary", key="go_sheet"):
+    if st.button(f"All texts of {plain(name)}", icon=":material/view_list:", type="tertiary", key="go_sheet"):
         address.choose(address.SHEET_CLASS, class_key)
         go("sheet")
 

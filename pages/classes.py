@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import shell
 from app.components.projects.class_card import card_form, class_list, merge_form, split_form
-from app.kit.guard import empty_state
+from app.kit.guard import empty_state, plain
 from app.state import address, notices, studio
 from avion_core.usecases.projects.classes import add_class, class_changes, undo_change
 from avion_core.usecases.projects.projects import ProjectSummary
@@ -52,8 +52,9 @@ def history(project: ProjectSummary) -> None:
     with st.expander(f"Changes ({len(changes)})", icon=":material/history:", expanded=not changes[0].undone):
         for number, change in enumerate(changes):
             with st.container(horizontal=True, vertical_alignment="center"):
-                said = f"~~{change.sentence}~~ undone" if change.undone else change.sentence
-                st.markdown(f"{said} · {change.who} · {change.created_at:%Y-%m-%d %H:%M} UTC", width="stretch")
+                said = plain(change.sentence)
+                said = f"~~{said}~~ undone" if change.undone else said
+                st.markdown(f"{said} · {plain(change.who)} · {change.created_at:%Y-%m-%d %H:%M} UTC", width="stretch")
                 if change.undoable and st.button("Undo", icon=":material/undo:", key=f"undo_{number}"):
                     notices.say_after_rerun(undo_change(studio.home(), project.id))
                     st.rerun()

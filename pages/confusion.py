@@ -9,7 +9,7 @@ from app.components.evaluation.evaluation_panels import cell_choice
 from app.components.writing.contrast import ask_button, contrast_form, contrasts_panel, pulling_panel
 from app.kit.background import Progress, computed
 from app.kit.gallery import paged_gallery
-from app.kit.guard import empty_state, end_page
+from app.kit.guard import empty_state, end_page, plain
 from app.state import address, confusion_cell, studio
 from avion_core.usecases.curation.rules import current_rules
 from avion_core.usecases.insight.confusion import Confusions, Judge, confusions, refreshed
@@ -102,7 +102,7 @@ def cell_pictures(
 ) -> None:
     """The validation images of a cell."""
     paths = found.pictures(judge, *cell)
-    st.markdown(f"**{names[cell[0]]}** taken for **{names[cell[1]]}**: {counted(len(paths), 'image')}")
+    st.markdown(f"**{plain(names[cell[0]])}** taken for **{plain(names[cell[1]])}**: {counted(len(paths), 'image')}")
     if not paths:
         st.caption("No image. Click another cell, or choose one from the list.")
     else:

@@ -14,7 +14,7 @@ from app.components.writing.writing_monitor import (
     generation_table,
 )
 from app.kit.background import computed
-from app.kit.guard import empty_state, guard
+from app.kit.guard import empty_state, guard, plain
 from app.state import notices, studio, visitor
 from avion_core.errors import AvionError
 from avion_core.usecases import policies
@@ -50,7 +50,7 @@ def page() -> None:
         show_plan(plan)
         orderable = bool(plan.estimate.descriptions)
     except AvionError as error:
-        st.caption(f":material/block: {error}")
+        st.caption(f":material/block: {plain(error)}")
         orderable = False
     st.code(cli_command(project.name, settings), language="bash", wrap_lines=True)
     busy = bool(generations) and generations[0].state in ACTIVE

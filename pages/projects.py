@@ -65,7 +65,7 @@ def figures(project: ProjectSummary) -> None:
         for title, count in counts.items():
             st.metric(title, f"{count:,}", border=True)
     st.caption(
-        f":material/folder: {project.image_root} · teacher **{project.teacher}** · student **{project.student}**"
+        f":material/folder: {plain(project.image_root)} · teacher **{project.teacher}** · student **{project.student}**"
     )
 
 
@@ -101,7 +101,7 @@ def all_projects(projects: list[ProjectSummary]) -> None:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             parts = (project.images, "image", ""), (len(project.classes), "class", "classes")
             size = " · ".join(counted(*part) for part in (*parts, (project.descriptions, "description", "")))
-            st.markdown(f"**{project.name}** · {size}", width="stretch")
+            st.markdown(f"**{plain(project.name)}** · {size}", width="stretch")
             if st.button("Open", key=f"open_{project.id}"):
                 address.choose(address.PROJECT, project.id)
                 st.rerun()

@@ -8,6 +8,7 @@ import streamlit as st
 from app.components.installation.backups import backups
 from app.components.models.model_card import size
 from app.components.people.accounts import own_account, people, team
+from app.kit.guard import code, plain
 from app.state import studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.installation.home import Home
@@ -47,7 +48,7 @@ def storage_tab(found: Storage) -> None:
         )
         st.metric("Free on this disk", size(found.free_bytes), border=True)
     st.markdown(
-        f"Everything is stored in `{found.home}`. AVION_HOME, or `avion app --home FOLDER`, chooses another folder."
+        f"Everything is stored in {code(found.home)}. AVION_HOME, or `avion app --home FOLDER`, chooses another folder."
     )
     rows = [(folder.name, folder.what, folder.size_bytes) for folder in found.folders]
     rows.append(("database", f"{found.database}, schema {found.schema}", found.database_bytes))
@@ -64,7 +65,7 @@ def storage_tab(found: Storage) -> None:
 def device_tab() -> None:
     found = device()
     threads = "one thread" if found.threads == 1 else f"{found.threads} threads"
-    st.markdown(f"**{found.kind}** {found.name} · {threads} · {found.software}")
+    st.markdown(f"**{plain(found.kind)}** {plain(found.name)} · {threads} · {found.software}")
     used = 1 - found.free_memory_bytes / found.memory_bytes
     st.progress(used, text=f"Memory: {size(found.free_memory_bytes)} of {size(found.memory_bytes)} free")
 

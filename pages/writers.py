@@ -8,6 +8,7 @@ from app import shell
 from app.components.review.shared_curation import need_curation
 from app.components.writing.writer_table import similarity_chart, verdict_on, writer_table
 from app.kit import charts
+from app.kit.guard import plain
 from app.state import studio
 from avion_core.usecases.writing.compare_writers import compare_writers
 
@@ -16,7 +17,7 @@ def page() -> None:
     project = shell.need_project()
     curation = need_curation(project).curation
     found = compare_writers(studio.home(), curation)
-    st.markdown(verdict_on(found))
+    st.markdown(plain(verdict_on(found)))
     writer_table(found)
     st.markdown("**Similarity of the texts to their class's training images** (quartiles; the dot is the median)")
     st.plotly_chart(

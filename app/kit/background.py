@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from app.kit.guard import end_page
+from app.kit.guard import end_page, plain
 from avion_core.progress import Progress, remaining_seconds
 
 Result = TypeVar("Result")
@@ -89,13 +89,13 @@ def _show_progress(work: Work, title: str) -> None:
     if work.future.done():
         st.rerun()
     with st.container(border=True):
-        st.markdown(f"**{title}**")
+        st.markdown(f"**{plain(title)}**")
         remaining = work.remaining_seconds
         left = "" if remaining is None else f" · about {duration(remaining)} left"
         share = work.done / work.total if work.total else 0.0
         counts = f" · {work.done:,} of {work.total:,}" if work.total else ""
         what = work.what[:1].upper() + work.what[1:] or "Preparing"
-        st.progress(min(max(share, 0.0), 1.0), text=f"{what}{counts}{left}")
+        st.progress(min(max(share, 0.0), 1.0), text=f"{plain(what)}{counts}{left}")
         st.caption("You can leave this page: the work goes on.")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.kit.guard import plain
 from avion_core.data.images import open_image
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import DataError
@@ -46,10 +47,10 @@ def gallery(
                 picture = thumbnail(str(path), recipe)
                 if picture is None:
                     st.markdown(":material/broken_image:")
-                    st.caption(f"{caption} (cannot be read)")
+                    st.caption(f"{plain(caption)} (cannot be read)")
                 else:
                     st.image(picture, width="stretch", alt=caption)
-                    st.caption(caption)
+                    st.caption(plain(caption))
 
 
 def paged_gallery(

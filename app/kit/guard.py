@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -11,6 +12,10 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import StopException
 
 from avion_core.errors import AvionError
+
+_SIGNS = re.compile(r"[\\`*_{}\[\]<>#$~:&@|]")
+_AT_LINE_START = re.compile(r"^(\s*(?:\d+(?=[.)](?:\s|$)))?)([-+](?=\s|$)|-(?=-)|=|(?<=\d)[.)](?=\s|$))", re.MULTILINE)
+_WWW = re.compile(r"\b(www)\.", re.IGNORECASE)
 
 
 @contextmanager
@@ -48,6 +53,14 @@ def end_page() -> NoReturn:
     raise StopException
 
 
-def plain(text: str) -> str:
-    """A text with Markdown's signs made harmless: messages hold file names, descriptions hold anything."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>#$~:" else sign for sign in text)
+def plain(text: object) -> str:
+    """A text as Markdown that reads as it was written: names, messages and descriptions hold anything."""
+    escaped = _SIGNS.sub(r"\\\g<0>", str(text))
+    return _AT_LINE_START.sub(r"\1\\\2", _WWW.sub(r"\1\\.", escaped))
+
+
+def code(text: object) -> str:
+    """A text as a code span, with a fence that it does not hold itself: paths, ids, checksums."""
+    shown = str(text)
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
+    return f"{fence} {shown} {fence}"

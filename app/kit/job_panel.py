@@ -40,7 +40,7 @@ def job_panel(
         st.rerun()
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{title}**", width="stretch")
+            st.markdown(f"**{plain(title)}**", width="stretch")
             disabled = job.stopping or not may_stop
             if st.button(
                 "Stop",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.kit.guard import plain
+
 _NOTICE = "_notice"
 
 
@@ -15,4 +17,4 @@ def say_after_rerun(message: str, icon: str = ":material/check:") -> None:
 def show() -> None:
     message, icon = st.session_state.pop(_NOTICE, (None, None))
     if message:
-        st.toast(message, icon=icon)
+        st.toast(plain(message), icon=icon)

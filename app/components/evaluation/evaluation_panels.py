@@ -142,15 +142,15 @@ def changes(found: Change, names: Names, baseline: str, key: str) -> None:
     """Which classes won and lost against a baseline, on the same images."""
     if not found.images:
         st.info(
-            f"{baseline} was measured on other images: a run of another seed has other validation images. The test "
-            "set is the same for all runs.",
+            f"{plain(baseline)} was measured on other images: a run of another seed has other validation images. "
+            "The test set is the same for all runs.",
             icon=":material/info:",
         )
         return
     points, low, high = found.total
     certain = "unlikely to be chance" if low > 0 or high < 0 else "could be chance"
     st.markdown(
-        f"**{points:+.1f} points** against {baseline} on the same {found.images:,} images "
+        f"**{points:+.1f} points** against {plain(baseline)} on the same {found.images:,} images "
         f"(95 % interval {low:+.1f} to {high:+.1f}: {certain}; McNemar's exact test: p = {found.p:.2g})."
     )
     if found.images < found.of:
@@ -173,7 +173,7 @@ def confusion(
     cell = cell_choice(matrix, part.classes, confusion_matrix(report, part), names)
     rows = report.said(part.name)
     of_cell = rows[(rows["class_key"] == cell[0]) & (rows["predicted"] == cell[1])]
-    st.markdown(f"**{names[cell[0]]}** taken for **{names[cell[1]]}**: {counted(len(of_cell), 'image')}")
+    st.markdown(f"**{plain(names[cell[0]])}** taken for **{plain(names[cell[1]])}**: {counted(len(of_cell), 'image')}")
     if of_cell.empty:
         st.caption("No image. Click another cell, or choose one from the list.")
         return cell

@@ -83,7 +83,9 @@ def classified(project: ProjectSummary, run: RunView, images: Uploads | list[Pat
         f"predict:{run.id}:{run.step}:{fingerprint(paths)}", f"Classifying {counted(len(paths), 'image')}", classify
     )
     if found.problems:
-        st.warning("\n\n".join(found.problems), title=f"Cannot be read: {counted(len(found.problems), 'file')}")
+        st.warning(
+            "\n\n".join(map(plain, found.problems)), title=f"Cannot be read: {counted(len(found.problems), 'file')}"
+        )
     least = st.slider(
         "Minimum probability",
         0,
@@ -159,7 +161,7 @@ def detail(project: ProjectSummary, found: Predictions, row: int, name: str) -> 
         picture = thumbnail(str(record["path"]), project.recipe)
         if picture is not None:
             st.image(picture, width="stretch", alt=name)
-        st.caption(name)
+        st.caption(plain(name))
     with middle:
         st.markdown("**Most probable classes**")
         st.plotly_chart(

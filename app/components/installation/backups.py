@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app.components.models.model_card import size
+from app.kit.guard import plain
 from app.state import notices, studio
 from avion_core.usecases.installation.backup import (
     back_up,
@@ -72,14 +73,14 @@ def _restore(name: str) -> None:
     lost = losses(studio.home(), name)
     if lost:
         st.warning(
-            f"This loses {', '.join(lost)} that the backup does not hold. "
+            f"This loses {plain(', '.join(lost))} that the backup does not hold. "
             "The current database is backed up first, so that you can return to it.",
             icon=":material/warning:",
         )
     else:
         st.markdown("No work is lost. The current database is backed up first.")
     if people := of_people(studio.home()):
-        st.markdown(f":material/group: {people}")
+        st.markdown(f":material/group: {plain(people)}")
     if st.button("Restore and lose these" if lost else "Restore", type="primary", icon=":material/history:"):
         restore_backup(studio.home(), name, losing=True)
         st.cache_data.clear()

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.kit.background import duration
-from app.kit.guard import show_error
+from app.kit.guard import code, plain, show_error
 from app.state import notices, studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.models.models import (
@@ -27,21 +27,21 @@ def model_card(model: Model) -> None:
     """The card, with its buttons for whoever may use them."""
     work = installing(studio.home(), model.name)
     with st.container(border=True):
-        st.markdown(f"#### {model.title}  {_badge(model)}")
+        st.markdown(f"#### {plain(model.title)}  {_badge(model)}")
         st.markdown(
             f"{size(model.size_bytes)} · {model.parameters / 1e6:,.0f} million parameters · dimension {model.dim} · "
             f"{model.image_size} px · {model.activation}"
         )
-        st.caption(f"Licence: {model.licence}  \nSource: {model.source}")
+        st.caption(f"Licence: {plain(model.licence)}  \nSource: {plain(model.source)}")
         if model.sha256:
-            st.caption(f"Installed from {model.origin}  \nSHA-256 `{model.sha256}`")
+            st.caption(f"Installed from {plain(model.origin)}  \nSHA-256 {code(model.sha256)}")
         if work is not None and not work.finished:
             _under_way(work)
             return
         if work is not None and work.error is not None:
             show_error(work.error)
         if model.problem:
-            st.error(model.problem, icon=":material/error:")
+            st.error(plain(model.problem), icon=":material/error:")
         if not model.bundled:
             _actions(model)
 

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app.kit import charts
+from app.kit.guard import plain
 from app.shell import go_button
 from avion_core.config import PrototypesConfig
 from avion_core.data.tables import table_csv
@@ -43,7 +44,7 @@ def figures(preview: Preview, curation: Curation) -> None:
     if preview.blocked:
         st.warning(
             "Accept a text of each, loosen the rules, or allow the template fallback at launch.",
-            title=f"Classes left without a text: {', '.join(preview.blocked)}",
+            title=f"Classes left without a text: {plain(', '.join(preview.blocked))}",
             icon=":material/warning:",
         )
 

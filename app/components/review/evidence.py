@@ -40,7 +40,7 @@ def evidence_of(project: ProjectSummary, seen: ReviewerView, description_id: str
 def reasons_panel(seen: ReviewerView, row: Mapping[str, Any]) -> None:
     """Why the description counts as it does: kept or cut, every rule in words, and each figure with a sentence."""
     icon = {True: "check", False: "block"}.get(row["kept"], "visibility_off")
-    st.markdown(f":material/{icon}: **{row['why']}**")
+    st.markdown(f":material/{icon}: **{plain(row['why'])}**")
     flagged = (
         "reads like an overhead view (RS-Flag)" if row["flag"] else "does not read like an overhead view (RS-Flag)"
     )

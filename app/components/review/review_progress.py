@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.components.review.shared_curation import FIGURES_HIDDEN
+from app.kit.guard import plain
 from app.state import filter_values, studio
 from avion_core.usecases.curation import ReviewerView
 from avion_core.usecases.curation.agreement import review_progress
@@ -43,7 +44,7 @@ def _meter(seen: ReviewerView) -> None:
     value = worth.value
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f":material/{'insights' if value.that_matter else 'task_alt'}: {value.sentence}",
+            f":material/{'insights' if value.that_matter else 'task_alt'}: {plain(value.sentence)}",
             help="Counts the undecided descriptions whose verdicts, alone or together, could change the class that the "
             "teacher's prototypes predict for a validation image. The test set is never used."
             + ("" if worth.curation is seen.curation else " The newest verdicts are not counted yet."),

@@ -10,6 +10,7 @@ import streamlit as st
 from app import shell
 from app.components.writing.writing_form import fill_contrast
 from app.kit.background import computed
+from app.kit.guard import plain
 from app.state import sent_lists, studio, visitor, widgets
 from avion_core.progress import Progress
 from avion_core.usecases import policies
@@ -41,7 +42,7 @@ def pulling_panel(found: Confusions, cell: tuple[str, str], judge: Judge, names:
     """The kept texts of both classes, those that pull them together first; chosen ones go to the review."""
     true, said = cell
     table = pulling_texts(found, true, said, judge)
-    st.subheader(f"Texts that pull {names[true]} and {names[said]} together")
+    st.subheader(f"Texts that pull {plain(names[true])} and {plain(names[said])} together")
     if table.empty:
         st.caption("Neither class has a kept text.")
         return
@@ -83,7 +84,7 @@ def contrasts_panel(found: Confusions, cell: tuple[str, str], names: Names, *, b
     result = computed(f"contrasts:{_state(found)}:{cell}", "Scoring the contrastive descriptions", look)
     if result.texts.empty:
         return
-    st.subheader(f"Texts written to distinguish {names[cell[0]]} and {names[cell[1]]} apart")
+    st.subheader(f"Texts written to distinguish {plain(names[cell[0]])} and {plain(names[cell[1]])}")
     verdicts = result.texts["verdict"].value_counts()
     judged = f", {int(result.texts['kept'].sum()):,} of them in use"
     judged += "".join(f" · {count:,} {verdict}" for verdict, count in verdicts.items())
@@ -122,7 +123,7 @@ def contrast_form(project: ProjectSummary, found: Confusions, cell: tuple[str, s
         sides = st.columns(2, gap="large")
         written = {
             key: side.text_area(
-                f"Texts of {names[key]}",
+                f"Texts of {plain(names[key])}",
                 placeholder=f"Aerial view of {names[key]} with what {names[other]} never shows …",
                 height=120,
                 key=f"contrast_{key}_{other}",

@@ -27,9 +27,17 @@ def generation_figures(view: GenerationView) -> None:
         served = ", ".join(model for model in view.served if model != view.settings.model)
         answered = f" (answered: {plain(served)})" if served else ""
         since = f"{view.created_at:%Y-%m-%d %H:%M} UTC"
-        st.markdown(f"**{plain(view.settings.model)}**{answered} · {view.prompt_version} · {plain(view.who)} · {since}")
+        st.markdown(
+            f"**{plain(view.settings.model)}**{answered} · {plain(view.prompt_version)} · {plain(view.who)} · {since}"
+        )
     if view.error:
-        st.error(plain(view.error), title=f"It {view.state}", icon=":material/error:")
+        st.error(
+            plain(view.error),
+            title=f"Generation {'was lost' if view.state == 'lost' else view.state}",
+            icon=":material/error:",
+        )
+    if view.waiting:
+        st.caption(f":material/hourglass_top: {plain(view.waiting)}")
     share = view.classes_done / view.classes if view.classes else 1.0
     st.progress(
         min(share, 1.0),
@@ -39,7 +47,9 @@ def generation_figures(view: GenerationView) -> None:
         st.metric("Requests", f"{int(view.table['asked'].sum()):,}", border=True)
         st.metric("Tokens sent", f"{int(view.table['tokens_in'].sum()):,}", border=True)
         st.metric("Tokens written", f"{int(view.table['tokens_out'].sum()):,}", border=True)
-        st.metric("Cost", "–" if view.cost is None else f"{view.cost:.4f}", border=True, help="Where prices are set.")
+        st.metric(
+            "Cost", "–" if view.cost is None else f"{view.cost:.4f}", border=True, help="Shown when prices are set."
+        )
 
 
 def generation_table(project: ProjectSummary, view: GenerationView) -> None:
@@ -65,7 +75,7 @@ def generation_exchanges(project: ProjectSummary, view: GenerationView) -> None:
     asked = list(view.table["class_key"])
     widgets.forget_unknown("writing_exchange", asked)
     key = st.selectbox(
-        "Word for word",
+        "Requests and replies",
         asked,
         index=None,
         format_func=lambda key: names.get(str(key), str(key)),
@@ -78,7 +88,7 @@ def generation_exchanges(project: ProjectSummary, view: GenerationView) -> None:
         with st.expander(f"Request {number} · {plain(told)}", icon=":material/forum:"):
             st.markdown("**Reply**")
             st.code(one.raw or one.problem, language=None, wrap_lines=True, height=300)
-            st.markdown(f"**Prompt** ({view.prompt_version})")
+            st.markdown(f"**Prompt** ({plain(view.prompt_version)})")
             st.code(one.instructions, language=None, wrap_lines=True, height=200)
             along = f", and {counted(one.pictures, 'training image')}" if one.pictures else ""
             st.markdown(f"**Data**{along}")
@@ -91,7 +101,10 @@ def generation_controls(project: ProjectSummary, view: GenerationView) -> None:
     allowed = visitor.may(policies.CHANGE_PROJECTS)
     with st.container(horizontal=True):
         if view.state in ACTIVE and st.button(
-            "Stop", icon=":material/stop:", disabled=not allowed, help="What is on its way still comes and is kept."
+            "Stop",
+            icon=":material/stop:",
+            disabled=not allowed,
+            help="Requests already sent are still answered, and their replies kept.",
         ):
             ask_to_stop(home, view.id)
             st.rerun(scope="app")
@@ -104,7 +117,7 @@ def generation_controls(project: ProjectSummary, view: GenerationView) -> None:
             view.state not in ACTIVE
             and view.lacking
             and st.button(
-                f"Ask again for {counted(len(view.lacking), 'class', 'classes')}",
+                f"Retry {counted(len(view.lacking), 'class', 'classes')}",
                 icon=":material/replay:",
                 disabled=not allowed or (bool(view.settings.base_url) and not visitor.may(policies.ADMINISTER)),
             )
@@ -113,7 +126,9 @@ def generation_controls(project: ProjectSummary, view: GenerationView) -> None:
             start(home, order_descriptions(home, project.id, again))
             st.rerun(scope="app")
         if len(pair := view.settings.distinguish_from) == 2 and st.button(
-            "See what they change", icon=":material/compare_arrows:", help="The two classes, on the confusion page."
+            "See what they change",
+            icon=":material/compare_arrows:",
+            help="Opens the two classes on the confusion page.",
         ):
             confusion_cell.pick(confusion_cell.texts_matrix(project.id), (pair[0], pair[1]))
             shell.go("confusion")
