@@ -36,7 +36,13 @@ def import_labels_(
 
     report = import_labels(desk.home, project, file, preview=preview)
     lines = [report.sentence, *(f"  {problem.kind}: {problem.path}: {problem.message}" for problem in report.problems)]
-    data = {"given": report.given, "known": report.known, "problems": report.problems, "written": report.written}
+    data = {
+        "given": report.given,
+        "known": report.known,
+        "problems": report.problems,
+        "written": report.written,
+        "taken_for": report.taken_for,
+    }
     return Answer(data, "\n".join(lines))
 
 
@@ -109,10 +115,12 @@ def import_cards_(
     file: Annotated[Path, typer.Argument(help="CSV with class_key and any columns of `avion classes export`.")],
 ) -> Answer:
     """Fill in class cards from a table, all rows or none."""
+    from avion_core.data.class_names import said_taken_for
     from avion_core.usecases.projects.classes import import_cards
 
-    changed = import_cards(desk.home, project, file.expanduser())
-    return Answer({"changed": changed}, f"{len(changed):,} class cards have changed.")
+    report = import_cards(desk.home, project, file.expanduser())
+    spelled = f"; {said_taken_for(report.taken_for)}" if report.taken_for else ""
+    return Answer(dict(vars(report)), f"{len(report.changed):,} class cards have changed{spelled}.")
 
 
 @command(app, "agreement")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from avion_core.data.catalog import DATA_SETS
 from avion_core.data.problems import Problem
@@ -28,7 +28,7 @@ def fold(name: str) -> str:
     return _SEPARATORS.sub("", text) or text
 
 
-def class_finder(class_names: Mapping[str, str]) -> Callable[[str], str | None]:
+class ClassFinder:
     """Class as written -> class key, or None where no class or more than one fits.
 
     In this order: the very key, the very prompt name, a code that a table wrote as a decimal number (`10.0`), and key
@@ -37,23 +37,38 @@ def class_finder(class_names: Mapping[str, str]) -> Callable[[str], str | None]:
     Args:
         class_names: class key -> prompt name.
     """
-    by_name: dict[str, set[str]] = defaultdict(set)
-    by_fold: dict[str, set[str]] = defaultdict(set)
-    for key, name in class_names.items():
-        by_name[unicodedata.normalize("NFC", name)].add(key)
-        by_name[unicodedata.normalize("NFC", key)].add(key)
-        for word in (key, name):
-            by_fold[fold(word)].add(key)
 
-    def find(written: str) -> str | None:
+    def __init__(self, class_names: Mapping[str, str]) -> None:
+        self.taken_for: dict[str, str] = {}
+        """As written -> class key, of what was found by folded spelling alone: whoever reads a file says so."""
+        self._names = class_names
+        self._by_name: dict[str, set[str]] = defaultdict(set)
+        self._by_fold: dict[str, set[str]] = defaultdict(set)
+        for key, name in class_names.items():
+            for word in (key, name):
+                self._by_name[unicodedata.normalize("NFC", word)].add(key)
+                self._by_fold[fold(word)].add(key)
+
+    def __call__(self, written: str) -> str | None:
         word = unicodedata.normalize("NFC", written.strip())
-        if word in class_names:
+        if word in self._names:
             return word
         code = word.removesuffix(".0") if _DECIMAL.fullmatch(word) else word
-        found = by_name.get(word) or by_name.get(code) or by_fold.get(fold(word)) or set()
-        return next(iter(found)) if len(found) == 1 else None
+        exact = self._by_name.get(word) or self._by_name.get(code)
+        found = exact or self._by_fold.get(fold(word)) or set()
+        if len(found) != 1:
+            return None
+        (key,) = found
+        if not exact:
+            self.taken_for[written.strip()] = key
+        return key
 
-    return find
+
+def said_taken_for(taken_for: Mapping[str, str], most: int = 3) -> str:
+    """What was found by folded spelling, as a clause for a report; empty where every class was written as it is."""
+    pairs = [f"“{written}” as “{key}”" for written, key in list(taken_for.items())[:most]]
+    more = f" and {len(taken_for) - most:,} more" if len(taken_for) > most else ""
+    return f"read {', '.join(pairs)}{more}" if pairs else ""
 
 
 def prompt_name(class_key: str) -> str:

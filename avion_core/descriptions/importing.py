@@ -16,8 +16,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from avion_core.data.class_names import class_finder
+from avion_core.data.class_names import ClassFinder
 from avion_core.data.tables import as_written, refuse_misread
+from avion_core.descriptions.cleaning import cleaned, no_description, without_markup
 from avion_core.descriptions.histories import is_moment, past_decisions
 from avion_core.descriptions.schema import DescriptionRecord, PastDecision, description_id, folded
 from avion_core.descriptions.sentences import sentences
@@ -66,6 +67,10 @@ class ImportResult:
     problems: list[str]
     histories: dict[str, list[PastDecision]] = field(default_factory=dict)
     imported_at: dict[str, str] = field(default_factory=dict)
+    cleaned: int = 0
+    """Texts that list marks, emphasis or HTML were taken off (see `cleaning`)."""
+    taken_for: dict[str, str] = field(default_factory=dict)
+    """Class as written -> class key, where only the spelling folded was one of the project's."""
     signatures: frozenset[str] = frozenset()
     """Those of the review packs that its rows say they are of."""
 
@@ -93,7 +98,7 @@ def read_descriptions(
     Raises:
         DescriptionError: a file that cannot be read as what it claims to be, or that holds no usable description.
     """
-    find = class_finder(class_names)
+    find = ClassFinder(class_names)
     kept: dict[str, DescriptionRecord] = {}
     duplicates: list[DescriptionRecord] = []
     unknown: Counter[str] = Counter()
@@ -101,11 +106,13 @@ def read_descriptions(
     histories: dict[str, list[PastDecision]] = {}
     imported_at: dict[str, str] = {}
     signatures = set[str]()
+    tidied = 0
     for where, row in _rows(path):
         label = storable(str(next(row[name] for name in CLASS_FIELDS if name in row)))
         from_a_studio = row.get("history") is not None
         class_key = (known.get(_as_text(row.get("description_id"))) if from_a_studio else None) or find(label)
-        problem = _problem(row)
+        names = (label, class_key or "", class_names.get(class_key or "", ""))
+        problem = _problem(row, names, from_a_studio=from_a_studio)
         if signature := _as_text(row.get(SIGNATURE)):
             signatures.add(signature)
         if class_key is None:
@@ -122,7 +129,8 @@ def read_descriptions(
             if is_moment(since := _as_text(row.get("imported_at"))):
                 imported_at.setdefault(found[0].description_id, since)
         else:
-            found = _described(class_key, row, split_sentences, writer)
+            found, changed = _described(class_key, row, split_sentences, writer)
+            tidied += changed
         for description in found:
             if description.description_id in kept:
                 duplicates.append(description)
@@ -131,19 +139,29 @@ def read_descriptions(
     if not kept:
         raise _nothing_usable(path, unknown, problems, class_names)
     return ImportResult(
-        list(kept.values()), duplicates, dict(unknown), problems, histories, imported_at, frozenset(signatures)
+        list(kept.values()),
+        duplicates,
+        dict(unknown),
+        problems,
+        histories,
+        imported_at,
+        tidied,
+        find.taken_for,
+        frozenset(signatures),
     )
 
 
-def _problem(row: dict[str, Any]) -> str | None:
-    """Why a text cannot be used, or None."""
+def _problem(row: dict[str, Any], names: tuple[str, ...], *, from_a_studio: bool) -> str | None:
+    """Why a text cannot be used, or None; what a studio holds is taken as it stands."""
     text = row["text"]
     if not isinstance(text, str):
         return f"the text is {_kind(text)}, not a string."
-    if _BROKEN.search(text):
+    if _BROKEN.search(text) or _BROKEN.search(without_markup(text)):
         return "the text holds control characters or broken Unicode."
-    if not folded(text):
+    if not folded(text if from_a_studio else cleaned(text)):
         return "the text is empty."
+    if not from_a_studio and (why := no_description(cleaned(text), names)):
+        return f"the text {why}."
     if len(text) > MOST_CHARACTERS:
         return f"the text is too long: {len(text)} characters, where {MOST_CHARACTERS} are allowed."
     for name in COUNT_FIELDS:
@@ -157,15 +175,19 @@ def _problem(row: dict[str, Any]) -> str | None:
     return None
 
 
-def _described(class_key: str, row: dict[str, Any], split: bool, writer: str | None) -> Iterator[DescriptionRecord]:
+def _described(
+    class_key: str, row: dict[str, Any], split: bool, writer: str | None
+) -> tuple[list[DescriptionRecord], int]:
+    """The descriptions that a row holds, and how many of them read otherwise than they were written."""
     whole = row["text"].strip()
-    texts = sentences(whole) if split else [" ".join(whole.split())]
+    pieces = sentences(without_markup(whole)) if split else [" ".join(whole.split())]
+    texts = [text for piece in pieces if folded(text := cleaned(piece))]
     shared: dict[str, Any] = {name: _as_text(row.get(name)) for name in TEXT_FIELDS}
     shared |= {name: whole_number(row.get(name) or 0) for name in COUNT_FIELDS}
     shared["writer"] = _as_text(row.get("writer")) or writer or ""
     shared["parent"] = whole if len(texts) > 1 else _as_text(row.get("parent"))
-    for text in texts:
-        yield DescriptionRecord(description_id(class_key, text), class_key, text, **shared)
+    made = [DescriptionRecord(description_id(class_key, text), class_key, text, **shared) for text in texts]
+    return made, sum(text != piece for text, piece in zip(map(cleaned, pieces), pieces, strict=True))
 
 
 def _from_a_studio(class_key: str, row: dict[str, Any]) -> DescriptionRecord:

@@ -32,9 +32,14 @@ class DescriptionRecord:
     parent: str = ""
 
 
+_TELLING = re.compile(r"[^\W_]+|[<>≤≥±=+%]|(?<!\w)[-\u2212](?=\d)")
+"""Words, and signs that make another text: "below -5", ">30 % trees"."""
+
+
 def folded(text: str) -> str:
     """The text without what does not make it another text: case, punctuation, dashes and white space."""
-    return " ".join(re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold()))
+    telling = _TELLING.findall(unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(telling).replace("\u2212", "-") if any(map(str.isalnum, telling)) else ""
 
 
 def description_id(class_key: str, text: str) -> str:

@@ -58,8 +58,10 @@ def add_project(home: Home, folder: Path, name: str, classes: Sequence[str]) -> 
         row = json.loads(line)
         if row["class_key"] in texts and len(texts[row["class_key"]]) < TEXTS - (row["class_key"] == "Forest"):
             texts[row["class_key"]] = (*texts[row["class_key"]], row["text"])
-    texts["Forest"] = (HOSTILE, *texts["Forest"])
-    (folder / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
+    found = [{"class": key, "text": text, "writer": "tests"} for key, of_class in texts.items() for text in of_class]
+    # As a studio's own row, with a history: of others, markup is taken off.
+    found.insert(0, {"class": "Forest", "text": HOSTILE, "writer": "tests", "history": []})
+    (folder / "texts.jsonl").write_text("\n".join(map(json.dumps, found)), encoding="utf-8")
     project = create_project(home, name, folder / "images", defaults=DEFAULTS, **PAIR)
-    import_descriptions(home, project.id, folder / "texts.json", writer="tests")
+    import_descriptions(home, project.id, folder / "texts.jsonl")
     return project.id

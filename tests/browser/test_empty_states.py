@@ -49,7 +49,7 @@ def test_with_images_alone(page: Page, home: Home) -> None:
 
     for key in CLASSES:
         add_class(home, project, key)
-    import_descriptions(home, project, home.path.parent / "texts.json")
+    import_descriptions(home, project, home.path.parent / "texts.jsonl")
     for name in ("review", "decisions"):
         meets(page, name, "Labels are missing", "Label images", project=project)
 

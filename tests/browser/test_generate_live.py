@@ -21,7 +21,7 @@ def project(home: Home, request: pytest.FixtureRequest) -> str:
     """A project of the test's own: what is written here stays out of other tests' sight."""
     name = request.node.name.removeprefix("test_").replace("_", " ")
     made = create_project(home, name, get_project(home, NAME).image_root, defaults=DEFAULTS, **PAIR)
-    import_descriptions(home, made.id, home.path.parent / "texts.json", writer="tests")
+    import_descriptions(home, made.id, home.path.parent / "texts.jsonl", writer="tests")
     return made.id
 
 
@@ -55,7 +55,7 @@ def test_generate_fail_retry_review(
     page.until(lambda: generations.get_generation(home, project).state == "running", "a process at work")
     page.until(lambda: "3 of 3 classes · 8 descriptions" in page.text(), "its end, without a reload")
     assert KEY not in page.driver.page_source
-    page.click("Ask again for 1 class")
+    page.click("Retry 1 class")
     page.until(lambda: "1 of 1 classes · 4 descriptions" in page.text(), "the class that had failed")
     picture("generate")
     page.click("Review these 4")

@@ -23,7 +23,8 @@ def test_labels_leave_as_a_table_and_come_back(answer, avion, scenes, images, tm
     table = pd.read_csv(file, dtype=str, keep_default_na=False)
     assert list(table.columns) == ["path", "label", "group", "split"]
     assert (len(table), (table["split"] == "test").sum()) == (24, 12)
-    assert answer("labels", "import", "scenes", file) == {"given": 0, "known": 24, "problems": [], "written": True}
+    none = {"given": 0, "known": 24, "problems": [], "written": True, "taken_for": {}}
+    assert answer("labels", "import", "scenes", file) == none
 
     table.loc[table["path"] == "beach/00.png", "label"] = "Golf course"  # by its words
     table.loc[len(table)] = ["beach/99.png", "beach", "", ""]
@@ -31,7 +32,10 @@ def test_labels_leave_as_a_table_and_come_back(answer, avion, scenes, images, tm
     preview = answer("labels", "import", "scenes", file, "--preview")
     assert (preview["given"], preview["written"], len(preview["problems"])) == (1, False, 1)
     said = avion("labels", "import", "scenes", file).stdout
-    assert said.startswith("1 image labelled, 23 were already; 1 row could not be used.\n  missing: beach/99.png")
+    assert said.startswith(
+        "1 image labelled, 23 were already; 1 row could not be used; read “Golf course” as “golfcourse”.\n"
+        "  missing: beach/99.png"
+    )
     counts = {entry.key: entry.count for entry in get_project(scenes, "scenes").classes}
     assert counts == {"beach": 7, "forest": 8, "golfcourse": 9}
 
@@ -48,11 +52,11 @@ def test_class_cards_are_filled_in_from_a_table(answer, avion, scenes, tmp_path)
     file = tmp_path / "cards.csv"
     answer("classes", "export", "scenes", "--out", file)
     table = pd.read_csv(file, dtype=str, keep_default_na=False).set_index("class_key")
-    assert answer("classes", "import", "scenes", file) == {"changed": []}
+    assert answer("classes", "import", "scenes", file) == {"changed": [], "taken_for": {}}
     table.loc["beach", ["definition", "colour"]] = ['Bare sand, "along" open\nwater.', "#D55E00"]
     table.loc["forest", "prompt_name"] = "woodland"
     table.to_csv(file)
-    assert answer("classes", "import", "scenes", file) == {"changed": ["beach", "forest"]}
+    assert answer("classes", "import", "scenes", file) == {"changed": ["beach", "forest"], "taken_for": {}}
     beach, forest, _ = answer("classes", "list", "scenes")["classes"]
     assert (beach["definition"], beach["colour"]) == ('Bare sand, "along" open\nwater.', "#D55E00")
     assert forest["prompt_name"] == "woodland"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avion_core.data.class_names import class_finder, fold, name_collisions
+from avion_core.data.class_names import ClassFinder, fold, name_collisions, said_taken_for
 from avion_core.data.labels import read_labels
 from avion_core.data.tables import as_written, misread, read_csv, table_csv, whole_numbers, without_formula, write_csv
 from avion_core.errors import DataError
@@ -88,11 +88,11 @@ class TestClassFinder:
         ],
     )
     def test_names_that_differ_stay_apart(self, keys: list[str]) -> None:
-        find = class_finder({key: key for key in keys})
+        find = ClassFinder({key: key for key in keys})
         assert [find(key) for key in keys] == keys
 
     def test_the_exact_name_comes_before_a_folded_one(self) -> None:
-        find = class_finder({"SeaLake": "sea or lake", "sea lake": "the other"})
+        find = ClassFinder({"SeaLake": "sea or lake", "sea lake": "the other"})
         assert find("sea lake") == "sea lake"
         assert find("SeaLake") == "SeaLake"
         assert find("Sea_Lake") is None  # both would do
@@ -100,10 +100,18 @@ class TestClassFinder:
 
     @pytest.mark.parametrize("word", ["sea-lake", "Sea Lake", "SEALAKE", "sea_lake", "Sea or Lake", "sea\u2010lake"])
     def test_one_class_is_found_in_any_spelling(self, word: str) -> None:
-        assert class_finder({"SeaLake": "sea or lake", "River": "river"})(word) == "SeaLake"
+        assert ClassFinder({"SeaLake": "sea or lake", "River": "river"})(word) == "SeaLake"
+
+    def test_what_was_found_by_folded_spelling_alone_is_named(self) -> None:
+        find = ClassFinder({"SeaLake": "sea or lake", "River": "river", "10": "trees"})
+        for word in ("SeaLake", "sea or lake", "10.0", "sea-lake ", "RIVER", "elsewhere"):
+            find(word)
+        assert find.taken_for == {"sea-lake": "SeaLake", "RIVER": "River"}
+        assert said_taken_for(find.taken_for) == "read “sea-lake” as “SeaLake”, “RIVER” as “River”"
+        assert said_taken_for(dict.fromkeys("abcde", "x")).endswith("“c” as “x” and 2 more")
 
     def test_a_code_that_became_a_decimal_number(self) -> None:
-        find = class_finder({"10": "trees", "80": "water", "100": "moss"})
+        find = ClassFinder({"10": "trees", "80": "water", "100": "moss"})
         assert [find(code) for code in ("10.0", "80.0", "100.0", "10")] == ["10", "80", "100", "10"]
         assert find("1.00") is None
 

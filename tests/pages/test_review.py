@@ -76,7 +76,7 @@ def test_decisions_that_outlast_their_session_are_written_on_whichever_page_open
 def test_a_decision_counts_in_the_project_it_was_made_in(home: Home, open_page: Open) -> None:
     first = get_project(home, NAME)
     other = create_project(home, "other", first.image_root, teacher="demo-teacher", student="demo-student")
-    import_descriptions(home, other.id, first.image_root.parent / "texts.json", writer="tests")
+    import_descriptions(home, other.id, first.image_root.parent / "texts.jsonl", writer="tests")
     app = open_page("review", project=first.id)
     (item,) = (entry["id"] for entry in card(app)["items"][:1])
     app = settle(app.selectbox(key="project_selector").select(other.id).run())

@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, Field
 
+from avion_core.descriptions.cleaning import cleaned, no_description
 from avion_core.descriptions.importing import MOST_CHARACTERS
 from avion_core.descriptions.schema import folded
 from avion_core.reading import storable, whole
@@ -72,6 +73,8 @@ class Reading:
     """Why the reply as a whole is not what was asked for, or empty."""
     shared: list[str]
     """Texts left out because another writer wrote the same."""
+    cleaned: int = 0
+    """Of the usable ones, how many had list marks, emphasis or HTML taken off."""
 
 
 def read_reply(
@@ -97,6 +100,7 @@ def read_reply(
     shared: list[str] = []
     dropped: Counter[str] = Counter()
     kept: list[WrittenDescription] = []
+    tidied = 0
     named = re.compile("|".join(map(re.escape, filter(None, names))) or r"(?!)", re.IGNORECASE)
     for item in items:
         written = _written(item)
@@ -112,9 +116,10 @@ def read_reply(
                 shared.append(written.text)
             else:
                 kept.append(written)
+                tidied += written.text != _words_of(item)
     if not kept and not problem:
         problem = "the reply holds no usable description"
-    return Reading(kept, dropped, problem, shared)
+    return Reading(kept, dropped, problem, shared, tidied)
 
 
 def _items(text: str) -> tuple[list[Any], str]:
@@ -187,15 +192,21 @@ def _is_described(item: Any) -> bool:
 
 
 def _written(item: Any) -> WrittenDescription | None:
-    item = {"text": item} if isinstance(item, str) else item
-    text = item.get("text") if isinstance(item, dict) else None
-    if not isinstance(text, str):
+    text = _words_of(item)
+    if text is None:
         return None
+    item = item if isinstance(item, dict) else {}
     try:
         cues = {name: _words(item[name]) for name in WrittenDescription.model_fields if name in item and name != "text"}
     except RecursionError:
         cues = {}
-    return WrittenDescription(text=" ".join(text.split()), **cues)
+    return WrittenDescription(text=cleaned(text), **cues)
+
+
+def _words_of(item: Any) -> str | None:
+    """The text of an entry as it was written, white space folded."""
+    text = item.get("text") if isinstance(item, dict) else item
+    return " ".join(text.split()) if isinstance(text, str) else None
 
 
 def _words(value: Any) -> str:
@@ -214,6 +225,8 @@ def _words(value: Any) -> str:
 def _unusable(text: str, seen: set[str], named: re.Pattern[str], language: str) -> str:
     if not folded(text):
         return "empty"
+    if no_description(named.sub("", text)):
+        return "a placeholder or HTML"
     if len(text) > MOST_CHARACTERS or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):
         return "not a text"
     if folded(text) in seen:

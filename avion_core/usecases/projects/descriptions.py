@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from avion_core.data.class_names import said_taken_for
 from avion_core.descriptions.importing import ImportResult, read_descriptions
 from avion_core.descriptions.schema import PastDecision, folded
 from avion_core.store import journal
@@ -36,6 +38,10 @@ class ImportReport:
     problems: list[str]
     decisions: Merged
     """What came of the histories in the file."""
+    cleaned: int = 0
+    """Texts that list marks, emphasis or HTML were taken off."""
+    taken_for: dict[str, str] = field(default_factory=dict)
+    """Class as written -> class, where only the spelling folded was one of the project's."""
     written: bool = True
     """False of a preview: nothing was changed."""
 
@@ -52,6 +58,8 @@ class ImportReport:
             parts.append(f"{self.known:,} existed already")
         if self.duplicates:
             parts.append(f"{self.duplicates:,} were duplicates and were left out")
+        if self.cleaned:
+            parts.append(f"list marks, emphasis or HTML taken off {counted(self.cleaned, 'text')}")
         if self.decisions.added or self.decisions.known:
             people = ", ".join(f"{name} {count:,}" for name, count in self.decisions.reviewers.items())
             by_whom = f" ({people})" if people else ""
@@ -64,6 +72,8 @@ class ImportReport:
             parts.append(
                 f"{counted(self.decisions.overtaken, 'decision')} superseded already, kept in the history only"
             )
+        if self.taken_for:
+            parts.append(said_taken_for(self.taken_for))
         if self.unknown_classes:
             listed = ", ".join(self.unknown_classes)
             parts.append(f"{sum(self.unknown_classes.values()):,} of classes that the project lacks ({listed})")
@@ -197,6 +207,21 @@ def bring_in(
     return plan
 
 
+class _Texts:
+    """The texts of a project by what they say: the very words first, another spelling where one text alone has it."""
+
+    def __init__(self, texts: Iterable[tuple[str, str, str]]) -> None:
+        self._exact: dict[tuple[str, str], str] = {}
+        self._folded: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for key, class_key, text in texts:
+            self._exact.setdefault((class_key, text), key)
+            self._folded[class_key, folded(text)].append(key)
+
+    def find(self, class_key: str, text: str) -> str | None:
+        same = self._folded.get((class_key, folded(text)), [])
+        return self._exact.get((class_key, text)) or (same[0] if len(same) == 1 else None)
+
+
 def _state(session: Session, project_id: str) -> tuple[int, Mark]:
     return rows.count_descriptions(session, project_id), mark(session, project_id)
 
@@ -206,13 +231,13 @@ def _plan(session: Session, project_id: str, result: ImportResult, *, written: b
     there = rows.candidates_of(session, project_id)
     texts = {key: text for key, _, text, *_ in there}
     # A text may be here under another id: its class was renamed on one of the two sides.
-    same_text = {(class_key, folded(text)): key for key, class_key, text, *_ in there}
+    same_text = _Texts((key, class_key, text) for key, class_key, text, *_ in there)
     here: dict[str, str] = {}  # id in the file -> id in the project
     fresh: dict[str, dict[str, Any]] = {}
     for description in result.descriptions:
         own_id = description.description_id
         if own_id not in texts:
-            own_id = same_text.get((description.class_key, folded(description.text)), own_id)
+            own_id = same_text.find(description.class_key, description.text) or own_id
         here[description.description_id] = own_id
         if own_id not in texts:
             row = {**vars(description)}
@@ -231,6 +256,8 @@ def _plan(session: Session, project_id: str, result: ImportResult, *, written: b
         unknown_classes=result.unknown_classes,
         problems=result.problems,
         decisions=merge.merged,
+        cleaned=result.cleaned,
+        taken_for=result.taken_for,
         written=written,
     )
     return ImportPlan(list(fresh.values()), merge, report, state)
