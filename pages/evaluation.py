@@ -8,6 +8,7 @@ from app import shell
 from app.components.evaluation import evaluation_panels as panels
 from app.components.evaluation.measuring import measured
 from app.components.evaluation.protocol_panels import seeds_panel, shots_panel
+from app.kit.guard import plain
 from app.state import confusion_cell, studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.insight.evaluation import MeasuredPart, Report, change
@@ -30,7 +31,7 @@ def page() -> None:
     project = shell.need_project()
     run = shell.need_run(project, ("finished", "stopped"), "Figures need a trained student.", students=False)
     split = split_choice(run.id)
-    report = measured(run, split, f"Measuring on the {split} images")
+    report = measured(run, split, f"Evaluating on the {split} images")
     panels.headline(get_run(studio.home(), run.id), report)
     view = st.segmented_control(
         "View",
@@ -68,7 +69,7 @@ def by_part(project: ProjectSummary, run: RunView, report: Report, view: str) ->
     names = {entry.key: entry.prompt_name for entry in project.classes}
     for part in report.parts:
         if part.title:
-            st.subheader(part.title)
+            st.subheader(plain(part.title))
         names_here = {key: names.get(key, key) for key in part.classes}
         if view == "classes":
             panels.per_class(report, part, names_here)
@@ -90,7 +91,7 @@ def against_baseline(
     choices = {"": "the student's zero-shot"}
     pinned = project.baseline_run
     if pinned and pinned != run.id:
-        choices[pinned] = f"the baseline “{get_run(studio.home(), pinned).name}”"
+        choices[pinned] = f"the baseline “{plain(get_run(studio.home(), pinned).name)}”"
     chosen = st.segmented_control(
         "Against",
         list(choices),
@@ -102,7 +103,7 @@ def against_baseline(
     )
     baseline = None
     if chosen:
-        baseline = measured(get_run(studio.home(), chosen), report.split, "Measuring the baseline")
+        baseline = measured(get_run(studio.home(), chosen), report.split, "Evaluating the baseline")
         if part.name not in {other.name for other in baseline.parts}:
             st.info("The baseline was trained for another protocol.", icon=":material/info:")
             return

@@ -51,18 +51,20 @@ def z_figure(row: Mapping[str, Any], zeta: float) -> Figure:
     """Robust z with its distance from the cut, and on which side of the median the text stands."""
     z = row["z"]
     if z is None or math.isnan(z):
-        return Figure("Robust z", "–", "Not scored: no text of the class counts at present.")
+        return Figure("Robust z", "–", "Not scored: the class has no text in use.")
     shown = f"{z:.2f}" if z < 1000 else "≫ 1000"
     side = "below" if row["similarity"] < row["median"] else "above"
     if row["kept"] is None and z > zeta:
-        sentence = f"{z - zeta:.2f} past the limit of {zeta:g}, {side} the median."
+        sentence = f"{z - zeta:.2f} above the cut of {zeta:g}; the similarity is {side} the median."
     elif row["kept"] and z > zeta:
-        reason = "accepted by a person" if row["verdict"] == "accepted" else f"{side} the median, where nothing is cut"
-        sentence = f"Past the limit of {zeta:g}, but kept: {reason}."
+        reason = (
+            "a reviewer accepted it" if row["verdict"] == "accepted" else "only similarities below the median are cut"
+        )
+        sentence = f"Above the cut of {zeta:g}, but kept: {reason}."
     elif z > zeta:
-        sentence = f"{z - zeta:.2f} past the limit of {zeta:g}: an outlier {side} the median."
+        sentence = f"An outlier: {z - zeta:.2f} above the cut of {zeta:g}; the similarity is {side} the median."
     else:
-        sentence = f"{zeta - z:.2f} inside the limit of {zeta:g}, {side} the median."
+        sentence = f"{zeta - z:.2f} below the cut of {zeta:g}; the similarity is {side} the median."
     return Figure("Robust z", shown, sentence)
 
 

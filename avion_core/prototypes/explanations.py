@@ -51,8 +51,8 @@ def _explanation(
         return "Not used: the prototype comes from the class-name template alone."
     if not in_play:
         if verdict == "rejected":
-            return "Out: a reviewer rejected it."
-        return "Out: RS-Flag does not flag it, and the rules use flagged texts only."
+            return "Cut: a reviewer rejected it."
+        return "Cut: it does not pass RS-Flag, and the rules use only texts that do."
     side = "below" if similarity < median else "above"
     if mad > 0:
         unit = "sigmas" if config.z_mode == "scaled" else "MADs"
@@ -60,14 +60,14 @@ def _explanation(
         limit = f"cut at {config.zeta:.1f}"
     else:
         gap = abs(similarity - median)
-        place = f"similarity {similarity:.3f} is {gap:.4f} {side} the median {median:.3f} that the other texts share"
+        place = f"similarity {similarity:.3f} is {gap:.4f} {side} {median:.3f}, which most texts of the class share"
         limit = f"cut at {NO_SPREAD_REACH}"
     if verdict == "accepted":
         return f"Kept: a reviewer accepted it ({place})."
     if not config.selective:
-        return f"Kept: nothing is cut here ({place})."
+        return f"Kept: these rules cut no outliers ({place})."
     if cut != cut:  # NaN: no similarity is too low
-        return f"Kept: similarity {similarity:.3f}; one or two texts are too few to tell an outlier."
+        return f"Kept: similarity {similarity:.3f}; one or two texts are too few to find an outlier."
     if not kept:
         return f"Cut: {place} ({limit})."
     if z > config.zeta:

@@ -36,11 +36,14 @@ def test_similarity_is_ranked_among_the_others() -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({}, "1.80 inside the limit of 3, above the median."),
-        ({"similarity": 0.2}, "1.80 inside the limit of 3, below the median."),
-        ({"z": 4.5, "kept": False, "similarity": 0.1}, "1.50 past the limit of 3: an outlier below the median."),
-        ({"z": 4.5, "verdict": "accepted"}, "Past the limit of 3, but kept: accepted by a person."),
-        ({"z": 4.5}, "Past the limit of 3, but kept: above the median, where nothing is cut."),
+        ({}, "1.80 below the cut of 3; the similarity is above the median."),
+        ({"similarity": 0.2}, "1.80 below the cut of 3; the similarity is below the median."),
+        (
+            {"z": 4.5, "kept": False, "similarity": 0.1},
+            "An outlier: 1.50 above the cut of 3; the similarity is below the median.",
+        ),
+        ({"z": 4.5, "verdict": "accepted"}, "Above the cut of 3, but kept: a reviewer accepted it."),
+        ({"z": 4.5}, "Above the cut of 3, but kept: only similarities below the median are cut."),
     ],
 )
 def test_z_says_how_far_the_cut_is(change: dict, expected: str) -> None:
@@ -50,7 +53,7 @@ def test_z_says_how_far_the_cut_is(change: dict, expected: str) -> None:
 def test_a_blind_review_tells_nothing_of_others() -> None:
     shown = figures(ROW | {"weight": math.nan, "influence": math.nan, "kept": None, "z": 4.5}, [0.1, 0.3], 10.0, 3.0)
     assert [figure.value for figure in shown] == ["0.300", "4.50", "–", "–"]
-    assert shown[1].sentence == "1.50 past the limit of 3, above the median."
+    assert shown[1].sentence == "1.50 above the cut of 3; the similarity is above the median."
 
 
 def test_a_class_without_a_text_in_play_has_no_z() -> None:

@@ -137,7 +137,7 @@ def test_a_map_that_failed_says_why_and_can_be_forgotten(
     app = button(app, "Try again").click().run()
     ended()
     app = app.run()
-    app = button(app, "Forget it").click().run()
+    app = button(app, "Dismiss").click().run()
     assert "No map yet" in all_text(app)
 
 
@@ -170,7 +170,11 @@ def test_what_was_picked_becomes_counts_pictures_a_table_and_files(
     assert set(table["id"]) == {*shots, *texts[:3]}
     names = {Path(path).name for path in table["path"] if path}
     assert len(names) == 2
-    assert set(table.loc[table["kind"] == "image", "Student after says"]) <= {"forest", "residential", "sea lake"}
+    assert set(table.loc[table["kind"] == "image", "Student after training says"]) <= {
+        "forest",
+        "residential",
+        "sea lake",
+    }
     for chart in chart_data(app):
         chosen = [rows_of(trace)[place] for trace in chart["data"] for place in trace["selectedpoints"]]
         assert len(chosen) == 5

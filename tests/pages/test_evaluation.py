@@ -104,8 +104,8 @@ def test_over_shots_says_which_runs_are_missing_and_leads_to_the_launch(home: Ho
     assert "1-shot, seed 1" in text
     assert "2-shot, seed 3" in text
     assert "2-shot, seed 2" not in text
-    assert "1 finished run was not measured" in text
-    app = settle(next(button for button in app.button if button.label == "Measure now").click().run())
+    assert "1 finished run has not been evaluated" in text
+    app = settle(next(button for button in app.button if button.label == "Evaluate now").click().run())
     assert "not measured" not in all_text(app)
     table = next(frame.value for frame in app.dataframe if "deviation" in frame.value.columns)
     assert set(table["seeds"]) == {2}
@@ -225,9 +225,9 @@ def test_a_measuring_under_way_has_its_panel_and_can_be_stopped(
     monkeypatch.setitem(EXECUTORS, "local", LocalExecutor())
     monkeypatch.setattr(local, "WORKER", (sys.executable, "-c", "import time; time.sleep(600)"))
     app = open_page("evaluation", at_rest=False)
-    assert "Measuring on the validation images" in all_text(app)
+    assert "Evaluating on the validation images" in all_text(app)
     again = open_page("evaluation", at_rest=False)  # another browser finds the same job
-    assert "Measuring on the validation images" in all_text(again)
+    assert "Evaluating on the validation images" in all_text(again)
     job = evaluation_job(home, ["latest"])
     assert job is not None
     assert list_jobs(home, kinds=("evaluation",)).found == 1

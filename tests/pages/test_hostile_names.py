@@ -31,9 +31,10 @@ PAGES = Path(__file__).parents[2] / "pages"
 _MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 # What Streamlit shows as it stands: what is typed into fields, options of selectors, code, and its own ids.
 _PLAIN = {
-    "id", "key", "value", "default", "raw_value", "raw_values", "placeholder", "arrow_data", "columns", "figure", "json",
-    "spec", "data", "element_id", "form_id", "page_script_hash", "url", "alt", "language", "file_name", "code_text",
-}  # fmt: skip
+    *("id", "key", "value", "default", "raw_value", "raw_values", "placeholder", "arrow_data", "columns", "figure"),
+    *("json", "spec", "data", "element_id", "form_id", "page_script_hash", "url", "alt", "language", "file_name"),
+    "code_text",
+}
 _PLAIN_OPTIONS = {"selectbox", "multiselect"}  # those of radio buttons and pills are Markdown
 _PLAIN_KINDS = {"code", "json", "bidi_component", "arrow_data_frame", "plotly_chart"}
 

@@ -15,6 +15,7 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
+from app.kit.guard import plain
 from avion_core import __version__
 from avion_core.actor import ALONE
 from avion_core.backbones.load import WeightStore
@@ -128,7 +129,7 @@ def test_an_admin_invites_and_manages(empty_home: Home, come_as, open_page: Open
     come_as("Ana", "admin")
     app = open_page("settings")
     app.selectbox("invite_role").select("adjudicator")
-    click(app, "Make an invite link")
+    click(app, "Create an invite link")
     (link,) = [code for code in codes(app) if "/account/join/" in code]
     assert link.startswith("http://192.168.1.20:8501/account/join/")
     assert accounts.read_invite(empty_home, link.rpartition("/")[2]).role == "adjudicator"
@@ -257,7 +258,13 @@ def test_models_show_licence_hash_and_what_is_here(empty_home: Home, open_page: 
     part.mkdir()
     (part / "x.incomplete").write_bytes(bytes(2_000_000))
     said = all_text(open_page("models"))
-    for words in ("a" * 64, "local: mine.pt", "QuickGELU", "2 MB of 3.9 GB downloaded", "none stated on the hub"):
+    for words in (
+        "a" * 64,
+        plain("local: mine.pt"),
+        "QuickGELU",
+        "2 MB of 3.9 GB downloaded",
+        "none stated on the hub",
+    ):
         assert words in said
     assert "The installed weights have 0 bytes, not the 100" in said
     assert "of 7** models installed" in said
@@ -350,7 +357,7 @@ def test_a_reviewer_may_stop_a_map_of_their_own_alone(
     be_ben(home, monkeypatch)
     key = start_map(by("Ana", home), "latest", map_settings(method="tsne"))
     assert stop().disabled
-    assert "Ana asked for this map" in stop().help
+    assert "Ana started this map" in stop().help
     stop_map(by("Ana", home), "latest", key)
     key = start_map(by("Ben", home), "latest", map_settings(method="tsne"))
     assert not stop().disabled

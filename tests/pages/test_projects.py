@@ -39,7 +39,7 @@ def test_counts_and_classes(home: Home, open_page: Open) -> None:
 def test_a_prompt_name_is_edited_in_the_table(home: Home, open_page: Open) -> None:
     app = open_page()
     project = get_project(home, NAME)
-    app.session_state[f"classes_{project.id}"] = {
+    app.session_state[f"classes_{project.id}@0"] = {
         "edited_rows": {0: {"prompt name": "evergreen forest"}},
         "added_rows": [],
         "deleted_rows": [],
@@ -52,7 +52,7 @@ def test_a_taken_prompt_name_is_refused_in_a_sentence(home: Home, open_page: Ope
     app = open_page()
     project = get_project(home, NAME)
     taken = project.classes[1].prompt_name
-    app.session_state[f"classes_{project.id}"] = {
+    app.session_state[f"classes_{project.id}@0"] = {
         "edited_rows": {0: {"prompt name": taken}},
         "added_rows": [],
         "deleted_rows": [],

@@ -265,18 +265,18 @@ def test_without_selection_all_weigh_the_same_but_the_rejected() -> None:
         (
             0,
             {"selective": False},
-            "Kept: nothing is cut here (similarity 0.210 is 9.0 MADs below the class median 0.300).",
+            "Kept: these rules cut no outliers (similarity 0.210 is 9.0 MADs below the class median 0.300).",
         ),
         (
             0,
             {"verdicts": ["accepted"] + ["undecided"] * 6},
             "Kept: a reviewer accepted it (similarity 0.210 is 9.0 MADs below the class median 0.300).",
         ),
-        (0, {"verdicts": ["rejected"] + ["undecided"] * 6}, "Out: a reviewer rejected it."),
+        (0, {"verdicts": ["rejected"] + ["undecided"] * 6}, "Cut: a reviewer rejected it."),
         (
             0,
             {"texts": [PLAIN] + [FLAGGED] * 6, "flag_mode": "hard"},
-            "Out: RS-Flag does not flag it, and the rules use flagged texts only.",
+            "Cut: it does not pass RS-Flag, and the rules use only texts that do.",
         ),
     ],
 )
@@ -287,11 +287,11 @@ def test_every_row_says_why_in_one_sentence(row: int, case: dict, sentence: str)
 
 def test_why_for_few_texts_and_for_texts_that_agree() -> None:
     assert sentences(one_class([0.3, 0.5])) == [
-        "Kept: similarity 0.300; one or two texts are too few to tell an outlier.",
-        "Kept: similarity 0.500; one or two texts are too few to tell an outlier.",
+        "Kept: similarity 0.300; one or two texts are too few to find an outlier.",
+        "Kept: similarity 0.500; one or two texts are too few to find an outlier.",
     ]
     assert sentences(one_class([0.3, 0.3, 0.3, 0.25]))[3] == (
-        "Cut: similarity 0.250 is 0.0500 below the median 0.300 that the other texts share (cut at 0.001)."
+        "Cut: similarity 0.250 is 0.0500 below 0.300, which most texts of the class share (cut at 0.001)."
     )
 
 

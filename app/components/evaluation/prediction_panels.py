@@ -138,7 +138,7 @@ def classified(project: ProjectSummary, run: RunView, images: Uploads | list[Pat
     if len(table) > 1:
         with st.expander("All pictures", icon=":material/grid_view:", expanded=len(table) <= 24):
             captions = [
-                f"{plain(Path(file).name)} · {name} · {share:.0f} %"
+                f"{Path(file).name} · {name} · {share:.0f} %"
                 for file, name, share in zip(shown["file"], shown["class"], shown["probability"], strict=True)
             ]
             paged_gallery(table["path"].tolist(), captions, project.recipe, key="predicted_page")

@@ -30,7 +30,7 @@ def filtered_jobs() -> JobPage:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kinds = st.pills("Kind", list(every.kinds), selection_mode="multi", key="job_kinds", bind="query-params")
         chosen = st.pills("State", statuses, selection_mode="multi", key="job_states", bind="query-params")
-        st.button("Refresh", icon=":material/refresh:", help="The chosen job below refreshes by itself.")
+        st.button("Refresh", icon=":material/refresh:", help="The selected job below refreshes automatically.")
     asked = {"kinds": tuple(kinds), "statuses": tuple(chosen), "limit": _ROWS}
     found = list_jobs(home, **asked, page=shell.page_asked(_PAGE))
     return found if found.page <= found.pages else list_jobs(home, **asked, page=found.pages)

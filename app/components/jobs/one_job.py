@@ -27,7 +27,7 @@ def one_job(job: JobView) -> None:
     if job.error:
         st.error(plain(job.error), title=f"It {'was lost' if job.state == 'lost' else job.state}")
     if job.active:
-        job_panel(home, job.id, plain(job.kind), lambda view: stop_job(home, view.id), may_stop=may)
+        job_panel(home, job.id, job.kind, lambda view: stop_job(home, view.id), may_stop=may)
         if not job.waiting and st.button("Kill", icon=":material/dangerous:", help=_LOSES, disabled=not may):
             kill_job(home, job.id)
             st.rerun()
@@ -45,7 +45,7 @@ def one_job(job: JobView) -> None:
         job_log(home, job, expanded=job.state == "failed")
 
 
-_LOSES = "End at once; what it has not saved is lost."
+_LOSES = "Ends it at once; what it has not saved is lost."
 
 
 def start_form() -> None:

@@ -16,7 +16,7 @@ from app.state import map_choices, widgets
 from avion_core.usecases.insight.alignment import MapResult
 from avion_core.usecases.projects.projects import ProjectSummary
 
-TITLES = {"teacher": "Teacher", "before": "Student before", "after": "Student after"}
+TITLES = {"teacher": "Teacher", "before": "Student before training", "after": "Student after training"}
 # Views that share a layout are drawn with the same axes: only there can a point's way be followed.
 _SPACES = {"teacher": ["teacher"], "before": ["before", "after"], "after": ["before", "after"]}
 _SIGNS = {
@@ -69,7 +69,7 @@ def linked_views(project: ProjectSummary, result: MapResult, verdicts: Mapping[s
             "Show", there, selection_mode="multi", default=there, format_func=lambda kind: f"{kind}s", key="map_kinds"
         )
         only = st.multiselect(
-            f"Only ({map_colours.COLOUR_BY[by]})",
+            f"Show only ({map_colours.COLOUR_BY[by]})",
             present,
             placeholder="all",
             key=f"map_only_{by}",
@@ -88,8 +88,8 @@ def linked_views(project: ProjectSummary, result: MapResult, verdicts: Mapping[s
     _legend(legend, {value for view in views for value in values[view][shown[view]].unique()})
     if len(visible) > MOST_NAMED_POINTS:
         st.caption(
-            f":material/info: {len(visible):,} points: above {MOST_NAMED_POINTS:,} the pointer tells a point's kind "
-            "alone. Draw a lasso to see what it is."
+            f":material/info: {len(visible):,} points: above {MOST_NAMED_POINTS:,}, hovering shows a point's kind "
+            "only. Draw a lasso to see what the points are."
         )
     return Picked(visible, picked, len(marked) - len(picked))
 
@@ -128,7 +128,7 @@ def _view(
         on_select=pick,
         selection_mode=("points", "lasso", "box"),
         config=LASSO,
-        alt=f"{TITLES[view]}: {len(points):,} points, {len(picked):,} of them picked",
+        alt=f"{TITLES[view]}: {len(points):,} points, {len(picked):,} picked",
     )
 
 
@@ -148,13 +148,13 @@ def _legend(legend: Legend, there: set[str]) -> None:
         for value, colour, shape in zip(legend.values, legend.colours, legend.shapes, strict=True)
         if value in there
     )
-    marks = '<span style="opacity:0.75">✕ description &ensp; ☓ one that was cut &ensp; ★ prototype</span>'
+    marks = '<span style="opacity:0.75">✕ description &ensp; ☓ cut description &ensp; ★ prototype</span>'
     st.html(
         '<div style="display:flex;flex-wrap:wrap;gap:0 1em;max-height:8.5rem;overflow-y:auto;font-size:0.85rem;'
         f'line-height:1.7">{entries}{marks}</div>'
     )
     if len(legend.values) > _MOST_SIGNS:
         st.caption(
-            f":material/info: {len(legend.values) - 1:,} values share {_MOST_SIGNS} signs: choose some under Only to "
-            "tell them apart."
+            f":material/info: {len(legend.values) - 1:,} values share {_MOST_SIGNS} symbols: choose some under “Show "
+            "only” to distinguish them."
         )

@@ -55,4 +55,4 @@ def _measured_on(figures: dict, name: str) -> str:
     """On what a figure was measured that compares every point with every other, and may therefore be of a draw."""
     if f"{name}_of" not in figures:
         return ""
-    return f" Measured on {figures[f'{name}_of']:,} {'points a view' if name == 'trust' else 'images'}."
+    return f" Measured on {figures[f'{name}_of']:,} {'points per view' if name == 'trust' else 'images'}."

@@ -24,7 +24,7 @@ def map_progress(run_id: str, found: MapView) -> None:
         lambda _: stop_map(home, run_id, found.key),
         may_stop=may,
         why_not=note,
-        note="UMAP compiles itself first, which takes about 15 s each time.",
+        note="UMAP is compiled first, which takes about 15 s each time.",
     )
 
 
@@ -40,7 +40,7 @@ def map_failed(run_id: str, found: MapView) -> None:
             else:
                 st.rerun()
         may, note = _may_stop(found)
-        if st.button("Forget it", icon=":material/delete:", disabled=not may, help=plain(note)):
+        if st.button("Dismiss", icon=":material/delete:", disabled=not may, help=plain(note)):
             stop_map(studio.home(), run_id, found.key)
             st.rerun()
 
@@ -50,5 +50,5 @@ def _may_stop(found: MapView) -> tuple[bool, str]:
     may = found.asked_by == visitor.name() or visitor.may(TRAIN)
     return (
         may,
-        "Embeddings that were made are kept." if may else f"{found.asked_by or 'Somebody else'} asked for this map.",
+        "Embeddings computed so far are kept." if may else f"{found.asked_by or 'Somebody else'} started this map.",
     )

@@ -31,7 +31,7 @@ def picked_items(
         st.caption(f":material/visibility_off: {what.hidden:,} more picked points are hidden by the filters.")
     if not len(what.picked):
         st.caption(
-            ":material/lasso_select: Draw a lasso or a box around points of any view: they light up in all of them, "
+            ":material/lasso_select: Draw a lasso or a box around points in any view: all views highlight them, "
             "and their pictures and texts appear here."
         )
         st.button(
@@ -40,7 +40,7 @@ def picked_items(
             on_click=map_choices.pick_points,
             args=(key, visible["id"].tolist()),
             disabled=visible.empty,
-            help="The way to pick without a pointer: filter first, then pick what is left.",
+            help="To pick without a mouse: filter first, then pick everything left.",
         )
         return
     table = items_table(project, result, result.points.iloc[what.picked], verdicts)
@@ -53,7 +53,7 @@ def picked_items(
     with st.expander("Table", icon=":material/table:", expanded=not len(images)):
         st.dataframe(table.head(MOST_TABLE_ROWS), hide_index=True, alt="Picked points")
         if len(table) > MOST_TABLE_ROWS:
-            st.caption(f"The first {MOST_TABLE_ROWS:,} of {len(table):,}: the files hold all of them.")
+            st.caption(f"The first {MOST_TABLE_ROWS:,} of {len(table):,}; the downloads hold all of them.")
 
 
 def items_table(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from app.kit.guard import plain
 from app.state import notices, studio, visitor
 from avion_core.actor import ALONE, ROLES, Actor
 from avion_core.usecases import policies
@@ -22,10 +23,10 @@ def sign_in_page() -> None:
     """What a browser sees that was signed out while it was open, or came in past the form."""
     st.title("Sign in")
     with st.container(border=True, width=560):
-        st.markdown("This studio is shared, and this browser is not signed in (any more). Nothing you saved is lost.")
+        st.markdown("This studio is shared, and this browser is not signed in. Nothing you saved is lost.")
         # Streamlit's own links open a new tab.
         st.html(f'<a href="{_SIGN_IN}" target="_self" style="color: inherit; font-weight: 600">Sign in</a>')
-        st.caption("No form there? Then this server was started without one: start it with `avion app`.")
+        st.caption("If no sign-in form appears, the server was started without it: start it with `avion app`.")
 
 
 def person_in_sidebar(person: Actor) -> None:
@@ -33,7 +34,7 @@ def person_in_sidebar(person: Actor) -> None:
     if person == ALONE:
         return
     with st.sidebar.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f":material/person: **{person.name}** · {person.role}", width="stretch")
+        st.markdown(f":material/person: **{plain(person.name)}** · {person.role}", width="stretch")
         if st.button("Sign out", type="tertiary", icon=":material/logout:"):
             visitor.sign_out()
             st.rerun()
@@ -44,7 +45,7 @@ def people(person: Actor) -> None:
     found = accounts.list_accounts(studio.home())
     if not found:
         st.markdown(
-            "You work alone: nobody signs in, and the studio answers on this machine only. To share it with "
+            "You work alone: nobody signs in, and the studio can be reached from this machine only. To share it with "
             "colleagues on your local network, stop the server and start it with"
         )
         st.code("avion app --lan", language="bash")
@@ -66,19 +67,19 @@ def team() -> None:
 
 
 def own_account(person: Actor) -> None:
-    st.markdown(f"You are **{person.name}**, {person.role}.")
+    st.markdown(f"You are **{plain(person.name)}**, {person.role}.")
     st.caption(ROLE_HELP)
     if st.button("Change my password", icon=":material/password:"):
-        _show_link(accounts.reset_password(studio.home(), person.name), "Open it to choose a new one")
+        _show_link(accounts.reset_password(studio.home(), person.name), "Open it to choose a new password")
 
 
 def _account(account: AccountView, person: Actor) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         off = ":orange-badge[disabled]" if account.disabled_at else ""
         you = " (you)" if account.name == person.name else ""
-        st.markdown(f"**{account.name}**{you} {off}", width="stretch")
+        st.markdown(f"**{plain(account.name)}**{you} {off}", width="stretch")
         chosen = st.selectbox(
-            f"Role of {account.name}",
+            f"Role of {plain(account.name)}",
             policies.ROLES,
             index=policies.ROLES.index(account.role),
             key=f"role_{account.name}_{account.role}",
@@ -89,9 +90,11 @@ def _account(account: AccountView, person: Actor) -> None:
             accounts.set_role(studio.home(), account.name, chosen)
             notices.say_after_rerun(f"{account.name} is {chosen} now")
             st.rerun()
-        if st.button("New password", key=f"reset_{account.name}", help="Makes a link by which they choose a new one."):
+        if st.button(
+            "Reset password", key=f"reset_{account.name}", help="Creates a link with which they choose a new password."
+        ):
             secret = accounts.reset_password(studio.home(), account.name)
-            _show_link(secret, f"Give this link to {account.name}")
+            _show_link(secret, f"Give this link to {plain(account.name)}")
         if st.button("Enable" if account.disabled_at else "Disable", key=f"disable_{account.name}"):
             accounts.set_disabled(studio.home(), account.name, account.disabled_at is None)
             st.rerun()
@@ -105,20 +108,22 @@ def _invite_form(person: Actor) -> None:
             index=policies.ROLES.index("reviewer"),
             key="invite_role",
         )
-        if st.form_submit_button("Make an invite link", icon=":material/person_add:", type="primary"):
+        if st.form_submit_button("Create an invite link", icon=":material/person_add:", type="primary"):
             _show_link(accounts.invite(studio.home(), role), "Give this link to one person")
 
 
 def _invite(waiting: InviteView) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        purpose = f"new password for {waiting.resets}" if waiting.resets else f"invite for a {waiting.role}"
+        purpose = f"new password for {plain(waiting.resets)}" if waiting.resets else f"invite for a {waiting.role}"
         until = waiting.expires_at.astimezone().strftime("%d %b %H:%M")
-        st.markdown(f":material/link: {purpose}, made by {waiting.made_by}, open until {until}", width="stretch")
+        st.markdown(
+            f":material/link: {purpose}, created by {plain(waiting.made_by)}, valid until {until}", width="stretch"
+        )
         if st.button("Withdraw", key=f"withdraw_{waiting.id}"):
             accounts.withdraw_invite(studio.home(), waiting.id)
             st.rerun()
 
 
 def _show_link(secret: str, text: str) -> None:
-    st.success(f"{text}. It is shown this once, works once, and expires in {accounts.INVITE_DAYS} days.")
+    st.success(f"{text}. It is shown only now, works once, and expires in {accounts.INVITE_DAYS} days.")
     st.code(invite_link(studio.home(), secret, visitor.address()), language=None, wrap_lines=True)

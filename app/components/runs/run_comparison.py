@@ -73,7 +73,7 @@ def _students(project: ProjectSummary, runs: dict[str, RunView]) -> None:
         chosen = st.selectbox("Run", others, key="compare_run", width=360)
     run, base = trained[chosen], trained[against]
 
-    need_measured([run.id, base.id], "validation", "Measuring both students")
+    need_measured([run.id, base.id], "validation", "Evaluating both students")
 
     def compare(progress: Progress) -> list[tuple[MeasuredPart, Change]]:
         return change_between(studio.home(), run.id, base.id, progress=progress)
@@ -84,6 +84,6 @@ def _students(project: ProjectSummary, runs: dict[str, RunView]) -> None:
     names = {entry.key: entry.prompt_name for entry in project.classes}
     for part, found in parts:
         if part.title:
-            st.markdown(f"**{part.title}**")
+            st.markdown(f"**{plain(part.title)}**")
         of_part = {key: names.get(key, key) for key in part.classes}
         changes(found, of_part, plain(against), key=f"runs_{part.name}")

@@ -47,7 +47,7 @@ def filtered_runs(project: str, page: int) -> RunPage:
         words = st.text_input(
             "Search", placeholder="name, id, student, shots 4 …", key="run_words", bind="query-params", width=280
         )
-        st.button("Refresh", icon=":material/refresh:", help="The table also refreshes by itself.")
+        st.button("Refresh", icon=":material/refresh:", help="The table also refreshes automatically.")
     asked = {"statuses": tuple(wanted), "words": words, "limit": _ROWS}
     found = page_of_runs(home, project, **asked, page=page)
     return found if page <= found.pages else page_of_runs(home, project, **asked, page=found.pages)
@@ -76,9 +76,9 @@ def run_table(found: RunPage, shown: Sequence[str], baseline: str | None) -> Non
             "progress": st.column_config.ProgressColumn(format="%.0f %%", min_value=0, max_value=100),
             "validation": st.column_config.NumberColumn(format="%.1f %%", help="Accuracy on the validation images."),
             "started": st.column_config.DatetimeColumn(format="distance"),
-            "heartbeat": st.column_config.TextColumn(help="How long ago the process was heard from."),
+            "heartbeat": st.column_config.TextColumn(help="Time since the last heartbeat."),
         },
-        alt="Runs of this project; tick one to look at it, several to compare them",
+        alt="Runs of this project; select one to see it, several to compare them",
     )
 
 
@@ -87,7 +87,7 @@ def _row(run: RunView, place: int | None, baseline: str | None) -> dict[str, obj
     return {
         "name": run.name,
         "role": "baseline" if run.id == baseline else "",
-        "state": f"{state}, {place} in line" if place else state,
+        "state": f"{state}, {place} in the queue" if place else state,
         "progress": 100 * run.step / run.steps if run.steps else 0.0,
         "validation": run.accuracy,
         "time left": duration(run.eta_seconds) if run.eta_seconds else "",

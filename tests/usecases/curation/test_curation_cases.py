@@ -85,7 +85,7 @@ def test_a_preview_says_what_would_change(curation):
         curation.table["text"][curation.table["kept"] & ~curation.table["flag"]]
     )
     assert set(strict.would_change["class"]) <= {"beach", "forest", "golf course"}
-    assert all(then.startswith("Out: RS-Flag does not flag it") for then in strict.would_change["then"])
+    assert all(then.startswith("Cut: it does not pass RS-Flag") for then in strict.would_change["then"])
     same = decision_preview(curation, PrototypesConfig(), DescriptionsConfig())
     assert same.would_change.empty
     assert torch.equal(same.vectors, curation.vectors)
