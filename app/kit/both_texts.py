@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Protocol
 
 import streamlit as st
 
 from app.kit.guard import plain
-from app.state.forms import Form
+from avion_core.errors import EditedMeanwhileError
 
 OVERWRITE = "Save mine over it"
 
 
-def both_texts(form: Form[Any], titles: Mapping[str, str] | None = None) -> None:
+class Refused(Protocol):
+    """A form that may have been refused: `state.forms.Form`."""
+
+    refused: EditedMeanwhileError | None
+
+    @property
+    def key(self) -> str: ...
+
+    def start_again(self) -> None: ...
+
+
+def both_texts(form: Refused, titles: Mapping[str, str] | None = None) -> None:
     """Of a form that was refused: each field that is at odds, and the button that gives one's own up.
 
     Args:
