@@ -7,11 +7,12 @@ numbers that are not finite. AVION's losses are in `trainer`; other methods' in 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
+import copy
 import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -123,17 +124,20 @@ class Loop(ABC):
         return {}
 
     def snapshot(self) -> TrainingState:
-        """The state after the last finished step; a run that goes on from it is identical to an unbroken one."""
-        state = self.state
-        state.learned, state.optimizer, state.random = (
-            self.learned(),
-            self.optimizer.state_dict(),
-            self.random.get_state(),
+        """The state after the last finished step; a run that goes on from it is identical to an unbroken one.
+
+        It is a copy: the steps that follow do not change it.
+        """
+        return replace(
+            self.state,
+            learned=self.learned(),
+            optimizer=copy.deepcopy(self.optimizer.state_dict()),
+            random=self.random.get_state(),
+            best=dict(self.state.best),
         )
-        return state
 
     def restore(self, state: TrainingState) -> None:
-        """Go on from a snapshot of a loop made with the same arguments.
+        """Go on from a snapshot of a loop made with the same arguments, which stays as it is.
 
         Raises:
             CheckpointError: the state is damaged, or another loop's.
@@ -143,9 +147,9 @@ class Loop(ABC):
             what = f"the training state is damaged or another run's: {problem}"
             raise CheckpointError(what, hint, value=state.source)
         self.put_back(state.learned)
-        self.optimizer.load_state_dict(state.optimizer)
+        self.optimizer.load_state_dict(copy.deepcopy(state.optimizer))  # it would go on with these very tensors
         self.random.set_state(state.random)
-        self.state = state
+        self.state = replace(state, learned={}, optimizer={}, best=dict(state.best))
 
     def _misfit(self, state: TrainingState) -> str:
         """What of a state is not this loop's, in words; "" where it can go on from it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,21 @@ def test_stop_and_resume_is_bit_identical(tmp_path: Path, precision: str, settin
     resumed.restore(state)
     assert same(finish(resumed), whole)
     assert not same(broken.snapshot(), whole)
+
+
+@pytest.mark.parametrize("settings", [{}, {"projection": "linear"}, {"augment": True}])
+def test_a_snapshot_stays_as_it_was_taken(settings: dict) -> None:
+    trainer = make_trainer(make_tiny_clip(), validate_every=1, **settings)
+    list(trainer.run(lambda: trainer.state.step >= 8))
+    taken, kept = trainer.snapshot(), copy.deepcopy(trainer.snapshot())
+    whole = finish(trainer)
+    assert (kept.step, whole.step) == (8, 15)
+    assert same(taken, kept)
+    for _ in range(2):  # it can be gone on from more than once
+        resumed = make_trainer(make_tiny_clip(), validate_every=1, **settings)
+        resumed.restore(taken)
+        assert same(finish(resumed), whole)
+        assert same(taken, kept)
 
 
 def test_different_seeds_give_different_students(tiny_clip: OpenClipTowers) -> None:
