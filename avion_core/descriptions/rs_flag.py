@@ -18,6 +18,7 @@ import yaml
 from avion_core.wording import counted
 
 DASH = r"[-\u00ad\u2010-\u2015\u2212\ufe58\ufe63\uff0d]"
+_LETTER_OR_DIGIT = r"[^\W_]"
 GAP = rf"(?:\s+|\s*{DASH}\s*)"
 
 # Letters beyond ASCII that are a Latin letter in other case: i with and without its dot, the long s, the Kelvin sign.
@@ -198,7 +199,7 @@ def load_rule_set(name: Literal["paper", "extended"], modality: str = "optical")
     """Read a rule set from the package's data.
 
     Args:
-        name: `paper` is the published list, whole tokens only, whatever the modality; `extended` knows inflections
+        name: `paper` is the published list to the letter, whatever the modality; `extended` knows inflections
             and spelling variants, and counts only terms that fit the modality.
         modality: "optical", "multispectral" or "sar".
     """
@@ -221,8 +222,8 @@ def _compile(entries: list[str], vocabulary: dict[str, list[str]], exact: bool) 
     folded = [_fold(entry) for entry in entries]
     vocabulary = {name: [_fold(term) for term in terms] for name, terms in vocabulary.items()}
     if exact:
-        before, after = r"(?<![\w-])", r"(?![\w-])"
-        patterns = [r"\s+".join(map(re.escape, entry.split())) for entry in folded]
+        before, after = rf"(?<!{_LETTER_OR_DIGIT})", rf"(?!{_LETTER_OR_DIGIT})"
+        patterns = [re.escape(entry) for entry in folded]
     else:
         before, after = r"(?<!\w)", r"(?!\w)"
         patterns = [_pattern(entry, vocabulary) for entry in folded]

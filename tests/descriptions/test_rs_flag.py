@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,20 @@ def failed(verdict: RSFlag) -> set[str]:
         (f"Sarasota harbour {TAIL}", {"positive"}),
         (f"Overhead streets {TAIL}", set()),
         (f"Overhead close up {TAIL}", set()),
-        (f"Overhead street-level shops {TAIL}", set()),
+        (f"Overhead street-level shops {TAIL}", {"negative"}),
+        (f"SAR-based scene {TAIL}", set()),
+        (f"A non-overhead, multi-SAR scene {TAIL}", set()),
+        (f"SAR_tile {TAIL}", set()),
+        (f"An aerial view\u2014wide {TAIL}", set()),
+        (f"SARs and 2SAR and SAR2 {TAIL}", {"positive"}),
+        (f"Ünadir {TAIL}", {"positive"}),
+        (f"Overhead, indoor/outdoor {TAIL}", {"negative"}),
+        (f"Overhead close\u2010up {TAIL}", set()),
+        (f"An aerial  view {TAIL}", {"positive"}),
+        (f"An aerial\u00a0view {TAIL}", {"positive"}),
+        (f"An aerial\nview {TAIL}", {"positive"}),
+        (f"An aerial-view {TAIL}", {"positive"}),
+        (f"Overhead at ground  level {TAIL}", set()),
         (f"Overhead street {TAIL}", {"negative"}),
         (f"Overhead close-up {TAIL}", {"negative"}),
         (f"Overhead at ground level {TAIL}", {"negative"}),
@@ -39,7 +53,7 @@ def failed(verdict: RSFlag) -> set[str]:
         ("Street", {"positive", "negative", "words"}),
     ],
 )
-def test_paper_is_the_published_list_token_by_token(text: str, broken: set[str]) -> None:
+def test_paper_is_the_published_list_to_the_letter(text: str, broken: set[str]) -> None:
     verdict = load_rule_set("paper").judge(text)
     assert failed(verdict) == broken
     assert verdict.flag == (not broken)
@@ -193,9 +207,29 @@ def test_spans_point_into_the_original_text() -> None:
 
 def test_rule_sets_are_versioned_data() -> None:
     assert [(load_rule_set(name).name, load_rule_set(name).version) for name in ("paper", "extended")] == [
-        ("paper", 1),
+        ("paper", 2),
         ("extended", 1),
     ]
+
+
+PAPER = {
+    "positive": ["overhead", "aerial view", "satellite imagery", "nadir", "orthorectified", "multispectral", "sar"],
+    "negative": ["street", "indoor", "selfie", "portrait", "close-up", "ground level"],
+}
+SIGNS = ["SAR", "Street", "s", "é", "7", "_", "-", "\u2011", " ", "  ", "\u00a0", ".", ""]
+PIECES = st.sampled_from([*PAPER["positive"], *PAPER["negative"], *SIGNS])
+
+
+@given(st.lists(PIECES, max_size=9).map("".join))
+def test_paper_says_what_the_authors_expression_says(text: str) -> None:
+    def has(kind: str) -> bool:
+        places = (
+            (found.start(), found.end()) for term in PAPER[kind] for found in re.finditer(re.escape(term), text, re.I)
+        )
+        return any(not text[:start][-1:].isalnum() and not text[end:][:1].isalnum() for start, end in places)
+
+    verdict = load_rule_set("paper").judge(text)
+    assert (verdict.positive, verdict.negative) == (has("positive"), not has("negative"))
 
 
 @given(st.text(alphabet=st.sampled_from("ab -\u2011’'\n.,İß") | st.characters(), max_size=80), st.booleans())
