@@ -94,7 +94,7 @@ class OpenClipTowers:
         self.weights_hash = hash_weights(clip, f"quick_gelu={quick_gelu}")
         self.device = torch.device(device)
         self.clip = clip.to(self.device).eval().requires_grad_(False)
-        self.tokenizer = tokenizer or _bundled_tokenizer(clip.context_length)
+        self.tokenizer = tokenizer or clip_tokenizer(clip.context_length)
         visual: Any = clip.visual
         self.dim, self.image_size = visual.output_dim, visual.image_size[0]
         self.view = f"shortest side {self.image_size} bicubic, centre crop, OpenAI mean and std"
@@ -283,8 +283,8 @@ def _hash_tensor(named: tuple[str, Tensor]) -> bytes:
 
 
 @lru_cache(maxsize=4)
-def _bundled_tokenizer(context_length: int) -> SimpleTokenizer:
-    """Read once per process: its 49,408 words take longer to read than small towers to open."""
+def clip_tokenizer(context_length: int) -> SimpleTokenizer:
+    """open_clip's bundled BPE, read once per process: that takes longer than opening small towers."""
     return SimpleTokenizer(context_length=context_length)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from avion_core.data.problems import Problem
 from avion_core.errors import DataError
-from avion_core.reading import Subject, read_json
+from avion_core.reading import Subject, read_json, tokenizer_mark
 
 _FILE = Subject("the caption file", hint="Correct it, or export it again as JSON in UTF-8.")
 _SPLITS = {"train": "train", "restval": "train", "val": "validation", "validation": "validation", "test": "test"}
@@ -27,8 +27,9 @@ class Captions:
 def read_captions(path: Path) -> Captions:
     """Read {"images": [{"filename", "split", "sentences": [{"raw"}, ...]}, ...]}.
 
-    An image's path is its `path` where the file gives one, else its `filename`. Empty captions, images without
-    any caption, and a second entry of the same image are left out and reported.
+    An image's path is its `path` where the file gives one, else its `filename`. Empty captions, those that hold a sign
+    of the models' own (`<end_of_text>`), images without any caption, and a second entry of the same image are left out
+    and reported.
 
     Raises:
         DataError: a file that cannot be read, or an entry without file name, known split or sentences.
@@ -46,8 +47,12 @@ def read_captions(path: Path) -> Captions:
     problems = []
     for number, entry in enumerate(images):
         name, split, captions = _entry(entry, number)
-        texts = tuple(text for text in captions if text)
-        if empty := len(captions) - len(texts):
+        marked = [text for text in captions if tokenizer_mark(text)]
+        texts = tuple(text for text in captions if text and text not in marked)
+        if marked:
+            said = f"{len(marked)} of its captions hold a sign of the models' own ({tokenizer_mark(marked[0])})."
+            problems.append(Problem("marked_caption", name, f"{said} They were left out."))
+        if empty := len(captions) - len(texts) - len(marked):
             problems.append(Problem("empty_caption", name, f"{empty} of its {len(captions)} captions are empty."))
         if not texts:
             problems.append(Problem("no_caption", name, "It has no caption and was left out."))

@@ -31,6 +31,7 @@ from avion_core.reading import (
     read_arrow,
     read_text,
     storable,
+    tokenizer_mark,
     whole_number,
 )
 
@@ -160,6 +161,8 @@ def _problem(row: dict[str, Any], names: tuple[str, ...], *, from_a_studio: bool
         return "the text holds control characters or broken Unicode."
     if not folded(text if from_a_studio else cleaned(text)):
         return "the text is empty."
+    if mark := tokenizer_mark(text):
+        return f"the text holds {mark}, a sign of the models' own."
     if not from_a_studio and (why := no_description(cleaned(text), names)):
         return f"the text {why}."
     if len(text) > MOST_CHARACTERS:

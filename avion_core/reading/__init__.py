@@ -17,6 +17,7 @@ from avion_core.reading.values import (
     point_in_time,
     read_json,
     storable,
+    tokenizer_mark,
     whole,
     whole_number,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "read_text",
     "regular_file",
     "storable",
+    "tokenizer_mark",
     "web_address",
     "whole",
     "whole_number",

@@ -6,8 +6,10 @@ past 64 bits, halves of surrogate pairs and NUL, which then fail in an array, a 
 
 from __future__ import annotations
 
+import html
 import json
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -31,6 +33,7 @@ FIRST_YEAR, LAST_YEAR = 1970, 2199
 
 _MOST_DIGITS = 19
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+_MARK = re.compile(r"(?i:<(?:start|end)_of_text>)|\[(?:CLS|SEP|PAD|UNK|MASK)\]")
 _ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")  # how NUL and halves of pairs stand in JSON
 
 
@@ -150,6 +153,18 @@ def is_storable(text: str) -> bool:
 def storable(text: str) -> str:
     """The text with a replacement character for each NUL and each half of a surrogate pair."""
     return _NO_TEXT.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def tokenizer_mark(text: str) -> str:
+    """What of a text a tokenizer takes for the beginning or end of all text, or another sign of its own; "" if none.
+
+    CLIP's tokenizer resolves HTML entities twice, folds the case and other forms of letters, and then reads
+    `<end_of_text>` as such: what stands after it is never read. BERT's, the demo teacher's, has `[SEP]` and others.
+    """
+    if "<" not in text and "[" not in text and "&" not in text and text.isascii():
+        return ""
+    found = _MARK.search(unicodedata.normalize("NFKC", html.unescape(html.unescape(text))))
+    return found.group() if found else ""
 
 
 _TOO_DEEP = f"is nested more than {MOST_DEPTH} levels deep"

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 from avion_core.descriptions.cleaning import cleaned, no_description
 from avion_core.descriptions.importing import MOST_CHARACTERS
 from avion_core.descriptions.schema import folded
-from avion_core.reading import storable, whole
+from avion_core.reading import storable, tokenizer_mark, whole
 
 _FENCE = re.compile(r"^\s*```[a-zA-Z]*\s*\n?(.*?)(?:\n?```\s*)?$", re.DOTALL)
 _THOUGHTS = re.compile(r"\A(?!\s*(?:[\[{\"]|```)).*?</think>|\A\s*<think>.*", re.DOTALL | re.IGNORECASE)
@@ -225,6 +225,8 @@ def _words(value: Any) -> str:
 def _unusable(text: str, seen: set[str], named: re.Pattern[str], language: str) -> str:
     if not folded(text):
         return "empty"
+    if tokenizer_mark(text):
+        return "a sign of the models' own"
     if no_description(named.sub("", text)):
         return "a placeholder or HTML"
     if len(text) > MOST_CHARACTERS or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):

@@ -44,7 +44,7 @@ class WritingSettings(Stage):
     distinguish_from: tuple[str, ...] = ()
     """Name these classes instead (keys; never a class to itself). Texts asked for against the same ones count."""
     pictures: int = Field(default=0, ge=0, le=8)
-    """How many training images of the class to send along (never validation or test images)."""
+    """How many training images of the class to send along (never test images, nor validation images of any seed)."""
     concurrency: int = Field(default=4, ge=1, le=64)
     """How many classes to ask about at the same time."""
     requests_per_minute: float | None = Field(default=None, gt=0)

@@ -22,7 +22,7 @@ from avion_core.descriptions.importing import MOST_CHARACTERS, ImportResult
 from avion_core.descriptions.schema import PastDecision, folded
 from avion_core.errors import DescriptionError
 from avion_core.files import unfinished_beside
-from avion_core.reading import Subject, fitted, is_storable, parse_json
+from avion_core.reading import Subject, fitted, is_storable, parse_json, tokenizer_mark
 
 _SECRET = "review.key"
 _SECRET_BYTES = 32
@@ -120,6 +120,8 @@ def _refusal(row: PastDecision, trust: Trust, before: Mapping[str, PastDecision]
         if undone is None or undone.reviewer.strip().casefold() != name:
             return "is not taken: it undoes a decision of somebody else, or none"
         return ""
+    if mark := tokenizer_mark(row.text):
+        return f"is not taken: its text holds {mark}, a sign of the models' own"
     if not is_storable(row.text) or len(row.text) > MOST_CHARACTERS or not folded(row.text):
         return f"is not taken: its text is empty, cannot be stored, or has more than {MOST_CHARACTERS} characters"
     if row.verdict != "edit" and row.text not in texts:
