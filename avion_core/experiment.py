@@ -14,8 +14,11 @@ from typing import Any
 import torch
 
 from avion_core.backbones.load import WeightStore
+from avion_core.backbones.sentences import cut_sentences
+from avion_core.backbones.towers import resolve_precision
 from avion_core.config import RunConfig
 from avion_core.data.project import ProjectData
+from avion_core.distill.arithmetic import stretches, take_down
 from avion_core.errors import ConfigError, TrainingError
 from avion_core.features.store import FeatureStore
 from avion_core.files import write_json
@@ -62,7 +65,7 @@ def run_experiment(
 ) -> Iterator[Event]:
     """A few labelled images, and curated descriptions where the method reads them -> a fitted method in `folder`.
 
-    Writes config.json and what the method keeps (AVION: see `methods.avion`).
+    Writes config.json, arithmetic.json and what the method keeps (AVION: see `methods.avion`).
 
     Args:
         others: the projects that `protocol.projects` names, in its order; they are only measured on.
@@ -80,10 +83,14 @@ def run_experiment(
     protocol = find_protocol(config.protocol.name)
     classes = protocol.trained_classes(project.class_names, config)
     task = Task(project, classes, config, bench, folder, should_stop=should_stop)
+    for data in (project, *others):
+        cut_sentences(data.class_names, config.model.template)  # refuses what reads the same
     method = find_method(config.method)(bench, config.options)
     if method.needs.shots and not task.shots.image_ids:
         raise TrainingError("there are no labelled training images", "Label images of each class first.")
 
+    if not method.needs.backward:  # else the training writes it down, which may go on with what it began with
+        take_down(folder, resolve_precision("auto", bench.device), bench.device)
     for event in method.fit(task):
         yield event
         if isinstance(event, Stopped):
@@ -97,6 +104,7 @@ def run_experiment(
         yield Metrics(1, 1, 1, {} if accuracy is None else {"validation_accuracy": accuracy})
     steps = method.steps(config, len(task.shots.image_ids)) if method.needs.backward else 1
     summary = {"steps": steps, "trained_parameters": method.trained_parameters, "validation_accuracy": accuracy}
+    summary["arithmetic"] = [stretch.model_dump(mode="json") for stretch in stretches(folder)]
     yield Finished(summary | method.summary(), report)
 
 

@@ -11,17 +11,19 @@ import torch
 from safetensors.torch import load_file
 
 from avion_core.backbones.load import WeightStore
+from avion_core.backbones.towers import resolve_precision
 from avion_core.config import RunConfig
 from avion_core.data.drawing import make_splits
 from avion_core.data.project import ProjectData
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import scan_folder
 from avion_core.data.sources import ImageFolder
+from avion_core.distill import arithmetic
 from avion_core.distill.teacher_side import TeacherSide
 from avion_core.errors import CheckpointError, ConfigError, DataError, PrototypeError
 from avion_core.experiment import Event, Finished, Metrics, Saved, Stage, Stopped, run_experiment
 from avion_core.features.store import FeatureStore
-from avion_core.methods import avion
+from avion_core.methods import avion, step_trained
 from avion_core.methods import bench as bench_module
 from avion_core.methods.bench import Bench as MethodBench
 from avion_core.methods.method import Task
@@ -203,6 +205,90 @@ def test_a_stopped_run_goes_on_to_the_same_bits(project: ProjectData, bench: Ben
     resumed = load_file(folder / "state.safetensors")
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def stopped(project: ProjectData, bench: Bench, settings: RunConfig, name: str, steps: int) -> list[Event]:
+    """A run up to the stop after so many steps of its own."""
+    asked = iter([False] * (steps - 1) + [True])
+    parts = {"features": bench.features, "weights": bench.weights}
+    return list(run_experiment(project, settings, bench.folder / name, should_stop=lambda: next(asked), **parts))
+
+
+def seen_here(monkeypatch: pytest.MonkeyPatch, **other: object) -> None:
+    """Let this process compute with something else, as far as it can tell."""
+    real = arithmetic.arithmetic_here
+    monkeypatch.setattr(arithmetic, "arithmetic_here", lambda *given: real(*given).model_copy(update=other))
+
+
+def test_what_a_run_is_computed_with_is_recorded(project: ProjectData, bench: Bench) -> None:
+    (found,) = bench.run(project, config(**{"distillation.precision": "auto"}))[-1].summary["arithmetic"]
+    here = found["arithmetic"]
+    assert found["after_step"] == 0
+    assert (here["device"], here["torch"], here["threads"]) == ("cpu", torch.__version__, torch.get_num_threads())
+    assert here["precision"] == resolve_precision("auto", "cpu")
+    assert torch.backends.cpu.get_cpu_capability() in here["processor"]
+    (found,) = bench.run(project, config(method="linear_probe"), "probe")[-1].summary["arithmetic"]
+    assert found["arithmetic"] == here
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"processor": "Other, AVX2"}, "with another processor Other, AVX2 (was "),
+        ({"device": "cuda", "processor": "H200, compute capability 9.0"}, "another device cuda (was cpu), processor"),
+        ({"torch": "9.9"}, f"with another PyTorch 9.9 (was {torch.__version__}): from there on"),
+        ({"threads": 64, "deterministic": True}, "64 (was "),
+    ],
+)  # fmt: skip
+def test_a_resume_on_something_else_says_so_and_is_recorded(
+    project: ProjectData, bench: Bench, monkeypatch: pytest.MonkeyPatch, other: dict, said: str
+) -> None:
+    settings = config()
+    stopped(project, bench, settings, "run", 2)
+    same = stopped(project, bench, settings, "run", 2)
+    assert Stage("resuming after step 2") in same
+    seen_here(monkeypatch, **other)
+    events = bench.run(project, settings)
+    (told,) = [event.message for event in events if isinstance(event, Stage) and "resuming" in event.message]
+    assert told.startswith("resuming after step 4. After step 4 it is computed ")
+    assert said in told
+    first, second = events[-1].summary["arithmetic"]
+    assert (first["after_step"], second["after_step"]) == (0, 4)
+    assert first["arithmetic"] | other == second["arithmetic"]
+
+
+@pytest.mark.parametrize("method", ["avion", "coop", "full_fine_tuning"])
+def test_a_run_keeps_the_number_format_that_it_began_with(
+    project: ProjectData, bench: Bench, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    short = {"options.epochs": 2} if method != "avion" else {"distillation.epochs": 2}
+    settings = config(method=method, **short)
+    module = avion if method == "avion" else step_trained
+    began, elsewhere = ("float32", "bfloat16") if method != "coop" else ("bfloat16", "float32")
+    monkeypatch.setattr(module, "resolve_precision", lambda *_: began)
+    stopped(project, bench, settings, "run", 1)
+    whole = bench.run(project, settings, "whole")[-1]
+    monkeypatch.setattr(module, "resolve_precision", lambda *_: elsewhere)
+    (found,) = bench.run(project, settings)[-1].summary["arithmetic"]
+    assert [found] == whole.summary["arithmetic"]
+    assert found["arithmetic"]["precision"] == began
+    ended, unbroken = (load_file(bench.folder / name / "state.safetensors") for name in ("run", "whole"))
+    assert all(torch.equal(ended[name], unbroken[name]) for name in unbroken)
+
+
+def test_a_run_without_the_record_says_so_and_a_damaged_one_is_named(project: ProjectData, bench: Bench) -> None:
+    settings = config()
+    stopped(project, bench, settings, "run", 2)
+    record = bench.folder / "run" / "arithmetic.json"
+    for junk in ("[1]", '{"a": 1}', '[{"after_step": "x"}]', "{"):
+        record.write_text(junk)
+        with pytest.raises(DataError, match=r"(?i)the record of what the run is computed with .*arithmetic.json"):
+            bench.run(project, settings)
+    record.unlink()
+    events = bench.run(project, settings)
+    assert any("It is not known what steps 1 to 2 were computed with" in str(event) for event in events)
+    first, second = events[-1].summary["arithmetic"]
+    assert (first, second["after_step"]) == ({"after_step": 0, "arithmetic": None}, 2)
 
 
 def test_a_resume_with_other_settings_is_refused(project: ProjectData, bench: Bench) -> None:

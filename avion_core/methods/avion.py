@@ -17,6 +17,7 @@ from avion_core.backbones.towers import resolve_precision
 from avion_core.config import RunConfig
 from avion_core.data.project import ProjectData, class_texts
 from avion_core.distill.adapter import load_adapter, load_state, save_adapter, save_state
+from avion_core.distill.arithmetic import take_down
 from avion_core.distill.loop import TrainingState
 from avion_core.distill.student_towers import StudentTowers
 from avion_core.distill.teacher_side import TeacherSide
@@ -87,10 +88,10 @@ class Avion(Method):
             )
             for part in (task.shots, task.validation)
         )
-        bfloat16 = resolve_precision(config.distillation.precision, bench.device) == "bfloat16"
-        student = PromptedStudent(
-            backbone, config.model, seed=config.data.seed, precision=torch.bfloat16 if bfloat16 else torch.float32
-        )
+        state = load_state(folder / STATE)[0] if (folder / STATE).is_file() else None
+        precision = resolve_precision(config.distillation.precision, bench.device)
+        arithmetic, changed = take_down(folder, precision, bench.device, state.step if state else None)
+        student = PromptedStudent(backbone, config.model, seed=config.data.seed, precision=arithmetic.dtype)
         data = TrainingData(
             pixels=pixels,
             image_ids=task.shots.image_ids,
@@ -104,10 +105,9 @@ class Avion(Method):
         )
         trainer = Trainer(student, data, config.distillation, projection=side.projection, seed=config.data.seed)
         facts = _facts(task, side)
-        if (folder / STATE).is_file():
-            state, _ = load_state(folder / STATE)
+        if state is not None:
             trainer.restore(state)
-            yield Stage(f"resuming after step {state.step}")
+            yield Stage(f"resuming after step {state.step}. {changed}".removesuffix(". "))
 
         def save(state: TrainingState) -> None:
             # The adapters first: a state that stands says that they do.

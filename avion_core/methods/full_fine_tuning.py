@@ -19,7 +19,7 @@ from pydantic import Field
 from torch import Tensor
 
 from avion_core.backbones.frozen_encoders import FrozenEncoders, TextBatch
-from avion_core.backbones.towers import autocast, image_projection, resolve_precision, text_projection
+from avion_core.backbones.towers import autocast, image_projection, text_projection
 from avion_core.config import RunConfig
 from avion_core.methods.learner import Learner
 from avion_core.methods.method import StepSize
@@ -86,8 +86,10 @@ class FullFineTuning(StepTrained[FullFineTuningLearner, FullFineTuningSettings])
         own = cls.own(config)
         return StepSize(own.batch_size, classes, weights=True, precision=own.precision)
 
-    def make(self, encoders: FrozenEncoders) -> FullFineTuningLearner:
+    def resolved_precision(self) -> str:
         # On a CPU the way back through weights in bfloat16 is about ten times slower: only who asks for it gets it.
         automatic = self.settings.precision == "auto" and self.bench.device == "cpu"
-        number_format = "float32" if automatic else resolve_precision(self.settings.precision, self.bench.device)
-        return FullFineTuningLearner(encoders, self.bench.config.model.template, number_format)
+        return "float32" if automatic else super().resolved_precision()
+
+    def make(self, encoders: FrozenEncoders) -> FullFineTuningLearner:
+        return FullFineTuningLearner(encoders, self.bench.config.model.template, self.precision)

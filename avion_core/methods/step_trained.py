@@ -17,6 +17,7 @@ from avion_core.backbones.towers import ImageTower, resolve_precision
 from avion_core.config import RunConfig
 from avion_core.data.project import LabelledImages, ProjectData
 from avion_core.distill.adapter import load_state, save_state
+from avion_core.distill.arithmetic import take_down
 from avion_core.distill.loop import TrainingState
 from avion_core.distill.tensor_file import read_tensors, write_tensors
 from avion_core.errors import CheckpointError, TrainingError
@@ -47,6 +48,7 @@ class StepTrained(Method, Generic[AnyLearner, AnySettings]):
     def __init__(self, bench: Bench, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(bench, options)
         self._seconds: float | None = None
+        self._precision: str | None = None
 
     @classmethod
     def own(cls, config: RunConfig) -> AnySettings:
@@ -61,6 +63,15 @@ class StepTrained(Method, Generic[AnyLearner, AnySettings]):
     def step_size(cls, config: RunConfig, classes: int) -> StepSize:
         own = cls.own(config)
         return StepSize(own.batch_size, classes, precision=own.precision)
+
+    @property
+    def precision(self) -> str:
+        """Number format of the encoders, float32 or bfloat16; a run that goes on keeps the one it began with."""
+        return self._precision or self.resolved_precision()
+
+    def resolved_precision(self) -> str:
+        """What the setting comes to on this device."""
+        return resolve_precision(self.settings.precision, self.bench.device)
 
     @abstractmethod
     def make(self, encoders: FrozenEncoders) -> AnyLearner:
@@ -85,6 +96,9 @@ class StepTrained(Method, Generic[AnyLearner, AnySettings]):
         if folder is None:
             raise TrainingError("a training needs a folder of its own", "Give the task a folder.")
         yield Stage("loading the student")
+        state, kept = load_state(folder / STATE) if (folder / STATE).is_file() else (None, {})
+        arithmetic, changed = take_down(folder, self.precision, bench.device, state.step if state else None)
+        self._precision = arithmetic.precision
         learner = self._made()
         yield Stage("preparing the training images")
         names = [project.class_names[key] for key in task.classes]
@@ -97,11 +111,10 @@ class StepTrained(Method, Generic[AnyLearner, AnySettings]):
         steps = self.settings.steps(len(labels), task.config.data.shots)
         loop = LearnerLoop(learner, lesson, self.settings, steps, seed)
         facts = self._facts(task) | self.facts_of(learner)
-        if (folder / STATE).is_file():
-            state, kept = load_state(folder / STATE)
+        if state is not None:
             self._demand(kept, folder / STATE)
             loop.restore(state)
-            yield Stage(f"resuming after step {state.step}")
+            yield Stage(f"resuming after step {state.step}. {changed}".removesuffix(". "))
 
         def save(state: TrainingState) -> None:
             # What was learned first: a state that stands says that it does.
@@ -120,8 +133,7 @@ class StepTrained(Method, Generic[AnyLearner, AnySettings]):
         yield Saved("method", folder / self.file)
 
     def _made(self) -> AnyLearner:
-        bfloat16 = resolve_precision(self.settings.precision, self.bench.device) == "bfloat16"
-        precision = torch.bfloat16 if bfloat16 else torch.float32
+        precision = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
         return self.make(FrozenEncoders(self.bench.backbone(), precision)).to(self.bench.device)
 
     def _views(self, learner: AnyLearner, project: ProjectData, part: LabelledImages) -> Tensor:
