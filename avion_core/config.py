@@ -22,6 +22,8 @@ class DataConfig(Stage):
     """Labelled training images per class; the 1-shot set is inside the 2-shot set, and so on."""
     seed: int = Field(default=1, ge=1, le=1000)
     """Seed of the frozen split to use (1, 2 and 3 are reported)."""
+    label_budget: Literal["told", "kept"] = "told"
+    """Texts and verdicts that have seen other labels than these shots: used and `told`, or left out (budget `kept`)."""
 
 
 class DescriptionsConfig(Stage):

@@ -37,14 +37,18 @@ def list_runs_(
 @command(runs, "show")
 def show(desk: Desk, run: RunName) -> Answer:
     """One run: its status, where its files are, and every setting."""
-    from avion_core.usecases.runs.training import get_run
+    from avion_core.usecases.runs.training import computed_with, get_run
 
     found = get_run(desk.home, run)
+    computed = computed_with(desk.home, found.id)
     lines = [f"{found.id} ({found.name}) of {found.project}: {found.state} at step {found.step:,} of {found.steps:,}"]
     if found.accuracy is not None:
         lines.append(f"validation accuracy {found.accuracy:.1f} %")
     if found.error:
         lines.append(found.error)
+    lines += [f"computed in {one}" if place == 0 else one for place, one in enumerate(computed)]
+    if found.origin and found.origin.labels:
+        lines.append(found.origin.labels.sentence)
     lines.append(f"files in {found.folder}")
     settings = {
         f"{stage}.{name}": value
@@ -57,7 +61,8 @@ def show(desk: Desk, run: RunName) -> Answer:
         {"setting": name, "value": str(value), "from": "the project's rules" if name in followed else ""}
         for name, value in settings.items()
     ]
-    return Answer(dict(vars(found)), "\n".join([*lines, "", table(rows, ["setting", "value", "from"])]))
+    text = "\n".join([*lines, "", table(rows, ["setting", "value", "from"])])
+    return Answer(vars(found) | {"computed_with": computed}, text)
 
 
 @command(runs, "stop")

@@ -73,7 +73,10 @@ def train(
         bool, typer.Option("--queue", help="Add it to the queue and return; see `avion runs list`.")
     ] = False,
 ) -> Answer:
-    """Train a student in this terminal. Ctrl-C or SIGTERM saves and stops; --resume continues from exactly there."""
+    """Train a student in this terminal. Ctrl-C or SIGTERM saves and stops; --resume continues from there.
+
+    On the same kind of processor it continues exactly; what else it is computed with is said and recorded.
+    """
     if (project is None) == (resume is None):
         raise typer.BadParameter("Name a PROJECT to train, or --resume a RUN.")
     direct = {"method": method, "protocol.name": protocol, "data.shots": shots, "data.seed": seed}
@@ -129,7 +132,10 @@ def evaluate(
     text += [f"Left out: {row}. {why}" for row, why in report.left_out.items()]
     if split == "test":
         text.append(f"\nLooks at the test set so far: {view.looks}.")
-    of_run = {"run_id": view.id, "state": view.state, "step": view.step, "looks": view.looks}
+    labels = view.origin.labels if view.origin else None
+    if labels is not None:
+        text.append(f"\n{labels.sentence}")
+    of_run = {"run_id": view.id, "state": view.state, "step": view.step, "looks": view.looks, "labels": labels}
     return Answer(of_run | flat_figures(report), "\n".join(text))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -12,6 +14,9 @@ from sqlalchemy.orm import Session, contains_eager, defer
 from avion_core.errors import NotFoundError
 from avion_core.store.projects import add_descriptions
 from avion_core.store.tables import Description, Generation, Job, Reply
+
+CONTRASTIVE = "contrastive"
+"""The prompt version of texts that a person wrote to tell two classes apart."""
 
 
 def find_generation(session: Session, project_id: str, wanted: str = "latest") -> Generation:
@@ -106,6 +111,40 @@ def contrasts_of(session: Session, project_id: str, pair: Collection[str], by_ha
         .where(Reply.generation_id.in_(orders) | (Description.prompt_version == by_hand))
     )
     return list(session.scalars(query))
+
+
+@dataclass(frozen=True)
+class WrittenFrom:
+    """What labels stood behind a text when it was written."""
+
+    pictures: int
+    """How many training images of its class were sent along."""
+    against: tuple[str, ...]
+    """Names of the classes that it was asked to differ from."""
+    by_hand: bool
+    """A person wrote it beside the images that are taken for another class."""
+
+
+def origins_of(session: Session, project_id: str) -> dict[str, WrittenFrom]:
+    """Description -> what labels stood behind it, for those behind which there were any."""
+    replies: dict[int, WrittenFrom] = {}
+    asked = select(Reply.id, Reply.pictures, Reply.data).where(Reply.project_id == project_id)
+    for reply, pictures, data in session.execute(asked):
+        against = json.loads(data).get("distinguish_from", ()) if "distinguish_from" in data else ()
+        if pictures or against:
+            replies[reply] = WrittenFrom(pictures, tuple(map(str, against)), by_hand=False)
+    by_hand = WrittenFrom(0, (), by_hand=True)
+    query = select(Description.description_id, Description.reply_id, Description.prompt_version).where(
+        Description.project_id == project_id,
+        Description.reply_id.is_not(None) | (Description.prompt_version == CONTRASTIVE),
+    )
+    found: dict[str, WrittenFrom] = {}
+    for one, reply, version in session.execute(query):
+        if version == CONTRASTIVE:
+            found[one] = by_hand
+        elif reply in replies:
+            found[one] = replies[reply]
+    return found
 
 
 def texts_of(

@@ -64,6 +64,8 @@ def headline(run: RunView, report: Report) -> None:
         if report.split == "test":
             st.metric("Looks at the test set", run.looks, border=True, height="stretch")
     st.caption(" · ".join(f"{row['title']}: {interval(row)}" for row in own.to_dict("records")))
+    if run.origin and run.origin.labels:
+        st.caption(run.origin.labels.sentence)
     if report.split == "test":
         with st.expander("Who looked, and when", icon=":material/visibility:"):
             st.dataframe(looks(studio.home(), run.id), hide_index=True, alt="Looks at the test set")
@@ -106,7 +108,10 @@ def methods(run: str, report: Report) -> None:
             format="%.2f %%", help="Published, on the whole published test set: not measured here."
         )
         if given["note"].fillna("").str.contains("templates").any():
-            st.caption("Published zero-shot figures were made with about 105 templates; the rows here use one.")
+            st.caption(
+                "Published zero-shot figures were made with about 105 templates, the ensemble here with thirty; every "
+                "other row has one."
+            )
     with st.expander("Figures, and what each row is", icon=":material/help:", expanded=not paper.empty):
         st.dataframe(table, hide_index=True, column_config=columns, alt="Accuracy of every method, with what it is")
         st.caption(

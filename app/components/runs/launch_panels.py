@@ -49,7 +49,7 @@ _SIGNS = {
 }
 _PLACES = {
     "agreement": "Settle the conflicts",
-    "classes": "Add classes",
+    "classes": "Open classes",
     "generate": "Generate descriptions",
     "label": "Label images",
     "models": "Open models",

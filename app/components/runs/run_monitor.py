@@ -15,7 +15,7 @@ from app.kit.both_texts import OVERWRITE, both_texts
 from app.kit.guard import plain
 from app.state import address, notices, studio, visitor
 from app.state.forms import open_form
-from avion_core.errors import EditedMeanwhileError
+from avion_core.errors import AvionError, EditedMeanwhileError
 from avion_core.usecases import policies
 from avion_core.usecases.insight.journal import changes_since, listed
 from avion_core.usecases.projects.projects import ProjectSummary
@@ -24,6 +24,7 @@ from avion_core.usecases.runs.deleting import delete_run
 from avion_core.usecases.runs.training import (
     DRAWN_STEPS,
     RunView,
+    computed_with,
     curves,
     kill,
     log_tail,
@@ -53,6 +54,9 @@ def run_figures(run: RunView, project: ProjectSummary) -> None:
             st.badge("baseline", icon=":material/keep:", color="violet")
         begun = f" · based on {run.based_on}" if run.based_on else ""
         st.markdown(f"**{plain(run.name)}** · {run.id}{begun}")
+    if run.origin and run.origin.labels and run.origin.labels.crossed:
+        st.caption(f":material/label: {run.origin.labels.sentence}")
+    computed = _computed(run)
     if run.error:
         st.error(plain(run.error), title=f"The training {_ended(run)} ({run.cause})", icon=":material/error:")
     _say_silence(run)
@@ -63,7 +67,7 @@ def run_figures(run: RunView, project: ProjectSummary) -> None:
     st.progress(min(share, 1.0), text=f"{doing} · {place}{left}")
     with st.grid(5, min_column_width=140):
         st.metric("Validation accuracy", "–" if run.accuracy is None else f"{run.accuracy:.1f} %", border=True)
-        st.metric("Device", run.device or "–", border=True)
+        st.metric("Device", run.device or "–", border=True, help=" · ".join(map(plain, computed)) or None)
         st.metric(
             "Last heartbeat",
             age(run.heartbeat_age) or "–",
@@ -74,6 +78,19 @@ def run_figures(run: RunView, project: ProjectSummary) -> None:
         st.metric("Process", process, border=True, help=f"Number {run.pid} on {plain(run.host)}" if run.pid else None)
         held = f"{run.peak_bytes / 1e9:.1f} GB" if run.peak_bytes else "–"
         st.metric("Peak memory", held, border=True)
+
+
+def _computed(run: RunView) -> list[str]:
+    """What it was computed with; a change on the way is said."""
+    try:
+        found = computed_with(studio.home(), run.id)
+    except AvionError as error:
+        st.warning(plain(str(error)))
+        return []
+    if len(found) > 1:
+        words = "  \n".join(map(plain, found))
+        st.warning(f"Its steps were not all computed with the same; its last bits depend on that.  \n{words}")
+    return found
 
 
 def _ended(run: RunView) -> str:
@@ -112,13 +129,17 @@ def run_controls(run: RunView, project: ProjectSummary) -> None:
                 lambda: start_now(home, run.id),
             )
         if run.state in ACTIVE:
-            saves = "Takes it off the queue." if run.waiting else "Saves, then stops. You can resume it exactly there."
+            resumed = "Saves, then stops. You can resume it: exactly there, on the same processor."
+            saves = "Takes it off the queue." if run.waiting else resumed
             _action("Stop", "stop_circle", saves, lambda: stop(home, run.id), disabled=run.stopping)
         if run.state in ACTIVE and not run.waiting:
             loses = "Ends it at once; work since the last save is lost."
             _action("Kill", "dangerous", loses, lambda: kill(home, run.id))
         if run.state in RESUMABLE:
-            goes_on = "Continues exactly from its last save; waits its turn while another run uses the device."
+            goes_on = (
+                "Continues from its last save, exactly on the same processor; waits its turn while another run uses the "
+                "device."
+            )
             _action("Resume", "play_arrow", goes_on, lambda: resume(home, run.id), primary=True)
         if st.button(
             "New from this", icon=":material/content_copy:", help="Opens the launch page with these settings."

@@ -29,9 +29,11 @@ from avion_core.features.store import image_features, text_features
 from avion_core.metrics import accuracy
 from avion_core.progress import Progress
 from avion_core.protocols.predict import load_student
+from avion_core.reading import tokenizer_mark
 from avion_core.store import generations, journal
 from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
+from avion_core.store.generations import CONTRASTIVE
 from avion_core.store.home import Home
 from avion_core.store.sources import image_source
 from avion_core.usecases.curation import Curation, as_judged, curation_table, refresh
@@ -43,7 +45,6 @@ from avion_core.usecases.projects.projects import get_project, read_splits
 from avion_core.usecases.runs.trained import run_device, student_run
 from avion_core.wording import counted
 
-CONTRASTIVE = "contrastive"
 Judge = Literal["teacher", "student"]
 
 
@@ -314,6 +315,9 @@ def _fresh(texts: Mapping[str, Sequence[str]], class_keys: Collection[str]) -> l
             if not folded(text) or len(text) > MOST_CHARACTERS:
                 hint = f"Write a text of at most {MOST_CHARACTERS:,} characters."
                 raise DescriptionError("the text is empty or too long", hint, value=text[:80])
+            if mark := tokenizer_mark(text):
+                what = f"the text holds {mark}, which the models read as a sign of their own"
+                raise DescriptionError(what, "Leave it out.", value=text[:80])
             row = {"description_id": description_id(key, text), "class_key": key, "text": text}
             fresh.setdefault(row["description_id"], row)
     if not fresh:

@@ -17,6 +17,7 @@ from avion_core.store.runs import find_run
 from avion_core.store.tables import Run
 from avion_core.usecases.curation.rules import current_rules, run_config
 from avion_core.usecases.policies import use_case
+from avion_core.usecases.runs.label_budget import LabelBudget
 
 _OPEN = (
     *("data.", "protocol.", "teacher", "student", "device"),
@@ -34,6 +35,8 @@ class Origin(BaseModel):
     """The preset that it began from, over however many runs; "" where that was not recorded."""
     followed: tuple[str, ...] = ()
     """Settings (dotted keys) that were the project's rules, and neither the preset's nor chosen for the run."""
+    labels: LabelBudget | None = None
+    """What its descriptions and verdicts have seen; None where that was not recorded."""
 
 
 @dataclass(frozen=True)

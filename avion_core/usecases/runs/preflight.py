@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import pandas as pd
 import psutil
 
 from avion_core.backbones.catalog import CATALOG
 from avion_core.config import RunConfig
-from avion_core.errors import CheckpointError, ConfigError, NotFoundError, TrainingError
+from avion_core.errors import CheckpointError, ConfigError, DataError, NotFoundError, TrainingError
 from avion_core.jobs.devices import device_name, lane_of
 from avion_core.jobs.executors import chosen_executor
 from avion_core.methods import find_method
@@ -29,6 +30,7 @@ from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_splits
 from avion_core.usecases.runs.estimate import estimate
+from avion_core.usecases.runs.label_budget import LabelBudget, within_budget
 from avion_core.wording import counted
 
 _LARGE_PARAMETERS = 300_000_000
@@ -79,6 +81,7 @@ def preflight(home: Home, project: str, config: RunConfig) -> list[Check]:
         *of_protocol,
         *_other_projects(home, config),
         *_models(home, config),
+        *_names(names, config),
         *_images(home, summary, config, trained),
         *_descriptions(home, summary, config, trained),
         *_machine(home, config),
@@ -159,9 +162,24 @@ def _other_projects(home: Home, config: RunConfig) -> Iterator[Check]:
         drawn = read_splits(home, other.id)
         if config.data.seed in drawn.train and config.data.shots <= drawn.max_shots and drawn.drawn:
             yield Check("Other project", f"{other.name} is measured on as well.", "ok")
+            yield from _names({entry.key: entry.prompt_name for entry in other.classes}, config)
         else:
             hint = "Draw its validation and test images, or choose other shots or another seed."
             yield Check("Other project", f"{other.name} has no images held out for these shots.", "error", hint)
+
+
+def _names(names: dict[str, str], config: RunConfig) -> Iterator[Check]:
+    """Whether the models can tell the classes' sentences apart."""
+    from avion_core.backbones.sentences import CONTEXT, cut_sentences  # brings torch along
+
+    try:
+        cut = cut_sentences(names, config.model.template)
+    except DataError as error:
+        yield Check("Class names", f"{error.what[:1].upper()}{error.what[1:]}.", "error", error.hint, page="classes")
+        return
+    if cut:
+        said = f"The models read {CONTEXT - 2} tokens of a sentence, and the end is cut off here: {_some(cut)}."
+        yield Check("Class names", said, "warning", "Give these classes shorter names.", page="classes")
 
 
 def _models(home: Home, config: RunConfig) -> Iterator[Check]:
@@ -279,7 +297,7 @@ def _descriptions(home: Home, summary: ProjectSummary, config: RunConfig, traine
     if config.prototypes.source == "template":
         yield Check("Descriptions", "Not used: prototypes come from the class-name template.", "ok")
         return
-    candidates = current_descriptions(home, summary.id)
+    candidates, labels = _candidates(home, summary, config)
     usable = set(candidates.loc[candidates["verdict"] != "rejected", "class_key"])
     without = [key for key in trained if key not in usable]
     if without:
@@ -294,6 +312,11 @@ def _descriptions(home: Home, summary: ProjectSummary, config: RunConfig, traine
             {} if fallback else {"prototypes.template_fallback": True},
             page="review" if set(without) <= set(candidates["class_key"]) else "generate",
         )
+    if labels is not None and labels.crossed:
+        hint, fix = "", {}
+        if not labels.left_out:
+            hint, fix = "Set data.label_budget to kept to leave them out.", {"data.label_budget": "kept"}
+        yield Check("Label budget", labels.sentence, "ok" if labels.left_out else "warning", hint, fix)
     conflicts = sum(candidates["conflict"])
     if conflicts:
         yield Check(
@@ -307,6 +330,16 @@ def _descriptions(home: Home, summary: ProjectSummary, config: RunConfig, traine
     yield Check(
         "Descriptions", f"{judged:,} of {len(candidates):,} are reviewed; the rules decide on the others.", "ok"
     )
+
+
+def _candidates(home: Home, summary: ProjectSummary, config: RunConfig) -> tuple[pd.DataFrame, LabelBudget | None]:
+    """The descriptions that a run would use, and the labels behind them; None where the settings are wrong as it is."""
+    table, splits = current_descriptions(home, summary.id), read_splits(home, summary.id)
+    names = {entry.key: entry.prompt_name for entry in summary.classes}
+    try:
+        return within_budget(home, summary.id, config, table, splits, names)
+    except ConfigError:
+        return table, None
 
 
 def _machine(home: Home, config: RunConfig) -> Iterator[Check]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import product
 from pathlib import Path
@@ -35,6 +35,7 @@ from avion_core.usecases import jobs
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.runs.label_budget import within_budget
 from avion_core.usecases.runs.planning import Origin, origin_of, plan_run, planned_config
 from avion_core.usecases.runs.preflight import refuse_unready
 
@@ -126,7 +127,9 @@ def create_run(
     run_id = new_id()
     folder = home.run_folder(run_id)
     others = [freeze(home, other) for other in config.protocol.projects]
-    save_inputs(folder / "inputs", freeze(home, project), others)
+    data = freeze(home, project)
+    table, labels = within_budget(home, project, config, data.descriptions, data.splits, data.class_names)
+    save_inputs(folder / "inputs", replace(data, descriptions=table), others)
     place = executors.plan(config.device, here=here)
     with writing(home.engine) as session:
         row = rows.find_project(session, project)
@@ -147,7 +150,7 @@ def create_run(
             config=config.model_dump(mode="json"),
             rule_version=rules_in_force(session, row.id),
             based_on=None if base is None else base.id,
-            origin=plan.origin.model_dump(mode="json"),
+            origin=plan.origin.model_copy(update={"labels": labels}).model_dump(mode="json"),
         )
         session.add(run)
         _note(session, run, "New training", who)
@@ -392,6 +395,21 @@ def curves(home: Home, run: str, most: int | None = None) -> Curves:
         most: thin them to about this many for display; `Curves.statement` then says so.
     """
     return read_curves(get_run(home, run).folder, most)
+
+
+@use_case
+def computed_with(home: Home, run: str) -> list[str]:
+    """What a run was computed with so far, in words, resume by resume; empty where it is not known.
+
+    Raises:
+        DataError: the record of it is damaged.
+    """
+    from avion_core.distill.arithmetic import stretches  # imports torch: seconds
+
+    return [
+        f"{f'after step {one.after_step:,}: ' if one.after_step else ''}{one.arithmetic or 'not recorded'}"
+        for one in stretches(get_run(home, run).folder)
+    ]
 
 
 @use_case

@@ -356,7 +356,7 @@ def _entries(
             confusable = confusable_classes(home, summary.id, settings.distinguish, progress)
         except AvionError as error:
             note = f"No confusable classes are named: {error}"
-    shots = read_splits(home, summary.id).shots(1, max(settings.pictures, 1)) if settings.pictures else {}
+    shots = read_splits(home, summary.id).pictures(settings.pictures) if settings.pictures else {}
     source = image_source(home, summary.id)
     recipe = summary.recipe.model_dump(mode="json")
 
