@@ -115,12 +115,16 @@ class Splits:
             raise ConfigError("there is no such shot count", f"Choose 1 to {self.max_shots} shots per class.", value=k)
         return {key: list(images[:k]) for key, images in self._of(self.train, seed).items()}
 
-    def pictures(self, k: int) -> dict[str, list[str]]:
-        """Training images to send to a language model: the first k of seed 1 that no seed validates on."""
-        seed = min(self.train)
+    def pictures(self, seed: int, k: int) -> dict[str, list[str]]:
+        """Images to send to a language model: for each class its first k training images that no seed validates on.
+
+        Raises:
+            ConfigError: a seed that was not drawn.
+        """
         held_out = {image for drawn in self.validation.values() for images in drawn.values() for image in images}
         return {
-            key: [image for image in images if image not in held_out][:k] for key, images in self.train[seed].items()
+            key: [image for image in images[: self.max_shots] if image not in held_out][:k]
+            for key, images in self._of(self.train, seed).items()
         }
 
     def validation_images(self, seed: int, k: int) -> dict[str, list[str]]:

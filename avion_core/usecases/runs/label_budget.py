@@ -146,7 +146,8 @@ def _seen(home: Home, project: str, table: pd.DataFrame, splits: Splits) -> _See
     evidence = splits.shots(shown.seed, shown.shots)
     with reading(home.engine) as session:
         origins = generations.origins_of(session, find_project(session, project).id)
-    sent = {number: splits.pictures(number) for number in {origin.pictures for origin in origins.values()}}
+    numbers = {origin.pictures for origin in origins.values()}
+    sent = {number: splits.pictures(shown.seed, number) for number in numbers}
     texts, against = dict[str, frozenset[str]](), dict[str, frozenset[str]]()
     for one, key in zip(table["description_id"], table["class_key"], strict=True):
         if (origin := origins.get(one)) is None:

@@ -41,6 +41,7 @@ from avion_core.store.projects import find_project
 from avion_core.store.sources import image_source
 from avion_core.store.tables import Generation, Job
 from avion_core.usecases import jobs
+from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.policies import ADMINISTER, CHANGE_PROJECTS, demand, use_case
 from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_splits
 from avion_core.wording import counted
@@ -356,7 +357,10 @@ def _entries(
             confusable = confusable_classes(home, summary.id, settings.distinguish, progress)
         except AvionError as error:
             note = f"No confusable classes are named: {error}"
-    shots = read_splits(home, summary.id).pictures(settings.pictures) if settings.pictures else {}
+    shots: dict[str, list[str]] = {}
+    if settings.pictures:
+        seed = run_config(home, summary.id).data.seed
+        shots = read_splits(home, summary.id).pictures(seed, settings.pictures)
     source = image_source(home, summary.id)
     recipe = summary.recipe.model_dump(mode="json")
 
