@@ -137,8 +137,8 @@ def run_controls(run: RunView, project: ProjectSummary) -> None:
             _action("Kill", "dangerous", loses, lambda: kill(home, run.id))
         if run.state in RESUMABLE:
             goes_on = (
-                "Continues from its last save, exactly on the same processor; waits its turn while another run uses the "
-                "device."
+                "Continues from its last save, exactly on the same processor; waits its turn while another run uses "
+                "the device."
             )
             _action("Resume", "play_arrow", goes_on, lambda: resume(home, run.id), primary=True)
         if st.button(
