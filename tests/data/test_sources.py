@@ -53,6 +53,8 @@ def test_loose_files_go_by_their_path(folder: ImageFolder) -> None:
 class Tiles:
     """A source that is no folder: windows of one picture, opened by their place in it."""
 
+    embeddings = None
+
     def __init__(self, pixels: np.ndarray, side: int) -> None:
         self.pixels, self.side, self.opened = pixels, side, 0
 

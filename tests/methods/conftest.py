@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+import torch
 
 from avion_core.data.drawing import make_splits
 from avion_core.data.project import ProjectData
@@ -27,3 +28,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> ProjectData:
     splits = make_splits(manifest, dataset="tiny")
     source = ImageFolder(root, dict(zip(manifest["image_id"], manifest["path"], strict=True)))
     return ProjectData("tiny", source, manifest, splits, RenderingRecipe(), NAMES, pd.DataFrame(rows))
+
+
+@pytest.fixture(autouse=True)
+def float32_on_any_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Embeddings are of the precision that suits the processor; what is compared to 1e-4 here is of one."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False, "amx_bf16": False})
