@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -65,14 +65,13 @@ def computed(key: str, title: str, call: Callable[[Progress], Result]) -> Result
             works.popitem(last=False)
     works.move_to_end(key)
     assert work.future is not None
-    try:
-        return work.future.result(timeout=_WORTH_WAITING_SECONDS)
-    except TimeoutError:
-        if work.future.done():
-            works.pop(key, None)
-            raise
+    # Waited for, and then asked: a result that comes as the patience ends is a result, and work may time out itself.
+    wait([work.future], timeout=_WORTH_WAITING_SECONDS)
+    if not work.future.done():
         _show_progress(work, title)
         end_page()
+    try:
+        return work.future.result()
     except Exception:
         works.pop(key, None)
         raise

@@ -119,6 +119,8 @@ def _work(outcome: str) -> None:
 
     def call(progress):
         progress(1, 2, "half")
+        if outcome == "late":
+            raise TimeoutError("the server does not answer")
         if outcome == "error":
             raise DataError("the file *is* gone", "Put it back.", value="a_b.png")
         return "done"
@@ -146,6 +148,13 @@ def test_background_errors_are_sentences_and_are_tried_again() -> None:
     assert not app.exception
     retried = AppTest.from_function(_work, args=("result",)).run()
     assert retried.text[0].value == "done"
+
+
+@pytest.mark.usefixtures("fresh_caches")
+def test_work_that_timed_out_itself_is_no_work_that_goes_on() -> None:
+    app = AppTest.from_function(_work, args=("late",)).run()
+    assert app.exception  # told, not shown as work under way for ever
+    assert AppTest.from_function(_work, args=("result",)).run().text[0].value == "done"
 
 
 def test_markup_in_a_message_stays_text() -> None:
