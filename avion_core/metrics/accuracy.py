@@ -45,8 +45,7 @@ def accuracy(matrix: Tensor) -> float:
 
 def macro_accuracy(matrix: Tensor) -> float:
     """Mean over classes of the share found, in percent; classes without images do not count."""
-    present = matrix.sum(1) > 0
-    return 100.0 * (matrix.diagonal()[present].double() / matrix.sum(1)[present]).mean().item()
+    return macro_accuracy_of(matrix.diagonal(), matrix.sum(1)).item()
 
 
 def macro_f1(matrix: Tensor) -> float:
@@ -54,9 +53,23 @@ def macro_f1(matrix: Tensor) -> float:
 
     Classes neither present nor predicted do not count.
     """
-    hits = matrix.diagonal().double()
-    size = (matrix.sum(0) + matrix.sum(1)).double()
-    return 100.0 * (2 * hits / size)[size > 0].mean().item()
+    return macro_f1_of(matrix.diagonal(), matrix.sum(1), matrix.sum(0)).item()
+
+
+def macro_accuracy_of(right: Tensor, present: Tensor) -> Tensor:
+    """`macro_accuracy` from the counts of images classified right and present in each class, (..., C) -> (...)."""
+    return _mean_percent(right, present)
+
+
+def macro_f1_of(right: Tensor, present: Tensor, predicted: Tensor) -> Tensor:
+    """`macro_f1` from the counts of images right, present and predicted of each class, (..., C) -> (...)."""
+    return _mean_percent(2 * right, present + predicted)
+
+
+def _mean_percent(part: Tensor, whole: Tensor) -> Tensor:
+    """100 times the mean over the last dimension of part / whole, where whole is not 0."""
+    counts = whole > 0
+    return 100.0 * (part.double() / whole.clamp(min=1)).where(counts, 0.0).sum(-1) / counts.sum(-1)
 
 
 def per_class(matrix: Tensor, class_keys: Sequence[str]) -> pd.DataFrame:

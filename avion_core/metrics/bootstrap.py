@@ -5,21 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
+import torch
+from torch import Tensor
+
+from avion_core.metrics.accuracy import macro_accuracy_of, macro_f1_of
 
 DRAWS = 1000
+_CELLS = 2**22
+"""Counts held at once."""
 _TAILS = (2.5, 97.5)
 
 
-def bootstrap_interval(figure: Callable[[np.ndarray], float], images: int, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of a figure: the images are drawn DRAWS times with replacement; the same seed, the same interval.
+def macro_intervals(matrix: Tensor, seed: int = 0) -> dict[str, tuple[float, float]]:
+    """95 % intervals of "macro_accuracy" and "macro_f1", in percent; the same seed, the same intervals.
+
+    Images drawn with replacement fall into the cells of their confusion matrix multinomially: so the cells' counts are
+    drawn, which takes a hundredth of the time of drawing images.
 
     Args:
-        figure: positions of the drawn images, (images,) -> the figure. images: how many there are; NaN without any.
+        matrix: (C, C) counts, row = true class, column = predicted class; without any image all is NaN.
     """
+    images, classes = int(matrix.sum()), len(matrix)
     if images == 0:
-        return float("nan"), float("nan")
-    random = np.random.default_rng(seed)
-    return _tails([figure(random.integers(images, size=images)) for _ in range(DRAWS)])
+        return dict.fromkeys(("macro_accuracy", "macro_f1"), (float("nan"), float("nan")))
+    true, said = matrix.nonzero(as_tuple=True)  # (K,) cells with an image
+    share = (matrix[true, said].double() / images).numpy()
+    draw = np.random.default_rng(seed)
+    found: dict[str, list[np.ndarray]] = {"macro_accuracy": [], "macro_f1": []}
+    at_once = max(1, _CELLS // max(len(share), classes))
+    for done in range(0, DRAWS, at_once):
+        counts = torch.as_tensor(draw.multinomial(images, share, size=min(at_once, DRAWS - done)))  # (draws, K)
+        empty = counts.new_zeros(len(counts), classes)
+        right = empty.index_add(1, true[true == said], counts[:, true == said])
+        present, predicted = empty.index_add(1, true, counts), empty.index_add(1, said, counts)  # (draws, C) each
+        found["macro_accuracy"].append(macro_accuracy_of(right, present).numpy())
+        found["macro_f1"].append(macro_f1_of(right, present, predicted).numpy())
+    return {name: _tails(np.concatenate(values)) for name, values in found.items()}
 
 
 def accuracy_interval(
@@ -36,6 +57,6 @@ def accuracy_interval(
     return _tails([figure({part: float(values[draw]) for part, values in drawn.items()}) for draw in range(DRAWS)])
 
 
-def _tails(values: list[float]) -> tuple[float, float]:
+def _tails(values: list[float] | np.ndarray) -> tuple[float, float]:
     low, high = np.percentile(values, _TAILS)
     return float(low), float(high)

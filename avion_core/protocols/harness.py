@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -24,7 +23,7 @@ from avion_core.methods import METHODS, find_method
 from avion_core.methods.bench import Bench
 from avion_core.methods.method import Method, Task
 from avion_core.metrics.accuracy import confusion, macro_accuracy, macro_f1, wilson_interval
-from avion_core.metrics.bootstrap import accuracy_interval, bootstrap_interval
+from avion_core.metrics.bootstrap import accuracy_interval, macro_intervals
 from avion_core.metrics.calibration import expected_calibration_error, fit_temperature
 from avion_core.progress import Progress
 from avion_core.protocols import find_protocol
@@ -171,14 +170,10 @@ def _figures(
     probabilities = logits.double().softmax(1)
     accuracy = 100 * (said == labels).double().mean().item()
     rows = [_row("accuracy", accuracy, count, wilson_interval(right, count), "Wilson")]
+    matrix = confusion(said, labels, classes)
+    intervals = macro_intervals(matrix)
     for metric, figure in (("macro_accuracy", macro_accuracy), ("macro_f1", macro_f1)):
-
-        def drawn(chosen: np.ndarray, figure: Callable[[Tensor], float] = figure) -> float:
-            places = torch.from_numpy(chosen)
-            return figure(confusion(said[places], labels[places], classes))
-
-        value = figure(confusion(said, labels, classes))
-        rows.append(_row(metric, value, count, bootstrap_interval(drawn, count), "bootstrap"))
+        rows.append(_row(metric, figure(matrix), count, intervals[metric], "bootstrap"))
     rows.append(_row("calibration_error", expected_calibration_error(probabilities, labels), count))
     if temperature is not None:
         softened, fitted_on = temperature
