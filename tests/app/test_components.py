@@ -60,7 +60,7 @@ def _pressed_in_a_fragment_while_the_page_ends() -> None:
 
 
 def test_a_page_that_ends_early_drops_nothing_that_was_pressed() -> None:
-    app = AppTest.from_function(_pressed_in_a_fragment_while_the_page_ends).run()
+    app = AppTest.from_function(_pressed_in_a_fragment_while_the_page_ends, default_timeout=60).run()
     assert not app.exception
     assert app.session_state["drawn"] == 2
 
@@ -88,7 +88,7 @@ def _form() -> None:
 
 
 def test_the_form_returns_only_what_was_changed() -> None:
-    app = AppTest.from_function(_form).run()
+    app = AppTest.from_function(_form, default_timeout=60).run()
     assert app.json[0].value == "{}"
     app.number_input(key="form:data.shots").set_value(4)
     app.toggle(key="form:distillation.augment").set_value(True)
@@ -138,23 +138,23 @@ def fresh_caches():
 
 @pytest.mark.usefixtures("fresh_caches")
 def test_background_work_gives_its_result() -> None:
-    assert AppTest.from_function(_work, args=("result",)).run().text[0].value == "done"
+    assert AppTest.from_function(_work, default_timeout=60, args=("result",)).run().text[0].value == "done"
 
 
 @pytest.mark.usefixtures("fresh_caches")
 def test_background_errors_are_sentences_and_are_tried_again() -> None:
-    app = AppTest.from_function(_work, args=("error",)).run()
+    app = AppTest.from_function(_work, default_timeout=60, args=("error",)).run()
     assert app.error[0].value == r"Put it back."
     assert not app.exception
-    retried = AppTest.from_function(_work, args=("result",)).run()
+    retried = AppTest.from_function(_work, default_timeout=60, args=("result",)).run()
     assert retried.text[0].value == "done"
 
 
 @pytest.mark.usefixtures("fresh_caches")
 def test_work_that_timed_out_itself_is_no_work_that_goes_on() -> None:
-    app = AppTest.from_function(_work, args=("late",)).run()
+    app = AppTest.from_function(_work, default_timeout=60, args=("late",)).run()
     assert app.exception  # told, not shown as work under way for ever
-    assert AppTest.from_function(_work, args=("result",)).run().text[0].value == "done"
+    assert AppTest.from_function(_work, default_timeout=60, args=("result",)).run().text[0].value == "done"
 
 
 def test_markup_in_a_message_stays_text() -> None:
@@ -164,7 +164,7 @@ def test_markup_in_a_message_stays_text() -> None:
 
         show_error(DataError("no such folder", "Look into [here](http://x) or $HOME.", value="*"))
 
-    app = AppTest.from_function(page).run()
+    app = AppTest.from_function(page, default_timeout=60).run()
     assert app.error[0].value == r"Look into \[here\](http\://x) or \$HOME."
 
 

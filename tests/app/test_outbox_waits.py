@@ -40,7 +40,7 @@ def tab(monkeypatch: pytest.MonkeyPatch) -> tuple[AppTest, list[str], dict[str, 
 
     monkeypatch.setattr(verdicts, "take", take)
     monkeypatch.setattr(visitor, "name", lambda: "me")
-    app = AppTest.from_function(page)
+    app = AppTest.from_function(page, default_timeout=60)
     queue = [
         {"seq": seq, "id": name, "component": "review_card", "project": "p", "reviewer": "me"}
         for seq, name in ((4, "a"), (5, "b"), (6, "c"))

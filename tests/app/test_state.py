@@ -44,7 +44,7 @@ def _selector() -> None:
 
 
 def test_the_address_chooses_the_project_and_follows_it() -> None:
-    app = AppTest.from_function(_selector)
+    app = AppTest.from_function(_selector, default_timeout=60)
     app.query_params["project"] = "p2"
     app.run()
     assert app.selectbox[0].value == "p2"
@@ -55,7 +55,7 @@ def test_the_address_chooses_the_project_and_follows_it() -> None:
 
 
 def test_a_project_that_is_gone_gives_way_to_the_first() -> None:
-    app = AppTest.from_function(_selector)
+    app = AppTest.from_function(_selector, default_timeout=60)
     app.query_params["project"] = "deleted"
     app.run()
     assert (app.selectbox[0].value, app.query_params["project"]) == ("p1", "p1")
@@ -75,7 +75,7 @@ def _walk() -> None:
 
 
 def test_the_queue_is_taken_once_and_in_order() -> None:
-    app = AppTest.from_function(_walk)
+    app = AppTest.from_function(_walk, default_timeout=60)
     app.session_state["signature"], app.session_state["order"] = ["all"], ["a", "b", "c"]
     app.session_state["outbox"] = {"queue": [{"seq": 9}, {"seq": 7}]}
     assert app.run().text[0].value == "b 9 0"
@@ -84,7 +84,7 @@ def test_the_queue_is_taken_once_and_in_order() -> None:
 
 
 def test_other_filters_keep_the_text_and_what_was_taken() -> None:
-    app = AppTest.from_function(_walk)
+    app = AppTest.from_function(_walk, default_timeout=60)
     app.session_state["signature"], app.session_state["order"] = ["all"], ["a", "b", "c"]
     app.session_state["outbox"] = {"queue": [{"seq": 5}]}
     app.run()
