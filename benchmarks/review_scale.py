@@ -52,7 +52,7 @@ def make_project(home_folder: Path, classes: int) -> None:
     from avion_core.features.shards import content_key
     from avion_core.usecases.curation.rules import run_config
     from avion_core.usecases.installation.home import Home
-    from avion_core.usecases.models.models import open_towers
+    from avion_core.usecases.models.catalog import open_towers
     from avion_core.usecases.projects.descriptions import import_descriptions
     from avion_core.usecases.projects.projects import create_project, read_manifest
 
@@ -109,7 +109,7 @@ class Session:
         from avion_core.usecases import curation
         from avion_core.usecases.curation.rules import run_config
         from avion_core.usecases.installation.home import Home
-        from avion_core.usecases.models.models import open_towers
+        from avion_core.usecases.models.catalog import open_towers
         from avion_core.usecases.projects.projects import get_project
 
         self.cases, self.get_project = curation, get_project

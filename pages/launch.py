@@ -12,7 +12,7 @@ from app.components.runs.settings_form import settings_form, widget_key
 from app.state import address, notices, run_choice, studio, visitor, widgets
 from avion_core.usecases import policies
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.models.models import list_models
+from avion_core.usecases.models.catalog import list_models
 from avion_core.usecases.projects.projects import ProjectSummary, list_projects
 from avion_core.usecases.runs.planning import planned_config
 from avion_core.usecases.runs.preflight import cli_command, preflight

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.components.models.model_card import model_card, size
 from app.state import studio
-from avion_core.usecases.models.models import list_models
+from avion_core.usecases.models.catalog import list_models
 
 
 def page() -> None:

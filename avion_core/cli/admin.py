@@ -127,7 +127,7 @@ def reset(desk: Desk, name: UserName) -> Answer:
 @command(models, "list")
 def list_models(desk: Desk) -> Answer:
     """The catalog of weights, and which are installed."""
-    from avion_core.usecases.models.models import list_models
+    from avion_core.usecases.models.catalog import list_models
 
     found = list_models(desk.home)
     rows = [

@@ -66,7 +66,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "installation.serving": "invite_link",
         "job_control": "list_jobs",
         "jobs": "get_job job_view log_tail start_or_wait",
-        "models.models": "installing list_models open_towers",
+        "models.catalog": "installing list_models open_towers",
         "people.accounts": "list_accounts reset_password",
         "projects.classes": "class_changes export_cards",
         "projects.current_descriptions": "current_descriptions",
@@ -136,7 +136,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "restore_damaged",
         "installation.leftovers": "clear_home",
         "installation.serving": "prepare_server",
-        "models.models": "remove_model start_adding start_download stop_installing",
+        "models.catalog": "remove_model start_adding start_download stop_installing",
         "people.accounts": "add_account invite list_invites set_disabled set_role withdraw_invite",
     },
 }

@@ -26,7 +26,7 @@ from avion_core.store.tables import Project
 from avion_core.usecases.insight.alignment import map_settings, start_map, stop_map
 from avion_core.usecases.installation import backup
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.models import models
+from avion_core.usecases.models import catalog as models
 from avion_core.usecases.people import accounts
 from avion_core.usecases.projects.projects import get_project
 from tests.acting import by

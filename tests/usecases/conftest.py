@@ -6,7 +6,7 @@ import pytest
 
 from avion_core.actor import ALONE
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.models.models import _open
+from avion_core.usecases.models.catalog import _open
 from avion_core.usecases.projects.projects import ProjectSummary, create_project
 from tests import tiny_studio
 

@@ -10,7 +10,7 @@ from app.kit.background import duration
 from app.kit.guard import code, plain, show_error
 from app.state import notices, studio, visitor
 from avion_core.usecases import policies
-from avion_core.usecases.models.models import (
+from avion_core.usecases.models.catalog import (
     Installing,
     Model,
     installing,

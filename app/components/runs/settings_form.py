@@ -14,7 +14,7 @@ from app.state import widgets
 from avion_core.config import RunConfig
 from avion_core.settings import fields as setting_fields
 from avion_core.settings import flatten
-from avion_core.usecases.models.models import Model
+from avion_core.usecases.models.catalog import Model
 from avion_core.usecases.runs.choices import method_choices, protocol_choices
 
 BASIC = (

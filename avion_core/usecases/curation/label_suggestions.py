@@ -19,7 +19,7 @@ from avion_core.prototypes.text_prototypes import visual_prototypes
 from avion_core.store.home import Home
 from avion_core.store.sources import image_source
 from avion_core.usecases.curation.rules import run_config
-from avion_core.usecases.models.models import open_towers
+from avion_core.usecases.models.catalog import open_towers
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_splits
 

@@ -22,7 +22,7 @@ from avion_core.usecases.curation.table import (
     with_figures,
     would_change,
 )
-from avion_core.usecases.models.models import open_towers
+from avion_core.usecases.models.catalog import open_towers
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_descriptions import COLUMNS, decided_columns
 

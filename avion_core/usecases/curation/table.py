@@ -31,7 +31,7 @@ from avion_core.store import current_verdicts
 from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.usecases.curation.rules import run_config
-from avion_core.usecases.models.models import open_towers
+from avion_core.usecases.models.catalog import open_towers
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.projects import get_project

@@ -39,7 +39,7 @@ from avion_core.store.sources import image_source
 from avion_core.usecases.curation import Curation, as_judged, curation_table, refresh
 from avion_core.usecases.curation.blind import my_sight
 from avion_core.usecases.curation.rules import run_config
-from avion_core.usecases.models.models import open_towers
+from avion_core.usecases.models.catalog import open_towers
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.projects import get_project, read_splits
 from avion_core.usecases.runs.trained import run_device, student_run

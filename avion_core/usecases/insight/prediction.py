@@ -35,7 +35,7 @@ from avion_core.protocols.exported import student_files
 from avion_core.reading import tokenizer_mark
 from avion_core.store.home import Home
 from avion_core.store.sources import image_source
-from avion_core.usecases.models.models import open_towers
+from avion_core.usecases.models.catalog import open_towers
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
 from avion_core.usecases.runs.trained import run_device, student_run

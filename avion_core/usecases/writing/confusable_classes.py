@@ -8,7 +8,7 @@ from avion_core.errors import DataError
 from avion_core.progress import Progress
 from avion_core.store.home import Home
 from avion_core.usecases.curation import curation_table
-from avion_core.usecases.models.models import open_towers
+from avion_core.usecases.models.catalog import open_towers
 from avion_core.usecases.policies import use_case
 
 

@@ -14,7 +14,7 @@ from avion_core.actor import ALONE
 from avion_core.backbones.load import WeightStore
 from avion_core.errors import NotFoundError
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.models import models
+from avion_core.usecases.models import catalog as models
 from tests.backbones.test_load_download import NAME, Hub, hub
 
 __all__ = ["hub"]  # a fixture: the server on this machine that speaks as the hub does
