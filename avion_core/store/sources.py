@@ -11,9 +11,9 @@ from avion_core import bundled
 from avion_core.data.sources import ImageFolder, ImageSource
 from avion_core.errors import NotFoundError
 from avion_core.reading import Subject, read_parquet
-from avion_core.store import projects as rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
+from avion_core.store.projects import find_project
 from avion_core.store.tables import Project
 
 MANIFEST = "manifest.parquet"
@@ -31,7 +31,7 @@ def image_source(home: Home, project: str) -> ImageSource:
         NotFoundError: no such project.
     """
     with reading(home.engine) as session:
-        row = rows.find_project(session, project)
+        row = find_project(session, project)
         root = image_root(row)
     manifest = scanned_images(home, row.id, ["image_id", "path"])
     embeddings = home.project_folder(row.id) / EMBEDDINGS

@@ -13,7 +13,7 @@ from avion_core.errors import JobError
 from avion_core.jobs.kinds import KINDS, find_kind
 from avion_core.jobs.reconcile import reconcile
 from avion_core.jobs.submit import submit_new
-from avion_core.store import jobs as rows
+from avion_core.store import jobs as job_rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.listing import Listed, count_kinds, count_statuses, jobs_page
@@ -152,7 +152,7 @@ class _Control:
 def _stop(home: Home, view: JobView) -> None:
     _refuse_others(home, view)
     with writing(home.engine) as session:
-        asked = rows.ask_to_stop(session, view.id)
+        asked = job_rows.ask_to_stop(session, view.id)
     _say_ended(view, asked)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from avion_core.actor import ALONE
 from avion_core.descriptions.writers.gemini import DEFAULT_MODEL
-from avion_core.store import generations as rows
+from avion_core.store import generations as generation_rows
 from avion_core.store.database import reading
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.projects import create_project
@@ -44,7 +44,8 @@ def process(home: Home, generation: str) -> subprocess.Popen[str]:
 def texts(home: Home, project_id: str) -> dict[str, list[str]]:
     with reading(home.engine) as session:
         by_class = {
-            key: rows.texts_of(session, project_id, key, "gemini", DEFAULT_MODEL) for key in tiny_studio.CLASSES
+            key: generation_rows.texts_of(session, project_id, key, "gemini", DEFAULT_MODEL)
+            for key in tiny_studio.CLASSES
         }
     return {key: [*own, *others] for key, (own, others) in by_class.items()}
 
@@ -121,7 +122,7 @@ def test_no_key_host_or_text_in_the_log(project, wrong):
     for secret in (KEY, host, "127.0.0.1", "aerial", "pattern number"):
         assert secret not in said.casefold()
     with reading(home.engine) as session:
-        (row,) = rows.list_generations(session, ordering.get_project(home, "scenes").id)
+        (row,) = generation_rows.list_generations(session, ordering.get_project(home, "scenes").id)
         assert KEY not in str(row.settings) + (row.job.error or "")
     assert not [path for path in home.path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
 

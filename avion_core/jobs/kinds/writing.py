@@ -18,7 +18,7 @@ from avion_core.descriptions.writers.prompt import PromptFile
 from avion_core.descriptions.writers.settings import WritingSettings
 from avion_core.jobs.job import Context, JobKind, Stopped
 from avion_core.jobs.writing_orders import ORDERS, generation_folder, make_order, open_writer, read_orders
-from avion_core.store import generations as rows
+from avion_core.store import generations as generation_rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.projects import prompt_names
@@ -91,7 +91,7 @@ def _log(context: Context, event: Event) -> None:
 def _wanted(home: Home, row: Generation, settings: WritingSettings) -> Iterator[tuple[dict[str, Any], int]]:
     """The classes that lack descriptions of this writer and model, and how many."""
     with reading(home.engine) as session:
-        there = rows.written_by(
+        there = generation_rows.written_by(
             session, row.project_id, settings.writer, row.settings["model"], settings.distinguish_from
         )
     for entry in read_orders(generation_folder(home, row.id)):
@@ -103,7 +103,7 @@ def _wanted(home: Home, row: Generation, settings: WritingSettings) -> Iterator[
 def _orders(home: Home, row: Generation, settings: WritingSettings) -> Iterator[Order]:
     for entry, wanted in _wanted(home, row, settings):
         with reading(home.engine) as session:
-            known, others = rows.texts_of(
+            known, others = generation_rows.texts_of(
                 session, row.project_id, entry["card"]["class_key"], settings.writer, settings.model
             )
         yield make_order(entry, wanted, known, others)
@@ -133,7 +133,7 @@ def _save(home: Home, row: Generation, replied: Replied, price: Price | None) ->
     for description in descriptions:
         del description["created_at"]
     with writing(home.engine) as session:
-        rows.save_reply(session, reply, descriptions)
+        generation_rows.save_reply(session, reply, descriptions)
 
 
 WRITING = JobKind(

@@ -9,10 +9,10 @@ import pandas as pd
 
 from avion_core.metrics.agreement import cohen_kappa, krippendorff_alpha
 from avion_core.store import current_verdicts, journal
-from avion_core.store import projects as rows
 from avion_core.store.current_verdicts import together
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
+from avion_core.store.projects import candidates_of, find_project
 from avion_core.usecases.curation.blind import sees_all
 from avion_core.usecases.policies import use_case
 
@@ -117,7 +117,7 @@ def review_progress(home: Home, project: str) -> pd.DataFrame:
         NotFoundError: no such project.
     """
     with reading(home.engine) as session:
-        decided = current_verdicts.decisions_by_reviewer(session, rows.find_project(session, project).id)
+        decided = current_verdicts.decisions_by_reviewer(session, find_project(session, project).id)
     if not sees_all(home, project):
         decided = {name: decisions for name, decisions in decided.items() if name == home.actor.name}
     names = {"accepted": "accept", "rejected": "reject", "edited": "edit", "skipped": "skip"}
@@ -133,7 +133,7 @@ def review_progress(home: Home, project: str) -> pd.DataFrame:
 def set_blind(home: Home, project: str, on: bool) -> None:
     """Hide others' verdicts from each reviewer until they have judged a text themselves, or show them again."""
     with writing(home.engine) as session:
-        row = rows.find_project(session, project)
+        row = find_project(session, project)
         if row.blind != on:
             row.blind = on
             sentence = "Reviewers see others' verdicts only after their own." if on else "Reviewers see all verdicts."
@@ -143,11 +143,11 @@ def set_blind(home: Home, project: str, on: bool) -> None:
 def _judged(home: Home, project: str) -> pd.DataFrame:
     """One row per accept or reject that counts for the text as it reads now."""
     with reading(home.engine) as session:
-        project_id = rows.find_project(session, project).id
+        project_id = find_project(session, project).id
         votes = current_verdicts.votes(session, project_id)
         # Who settles a conflict has both sides before their eyes: that is no second opinion.
         of_reviewers = current_verdicts.votes(session, project_id, settling=False)
-        class_of = {row[0]: row[1] for row in rows.candidates_of(session, project_id)}
+        class_of = {row[0]: row[1] for row in candidates_of(session, project_id)}
     of_description: dict[str, list[current_verdicts.Vote]] = {}
     for vote in votes:
         of_description.setdefault(vote.description_id, []).append(vote)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from avion_core.store import current_verdicts
-from avion_core.store import projects as rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
+from avion_core.store.projects import find_project
 from avion_core.usecases.policies import ADJUDICATE, may, use_case
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 
@@ -53,7 +53,7 @@ class Sight:
 def my_sight(home: Home, project: str, description_id: str | None = None) -> Sight:
     """What the home's actor may see, and what they decided themselves: on all descriptions, or on one."""
     with reading(home.engine) as session:
-        row = rows.find_project(session, project)
+        row = find_project(session, project)
         own = current_verdicts.own_decisions(session, row.id, home.actor.name, description_id)
     return Sight(row.blind, {key: _WORD_OF[decision] for key, decision in own.items()})
 
@@ -62,7 +62,7 @@ def my_sight(home: Home, project: str, description_id: str | None = None) -> Sig
 def visible_verdicts(home: Home, project: str) -> dict[str, str]:
     """Description -> its verdict as the home's actor may see it."""
     with reading(home.engine) as session:
-        project_id = rows.find_project(session, project).id
+        project_id = find_project(session, project).id
     table = current_descriptions(home, project_id)
     return dict(zip(table["description_id"], my_sight(home, project_id).verdicts(table), strict=True))
 
@@ -71,5 +71,5 @@ def visible_verdicts(home: Home, project: str) -> dict[str, str]:
 def sees_all(home: Home, project: str) -> bool:
     """Whether the home's actor may see everybody's verdicts: the review is open, or they settle its conflicts."""
     with reading(home.engine) as session:
-        blind = rows.find_project(session, project).blind
+        blind = find_project(session, project).blind
     return not blind or may(home.actor, ADJUDICATE)

@@ -10,9 +10,9 @@ from avion_core.descriptions.importing import MOST_CHARACTERS
 from avion_core.errors import DescriptionError
 from avion_core.reading import is_storable, tokenizer_mark
 from avion_core.store import journal, verdicts
-from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
+from avion_core.store.projects import find_project
 from avion_core.store.tables import Verdict
 from avion_core.store.verdicts import Decision
 from avion_core.usecases.curation.blind import my_sight
@@ -55,7 +55,7 @@ def record_verdict(
     with writing(home.engine) as session:
         verdicts.add_verdict(
             session,
-            rows.find_project(session, project).id,
+            find_project(session, project).id,
             description_id,
             verdict,
             reviewer=reviewer,
@@ -95,7 +95,7 @@ def record_verdicts(
     reviewer = home.actor.name
     _refuse_unstorable(reason)
     with writing(home.engine) as session:
-        project_id = rows.find_project(session, project).id
+        project_id = find_project(session, project).id
         batch, added = verdicts.add_verdicts(
             session, project_id, description_ids, verdict, reviewer=reviewer, shown=shown, reason=reason, batch=batch
         )
@@ -118,7 +118,7 @@ def undo(home: Home, project: str, token: str | None = None) -> list[str]:
     """
     reviewer = home.actor.name
     with writing(home.engine) as session:
-        project_id = rows.find_project(session, project).id
+        project_id = find_project(session, project).id
         taken_back = verdicts.undo(session, project_id, reviewer, token)
         if len(taken_back) > 1:
             sentence = f"Undid the decisions on {counted(len(taken_back), 'description')} in one step."
@@ -137,7 +137,7 @@ def undo_decision(home: Home, project: str, description_id: str, token: str | No
         NotFoundError: no such project or description.
     """
     with writing(home.engine) as session:
-        project_id = rows.find_project(session, project).id
+        project_id = find_project(session, project).id
         return verdicts.undo_decision(session, project_id, description_id, home.actor.name, token)
 
 
@@ -149,7 +149,7 @@ def history(home: Home, project: str, description_id: str) -> list[Verdict]:
     """
     hidden = my_sight(home, project, description_id).hides(pd.Series([description_id])).any()
     with reading(home.engine) as session:
-        entries = verdicts.history(session, rows.find_project(session, project).id, description_id)
+        entries = verdicts.history(session, find_project(session, project).id, description_id)
     return [entry for entry in entries if entry.reviewer == home.actor.name] if hidden else entries
 
 

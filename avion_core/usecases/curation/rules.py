@@ -10,9 +10,9 @@ from avion_core.config import DescriptionsConfig, PrototypesConfig, RunConfig
 from avion_core.errors import EditedMeanwhileError
 from avion_core.presets import make_config
 from avion_core.store import journal
-from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
+from avion_core.store.projects import add_rules, all_rules, find_project, newest_rules
 from avion_core.store.tables import Project, RuleVersion
 from avion_core.usecases.policies import use_case
 
@@ -37,14 +37,14 @@ def save_rules(
     """
     reviewer = home.actor.name
     with writing(home.engine) as session:
-        row = rows.find_project(session, project)
-        before = _in_force(row, rows.newest_rules(session, row.id))
+        row = find_project(session, project)
+        before = _in_force(row, newest_rules(session, row.id))
         if opened not in (None, before[2]) and before[:2] != (prototypes, descriptions):
             yours, now = _differing((prototypes, descriptions), before[:2])
             hint = "Compare the two, then save yours or take theirs."
             what = f"rules version {before[2]} was saved meanwhile"
             raise EditedMeanwhileError(what, hint, yours=yours, now=now)
-        number = rows.add_rules(session, row.id, prototypes.model_dump(), descriptions.model_dump(), reviewer)
+        number = add_rules(session, row.id, prototypes.model_dump(), descriptions.model_dump(), reviewer)
         what = _what_changed(before[:2], (prototypes, descriptions))
         if number != before[2]:
             journal.note(session, row.id, "rules", f"Saved rules version {number}: {what}.", reviewer)
@@ -62,8 +62,8 @@ def rule_versions(home: Home, project: str) -> pd.DataFrame:
         NotFoundError: no such project.
     """
     with reading(home.engine) as session:
-        row = rows.find_project(session, project)
-        saved = rows.all_rules(session, row.id)
+        row = find_project(session, project)
+        saved = all_rules(session, row.id)
         before = _in_force(row, None)[:2]
         listed = [{"number": 0, "when": row.created_at, "who": "", "what": "the project's defaults"}]
     for version in saved:
@@ -78,8 +78,8 @@ def rule_versions(home: Home, project: str) -> pd.DataFrame:
 def current_rules(home: Home, project: str) -> tuple[PrototypesConfig, DescriptionsConfig, int]:
     """The rules in force and their version; the project's defaults, as version 0, when nobody saved any."""
     with reading(home.engine) as session:
-        row = rows.find_project(session, project)
-        return _in_force(row, rows.newest_rules(session, row.id))
+        row = find_project(session, project)
+        return _in_force(row, newest_rules(session, row.id))
 
 
 @use_case
@@ -94,7 +94,7 @@ def run_config(
     """
     prototypes, descriptions, _ = current_rules(home, project)
     with reading(home.engine) as session:
-        defaults = rows.find_project(session, project).defaults
+        defaults = find_project(session, project).defaults
     base = {**defaults, "prototypes": prototypes.model_dump(), "descriptions": descriptions.model_dump()}
     return make_config(preset, overrides, base)
 

@@ -31,10 +31,10 @@ from avion_core.progress import Progress
 from avion_core.protocols.predict import load_student
 from avion_core.reading import tokenizer_mark
 from avion_core.store import generations, journal
-from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.generations import CONTRASTIVE
 from avion_core.store.home import Home
+from avion_core.store.projects import add_descriptions, find_project, prompt_names
 from avion_core.store.sources import image_source
 from avion_core.usecases.curation import Curation, as_judged, curation_table, refresh
 from avion_core.usecases.curation.blind import my_sight
@@ -245,10 +245,10 @@ def add_contrastive(home: Home, project: str, texts: Mapping[str, Sequence[str]]
     """
     who = home.actor.name
     with writing(home.engine) as session:
-        project_id = rows.find_project(session, project).id
-        names = rows.prompt_names(session, project_id)
+        project_id = find_project(session, project).id
+        names = prompt_names(session, project_id)
         fresh = _fresh(texts, names)
-        added = rows.add_descriptions(
+        added = add_descriptions(
             session, project_id, [{**row, "writer": who, "prompt_version": CONTRASTIVE} for row in fresh]
         )
         classes = " and ".join(names[key] for key in texts if texts[key])

@@ -12,9 +12,9 @@ from avion_core.data.project import ProjectData
 from avion_core.errors import DataError
 from avion_core.jobs.inputs import run_inputs
 from avion_core.store import journal
-from avion_core.store import projects as rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
+from avion_core.store.projects import find_project
 from avion_core.store.verdicts import rules_in_force
 from avion_core.usecases.insight.evaluation import is_outdated, kept_report
 from avion_core.usecases.policies import use_case
@@ -68,7 +68,7 @@ def journal_entries(home: Home, project: str, limit: int = RECENT) -> list[Entry
         NotFoundError: no such project.
     """
     with reading(home.engine) as session:
-        found = journal.entries(session, rows.find_project(session, project).id, limit)
+        found = journal.entries(session, find_project(session, project).id, limit)
         return [Entry(entry.created_at, entry.who, entry.kind, entry.sentence) for entry in found]
 
 

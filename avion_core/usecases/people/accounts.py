@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from avion_core.actor import ALONE, ROLES, Actor, Role
 from avion_core.errors import AccountError
-from avion_core.store import accounts as rows
+from avion_core.store import accounts as account_rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Account, Invite, SignIn, now
@@ -62,21 +62,23 @@ class InviteView:
 def accounts_are_on(home: Home) -> bool:
     """Whether people sign in here: from the first account on."""
     with reading(home.engine) as session:
-        return rows.any_account(session)
+        return account_rows.any_account(session)
 
 
 @use_case
 def list_accounts(home: Home) -> list[AccountView]:
     """Every account, the oldest first."""
     with reading(home.engine) as session:
-        return [AccountView(a.name, a.role, a.created_at, a.disabled_at) for a in rows.all_accounts(session)]
+        return [AccountView(a.name, a.role, a.created_at, a.disabled_at) for a in account_rows.all_accounts(session)]
 
 
 @use_case
 def list_invites(home: Home) -> list[InviteView]:
     """Links that could still be used, the newest first. The links themselves are not known any more."""
     with reading(home.engine) as session:
-        return [_view(session, invite) for invite in rows.open_invites(session) if _maker_still_may(session, invite)]
+        return [
+            _view(session, invite) for invite in account_rows.open_invites(session) if _maker_still_may(session, invite)
+        ]
 
 
 @use_case
@@ -163,8 +165,8 @@ def accept_invite(home: Home, secret: str, name: str, password: str) -> str:
         if found.resets:
             account = session.get_one(Account, found.resets)
             account.password_hash = hashed
-            rows.end_resets(session, account.id)
-            rows.end_sign_ins(session, account_id=account.id)
+            account_rows.end_resets(session, account.id)
+            account_rows.end_sign_ins(session, account_id=account.id)
         else:
             account = _add(session, name, hashed, found.role)
         found.account_id = account.id
@@ -185,14 +187,14 @@ def sign_in(home: Home, name: str, password: str, address: str) -> str:
     Raises:
         AccountError: wrong name or password (which of the two is not said), too many tries, or a disabled account.
     """
-    key = rows.name_key(name)
+    key = account_rows.name_key(name)
     if seconds := _by_address.admit(address):
         raise _too_many(seconds)
     if seconds := _by_name.admit(key):
         _by_address.take_back(address)
         raise _too_many(seconds)
     with reading(home.engine) as session:
-        account = rows.account_named(session, name)
+        account = account_rows.account_named(session, name)
     if not _fits(account.password_hash if account else _nobody(), password) or account is None:
         raise AccountError(
             "name or password is wrong", "Try again, or ask an admin for a link that gives you a new password."
@@ -211,17 +213,17 @@ def sign_in(home: Home, name: str, password: str, address: str) -> str:
 def person_of(home: Home, secret: str | None) -> Actor | None:
     """Who holds a browser's secret; `ALONE` where there is no account yet, None where a sign-in is needed."""
     with reading(home.engine) as session:
-        account = rows.signed_in(session, _hash(secret)) if secret else None
+        account = account_rows.signed_in(session, _hash(secret)) if secret else None
         if account is not None:
             return Actor(account.name, account.role)
-        return None if rows.any_account(session) else ALONE
+        return None if account_rows.any_account(session) else ALONE
 
 
 @use_case
 def sign_out(home: Home, secret: str) -> None:
     """Make a browser's secret worthless."""
     with writing(home.engine) as session:
-        rows.end_sign_ins(session, secret_hash=_hash(secret))
+        account_rows.end_sign_ins(session, secret_hash=_hash(secret))
 
 
 @use_case
@@ -249,7 +251,7 @@ def set_disabled(home: Home, name: str, disabled: bool) -> None:
         account = _find(session, name)
         account.disabled_at = now() if disabled else None
         if disabled:
-            rows.end_sign_ins(session, account_id=account.id)
+            account_rows.end_sign_ins(session, account_id=account.id)
         _keep_an_admin(session)
 
 
@@ -269,7 +271,7 @@ def _make_invite(home: Home, invite_row: Invite) -> str:
 
 
 def _remember_browser(session: Session, account: Account) -> str:
-    rows.prune(session)
+    account_rows.prune(session)
     secret = secrets.token_urlsafe(32)
     expires = now() + timedelta(days=SIGN_IN_DAYS)
     session.add(SignIn(secret_hash=_hash(secret), account_id=account.id, expires_at=expires))
@@ -285,7 +287,7 @@ def _add(session: Session, name: str, hashed: str, role: Role) -> Account:
             value=name,
         )
     _begin_with_an_admin(session, role)
-    if rows.account_named(session, name) is not None:
+    if account_rows.account_named(session, name) is not None:
         raise AccountError("an account with this name already exists", "Choose another name.", value=name)
     account = Account(name=name, role=role, password_hash=hashed)
     session.add(account)
@@ -294,15 +296,15 @@ def _add(session: Session, name: str, hashed: str, role: Role) -> Account:
 
 
 def _find(session: Session, name: str) -> Account:
-    account = rows.account_named(session, name)
+    account = account_rows.account_named(session, name)
     if account is None:
-        names = ", ".join(found.name for found in rows.all_accounts(session)) or "none yet"
+        names = ", ".join(found.name for found in account_rows.all_accounts(session)) or "none yet"
         raise AccountError("there is no such account", f"Existing accounts: {names}.", value=name)
     return account
 
 
 def _open_invite(session: Session, secret: str) -> Invite:
-    found = rows.open_invite(session, _hash(secret))
+    found = account_rows.open_invite(session, _hash(secret))
     if found is None or not _maker_still_may(session, found):
         raise AccountError("this link has been used or has expired", "Ask an admin of the studio for a new one.")
     return found
@@ -313,7 +315,7 @@ def _maker_still_may(session: Session, found: Invite) -> bool:
 
     A maker without an account has this machine's command line, or worked here before there were accounts.
     """
-    maker = rows.account_named(session, found.made_by)
+    maker = account_rows.account_named(session, found.made_by)
     if maker is None:
         return True
     return maker.disabled_at is None and (maker.role in ADMINISTER.holders or found.resets == maker.id)
@@ -332,13 +334,13 @@ def _check_role(role: str) -> Role:
 
 
 def _begin_with_an_admin(session: Session, role: Role) -> None:
-    if role != "admin" and not rows.any_account(session):
+    if role != "admin" and not account_rows.any_account(session):
         raise AccountError("the first account must be an admin's", "Create the admin's account first.", value=role)
 
 
 def _keep_an_admin(session: Session) -> None:
     session.flush()
-    if not rows.count_enabled_admins(session):
+    if not account_rows.count_enabled_admins(session):
         raise AccountError("this is the last admin", "Make somebody else an admin first.")
 
 

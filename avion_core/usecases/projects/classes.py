@@ -22,10 +22,10 @@ from avion_core.errors import DataError, EditedMeanwhileError, NotFoundError
 from avion_core.reading import tokenizer_mark
 from avion_core.store import classes as cards
 from avion_core.store import labels as label_rows
-from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
+from avion_core.store.projects import find_project, prompt_names
 from avion_core.store.tables import ClassChange, ProjectClass, now
 from avion_core.usecases.policies import use_case
 
@@ -69,7 +69,7 @@ def edit_card(
         EditedMeanwhileError: somebody else has changed a field that was edited here.
     """
     with writing(home.engine) as session:
-        project_id = rows.find_project(session, project).id
+        project_id = find_project(session, project).id
         card = cards.class_card(session, project_id, class_key)
         wanted = _edited(card, fields, opened or {})
         _rename(session, project_id, card, wanted.pop("prompt_name", card.prompt_name), home.actor.name)
@@ -84,7 +84,7 @@ def edit_card(
 def export_cards(home: Home, project: str) -> bytes:
     """The cards of all classes as a table (CSV), which `import_cards` reads: class_key, prompt_name and CARD_FIELDS."""
     with reading(home.engine) as session:
-        found = cards.class_cards(session, rows.find_project(session, project).id)
+        found = cards.class_cards(session, find_project(session, project).id)
     columns = ("class_key", "prompt_name", *CARD_FIELDS)
     return write_csv(columns, ([getattr(card, name) for name in columns] for card in found))
 
@@ -101,8 +101,8 @@ def import_cards(home: Home, project: str, file: Path) -> CardReport:
     table = _read_cards(file)
     changed, listed = [], dict[str, str]()
     with writing(home.engine) as session:
-        project_id = rows.find_project(session, project).id
-        find = ClassFinder(rows.prompt_names(session, project_id))
+        project_id = find_project(session, project).id
+        find = ClassFinder(prompt_names(session, project_id))
         for fields in table:
             written = fields.pop("class_key")
             card = cards.class_card(session, project_id, find(written) or written)
@@ -132,7 +132,7 @@ def rename_class(home: Home, project: str, class_key: str, name: str, *, opened:
         EditedMeanwhileError: somebody else has renamed it since.
     """
     with writing(home.engine) as session:
-        project_id = rows.find_project(session, project).id
+        project_id = find_project(session, project).id
         card = cards.class_card(session, project_id, class_key)
         edited = _edited(card, {"prompt_name": name}, {} if opened is None else {"prompt_name": opened})
         _rename(session, project_id, card, edited.get("prompt_name", card.prompt_name), home.actor.name)
@@ -146,7 +146,7 @@ def add_class(home: Home, project: str, name: str) -> str:
         DataError: no name, or the name of another class.
     """
     with writing(home.engine) as session:
-        project_id = rows.find_project(session, project).id
+        project_id = find_project(session, project).id
         key = _new_class(session, project_id, name)
         _write_change(session, project_id, "add", key, {"after": prompt_name(key)}, home.actor.name)
         return key
@@ -163,7 +163,7 @@ def merge_classes(home: Home, project: str, class_key: str, into: str) -> None:
     if class_key == into:
         raise DataError("a class cannot be merged into itself", "Choose another class.", value=into)
     with writing(home.engine) as session:
-        project_id = rows.find_project(session, project).id
+        project_id = find_project(session, project).id
         card, target = (cards.class_card(session, project_id, key) for key in (class_key, into))
         moved = cards.descriptions_of_class(session, project_id, class_key)
         details = {"into": into, "before": card.prompt_name, "after": target.prompt_name, "descriptions": moved}
@@ -194,7 +194,7 @@ def split_class(
     """
     who = home.actor.name
     with writing(home.engine) as session:
-        project_id = rows.find_project(session, project).id
+        project_id = find_project(session, project).id
         old = cards.class_card(session, project_id, class_key)
         own = set(cards.descriptions_of_class(session, project_id, class_key))
         if strange := [item for item in description_ids if item not in own]:
@@ -225,7 +225,7 @@ def undo_change(home: Home, project: str) -> str:
     """
     who = home.actor.name
     with writing(home.engine) as session:
-        project_id = rows.find_project(session, project).id
+        project_id = find_project(session, project).id
         change = cards.newest_change(session, project_id)
         if change is None:
             raise NotFoundError(
@@ -242,7 +242,7 @@ def undo_change(home: Home, project: str) -> str:
 def class_changes(home: Home, project: str) -> list[ClassEdit]:
     """What was changed about the classes, the newest first."""
     with reading(home.engine) as session:
-        project_id = rows.find_project(session, project).id
+        project_id = find_project(session, project).id
         newest = cards.newest_change(session, project_id)
         return [
             ClassEdit(_sentence(row), row.who, row.created_at, row.undone_at is not None, row is newest)
@@ -354,7 +354,7 @@ def _new_class(session: Session, project_id: str, name: str, parent: str = "") -
 
 
 def _refuse_taken(session: Session, project_id: str, words: str, besides: str = "") -> None:
-    names = rows.prompt_names(session, project_id)
+    names = prompt_names(session, project_id)
     taken = {fold(word) for key, name in names.items() if key != besides for word in (key, name)}
     if not fold(words) or fold(words) in taken or fold(prompt_name(words)) in taken:
         hint = "Choose words that no other class has: the student tells classes apart by them."

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from avion_core.store import projects as rows
 from avion_core.store.current_verdicts import CurrentVerdict, current_verdicts
 from avion_core.store.database import reading
 from avion_core.store.home import Home
+from avion_core.store.projects import candidates_of
 from avion_core.usecases.policies import use_case
 
 COLUMNS = (
@@ -39,7 +39,7 @@ def current_descriptions(home: Home, project_id: str, description_id: str | None
     whose verdict on the present text stands).
     """
     with reading(home.engine) as session:
-        found = rows.candidates_of(session, project_id, description_id)
+        found = candidates_of(session, project_id, description_id)
         decided = current_verdicts(session, project_id, None if description_id is None else [description_id])
     table = pd.DataFrame(found, columns=["description_id", "class_key", "original", "writer", "model", "parent"])
     ids, originals = table["description_id"].tolist(), table["original"].tolist()

@@ -16,10 +16,10 @@ from avion_core.actor import STUDIO
 from avion_core.data.splits import Splits
 from avion_core.errors import DataError
 from avion_core.reading import Subject, read_text
-from avion_core.store import projects as rows
 from avion_core.store.classes import newest_change, successors
 from avion_core.store.home import Home
 from avion_core.store.labels import current_labels, newest_label
+from avion_core.store.projects import prompt_names
 from avion_core.store.sources import MANIFEST, RESTORE, scanned_images
 from avion_core.store.tables import Project
 from avion_core.usecases.policies import use_case
@@ -55,7 +55,7 @@ def current_images(home: Home, session: Session, project_id: str) -> CurrentImag
     """How the project stands; made anew only when files, labels or classes have changed."""
     folder = home.project_folder(project_id)
     stamps = _stamps(folder)
-    class_keys = tuple(rows.prompt_names(session, project_id))
+    class_keys = tuple(prompt_names(session, project_id))
     merged = successors(session, project_id)
     change = newest_change(session, project_id)  # changes are undone from the newest on: it stands for all before it
     recipe = session.get_one(Project, project_id).recipe

@@ -14,12 +14,12 @@ from avion_core.data.class_names import said_taken_for
 from avion_core.descriptions.importing import ImportResult, read_descriptions
 from avion_core.descriptions.schema import PastDecision, folded
 from avion_core.store import journal
-from avion_core.store import projects as rows
 from avion_core.store.classes import successors
 from avion_core.store.current_verdicts import Mark, mark
 from avion_core.store.database import reading, writing
 from avion_core.store.histories import Merge, Merged, moment, plan_merge, write_merge
 from avion_core.store.home import Home
+from avion_core.store.projects import add_descriptions, candidates_of, count_descriptions, find_project, prompt_names
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.uploads import as_file
 from avion_core.wording import counted
@@ -146,9 +146,9 @@ def read_for(
         DescriptionError: the file cannot be used.
     """
     with reading(home.engine) as session:
-        project_id = rows.find_project(session, project).id
-        class_names = rows.prompt_names(session, project_id)
-        known = {key: class_key for key, class_key, *_ in rows.candidates_of(session, project_id)}
+        project_id = find_project(session, project).id
+        class_names = prompt_names(session, project_id)
+        known = {key: class_key for key, class_key, *_ in candidates_of(session, project_id)}
         merged_into = {old: new for old, new in successors(session, project_id).items() if new}
     result = read_descriptions(
         Path(path).expanduser(),
@@ -201,7 +201,7 @@ def bring_in(
         if _state(session, project_id) != plan.state:
             plan = _plan(session, project_id, result, written=True)
         if plan.report.changes:
-            rows.add_descriptions(session, project_id, plan.descriptions)
+            add_descriptions(session, project_id, plan.descriptions)
             write_merge(session, project_id, plan.decisions)
             journal.note(session, project_id, *entry(plan), home.actor.name)
     return plan
@@ -223,12 +223,12 @@ class _Texts:
 
 
 def _state(session: Session, project_id: str) -> tuple[int, Mark]:
-    return rows.count_descriptions(session, project_id), mark(session, project_id)
+    return count_descriptions(session, project_id), mark(session, project_id)
 
 
 def _plan(session: Session, project_id: str, result: ImportResult, *, written: bool) -> ImportPlan:
     state = _state(session, project_id)
-    there = rows.candidates_of(session, project_id)
+    there = candidates_of(session, project_id)
     texts = {key: text for key, _, text, *_ in there}
     # A text may be here under another id: its class was renamed on one of the two sides.
     same_text = _Texts((key, class_key, text) for key, class_key, text, *_ in there)

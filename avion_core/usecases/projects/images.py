@@ -17,10 +17,10 @@ from avion_core.data.problems import ImageError
 from avion_core.data.recipe import RenderingRecipe, suggest_recipe
 from avion_core.data.scan import list_pictures
 from avion_core.errors import DataError, EditedMeanwhileError, NotFoundError
-from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
+from avion_core.store.projects import find_project
 from avion_core.store.sources import image_root
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_images import current_images
@@ -57,7 +57,7 @@ def image_path(home: Home, project: str, image_id: str) -> Path:
         NotFoundError: the project has no such image.
     """
     with reading(home.engine) as session:
-        row = rows.find_project(session, project)
+        row = find_project(session, project)
         manifest = current_images(home, session, row.id).manifest
     found = manifest.loc[manifest["image_id"] == image_id, "path"].tolist()
     if not found:
@@ -78,7 +78,7 @@ def image_table(home: Home, project: str, seed: int = 1) -> pd.DataFrame:
         DataError: a seed that was not drawn.
     """
     with reading(home.engine) as session:
-        row = rows.find_project(session, project)
+        row = find_project(session, project)
         now = current_images(home, session, row.id)
     manifest, splits = now.manifest, now.splits
     part: dict[str, str] = dict.fromkeys(manifest.loc[manifest["label"] == "", "image_id"], "unlabelled")
@@ -140,12 +140,12 @@ def set_recipe(home: Home, project: str, recipe: RenderingRecipe, *, opened: Ren
         EditedMeanwhileError: somebody else has set another recipe since.
     """
     with reading(home.engine) as session:
-        row = rows.find_project(session, project)
+        row = find_project(session, project)
         manifest = current_images(home, session, row.id).manifest
     for _, of_kind in manifest.groupby("bands"):
         decode_image(image_root(row) / of_kind["path"].iloc[0], recipe)
     with writing(home.engine) as session:
-        row = rows.find_project(session, project)
+        row = find_project(session, project)
         now = RenderingRecipe.model_validate(row.recipe)
         if opened is not None and now not in (opened, recipe):
             hint = "Compare the two, then save yours or take theirs."
@@ -178,7 +178,7 @@ def look_at_test_images(home: Home, project: str, why: str) -> None:
         NotFoundError: no such project.
     """
     with writing(home.engine) as session:
-        project_id = rows.find_project(session, project).id
+        project_id = find_project(session, project).id
         note(session, project_id, "data", f"Looked at images of the sealed test set {why}.", home.actor.name)
 
 

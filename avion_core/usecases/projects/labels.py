@@ -18,11 +18,11 @@ from avion_core.data.splits import Splits
 from avion_core.data.tables import table_csv
 from avion_core.errors import DataError, EditedMeanwhileError, NotFoundError
 from avion_core.store import labels as label_rows
-from avion_core.store import projects as rows
 from avion_core.store.classes import class_card, successors
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
+from avion_core.store.projects import find_project, prompt_names
 from avion_core.usecases.policies import UNSEAL, demand, may, use_case
 from avion_core.usecases.projects.current_images import current_images, known_images
 from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits, write_splits
@@ -60,7 +60,7 @@ def give_labels(
     reviewer = home.actor.name
     batch = batch or uuid.uuid4().hex
     with writing(home.engine) as session:
-        project_id = rows.find_project(session, project).id
+        project_id = find_project(session, project).id
         for key in sorted({key for key in labels.values() if key is not None}):
             class_card(session, project_id, key)
         known = set(known_images(home, project_id))
@@ -86,7 +86,7 @@ def _refuse_unseen(
     unseen = [image for image, key in now.items() if key not in (shown[image] or None, labels[image])]
     if unseen:
         what = f"{counted(len(unseen), 'image was', 'images were')} labelled meanwhile by somebody else"
-        names = rows.prompt_names(session, project_id)
+        names = prompt_names(session, project_id)
         yours, theirs = (
             {image: names.get(found[image] or "", "no class") for image in unseen} for found in (labels, now)
         )
@@ -187,7 +187,7 @@ def undo_labels(home: Home, project: str, token: str | None = None) -> list[str]
     reviewer = home.actor.name
     token = token or uuid.uuid4().hex
     with writing(home.engine) as session:
-        project_id = rows.find_project(session, project).id
+        project_id = find_project(session, project).id
         images = label_rows.undo_newest(session, project_id, reviewer, token)
         if len(images) > 1:
             note(session, project_id, "labels", f"The labels of {len(images):,} images were undone.", reviewer)
@@ -198,7 +198,7 @@ def undo_labels(home: Home, project: str, token: str | None = None) -> list[str]
 def unlabelled(home: Home, project: str) -> list[str]:
     """Ids of the images without a label, by path; sealed test images are not offered for labelling."""
     with reading(home.engine) as session:
-        now = current_images(home, session, rows.find_project(session, project).id)
+        now = current_images(home, session, find_project(session, project).id)
     waiting = (now.manifest["label"] == "") & ~now.manifest["image_id"].isin(now.splits.test)
     return now.manifest.loc[waiting, "image_id"].tolist()
 
@@ -213,14 +213,14 @@ def draw_splits(home: Home, project: str) -> Splits:
         DataError: they are drawn already, or a class has fewer than two labelled images.
     """
     with writing(home.engine) as session:
-        row = rows.find_project(session, project)
+        row = find_project(session, project)
         now = current_images(home, session, row.id)
         if now.splits.drawn:
             raise DataError(
                 "test and validation images have been drawn already",
                 "They are drawn once, so that runs stay comparable.",
             )
-        if empty := [key for key in rows.prompt_names(session, row.id) if key not in set(now.manifest["label"])]:
+        if empty := [key for key in prompt_names(session, row.id) if key not in set(now.manifest["label"])]:
             hint = "Label two or more images of each class, or merge the class into another."
             raise DataError("a class has no labelled image", hint, value=", ".join(empty))
         splits = make_splits(now.manifest, dataset=data_set_key(now.manifest))

@@ -27,7 +27,7 @@ from avion_core.jobs.causes import explain
 from avion_core.presets import PRESETS, make_config
 from avion_core.progress import Progress
 from avion_core.reading import Subject, fitted, read_json
-from avion_core.store import projects as rows
+from avion_core.store import projects
 from avion_core.store.classes import class_cards
 from avion_core.store.current_verdicts import count_decisions
 from avion_core.store.database import reading, writing
@@ -144,7 +144,7 @@ def create_project(
     for towers in (teacher, student):
         find_entry(towers)
     with reading(home.engine) as session:
-        rows.refuse_taken_name(session, name)
+        projects.refuse_taken_name(session, name)
     root = Path(image_root).expanduser().absolute()
     recipe = recipe or RenderingRecipe()
     if labels is None and class_folders and order is None:
@@ -162,7 +162,7 @@ def create_project(
     )
     class_keys = sorted(set(scan.manifest["label"]) - {""})
     with writing(home.engine) as session:
-        rows.add_project(session, project, prompt_names(class_keys) | (class_names or {}))
+        projects.add_project(session, project, prompt_names(class_keys) | (class_names or {}))
         # Inside the transaction: a project that is in the database has its files.
         _write_files(home.project_folder(project.id), scan.manifest, splits, scan.problems)
         made = f"Made from {len(scan.manifest):,} images in {root}, {len(class_keys):,} classes."
@@ -244,7 +244,7 @@ def read_projects(home: Home) -> tuple[list[ProjectSummary], list[DamagedProject
     sound: list[ProjectSummary] = []
     damaged: list[DamagedProject] = []
     with reading(home.engine) as session:
-        for project in rows.list_projects(session):
+        for project in projects.list_projects(session):
             try:
                 sound.append(summary_of(home, session, project))
             except DBAPIError:
@@ -258,7 +258,7 @@ def read_projects(home: Home) -> tuple[list[ProjectSummary], list[DamagedProject
 def project_names(home: Home) -> dict[str, str]:
     """Project id -> name, the oldest first."""
     with reading(home.engine) as session:
-        return {project.id: project.name for project in rows.list_projects(session)}
+        return {project.id: project.name for project in projects.list_projects(session)}
 
 
 @use_case
@@ -269,7 +269,7 @@ def get_project(home: Home, name_or_id: str) -> ProjectSummary:
         NotFoundError: with the names there are.
     """
     with reading(home.engine) as session:
-        return summary_of(home, session, rows.find_project(session, name_or_id))
+        return summary_of(home, session, projects.find_project(session, name_or_id))
 
 
 @use_case
@@ -329,7 +329,7 @@ def summary_of(home: Home, session: Session, project: Project) -> ProjectSummary
         notes=now.splits.notes,
         drawn=now.splits.drawn,
         revision=now.revision,
-        descriptions=rows.count_descriptions(session, project.id),
+        descriptions=projects.count_descriptions(session, project.id),
         verdicts=dict(count_decisions(session, project.id)),
         blind=project.blind,
         baseline_run=project.baseline_run,
@@ -339,7 +339,7 @@ def summary_of(home: Home, session: Session, project: Project) -> ProjectSummary
 def _take_reference_verdicts(home: Home, name: str, path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     with writing(home.engine) as session:
-        project_id = rows.find_project(session, name).id
+        project_id = projects.find_project(session, name).id
         for verdict in map(json.loads, lines):
             add_verdict(
                 session,

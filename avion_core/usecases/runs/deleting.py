@@ -7,9 +7,9 @@ import shutil
 from avion_core.errors import TrainingError
 from avion_core.store import jobs as job_rows
 from avion_core.store import journal, runs
-from avion_core.store import projects as rows
 from avion_core.store.database import writing
 from avion_core.store.home import Home
+from avion_core.store.projects import find_project
 from avion_core.store.tables import Job
 from avion_core.usecases import jobs
 from avion_core.usecases.policies import use_case
@@ -30,7 +30,7 @@ def delete_run(home: Home, run: str) -> None:
     view = get_run(home, run)
     with writing(home.engine) as session:
         row = runs.find_run(session, view.id)
-        project = rows.find_project(session, row.project_id)
+        project = find_project(session, row.project_id)
         looked = f", which had looked at the test set {view.looks} times" if view.looks else ""
         said = f"Deleted: {row.name} ({row.id}){looked}."
         journal.note(session, row.project_id, "training", said, home.actor.name)

@@ -17,9 +17,9 @@ from avion_core.jobs.process import this_process
 from avion_core.methods import find_method
 from avion_core.presets import parse_config
 from avion_core.protocols import find_protocol
-from avion_core.store import projects as rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
+from avion_core.store.projects import find_project, list_projects, prompt_names
 from avion_core.store.runs import list_runs
 from avion_core.store.tables import Run
 from avion_core.usecases.policies import use_case
@@ -69,9 +69,9 @@ def estimate(home: Home, project: str, config: RunConfig) -> Estimate | None:
     if not method.needs.backward:
         return Estimate(1, _SOLVING_SECONDS, None, _LIBRARIES_BYTES + _weights_bytes(config, entry), _CLOSED_FORM)
     with reading(home.engine) as session:
-        row = rows.find_project(session, project)
-        classes = _classes(rows.prompt_names(session, row.id), config)
-        of_project = {other.id: rows.prompt_names(session, other.id) for other in rows.list_projects(session)}
+        row = find_project(session, project)
+        classes = _classes(prompt_names(session, row.id), config)
+        of_project = {other.id: prompt_names(session, other.id) for other in list_projects(session)}
         known = list_runs(session)
     steps = method.steps(config, _images(home, row.id, config))
     device, host = device_name(config.device), this_process().host
@@ -130,7 +130,7 @@ def _images(home: Home, project_id: str, config: RunConfig) -> int:
     seed = config.data.seed if config.data.seed in splits.train else min(splits.train)
     counts = [len(images) for images in splits.shots(seed, min(config.data.shots, splits.max_shots)).values()]
     with reading(home.engine) as session:
-        names = rows.prompt_names(session, project_id)
+        names = prompt_names(session, project_id)
     return max(1, round(sum(counts) * _classes(names, config) / max(1, len(names))))
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from avion_core.errors import ConfigError
 from avion_core.jobs.reconcile import reconcile
 from avion_core.methods import find_method
-from avion_core.store import projects as rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.store.listing import Listed, count_statuses, looks_of, run_ids, run_words, runs_page
+from avion_core.store.projects import find_project, list_projects
 from avion_core.store.runs import find_runs
 from avion_core.usecases.jobs import check_page
 from avion_core.usecases.policies import use_case
@@ -58,8 +58,8 @@ def page_of_runs(
     reconcile(home)
     sought = words.casefold().split()
     with reading(home.engine) as session:
-        project_id = None if project is None else rows.find_project(session, project).id
-        names = {row.id: row.name for row in rows.list_projects(session)}
+        project_id = None if project is None else find_project(session, project).id
+        names = {row.id: row.name for row in list_projects(session)}
         listed, every = Listed(("training",), statuses, project_id), Listed(("training",), project_id=project_id)
         if sought:
             matching = [key for key, name, config in run_words(session, listed) if _has(sought, key, name, config)]
@@ -88,7 +88,7 @@ def known_runs(home: Home, project: str) -> list[str]:
         NotFoundError: no such project.
     """
     with reading(home.engine) as session:
-        return run_ids(session, Listed(("training",), project_id=rows.find_project(session, project).id))
+        return run_ids(session, Listed(("training",), project_id=find_project(session, project).id))
 
 
 def _has(sought: list[str], key: str, name: str, config: dict[str, Any]) -> bool:

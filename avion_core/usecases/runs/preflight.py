@@ -20,10 +20,10 @@ from avion_core.methods import find_method
 from avion_core.methods.bench import Model
 from avion_core.protocols import find_protocol
 from avion_core.settings import flatten, write_pair
-from avion_core.store import projects as rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.store.jobs import list_jobs
+from avion_core.store.projects import find_project
 from avion_core.store.runs import list_runs
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.policies import use_case
@@ -116,7 +116,7 @@ def cli_command(
         preset: where the settings began; it is named where that makes the command shorter.
     """
     with reading(home.engine) as session:
-        of_project = rows.find_project(session, project).name
+        of_project = find_project(session, project).name
     varied = ("data.shots", "data.seed") if shots else ()
     settings = {key: value for key, value in flatten(config.model_dump()).items() if key not in varied}
     ways = [_options(home, project, settings, begun) for begun in dict.fromkeys(("recommended", preset))]

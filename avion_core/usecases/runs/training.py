@@ -25,10 +25,10 @@ from avion_core.jobs.submit import submit
 from avion_core.presets import parse_config
 from avion_core.store import jobs as job_rows
 from avion_core.store import journal, runs
-from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.listing import looks_of
+from avion_core.store.projects import find_project, list_projects
 from avion_core.store.tables import Job, Run, new_id
 from avion_core.store.verdicts import rules_in_force
 from avion_core.usecases import jobs
@@ -132,7 +132,7 @@ def create_run(
     save_inputs(folder / "inputs", replace(data, descriptions=table), others)
     place = executors.plan(config.device, here=here)
     with writing(home.engine) as session:
-        row = rows.find_project(session, project)
+        row = find_project(session, project)
         base = None if based_on is None else runs.find_run(session, based_on)
         process = {**asdict(this_process()), "submission": "here"} if here else {}
         run = Run(
@@ -336,7 +336,7 @@ def pin_baseline(home: Home, project: str, run: str | None) -> None:
     """
     view = None if run is None else get_run(home, run)
     with writing(home.engine) as session:
-        row = rows.find_project(session, project)
+        row = find_project(session, project)
         if view is not None and view.project_id != row.id:
             raise TrainingError("the run belongs to another project", f"Choose one of {row.name}.", value=view.id)
         if row.baseline_run == (view.id if view else None):
@@ -366,8 +366,8 @@ def list_runs(home: Home, project: str | None = None) -> list[RunView]:
     """All runs, or one project's, the newest first; those whose process is gone are marked so by the way."""
     reconcile(home)
     with reading(home.engine) as session:
-        project_id = None if project is None else rows.find_project(session, project).id
-        names = {row.id: row.name for row in rows.list_projects(session)}
+        project_id = None if project is None else find_project(session, project).id
+        names = {row.id: row.name for row in list_projects(session)}
         looks = looks_of(session)
         return [
             run_view(home, row, names[row.project_id], looks[row.id]) for row in runs.list_runs(session, project_id)
@@ -384,7 +384,7 @@ def get_run(home: Home, run: str) -> RunView:
     reconcile(home)
     with reading(home.engine) as session:
         row = runs.find_run(session, run)
-        return run_view(home, row, rows.find_project(session, row.project_id).name, runs.count_looks(session, row.id))
+        return run_view(home, row, find_project(session, row.project_id).name, runs.count_looks(session, row.id))
 
 
 @use_case

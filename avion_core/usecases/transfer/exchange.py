@@ -14,12 +14,12 @@ from avion_core.descriptions.exporting import SCORES, Choice, Form, Record, clas
 from avion_core.errors import AvionError, DataError, NotFoundError, RightsError
 from avion_core.files import write_bytes
 from avion_core.progress import Progress
-from avion_core.store import projects as rows
 from avion_core.store.current_verdicts import current_verdicts
 from avion_core.store.database import reading
 from avion_core.store.generations import replies_whole
 from avion_core.store.histories import count_rows, read_histories
 from avion_core.store.home import Home
+from avion_core.store.projects import count_descriptions, descriptions_of, find_project, prompt_names
 from avion_core.store.tables import Description, Reply
 from avion_core.usecases.curation.blind import sees_all
 from avion_core.usecases.policies import use_case
@@ -69,10 +69,10 @@ def holdings(home: Home, project: str) -> Holdings:
         NotFoundError: no such project.
     """
     with reading(home.engine) as session:
-        project_id = rows.find_project(session, project).id
+        project_id = find_project(session, project).id
         verdicts = Counter(current.verdict for current in current_verdicts(session, project_id).values())
         return Holdings(
-            descriptions=rows.count_descriptions(session, project_id),
+            descriptions=count_descriptions(session, project_id),
             judged=verdicts["accepted"] + verdicts["rejected"],
             accepted=verdicts["accepted"],
             decisions=count_rows(session, project_id),
@@ -110,7 +110,7 @@ def export_descriptions(
         raise closed
     records, without_scores = read_records(home, project, classes=classes, scores=scores, progress=progress)
     with reading(home.engine) as session:
-        name = rows.find_project(session, project).name
+        name = find_project(session, project).name
     if form == "json":
         texts = class_texts(records, choice)
         content = (json.dumps(texts, ensure_ascii=False, indent=2) + "\n").encode()
@@ -142,15 +142,15 @@ def read_records(
         The records, and why they have no scores (empty where they have).
     """
     with reading(home.engine) as session:  # before figures are computed, which may take long
-        _refuse_unknown(classes, rows.prompt_names(session, rows.find_project(session, project).id))
+        _refuse_unknown(classes, prompt_names(session, find_project(session, project).id))
     without, judged = "they were not asked for.", {}
     if scores:
         judged, without = _scores(home, project, progress)
     with reading(home.engine) as session:
-        row = rows.find_project(session, project)
+        row = find_project(session, project)
         histories = read_histories(session, row.id)
         current = current_verdicts(session, row.id)
-        found = rows.descriptions_of(session, row.id)
+        found = descriptions_of(session, row.id)
         replies = replies_whole(session, row.id)
     wanted = None if classes is None else set(classes)
     nothing = dict.fromkeys(SCORES)
@@ -235,7 +235,7 @@ def _scores(home: Home, project: str, progress: Progress | None) -> tuple[dict[s
         curation = curation_table(home, project, progress=progress)
     except NotFoundError as error:
         with reading(home.engine) as session:
-            rows.find_project(session, project)  # no project at all is no matter of scores
+            find_project(session, project)  # no project at all is no matter of scores
         return {}, str(error)
     except AvionError as error:
         return {}, str(error)

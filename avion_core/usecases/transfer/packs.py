@@ -19,10 +19,10 @@ from avion_core.errors import DataError
 from avion_core.files import UNFINISHED, clear_leftovers, unfinished_beside
 from avion_core.progress import Progress
 from avion_core.store import journal
-from avion_core.store import projects as rows
 from avion_core.store.database import SCHEMA, reading, writing
 from avion_core.store.home import Home
 from avion_core.store.project_rows import checked_rows, read_rows, write_rows
+from avion_core.store.projects import find_project, refuse_taken_name
 from avion_core.store.sources import EMBEDDINGS, image_root, scanned_images
 from avion_core.store.tables import now
 from avion_core.usecases.policies import use_case
@@ -87,7 +87,7 @@ def pack_project(
     embeddings = 0
     with new_archive(home, path, KIND, FORMAT, about) as archive:
         with writing(home.engine) as session:
-            row = rows.find_project(session, project)
+            row = find_project(session, project)
             project_id, name, root = row.id, row.name, image_root(row)
             journal.note(session, project_id, "project", f"Packed into {Path(path).name}.", home.actor.name)
             tables = read_rows(session, project_id)
@@ -167,7 +167,7 @@ def take_in(home: Home, archive: Archive, name: str | None, progress: Progress |
         raise DataError("the pack lacks a file of the project", "Pack it again.", value=lacking[0])
     wanted = name or tables["projects"][0]["name"]
     with reading(home.engine) as session:
-        rows.refuse_taken_name(session, wanted)
+        refuse_taken_name(session, wanted)
     moved: list[Path] = []
     with staging_folder(home, "unpacking") as staging:
         for part in ("project", "runs", "images", "features"):
@@ -175,9 +175,9 @@ def take_in(home: Home, archive: Archive, name: str | None, progress: Progress |
         check_project(tables, staging / "project", _contents(archive) if archive.about.get("images") else None)
         _keep_apart(staging / "features", staging / "project")
         with _undone(moved), writing(home.engine) as session:
-            rows.refuse_taken_name(session, wanted)
+            refuse_taken_name(session, wanted)
             project_id, runs = write_rows(session, tables, wanted)
-            row = rows.find_project(session, project_id)
+            row = find_project(session, project_id)
             folder = home.project_folder(project_id)
             if archive.about.get("images"):
                 os.replace(staging / "images", staging / "project" / "images")

@@ -16,9 +16,9 @@ from avion_core.errors import DataError
 from avion_core.files import write_table
 from avion_core.progress import Progress
 from avion_core.store import journal
-from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
+from avion_core.store.projects import find_project
 from avion_core.store.sources import MANIFEST, image_root, scanned_images
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.projects import ProjectSummary
@@ -164,7 +164,7 @@ def relink(
         hint = "Put the missing ones back, or link anyway (--incomplete)."
         raise DataError(check.sentence.removesuffix("."), hint)
     with writing(home.engine) as session:
-        row = rows.find_project(session, project)
+        row = find_project(session, project)
         row.image_root = str(check.root)
         journal.note(session, row.id, "data", f"Images re-linked: {check.sentence}", home.actor.name)
         if check.moved:
@@ -174,7 +174,7 @@ def relink(
 
 def _project(home: Home, project: str) -> tuple[str, Path]:
     with reading(home.engine) as session:
-        row = rows.find_project(session, project)
+        row = find_project(session, project)
         return row.id, image_root(row)
 
 

@@ -26,8 +26,7 @@ from avion_core.descriptions.exporting import file_form
 from avion_core.descriptions.importing import SIGNATURE
 from avion_core.errors import DataError, DescriptionError
 from avion_core.progress import Progress
-from avion_core.store import journal
-from avion_core.store import projects as rows
+from avion_core.store import journal, projects
 from avion_core.store.accounts import all_accounts, name_key
 from avion_core.store.current_verdicts import verdict_after
 from avion_core.store.database import SCHEMA, reading, writing
@@ -224,7 +223,7 @@ def open_review_pack(
             raise DataError("the pack does not name a reviewer", "Give your name (--reviewer NAME).", value=judge)
         name = f"{archive.about['project']['name']}, review by {judge}"
         with reading(home.engine) as session:
-            taken = {row.name for row in rows.list_projects(session)}
+            taken = {row.name for row in projects.list_projects(session)}
         if name in taken:
             name = f"{name}, {archive.about['made_at'][:16].replace('T', ' ')}"
         project = take_in(home, archive, name, progress)
@@ -294,7 +293,7 @@ def merge_review(home: Home, project: str, path: Path, *, preview: bool = False)
         result, descriptions=ours, histories={key: found for key, found in result.histories.items() if key in held}
     )
     with reading(home.engine) as session:
-        originals = {key: text for key, _, text, *_ in rows.candidates_of(session, project_id)}
+        originals = {key: text for key, _, text, *_ in projects.candidates_of(session, project_id)}
         result = only_theirs(
             result, _trust(session, reviewer, home.actor.name), read_histories(session, project_id), originals
         )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from avion_core.prototypes.text_prototypes import prototype_accuracy
-from avion_core.store import generations as rows
+from avion_core.store import generations as generation_rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.usecases.curation import Curation
@@ -74,7 +74,7 @@ def compare_writers(home: Home, curation: Curation) -> WriterComparison:
     compared with one whom nobody has. Texts that were edited are nobody's, and left out.
     """
     with reading(home.engine) as session:
-        spent = rows.spent(session, curation.project_id)
+        spent = generation_rows.spent(session, curation.project_id)
     written = curation.table[curation.table["text"] == curation.table["original"]]
     found = []
     for (writer, model), part in written.groupby(["writer", "model"], sort=False):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from avion_core.descriptions.writers.settings import WritingSettings
 from avion_core.jobs.reconcile import reconcile
-from avion_core.store import generations as rows
+from avion_core.store import generations as generation_rows
 from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.store.projects import find_project
@@ -70,7 +70,7 @@ def get_generation(home: Home, project: str, wanted: str = "latest") -> Generati
     """
     reconcile(home)
     with reading(home.engine) as session:
-        return _view(session, rows.find_generation(session, find_project(session, project).id, wanted))
+        return _view(session, generation_rows.find_generation(session, find_project(session, project).id, wanted))
 
 
 @use_case
@@ -78,7 +78,7 @@ def list_generations(home: Home, project: str) -> list[GenerationView]:
     """All generations of a project, the newest first."""
     reconcile(home)
     with reading(home.engine) as session:
-        found = rows.list_generations(session, find_project(session, project).id)
+        found = generation_rows.list_generations(session, find_project(session, project).id)
         return [_view(session, row) for row in found]
 
 
@@ -107,11 +107,11 @@ def exchanges(home: Home, project: str, generation: str, class_key: str) -> list
         NotFoundError: no such project or generation.
     """
     with reading(home.engine) as session:
-        row = rows.find_generation(session, find_project(session, project).id, generation)
+        row = generation_rows.find_generation(session, find_project(session, project).id, generation)
         told = ("data", "pictures", "raw", "model", "tokens_in", "tokens_out", "problem")
         return [
             Exchange(row.prompt, **{name: getattr(reply, name) for name in told})
-            for reply in rows.exchanged(session, row.id, class_key)
+            for reply in generation_rows.exchanged(session, row.id, class_key)
         ]
 
 
@@ -119,14 +119,16 @@ def exchanges(home: Home, project: str, generation: str, class_key: str) -> list
 def descriptions_written(home: Home, project: str, generation: str) -> list[str]:
     """Ids of the descriptions that came of a generation, in the order they came."""
     with reading(home.engine) as session:
-        return rows.descriptions_written(
-            session, rows.find_generation(session, find_project(session, project).id, generation).id
+        return generation_rows.descriptions_written(
+            session, generation_rows.find_generation(session, find_project(session, project).id, generation).id
         )
 
 
 def _view(session: Session, row: Generation) -> GenerationView:
-    settings, replies = WritingSettings.model_validate(row.settings), rows.replies_of(session, row.id)
-    held = rows.written_by(session, row.project_id, settings.writer, settings.model, settings.distinguish_from)
+    settings, replies = WritingSettings.model_validate(row.settings), generation_rows.replies_of(session, row.id)
+    held = generation_rows.written_by(
+        session, row.project_id, settings.writer, settings.model, settings.distinguish_from
+    )
     by_class: dict[str, dict[str, Any]] = {}
     for reply in replies:
         entry = by_class.setdefault(

@@ -32,7 +32,7 @@ from avion_core.jobs.reconcile import is_waiting, reconcile
 from avion_core.jobs.submit import submit
 from avion_core.progress import Progress
 from avion_core.reading.addresses import carries_secrets
-from avion_core.store import generations as rows
+from avion_core.store import generations as generation_rows
 from avion_core.store import jobs as job_rows
 from avion_core.store import journal
 from avion_core.store.database import reading, writing
@@ -145,7 +145,7 @@ def preview(home: Home, project: str, settings: WritingSettings, class_key: str)
     with suppress(AvionError):  # without a key it is read all the same
         settings = _resolved(home, summary, settings)
     with reading(home.engine) as session:
-        known, _ = rows.texts_of(session, summary.id, class_key, settings.writer, settings.model)
+        known, _ = generation_rows.texts_of(session, summary.id, class_key, settings.writer, settings.model)
     order = writing_orders.make_order(next(entries), settings.per_class, known)
     return compose(
         find_prompt(settings.prompt, _prompt_folder(home)),
@@ -165,10 +165,12 @@ def plan_writing(home: Home, project: str, settings: WritingSettings, progress: 
     settings = _resolved(home, summary, settings)
     entries, note = _entries(home, summary, settings, progress)
     with reading(home.engine) as session:
-        there = rows.written_by(session, summary.id, settings.writer, settings.model, settings.distinguish_from)
+        there = generation_rows.written_by(
+            session, summary.id, settings.writer, settings.model, settings.distinguish_from
+        )
         spent = [
             row
-            for row in rows.spent(session, summary.id)
+            for row in generation_rows.spent(session, summary.id)
             if (row["writer"], row["model"]) == (settings.writer, settings.model) and row["descriptions"]
         ]
 
@@ -178,7 +180,7 @@ def plan_writing(home: Home, project: str, settings: WritingSettings, progress: 
             if wanted > 0:
                 with reading(home.engine) as session:
                     key = entry["card"]["class_key"]
-                    known, _ = rows.texts_of(session, summary.id, key, settings.writer, settings.model)
+                    known, _ = generation_rows.texts_of(session, summary.id, key, settings.writer, settings.model)
                 # Pictures weigh by their number alone, so they need not be rendered for an estimate.
                 bare = writing_orders.make_order({**entry, "pictures": []}, wanted, known)
                 yield replace(bare, pictures=(b"",) * len(entry["pictures"]))
@@ -284,9 +286,9 @@ def resume(home: Home, project: str, wanted: str = "latest") -> str:
     reconcile(home)
     with reading(home.engine) as session:
         project_id = find_project(session, project).id
-        cut_off = filter(_is_cut_off, rows.list_generations(session, project_id))
+        cut_off = filter(_is_cut_off, generation_rows.list_generations(session, project_id))
         latest = next(cut_off, None) if wanted == "latest" else None
-        row = latest or rows.find_generation(session, project_id, wanted)
+        row = latest or generation_rows.find_generation(session, project_id, wanted)
     if _is_cut_off(row) and row.job.state == "queued":
         return row.id
     folder, entries = writing_orders.generation_folder(home, row.id), None

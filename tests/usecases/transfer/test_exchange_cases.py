@@ -19,10 +19,10 @@ from avion_core.descriptions.exporting import SCHEMA
 from avion_core.descriptions.schema import PastDecision
 from avion_core.errors import DescriptionError, NotFoundError
 from avion_core.store import current_verdicts, journal, verdicts
-from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.histories import read_histories
 from avion_core.store.home import Home
+from avion_core.store.projects import add_project, descriptions_of, find_project
 from avion_core.store.tables import Description, Project, Verdict
 from avion_core.usecases.projects import descriptions
 from avion_core.usecases.projects.descriptions import import_descriptions, import_upload
@@ -46,7 +46,7 @@ def bare_project(home: Home, name: str, classes: tuple[str, ...] = tiny_studio.C
         name=name, image_root="/nowhere", modality="optical", teacher="t", student="s", recipe={}, defaults={}
     )
     with writing(home.engine) as session:
-        rows.add_project(session, row, {key: key for key in classes})
+        add_project(session, row, {key: key for key in classes})
     return row.id
 
 
@@ -57,13 +57,13 @@ def export(home: Home, project: str, form: str = "jsonl", **options: object) -> 
 def decide(home: Home, project: str, index: int, verdict: str, reviewer: str, **details: object) -> None:
     ids = [record["description_id"] for record in read_records(home, project, scores=False)[0]]
     with writing(home.engine) as session:
-        project_id = rows.find_project(session, project).id
+        project_id = find_project(session, project).id
         verdicts.add_verdict(session, project_id, ids[index], verdict, reviewer=reviewer, **details)  # type: ignore
 
 
 def undo(home: Home, project: str, reviewer: str) -> None:
     with writing(home.engine) as session:
-        verdicts.undo(session, rows.find_project(session, project).id, reviewer)
+        verdicts.undo(session, find_project(session, project).id, reviewer)
 
 
 def standing(home: Home, project: str) -> dict[str, tuple[object, ...]]:
@@ -96,7 +96,7 @@ def judged(home, tmp_path) -> str:
     decide(home, project, 3, "skip", "ann")
     decide(home, project, 4, "undecide", "bob", reason="not sure")
     with writing(home.engine) as session:
-        ids = [row.description_id for row in rows.descriptions_of(session, project)]
+        ids = [row.description_id for row in descriptions_of(session, project)]
         verdicts.add_verdicts(session, project, ids[4:8], "reject", reviewer="ann")
         verdicts.undo(session, project, "ann")
         verdicts.add_verdicts(session, project, ids[5:7], "accept", reviewer="ann", reason="in one go")
@@ -178,7 +178,7 @@ def test_any_history_survives_in_all_forms(home, tmp_path, texts, done):
     project = bare_project(home, uuid.uuid4().hex)
     import_upload(home, project, "x.json", json.dumps({"beach": texts}).encode())
     with writing(home.engine) as session:
-        ids = [row.description_id for row in rows.descriptions_of(session, project)]
+        ids = [row.description_id for row in descriptions_of(session, project)]
         for place, verdict, reviewer, words, adjudicates in done:
             if verdict == "undo":
                 verdicts.undo(session, project, reviewer)

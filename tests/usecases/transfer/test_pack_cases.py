@@ -18,10 +18,10 @@ from avion_core.errors import DataError
 from avion_core.features.shards import FeatureStore
 from avion_core.jobs.inputs import run_inputs
 from avion_core.store import journal, verdicts
-from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.project_rows import STAYS_BEHIND, project_tables, read_rows
+from avion_core.store.projects import descriptions_of, find_project
 from avion_core.store.runs import list_runs
 from avion_core.store.tables import ClassChange, Job, Label, Look, Run, Table, new_id
 from avion_core.usecases.curation.rules import current_rules, save_rules
@@ -50,7 +50,7 @@ def full(home, described) -> ProjectSummary:
 def filled(home: Home, project: ProjectSummary) -> ProjectSummary:
     """A project with a row in every table that projects have, and a run's folder."""
     with writing(home.engine) as session:
-        ids = [row.description_id for row in rows.descriptions_of(session, project.id)]
+        ids = [row.description_id for row in descriptions_of(session, project.id)]
         verdicts.add_verdict(session, project.id, ids[0], "accept", reviewer="ann", reason="clear")
         verdicts.undo(session, project.id, "ann")
         verdicts.add_verdicts(session, project.id, ids[:4], "reject", reviewer="bob")
@@ -73,7 +73,7 @@ def filled(home: Home, project: ProjectSummary) -> ProjectSummary:
         session.add_all([first, second])
         session.flush()
         session.add(Look(run_id=first.id, who="ann"))
-        rows.find_project(session, project.id).baseline_run = first.id
+        find_project(session, project.id).baseline_run = first.id
         session.flush()
         fill_empty_tables(session, project.id)
         journal.note(session, project.id, "review", "Judged.", "ann")
@@ -102,7 +102,7 @@ def fill_empty_tables(session: Session, project_id: str) -> None:
 
 def all_rows(home: Home, project: str) -> dict[str, list[dict[str, object]]]:
     with reading(home.engine) as session:
-        return read_rows(session, rows.find_project(session, project).id)
+        return read_rows(session, find_project(session, project).id)
 
 
 def without_ids(home: Home, project: str) -> dict[str, list[dict[str, object]]]:
@@ -225,7 +225,7 @@ def test_forged_embeddings_reach_no_other_project_and_are_not_believed(
 def test_an_image_that_is_gone_is_told(home, described, tmp_path):
     moved = tmp_path / "moved"
     with writing(home.engine) as session:
-        rows.find_project(session, described.id).image_root = str(moved)
+        find_project(session, described.id).image_root = str(moved)
     with pytest.raises(
         DataError, match=r"image of the project was not found: .*moved/beach/00\.png\. Link the project"
     ):

@@ -12,9 +12,9 @@ import pytest
 from avion_core.actor import ALONE
 from avion_core.errors import DataError, DescriptionError
 from avion_core.store import journal, verdicts
-from avion_core.store import projects as rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
+from avion_core.store.projects import descriptions_of, find_project
 from avion_core.usecases.curation import curation_table, evidence
 from avion_core.usecases.curation.agreement import set_blind
 from avion_core.usecases.projects.projects import create_project, read_splits
@@ -32,8 +32,8 @@ pytestmark = pytest.mark.usefixtures("tiny_towers")
 
 def decide(home: Home, project: str, index: int, verdict: str, reviewer: str, **details: object) -> str:
     with writing(home.engine) as session:
-        project_id = rows.find_project(session, project).id
-        key = rows.descriptions_of(session, project_id)[index].description_id
+        project_id = find_project(session, project).id
+        key = descriptions_of(session, project_id)[index].description_id
         verdicts.add_verdict(session, project_id, key, verdict, reviewer=reviewer, **details)  # type: ignore
     return key
 

@@ -10,7 +10,7 @@ import pytest
 from avion_core.actor import ALONE
 from avion_core.descriptions.writers.patience import Waiting
 from avion_core.errors import AvionError, ConfigError, DescriptionError, NotFoundError
-from avion_core.store import generations as rows
+from avion_core.store import generations as generation_rows
 from avion_core.store.database import reading, writing
 from avion_core.store.tables import Description, Generation, Reply
 from avion_core.usecases.insight.journal import journal_entries
@@ -391,14 +391,14 @@ def test_a_daily_quota_ends_a_generation_in_the_services_words(home, project):
 
 
 def test_one_reply_that_cannot_be_saved_loses_no_other(home, project, monkeypatch):
-    save, trouble = rows.save_reply, [OSError("the disk is away")]
+    save, trouble = generation_rows.save_reply, [OSError("the disk is away")]
 
     def failing(*args):
         if trouble:
             raise trouble.pop()
         return save(*args)
 
-    monkeypatch.setattr(rows, "save_reply", failing)
+    monkeypatch.setattr(generation_rows, "save_reply", failing)
     together = threading.Barrier(3)
 
     def script(ask):
