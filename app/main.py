@@ -15,7 +15,7 @@ from app.kit.guard import guard
 from app.outbox.browser import draw_outbox
 from app.outbox.queue import take_waiting
 from app.state import address, door, notices, studio
-from avion_core.usecases.projects.projects import project_names
+from avion_core.usecases.projects.summaries import project_names
 
 _LOGO = Path(__file__).with_name("logo.svg")
 # A file of our own: a Material icon as a favicon would be fetched from the network.

@@ -11,7 +11,8 @@ from app.kit.guard import empty_state, end_page, plain
 from app.state import address, notices, sent_lists, studio, visitor, widgets
 from avion_core.errors import NotFoundError
 from avion_core.usecases import policies
-from avion_core.usecases.projects.projects import Demo, ProjectSummary, get_project, open_demo
+from avion_core.usecases.projects.creating import Demo, open_demo
+from avion_core.usecases.projects.summaries import ProjectSummary, get_project
 from avion_core.usecases.runs.choices import trains_student
 from avion_core.usecases.runs.training import RunView, list_runs
 from avion_core.usecases.transfer.relink import root_is_there

@@ -31,7 +31,7 @@ import pandas as pd
 from avion_core.actor import ALONE
 from avion_core.usecases.insight.alignment import VIEWS, embed_map, list_maps, map_settings, start_map
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.projects import open_demo
+from avion_core.usecases.projects.creating import open_demo
 from avion_core.usecases.runs.training import create_run, run_here
 from tests.browser.conftest import open_chromium, serving
 from tests.browser.page import Page

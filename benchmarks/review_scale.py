@@ -53,8 +53,9 @@ def make_project(home_folder: Path, classes: int) -> None:
     from avion_core.usecases.curation.rules import run_config
     from avion_core.usecases.installation.home import Home
     from avion_core.usecases.models.catalog import open_towers
+    from avion_core.usecases.projects.creating import create_project
     from avion_core.usecases.projects.descriptions import import_descriptions
-    from avion_core.usecases.projects.projects import create_project, read_manifest
+    from avion_core.usecases.projects.summaries import read_manifest
 
     home, name = Home(home_folder, ALONE), str(classes)
     keys = [f"class{place:04d}" for place in range(classes)]
@@ -110,7 +111,7 @@ class Session:
         from avion_core.usecases.curation.rules import run_config
         from avion_core.usecases.installation.home import Home
         from avion_core.usecases.models.catalog import open_towers
-        from avion_core.usecases.projects.projects import get_project
+        from avion_core.usecases.projects.summaries import get_project
 
         self.cases, self.get_project = curation, get_project
         self.home, self.project = Home(home_folder, ALONE), project

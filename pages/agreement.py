@@ -14,7 +14,7 @@ from app.state import notices, studio, visitor, walks, widgets
 from avion_core.usecases import policies
 from avion_core.usecases.curation import Decision, record_verdict
 from avion_core.usecases.curation.agreement import Agreement, agreement, conflicts, set_blind
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 
 
 def page() -> None:

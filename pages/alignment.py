@@ -27,7 +27,7 @@ from avion_core.usecases.insight.alignment import (
     start_map,
     veiled,
 )
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.runs.training import RunView
 from avion_core.wording import counted
 

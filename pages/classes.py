@@ -9,7 +9,7 @@ from app.components.projects.class_card import card_form, class_list, merge_form
 from app.kit.guard import empty_state, plain
 from app.state import address, notices, studio
 from avion_core.usecases.projects.classes import add_class, class_changes, undo_change
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 
 
 def page() -> None:

@@ -13,7 +13,7 @@ from app.kit.guard import empty_state, end_page, plain
 from app.state import address, confusion_cell, studio
 from avion_core.usecases.curation.rules import current_rules
 from avion_core.usecases.insight.confusion import Confusions, Judge, confusions, refreshed
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.runs.choices import trains_student
 from avion_core.usecases.runs.training import RunView, list_runs
 from avion_core.wording import counted

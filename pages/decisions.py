@@ -23,7 +23,7 @@ from avion_core.errors import EditedMeanwhileError
 from avion_core.usecases import policies
 from avion_core.usecases.curation import decision_preview
 from avion_core.usecases.curation.rules import current_rules, rule_versions, save_rules
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 
 Rules = tuple[PrototypesConfig, DescriptionsConfig, int]
 """With their version."""

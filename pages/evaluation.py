@@ -12,7 +12,7 @@ from app.kit.guard import plain
 from app.state import confusion_cell, studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.insight.evaluation import MeasuredPart, Report, change
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.runs.choices import protocol_choices
 from avion_core.usecases.runs.training import RunView, get_run
 

@@ -9,7 +9,7 @@ from app.components.transfer.exchange_forms import export_form, upload_form
 from app.components.transfer.review_packs import merge_form, open_form, opened_pack, pack_form
 from app.kit.guard import empty_state, plain
 from app.state import studio
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.transfer.exchange import Holdings, holdings
 
 

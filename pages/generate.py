@@ -18,7 +18,7 @@ from app.kit.guard import empty_state, guard, plain
 from app.state import notices, studio, visitor
 from avion_core.errors import AvionError
 from avion_core.usecases import policies
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.writing.generations import GenerationView, get_generation, list_generations
 from avion_core.usecases.writing.ordering import cli_command, order_descriptions, plan_writing, start
 

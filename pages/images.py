@@ -15,7 +15,7 @@ from app.kit.guard import guard
 from app.state import sent_lists, studio, visitor, widgets
 from avion_core.usecases.policies import REVIEW, UNSEAL
 from avion_core.usecases.projects.images import image_table, look_at_test_images
-from avion_core.usecases.projects.projects import ProjectSummary, read_splits
+from avion_core.usecases.projects.summaries import ProjectSummary, read_splits
 from avion_core.wording import counted
 
 _PARTS = {

@@ -9,7 +9,7 @@ from app import shell
 from app.kit.guard import plain
 from app.state import address, run_choice, studio, widgets
 from avion_core.usecases.insight.journal import RECENT, journal_entries, next_steps, stale
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 
 
 def page() -> None:

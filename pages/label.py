@@ -14,7 +14,7 @@ from app.outbox.labels import give, need_label_list, sure_suggestions, tiles
 from app.state import notices, sent_lists, studio, work_lists
 from avion_core.usecases.projects.images import image_table
 from avion_core.usecases.projects.labels import unlabelled
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.wording import counted
 
 

@@ -17,7 +17,7 @@ from app.kit.guard import empty_state
 from app.state import filter_values, work_lists
 from app.state.work_lists import WorkList
 from avion_core.usecases.curation import ReviewerView
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 
 ONE, TABLE = "one at a time", "table"
 

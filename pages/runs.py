@@ -12,7 +12,7 @@ from app.kit.guard import empty_state, guard
 from app.state import run_choice, studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.jobs import MOST_LISTED
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.runs.listing import known_runs, page_of_runs
 from avion_core.usecases.runs.training import RunView, get_run, sleeping_queue, wake_queue
 from avion_core.wording import counted

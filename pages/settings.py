@@ -12,7 +12,7 @@ from app.kit.guard import code, plain
 from app.state import studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.installation.installation import Storage, device, keys_present, storage
+from avion_core.usecases.installation.resources import Storage, device, keys_present, storage
 
 
 def page() -> None:

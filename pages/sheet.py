@@ -17,7 +17,7 @@ from app.kit import charts
 from app.kit.guard import plain
 from app.state import address, work_lists
 from avion_core.usecases.curation import ReviewerView
-from avion_core.usecases.projects.projects import ClassInfo
+from avion_core.usecases.projects.summaries import ClassInfo
 
 
 def page() -> None:

@@ -44,8 +44,8 @@ from avion_core.protocols.harness import evaluate
 from avion_core.protocols.report import OVERALL
 from avion_core.prototypes.text_prototypes import prototype_accuracy, text_prototypes, visual_prototypes
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.creating import open_demo
 from avion_core.usecases.projects.freeze import freeze
-from avion_core.usecases.projects.projects import open_demo
 
 SHOTS, SEEDS = (1, 4, 16), (1, 2, 3)
 METHODS = ("AVION", "B0", "B1")

@@ -36,8 +36,8 @@ from avion_core.metrics.harmonic import harmonic_mean
 from avion_core.protocols import find_protocol
 from avion_core.prototypes.text_prototypes import visual_prototypes
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.creating import open_demo
 from avion_core.usecases.projects.freeze import freeze
-from avion_core.usecases.projects.projects import open_demo
 
 AWAY = 4
 ALIGNMENT = ("image_weight", "text_weight", "logit_weight")

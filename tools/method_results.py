@@ -33,8 +33,8 @@ from avion_core.methods.method import Method, Task
 from avion_core.presets import PRESETS, make_config
 from avion_core.protocols import find_protocol
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.creating import open_demo
 from avion_core.usecases.projects.freeze import freeze
-from avion_core.usecases.projects.projects import open_demo
 
 SHOTS, SEEDS = (1, 4, 16), (1, 2, 3)
 UNTRAINED = ("zero_shot", "zero_shot_ensemble", "rs_transclip", "class_mean", "class_mean_text", "linear_probe")

@@ -15,7 +15,7 @@ from app.state import studio, work_lists
 from avion_core.errors import AvionError, EditedMeanwhileError
 from avion_core.usecases.curation.label_suggestions import suggest_labels
 from avion_core.usecases.projects.labels import give_labels, undo_labels
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 
 _NAMED = 3
 _NO_SUGGESTION: dict[str, Any] = {"guess": None, "probability": None, "why": ""}

@@ -49,7 +49,7 @@ def import_labels_(
 @command(classes, "list")
 def list_classes(desk: Desk, project: ProjectName) -> Answer:
     """The classes of a project with their cards."""
-    from avion_core.usecases.projects.projects import get_project
+    from avion_core.usecases.projects.summaries import get_project
 
     found = get_project(desk.home, project).classes
     rows = [{**vars(entry), "class": entry.key, "prompt name": entry.prompt_name} for entry in found]

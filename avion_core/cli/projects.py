@@ -22,7 +22,7 @@ def demo(
     ] = False,
 ) -> Answer:
     """Open the bundled demo projects and say what to do next."""
-    from avion_core.usecases.projects.projects import open_demo
+    from avion_core.usecases.projects.creating import open_demo
 
     opened = []
     for which in ("ucmerced", "eurosat"):
@@ -98,8 +98,8 @@ def create(
 ) -> Answer:
     """Make a project from a folder of images; its splits are drawn once and frozen."""
     from avion_core.data.recipe import RenderingRecipe
+    from avion_core.usecases.projects.creating import create_project
     from avion_core.usecases.projects.images import look_into
-    from avion_core.usecases.projects.projects import create_project
 
     recipe = RenderingRecipe(
         bands=_numbers("--bands", bands, int), low=_numbers("--low", low, float), high=_numbers("--high", high, float),
@@ -116,7 +116,7 @@ def create(
 @command(projects, "list")
 def list_projects_(desk: Desk) -> Answer:
     """All projects."""
-    from avion_core.usecases.projects.projects import read_projects
+    from avion_core.usecases.projects.summaries import read_projects
 
     sound, damaged = read_projects(desk.home)
     found = [_brief(project) for project in sound]
@@ -128,7 +128,7 @@ def list_projects_(desk: Desk) -> Answer:
 @command(projects, "show")
 def show(desk: Desk, project: ProjectName) -> Answer:
     """One project: classes, splits, and problems found in its folder."""
-    from avion_core.usecases.projects.projects import get_project
+    from avion_core.usecases.projects.summaries import get_project
 
     summary = get_project(desk.home, project)
     return Answer(_whole(summary), _described(summary))
@@ -158,7 +158,7 @@ def import_(
 def list_descriptions(desk: Desk, project: ProjectName) -> Answer:
     """All descriptions in their current text, with their verdicts."""
     from avion_core.usecases.projects.current_descriptions import current_descriptions
-    from avion_core.usecases.projects.projects import get_project
+    from avion_core.usecases.projects.summaries import get_project
 
     rows = current_descriptions(desk.home, get_project(desk.home, project).id).to_dict("records")
     text = table(rows, ["class_key", "verdict", "writer", "text"]) if rows else "No description yet."
@@ -175,7 +175,7 @@ def flag(
     from avion_core.descriptions.rs_flag import load_rule_set
     from avion_core.usecases.curation.rules import current_rules
     from avion_core.usecases.projects.current_descriptions import current_descriptions
-    from avion_core.usecases.projects.projects import get_project
+    from avion_core.usecases.projects.summaries import get_project
 
     project_id = get_project(desk.home, project).id
     config = current_rules(desk.home, project_id)[1]

@@ -57,7 +57,7 @@ def describe(
 
     if resume:
         return _written(desk, project, ordering.resume(desk.home, project))
-    from avion_core.usecases.projects.projects import get_project
+    from avion_core.usecases.projects.summaries import get_project
 
     imaging = {"modality": get_project(desk.home, project).modality, "view": view, "sensor": sensor}
     settings = ordering.make_writing_settings(

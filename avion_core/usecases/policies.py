@@ -62,7 +62,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "insight.journal": "changes_since journal_entries next_steps stale",
         "insight.prediction": "export_student open_student predict search",
         "insight.protocol_runs": "over_seeds over_shots",
-        "installation.installation": "storage",
+        "installation.resources": "storage",
         "installation.serving": "invite_link",
         "job_control": "list_jobs",
         "jobs": "get_job job_view log_tail start_or_wait",
@@ -75,7 +75,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "projects.freeze": "freeze",
         "projects.images": "image_path image_table",
         "projects.labels": "export_labels unlabelled",
-        "projects.projects": "get_project list_projects project_names read_manifest read_projects "
+        "projects.summaries": "get_project list_projects project_names read_manifest read_projects "
         "read_splits summary_of",
         "projects.selections": "keep_selection read_selection",
         "runs.estimate": "estimate",
@@ -113,7 +113,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "projects.descriptions": "bring_in import_descriptions import_upload",
         "projects.images": "look_into set_recipe",
         "projects.labels": "draw_splits",
-        "projects.projects": "create_project open_demo",
+        "projects.creating": "create_project open_demo",
         "transfer.packs": "add_features pack_project staging_folder take_in unpack_project",
         "transfer.relink": "check_root relink",
         "transfer.review_packs": "make_review_pack merge_review open_review_pack packed_review",

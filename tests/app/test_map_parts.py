@@ -12,7 +12,7 @@ import pytest
 from app.components.maps import map_charts, map_colours
 from app.components.maps.map_charts import Legend, map_view
 from app.kit.palette import CUT, KEPT, colours
-from avion_core.usecases.projects.projects import ClassInfo
+from avion_core.usecases.projects.summaries import ClassInfo
 
 LEGEND = Legend(["a", "b", "c"], ["#000000", "#111111", "#222222"], ["circle", "diamond", "square"])
 

@@ -14,8 +14,8 @@ from avion_core.actor import ALONE
 from avion_core.backbones.load import WeightStore
 from avion_core.bundled import demo_folder
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions
-from avion_core.usecases.projects.projects import create_project
 from avion_core.usecases.runs.training import create_run, run_here
 
 CLASSES = ("Forest", "Residential", "SeaLake")

@@ -10,8 +10,9 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from avion_core.actor import ALONE
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.classes import add_class
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions
-from avion_core.usecases.projects.projects import create_project, get_project
+from avion_core.usecases.projects.summaries import get_project
 from tests.app.tiny_home import CLASSES, NAME, PAIR
 from tests.browser.conftest import serving
 from tests.browser.page import Page

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions
-from avion_core.usecases.projects.projects import create_project, get_project
+from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.writing import generations
 from tests.app.tiny_home import DEFAULTS, NAME, PAIR
 from tests.browser.page import Page

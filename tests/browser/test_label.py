@@ -11,8 +11,9 @@ from avion_core.store.database import reading
 from avion_core.store.tables import Label
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.classes import add_class
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.labels import unlabelled
-from avion_core.usecases.projects.projects import ProjectSummary, create_project, get_project, read_manifest
+from avion_core.usecases.projects.summaries import ProjectSummary, get_project, read_manifest
 from tests.app.tiny_home import CLASSES, NAME
 from tests.browser.page import Page
 

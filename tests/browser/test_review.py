@@ -9,7 +9,7 @@ import pytest
 from avion_core.usecases.curation import history, record_verdict
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.projects.summaries import get_project
 from tests.acting import by
 from tests.app.tiny_home import CLASSES, NAME, TEXTS
 from tests.browser.page import Page

@@ -13,7 +13,7 @@ from avion_core.cli import app
 from avion_core.usecases.curation import history
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.transfer.review_packs import make_review_pack
 from tests.app.tiny_home import CLASSES, HOSTILE, NAME, TEXTS, make_home
 from tests.browser.page import Page

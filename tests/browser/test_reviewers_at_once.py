@@ -19,7 +19,8 @@ from avion_core.usecases.curation import history, my_sight
 from avion_core.usecases.curation.agreement import agreement, conflicts
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
-from avion_core.usecases.projects.projects import ProjectSummary, open_demo
+from avion_core.usecases.projects.creating import open_demo
+from avion_core.usecases.projects.summaries import ProjectSummary
 from tests.acting import by
 from tests.app.tiny_home import need_demo_weights
 from tests.browser.conftest import open_chromium, serving

@@ -10,8 +10,9 @@ import pytest
 from avion_core.actor import ALONE
 from avion_core.usecases.curation import record_verdicts
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.creating import open_demo
 from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.projects import get_project, open_demo
+from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.runs.training import create_run, run_here
 from tests.app.tiny_home import need_demo_weights
 from tests.browser.conftest import serving

@@ -18,8 +18,8 @@ from avion_core.actor import ALONE
 from avion_core.backbones.load import WeightStore
 from avion_core.cli import app
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions
-from avion_core.usecases.projects.projects import create_project
 from tests import tiny_studio
 
 

@@ -12,7 +12,7 @@ from avion_core.jobs import queue
 from avion_core.jobs.executors.local import LocalExecutor
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.runs import training
 from tests.acting import by
 

@@ -23,7 +23,7 @@ from avion_core.methods import METHODS
 from avion_core.presets import PRESETS
 from avion_core.protocols import PROTOCOLS
 from avion_core.usecases.curation.rules import run_config
-from avion_core.usecases.projects.projects import create_project
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.runs import training
 from avion_core.usecases.runs.planning import planned_config
 from avion_core.usecases.runs.preflight import cli_command

@@ -7,8 +7,9 @@ import pytest
 
 from avion_core.methods import METHODS
 from avion_core.protocols import PROTOCOLS
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions
-from avion_core.usecases.projects.projects import create_project, read_splits
+from avion_core.usecases.projects.summaries import read_splits
 from tests import tiny_studio
 from tests.protocols.toy_transfer import Transfer
 

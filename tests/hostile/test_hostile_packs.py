@@ -17,7 +17,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.project_rows import project_tables
 from avion_core.store.tables import Project, Run
-from avion_core.usecases.projects.projects import list_projects, read_projects
+from avion_core.usecases.projects.summaries import list_projects, read_projects
 from avion_core.usecases.runs.training import list_runs
 from avion_core.usecases.transfer.packs import unpack_project
 from tests.hostile.values import EVERY, VALUES

@@ -12,8 +12,8 @@ from avion_core.backbones.load import WeightStore
 from avion_core.jobs.executors import local
 from avion_core.usecases import jobs
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions
-from avion_core.usecases.projects.projects import create_project
 from avion_core.usecases.runs import training
 from tests import tiny_studio
 

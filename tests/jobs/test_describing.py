@@ -15,7 +15,7 @@ from avion_core.descriptions.writers.gemini import DEFAULT_MODEL
 from avion_core.store import generations as generation_rows
 from avion_core.store.database import reading
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.projects import create_project
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.writing import generations, ordering
 from tests import tiny_studio
 from tests.descriptions.writers.loopback import KEY, Say, loopback, written

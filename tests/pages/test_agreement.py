@@ -9,7 +9,7 @@ from avion_core.usecases.curation import history, record_verdict
 from avion_core.usecases.curation.agreement import conflicts
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.projects.summaries import get_project
 from tests.acting import by
 from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open, all_text, settle

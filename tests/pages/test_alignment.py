@@ -20,8 +20,9 @@ from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.agreement import set_blind
 from avion_core.usecases.insight.alignment import MapSettings, list_maps, map_settings, start_map, stop_map
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.projects import create_project, get_project, read_splits
+from avion_core.usecases.projects.summaries import get_project, read_splits
 from avion_core.usecases.runs.training import get_run
 from tests.acting import by
 from tests.app.tiny_home import CLASSES, NAME

@@ -12,9 +12,10 @@ from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.insight.confusion import confusions, contrasts, pulling_texts
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.classes import add_class
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.labels import give_labels
-from avion_core.usecases.projects.projects import create_project, get_project, read_manifest, read_splits
 from avion_core.usecases.projects.selections import read_selection
+from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
 from avion_core.usecases.runs.training import list_runs
 from avion_core.usecases.writing import generations
 from tests.app.tiny_home import CLASSES, NAME

@@ -13,7 +13,7 @@ from avion_core.usecases.curation.rules import current_rules
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.classes import add_class
 from avion_core.usecases.projects.descriptions import import_descriptions
-from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.projects.summaries import get_project
 from tests.acting import by
 from tests.app.tiny_home import CLASSES, NAME
 from tests.pages.conftest import Open, all_text, settle

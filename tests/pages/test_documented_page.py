@@ -9,7 +9,7 @@ from textwrap import dedent
 from streamlit.testing.v1 import AppTest
 
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.projects.summaries import get_project
 from tests.app.tiny_home import NAME
 
 TEXT = (Path(__file__).parents[2] / "docs" / "add-a-page.md").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.classes import edit_card, rename_class
 from avion_core.usecases.projects.images import set_recipe
 from avion_core.usecases.projects.labels import give_labels, unlabelled
-from avion_core.usecases.projects.projects import get_project, read_manifest
+from avion_core.usecases.projects.summaries import get_project, read_manifest
 from avion_core.usecases.runs.training import get_run, list_runs, rename_run
 from avion_core.usecases.writing.ordering import keep_prompt, prompts
 from tests.acting import by

@@ -24,7 +24,8 @@ from avion_core.usecases.insight.measuring import evaluation_job
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.job_control import list_jobs
 from avion_core.usecases.jobs import get_job
-from avion_core.usecases.projects.projects import create_project, get_project
+from avion_core.usecases.projects.creating import create_project
+from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.runs.training import create_run, list_runs, run_here
 from tests.app.tiny_home import CLASSES, NAME, add_project
 from tests.jobs_here import do_jobs_here

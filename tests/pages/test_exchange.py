@@ -14,7 +14,8 @@ from avion_core.config import DescriptionsConfig, PrototypesConfig
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.rules import save_rules
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.projects import create_project, get_project, list_projects
+from avion_core.usecases.projects.creating import create_project
+from avion_core.usecases.projects.summaries import get_project, list_projects
 from avion_core.usecases.transfer.exchange import export_descriptions, holdings, read_records
 from avion_core.usecases.transfer.packs import pack_project
 from avion_core.usecases.transfer.review_packs import make_review_pack, open_review_pack, returned_verdicts

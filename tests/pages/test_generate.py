@@ -9,7 +9,7 @@ from streamlit.runtime.context import ContextProxy
 from avion_core.errors import RightsError
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
-from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.writing import generations, ordering
 from tests.acting import by
 from tests.app.tiny_home import NAME

@@ -22,7 +22,7 @@ from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.classes import rename_class
 from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.projects.summaries import get_project
 from tests.acting import by
 from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open

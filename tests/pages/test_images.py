@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from avion_core.usecases.insight.journal import journal_entries
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.projects import get_project, read_splits
+from avion_core.usecases.projects.summaries import get_project, read_splits
 from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open, all_text, settle
 

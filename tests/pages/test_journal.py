@@ -8,8 +8,9 @@ from avion_core.config import PrototypesConfig
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.rules import current_rules, save_rules
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.projects import create_project, get_project
+from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.runs.training import list_runs, pin_baseline
 from tests.acting import by
 from tests.app.tiny_home import NAME, TEXTS

@@ -13,17 +13,12 @@ from avion_core.store.database import reading
 from avion_core.store.tables import Label
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.classes import add_class, class_changes
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.images import image_table
 from avion_core.usecases.projects.labels import give_labels, unlabelled
-from avion_core.usecases.projects.projects import (
-    ProjectSummary,
-    create_project,
-    get_project,
-    read_manifest,
-    read_splits,
-)
 from avion_core.usecases.projects.selections import keep_selection
+from avion_core.usecases.projects.summaries import ProjectSummary, get_project, read_manifest, read_splits
 from tests.app.tiny_home import CLASSES, DEFAULTS, IMAGES, NAME
 from tests.pages.conftest import Open, all_text, settle
 

@@ -12,8 +12,9 @@ from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.rules import save_rules
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.classes import add_class
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.projects import create_project, get_project
+from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.runs import training
 from avion_core.usecases.runs.training import list_runs
 from tests.acting import by

@@ -28,7 +28,7 @@ from avion_core.usecases.installation import backup
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.models import catalog as models
 from avion_core.usecases.people import accounts
-from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.projects.summaries import get_project
 from tests.acting import by
 from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open, all_text, settle
@@ -205,7 +205,7 @@ def test_a_database_password_is_not_shown(empty_home: Home, open_page: Open, mon
     _ = empty_home.engine
     shown = "postgresql+psycopg://me:***@host/avion"
     monkeypatch.setattr(
-        "avion_core.usecases.installation.installation.database_url", lambda _: make_url(shown.replace("***", "secret"))
+        "avion_core.usecases.installation.resources.database_url", lambda _: make_url(shown.replace("***", "secret"))
     )
     app = open_page("settings")
     assert shown in everything(app)

@@ -10,7 +10,7 @@ from app.kit.guard import plain
 from app.state import door
 from avion_core.actor import Actor
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
+from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
 from tests.app.tiny_home import CLASSES, NAME
 from tests.pages.conftest import Open, all_text, settle
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.projects import get_project, list_projects
+from avion_core.usecases.projects.summaries import get_project, list_projects
 from tests.app.tiny_home import CLASSES, IMAGES, NAME, TEXTS
 from tests.pages.conftest import Open, all_text, settle
 

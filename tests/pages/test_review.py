@@ -6,10 +6,11 @@ from app.kit.guard import plain
 from avion_core.usecases.curation import history, record_verdict
 from avion_core.usecases.curation.agreement import set_blind
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.descriptions import import_descriptions
-from avion_core.usecases.projects.projects import create_project, get_project
 from avion_core.usecases.projects.selections import keep_selection
+from avion_core.usecases.projects.summaries import get_project
 from tests.acting import by
 from tests.app.tiny_home import CLASSES, HOSTILE, NAME, TEXTS
 from tests.pages.conftest import Open, all_text, card, components, send, settle

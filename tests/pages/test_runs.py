@@ -19,7 +19,8 @@ from avion_core.store.runs import find_run
 from avion_core.store.tables import now
 from avion_core.usecases.insight.evaluation import evaluate_run
 from avion_core.usecases.insight.journal import journal_entries
-from avion_core.usecases.projects.projects import create_project, get_project
+from avion_core.usecases.projects.creating import create_project
+from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.runs import training
 from avion_core.usecases.runs.training import create_run, get_run, list_runs
 from tests.app.tiny_home import NAME

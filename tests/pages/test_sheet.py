@@ -22,8 +22,8 @@ from avion_core.usecases.curation import (
 from avion_core.usecases.curation.agreement import set_blind
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.projects import get_project
 from avion_core.usecases.projects.selections import keep_selection
+from avion_core.usecases.projects.summaries import get_project
 from tests.acting import by
 from tests.app.tiny_home import CLASSES, NAME, TEXTS
 from tests.pages.conftest import Open, all_text, card, send, settle

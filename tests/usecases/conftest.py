@@ -7,7 +7,8 @@ import pytest
 from avion_core.actor import ALONE
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.models.catalog import _open
-from avion_core.usecases.projects.projects import ProjectSummary, create_project
+from avion_core.usecases.projects.creating import create_project
+from avion_core.usecases.projects.summaries import ProjectSummary
 from tests import tiny_studio
 
 
@@ -38,7 +39,7 @@ def project(home, images) -> ProjectSummary:
 def four(home, tmp_path) -> ProjectSummary:
     """A described project of four classes, as base-to-novel needs them: beach and forest are base."""
     from avion_core.usecases.projects.descriptions import import_descriptions
-    from avion_core.usecases.projects.projects import get_project
+    from avion_core.usecases.projects.summaries import get_project
 
     images = tiny_studio.make_images(tmp_path / "four", classes=tiny_studio.FOUR_CLASSES)
     made = create_project(home, "four", images, defaults=tiny_studio.DEFAULTS)
@@ -50,7 +51,7 @@ def four(home, tmp_path) -> ProjectSummary:
 @pytest.fixture
 def described(home, project, tmp_path) -> ProjectSummary:
     from avion_core.usecases.projects.descriptions import import_descriptions
-    from avion_core.usecases.projects.projects import get_project
+    from avion_core.usecases.projects.summaries import get_project
 
     import_descriptions(home, project.id, tiny_studio.make_descriptions(tmp_path / "texts.json"))
     return get_project(home, project.id)

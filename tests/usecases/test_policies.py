@@ -94,8 +94,8 @@ def test_a_use_case_without_a_policy_cannot_even_be_imported() -> None:
     def drop_everything(home: Home) -> None:
         """Somebody's new use case."""
 
-    drop_everything.__module__ = "avion_core.usecases.projects.projects"
-    with pytest.raises(LookupError, match=r"projects\.projects\.drop_everything has no policy"):
+    drop_everything.__module__ = "avion_core.usecases.projects.creating"
+    with pytest.raises(LookupError, match=r"projects\.creating\.drop_everything has no policy"):
         policies.use_case(drop_everything)
 
 

@@ -25,7 +25,7 @@ from avion_core.usecases.insight.evaluation import (
     reliability_table,
 )
 from avion_core.usecases.insight.rows import headline_rows
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.runs.training import RunView
 from avion_core.wording import counted
 

@@ -29,7 +29,7 @@ from avion_core.usecases.insight.prediction import (
     predict,
     search,
 )
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.runs.training import RunView
 from avion_core.wording import counted
 

@@ -14,7 +14,7 @@ from app.state import address, studio, widgets
 from avion_core.errors import AvionError
 from avion_core.usecases.job_control import JobPage, list_jobs
 from avion_core.usecases.jobs import JobView, get_job
-from avion_core.usecases.projects.projects import project_names
+from avion_core.usecases.projects.summaries import project_names
 
 _ROWS = 25
 _PAGE = "jobs_page"

@@ -13,7 +13,7 @@ from app.kit.gallery import thumbnail
 from app.state import outbox, work_lists
 from app.state.work_lists import WorkList
 from avion_core.data.recipe import RenderingRecipe
-from avion_core.usecases.projects.projects import ClassInfo
+from avion_core.usecases.projects.summaries import ClassInfo
 
 PAGE = 18
 """Pictures shown at once: three rows of six. The browser holds the next page as well, so that keys need not wait."""

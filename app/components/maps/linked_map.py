@@ -14,7 +14,7 @@ from app.components.maps import map_colours
 from app.components.maps.map_charts import LASSO, MOST_NAMED_POINTS, Legend, map_view, span
 from app.state import map_choices, widgets
 from avion_core.usecases.insight.alignment import MapResult
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 
 TITLES = {"teacher": "Teacher", "before": "Student before training", "after": "Student after training"}
 # Views that share a layout are drawn with the same axes: only there can a point's way be followed.

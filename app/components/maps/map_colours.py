@@ -9,7 +9,7 @@ import pandas as pd
 
 from app.components.maps.map_charts import Legend
 from app.kit.palette import CATEGORICAL, CUT, FOCUS, KEPT, NEUTRAL, colours, symbols
-from avion_core.usecases.projects.projects import ClassInfo
+from avion_core.usecases.projects.summaries import ClassInfo
 
 COLOUR_BY = {
     "class": "class",

@@ -15,7 +15,7 @@ from app.shell import go
 from app.state import map_choices, sent_lists
 from avion_core.data.tables import table_csv
 from avion_core.usecases.insight.alignment import MapResult
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.wording import counted
 
 MOST_TABLE_ROWS = 2_000

@@ -16,7 +16,7 @@ from avion_core.usecases.policies import UNSEAL
 from avion_core.usecases.projects.classes import CARD_FIELDS, edit_card, merge_classes, split_class
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.images import image_table, look_at_test_images
-from avion_core.usecases.projects.projects import ClassInfo, ProjectSummary
+from avion_core.usecases.projects.summaries import ClassInfo, ProjectSummary
 from avion_core.wording import counted
 
 _TITLES = {

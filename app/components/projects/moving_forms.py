@@ -12,7 +12,7 @@ from app.kit.guard import code, plain
 from app.state import address, notices, project_requests, studio
 from avion_core.errors import AvionError
 from avion_core.progress import Progress
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.transfer.exchange import file_name
 from avion_core.usecases.transfer.packs import pack_project, unpack_project
 from avion_core.usecases.transfer.relink import RootCheck, check_root, look_at_root, relink

@@ -20,10 +20,11 @@ from avion_core.errors import AvionError
 from avion_core.progress import Progress
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.policies import CHANGE_PROJECTS
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.images import FolderLook, look_into
 from avion_core.usecases.projects.labels import draw_splits
-from avion_core.usecases.projects.projects import ProjectSummary, create_project
+from avion_core.usecases.projects.summaries import ProjectSummary
 
 _FOLDER, _TABLE, _CATALOG, _CAPTIONS = "Folder", "Folder and label table", "Published data set", "Caption file"
 _SOURCES = {

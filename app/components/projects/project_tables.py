@@ -12,7 +12,7 @@ from app.state import notices, studio
 from app.state.forms import Form, open_form
 from avion_core.errors import EditedMeanwhileError
 from avion_core.usecases.projects.classes import rename_class
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 
 
 def class_table(project: ProjectSummary) -> None:

@@ -16,7 +16,7 @@ from app.state.forms import open_form
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import AvionError, DataError, EditedMeanwhileError
 from avion_core.usecases.projects.images import image_table, set_recipe
-from avion_core.usecases.projects.projects import ProjectSummary, get_project
+from avion_core.usecases.projects.summaries import ProjectSummary, get_project
 
 
 def recipe_form(key: str, recipe: RenderingRecipe, samples: Sequence[Path]) -> RenderingRecipe:

@@ -15,7 +15,7 @@ from app.kit.guard import plain
 from app.kit.word_diff import word_diff
 from app.state import studio
 from avion_core.usecases.curation import Evidence, ReviewerView, confusable, evidence, history
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 
 _ACTIONS = {
     "accept": (":material/check_circle:", "accepted it"),

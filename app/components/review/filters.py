@@ -13,7 +13,7 @@ import streamlit as st
 
 from app.state import filter_values, sent_lists, widgets, work_lists
 from avion_core.usecases.curation import ReviewerView
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 
 # What each choice asks of the table: a column and the value it must have.
 CHOICES: dict[str, dict[str, tuple[str, Any]]] = {

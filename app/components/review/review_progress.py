@@ -12,7 +12,7 @@ from app.kit.guard import plain
 from app.state import filter_values, studio
 from avion_core.usecases.curation import ReviewerView
 from avion_core.usecases.curation.agreement import review_progress
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 
 
 def overview(seen: ReviewerView) -> None:

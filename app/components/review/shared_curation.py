@@ -17,7 +17,7 @@ from avion_core.progress import Progress
 from avion_core.usecases.curation import ReviewerView, SharedCuration, curation_table, reviewer_view
 from avion_core.usecases.curation.rules import current_rules
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 
 FIGURES_HIDDEN = "This review is blind: figures that depend on others' verdicts appear once you have judged every text."
 

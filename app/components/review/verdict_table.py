@@ -12,7 +12,7 @@ from app.kit.palette import VERDICT_WORDS
 from app.state import notices, selection, studio, widgets
 from avion_core.errors import EditedMeanwhileError
 from avion_core.usecases.curation import Decision, record_verdict, record_verdicts, undo
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.wording import counted
 
 PAGE_SIZE = 100

@@ -15,7 +15,7 @@ from app.state import address, run_choice, studio, widgets
 from avion_core.config import RunConfig
 from avion_core.presets import PRESETS
 from avion_core.settings import flatten
-from avion_core.usecases.projects.projects import ProjectSummary, read_splits
+from avion_core.usecases.projects.summaries import ProjectSummary, read_splits
 from avion_core.usecases.runs.estimate import estimate
 from avion_core.usecases.runs.planning import planned_config
 from avion_core.usecases.runs.preflight import Check

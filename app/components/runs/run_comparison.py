@@ -17,7 +17,7 @@ from app.state import studio
 from avion_core.progress import Progress
 from avion_core.usecases.insight.compare import Comparison, change_between, compare_runs
 from avion_core.usecases.insight.evaluation import Change, MeasuredPart
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.runs.training import RunView
 
 _COLUMNS = {

@@ -18,7 +18,7 @@ from app.state.forms import open_form
 from avion_core.errors import AvionError, EditedMeanwhileError
 from avion_core.usecases import policies
 from avion_core.usecases.insight.journal import changes_since, listed
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.runs.choices import method_choice, trains_student
 from avion_core.usecases.runs.deleting import delete_run
 from avion_core.usecases.runs.training import (

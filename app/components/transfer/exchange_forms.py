@@ -15,7 +15,7 @@ from app.state import notices, studio
 from avion_core.progress import Progress
 from avion_core.usecases.curation.rules import current_rules
 from avion_core.usecases.projects.descriptions import ImportReport, import_upload
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.transfer.exchange import Choice, Export, Form, Holdings, export_descriptions, export_name
 from avion_core.wording import counted
 

@@ -10,7 +10,7 @@ from app.kit.background import computed
 from app.kit.guard import plain
 from app.state import address, notices, project_requests, studio
 from avion_core.progress import Progress
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.projects.uploads import as_file
 from avion_core.usecases.transfer.exchange import Holdings, file_name
 from avion_core.usecases.transfer.review_packs import (

@@ -23,7 +23,7 @@ from avion_core.usecases.insight.confusion import (
     pulling_texts,
     try_texts,
 )
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 
 Names = Mapping[str, str]
 

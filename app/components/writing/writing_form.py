@@ -15,7 +15,7 @@ from app.state import notices, studio, visitor, widgets
 from app.state.forms import open_form
 from avion_core.errors import EditedMeanwhileError
 from avion_core.usecases import policies
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.writing.ordering import (
     CONTRAST_PROMPT,
     DEFAULT_PROMPT,

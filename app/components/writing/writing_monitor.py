@@ -10,7 +10,7 @@ from app.components.runs.run_table import STATES
 from app.kit.guard import plain
 from app.state import confusion_cell, sent_lists, studio, visitor, widgets
 from avion_core.usecases import policies
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.writing.generations import GenerationView, descriptions_written, exchanges
 from avion_core.usecases.writing.ordering import ask_to_stop, order_descriptions, resume, start
 from avion_core.wording import counted

@@ -21,7 +21,7 @@ from avion_core.store.sources import image_source
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.models.catalog import open_towers
 from avion_core.usecases.policies import use_case
-from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_splits
+from avion_core.usecases.projects.summaries import ProjectSummary, get_project, read_splits
 
 ENOUGH_IMAGES = 2
 """Training images that every class needs before they help to guess; with fewer, the names alone do."""

@@ -34,7 +34,7 @@ from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.models.catalog import open_towers
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.freeze import freeze
-from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.projects.summaries import get_project
 
 
 @dataclass(frozen=True)

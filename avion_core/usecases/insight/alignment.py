@@ -31,7 +31,7 @@ from avion_core.store.home import Home
 from avion_core.store.tables import Job, Look
 from avion_core.usecases import jobs
 from avion_core.usecases.policies import TRAIN, demand, use_case
-from avion_core.usecases.projects.projects import read_manifest
+from avion_core.usecases.projects.summaries import read_manifest
 from avion_core.usecases.runs.trained import run_device, student_run
 from avion_core.usecases.runs.training import RunView, get_run
 

@@ -41,7 +41,7 @@ from avion_core.usecases.curation.blind import my_sight
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.models.catalog import open_towers
 from avion_core.usecases.policies import use_case
-from avion_core.usecases.projects.projects import get_project, read_splits
+from avion_core.usecases.projects.summaries import get_project, read_splits
 from avion_core.usecases.runs.trained import run_device, student_run
 from avion_core.wording import counted
 

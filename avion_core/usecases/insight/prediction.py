@@ -37,7 +37,7 @@ from avion_core.store.home import Home
 from avion_core.store.sources import image_source
 from avion_core.usecases.models.catalog import open_towers
 from avion_core.usecases.policies import use_case
-from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
+from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
 from avion_core.usecases.runs.trained import run_device, student_run
 from avion_core.usecases.runs.training import RunView
 

@@ -15,7 +15,7 @@ from avion_core.store.home import Home
 from avion_core.usecases.insight.evaluation import kept_report
 from avion_core.usecases.insight.rows import figure_title, row_title
 from avion_core.usecases.policies import use_case
-from avion_core.usecases.projects.projects import read_splits
+from avion_core.usecases.projects.summaries import read_splits
 from avion_core.usecases.runs.training import RunView, get_run, list_runs
 
 SHOTS = (1, 2, 4, 8, 16)

@@ -14,7 +14,7 @@ from avion_core.store.backups import damage_of, sqlite_file
 from avion_core.store.database import SCHEMA, damaged, database_url, without_password
 from avion_core.store.home import Home
 from avion_core.usecases.installation.backup import backups_are_ours, list_backups
-from avion_core.usecases.installation.installation import device, keys_present
+from avion_core.usecases.installation.resources import device, keys_present
 from avion_core.usecases.people.accounts import list_accounts
 from avion_core.usecases.runs.preflight import Check
 from avion_core.usecases.runs.training import list_runs

@@ -7,7 +7,7 @@ from avion_core.store.home import Home
 from avion_core.store.sources import image_source
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits
+from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
 
 
 @use_case

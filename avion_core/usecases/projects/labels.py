@@ -24,8 +24,9 @@ from avion_core.store.home import Home
 from avion_core.store.journal import note
 from avion_core.store.projects import find_project, prompt_names
 from avion_core.usecases.policies import UNSEAL, demand, may, use_case
+from avion_core.usecases.projects.creating import write_splits
 from avion_core.usecases.projects.current_images import current_images, known_images
-from avion_core.usecases.projects.projects import get_project, read_manifest, read_splits, write_splits
+from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
 from avion_core.wording import counted
 
 

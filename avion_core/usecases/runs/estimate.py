@@ -23,7 +23,7 @@ from avion_core.store.projects import find_project, list_projects, prompt_names
 from avion_core.store.runs import list_runs
 from avion_core.store.tables import Run
 from avion_core.usecases.policies import use_case
-from avion_core.usecases.projects.projects import read_splits
+from avion_core.usecases.projects.summaries import read_splits
 from avion_core.wording import counted
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from avion_core.store.runs import list_runs
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_splits
+from avion_core.usecases.projects.summaries import ProjectSummary, get_project, read_splits
 from avion_core.usecases.runs.estimate import estimate
 from avion_core.usecases.runs.label_budget import LabelBudget, within_budget
 from avion_core.wording import counted

@@ -34,7 +34,7 @@ from avion_core.store.verdicts import rules_in_force
 from avion_core.usecases import jobs
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.freeze import freeze
-from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.runs.label_budget import within_budget
 from avion_core.usecases.runs.planning import Origin, origin_of, plan_run, planned_config
 from avion_core.usecases.runs.preflight import refuse_unready

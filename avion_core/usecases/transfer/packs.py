@@ -26,7 +26,7 @@ from avion_core.store.projects import find_project, refuse_taken_name
 from avion_core.store.sources import EMBEDDINGS, image_root, scanned_images
 from avion_core.store.tables import now
 from avion_core.usecases.policies import use_case
-from avion_core.usecases.projects.projects import ProjectSummary, summary_of
+from avion_core.usecases.projects.summaries import ProjectSummary, summary_of
 from avion_core.usecases.transfer.archives import Archive, ArchiveWriter, new_archive
 from avion_core.usecases.transfer.pack_checks import NEEDED, check_project, read_table
 

@@ -21,7 +21,7 @@ from avion_core.store.home import Home
 from avion_core.store.projects import find_project
 from avion_core.store.sources import MANIFEST, image_root, scanned_images
 from avion_core.usecases.policies import use_case
-from avion_core.usecases.projects.projects import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary
 
 _SAMPLE = 24
 

@@ -36,7 +36,7 @@ from avion_core.store.project_rows import read_rows
 from avion_core.store.tables import new_id, now
 from avion_core.usecases.policies import ADJUDICATE, use_case
 from avion_core.usecases.projects.descriptions import ImportPlan, ImportReport, bring_in, read_for
-from avion_core.usecases.projects.projects import ProjectSummary, get_project, list_projects
+from avion_core.usecases.projects.summaries import ProjectSummary, get_project, list_projects
 from avion_core.usecases.transfer.archives import Archive, ArchiveWriter, new_archive
 from avion_core.usecases.transfer.exchange import file_name, read_records
 from avion_core.usecases.transfer.packs import add_features, take_in, texts_of

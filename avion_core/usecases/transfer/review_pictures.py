@@ -15,7 +15,7 @@ from avion_core.store.home import Home
 from avion_core.store.sources import image_source
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.policies import use_case
-from avion_core.usecases.projects.projects import ProjectSummary, read_manifest, read_splits
+from avion_core.usecases.projects.summaries import ProjectSummary, read_manifest, read_splits
 
 THUMBNAIL_PIXELS = 256
 

@@ -43,7 +43,7 @@ from avion_core.store.tables import Generation, Job
 from avion_core.usecases import jobs
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.policies import ADMINISTER, CHANGE_PROJECTS, demand, use_case
-from avion_core.usecases.projects.projects import ProjectSummary, get_project, read_splits
+from avion_core.usecases.projects.summaries import ProjectSummary, get_project, read_splits
 from avion_core.wording import counted
 
 __all__ = ["CONTRAST_PROMPT", "DEFAULT_PROMPT", "KEYS", "WriterName", "WritingSettings"]  # pages take them from here

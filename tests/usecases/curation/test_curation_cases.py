@@ -8,7 +8,7 @@ import torch
 from avion_core.config import DescriptionsConfig, PrototypesConfig
 from avion_core.errors import DescriptionError, NotFoundError
 from avion_core.usecases.curation import curation_table, decision_preview, evidence, history, record_verdict, undo
-from avion_core.usecases.projects.projects import get_project, read_splits
+from avion_core.usecases.projects.summaries import get_project, read_splits
 from tests.acting import by
 
 pytestmark = pytest.mark.usefixtures("tiny_towers")

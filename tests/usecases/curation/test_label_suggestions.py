@@ -9,8 +9,9 @@ from torch.nn.functional import normalize
 from avion_core.errors import DataError
 from avion_core.usecases.curation.label_suggestions import most_useful_first, suggest_labels
 from avion_core.usecases.projects.classes import add_class
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.labels import give_labels, unlabelled
-from avion_core.usecases.projects.projects import create_project, read_manifest
+from avion_core.usecases.projects.summaries import read_manifest
 from tests import tiny_studio
 
 pytestmark = pytest.mark.usefixtures("tiny_towers")

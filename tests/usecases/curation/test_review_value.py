@@ -13,7 +13,7 @@ from avion_core.usecases.curation import (
     review_value,
 )
 from avion_core.usecases.curation.rules import run_config
-from avion_core.usecases.projects.projects import create_project
+from avion_core.usecases.projects.creating import create_project
 from tests import tiny_studio
 
 pytestmark = pytest.mark.usefixtures("tiny_towers")

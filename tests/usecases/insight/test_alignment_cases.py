@@ -32,8 +32,9 @@ from avion_core.usecases.insight.alignment import (
 )
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions
-from avion_core.usecases.projects.projects import create_project, read_splits
+from avion_core.usecases.projects.summaries import read_splits
 from avion_core.usecases.runs.training import create_run, get_run, run_here
 from tests import tiny_studio
 from tests.acting import by

@@ -12,7 +12,8 @@ from avion_core.store.tables import Look
 from avion_core.usecases.insight import evaluation
 from avion_core.usecases.insight.compare import change_between, compare_runs
 from avion_core.usecases.insight.journal import journal_entries
-from avion_core.usecases.projects.projects import create_project, get_project
+from avion_core.usecases.projects.creating import create_project
+from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.runs.deleting import delete_run
 from avion_core.usecases.runs.training import create_run, get_run, list_runs, pin_baseline, rename_run, stop
 from tests.acting import by

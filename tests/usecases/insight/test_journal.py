@@ -13,7 +13,7 @@ from avion_core.usecases.curation.rules import current_rules, save_rules
 from avion_core.usecases.insight.journal import changes_since, journal_entries, listed, next_steps, stale
 from avion_core.usecases.projects.classes import rename_class
 from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.projects import get_project
+from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.runs.training import create_run, get_run, stop
 from tests.acting import by
 

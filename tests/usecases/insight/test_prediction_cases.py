@@ -24,7 +24,8 @@ from avion_core.errors import CheckpointError, DataError
 from avion_core.jobs.inputs import run_inputs
 from avion_core.protocols.exported import open_exported
 from avion_core.usecases.insight.prediction import Uploads, export_student, open_student, predict, search
-from avion_core.usecases.projects.projects import create_project, get_project, read_manifest, read_splits
+from avion_core.usecases.projects.creating import create_project
+from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
 from avion_core.usecases.runs.trained import trained_run
 from avion_core.usecases.runs.training import create_run, run_here
 from tests import tiny_studio

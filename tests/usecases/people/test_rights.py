@@ -17,7 +17,7 @@ from avion_core.usecases.projects.current_descriptions import current_descriptio
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.images import look_at_test_images, look_into
 from avion_core.usecases.projects.labels import give_labels
-from avion_core.usecases.projects.projects import read_splits
+from avion_core.usecases.projects.summaries import read_splits
 from avion_core.usecases.runs import deleting, training
 from avion_core.usecases.transfer.packs import pack_project
 from avion_core.usecases.writing import ordering

@@ -23,10 +23,11 @@ from avion_core.usecases.projects.classes import (
     split_class,
     undo_change,
 )
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.images import image_table
 from avion_core.usecases.projects.labels import give_labels, undo_labels
-from avion_core.usecases.projects.projects import create_project, get_project, read_manifest, read_splits
+from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
 from tests.acting import by
 
 

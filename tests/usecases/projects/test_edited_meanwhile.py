@@ -9,9 +9,10 @@ from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import EditedMeanwhileError
 from avion_core.usecases.curation.rules import current_rules, save_rules
 from avion_core.usecases.projects.classes import edit_card, rename_class
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.images import set_recipe
 from avion_core.usecases.projects.labels import give_labels, undo_labels, unlabelled
-from avion_core.usecases.projects.projects import create_project, get_project, read_manifest
+from avion_core.usecases.projects.summaries import get_project, read_manifest
 from avion_core.usecases.runs.training import create_run, get_run, rename_run
 from avion_core.usecases.writing.ordering import keep_prompt, prompts
 from tests.acting import by

@@ -11,7 +11,7 @@ from avion_core.usecases.projects.classes import add_class, import_cards, merge_
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.labels import import_labels
-from avion_core.usecases.projects.projects import get_project, read_manifest
+from avion_core.usecases.projects.summaries import get_project, read_manifest
 
 
 def write(path, *lines: str):

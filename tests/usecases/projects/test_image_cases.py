@@ -10,8 +10,9 @@ import pytest
 from avion_core.data.catalog import DATA_SETS
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import DataError, NotFoundError
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.images import image_path, image_table, look_into, set_recipe
-from avion_core.usecases.projects.projects import create_project, get_project, read_splits
+from avion_core.usecases.projects.summaries import get_project, read_splits
 from tests.acting import by
 
 RASTERS = Path(__file__).parents[2] / "fixtures" / "geotiff"

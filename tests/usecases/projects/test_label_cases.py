@@ -9,10 +9,11 @@ from avion_core.data.project import held_out_images
 from avion_core.errors import DataError, NotFoundError
 from avion_core.protocols.run_map import image_parts
 from avion_core.usecases.projects.classes import add_class
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.images import image_table
 from avion_core.usecases.projects.labels import draw_splits, give_labels, undo_labels, unlabelled
-from avion_core.usecases.projects.projects import create_project, get_project, read_manifest, read_splits
+from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
 from tests.acting import by
 
 

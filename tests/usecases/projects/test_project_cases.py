@@ -8,15 +8,9 @@ import pytest
 from avion_core.config import DescriptionsConfig, PrototypesConfig
 from avion_core.errors import ConfigError, DataError, DescriptionError, NotFoundError
 from avion_core.usecases.curation.rules import current_rules, run_config, save_rules
+from avion_core.usecases.projects.creating import create_project, open_demo
 from avion_core.usecases.projects.descriptions import import_descriptions
-from avion_core.usecases.projects.projects import (
-    create_project,
-    get_project,
-    list_projects,
-    open_demo,
-    read_manifest,
-    read_splits,
-)
+from avion_core.usecases.projects.summaries import get_project, list_projects, read_manifest, read_splits
 from tests import tiny_studio
 
 

@@ -14,9 +14,10 @@ from avion_core.store.runs import find_run
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.rules import current_rules, run_config, save_rules
 from avion_core.usecases.projects.classes import add_class
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.labels import give_labels
-from avion_core.usecases.projects.projects import create_project, read_manifest
+from avion_core.usecases.projects.summaries import read_manifest
 from avion_core.usecases.runs import preflight as module
 from avion_core.usecases.runs import training
 from avion_core.usecases.runs.preflight import cli_command, preflight

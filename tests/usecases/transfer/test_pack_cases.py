@@ -26,14 +26,9 @@ from avion_core.store.runs import list_runs
 from avion_core.store.tables import ClassChange, Job, Label, Look, Run, Table, new_id
 from avion_core.usecases.curation.rules import current_rules, save_rules
 from avion_core.usecases.projects.classes import add_class, split_class, undo_change
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions
-from avion_core.usecases.projects.projects import (
-    ProjectSummary,
-    create_project,
-    get_project,
-    read_manifest,
-    read_splits,
-)
+from avion_core.usecases.projects.summaries import ProjectSummary, get_project, read_manifest, read_splits
 from avion_core.usecases.runs.training import create_run, run_here
 from avion_core.usecases.transfer import exchange
 from avion_core.usecases.transfer.archives import LISTING

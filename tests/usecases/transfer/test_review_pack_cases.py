@@ -17,7 +17,8 @@ from avion_core.store.home import Home
 from avion_core.store.projects import descriptions_of, find_project
 from avion_core.usecases.curation import curation_table, evidence
 from avion_core.usecases.curation.agreement import set_blind
-from avion_core.usecases.projects.projects import create_project, read_splits
+from avion_core.usecases.projects.creating import create_project
+from avion_core.usecases.projects.summaries import read_splits
 from avion_core.usecases.transfer.exchange import export_descriptions, read_records
 from avion_core.usecases.transfer.packs import unpack_project
 from avion_core.usecases.transfer.review_packs import (

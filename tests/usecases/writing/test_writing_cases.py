@@ -15,7 +15,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.tables import Description, Generation, Reply
 from avion_core.usecases.insight.journal import journal_entries
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.projects import create_project
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.transfer.packs import pack_project, unpack_project
 from avion_core.usecases.transfer.relink import relink
 from avion_core.usecases.writing import generations, ordering
