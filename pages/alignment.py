@@ -20,12 +20,12 @@ from avion_core.usecases.insight.alignment import (
     MapResult,
     MapSettings,
     MapView,
+    as_seen,
     image_counts,
     list_maps,
     look_at_test_map,
     read_map,
     start_map,
-    veiled,
 )
 from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.runs.training import RunView
@@ -112,7 +112,7 @@ def kept_map(key: str, run_id: str) -> MapResult:
 
 
 def show(project: ProjectSummary, run: RunView, found: MapView) -> None:
-    result = veiled(kept_map(found.key, run.id), my_sight(studio.home(), project.id))
+    result = as_seen(kept_map(found.key, run.id), my_sight(studio.home(), project.id))
     map_figures(result.figures)
     verdicts = visible_verdicts(studio.home(), project.id)
     what = linked_views(project, result, verdicts, found.key)

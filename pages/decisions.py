@@ -33,7 +33,7 @@ def page() -> None:
     project = shell.need_project()
     seen = need_curation(project)
     curation = seen.curation
-    if seen.veiled:
+    if seen.hides_figures:
         st.caption("This review is blind: until you have judged every text, the figures here use your verdicts only.")
     names = {entry.key: entry.prompt_name for entry in project.classes}
     prototypes, descriptions, version = current_rules(studio.home(), project.id)

@@ -40,7 +40,7 @@ def page() -> None:
 
 
 def in_order(seen: ReviewerView, class_key: str) -> list[str]:
-    by = "similarity" if seen.veiled else "influence"
+    by = "similarity" if seen.hides_figures else "influence"
     return seen.of_class(class_key).sort_values(by, ascending=False, kind="stable")["description_id"].tolist()
 
 
@@ -89,11 +89,11 @@ def class_figures(seen: ReviewerView, class_key: str) -> None:
     judged = int((table["verdict"] != "undecided").sum())
     with st.grid(3):
         st.metric("Judged", f"{judged} of {len(table)}", border=True)
-        if not seen.veiled:
+        if not seen.hides_figures:
             st.metric("In use", int(table["kept"].sum()), border=True)
             voice = "Effective number of texts: as if that many counted equally."
             st.metric("n_eff", f"{seen.curation.n_eff[class_key]:.1f}", border=True, help=voice)
-    if seen.veiled:
+    if seen.hides_figures:
         st.caption(FIGURES_HIDDEN)
     st.plotly_chart(
         charts.score_strip(table, ""),

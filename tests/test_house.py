@@ -61,6 +61,21 @@ def test_modules_and_public_functions_say_what_they_are(path):
     assert ast.get_docstring(module) or not module.body
 
 
+@pytest.mark.parametrize("path", SOURCES + SCRIPTS, **by_file)
+def test_names_use_the_words_of_the_glossary(path):
+    """docs/glossary.md says what is said instead."""
+    unwanted = {"deed", "deeds", "fate", "fates", "mend", "mends", "mended", "veiled", "anew", "stakes"}
+    named = re.findall(r"[^\W\d_]+", " ".join(re.findall(r"\w+", ast.unparse(_without_texts(tree(path))))))
+    assert unwanted & {word.lower() for word in named} == set()
+
+
+def _without_texts(module: ast.Module) -> ast.Module:
+    for node in ast.walk(module):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            node.value = ""
+    return module
+
+
 def test_only_the_upper_floors_read_the_environment():
     upper = tuple(ROOT / "avion_core" / name for name in ("store", "jobs", "usecases", "cli"))
     readers = [path for path in ENGINE if {"environ", "getenv"} & set(attributes(path, "os"))]

@@ -59,7 +59,7 @@ PROJECTS = {
 def mpvr_rows(texts_by_name: dict[str, list[str]], names: dict[str, str]) -> list[dict]:
     """Twenty texts of each class, drawn by SEED, one row a sentence with the whole text as its parent.
 
-    Nothing is mended or left out, save a sentence that the class already has: cut-off, ground-level and invented
+    Nothing is corrected or left out, save a sentence that the class already has: cut-off, ground-level and invented
     ones are what curation is for.
     """
     rows = {}

@@ -57,7 +57,7 @@ def test_a_run_is_stale_because_of_what_was_done_since(home: Home, open_page: Op
     assert (app.title[0].value, app.query_params["based_on"]) == ("Launch", run.id)
 
 
-def test_deeds_are_listed_and_filtered(home: Home, open_page: Open) -> None:
+def test_actions_are_listed_and_filtered(home: Home, open_page: Open) -> None:
     (run,) = list_runs(home, NAME)
     pin_baseline(by("ann", home), NAME, run.id)
     rows = open_page("journal").dataframe[0].value

@@ -1,4 +1,4 @@
-"""Launch: settings from the models, two ways of looking, checks with their mends, sweeps, and the start."""
+"""Launch: settings from the models, two ways of looking, checks with their fixes, sweeps, and the start."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def test_the_run_done_before_is_one_button_away(home: Home, open_page: Open) -> 
     assert app.query_params["run"] == run.id
 
 
-def test_a_mend_changes_the_setting(home: Home, open_page: Open) -> None:
+def test_a_fix_changes_the_setting(home: Home, open_page: Open) -> None:
     app = open_page("launch")
     app = settle(setting(app, "data.shots").set_value(500).run())
     assert "has no split with 500 shots" in all_text(app)

@@ -172,7 +172,7 @@ def test_a_reviewer_sees_the_team_and_manages_nothing(empty_home: Home, come_as,
     assert accounts.read_invite(empty_home, link.rpartition("/")[2]).resets == "Ben"
 
 
-def test_a_demotion_in_mid_page_is_refused_at_the_deed(empty_home: Home, come_as, open_page: Open) -> None:
+def test_a_demotion_in_mid_page_is_refused_at_the_action(empty_home: Home, come_as, open_page: Open) -> None:
     come_as("Ana", "admin")
     accounts.add_account(empty_home, "Zoe", PASSWORD, "admin")
     app = open_page("models")

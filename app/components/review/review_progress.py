@@ -22,10 +22,10 @@ def overview(seen: ReviewerView) -> None:
     own = int(mine.isin(["accepted", "rejected"]).sum())
     told = f"{judged:,} of {len(seen.table):,} judged · {accepted:,} accepted · {judged - accepted:,} rejected · "
     told += f"{own:,} by you"
-    if not seen.veiled:
+    if not seen.hides_figures:
         told += f" · {int(seen.curation.table['kept'].sum()):,} in use"
     st.progress(judged / max(1, len(seen.table)), text=told)
-    if seen.veiled:
+    if seen.hides_figures:
         st.caption(FIGURES_HIDDEN)
         return
     worth = seen.count_remaining()
@@ -97,4 +97,4 @@ def _per_class(seen: ReviewerView, names: Mapping[str, str]) -> pd.DataFrame:
         .groupby("class")
         .agg({"judged": "mean", "accepted": "sum", "rejected": "sum", "in use": "sum", "texts": "sum"})
     )
-    return counts.drop(columns="in use") if seen.veiled else counts
+    return counts.drop(columns="in use") if seen.hides_figures else counts

@@ -162,10 +162,10 @@ def _fix_buttons(check: Check, form: str, number: int) -> None:
             icon=":material/build:",
             on_click=_apply,
             args=(form, check.settings),
-            key=f"mend_{number}_{check.title}",
+            key=f"fix_{number}_{check.title}",
         )
     where = f"Open the run {check.run}" if check.run else _PLACES.get(check.page)
-    if where and st.button(where, icon=":material/arrow_forward:", key=f"mend_page_{number}_{check.title}"):
+    if where and st.button(where, icon=":material/arrow_forward:", key=f"fix_page_{number}_{check.title}"):
         if check.run:
             run_choice.show([check.run])
         shell.go(check.page)

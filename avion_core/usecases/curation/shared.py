@@ -25,8 +25,8 @@ _FIRST_COUNT_SECONDS, _COUNT_SECONDS = 0.5, 0.05
 _BLIND_VIEWS = 16
 """Reviewers of a blind project whose own curations are kept: each costs a table, and making one anew a second or so."""
 # What a colleague's verdict shows in, and what stands there while the review is blind and one's own is missing.
-_VEIL = {"verdict": "undecided", "reviewer": "", "reason": ""}
-_VEILED_FIGURES = ("weight", "influence")
+_HIDDEN_VALUES = {"verdict": "undecided", "reviewer": "", "reason": ""}
+_HIDDEN_FIGURES = ("weight", "influence")
 
 _counter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="remaining-value")
 
@@ -112,7 +112,7 @@ class ReviewerView:
             something is hidden, since that is counted for all). Rows of which something is hidden tell nothing of
             whether they are kept: their verdict is undecided, their kept None, their weight and influence NaN.
         blind: the project is reviewed blind.
-        veiled: something is hidden, so that figures over many texts would tell what others decided.
+        hides_figures: something is hidden, so that figures over many texts would tell what others decided.
         judges: everybody whose verdicts this reviewer may ask for.
         count_remaining: what more verdicts could change; the newest count there is.
     """
@@ -120,7 +120,7 @@ class ReviewerView:
     curation: Curation
     table: pd.DataFrame
     blind: bool
-    veiled: bool
+    hides_figures: bool
     judges: list[str]
     count_remaining: Callable[[], RemainingValue | None]
 
@@ -165,19 +165,19 @@ def seen_by(
     table, remaining = curation.table, count_remaining()
     own = table["description_id"].map(sight.mine).astype(object).fillna("")
     hidden = sight.hides(table["description_id"])
-    veiled = bool(hidden.any())
+    hides_figures = bool(hidden.any())
     judges = set().union(*table["judged_by"])
     table = table.assign(
         mine=own,
         judged=own.isin(["accepted", "rejected", "skipped"]),
         at_odds=table["flag"] != (table["past_cut"] <= 0),
-        settled=table["class_key"].isin(remaining.value.settled if remaining and not veiled else []),
+        settled=table["class_key"].isin(remaining.value.settled if remaining and not hides_figures else []),
     )
     if sight.blind:
-        veil = {name: table[name].mask(hidden, value) for name, value in _VEIL.items()}
-        veil |= {name: table[name].mask(hidden) for name in _VEILED_FIGURES}
+        masked = {name: table[name].mask(hidden, value) for name, value in _HIDDEN_VALUES.items()}
+        masked |= {name: table[name].mask(hidden) for name in _HIDDEN_FIGURES}
         named = [() if hide else names for hide, names in zip(hidden, table["judged_by"], strict=True)]
-        veil["judged_by"] = pd.Series(named, index=table.index, dtype=object)
-        table = table.assign(**veil, kept=table["kept"].mask(hidden, None), conflict=table["conflict"] & ~hidden)
+        masked["judged_by"] = pd.Series(named, index=table.index, dtype=object)
+        table = table.assign(**masked, kept=table["kept"].mask(hidden, None), conflict=table["conflict"] & ~hidden)
         judges &= {reviewer}
-    return ReviewerView(curation, table, sight.blind, veiled, sorted(judges), count_remaining)
+    return ReviewerView(curation, table, sight.blind, hides_figures, sorted(judges), count_remaining)

@@ -1,4 +1,4 @@
-"""The curation table: every description with the figures behind its fate."""
+"""The curation table: every description with the figures that decide on it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Preview:
     """What rules decide.
 
     table: one row per description with every figure (see `TextPrototypes.table`).
-    would_change: class, text, "now" and "then" in words, of each description whose fate differs from that under the
+    would_change: class, text, "now" and "then" in words, of each description whose decision differs from that under the
     rules in force.
     n_eff: class -> effective number of texts. blocked: classes left without a text.
     vectors: (C, D) text prototypes. teacher_accuracy: "train" and "validation" -> percent of these images whose nearest
@@ -228,7 +228,7 @@ def would_change(
     rules_then: PrototypesConfig,
     names: dict[str, str],
 ) -> pd.DataFrame:
-    """The descriptions whose fate is not the same in two tables, with both fates in words."""
+    """The descriptions that one table keeps and the other cuts, with both decisions in words."""
     changed = now["kept"] != then["kept"]
     return pd.DataFrame(
         {

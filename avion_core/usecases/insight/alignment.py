@@ -188,7 +188,7 @@ def read_map(home: Home, run: str, key: str) -> MapResult:
     return _read_result(home, view.project_id, folder, found.settings)
 
 
-def veiled(result: MapResult, sight: Sight) -> MapResult:
+def as_seen(result: MapResult, sight: Sight) -> MapResult:
     """A map as a reviewer may see it: in a blind project, whether a text was kept is missing until they judged it."""
     points = result.points
     return replace(result, points=points.assign(kept=points["kept"].mask(sight.hides(points["id"]))))

@@ -418,8 +418,8 @@ def log_tail(home: Home, run: str, lines: int = 50) -> list[str]:
     return jobs.log_tail(home, get_run(home, run).id, lines)
 
 
-def _note(session: Session, run: Run, deed: str, who: str, more: str = "") -> None:
-    journal.note(session, run.project_id, "training", f"{deed}: {run.name} ({run.id}){more}.", who)
+def _note(session: Session, run: Run, action: str, who: str, more: str = "") -> None:
+    journal.note(session, run.project_id, "training", f"{action}: {run.name} ({run.id}){more}.", who)
 
 
 @use_case

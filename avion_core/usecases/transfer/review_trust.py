@@ -131,12 +131,12 @@ def _refusal(row: PastDecision, trust: Trust, before: Mapping[str, PastDecision]
 
 def effects(fresh: Iterable[tuple[str, PastDecision]], class_of: Mapping[str, str]) -> list[str]:
     """What each decision does, one sentence each."""
-    deeds = {
+    does = {
         "accept": "accepts", "reject": "rejects", "edit": "edits to", "undecide": "withdraws the verdict on",
         "skip": "skips", "undo": "undoes their decision on",
     }  # fmt: skip
     return [
-        f"{row.reviewer} {deeds[row.verdict]} “{row.text}” ({class_of.get(key, key)})"
+        f"{row.reviewer} {does[row.verdict]} “{row.text}” ({class_of.get(key, key)})"
         + (", settling a conflict" if row.adjudicates else "")
         for key, row in fresh
     ]

@@ -113,7 +113,7 @@ def trained_later(home, project, tmp_path, tiny_towers):
     return step
 
 
-def test_deeds_are_written_down_with_their_doer(home, described, tiny_towers):
+def test_actions_are_written_down_with_their_actor(home, described, tiny_towers):
     run = create_run(by("ann", home), described.id, name="one")
     stop(by("bob", home), run)
     newest = journal_entries(home, described.id)[:2]

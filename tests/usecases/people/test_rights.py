@@ -71,11 +71,11 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("deed", "use_case"), [(deed, one) for deed, listed in REFUSED.items() for one in listed])
-def test_a_reviewer_is_refused(home, described, team, deed, use_case):
+@pytest.mark.parametrize(("right", "use_case"), [(right, one) for right, listed in REFUSED.items() for one in listed])
+def test_a_reviewer_is_refused(home, described, team, right, use_case):
     with pytest.raises(RightsError) as raised:
         use_case(home, "Ben")
-    assert str(raised.value).startswith(f"As reviewer you may not {deed}. Ask an ad")
+    assert str(raised.value).startswith(f"As reviewer you may not {right}. Ask an ad")
     assert accounts.list_invites(home) == []
 
 
