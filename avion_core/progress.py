@@ -8,6 +8,10 @@ Progress = Callable[[int, int, str], None]
 """Called as progress(done, total, what), from the caller's own thread."""
 
 
+BYTES = "bytes"
+"""What is counted where files come or go: shown as sizes."""
+
+
 def remaining_seconds(elapsed: float, done: int, total: int, before: int = 0) -> float | None:
     """Seconds still to go at the pace so far; None before there is a pace.
 

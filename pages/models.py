@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.components.models.model_card import model_card, size
+from app.components.models.model_card import model_card
 from app.state import studio
 from avion_core.usecases.models.catalog import list_models
+from avion_core.usecases.models.installing import installing_jobs
+from avion_core.wording import size
 
 
 def page() -> None:
-    models = list_models(studio.home())
+    models, jobs = list_models(studio.home()), installing_jobs(studio.home())
     here = [model for model in models if model.installed]
     kept = sum(model.size_bytes for model in here if not model.bundled)
     st.markdown(
@@ -21,7 +23,7 @@ def page() -> None:
     columns = st.columns(2, gap="medium")
     for place, model in enumerate(sorted(models, key=lambda model: not model.installed)):
         with columns[place % 2]:
-            model_card(model)
+            model_card(model, jobs.get(model.name))
 
 
 page()

@@ -6,13 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from app.components.installation.backups import backups
-from app.components.models.model_card import size
 from app.components.people.accounts import own_account, people, team
 from app.kit.guard import code, plain
 from app.state import studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.installation.resources import Storage, device, keys_present, storage
+from avion_core.wording import size
 
 
 def page() -> None:

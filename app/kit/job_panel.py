@@ -9,7 +9,9 @@ import streamlit as st
 from app.kit.background import duration
 from app.kit.guard import plain
 from avion_core.errors import AvionError
+from avion_core.progress import BYTES
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.job_control import start_job_now, stop_job
 from avion_core.usecases.jobs import JobView, get_job, log_tail
 
 _LOG_LINES = 100
@@ -20,7 +22,7 @@ def job_panel(
     home: Home,
     job_id: str,
     title: str,
-    stop: Callable[[JobView], object],
+    stop: Callable[[JobView], object] | None = None,
     *,
     may_stop: bool = True,
     why_not: str = "",
@@ -29,7 +31,8 @@ def job_panel(
     """Show a job once a second, and the page anew when it has ended.
 
     Args:
-        stop: what the button does. may_stop, why_not: whether it is for this person, and if not, why.
+        stop: what the button does, where it is more than `stop_job`.
+        may_stop, why_not: whether it is for this person, and if not, why.
         note: what else there is to know while it lasts.
     """
     try:
@@ -41,6 +44,15 @@ def job_panel(
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{plain(title)}**", width="stretch")
+            if job.waiting and st.button(
+                "Start now",
+                key=f"start_{job.id}",
+                icon=":material/play_arrow:",
+                disabled=not may_stop,
+                help="Beside whatever computes already.",
+            ):
+                start_job_now(home, job.id)
+                st.rerun(scope="fragment")
             disabled = job.stopping or not may_stop
             if st.button(
                 "Stop",
@@ -49,7 +61,7 @@ def job_panel(
                 disabled=disabled,
                 help=plain(why_not) or None,
             ):
-                stop(job)
+                stop(job) if stop else stop_job(home, job.id)
                 st.rerun(scope="fragment")
         job_progress(job)
         st.caption(f"You can leave this page or stop the server: the work goes on. {note}".strip())
@@ -58,15 +70,18 @@ def job_panel(
 
 def job_progress(job: JobView) -> None:
     """A bar and a line: what is counted, how far, and how long it will take."""
-    doing = (
-        "stopping" if job.stopping else "waiting for its turn" if job.waiting else job.what or job.stage or "starting"
-    )
-    counts = f" · {job.done:,} of {job.total:,}" if job.total else ""
+    doing = "stopping" if job.stopping else "waiting for its turn" if job.waiting else _doing(job) or "starting"
+    counts = f" · {job.counts}" if job.total else ""
     if not counts and job.seconds is not None:
         counts = f" · {duration(job.seconds)} so far"
     left = "" if job.eta_seconds is None else f" · about {duration(job.eta_seconds)} left"
     share = min(job.done / job.total, 1.0) if job.total else 0.0
     st.progress(share, text=f"{plain(doing[:1].upper() + doing[1:])}{counts}{left}")
+
+
+def _doing(job: JobView) -> str:
+    """What it is at: what it counts, or the part of the work where that are bytes."""
+    return job.stage if job.what == BYTES else job.what or job.stage
 
 
 def job_log(home: Home, job: JobView, *, expanded: bool = False) -> None:

@@ -160,3 +160,16 @@ def find_entry(name: str) -> CatalogEntry:
     if name not in CATALOG:
         raise NotFoundError("the catalog has no such model", f"Choose one of: {', '.join(CATALOG)}.", value=name)
     return CATALOG[name]
+
+
+def downloadable(name: str) -> CatalogEntry:
+    """An entry whose weights are not part of the package: they are downloaded, added and removed.
+
+    Raises:
+        NotFoundError: the catalog has no such name, or its weights come with the package.
+    """
+    entry = find_entry(name)
+    if entry.hub_repo is None:
+        hint = "They are always installed: nothing to download, add or remove."
+        raise NotFoundError("these weights come with the package", hint, value=name)
+    return entry

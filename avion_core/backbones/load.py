@@ -24,7 +24,7 @@ from huggingface_hub.utils import WeakFileLock, build_hf_headers
 from huggingface_hub.utils import tqdm as hub_bar
 from pydantic import Field
 
-from avion_core.backbones.catalog import CatalogEntry, find_entry
+from avion_core.backbones.catalog import CatalogEntry, downloadable, find_entry
 from avion_core.backbones.checkpoint import load_strict, read_checkpoint
 from avion_core.backbones.clip_names import open_clip_names
 from avion_core.backbones.demo_teacher import DemoTeacher
@@ -40,6 +40,14 @@ _PARTIAL = ".incomplete"
 _HUB = Subject("the hub's address (HF_ENDPOINT)", CheckpointError)
 _IS_SHA256 = re.compile("[0-9a-f]{64}")
 _DEMO_FILES = {"demo-teacher": "demo-teacher-image.safetensors", "demo-student": "demo-student.safetensors"}
+
+
+_GOES_ON = "Download it again: it continues where it stopped."
+_CHUNK_BYTES = 8 << 20
+
+
+class InstallStopped(CheckpointError):
+    """Somebody asked for a stop before the weights were installed."""
 
 
 @dataclass(frozen=True)
@@ -124,13 +132,14 @@ class WeightStore:
 
         Raises:
             NotFoundError: nothing to download under that name.
-            CheckpointError: the hub cannot be reached or does not hand the file out, the download was stopped, or the
-                file is not what it should be; nothing is installed then.
+            InstallStopped: the download was stopped.
+            CheckpointError: the hub cannot be reached or does not hand the file out, or the file is not what it should
+                be; nothing is installed then.
             StoreError: the store's folder cannot be written.
         """
-        entry = find_entry(name)
-        if entry.hub_repo is None or entry.hub_file is None:
-            raise NotFoundError("these weights come with the package", "There is nothing to download.", value=name)
+        entry = downloadable(name)
+        assert entry.hub_repo
+        assert entry.hub_file
         partial = self._partial(name)
         web_address(self.endpoint or hub_constants.ENDPOINT, _HUB)
         with self._writable():
@@ -141,9 +150,8 @@ class WeightStore:
             except Exception as error:  # the hub's client, its HTTP library and the disk have no common base
                 if not self.partial_bytes(name):
                     shutil.rmtree(partial, ignore_errors=True)
-                if isinstance(error, _Stopped):
-                    hint = "Download it again: it continues where it stopped."
-                    raise CheckpointError("the download was stopped", hint, value=name) from None
+                if isinstance(error, InstallStopped):
+                    raise InstallStopped("the download was stopped", _GOES_ON, value=name) from None
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0]
                 raise CheckpointError(
                     f"the weights could not be downloaded ({reason})",
@@ -169,8 +177,7 @@ class WeightStore:
         Raises:
             NotFoundError: the catalog has no such name, nothing is installed, or it is the demo pair's.
         """
-        if find_entry(name).hub_repo is None:
-            raise NotFoundError("these weights come with the package", "There is nothing to remove.", value=name)
+        downloadable(name)
         folders = [folder for folder in (self.folder / name, self._partial(name)) if folder.exists()]
         if not folders:
             raise NotFoundError("these weights are not installed", "There is nothing to remove.", value=name)
@@ -179,22 +186,25 @@ class WeightStore:
             shutil.rmtree(folder)
         return freed
 
-    def add_local(self, name: str, path: Path) -> Path:
+    def add_local(self, name: str, path: Path, progress: Progress | None = None, stop: Event | None = None) -> Path:
         """Check a file by loading it, and install a copy.
 
+        Args:
+            stop: ends the copying soon after it is set.
+
         Raises:
+            InstallStopped: the copying was stopped.
             NotFoundError: the catalog has no such name, or it is the demo pair's.
             CheckpointError: the file is not what it should be; nothing is installed then.
             StoreError: the store's folder cannot be written, or is full.
         """
-        entry = find_entry(name)
-        if entry.hub_repo is None:
-            raise NotFoundError("these weights come with the package", "There is nothing to add.", value=name)
+        entry = downloadable(name)
         path = Path(path)
         build_towers(entry, path)  # before a copy of some gigabytes
         with self._writable(), tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as scratch:
-            copy = shutil.copyfile(path, Path(scratch) / path.name)
-            return self._install(entry, copy, _sha256(copy), f"local: {path.name}")
+            copy = Path(scratch) / path.name
+            digest = _copied(path, copy, entry.title, progress, stop or Event())
+            return self._install(entry, copy, digest, f"local: {path.name}")
 
     def _partial(self, name: str) -> Path:
         return self.folder / f".part-{name}"
@@ -304,6 +314,21 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _copied(source: Path, target: Path, title: str, progress: Progress | None, stop: Event) -> str:
+    """Copy a file a piece at a time; returns its SHA-256."""
+    digest, done, total = hashlib.sha256(), 0, source.stat().st_size
+    with source.open("rb") as reader, target.open("wb") as writer:
+        while piece := reader.read(_CHUNK_BYTES):
+            if stop.is_set():
+                raise InstallStopped("the installation was stopped", "Add the file again.", value=str(source))
+            writer.write(piece)
+            digest.update(piece)
+            done += len(piece)
+            if progress is not None:
+                progress(done, total, title)
+    return digest.hexdigest()
+
+
 def _fetch(url: str, folder: Path, bar: type[hub_bar]) -> tuple[Path, str]:
     """The file behind a hub address, in the folder, and its SHA-256; what an earlier call left there is gone on with.
 
@@ -325,10 +350,6 @@ def _fetch(url: str, folder: Path, bar: type[hub_bar]) -> tuple[Path, str]:
         return unfinished.rename(folder / url.rpartition("/")[2]), digest
 
 
-class _Stopped(Exception):
-    """Raised inside the hub's client to end a download."""
-
-
 def _reporting_bar(title: str, progress: Progress | None, stop: Event) -> type[hub_bar]:
     """A bar for the hub's client that draws nothing, tells `progress` how many bytes are there, and heeds `stop`."""
 
@@ -339,7 +360,7 @@ def _reporting_bar(title: str, progress: Progress | None, stop: Event) -> type[h
 
         def update(self, n: float | None = 1) -> None:
             if stop.is_set():
-                raise _Stopped
+                raise InstallStopped("the download was stopped", _GOES_ON)
             self.bytes += int(n or 0)
             if progress is not None:
                 progress(self.bytes, self.whole, title)

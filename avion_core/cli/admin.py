@@ -14,7 +14,7 @@ import typer
 
 from avion_core.actor import Actor, Role
 from avion_core.cli.frame import FAILURE, Answer, Desk, command, table
-from avion_core.cli.tour import app, backup, models, users
+from avion_core.cli.tour import InBackground, app, backup, models, users
 
 if TYPE_CHECKING:
     from avion_core.store.home import Home
@@ -147,16 +147,32 @@ def add_model(
     desk: Desk,
     name: ModelName,
     path: Annotated[Path, typer.Argument(help="The weights file: safetensors or a torch file.")],
+    queue: InBackground = False,
 ) -> Answer:
     """Install weights from a file of your own; it is checked by loading it."""
-    installed = desk.home.weights.add_local(name, path)
-    return Answer({"name": name, "path": installed}, f"{name} is installed: {installed}")
+    return _install(desk, name, path, queue)
 
 
 @command(models, "download")
-def download_model(desk: Desk, name: ModelName) -> Answer:
+def download_model(desk: Desk, name: ModelName, queue: InBackground = False) -> Answer:
     """Download weights from the Hugging Face hub. After Ctrl-C, the same command continues where it stopped."""
-    installed = desk.home.weights.download(name, desk.progress)
+    return _install(desk, name, None, queue)
+
+
+def _install(desk: Desk, name: str, file: Path | None, queue: bool) -> Answer:
+    from avion_core.jobs.stopping import stop_on_signals
+    from avion_core.usecases.models.installing import install_here, start_adding, start_download
+
+    if queue:
+        job = start_download(desk.home, name) if file is None else start_adding(desk.home, name, file)
+        return Answer({"name": name, "job_id": job}, f"Job {job} installs {name}.\nNext:  avion jobs show {job}")
+    with stop_on_signals() as stop:
+        state = install_here(desk.home, name, file, stop, desk)
+    if state == "stopped":
+        return Answer(
+            {"name": name, "path": None}, f"{name} is not installed yet; the same command resumes it.", FAILURE
+        )
+    installed = desk.home.weights.need(name)
     return Answer({"name": name, "path": installed}, f"{name} is installed: {installed}")
 
 

@@ -27,6 +27,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from avion_core.errors import AvionError
+from avion_core.progress import BYTES
+from avion_core.wording import size
 
 if TYPE_CHECKING:
     from avion_core.store.home import Home
@@ -83,12 +85,16 @@ class Desk:
         if not due and what == self._what and done < total:
             return
         self._shown_at = time.monotonic()
-        line = f"{what}: {done:,} of {total:,}" if total else what
+        far = f"{size(done)} of {size(total)}" if what == BYTES else f"{what}: {done:,} of {total:,}"
+        line = far if total else what
         if on_terminal:
             print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
         elif what != self._what or due:
             print(line, file=sys.stderr, flush=True)
         self._what = what
+
+    def event(self, event: object) -> None:
+        """What a job tells besides its progress, which is enough here (see `jobs.job.Listener`)."""
 
     def end_line(self) -> None:
         """Leave the line that counts, where there is one."""

@@ -8,6 +8,7 @@ import typer
 
 from avion_core.cli.frame import Answer, Desk, command, table
 from avion_core.cli.tour import Limit, Page, jobs, page_line
+from avion_core.progress import BYTES
 
 if TYPE_CHECKING:
     from avion_core.usecases.jobs import JobView
@@ -34,7 +35,7 @@ def list_jobs_(
         desk.home, kinds=tuple(kind or ()), statuses=tuple(status or ()), project=project, limit=limit, page=page
     )
     rows = [_row(job) for job in found.jobs]
-    shown = [{**row, "counted": _counted(row)} for row in rows]
+    shown = [{**row, "counted": _counted(job)} for row, job in zip(rows, found.jobs, strict=True)]
     columns = ["id", "kind", "status", "counted", "who", "executor", "created_at"]
     counts = {"found": found.found, "page": found.page, "pages": found.pages, "statuses": found.statuses}
     text = table(shown, columns) + page_line(found) if rows else "No job yet." if not found.statuses else "No such job."
@@ -47,7 +48,7 @@ def show(desk: Desk, job: JobName) -> Answer:
     from avion_core.usecases.jobs import get_job
 
     found = get_job(desk.home, job)
-    lines = [f"{found.id} ({found.kind}) is {found.status}{f': {_counted(_row(found))}' if found.total else ''}."]
+    lines = [f"{found.id} ({found.kind}) is {found.status}{f': {_counted(found)}' if found.total else ''}."]
     if found.error:
         lines.append(found.error)
     lines.append(
@@ -129,5 +130,6 @@ def _row(job: JobView) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _counted(row: dict[str, Any]) -> str:
-    return f"{row['done']:,} of {row['total']:,} {row['what']}".rstrip() if row["total"] else ""
+def _counted(job: JobView) -> str:
+    what = "" if job.what == BYTES or not job.total else job.what
+    return f"{job.counts} {what}".strip()

@@ -105,6 +105,9 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, such as distillation.learning_rate=0.001."),
 ]
+InBackground = Annotated[
+    bool, typer.Option("--queue", help="Let a job do it in the background and return; see `avion jobs list`.")
+]
 Preset = Annotated[str, typer.Option(help="recommended, paper, authors, demo, or an ablation: B0 to B7, P0, P-full.")]
 Shots = Annotated[int | None, typer.Option(help="Labelled training images per class.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of the frozen split to use: 1, 2 or 3.")]

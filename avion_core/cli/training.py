@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from avion_core.cli.frame import Answer, Desk, command, table
-from avion_core.cli.tour import Preset, ProjectName, RunName, Seed, Settings, Shots, app
+from avion_core.cli.tour import InBackground, Preset, ProjectName, RunName, Seed, Settings, Shots, app
 
 if TYPE_CHECKING:
     from avion_core.experiment import Event
@@ -113,6 +113,7 @@ def evaluate(
     split: Annotated[
         Literal["validation", "test"], typer.Option(help="test opens the sealed set; each look is counted.")
     ] = ("validation"),
+    queue: InBackground = False,
 ) -> Answer:
     """Measure a trained student, in percent, with 95 % intervals.
 
@@ -123,6 +124,8 @@ def evaluate(
     from avion_core.usecases.insight.rows import headline_rows
     from avion_core.usecases.runs.training import get_run
 
+    if queue:
+        return _queued_evaluation(desk, run, split)
     report = evaluate_run(desk.home, run, split, progress=desk.progress)
     view = get_run(desk.home, run)
     rows = headline_rows(report)[["title", "value", "low", "high", "n"]]
@@ -137,6 +140,16 @@ def evaluate(
         text.append(f"\n{labels.sentence}")
     of_run = {"run_id": view.id, "state": view.state, "step": view.step, "looks": view.looks, "labels": labels}
     return Answer(of_run | flat_figures(report), "\n".join(text))
+
+
+def _queued_evaluation(desk: Desk, run: str, split: str) -> Answer:
+    from avion_core.usecases.insight.measuring import start_evaluation
+
+    job = start_evaluation(desk.home, [run], split, wait=True)
+    after = f"avion evaluate {run}" + (" --split test" if split == "test" else "")
+    if job is None:
+        return Answer({"job_id": None}, f"The run is measured already.\nNext:  {after}")
+    return Answer({"job_id": job}, f"Evaluation {job} is queued.\nNext:  avion jobs show {job}, then {after}")
 
 
 @command(app, "embed-map")

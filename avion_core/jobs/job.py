@@ -54,6 +54,7 @@ class JobKind(Generic[Request]):
         row: the kind's own table, whose row has the job's id.
         lost_hint: what a person does once its process is gone.
         started_by: the command that starts one, where more than a request belongs to that; "" for `avion jobs start`.
+        alone: a field of the request; of jobs under way, one at a time for each of its values. "" for any number.
         private: tracebacks may show what is nobody's business (addresses, texts); only the sentence is logged.
         ended: called in the transaction in which the job ends, with its row and what `run` returned.
     """
@@ -66,6 +67,7 @@ class JobKind(Generic[Request]):
     row: type[Table] | None = None
     ended: Callable[[Session, Job, dict[str, Any] | None], None] | None = None
     lost_hint: str = "Resume it: what was saved is kept."
+    alone: str = ""
     private: bool = False
     started_by: str = ""
 

@@ -9,10 +9,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from avion_core import settings
+from avion_core.actor import Actor
 from avion_core.errors import JobError
 from avion_core.jobs.kinds import KINDS, find_kind
 from avion_core.jobs.reconcile import reconcile
-from avion_core.jobs.submit import submit_new
+from avion_core.jobs.submit import submit, submit_new
 from avion_core.store import jobs as job_rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
@@ -20,7 +21,7 @@ from avion_core.store.listing import Listed, count_kinds, count_statuses, jobs_p
 from avion_core.store.projects import find_project
 from avion_core.usecases import jobs
 from avion_core.usecases.jobs import JobView, check_page, get_job, job_view
-from avion_core.usecases.policies import TRAIN, demand, use_case
+from avion_core.usecases.policies import ADMINISTER, TRAIN, demand, may, use_case
 from avion_core.usecases.runs import training
 from avion_core.usecases.writing import ordering
 
@@ -141,6 +142,21 @@ def kill_job(home: Home, job: str) -> str:
     return view.id
 
 
+@use_case
+def start_job_now(home: Home, job: str) -> str:
+    """Start a job that waits for its turn at once, beside whatever computes on its device. Returns its id.
+
+    Raises:
+        NotFoundError: no such job. RightsError: it is somebody else's. JobError: it does not wait, or cannot start.
+    """
+    view = get_job(home, job)
+    _refuse_others(home, view)
+    if not view.waiting:
+        raise JobError("the job is not queued", "Resume it, or start a new one.", value=view.state)
+    submit(home, view.id)
+    return view.id
+
+
 @dataclass(frozen=True)
 class _Control:
     """How jobs of a kind are stopped and resumed."""
@@ -173,10 +189,22 @@ def _resume(home: Home, view: JobView) -> None:
     jobs.start_or_wait(home, view.id)
 
 
+def may_control(actor: Actor, view: JobView) -> bool:
+    """Whether somebody may stop, kill and resume a job: who asked for it, and those who may stop trainings.
+
+    What changes the installation is for those alone who manage it.
+    """
+    if right := _RIGHTS.get(view.kind):
+        return may(actor, right)
+    return view.who == actor.name or may(actor, TRAIN)
+
+
+_RIGHTS = {"installing": ADMINISTER}
+
+
 def _refuse_others(home: Home, view: JobView) -> None:
-    """A job is for whoever asked for it to end, and for those who may stop trainings."""
-    if view.who != home.actor.name:
-        demand(home.actor, TRAIN)
+    if not may_control(home.actor, view):
+        demand(home.actor, _RIGHTS.get(view.kind, TRAIN))
 
 
 _ANY = _Control(_stop, _resume)

@@ -20,12 +20,14 @@ from avion_core.jobs.kinds import KINDS, job_folder
 from avion_core.jobs.log import log_tail as read_log
 from avion_core.jobs.process import this_process
 from avion_core.jobs.reconcile import is_waiting, reconcile, silence, standing
-from avion_core.jobs.submit import submit
+from avion_core.jobs.submit import refuse_second, submit
+from avion_core.progress import BYTES
 from avion_core.store import jobs
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Job, now
 from avion_core.usecases.policies import use_case
+from avion_core.wording import size
 
 MOST_LISTED = 1000
 """Rows on one page of a list."""
@@ -80,6 +82,14 @@ class JobView:
         if self.state == "queued":
             return "waiting" if self.waiting else "starting"
         return "stopping" if self.stopping else self.state
+
+    @property
+    def counts(self) -> str:
+        """How far it is: "3 of 1,200", "100 MB of 605 MB"; "" where that is not known."""
+        if not self.total:
+            return ""
+        done, total = (size(n) if self.what == BYTES else f"{n:,}" for n in (self.done, self.total))
+        return f"{done} of {total}"
 
     @property
     def active(self) -> bool:
@@ -187,10 +197,15 @@ def queue_again(home: Home, job_id: str, *, here: bool = False, also: Callable[[
     Args:
         here: this very process is about to do it, so the queue leaves it alone.
         also: what else is to be written in the same transaction.
+
+    Raises:
+        JobError: another job works on the same (`JobKind.alone`).
     """
     me = this_process()
     with writing(home.engine) as session:
         before = jobs.find_job(session, job_id)  # as it was: an UPDATE does not change what was read
+        if before.kind in KINDS and before.state in jobs.RESUMABLE:
+            refuse_second(session, KINDS[before.kind], before.request, besides=before.id)
         executor = "local" if here or before.lane not in LANES else chosen_executor()
         if not jobs.queue_again(session, before.id, executor):
             return False

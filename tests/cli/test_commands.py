@@ -21,6 +21,7 @@ from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions
 from tests import tiny_studio
+from tests.jobs_here import do_jobs_here
 
 
 def test_help_is_a_tour(avion):
@@ -166,12 +167,18 @@ def test_models_are_listed(answer, avion):
 
 def test_weights_are_added_and_downloaded(answer, monkeypatch, tmp_path):
     asked = []
-    monkeypatch.setattr(WeightStore, "add_local", lambda _, name, path: asked.append((name, path)) or tmp_path / "kept")
-    monkeypatch.setattr(WeightStore, "download", lambda _, name, progress: asked.append((name,)) or tmp_path / "kept")
-    installed = {"name": "georsclip-vit-b-32", "path": str(tmp_path / "kept")}
-    assert answer("models", "add", "georsclip-vit-b-32", tmp_path / "mine.pt") == installed
-    assert answer("models", "download", "georsclip-vit-b-32") == installed
-    assert asked == [("georsclip-vit-b-32", tmp_path / "mine.pt"), ("georsclip-vit-b-32",)]
+    kept, mine, name = tmp_path / "kept", tmp_path / "mine.pt", "georsclip-vit-b-32"
+    kept.touch()
+    mine.touch()
+    monkeypatch.setattr(WeightStore, "add_local", lambda _, *words: asked.append(words[:2]) or kept)
+    monkeypatch.setattr(WeightStore, "download", lambda _, *words: asked.append(words[:1]) or kept)
+    monkeypatch.setattr(WeightStore, "need", lambda *_: kept)
+    assert answer("models", "add", name, mine) == {"name": name, "path": str(kept)}
+    assert answer("models", "download", name) == {"name": name, "path": str(kept)}
+    do_jobs_here(monkeypatch)
+    job = answer("models", "download", name, "--queue")["job_id"]
+    assert answer("jobs", "show", job)["result"] == {"installed": "kept", "size_bytes": 0}
+    assert asked == [(name, mine), (name,), (name,)]
 
 
 def test_doctor_finds_a_healthy_home(answer, scenes):

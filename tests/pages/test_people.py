@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
-from threading import Event
 
 import pandas as pd
 import pytest
@@ -22,15 +20,17 @@ from avion_core.backbones.load import WeightStore
 from avion_core.errors import CheckpointError
 from avion_core.jobs.executors import local
 from avion_core.store.database import writing
-from avion_core.store.tables import Project
+from avion_core.store.tables import Job, Project, now
 from avion_core.usecases.insight.alignment import map_settings, start_map, stop_map
 from avion_core.usecases.installation import backup
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.models import catalog as models
+from avion_core.usecases.jobs import get_job
+from avion_core.usecases.models.installing import installing_jobs
 from avion_core.usecases.people import accounts
 from avion_core.usecases.projects.summaries import get_project
 from tests.acting import by
 from tests.app.tiny_home import NAME
+from tests.jobs_here import do_jobs_here
 from tests.pages.conftest import Open, all_text, settle
 
 PASSWORD = "nine harbours at dusk"
@@ -179,7 +179,7 @@ def test_a_demotion_in_mid_page_is_refused_at_the_action(empty_home: Home, come_
     accounts.set_role(empty_home, "Ana", "reviewer")
     app.button(f"download_{MODEL}").click()
     app.run()
-    assert models.installing(empty_home, MODEL) is None
+    assert installing_jobs(empty_home) == {}
 
 
 def test_settings_show_places_sizes_and_that_keys_are_set(
@@ -270,53 +270,45 @@ def test_models_show_licence_hash_and_what_is_here(empty_home: Home, open_page: 
     assert "of 7** models installed" in said
 
 
-def test_weights_are_downloaded_stopped_and_failed(
+def test_weights_on_their_way_show_the_live_panel(empty_home: Home, open_page: Open) -> None:
+    with writing(empty_home.engine) as session:
+        counted = {"what": "bytes", "done": 100_000_000, "total": 605_000_000, "stage": "downloading"}
+        request = {"model": MODEL, "file": ""}
+        job = Job(kind="installing", lane="network", request=request, state="running", heartbeat_at=now(), **counted)
+        session.add(job)
+    app = open_page("models")
+    assert "Downloading · 100 MB of 605 MB" in app.get("progress")[0].proto.text
+    app.button(f"stop_{job.id}").click()
+    app.run()
+    assert get_job(empty_home, job.id).stopping
+
+
+def test_weights_that_could_not_be_downloaded_say_why_until_cleared(
     empty_home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, go_on = Event(), Event()
+    def refused(_self: WeightStore, name: str, *_: object) -> Path:
+        raise CheckpointError("the hub is down", "Try.", value=name)
 
-    def download(_self: WeightStore, name: str, progress, stop: Event) -> Path:
-        progress(100_000_000, 605_000_000, "")
-        begun.set()
-        go_on.wait(30)
-        raise CheckpointError("the download was stopped" if stop.is_set() else "the hub is down", "Try.", value=name)
-
-    monkeypatch.setattr(WeightStore, "download", download)
+    do_jobs_here(monkeypatch)
+    monkeypatch.setattr(WeightStore, "download", refused)
     app = open_page("models")
     app.button(f"download_{MODEL}").click()
     app.run()
-    assert begun.wait(30)
-    app.run()
-    assert "100 MB of 605 MB" in app.get("progress")[0].proto.text
-    app.button(f"stop_{MODEL}").click()
-    app.run()
-    work = models.installing(empty_home, MODEL)
-    assert work is not None
-    assert work.stopping
-    go_on.set()
-    wait_for(work)
-    app.run()
-    assert not app.error
-
-    app.button(f"download_{MODEL}").click()
-    app.run()
-    work = models.installing(empty_home, MODEL)
-    assert work is not None
-    wait_for(work)
-    app.run()
     assert "hub is down" in str(app.error[0].proto)
+    click(app, "Clear the message")
+    assert not app.error
+    assert installing_jobs(empty_home) == {}
 
 
-def test_a_file_that_is_not_the_weights_is_refused_by_name(empty_home: Home, open_page: Open, tmp_path: Path) -> None:
+def test_a_file_that_is_not_the_weights_is_refused_by_name(
+    empty_home: Home, open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do_jobs_here(monkeypatch)
     file = tmp_path / "notes.safetensors"
     file.write_bytes(b"no weights")
     app = open_page("models")
     app.text_input(f"path_{MODEL}").input(str(file))
     next(button for button in app.button if button.key.endswith(f"add_{MODEL}-Check and install")).click()
-    app.run()
-    work = models.installing(empty_home, MODEL)
-    assert work is not None
-    wait_for(work)
     app.run()
     assert "notes.safetensors" in str(app.error[0].proto)
     assert list((empty_home.path / "weights").glob("*/*")) == []
@@ -336,13 +328,6 @@ def test_a_reviewer_reads_the_catalog_and_changes_nothing(empty_home: Home, come
     come_as("Ben", "reviewer")
     app = open_page("models")
     assert app.button(f"download_{MODEL}").disabled
-
-
-def wait_for(work: models.Installing) -> None:
-    deadline = time.monotonic() + 60
-    while not work.finished:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_a_reviewer_may_stop_a_map_of_their_own_alone(

@@ -11,9 +11,8 @@ from app.kit.job_panel import job_panel
 from app.state import studio, visitor
 from avion_core.usecases.insight.evaluation import Report, kept_report
 from avion_core.usecases.insight.measuring import evaluation_job, look_at_test_figures, start_evaluation
-from avion_core.usecases.job_control import stop_job
+from avion_core.usecases.job_control import may_control
 from avion_core.usecases.jobs import JobView
-from avion_core.usecases.policies import TRAIN
 from avion_core.usecases.runs.training import RunView
 
 
@@ -48,11 +47,9 @@ def need_measured(runs: Sequence[str], split: str, title: str) -> None:
 
 def measuring_panel(job: JobView, title: str) -> None:
     """How far an evaluation is."""
-    may = job.who == visitor.name() or visitor.may(TRAIN)
+    may = may_control(visitor.signed_in(), job)
     why_not = "" if may else f"{job.who} asked for this evaluation."
-    job_panel(
-        studio.home(), job.id, title, lambda view: stop_job(studio.home(), view.id), may_stop=may, why_not=why_not
-    )
+    job_panel(studio.home(), job.id, title, may_stop=may, why_not=why_not)
 
 
 def measuring_failed(job: JobView) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.components.models.model_card import size
 from app.kit.guard import plain
 from app.state import notices, studio
 from avion_core.usecases.installation.backup import (
@@ -16,6 +15,7 @@ from avion_core.usecases.installation.backup import (
     of_people,
     restore_backup,
 )
+from avion_core.wording import size
 
 _KINDS = {
     "daily": "every day",

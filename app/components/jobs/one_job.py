@@ -10,14 +10,14 @@ from app.kit.guard import plain
 from app.kit.job_panel import job_log, job_panel
 from app.state import address, notices, studio, visitor
 from avion_core.settings import fields
-from avion_core.usecases.job_control import kill_job, resume_job, start_job, startable_kinds, stop_job
+from avion_core.usecases.job_control import kill_job, may_control, resume_job, start_job, startable_kinds
 from avion_core.usecases.jobs import JobView
 from avion_core.usecases.policies import TRAIN
 
 
 def one_job(job: JobView) -> None:
     """Its state, its progress or its result, its log, and what can be done with it."""
-    home, may = studio.home(), job.who == visitor.name() or visitor.may(TRAIN)
+    home, may = studio.home(), may_control(visitor.signed_in(), job)
     colour, icon = STATES[job.status]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(job.status, icon=f":material/{icon}:", color=colour)
@@ -27,7 +27,7 @@ def one_job(job: JobView) -> None:
     if job.error:
         st.error(plain(job.error), title=f"It {'was lost' if job.state == 'lost' else job.state}")
     if job.active:
-        job_panel(home, job.id, job.kind, lambda view: stop_job(home, view.id), may_stop=may)
+        job_panel(home, job.id, job.kind, may_stop=may)
         if not job.waiting and st.button("Kill", icon=":material/dangerous:", help=_LOSES, disabled=not may):
             kill_job(home, job.id)
             st.rerun()

@@ -6,26 +6,25 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.kit.background import duration
-from app.kit.guard import code, plain, show_error
+from app.kit.guard import code, plain
+from app.kit.job_panel import job_panel
 from app.state import notices, studio, visitor
 from avion_core.usecases import policies
-from avion_core.usecases.models.catalog import (
-    Installing,
-    Model,
-    installing,
-    remove_model,
-    start_adding,
-    start_download,
-    stop_installing,
-)
+from avion_core.usecases.job_control import may_control
+from avion_core.usecases.jobs import JobView
+from avion_core.usecases.models.catalog import Model, remove_model
+from avion_core.usecases.models.installing import clear_failures, start_adding, start_download
+from avion_core.wording import size
 
 _LARGEST_UPLOAD_MB = 2000
 
 
-def model_card(model: Model) -> None:
-    """The card, with its buttons for whoever may use them."""
-    work = installing(studio.home(), model.name)
+def model_card(model: Model, job: JobView | None) -> None:
+    """The card, with its buttons for whoever may use them.
+
+    Args:
+        job: the newest that installs these weights.
+    """
     with st.container(border=True):
         st.markdown(f"#### {plain(model.title)}  {_badge(model)}")
         st.markdown(
@@ -35,22 +34,29 @@ def model_card(model: Model) -> None:
         st.caption(f"Licence: {plain(model.licence)}  \nSource: {plain(model.source)}")
         if model.sha256:
             st.caption(f"Installed from {plain(model.origin)}  \nSHA-256 {code(model.sha256)}")
-        if work is not None and not work.finished:
-            _under_way(work)
+        if job is not None and job.active:
+            home, may = studio.home(), may_control(visitor.signed_in(), job)
+            job_panel(home, job.id, f"Installing {model.title}", may_stop=may)
             return
-        if work is not None and work.error is not None:
-            show_error(work.error)
+        if job is not None and job.state in ("failed", "lost"):
+            _failed(model, job)
         if model.problem:
             st.error(plain(model.problem), icon=":material/error:")
         if not model.bundled:
             _actions(model)
 
 
-def size(count: int) -> str:
-    """Bytes as people say them: "12 KB", "605 MB", "3.9 GB"."""
-    if count >= 1e9:
-        return f"{count / 1e9:.1f} GB"
-    return f"{count / 1e6:.0f} MB" if count >= 1e6 else f"{count / 1e3:.0f} KB"
+def _failed(model: Model, job: JobView) -> None:
+    st.error(plain(job.error or ""), title="The weights could not be installed", icon=":material/error:")
+    if st.button(
+        "Clear the message",
+        key=f"forget_{job.id}",
+        icon=":material/close:",
+        disabled=not visitor.may(policies.ADMINISTER),
+        help="What was downloaded stays; the failed jobs leave the page Jobs.",
+    ):
+        clear_failures(studio.home(), model.name)
+        st.rerun()
 
 
 def _badge(model: Model) -> str:
@@ -112,21 +118,3 @@ def _add_form(model: Model) -> None:
                 st.warning("Name a file, or choose one.")
                 return
             st.rerun()
-
-
-@st.fragment(run_every=1.0)
-def _under_way(work: Installing) -> None:
-    if work.finished:
-        st.rerun()
-    if not work.downloads:
-        st.progress(0.0, text="Loading the file to check it, then copying it")
-        return
-    left = "" if work.remaining_seconds is None else f" · about {duration(work.remaining_seconds)} left"
-    share = min(work.done / work.total, 1.0) if work.total else 0.0
-    text = f"{size(work.done)} of {size(work.total)}{left}" if work.total else "Asking the hub"
-    st.progress(share, text="Stopping" if work.stopping else text)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("You can leave this page; the download continues.", width="stretch")
-        if st.button("Stop", key=f"stop_{work.name}", icon=":material/stop:", disabled=work.stopping):
-            stop_installing(studio.home(), work.name)
-            st.rerun(scope="fragment")

@@ -24,10 +24,14 @@ _NEWEST = 200
 
 
 @use_case
-def start_evaluation(home: Home, runs: Sequence[str], split: str = "validation") -> str | None:
+def start_evaluation(home: Home, runs: Sequence[str], split: str = "validation", *, wait: bool = False) -> str | None:
     """Have trained runs measured by one job, those whose present student has no report of the split.
 
-    Where the same is under way, that job is found. On the sealed test set it is a look at each of them.
+    Where the same is under way, that job is found. On the sealed test set it is a look at each of them. While something
+    computes on its device, the job waits for its turn.
+
+    Args:
+        wait: also let the jobs before it in the queue go first.
 
     Returns:
         The job's id; None where all are measured.
@@ -48,7 +52,15 @@ def start_evaluation(home: Home, runs: Sequence[str], split: str = "validation")
         return None
     request = EvaluationRequest.model_validate({"runs": steps, "split": split})
     project, device = views[0].project_id, views[0].config.device
-    return submit_new(home, "evaluation", request, who=home.actor.name, project_id=project, device=device)
+    return submit_new(
+        home,
+        "evaluation",
+        request,
+        who=home.actor.name,
+        project_id=project,
+        device=device,
+        turn="queue" if wait else "free",
+    )
 
 
 @use_case

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from avion_core.actor import Actor
-from avion_core.errors import AvionError, RightsError
-from avion_core.jobs import worker
+from avion_core.errors import AvionError, JobError, RightsError
+from avion_core.jobs import queue, worker
 from avion_core.jobs.executors import local
 from avion_core.store.database import writing
 from avion_core.store.home import Home
@@ -17,7 +17,8 @@ from avion_core.store.runs import find_run
 from avion_core.store.tables import now
 from avion_core.usecases.insight.evaluation import evaluate_run, kept_report, looks
 from avion_core.usecases.insight.measuring import evaluation_job, look_at_test_figures, start_evaluation
-from avion_core.usecases.job_control import resume_job
+from avion_core.usecases.job_control import resume_job, start_job_now, stop_job
+from avion_core.usecases.jobs import get_job
 from avion_core.usecases.runs.deleting import delete_run
 from avion_core.usecases.runs.training import create_run, get_run, run_here
 from tests.acting import by
@@ -51,6 +52,26 @@ def test_what_lacks_a_report_is_measured_by_one_job(home, described, monkeypatch
     delete_run(home, runs[1])  # and the job about it alone
     with writing(home.engine) as session:
         assert list_jobs(session, kinds=("evaluation",)) == []
+
+
+def test_an_evaluation_waits_for_its_turn_and_is_started_at_once_if_somebody_wants(home, described, monkeypatch):
+    run = trained(home, described.id)
+    started, served, busy = [], [], [True]
+    monkeypatch.setattr(local.LocalExecutor, "submit", lambda _, _home, job: started.append(job.id))
+    monkeypatch.setattr(queue, "ensure_served", lambda home: served.append(home))
+    monkeypatch.setattr(queue, "is_busy", lambda *_, **__: busy[0])
+    job = str(start_evaluation(home, [run]))
+    assert (get_job(home, job).status, started, len(served)) == ("waiting", [], 1)
+    assert [waiting.id for waiting in queue._waiting(home, "cpu")] == [job]  # where a worker looks
+    assert start_job_now(home, job) == job
+    assert started == [job]
+    stop_job(home, job)
+    with pytest.raises(JobError, match="The job is not queued: stopped"):
+        start_job_now(home, job)
+    busy[0] = False
+    assert start_evaluation(home, [run]) == started[-1]  # nothing computes: at once
+    stop_job(home, started[-1])
+    assert start_evaluation(home, [run], wait=True) not in started
 
 
 def test_a_stopped_evaluation_goes_on_with_what_lacks_a_report(home, described, monkeypatch):
