@@ -150,7 +150,7 @@ def test_the_demo_with_its_reference_verdicts(home):
         (lambda home, images: import_descriptions(home, "scenes", images / "none.json"), DescriptionError, "none.json"),
         (lambda home, images: run_config(home, "scenes", "best"), ConfigError, "There is no such preset: best."),
         (lambda home, images: run_config(home, "scenes", "paper", {"data.shot": 1}), ConfigError,
-         "The setting data.shot does not exist: 1. The settings are: data.shots, data.seed."),
+         "The setting data.shot does not exist: 1. The settings are: data.shots, data.seed, data.label_budget."),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_said(home, project, images, call, error, message):
