@@ -13,7 +13,9 @@ _BREAK_TAG = re.compile(r"</?(?:br|p|div|li|ul|ol|tr|h[1-6])(?:\s[^<>]*)?/?>", r
 _FORMAT_TAG = re.compile(r"</?(?:b|i|u|em|strong|span|font|small|mark|sub|sup|code|td|th)(?:\s[^<>]*)?/?>", re.I)
 _OTHER_TAG = re.compile(r"</?(?:a|img|script|style|iframe|svg|object|embed|form|input|table|html|body)\b[^<>]*>?", re.I)
 _HEADING = re.compile(r"^(?:#{1,6}|>+)[ \t]+")
-_BOLD = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
+_LINK = re.compile(r"(!?)\[([^\[\]]*)\]\((?:[^()]|\([^()]*\))*\)")
+"""A picture or a link: of the one nothing stays, of the other its words."""
+_BOLD = re.compile(r"(\*\*|__|~~)(?=\S)(.+?)(?<=\S)\1")
 _ITALIC = re.compile(r"(?<![\w*_])([*_`])(?=[^\s*_`])([^*_`]+?)(?<=\S)\1(?![\w*_])")
 _QUOTED = re.compile(r"^(?:\"([^\"]+)\"|“([^”]+)”)$")
 _PLACEHOLDER = re.compile(
@@ -43,6 +45,7 @@ def cleaned(text: str) -> str:
 
 def _once(text: str) -> str:
     text = _HEADING.sub("", LIST_ITEM.sub("", text, count=1) if LIST_ITEM.match(text) else text)
+    text = _LINK.sub(lambda found: "" if found[1] else found[2], text)
     text = _ITALIC.sub(r"\2", _BOLD.sub(r"\2", text))
     quoted = _QUOTED.match(text)
     return (quoted[1] or quoted[2] if quoted else text).strip()

@@ -28,6 +28,8 @@ CLASSES = {"beach": "beach"}
         ("“From above, sand.”", "From above, sand."),
         ("<p>An <em>aerial</em> view</p>", "An aerial view"),
         ("_Aerial_ view", "Aerial view"),
+        ("![x](http://127.0.0.1/x.png) Aerial view", "Aerial view"),
+        ("Aerial [view](javascript:alert(1)) of ~~no~~ roofs", "Aerial view of no roofs"),
     ],
 )
 def test_marks_of_a_page_are_taken_off(text: str, as_kept: str) -> None:
