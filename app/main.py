@@ -14,7 +14,7 @@ from app.components.people.accounts import person_in_sidebar, sign_in_page
 from app.kit.guard import guard
 from app.outbox.browser import draw_outbox
 from app.outbox.queue import take_waiting
-from app.state import address, door, notices, studio
+from app.state import address, notices, studio, visitor
 from avion_core.usecases.projects.summaries import project_names
 
 _LOGO = Path(__file__).with_name("logo.svg")
@@ -72,7 +72,7 @@ def main() -> None:
     # Keys of writers may stand in Streamlit's secrets.toml: reading it puts them into the environment.
     st.secrets.load_if_toml_exists()
     with guard():
-        person = door.actor()
+        person = visitor.come_in()
         page = _navigation(visible=person is not None)
         if person is None:
             sign_in_page()

@@ -28,7 +28,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from avion_core.actor import ALONE, STRANGER
-from avion_core.errors import AccountError
+from avion_core.errors import AccountError, AvionError, StoreError
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
 
@@ -52,7 +52,7 @@ _HEADERS = {
 
 @cache
 def studio() -> Home:
-    """The home that this server serves."""
+    """The installation that is served, opened for nobody yet."""
     return Home(None, STRANGER)
 
 
@@ -68,10 +68,13 @@ class Gate:
             if scope["type"] == "websocket" and not _is_same_origin(connection):
                 await send({"type": "websocket.close", "code": 1008})
                 return
-            refusal = await to_thread.run_sync(_refusal, connection)
+            try:
+                refusal = await to_thread.run_sync(_refusal, connection)
+            except StoreError as error:  # who it is cannot be asked: nobody passes, and they are told why
+                refusal = PlainTextResponse(str(error), 503)
             if refusal is not None:
                 if scope["type"] == "websocket":
-                    await send({"type": "websocket.close", "code": 1008})
+                    await send({"type": "websocket.close", "code": 1013 if refusal.status_code == 503 else 1008})
                 else:
                     await refusal(scope, receive, send)
                 return
@@ -84,14 +87,18 @@ def _while_signed_in(connection: HTTPConnection, receive: Receive, send: Send) -
     """Hear a page's messages until its sign-in has ended.
 
     The first message after the end still passes: app/main.py answers it with the way to sign in again. A page that
-    only refreshes a part of itself does not come by there, and is cut off at the next one.
+    only refreshes a part of itself does not come by there, and is cut off at the next one. While the database cannot be
+    asked, messages pass as well: app/main.py says what is wrong, and no use case does anything for somebody unknown.
     """
     ended = False
 
     async def receive_or_close() -> Message:
         nonlocal ended
         message = await receive()
-        if message["type"] != "websocket.receive" or await to_thread.run_sync(_refusal, connection) is None:
+        try:
+            if message["type"] != "websocket.receive" or await to_thread.run_sync(_refusal, connection) is None:
+                return message
+        except StoreError:
             return message
         if not ended:
             ended = True
@@ -179,7 +186,7 @@ async def _sign_in(request: Request) -> Response:
     address = request.client.host if request.client else ""
     try:
         secret = await _hashed(accounts.sign_in, fields.get("name", ""), fields.get("password", ""), address)
-    except AccountError as error:
+    except AvionError as error:
         text = "This studio is shared. Sign in to go on."
         return _form("Sign in", text, _SIGN_IN_FIELDS, "Sign in", wrong=error, name=fields.get("name", ""))
     return _enter(request, secret, onward)
@@ -194,11 +201,11 @@ async def _join(request: Request) -> Response:
             name, password = fields.get("name", ""), fields.get("password", "")
             browser = await _hashed(accounts.accept_invite, secret, name, password)
             return _enter(request, browser, "/")
-    except AccountError as error:
+    except AvionError as error:
         wrong = error
     try:
         offered = await to_thread.run_sync(accounts.read_invite, studio(), secret)
-    except AccountError as error:
+    except AvionError as error:
         return _form("This link cannot be used", "", "", "", wrong=error)
     if offered.resets:
         return _form(f"Hello, {offered.resets}", "Choose a new password.", _PASSWORD, "Save and sign in", wrong=wrong)
@@ -226,7 +233,7 @@ _SIGN_IN_FIELDS = _NAME_FIELD + (
 
 
 def _form(
-    title: str, text: str, fields: str, button: str, *, wrong: AccountError | None = None, name: str = ""
+    title: str, text: str, fields: str, button: str, *, wrong: AvionError | None = None, name: str = ""
 ) -> HTMLResponse:
     """The one page of this module. All that comes from people is escaped here."""
     body = Template(fields).substitute(name=escape(name))

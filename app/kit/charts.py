@@ -15,15 +15,18 @@ QUIET = {"displayModeBar": False}
 
 def layout(figure: go.Figure, height: int, *, legend: bool, **settings: Any) -> go.Figure:
     """The calm frame of every figure: its height, little margin, and the legend above."""
-    figure.update_layout(
-        height=height,
-        showlegend=legend,
-        margin={"l": 8, "r": 8, "t": 44 if legend else 12, "b": 8},
-        legend={"orientation": "h", "y": 1.08, "yanchor": "bottom", "x": 0, "title_text": ""},
-        colorway=list(CATEGORICAL),
-        **settings,
-    )
+    figure.update_layout(**_frame(height, legend=legend), **settings)
     return figure
+
+
+def _frame(height: int, *, legend: bool) -> dict[str, Any]:
+    return {
+        "height": height,
+        "showlegend": legend,
+        "margin": {"l": 8, "r": 8, "t": 44 if legend else 12, "b": 8},
+        "legend": {"orientation": "h", "y": 1.08, "yanchor": "bottom", "x": 0, "title": {"text": ""}},
+        "colorway": list(CATEGORICAL),
+    }
 
 
 def score_strip(scores: pd.DataFrame, focus: str) -> go.Figure:
@@ -36,36 +39,45 @@ def score_strip(scores: pd.DataFrame, focus: str) -> go.Figure:
     """
     # A fixed scatter over the height keeps equal scores apart; it carries no meaning.
     height = np.abs(np.sin(np.arange(len(scores)) * 12.9898)) * 0.8 + 0.1
-    figure = go.Figure()
+    traces: list[dict[str, Any]] = []
     kept = scores["kept"].map({True: "kept", False: "cut"}).fillna("not judged by you")
     marks = {"kept": (KEPT, "circle"), "cut": (CUT, "x"), "not judged by you": (NEUTRAL, "circle")}
+    similarity, texts = scores["similarity"].to_numpy(), scores["text"].to_numpy()
     for name, (colour, symbol) in marks.items():
         part = (kept == name).to_numpy()
-        if not part.any():
-            continue
-        figure.add_scatter(
-            x=scores["similarity"][part],
-            y=height[part],
-            mode="markers",
-            name=name,
-            marker={"color": colour, "size": 8, "opacity": 0.6, "symbol": symbol},
-            text=scores["text"][part],
-            hovertemplate="%{x:.3f}<br>%{text}<extra></extra>",
-        )
+        if part.any():
+            traces.append(
+                {
+                    "type": "scatter",
+                    "x": similarity[part],
+                    "y": height[part],
+                    "mode": "markers",
+                    "name": name,
+                    "marker": {"color": colour, "size": 8, "opacity": 0.6, "symbol": symbol},
+                    "text": texts[part],
+                    "hovertemplate": "%{x:.3f}<br>%{text}<extra></extra>",
+                }
+            )
     here = (scores["description_id"] == focus).to_numpy()
     if here.any():
-        figure.add_scatter(
-            x=scores["similarity"][here],
-            y=height[here],
-            mode="markers",
-            name="this text",
-            marker={"size": 17, "color": "rgba(0,0,0,0)", "line": {"color": FOCUS, "width": 3}},
-            hoverinfo="skip",
+        traces.append(
+            {
+                "type": "scatter",
+                "x": similarity[here],
+                "y": height[here],
+                "mode": "markers",
+                "name": "this text",
+                "marker": {"size": 17, "color": "rgba(0,0,0,0)", "line": {"color": FOCUS, "width": 3}},
+                "hoverinfo": "skip",
+            }
         )
-    _lines(figure, float(scores["median"].iloc[0]), float(scores["cut"].iloc[0]))
-    figure.update_yaxes(visible=False, range=[-0.05, 1.05])
-    figure.update_xaxes(title_text="similarity to the class's training images")
-    return layout(figure, 210, legend=True)
+    # In one go: a page of the review draws this at every key, and each change of a figure checks all of it again.
+    axes = {
+        "yaxis": {"visible": False, "range": [-0.05, 1.05]},
+        "xaxis": {"title": {"text": "similarity to the class's training images"}},
+    }
+    marked = _marked(float(scores["median"].iloc[0]), float(scores["cut"].iloc[0]))
+    return go.Figure(traces, {**_frame(210, legend=True), **axes, **marked})
 
 
 def histogram(scores: pd.DataFrame, zeta_band: tuple[float, float]) -> go.Figure:
@@ -103,7 +115,11 @@ def histogram(scores: pd.DataFrame, zeta_band: tuple[float, float]) -> go.Figure
             name="median ± MAD",
             marker={"color": NEUTRAL, "opacity": 0.4, "symbol": "square", "size": 12},
         )
-    _lines(figure, median, zeta_band[0])
+    marked = _marked(median, zeta_band[0])
+    for shape in marked["shapes"]:
+        figure.add_shape(shape)
+    for words in marked["annotations"]:
+        figure.add_annotation(words)
     if np.isfinite(zeta_band[1]):
         figure.add_vline(x=zeta_band[1], line={"color": CUT, "dash": "dash", "width": 2})
     figure.update_xaxes(title_text="similarity s to the visual prototype")
@@ -111,15 +127,23 @@ def histogram(scores: pd.DataFrame, zeta_band: tuple[float, float]) -> go.Figure
     return layout(figure, 340, legend=True, barmode="stack", bargap=0.06)
 
 
-def _lines(figure: go.Figure, median: float, cut: float) -> None:
-    if np.isfinite(median):
-        figure.add_vline(
-            x=median, line={"color": NEUTRAL, "dash": "dot"}, annotation_text="median", annotation_position="top"
-        )
-    if np.isfinite(cut):
-        figure.add_vline(
-            x=cut, line={"color": CUT, "dash": "dash", "width": 2}, annotation_text="cut", annotation_position="top"
-        )
+def _marked(median: float, cut: float) -> dict[str, Any]:
+    """Lines with their words at the median and at the cut, where they are finite, as a layout has them."""
+    lines = {
+        "median": (median, {"color": NEUTRAL, "dash": "dot"}),
+        "cut": (cut, {"color": CUT, "dash": "dash", "width": 2}),
+    }
+    drawn = {name: (x, line) for name, (x, line) in lines.items() if np.isfinite(x)}
+    ends = {"xref": "x", "yref": "y domain"}
+    return {
+        "shapes": [
+            {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "line": line, **ends} for x, line in drawn.values()
+        ],
+        "annotations": [
+            {"text": name, "x": x, "y": 1, "xanchor": "center", "yanchor": "bottom", "showarrow": False, **ends}
+            for name, (x, _) in drawn.items()
+        ],
+    }
 
 
 def bars(table: pd.DataFrame, *, label: str, value: str, focus: str | None = None) -> go.Figure:

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from avion_core.actor import STRANGER, Actor
-from avion_core.usecases.installation.home import Home
+from app.sign_in import studio as at_the_door
+from avion_core.actor import Actor
 from avion_core.usecases.people import accounts
-
-
-@st.cache_resource(show_spinner=False)
-def at_the_door() -> Home:
-    """The installation that is served, opened for nobody yet; once per server."""
-    return Home(None, STRANGER)
 
 
 def actor() -> Actor | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -12,6 +13,17 @@ from avion_core.errors import AccountError
 from avion_core.usecases import policies
 from avion_core.usecases.people import accounts
 
+_ASKED = "_asked_who_is_here"
+_ANSWER_HOLDS_SECONDS = 1.0
+"""A page asks who is here some twenty times while it is drawn. Whoever is locked out meanwhile is so a second later."""
+
+
+def come_in() -> Actor | None:
+    """Ask who is at this browser, at the beginning of a run; None for a closed gate."""
+    found = door.actor()
+    st.session_state[_ASKED] = time.monotonic(), found
+    return found
+
 
 def signed_in() -> Actor:
     """Who is at work here. Alone on one's own computer nobody signs in.
@@ -19,7 +31,9 @@ def signed_in() -> Actor:
     Raises:
         AccountError: nobody is signed in (any more).
     """
-    found = door.actor()
+    asked, found = st.session_state.get(_ASKED, (0.0, None))
+    if found is None or time.monotonic() - asked > _ANSWER_HOLDS_SECONDS:
+        found = come_in()
     if found is None:
         raise AccountError("this browser is not signed in any more", "Sign in again.")
     return found

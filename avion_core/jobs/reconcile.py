@@ -88,4 +88,6 @@ def _silent(job: Job) -> float | None:
         since = machine_seconds()
         _watched[job.id] = job.attempt, job.beats, since
     still = machine_seconds() - since
-    return quiet if quiet > LOST_AFTER_SECONDS and still >= WATCH_SECONDS else None
+    # Where a clock was set back, the rows say "just now" for as long: what we watched ourselves is enough.
+    gone = still > LOST_AFTER_SECONDS or (quiet > LOST_AFTER_SECONDS and still >= WATCH_SECONDS)
+    return max(quiet, still) if gone else None

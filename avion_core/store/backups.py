@@ -58,7 +58,7 @@ def sqlite_file(url: URL) -> Path | None:
 
 
 def list_backups(folder: Path) -> list[Backup]:
-    """What lies in the folder of backups, the newest first."""
+    """What lies in the folder of backups, the newest first; last come those from a clock that was ahead of today's."""
     found = []
     for path in folder.glob("*.sqlite3"):
         stamp, _, kind = path.stem.partition("-")
@@ -68,7 +68,8 @@ def list_backups(folder: Path) -> list[Backup]:
             continue  # somebody's own file
         if kind in get_args(Kind):
             found.append(Backup(path, made_at, kind, path.stat().st_size))
-    return sorted(found, key=lambda backup: backup.made_at, reverse=True)
+    today = datetime.now(UTC)
+    return sorted(found, key=lambda backup: (backup.made_at <= today, backup.made_at), reverse=True)
 
 
 def back_up(database: Path, folder: Path, kind: Kind) -> Backup:
@@ -91,7 +92,8 @@ def back_up(database: Path, folder: Path, kind: Kind) -> Backup:
     except (OSError, sqlite3.Error) as error:
         hint = "Free space there, or check the folder's permissions."
         raise StoreError(f"the database could not be backed up ({error})", hint, value=str(folder)) from error
-    for old in [backup for backup in list_backups(folder) if backup.kind == kind][KEPT.get(kind, 1_000_000) :]:
+    others = [old for old in list_backups(folder) if old.kind == kind and old.path != target]
+    for old in others[KEPT.get(kind, 1_000_000) - 1 :]:
         old.path.unlink()
     return Backup(target, made_at, kind, target.stat().st_size)
 

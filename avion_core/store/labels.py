@@ -127,10 +127,12 @@ def newest_label(session: Session, project_id: str) -> int:
     return session.scalar(select(func.max(Label.id)).where(Label.project_id == project_id)) or 0
 
 
+_taking_back = aliased(Label)
+_taken_back = select(_taking_back.id).where(_taking_back.undoes == Label.id).exists()
+
+
 def _holding(project_id: str) -> Select[Label]:
-    taking_back = aliased(Label)
-    taken_back = select(taking_back.id).where(taking_back.undoes == Label.id).exists()
-    return select(Label).where(Label.project_id == project_id, Label.undoes.is_(None), ~taken_back)
+    return select(Label).where(Label.project_id == project_id, Label.undoes.is_(None), ~_taken_back)
 
 
 def _token(project_id: str, batch: str, image_id: str) -> str:

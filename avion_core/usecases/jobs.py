@@ -116,7 +116,7 @@ def job_view(home: Home, row: Job) -> JobView:
         done=row.done,
         total=row.total,
         eta_seconds=_seconds_until(row.expected_end) if running else None,
-        seconds=(now() - row.started_at).total_seconds() if running and row.started_at else None,
+        seconds=max(0.0, (now() - row.started_at).total_seconds()) if running and row.started_at else None,
         executor=row.executor,
         device=row.device,
         host=row.host,

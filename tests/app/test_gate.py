@@ -97,6 +97,25 @@ def test_pages_lead_to_the_form_and_back(home: Home, ana: Actor, path: str) -> N
     assert there.get(path, headers=PAGE).text == "the pages"
 
 
+def test_while_the_database_cannot_be_read_nobody_passes_and_everybody_is_told(home: Home, ana: Actor) -> None:
+    there = browser()
+    cookie = there.post(sign_in.SIGN_IN, data={"name": "Ana", "password": PASSWORD}).headers["set-cookie"]
+    file = home.path / "avion.sqlite3"
+    with there.websocket_connect("/_stcore/stream", headers={"cookie": cookie.partition(";")[0]}) as open_page:
+        sign_in.studio().engine.dispose()
+        file.write_bytes(b"x" * file.stat().st_size)
+        open_page.send_text("goes on to app/main.py, which says it")
+        assert open_page.receive_text()
+    for method in ("get", "post"):
+        answer = getattr(there, method)("/review", headers=PAGE)
+        assert answer.status_code == 503
+        assert answer.text.startswith("The file is damaged, or is not a database")
+    answer = there.post(sign_in.SIGN_IN, data={"name": "Ana", "password": PASSWORD})
+    assert (answer.status_code, "The file is damaged" in answer.text) == (400, True)
+    with pytest.raises(WebSocketDisconnect), there.websocket_connect("/_stcore/stream"):
+        pass
+
+
 @pytest.mark.parametrize("path", ["/media/picture.png", "/_stcore/upload_file/x", "/account/other", "/static"])
 def test_nothing_else_passes_without_a_cookie(home: Home, ana: Actor, path: str) -> None:
     assert browser().get(path).status_code == 401

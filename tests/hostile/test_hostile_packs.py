@@ -20,6 +20,7 @@ from avion_core.store.tables import Project, Run
 from avion_core.usecases.projects.summaries import list_projects, read_projects
 from avion_core.usecases.runs.training import list_runs
 from avion_core.usecases.transfer.packs import unpack_project
+from avion_core.usecases.transfer.review_packs import opened_packs
 from tests.hostile.values import EVERY, VALUES
 from tests.usecases.conftest import images  # noqa: F401 - a fixture
 from tests.usecases.transfer.test_pack_cases import altered, edit_rows, packed_once, relisted, sound  # noqa: F401
@@ -88,6 +89,8 @@ def rows(table: str, **values: object):
         (edit_splits(lambda s: s.update(train={}, validation={})), "images of the same seeds"),
         (edit_splits(lambda s: s["validation"].pop("2")), "images of the same seeds"),
         (edit_json("problems.json", '[{"kind": 1}]'), "list of problems does not fit its form"),
+        (edit_json("review.json", '{"pack": "p"}'), "review pack says of itself does not fit its form .project"),
+        (edit_json("review.json", "[]"), "review pack says of itself does not fit its form"),
     ],
 )  # fmt: skip
 def test_a_pack_is_refused_whole(sound, tmp_path, change, message):  # noqa: F811
@@ -125,6 +128,13 @@ def test_hostile_rows_leave_no_list_that_fails(sound, tmp_path):  # noqa: F811
         list_projects(home)
         list_runs(home)
     assert read_projects(home)[1] == []
+
+
+def test_a_project_whose_pack_facts_are_damaged_takes_no_other_down(sound, tmp_path):  # noqa: F811
+    home = Home(tmp_path / "other", ALONE)
+    project = unpack_project(home, sound)
+    (home.project_folder(project.id) / "review.json").write_text('{"pack": ')
+    assert opened_packs(home) == {}
 
 
 @pytest.mark.parametrize("recipe", [{}, {"bands": "x"}, {"nodata_colour": 10**9}])

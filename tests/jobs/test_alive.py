@@ -153,6 +153,21 @@ def test_a_job_of_another_machine_is_lost_once_its_heartbeats_stand_still_before
     assert after(module.WATCH_SECONDS + 1) == "lost"
 
 
+@pytest.mark.parametrize("by", [AN_HOUR, -AN_HOUR], ids=["forward", "back"])
+def test_a_step_of_our_clock_neither_loses_a_job_of_another_machine_nor_keeps_it(empty, monkeypatch, by):
+    seconds = [1000.0]
+    monkeypatch.setattr(module, "machine_seconds", lambda: seconds[0])
+    job = at_work(empty, ProcessId("far-away", "its own boot", 5, 1.0))
+    set_the_clock(monkeypatch, by)
+    for beats in range(4, 40):  # a live one moves, and stays
+        with writing(empty.engine) as session:
+            session.execute(update(Job).where(Job.id == job).values(beats=beats))
+        assert get_job(empty, job).state == "running"
+        seconds[0] += module.WATCH_SECONDS - 1
+    seconds[0] += module.LOST_AFTER_SECONDS + 1
+    assert get_job(empty, job).state == "lost"
+
+
 def test_a_silent_process_is_lost_by_the_machines_clock(empty, child):
     job = at_work(empty, identify(child.pid), silent=module.LOST_AFTER_SECONDS + 5)
     reconcile(empty)

@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
+from app import sign_in
 from avion_core.actor import ALONE
 from avion_core.usecases.installation.home import Home
 from tests.app.tiny_home import make_home
@@ -33,11 +34,14 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture(autouse=True)
 def fresh_server() -> Iterator[None]:
-    st.cache_resource.clear()
-    st.cache_data.clear()
+    def forget() -> None:
+        st.cache_resource.clear()
+        st.cache_data.clear()
+        sign_in.studio.cache_clear()
+
+    forget()
     yield
-    st.cache_resource.clear()
-    st.cache_data.clear()
+    forget()
 
 
 @pytest.fixture

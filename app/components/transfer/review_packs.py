@@ -35,14 +35,14 @@ def opened_pack(project: ProjectSummary) -> None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f":material/move_to_inbox: You judge these descriptions of **{plain(about['project']['name'])}** as "
-            f"**{plain(about['reviewer'])}**. Send your verdicts back as a file.",
+            f":material/move_to_inbox: You judge these descriptions of **{plain(about.project.name)}** as "
+            f"**{plain(about.reviewer)}**. Send your verdicts back as a file.",
             width="stretch",
         )
         st.download_button(
             "Verdicts to send back",
             lambda: returned_verdicts(home, project.id),
-            file_name(f"{about['project']['name']}-{about['reviewer']}", ".jsonl"),
+            file_name(f"{about.project.name}-{about.reviewer}", ".jsonl"),
             "application/jsonl",
             icon=":material/download:",
             type="primary",

@@ -35,6 +35,7 @@ from avion_core.protocols.exported import student_files
 from avion_core.reading import tokenizer_mark
 from avion_core.store.home import Home
 from avion_core.store.sources import image_source
+from avion_core.usecases.folders import nameable
 from avion_core.usecases.models.catalog import open_towers
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
@@ -105,9 +106,10 @@ def image_files(home: Home, paths: Sequence[Path]) -> list[Path]:
     """Image files of this machine, and the images of its folders, in order.
 
     Raises:
+        RightsError: a path that is not theirs to name.
         DataError: a path that is not there, or a folder without images.
     """
-    return [file for path in paths for file in _image_files(Path(path).expanduser())]
+    return [file for path in paths for file in _image_files(nameable(home.actor, path))]
 
 
 def fingerprint(files: Sequence[Path]) -> str:
@@ -124,7 +126,7 @@ def predict(home: Home, run: str, images: Uploads | Sequence[Path], *, progress:
         images: what came through a browser, or this machine's own image files and folders of images.
 
     Raises:
-        RightsError: this machine's own files, for somebody who may not change projects.
+        RightsError: this machine's own files, for somebody who may not change projects or name that path.
         NotFoundError, TrainingError: no such run, or it has not been trained yet.
         DataError: a path that is not there, a folder without images, or no file that can be decoded.
     """

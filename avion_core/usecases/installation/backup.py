@@ -58,13 +58,15 @@ def back_up(home: Home) -> Backup:
 def back_up_if_due(home: Home) -> Backup | None:
     """Copy the database when the newest copy is older than a day; None where there is nothing to do.
 
+    A copy that claims to be of a later day than today was made while the clock was ahead: it is no reason to wait.
+
     Raises:
         StoreError: the copy cannot be written.
     """
     if not backups_are_ours(home):
         return None
     newest = next(iter(list_backups(home)), None)
-    if newest is not None and datetime.now(UTC) - newest.made_at < DUE_AFTER:
+    if newest is not None and timedelta(0) <= datetime.now(UTC) - newest.made_at < DUE_AFTER:
         return None
     return backups.back_up(_file(home), backup_folder(home.path), "daily")
 

@@ -13,6 +13,7 @@ from avion_core.errors import AvionError
 from avion_core.store.backups import damage_of, sqlite_file
 from avion_core.store.database import SCHEMA, damaged, database_url, without_password
 from avion_core.store.home import Home
+from avion_core.usecases.folders import FOLDERS, named_folders
 from avion_core.usecases.installation.backup import backups_are_ours, list_backups
 from avion_core.usecases.installation.resources import device, keys_present
 from avion_core.usecases.people.accounts import list_accounts
@@ -71,6 +72,9 @@ def _backups(home: Home) -> Check:
     if newest is None:
         return Check("Backups", "there is none yet.", "ok", "`avion backup create` makes one; `avion app` does daily.")
     age = datetime.now(UTC) - newest.made_at
+    if age < timedelta(0):
+        what = f"the newest is of {newest.made_at:%Y-%m-%d %H:%M} UTC, which is later than today's clock."
+        return Check("Backups", what, "warning", "Check this machine's clock; `avion backup create` makes one.")
     if age > timedelta(days=7):
         return Check("Backups", f"the newest is {age.days} days old.", "warning", "`avion backup create` makes one.")
     return Check("Backups", f"the newest is of {newest.made_at:%Y-%m-%d %H:%M} UTC.", "ok")
@@ -80,7 +84,12 @@ def _people(home: Home) -> Check:
     found = [account for account in list_accounts(home) if account.disabled_at is None]
     if not found:
         return Check("People", "nobody signs in: the studio is for this machine alone.", "ok")
-    return Check("People", f"{len(found)} may sign in: {', '.join(f'{a.name} ({a.role})' for a in found)}.", "ok")
+    who = f"{len(found)} may sign in: {', '.join(f'{a.name} ({a.role})' for a in found)}."
+    folders = named_folders()
+    if not folders:
+        hint = f"Set {FOLDERS}, as in {FOLDERS}=/data/scenes:/data/texts."
+        return Check("People", f"{who} They may name no folder of this machine.", "ok", hint)
+    return Check("People", f"{who} They may name {', '.join(map(str, folders))}.", "ok")
 
 
 def _keys() -> Iterator[Check]:

@@ -20,6 +20,7 @@ from avion_core.store.home import Home
 from avion_core.store.jobs import RESUMABLE, list_jobs
 from avion_core.store.tables import Job, new_id
 from avion_core.usecases import jobs
+from avion_core.usecases.folders import nameable
 from avion_core.usecases.jobs import JobView, job_view
 from avion_core.usecases.policies import use_case
 
@@ -49,11 +50,11 @@ def start_adding(home: Home, name: str, file: Path | BinaryIO, file_name: str = 
 
     Raises:
         NotFoundError: the catalog has no such name, or its weights come with the package.
-        CheckpointError: no such file.
+        CheckpointError: no such file. RightsError: a path that is not theirs to name.
         JobError: other weights are being installed under that name, or the job cannot be started.
     """
     if isinstance(file, Path):
-        return _start(home, _of_file(name, file))
+        return _start(home, _of_file(name, nameable(home.actor, file)))
     # The name is the visitor's: kept for messages and the record, without what could lead elsewhere.
     request = InstallingRequest(model=name, file=re.sub(r"[^\w.-]", "_", Path(file_name).name).lstrip(".") or "sent")
     _refuse_bundled(name)
@@ -83,7 +84,7 @@ def install_here(
         CheckpointError: the hub cannot be reached, or the file is not what it should be.
         JobError: another process installs weights under that name.
     """
-    request = InstallingRequest(model=name) if file is None else _of_file(name, file)
+    request = InstallingRequest(model=name) if file is None else _of_file(name, nameable(home.actor, file))
     return worker.work(home, _start(home, request, here=True), stop, listener)
 
 

@@ -27,6 +27,7 @@ from avion_core.store.home import Home
 from avion_core.store.journal import note
 from avion_core.store.projects import find_project, prompt_names
 from avion_core.store.tables import ClassChange, ProjectClass, now
+from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
 
 CARD_FIELDS = ("local_name", "code", "definition", "includes", "excludes", "parent", "colour")
@@ -94,10 +95,12 @@ def import_cards(home: Home, project: str, file: Path) -> CardReport:
     """Fill cards in from a table (CSV): of the classes that it lists, the columns that it has; all of it or nothing.
 
     Raises:
+        RightsError: a path that is not theirs to name.
         NotFoundError: the project has no such class, or a card no such field.
         DataError: a file that is no such table, or a value that cannot be used (see `edit_card`, `rename_class`).
     """
     who = home.actor.name
+    file = nameable(home.actor, file)
     table = _read_cards(file)
     changed, listed = [], dict[str, str]()
     with writing(home.engine) as session:

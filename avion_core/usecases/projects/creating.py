@@ -29,6 +29,7 @@ from avion_core.store.home import Home
 from avion_core.store.journal import note
 from avion_core.store.tables import Project
 from avion_core.store.verdicts import add_verdict
+from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.summaries import ProjectSummary, get_project, project_names
@@ -67,10 +68,13 @@ def create_project(
         defaults: nested settings that every run of the project starts from (see `config.make_config`).
 
     Raises:
+        RightsError: a path that is not theirs to name (see `usecases.folders`).
         DataError: the name is taken, the folder or its labels cannot be used, or it is to be said what its folders are.
         ConfigError: defaults that make no settings.
         NotFoundError: a teacher or student that is not in the catalog.
     """
+    root = nameable(home.actor, image_root)
+    labels = None if labels is None else nameable(home.actor, labels)
     name = name.strip()
     defaults = {**(defaults or {}), "teacher": teacher, "student": student}
     defaults["descriptions"] = {"modality": modality, **defaults.get("descriptions", {})}
@@ -79,7 +83,6 @@ def create_project(
         find_entry(towers)
     with reading(home.engine) as session:
         projects.refuse_taken_name(session, name)
-    root = Path(image_root).expanduser().absolute()
     recipe = recipe or RenderingRecipe()
     if labels is None and class_folders and order is None:
         _refuse_undecided(root)

@@ -20,6 +20,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.histories import Merge, Merged, moment, plan_merge, write_merge
 from avion_core.store.home import Home
 from avion_core.store.projects import add_descriptions, candidates_of, count_descriptions, find_project, prompt_names
+from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.uploads import as_file
 from avion_core.wording import counted
@@ -102,6 +103,7 @@ def import_descriptions(
         preview: report what would be done, and change nothing.
 
     Raises:
+        RightsError: a path that is not theirs to name.
         NotFoundError: no such project.
         DescriptionError: the file cannot be used.
     """
@@ -142,16 +144,18 @@ def read_for(
         class that it belongs to now.
 
     Raises:
+        RightsError: a path that is not theirs to name.
         NotFoundError: no such project.
         DescriptionError: the file cannot be used.
     """
+    path = nameable(home.actor, path)
     with reading(home.engine) as session:
         project_id = find_project(session, project).id
         class_names = prompt_names(session, project_id)
         known = {key: class_key for key, class_key, *_ in candidates_of(session, project_id)}
         merged_into = {old: new for old, new in successors(session, project_id).items() if new}
     result = read_descriptions(
-        Path(path).expanduser(),
+        path,
         {**{old: old for old in merged_into}, **class_names},
         split_sentences=split_sentences,
         writer=writer,

@@ -22,6 +22,7 @@ from avion_core.store.home import Home
 from avion_core.store.journal import note
 from avion_core.store.projects import find_project
 from avion_core.store.sources import image_root
+from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_images import current_images
 
@@ -111,9 +112,10 @@ def look_into(home: Home, folder: Path) -> FolderLook:
     """See what a folder would make as a project, before all of it is read.
 
     Raises:
+        RightsError: a path that is not theirs to name.
         DataError: no such folder, or no picture in it.
     """
-    given = Path(folder).expanduser().absolute()
+    given = nameable(home.actor, folder)
     listed = list_pictures(given)
     root, paths = _class_root(given, listed)
     step = max(1, len(paths) // _SAMPLES)

@@ -23,6 +23,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
 from avion_core.store.projects import find_project, prompt_names
+from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import UNSEAL, demand, may, use_case
 from avion_core.usecases.projects.creating import write_splits
 from avion_core.usecases.projects.current_images import current_images, known_images
@@ -128,15 +129,17 @@ def import_labels(home: Home, project: str, file: Path, *, preview: bool = False
         preview: report what would be done, and change nothing.
 
     Raises:
+        RightsError: a path that is not theirs to name.
         NotFoundError: no such project, or a class that it lacks.
         DataError: the file cannot be used.
     """
+    file = nameable(home.actor, file)
     summary = get_project(home, project)
     manifest = read_manifest(home, summary.id)
     images = dict(zip(manifest["path"], manifest["image_id"], strict=True))
     given = dict(zip(manifest["path"], manifest["label"], strict=True))
     copies = _Copies(summary.image_root, dict(zip(manifest["image_id"], manifest["path"], strict=True)))
-    found, problems = read_labels(Path(file).expanduser(), summary.image_root, set(images), same_as=copies)
+    found, problems = read_labels(file, summary.image_root, set(images), same_as=copies)
     find = ClassFinder({entry.key: entry.prompt_name for entry in summary.classes})
     labels = {}
     for path, row in found.items():

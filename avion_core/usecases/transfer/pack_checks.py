@@ -18,6 +18,7 @@ from avion_core.errors import AvionError, DataError
 from avion_core.presets import make_config, parse_config
 from avion_core.reading import Subject, fitted, is_storable, parse_json, read_json, read_parquet, read_text
 from avion_core.store.row_checks import HINT
+from avion_core.usecases.transfer.review_facts import read_facts
 
 NEEDED = ("manifest.parquet", "splits.json", "problems.json")
 _UNTRUSTED = "Do not use this file; ask its sender for a new one."
@@ -63,6 +64,7 @@ def check_project(tables: Tables, folder: Path, images: Mapping[str, str] | None
         _check_contents(manifest, images)
     splits = Splits.from_json(read_text(folder / "splits.json", _SPLITS))
     _check_splits(splits, set(manifest["image_id"]), classes)
+    read_facts(folder)
     fitted(list[Problem], read_json(folder / "problems.json", _PROBLEMS), _PROBLEMS)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avion_core.errors import DataError
+from avion_core.errors import DataError, RightsError
 from avion_core.files import UNFINISHED, clear_leftovers, unfinished_beside
 from avion_core.progress import Progress
 from avion_core.store import journal
@@ -25,6 +25,7 @@ from avion_core.store.project_rows import checked_rows, read_rows, write_rows
 from avion_core.store.projects import find_project, refuse_taken_name
 from avion_core.store.sources import EMBEDDINGS, image_root, scanned_images
 from avion_core.store.tables import now
+from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.summaries import ProjectSummary, summary_of
 from avion_core.usecases.transfer.archives import Archive, ArchiveWriter, new_archive
@@ -80,16 +81,18 @@ def pack_project(
         features: with the embeddings of its images and texts, so that they need not be computed again.
 
     Raises:
+        RightsError: a path that is not theirs to name.
         NotFoundError: no such project.
         DataError: the file is there already or cannot be written, or an image is not there.
     """
+    path = nameable(home.actor, path)
     about: dict[str, Any] = {}
     embeddings = 0
     with new_archive(home, path, KIND, FORMAT, about) as archive:
         with writing(home.engine) as session:
             row = find_project(session, project)
             project_id, name, root = row.id, row.name, image_root(row)
-            journal.note(session, project_id, "project", f"Packed into {Path(path).name}.", home.actor.name)
+            journal.note(session, project_id, "project", f"Packed into {path.name}.", home.actor.name)
             tables = read_rows(session, project_id)
         manifest = scanned_images(home, project_id)
         about |= {
@@ -116,8 +119,8 @@ def pack_project(
             images_as_they_are = {image_id: image_id for image_id in manifest["image_id"]}
             embeddings = add_features(home, archive, images_as_they_are, texts_of(tables))
     return Packed(
-        path=Path(path).expanduser().absolute(),
-        bytes=Path(path).expanduser().stat().st_size,
+        path=path,
+        bytes=path.stat().st_size,
         descriptions=len(tables["descriptions"]),
         decisions=len(tables["verdicts"]),
         runs=len(tables["runs"]),
@@ -139,10 +142,11 @@ def unpack_project(
         name: what to call it, where its own name is taken.
 
     Raises:
+        RightsError: a path that is not theirs to name.
         DataError: a file that is no sound pack, of a newer AVION Studio, or too large for the disk; or the name is
             taken.
     """
-    with Archive(path, KIND, FORMAT) as archive:
+    with Archive(nameable(home.actor, path), KIND, FORMAT) as archive:
         return take_in(home, archive, name, progress)
 
 
@@ -182,6 +186,8 @@ def take_in(home: Home, archive: Archive, name: str | None, progress: Progress |
             if archive.about.get("images"):
                 os.replace(staging / "images", staging / "project" / "images")
                 row.image_root = str(folder / "images")
+            else:
+                row.image_root = str(_nameable_root(home, Path(row.image_root), folder / "images"))
             journal.note(session, project_id, "project", f"Unpacked from {archive.path.name}.", home.actor.name)
             # Inside the transaction: a project that is in the database has its files, and can be shown.
             moved.append(_move(staging / "project", folder))
@@ -191,6 +197,15 @@ def take_in(home: Home, archive: Archive, name: str | None, progress: Progress |
             session.flush()
             summary = summary_of(home, session, row)
     return summary
+
+
+def _nameable_root(home: Home, named: Path, else_here: Path) -> Path:
+    """The image root that a pack names: a path that its maker typed, and to be re-linked where it may not be named."""
+    try:
+        nameable(home.actor, named)
+    except RightsError:
+        return else_here
+    return named
 
 
 @use_case

@@ -20,6 +20,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.projects import find_project
 from avion_core.store.sources import MANIFEST, image_root, scanned_images
+from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.summaries import ProjectSummary
 
@@ -116,11 +117,13 @@ def check_root(home: Home, project: str, root: Path | None = None, *, progress: 
         root: the folder; None takes the project's own.
 
     Raises:
+        RightsError: a path that is not theirs to name.
         NotFoundError: no such project.
         DataError: no such folder, or no picture in it.
     """
+    root = None if root is None else nameable(home.actor, root)
     project_id, own_root = _project(home, project)
-    root = own_root if root is None else Path(root).expanduser().absolute()
+    root = root or own_root
     manifest = _manifest(home, project_id)
     path_of = dict(zip(manifest["image_id"], manifest["path"], strict=True))
     found = _contents(root, list_pictures(root), progress)

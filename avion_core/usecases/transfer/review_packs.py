@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import io
 import json
-import tempfile
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,14 @@ from avion_core.store.histories import read_histories
 from avion_core.store.home import Home
 from avion_core.store.project_rows import read_rows
 from avion_core.store.tables import new_id, now
+from avion_core.usecases.folders import nameable, own_folder
 from avion_core.usecases.policies import ADJUDICATE, use_case
 from avion_core.usecases.projects.descriptions import ImportPlan, ImportReport, bring_in, read_for
 from avion_core.usecases.projects.summaries import ProjectSummary, get_project, list_projects
 from avion_core.usecases.transfer.archives import Archive, ArchiveWriter, new_archive
 from avion_core.usecases.transfer.exchange import file_name, read_records
 from avion_core.usecases.transfer.packs import add_features, take_in, texts_of
+from avion_core.usecases.transfer.review_facts import ABOUT, PackFacts, facts_of, read_facts, write_facts
 from avion_core.usecases.transfer.review_pictures import pictures_of, shots_of
 from avion_core.usecases.transfer.review_sheet import review_sheet
 from avion_core.usecases.transfer.review_trust import Trust, effects, only_theirs, sign, signed_for
@@ -48,7 +50,6 @@ from avion_core.wording import counted
 KIND, FORMAT = "avion-review", 1
 """Who judges in a studio where nobody signs in; in a review pack's verdicts it becomes the reviewer's name."""
 
-_ABOUT = "review.json"
 _TABLES = ("projects", "classes", "rule_versions", "descriptions", "verdicts")
 
 
@@ -122,11 +123,12 @@ def make_review_pack(
         classes: only these class keys; None takes all.
 
     Raises:
+        RightsError: a path that is not theirs to name.
         NotFoundError: no such project or class.
         DescriptionError: nothing to judge.
         DataError: the file is there already, or cannot be written.
     """
-    who = home.actor.name
+    who, path = home.actor.name, nameable(home.actor, path)
     summary = get_project(home, project)
     records, without_scores = read_records(home, summary.id, classes=classes, progress=progress)
     if not records:
@@ -172,7 +174,6 @@ def make_review_pack(
     with writing(home.engine) as session:
         whom = f" for {reviewer}" if reviewer else ""
         journal.note(session, summary.id, "review", f"{len(records):,} descriptions packed for review{whom}.", who)
-    path = Path(path).expanduser().absolute()
     return ReviewPack(path, path.stat().st_size, reviewer, len(records), len(pictures), without_scores)
 
 
@@ -196,8 +197,8 @@ def packed_review(
 ) -> PackedReview:
     """As `make_review_pack`, in memory: packs of thumbnails are small."""
     name = file_name(f"{get_project(home, project).name}-review{f'-{reviewer}' if reviewer else ''}", ".zip")
-    with tempfile.TemporaryDirectory(prefix="avion-pack-") as folder:
-        path = Path(folder) / name
+    with own_folder("pack") as folder:
+        path = folder / name
         pack = make_review_pack(home, project, path, reviewer=reviewer, classes=classes, progress=progress)
         return PackedReview(path.read_bytes(), name, pack.sentence)
 
@@ -212,35 +213,39 @@ def open_review_pack(
         reviewer: who judges, where the pack does not say.
 
     Raises:
+        RightsError: a path that is not theirs to name.
         DataError: no sound review pack; or nobody said who judges.
     """
-    with Archive(path, KIND, FORMAT) as archive:
-        known = {about["pack"]: project for project, about in opened_packs(home).items()}
-        if archive.about.get("pack") in known:
-            return get_project(home, known[archive.about["pack"]])
-        judge = (reviewer or archive.about.get("reviewer") or "").strip()
+    with Archive(nameable(home.actor, path), KIND, FORMAT) as archive:
+        about = facts_of(archive.about)
+        known = {facts.pack: project for project, facts in opened_packs(home).items()}
+        if about.pack in known:
+            return get_project(home, known[about.pack])
+        judge = (reviewer or about.reviewer).strip()
         if not judge or judge == ALONE.name:
             raise DataError("the pack does not name a reviewer", "Give your name (--reviewer NAME).", value=judge)
-        name = f"{archive.about['project']['name']}, review by {judge}"
+        name = f"{about.project.name}, review by {judge}"
         with reading(home.engine) as session:
             taken = {row.name for row in projects.list_projects(session)}
         if name in taken:
-            name = f"{name}, {archive.about['made_at'][:16].replace('T', ' ')}"
+            name = f"{name}, {about.made_at[:16].replace('T', ' ')}"
         project = take_in(home, archive, name, progress)
-    about_file = home.project_folder(project.id) / _ABOUT
-    about = json.loads(about_file.read_text(encoding="utf-8")) | {"reviewer": judge}
-    about_file.write_text(json.dumps(about), encoding="utf-8")
+    folder = home.project_folder(project.id)
+    write_facts(folder, (read_facts(folder) or about).model_copy(update={"reviewer": judge}))
     return project
 
 
 @use_case
-def opened_packs(home: Home) -> dict[str, dict[str, Any]]:
-    """Project id -> facts of the review pack that it was made of (pack, project, reviewer), for those that were."""
+def opened_packs(home: Home) -> dict[str, PackFacts]:
+    """Project id -> what its review pack says of itself, for projects that were made of one.
+
+    One that cannot be read any more is left out: it takes no other project down.
+    """
     found = {}
     for project in list_projects(home):
-        about_file = home.project_folder(project.id) / _ABOUT
-        if about_file.is_file():
-            found[project.id] = json.loads(about_file.read_text(encoding="utf-8"))
+        with suppress(DataError):
+            if (facts := read_facts(home.project_folder(project.id))) is not None:
+                found[project.id] = facts
     return found
 
 
@@ -253,17 +258,17 @@ def returned_verdicts(home: Home, project: str) -> bytes:
         DataError: it was not made of a review pack.
     """
     summary = get_project(home, project)
-    about = opened_packs(home).get(summary.id)
+    about = read_facts(home.project_folder(summary.id))
     if about is None:
         hint = "Export its descriptions instead: that file can be merged too."
         raise DataError("the project was not made from a review pack", hint, value=summary.name)
-    packed = set(about["tokens"])
+    packed = set(about.tokens)
     records, _ = read_records(home, summary.id, scores=False)
     for record in records:
-        record[SIGNATURE] = about.get("signature", "")  # packs of earlier versions have none
+        record[SIGNATURE] = about.signature
         for entry in record["history"]:
             if entry["reviewer"] == ALONE.name and entry["token"] not in packed:
-                entry["reviewer"] = about["reviewer"]
+                entry["reviewer"] = about.reviewer
     return file_form("jsonl").encode(records)
 
 
@@ -353,7 +358,7 @@ def _add_project(archive: ArchiveWriter, manifest: pd.DataFrame, splits: Splits,
     archive.add("project/manifest.parquet", stream.getvalue())
     archive.add("project/splits.json", splits.to_json().encode())
     archive.add("project/problems.json", b"[]")
-    archive.add(f"project/{_ABOUT}", json.dumps(facts).encode())
+    archive.add(f"project/{ABOUT}", json.dumps(facts).encode())
 
 
 def _without_verdicts(record: dict[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,7 @@ from avion_core.store.sources import image_source
 from avion_core.store.tables import Generation, Job
 from avion_core.usecases import jobs
 from avion_core.usecases.curation.rules import run_config
+from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import ADMINISTER, CHANGE_PROJECTS, demand, use_case
 from avion_core.usecases.projects.summaries import ProjectSummary, get_project, read_splits
 from avion_core.wording import counted
@@ -211,11 +212,10 @@ def order_descriptions(home: Home, project: str, settings: WritingSettings) -> s
 
     Raises:
         WriterError, DescriptionError, NotFoundError, ConfigError: what cannot be used. RightsError: an address of one's
-            own from who does not administer the studio.
+            own from who does not administer the studio, or a file that is not theirs to name.
     """
     who = home.actor.name
-    if settings.base_url:
-        demand(home.actor, ADMINISTER)  # the studio's key goes there
+    _refuse_reach(home, settings)
     summary = get_project(home, project)
     settings = _resolved(home, summary, settings)
     prompt = find_prompt(settings.prompt, _prompt_folder(home))
@@ -281,7 +281,7 @@ def resume(home: Home, project: str, wanted: str = "latest") -> str:
     written down anew from the classes as they are now.
 
     Raises:
-        NotFoundError: no such generation. ConfigError: it is at work or finished.
+        NotFoundError: no such generation. ConfigError: it is at work or finished. RightsError: as `order_descriptions`.
     """
     reconcile(home)
     with reading(home.engine) as session:
@@ -291,9 +291,11 @@ def resume(home: Home, project: str, wanted: str = "latest") -> str:
         row = latest or generation_rows.find_generation(session, project_id, wanted)
     if _is_cut_off(row) and row.job.state == "queued":
         return row.id
+    settings = WritingSettings.model_validate(row.settings)
+    _refuse_reach(home, settings)  # it may have come in a pack
     folder, entries = writing_orders.generation_folder(home, row.id), None
     if row.job.state in job_rows.RESUMABLE and not writing_orders.orders_hold(folder):
-        entries, _ = _entries(home, get_project(home, row.project_id), WritingSettings.model_validate(row.settings))
+        entries, _ = _entries(home, get_project(home, row.project_id), settings)
 
     def order_again(session: Session) -> None:
         if entries is not None:
@@ -329,6 +331,14 @@ def _is_cut_off(row: Generation) -> bool:
     return row.job.state in job_rows.RESUMABLE or is_waiting(row.job)
 
 
+def _refuse_reach(home: Home, settings: WritingSettings) -> None:
+    """A writer has the studio's keys and the server's eyes: whoever starts it is asked how far it may reach."""
+    if settings.base_url:
+        demand(home.actor, ADMINISTER)
+    if settings.file:
+        nameable(home.actor, Path(settings.file))
+
+
 def _resolved(home: Home, summary: ProjectSummary, settings: WritingSettings) -> WritingSettings:
     """The settings with the model that will really be asked; a writer that cannot be opened is an error here.
 
@@ -336,6 +346,7 @@ def _resolved(home: Home, summary: ProjectSummary, settings: WritingSettings) ->
     """
     if settings.file:
         demand(home.actor, CHANGE_PROJECTS)
+        nameable(home.actor, Path(settings.file))
     names = _names(summary)
     unknown = [key for key in (*settings.classes, *settings.distinguish_from) if key not in names]
     if unknown:

@@ -59,6 +59,45 @@ def test_old_daily_backups_go_and_those_made_by_hand_stay(home, monkeypatch):
     assert [found.name for found in backup.list_backups(home)] == [made[3].name, made[2].name, by_hand.name]
 
 
+def at(monkeypatch, moment: datetime) -> None:
+    """Set the clock."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None) -> datetime:
+            return moment
+
+    for module in (backups, backup):
+        monkeypatch.setattr(module, "datetime", Clock)
+
+
+def test_a_clock_that_was_ahead_stops_no_daily_backup(home, monkeypatch):
+    monkeypatch.setitem(backups.KEPT, "daily", 3)
+    today = datetime.now(UTC)
+    for day in range(3):
+        at(monkeypatch, today + timedelta(days=365 + day))
+        assert backup.back_up_if_due(home) is not None
+    made = []
+    for day in range(3):
+        at(monkeypatch, today + timedelta(days=day, hours=1))
+        made.append(backup.back_up_if_due(home))
+        assert backup.back_up_if_due(home) is None  # once a day all the same
+        # Today's copy is the newest and stays, whatever the others claim to be.
+        assert backup.list_backups(home)[0].name == made[-1].name
+    assert [one.name for one in backup.list_backups(home)] == [one.name for one in reversed(made)]
+
+
+def test_a_clock_that_was_set_back_stops_no_daily_backup(home, monkeypatch):
+    today = datetime.now(UTC)
+    at(monkeypatch, today)
+    backup.back_up_if_due(home)
+    at(monkeypatch, today - timedelta(days=30))
+    made = backup.back_up_if_due(home)
+    assert made is not None
+    assert backup.back_up_if_due(home) is None
+    assert backup.list_backups(home)[0].name == made.name
+
+
 def test_a_backup_is_one_whole_file_made_while_others_write(home):
     add_project(home, "harbours")
     with writing(home.engine) as session:

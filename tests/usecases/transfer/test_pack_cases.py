@@ -117,7 +117,8 @@ def test_every_table_travels_or_stays_behind_on_purpose():
         assert "project_id" not in Table.metadata.tables[name].columns
 
 
-def test_a_project_moves_with_all_it_has(home, full, tmp_path):
+def test_a_project_moves_with_all_it_has(home, full, tmp_path, monkeypatch):
+    monkeypatch.setenv("AVION_FOLDERS", str(tmp_path))
     packed = pack_project(by("ann", home), full.name, tmp_path / "scenes.avion")
     assert (packed.descriptions, packed.decisions, packed.runs) == (12, 6, 2)
     assert "12 descriptions, 6 decisions, 2 runs" in packed.sentence

@@ -35,6 +35,7 @@ def test_images_that_are_where_they_were(home, project, images):
 
 
 def test_a_moved_root_is_noticed_and_relinked(home, described, drive, tiny_towers, monkeypatch):
+    monkeypatch.setenv("AVION_FOLDERS", str(drive.parent))
     project = described
     before = curation_table(home, project.id).table["similarity"]
     run = create_run(home, project.id)

@@ -1,0 +1,59 @@
+"""Every page over a database that is locked, full or damaged: a sentence that helps, and no traceback."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from app import sign_in
+from app.main import _PAGES
+from avion_core.store import database
+from avion_core.usecases.installation.home import Home
+from tests.pages.conftest import Open, all_text
+
+NAMES = [name for pages in _PAGES.values() for name, *_ in pages]
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[str]:
+    """Another program writes, and does not come to an end."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield "the page is as ever: looking writes nothing"
+
+
+@contextmanager
+def closed(file: Path) -> Iterator[str]:
+    """Another program has it for itself alone, also for reading."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        sign_in.studio().engine.dispose()
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        yield "The database cannot"
+
+
+@contextmanager
+def damaged(file: Path) -> Iterator[str]:
+    """Something wrote over its middle."""
+    sign_in.studio().engine.dispose()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    content = file.read_bytes()
+    file.write_bytes(content[:4096] + b"x" * (len(content) - 4096))
+    yield "is damaged, or is not a database"
+
+
+@pytest.mark.parametrize("trouble", [locked, closed, damaged])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_says_what_is_wrong(name: str, trouble, home: Home, open_page: Open, monkeypatch) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    app = open_page(name, at_rest=False)
+    with trouble(home.path / "avion.sqlite3") as said:
+        app.run()
+        assert not app.exception, app.exception[0].value
+        shown = "".join(str(error.proto) for error in app.error)
+        assert (said in shown) == (trouble is not locked), shown or all_text(app)
