@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -16,12 +17,15 @@ from typing import Literal, get_args
 
 from sqlalchemy import URL
 
-from avion_core.errors import StoreError
+from avion_core.errors import StoreBusyError, StoreError
 from avion_core.files import replacing
 
 Kind = Literal["daily", "by-hand", "before-migration", "before-restore"]
 KEPT = {"daily": 14, "before-migration": 5, "before-restore": 5}
 """How many of each kind stay; those made by hand stay until somebody deletes them."""
+
+BUSY_SECONDS = 30.0
+"""How long a database that another program holds is waited for."""
 
 _STAMP = "%Y%m%dT%H%M%S%fZ"
 # What people and trainings leave in the database, with the columns that name a row.
@@ -87,7 +91,7 @@ def back_up(database: Path, folder: Path, kind: Kind) -> Backup:
             _opened(database) as live,
             closing(sqlite3.connect(unfinished)) as copy,
         ):
-            live.backup(copy)
+            _copy(live, copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a write-ahead log beside it
     except (OSError, sqlite3.Error) as error:
         hint = "Free space there, or check the folder's permissions."
@@ -112,9 +116,9 @@ def restore(backup: Path, database: Path) -> None:
         with (
             _opened(backup) as copy,
             closing(sqlite3.connect(":memory:")) as amended,
-            closing(sqlite3.connect(database, timeout=30)) as live,
+            closing(sqlite3.connect(database, timeout=BUSY_SECONDS)) as live,
         ):
-            copy.backup(amended)
+            _copy(copy, amended)
             now = live.execute("SELECT role, password_hash, disabled_at, id FROM accounts").fetchall()
             with amended:
                 amended.executemany(
@@ -122,7 +126,7 @@ def restore(backup: Path, database: Path) -> None:
                 )
                 amended.execute("DELETE FROM sign_ins")
                 amended.execute("DELETE FROM invites")
-            amended.backup(live)
+            _copy(amended, live)
             live.execute("PRAGMA journal_mode = WAL")
     except sqlite3.Error as error:
         hint = "Stop the trainings and servers that use it, and try again."
@@ -143,7 +147,7 @@ def replace_damaged(backup: Path, database: Path, folder: Path) -> Backup:
     try:
         with replacing(database) as unfinished:
             with _opened(backup) as copy, closing(sqlite3.connect(unfinished)) as fresh:
-                copy.backup(fresh)
+                _copy(copy, fresh)
                 with fresh:
                     fresh.execute("DELETE FROM sign_ins")
                     fresh.execute("DELETE FROM invites")
@@ -194,19 +198,42 @@ def schema_of(backup: Path) -> str | None:
 
 
 def lost_by(backup: Path, database: Path) -> dict[str, int]:
-    """How many rows of each table the database has and the backup does not have; tables without any are left out."""
+    """How many rows of each table the database has and the backup does not have; tables without any are left out.
+
+    Raises:
+        StoreBusyError: another program holds the database.
+    """
     lost = {}
-    with _opened(database) as live:
-        live.execute("ATTACH ? AS copy", (f"{backup.absolute().as_uri()}?mode=ro",))
-        known = {name for (name,) in live.execute("SELECT name FROM copy.sqlite_master WHERE type = 'table'")}
-        for table, row in _HUMAN_WORK.items():
-            but = f" WHERE {row} NOT IN (SELECT {row} FROM copy.{table})" if table in known else ""
-            lost[table] = live.execute(f"SELECT count(*) FROM main.{table}{but}").fetchone()[0]
+    try:
+        with _opened(database) as live:
+            live.execute("ATTACH ? AS copy", (f"{backup.absolute().as_uri()}?mode=ro",))
+            known = {name for (name,) in live.execute("SELECT name FROM copy.sqlite_master WHERE type = 'table'")}
+            for table, row in _HUMAN_WORK.items():
+                but = f" WHERE {row} NOT IN (SELECT {row} FROM copy.{table})" if table in known else ""
+                lost[table] = live.execute(f"SELECT count(*) FROM main.{table}{but}").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        what = f"the backup cannot be compared with the database ({error})"
+        raise StoreBusyError(what, "Stop the trainings and servers that use it, and try again.") from error
     return {table: count for table, count in lost.items() if count}
+
+
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """SQLite's online backup, all in one step; left to itself it would wait for a lock for ever.
+
+    Raises:
+        sqlite3.OperationalError: another program holds one of the two for longer than is waited.
+    """
+    end = time.monotonic() + BUSY_SECONDS
+
+    def watch(status: int, _left: int, _all: int) -> None:
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > end:
+            raise sqlite3.OperationalError("database is locked")
+
+    source.backup(target, progress=watch)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     """A file that is there; SQLite alone would make an empty one."""
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=30)) as connection:
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS)) as connection:
         yield connection

@@ -102,7 +102,8 @@ def test_while_the_database_cannot_be_read_nobody_passes_and_everybody_is_told(h
     cookie = there.post(sign_in.SIGN_IN, data={"name": "Ana", "password": PASSWORD}).headers["set-cookie"]
     file = home.path / "avion.sqlite3"
     with there.websocket_connect("/_stcore/stream", headers={"cookie": cookie.partition(";")[0]}) as open_page:
-        sign_in.studio().engine.dispose()
+        for opened in (home, sign_in.studio()):
+            opened.engine.dispose()  # and so nothing is left in the write-ahead log
         file.write_bytes(b"x" * file.stat().st_size)
         open_page.send_text("goes on to app/main.py, which says it")
         assert open_page.receive_text()
