@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, contains_eager, defer
 
-from avion_core.errors import NotFoundError
+from avion_core.errors import DataError, NotFoundError
+from avion_core.reading import Subject, parse_json
 from avion_core.store.projects import add_descriptions
 from avion_core.store.tables import Description, Generation, Job, Reply
 
@@ -113,6 +113,9 @@ def contrasts_of(session: Session, project_id: str, pair: Collection[str], by_ha
     return list(session.scalars(query))
 
 
+_SENT = Subject("what was sent to a language model")
+
+
 @dataclass(frozen=True)
 class WrittenFrom:
     """What labels stood behind a text when it was written."""
@@ -125,12 +128,22 @@ class WrittenFrom:
     """A person wrote it beside the images that are taken for another class."""
 
 
+def _against(data: str) -> list[Any]:
+    """The classes that a reply was to set apart, by what was sent; none where that cannot be read: packs bring rows."""
+    try:
+        found = parse_json(data, _SENT)
+    except DataError:
+        return []
+    named = found.get("distinguish_from") if isinstance(found, dict) else None
+    return named if isinstance(named, list) else []
+
+
 def origins_of(session: Session, project_id: str) -> dict[str, WrittenFrom]:
     """Description -> what labels stood behind it, for those behind which there were any."""
     replies: dict[int, WrittenFrom] = {}
     asked = select(Reply.id, Reply.pictures, Reply.data).where(Reply.project_id == project_id)
     for reply, pictures, data in session.execute(asked):
-        against = json.loads(data).get("distinguish_from", ()) if "distinguish_from" in data else ()
+        against = _against(data) if "distinguish_from" in data else ()
         if pictures or against:
             replies[reply] = WrittenFrom(pictures, tuple(map(str, against)), by_hand=False)
     by_hand = WrittenFrom(0, (), by_hand=True)

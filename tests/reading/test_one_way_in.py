@@ -21,6 +21,8 @@ PARSERS = {
 ALLOWED = {
     "app/components/writing/writing_form.py json.loads": "a prompt that this process has just written",
     "avion_core/descriptions/writers/file.py json.loads": "a prompt that this process has just written",
+    "avion_core/descriptions/writers/openai_compatible.py json.loads": "a reply's envelope, whose form is checked",
+    "avion_core/descriptions/writers/refusals.py json.loads": "an error's words, taken as they are where it is no JSON",
     "avion_core/descriptions/writers/reply.py json.JSONDecoder": "finds JSON inside prose, and checks it afterwards",
     "avion_core/descriptions/rs_flag.py yaml.safe_load": "word lists that ship with the package",
     "avion_core/usecases/projects/projects.py json.loads": "the demo's project.json, which ships with the package",
