@@ -22,7 +22,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from avion_core.usecases.projects.projects import get_project, open_demo, read_projects
 from sqlalchemy import text
 
 from avion_core.actor import ALONE
@@ -36,8 +35,10 @@ from avion_core.store.jobs import find_job
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.installation.leftovers import clear_home
+from avion_core.usecases.projects.creating import open_demo
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.descriptions import import_descriptions
+from avion_core.usecases.projects.summaries import get_project, read_projects
 from avion_core.usecases.runs import training
 from avion_core.usecases.transfer.packs import pack_project, unpack_project
 

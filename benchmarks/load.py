@@ -31,7 +31,6 @@ from random import Random
 from typing import Any
 
 import psutil
-from avion_core.usecases.projects.projects import open_demo
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
@@ -40,6 +39,7 @@ from websockets.typing import Subprotocol
 from avion_core.actor import ALONE, Actor
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.creating import open_demo
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 
 ROOT = Path(__file__).parents[1]

@@ -6,11 +6,11 @@ import inspect
 from pathlib import Path
 
 import pytest
-from avion_core.usecases.projects.projects import create_project
 
 from avion_core.actor import ALONE, STUDIO, Actor
 from avion_core.errors import RightsError
 from avion_core.usecases.folders import FOLDERS, nameable, own_folder
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions, import_upload
 from avion_core.usecases.transfer.packs import pack_project, unpack_project
 from avion_core.usecases.writing import ordering
