@@ -116,11 +116,11 @@ def test_refused_file_is_not_installed(checkpoint: Path, store: WeightStore) -> 
 def test_full_disk_is_said_plainly_and_leaves_nothing(
     checkpoint: Path, store: WeightStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(source: Path, target: Path) -> None:
+    def full(source: Path, target: Path, *_: object) -> str:
         target.write_bytes(b"half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(shutil, "copyfile", full)
+    monkeypatch.setattr(load, "_copied", full)
     with pytest.raises(StoreError, match=r"cannot be saved \(No space left on device\): .*weights\. Free space there"):
         store.add_local(NAME, checkpoint)
     assert list(store.folder.iterdir()) == []

@@ -276,7 +276,7 @@ def test_weights_on_their_way_show_the_live_panel(empty_home: Home, open_page: O
         request = {"model": MODEL, "file": ""}
         job = Job(kind="installing", lane="network", request=request, state="running", heartbeat_at=now(), **counted)
         session.add(job)
-    app = open_page("models")
+    app = open_page("models", at_rest=False)
     assert "Downloading · 100 MB of 605 MB" in app.get("progress")[0].proto.text
     app.button(f"stop_{job.id}").click()
     app.run()
