@@ -82,8 +82,14 @@ def create(
         Literal["class", "split", "split/class", "class/split", "group/class", "other/class"] | None,
         typer.Option(help="What the folders are, if not classes alone; splits that they name are kept."),
     ] = None,
-    teacher: Annotated[str, typer.Option(help="A name from `avion models list`.")] = "georsclip-vit-h-14",
-    student: Annotated[str, typer.Option(help="A name from `avion models list`.")] = "georsclip-vit-b-32",
+    series: Annotated[
+        bool,
+        typer.Option("--keep-series", help="Keep tiles of one scene, and ten numbers in a row, on one side of splits."),
+    ] = False,
+    teacher: Annotated[
+        str | None, typer.Option(help="A name from `avion models list`; without one, the best that is installed.")
+    ] = None,
+    student: Annotated[str | None, typer.Option(help="A name from `avion models list`, as for the teacher.")] = None,
     modality: Annotated[
         Literal["optical", "sar", "multispectral"], typer.Option(help="The kind of sensor.")
     ] = "optical",
@@ -95,21 +101,31 @@ def create(
         str | None, typer.Option(help="Stored value shown at full brightness: one, or one per band.")
     ] = None,
     nodata: Annotated[float | None, typer.Option(help="Stored value that means no measurement.")] = None,
+    depth: Annotated[
+        Literal["byte", "integer", "real"] | None,
+        typer.Option(help="The values that low and high are for; 8-bit files beside deeper ones keep theirs."),
+    ] = None,
 ) -> Answer:
     """Make a project from a folder of images; its splits are drawn once and frozen."""
     from avion_core.data.recipe import RenderingRecipe
+    from avion_core.usecases.models.catalog import usable_pair
     from avion_core.usecases.projects.creating import create_project
     from avion_core.usecases.projects.images import look_into
 
+    pair, better = usable_pair(desk.home)
     recipe = RenderingRecipe(
         bands=_numbers("--bands", bands, int), low=_numbers("--low", low, float), high=_numbers("--high", high, float),
-        nodata=nodata,
+        nodata=nodata, depth=depth,
     )  # fmt: skip
     root = folder if labels else look_into(desk.home, folder).root
     project = create_project(
         desk.home, name, root, labels=labels, class_folders=class_folders,
-        order=folders, recipe=recipe, teacher=teacher, student=student, modality=modality, progress=desk.progress,
+        order=folders, series=series, recipe=recipe, teacher=teacher or pair[0], student=student or pair[1],
+        modality=modality, progress=desk.progress,
     )  # fmt: skip
+    if better and not (teacher and student):
+        desk.end_line()
+        desk.say(better)
     return Answer(_whole(project), _described(project))
 
 
@@ -242,7 +258,8 @@ def _options(recipe: Any) -> str:
     """A recipe as options of `avion projects create`."""
     words = []
     for name, value in recipe.model_dump(exclude_defaults=True).items():
-        shown = ",".join(f"{part:g}" for part in value) if isinstance(value, tuple | list) else f"{value:g}"
+        parts = value if isinstance(value, tuple | list) else (value,)
+        shown = ",".join(part if isinstance(part, str) else f"{part:g}" for part in parts)
         words.append(f"--{name} {shown}")
     return " ".join(words)
 

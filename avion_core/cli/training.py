@@ -122,6 +122,7 @@ def evaluate(
     from avion_core.usecases.insight.evaluation import evaluate_run
     from avion_core.usecases.insight.flat_figures import flat_figures
     from avion_core.usecases.insight.rows import headline_rows
+    from avion_core.usecases.insight.trust import trust_in_validation
     from avion_core.usecases.runs.training import get_run
 
     if queue:
@@ -133,6 +134,7 @@ def evaluate(
     text = [f"Run {view.id} on the {split} images, in percent:"]
     text.append(table(rows.to_dict("records"), ["method", "percent", "low", "high", "images"]))
     text += [f"Left out: {row}. {why}" for row, why in report.left_out.items()]
+    text += ["", *trust_in_validation(report)] if split == "validation" else []
     if split == "test":
         text.append(f"\nLooks at the test set so far: {view.looks}.")
     labels = view.origin.labels if view.origin else None

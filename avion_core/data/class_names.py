@@ -17,6 +17,10 @@ _DASHES = re.compile("[\u2010-\u2015\u2212]")
 _SEPARATORS = re.compile(r"[\s_'’()/,&;:]|(?<!\d)\.|\.(?!\d)|-(?!\d)|(?<=[^\W_])-|(?<=_)-")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 _DECIMAL = re.compile(r"-?\d+\.0")
+_ORDERED = re.compile(r"[a-z](?=[A-Z])")  # aGrass, bField, cIndustry
+_FEWEST_ORDERED = 3
+_FEWEST_LETTERS = 3
+_SOME = 5
 
 
 def fold(name: str) -> str:
@@ -85,8 +89,51 @@ def prompt_name(class_key: str) -> str:
 
 
 def prompt_names(keys: Iterable[str]) -> dict[str, str]:
-    """The prompt name of each key, in the order given."""
-    return {key: prompt_name(key) for key in keys}
+    """The prompt name of each key, in the order given.
+
+    Letters that only order a data set's folders (aGrass, bField, cIndustry) are left out; see `ordering_letters`.
+    """
+    keys = list(keys)
+    lettered = ordering_letters(keys)
+    return {key: prompt_name(key[1:] if lettered else key) for key in keys}
+
+
+def ordering_letters(keys: Iterable[str]) -> bool:
+    """Whether every key begins with a small letter before a capital, the first letters of the alphabet in turn."""
+    keys = list(keys)
+    letters = sorted(key[0] for key in keys if _ORDERED.match(key))
+    alphabet = [chr(ord("a") + place) for place in range(len(keys))]
+    return len(keys) >= _FEWEST_ORDERED and letters == alphabet
+
+
+def is_wordless(name: str) -> bool:
+    """Whether a prompt name has no word that a model can know: `0`, `n01440764`, `T62`."""
+    if any(letter.isalpha() and not letter.isascii() for letter in name):
+        return False
+    return not re.search(rf"(?<![^\W_])[^\W\d_]{{{_FEWEST_LETTERS},}}(?!\d)", name)
+
+
+def name_problems(keys: Iterable[str]) -> list[Problem]:
+    """What is doubtful about the names that keys get: collisions, names without words, letters that were left out."""
+    keys = sorted(keys)
+    names = prompt_names(keys)
+    problems = name_collisions(keys)
+    if ordering_letters(keys):
+        said = f"The classes begin with letters that only order them: prompts call {keys[0]} “{names[keys[0]]}”."
+        problems.append(Problem("class_name", keys[0], said))
+    if wordless := [key for key in keys if is_wordless(names[key])]:
+        problems.append(Problem("class_name", wordless[0], said_of_wordless(names[key] for key in wordless)))
+    return problems
+
+
+def said_of_wordless(names: Iterable[str]) -> str:
+    """What to say of prompt names without words, and what to do."""
+    listed = list(names)
+    more = f" and {len(listed) - _SOME:,} more" if len(listed) > _SOME else ""
+    return (
+        f"No word for a model to go by: {', '.join(listed[:_SOME])}{more}. Give each class a prompt name that says "
+        "what it shows: in the table of classes on the page Projects, or by `avion classes rename`."
+    )
 
 
 def name_collisions(keys: Iterable[str]) -> list[Problem]:

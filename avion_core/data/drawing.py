@@ -149,7 +149,8 @@ def _check_classes(totals: Counter[str], units: list[_Unit]) -> None:
     if single := sorted(key for key, count in groups.items() if count < 2):
         raise DataError(
             "all labelled images of a class are in one group",
-            "A group cannot be in training and test at once: give finer groups, or leave the group column empty.",
+            "A group cannot be in training and test at once: give finer groups, leave the group column empty, or do "
+            "not keep file series together.",
             value=", ".join(single),
         )
 

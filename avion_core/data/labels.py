@@ -17,12 +17,12 @@ import pandas as pd
 from avion_core.data.captions import read_captions
 from avion_core.data.class_names import is_readable
 from avion_core.data.problems import Problem
+from avion_core.data.split_names import SPLITS, split_of
 from avion_core.data.tables import read_csv, refuse_twins, whole_numbers
 from avion_core.errors import DataError
 from avion_core.reading import Subject, read_parquet, regular_file
 
 _FILE = Subject("the label file", hint="Export it again as Parquet or CSV UTF-8.")
-SPLITS = ("train", "validation", "test")
 SAFEST_SPLIT = ("test", "validation", "train", "")  # of two marks on one picture, none may leak into training
 
 
@@ -59,8 +59,8 @@ def read_labels(
         texts = [_text(value) if _is_name(value) else value for value in columns[name]]
         if all(isinstance(text, str) for text in texts):
             columns[name] = whole_numbers(texts)
-    unknown = sorted({_text(split) for split in columns["split"]} - {"", *SPLITS})
-    if unknown:
+    said = {_text(split): split_of(_text(split)) for split in columns["split"]}
+    if unknown := sorted(text for text, split in said.items() if text and not split):
         raise DataError(
             "the label file names a split that does not exist",
             f"Use {', '.join(SPLITS)} or leave it empty.",
@@ -81,7 +81,7 @@ def read_labels(
             )
             found[path].add(ImageLabel())
         else:
-            found[path].add(ImageLabel(_text(label), _text(group), _text(split)))
+            found[path].add(ImageLabel(_text(label), _text(group), said[_text(split)]))
     if not found:
         raise DataError(
             "no row of the label file matches an image in the folder",

@@ -15,16 +15,12 @@ from typing import Literal, get_args
 
 from avion_core.data.labels import ImageLabel
 from avion_core.data.problems import Problem
+from avion_core.data.split_names import split_of
 
 FolderOrder = Literal["class", "split", "split/class", "class/split", "group/class", "other/class"]
 """What the first two folders on a picture's way are; `other` means nothing. Folders below are groups."""
 FOLDER_ORDERS: tuple[FolderOrder, ...] = get_args(FolderOrder)
 
-_SPLIT_WORDS = {
-    **dict.fromkeys(("train", "training", "trainset", "trn"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "valset", "dev"), "validation"),
-    **dict.fromkeys(("test", "testing", "testset", "tst"), "test"),
-}
 _NO_LABEL = {"unlabeled", "unlabelled", "unlabeld", "unsupervised", "pool"}
 _FOLD = re.compile(r"(fold|cv|part|run)[-_ ]?\d+")
 _SHARED = 0.5  # of the sub-folders that two folders have together, the least share that both have
@@ -87,13 +83,6 @@ def labels_of(paths: Iterable[str], order: FolderOrder) -> tuple[dict[str, Image
         said = "The data set has no test folder: its validation folder was sealed as the test set."
         problems.append(Problem("layout", min(path for path in known if known[path].split == "test"), said))
     return _without_lone_groups(known), problems
-
-
-def split_of(name: str) -> str:
-    """The split that a folder's name says ("seg_train", "Testing", "val2017"), or ""."""
-    words = [word.rstrip("0123456789") for word in re.split(r"[^a-z0-9]+", name.lower())]
-    found = {_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS}
-    return found.pop() if len(found) == 1 else ""
 
 
 def _label(folders: tuple[str, ...], order: FolderOrder) -> ImageLabel:

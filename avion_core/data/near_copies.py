@@ -111,8 +111,8 @@ def _pairs(greys: Grey, colours: Grey) -> Iterator[tuple[int, int]]:
         block = details[0][start : start + _BLOCK]
         for turn, turned in enumerate(details):
             alike = block @ turned[start:].T  # (B, N - start)
-            rows, columns = np.nonzero(np.triu(alike >= _ALIKE_DETAIL, 1))
-            a, b = rows + start, columns + start
+            rows, columns = np.nonzero(alike >= _ALIKE_DETAIL)
+            a, b = (places[rows < columns] + start for places in (rows, columns))
             other = _structure(_turn(greys[b], turn))
             agreement = (structure[a] * other).sum(axis=1)
             same_colour = (np.abs(colours[a] - colours[b]) <= _COLOUR).all(axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -11,6 +12,26 @@ from avion_core.data.near_copies import joined
 from avion_core.data.problems import Problem
 
 _LISTED = 4
+_IN_A_ROW = 10
+_PART = r"[-_. ]+[a-z]{0,4}\d+"
+_TILE = re.compile(rf"(?P<scene>.*?[a-z0-9])[-_. ]*?{_PART}{_PART}", re.IGNORECASE)
+_NUMBERED = re.compile(r"(?P<name>.*?)(?P<number>\d{1,12})")
+
+
+def series_of(path: str) -> str:
+    """The series that a picture's name puts it in, as a group; "" for a name without a running number.
+
+    Two numbers at the end are a tile's place, and what stands before them is its scene, whatever the folder
+    (`scene4_0_256`, `P0001_r2_c13`). One number runs within a folder, and ten in a row are neighbours: pictures are
+    mostly numbered as they were cut (`forest20` to `forest29`).
+    """
+    stem, folder = PurePosixPath(path).stem, PurePosixPath(path).parent
+    if tile := _TILE.fullmatch(stem):
+        return tile["scene"]
+    if numbered := _NUMBERED.fullmatch(stem):
+        first = int(numbered["number"]) // _IN_A_ROW * _IN_A_ROW
+        return str(folder / f"{numbered['name']}{first}-{first + _IN_A_ROW - 1}")
+    return ""
 
 
 def keep_together(

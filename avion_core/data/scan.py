@@ -16,20 +16,22 @@ from pathlib import Path
 
 import pandas as pd
 
-from avion_core.data.class_names import is_readable, name_collisions
+from avion_core.data.class_names import is_readable, name_problems
 from avion_core.data.images import Decoded, content_id, decode_image
 from avion_core.data.labels import SAFEST_SPLIT, ImageLabel, read_labels
 from avion_core.data.layout import FolderOrder, labels_of, read_layout
 from avion_core.data.leftovers import is_leftover_folder, one_picture_twice, thumbnails
 from avion_core.data.near_copies import Glimpse, glimpse, joined, near_copies
-from avion_core.data.neighbours import keep_together
+from avion_core.data.neighbours import keep_together, series_of
 from avion_core.data.problems import ImageError, Problem
 from avion_core.data.recipe import RenderingRecipe
+from avion_core.data.split_names import split_of
 from avion_core.errors import DataError
 from avion_core.progress import Progress
 from avion_core.reading import of_the_system
+from avion_core.wording import counted
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff")
 MANIFEST_COLUMNS = {
     "image_id": str, "path": str, "label": str, "group": str, "split": str,
     "width": "int64", "height": "int64", "bands": "int64", "depth": str, "bytes": "int64",
@@ -72,6 +74,7 @@ def scan_folder(
     labels: Path | None = None,
     class_folders: bool = True,
     order: FolderOrder | None = None,
+    series: bool = False,
     progress: Progress | None = None,
 ) -> Scan:
     """Read every picture below `root` once: hash it, decode it by the recipe, and report what cannot be used.
@@ -82,6 +85,7 @@ def scan_folder(
     split; or a caption JSON), it alone gives labels, and pictures that it does not list are unlabelled.
     `class_folders` off leaves all pictures unlabelled, and their folders mean nothing.
 
+    With `series`, a picture without a group is grouped by its file's name (see `neighbours.series_of`).
     Near-copies (see `data.near_copies`) are reported and become one group, so that no split divides them.
     Copies of one content become one row: the first labelled path. Copies whose labels differ become one unlabelled
     row, and copies whose fixed splits differ go to the test set, so that no doubt leaks into training.
@@ -98,8 +102,11 @@ def scan_folder(
         known = {}
     else:
         known, label_problems = read_labels(Path(labels), root, set(paths))
-        problems += label_problems
+        problems += label_problems + _passed_over(known)
 
+    if series:
+        labelled = {path: known.get(path, ImageLabel()) for path in paths}
+        known = {path: replace(label, group=label.group or series_of(path)) for path, label in labelled.items()}
     found: list[_Found] = []
     glimpses: dict[str, Glimpse | None] = {}
 
@@ -125,7 +132,7 @@ def scan_folder(
     groups, near_problems = keep_together(listed, labels_found, sets)
     rows = [replace(row, group=group) for row, group in zip(rows, groups, strict=True)]
     problems += near_problems
-    problems += copy_problems + name_collisions({row.label for row in rows if row.label})
+    problems += copy_problems + name_problems({row.label for row in rows if row.label})
     manifest = pd.DataFrame([asdict(row) for row in rows], columns=list(MANIFEST_COLUMNS)).astype(MANIFEST_COLUMNS)
     return Scan(manifest, sorted(problems, key=lambda problem: (problem.path, problem.kind)))
 
@@ -136,7 +143,12 @@ def list_pictures(root: Path) -> list[str]:
     Raises:
         DataError: no such folder, or no picture in it.
     """
-    return _list_pictures(Path(root), None)[0]
+    return find_pictures(root)[0]
+
+
+def find_pictures(root: Path) -> tuple[list[str], list[Problem]]:
+    """As `list_pictures`, and what else lies there: other kinds of files, and what a system left."""
+    return _list_pictures(Path(root), None)
 
 
 def _list_pictures(root: Path, labels: Path | None) -> tuple[list[str], list[Problem]]:
@@ -166,7 +178,7 @@ def _list_pictures(root: Path, labels: Path | None) -> tuple[list[str], list[Pro
     said = "It is the system's own, not part of the data; what is in it was left out"
     problems += [Problem("leftover", path, f"{said} ({count:,} files).") for path, count in left.items()]
     if small:
-        said = f"{len(small):,} thumbnails beside the pictures they show were left out."
+        said = f"{counted(len(small), 'thumbnail')} beside the pictures they show left out."
         problems.append(Problem("leftover", min(small), said))
     if not pictures:
         raise DataError("the folder holds no image", f"Image files end in {', '.join(SUFFIXES)}.", value=str(root))
@@ -175,7 +187,7 @@ def _list_pictures(root: Path, labels: Path | None) -> tuple[list[str], list[Pro
             Problem(
                 "unsupported",
                 min(files),
-                f"{len(files)} files ending in “{suffix}” were left out; image files end in {', '.join(SUFFIXES)}.",
+                f"{counted(len(files), 'file')} ending in “{suffix}” left out; images end in {', '.join(SUFFIXES)}.",
             )
         )
     return sorted(pictures), problems
@@ -222,6 +234,17 @@ def _layout_problems(known: dict[str, ImageLabel]) -> list[Problem]:
     return []
 
 
+def _passed_over(known: dict[str, ImageLabel]) -> list[Problem]:
+    """Folders that are named like splits, under a table that names none."""
+    if any(label.split for label in known.values()):
+        return []
+    folders = {folder for path in known for folder in path.split("/")[:-1] if split_of(folder)}
+    if len({split_of(folder) for folder in folders}) < 2:
+        return []
+    said = "are named like splits, but the label table has no split: it was drawn without them. Add a column split"
+    return [Problem("layout", min(folders), f"The folders {', '.join(sorted(folders))} {said} to keep the given one.")]
+
+
 def _read(
     root: Path, path: str, label: ImageLabel, recipe: RenderingRecipe, glimpses: dict[str, Glimpse | None]
 ) -> tuple[_Found | None, Problem | None]:
@@ -245,12 +268,12 @@ def _read(
         return None, Problem(error.kind, path, str(error))
     except OSError as error:
         return None, Problem("unreadable", path, f"It cannot be read: {error.strerror}.")
-    said = _shows_nothing(picture, recipe)
+    said = shows_nothing(picture, recipe)
     glimpses[path] = None if said else glimpse(picture.image)
     return found, Problem("blank", path, said) if said else None
 
 
-def _shows_nothing(picture: Decoded, recipe: RenderingRecipe) -> str:
+def shows_nothing(picture: Decoded, recipe: RenderingRecipe) -> str:
     """Why a picture would teach nothing; "" where it shows something."""
     if picture.hidden >= _NEARLY_ALL:
         return f"It shows nothing: {100 * picture.hidden:.4g} % of it is no data or transparent. Remove it."

@@ -27,6 +27,7 @@ from avion_core.metrics.bootstrap import accuracy_interval, macro_intervals
 from avion_core.metrics.calibration import expected_calibration_error, fit_temperature
 from avion_core.progress import Progress
 from avion_core.protocols import find_protocol
+from avion_core.protocols.nearness import with_nearness
 from avion_core.protocols.protocol import Part
 from avion_core.protocols.report import FIGURES, OVERALL, PREDICTIONS, MeasuredPart, Report
 
@@ -76,7 +77,8 @@ def evaluate(
     if own.needs.backward:
         own.load(folder)
     task = Task(project, protocol.trained_classes(project.class_names, config), config, bench)
-    return measure([own, *methods_beside(own)], task, parts, split, should_stop)
+    report = measure([own, *methods_beside(own)], task, parts, split, should_stop)
+    return with_nearness(report, task, parts) if split == "validation" else report
 
 
 def methods_beside(own: Method) -> Iterator[Method]:

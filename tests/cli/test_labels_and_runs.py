@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import zipfile
 
+import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 
+from avion_core.backbones.load import WeightStore
 from avion_core.jobs import queue
 from avion_core.jobs.executors.local import LocalExecutor
 from avion_core.usecases.curation import record_verdict
@@ -178,3 +181,38 @@ def test_train_asks_for_one_thing(avion, scenes, words):
     result = avion(*words)
     assert result.exit_code == 2
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_the_suggested_recipe_is_what_create_takes(avion, answer, tmp_path) -> None:
+    values = np.arange(3 * 40 * 40, dtype=np.uint16).reshape(3, 40, 40)
+    for name in ("deep", "flat"):
+        (tmp_path / "mixed" / name).mkdir(parents=True)
+        for number in range(3):
+            shown = np.roll(values, 7 * number)
+            shown = shown + 500 if name == "deep" else (shown % 251).astype("uint8")
+            file = tmp_path / "mixed" / name / f"{number}.tif"
+            form = {"width": 40, "height": 40, "count": 3, "dtype": shown.dtype, "photometric": "RGB"}
+            with rasterio.open(file, "w", driver="GTiff", **form) as raster:
+                raster.write(shown)
+    said = avion("projects", "look", tmp_path / "mixed").stdout
+    (line,) = [line for line in said.splitlines() if "suggested:" in line]
+    assert "--depth integer" in line
+    made = answer("projects", "create", "mixed", tmp_path / "mixed", *line.split("suggested: ")[1].split())
+    assert made["recipe"]["depth"] == "integer"
+    assert "blank" not in {problem["kind"] for problem in made["problems"]}
+
+
+def test_without_the_best_models_create_takes_what_is_installed(avion, images, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("AVION_HOME", str(tmp_path / "empty"))
+    monkeypatch.setattr(WeightStore, "path", lambda _, name: tmp_path if name.startswith("demo") else None)
+    made = avion("projects", "create", "mine", images)
+    assert "teacher demo-teacher, student demo-student" in made.stdout
+    assert "Better, but not installed here: GeoRSCLIP ViT-H/14 and GeoRSCLIP ViT-B/32" in made.stderr
+    assert "`avion models download georsclip-vit-h-14`" in made.stderr
+    chosen = avion("projects", "create", "other", images, "--teacher", "georsclip-vit-h-14")
+    assert "teacher georsclip-vit-h-14, student demo-student" in chosen.stdout
+    monkeypatch.setattr(WeightStore, "path", lambda *_: tmp_path)
+    best = avion("projects", "create", "best", images)
+    assert "teacher georsclip-vit-h-14, student georsclip-vit-b-32" in best.stdout
+    assert "Better" not in best.stderr

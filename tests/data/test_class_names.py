@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avion_core.data import DATA_SETS, name_collisions, prompt_name, prompt_names
+from avion_core.data.class_names import is_wordless, name_problems
 
 
 @pytest.mark.parametrize(
@@ -88,3 +89,39 @@ def test_two_encodings_of_one_accent_collide():
     composed, decomposed = (unicodedata.normalize(form, "Forêt") for form in ("NFC", "NFD"))
     assert composed != decomposed
     assert len(name_collisions([composed, decomposed])) == 1
+
+
+@pytest.mark.parametrize("name", ["0", "10", "n01440764", "T62", "2S1", "BMP2", "a1", "c", "cl 01"])
+def test_names_without_words(name):
+    assert is_wordless(name)
+
+
+@pytest.mark.parametrize("name", ["sea", "bare land", "area 2", "森", "été", "лес", "BMP2 vehicle", "30% forest"])
+def test_names_with_words(name):
+    assert not is_wordless(name)
+
+
+def test_no_class_of_a_data_set_is_wordless():
+    for entry in DATA_SETS.values():
+        assert not [name for name in prompt_names(entry.classes).values() if is_wordless(name)]
+
+
+class TestLettersThatOrder:
+    RSSCN7 = ("aGrass", "bField", "cIndustry", "dRiverLake", "eForest", "fResident", "gParking")
+
+    def test_are_left_out_and_told(self):
+        names = prompt_names(self.RSSCN7)
+        assert list(names.values()) == ["grass", "field", "industry", "river lake", "forest", "resident", "parking"]
+        (problem,) = name_problems(self.RSSCN7)
+        assert (problem.kind, problem.path) == ("class_name", "aGrass")
+        assert "prompts call aGrass “grass”" in problem.message
+
+    @pytest.mark.parametrize("keys", [("aGrass", "bField"), ("iPhone", "eBook", "xRay"), ("aGrass", "bField", "city")])
+    def test_others_stay(self, keys):
+        assert prompt_names(keys) == {key: prompt_name(key) for key in keys}
+
+
+def test_what_is_said_of_names_without_words():
+    (problem,) = name_problems([*map(str, range(8)), "forest"])
+    assert (problem.kind, problem.path) == ("class_name", "0")
+    assert problem.message.startswith("No word for a model to go by: 0, 1, 2, 3, 4 and 3 more. Give each class")

@@ -9,9 +9,10 @@ from PIL import Image
 
 from avion_core.data.drawing import make_splits
 from avion_core.data.labels import ImageLabel
-from avion_core.data.layout import labels_of, read_layout, split_of
+from avion_core.data.layout import labels_of, read_layout
 from avion_core.data.leftovers import thumbnails
 from avion_core.data.scan import scan_folder
+from avion_core.data.split_names import split_of
 
 CLASSES = ("Forest", "River", "SeaLake")
 

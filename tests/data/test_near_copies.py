@@ -14,7 +14,7 @@ from PIL import Image
 from avion_core.data import Problem, make_splits, scan_folder
 from avion_core.data.labels import ImageLabel
 from avion_core.data.near_copies import glimpse, joined, near_copies
-from avion_core.data.neighbours import keep_together
+from avion_core.data.neighbours import keep_together, series_of
 from tests.scenes import scene
 
 Change = Callable[[Image.Image], Image.Image]
@@ -154,3 +154,39 @@ class TestGroups:
         labels = [ImageLabel("a")] * 9
         (problem,) = keep_together(list("abcdefghi"), labels, [list(range(8))])[1]
         assert "the same as b, c, d, e and 3 more." in problem.message
+
+
+class TestSeries:
+    @pytest.mark.parametrize(
+        ("path", "series"),
+        [
+            ("Forest/scene4_0_256.png", "scene4"),
+            ("River/scene4_256_0.png", "scene4"),
+            ("P0001__1__0___824.png", "P0001__1"),
+            ("a/north_r2_c13.tif", "north"),
+            ("forest/forest20.jpg", "forest/forest20-29"),
+            ("forest/forest29.jpg", "forest/forest20-29"),
+            ("forest/forest_030.jpg", "forest/forest_30-39"),
+            ("07.png", "0-9"),
+            ("Forest/harbour.png", ""),
+        ],
+    )
+    def test_of_a_name(self, path, series):
+        assert series_of(path) == series
+
+    def test_stay_on_one_side_when_asked_for(self, tmp_path):
+        for name, first in (("forest", 0), ("river", 100)):
+            (tmp_path / name).mkdir()
+            for number in range(40):
+                scene(first + number, (40, 40)).save(tmp_path / name / f"{name}{number:02d}.png")
+        assert set(scan_folder(tmp_path).manifest["group"]) == {""}
+        manifest = scan_folder(tmp_path, series=True).manifest
+        assert manifest["group"].nunique() == 8
+        test = set(make_splits(manifest, dataset="x").test)
+        assert all(len({image in test for image in of["image_id"]}) == 1 for _, of in manifest.groupby("group"))
+
+    def test_a_given_group_wins(self, tmp_path):
+        for number in range(4):
+            (tmp_path / "a" / f"flight {number // 2}").mkdir(parents=True, exist_ok=True)
+            scene(number).save(tmp_path / "a" / f"flight {number // 2}" / f"{number}.png")
+        assert set(scan_folder(tmp_path, series=True).manifest["group"]) == {"flight 0", "flight 1"}

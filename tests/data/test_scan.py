@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import random
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +136,7 @@ def test_unusable_files_are_reported_and_the_rest_is_kept(root):
         ("unreadable", "River/gone.png"),
     ]
     messages = {problem.path: problem.message for problem in scan.problems}
-    assert "2 files ending in “.bmp” were left out; image files end in .png, .jpg" in messages["Forest/notes.bmp"]
+    assert "2 files ending in “.bmp” left out; images end in .png, .jpg" in messages["Forest/notes.bmp"]
     assert "a broken link" in messages["River/gone.png"]
     assert "Set a fixed stretch in the rendering recipe" in messages["Forest/deep.tif"]
     with_recipe = scan_folder(root, recipe=RenderingRecipe(low=(0,), high=(255,)))
@@ -298,9 +299,9 @@ class TestLabelFiles:
             ),
             ("path,label\n", "l.xlsx", "label file has an unknown file type", "ending in .csv, .parquet or .json"),
             (
-                "path,label,split\nloose.png,x,dev\n",
+                "path,label,split\nloose.png,x,later\n",
                 "l.csv",
-                "a split that does not exist: dev",
+                "a split that does not exist: later",
                 "train, validation, test",
             ),
             ("path,label\nb/x.png,forest\n", "l.csv", "no row of the label file matches", "as in Forest/a.png"),
@@ -332,7 +333,7 @@ class TestFoldersThatCannotBeUsed:
 
     def test_without_pictures(self, tmp_path):
         (tmp_path / "a.txt").touch()
-        with pytest.raises(DataError, match=r"folder holds no image: .*Image files end in \.png, \.jpg, \.jpeg, \.tif"):
+        with pytest.raises(DataError, match=r"folder holds no image: .*Image files end in \.png, \.jpg, \.jpeg"):
             scan_folder(tmp_path)
 
     def test_only_bad_pictures_give_an_empty_manifest_and_their_problems(self, tmp_path):
@@ -341,3 +342,32 @@ class TestFoldersThatCannotBeUsed:
         assert scan.manifest.empty
         assert scan.manifest["width"].dtype == "int64"
         assert kinds(scan.problems) == [("empty", "a.png")]
+
+
+class TestGivenSplitsInTables:
+    @pytest.mark.parametrize(
+        ("word", "split"),
+        [
+            ("Train", "train"), ("training", "train"), ("val", "validation"), ("valid", "validation"),
+            ("dev", "validation"), ("TEST", "test"), ("testing", "test"), ("test_set", "test"), ("", ""),
+        ],
+    )  # fmt: skip
+    def test_are_read_by_every_common_word(self, root, word, split):
+        scan = scan_folder(root, labels=labels_csv(root, f"path,label,split\nForest/a.png,woods,{word}\n"))
+        assert scan.manifest.set_index("path").loc["Forest/a.png", "split"] == split
+
+    @pytest.mark.parametrize("order", ["{split}/{label}", "{label}/{split}"])
+    def test_folders_that_a_table_passes_over_are_told(self, tmp_path, order):
+        rows = []
+        for place, (split, label) in enumerate(product(("train", "val", "testing"), ("forest", "river"))):
+            folder = order.format(split=split, label=label)
+            picture(tmp_path / folder / "a.png", place)
+            rows.append(f"{folder}/a.png,{label}\n")
+        (problem,) = scan_folder(tmp_path, labels=labels_csv(tmp_path, "path,label\n" + "".join(rows))).problems
+        assert (problem.kind, problem.path) == ("layout", "testing")
+        assert "The folders testing, train, val are named like splits, but the label table" in problem.message
+        if order.startswith("{split}"):
+            marked = "path,label,split\n" + "".join(row.replace("\n", f",{row.split('/')[0]}\n") for row in rows)
+            scan = scan_folder(tmp_path, labels=labels_csv(tmp_path, marked))
+            assert scan.problems == []
+            assert set(scan.manifest["split"]) == {"train", "validation", "test"}

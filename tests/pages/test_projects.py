@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from avion_core.backbones.load import WeightStore
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.summaries import get_project, list_projects
+from avion_core.usecases.projects.summaries import get_project, list_projects, read_manifest
 from tests.app.tiny_home import CLASSES, IMAGES, NAME, TEXTS
 from tests.pages.conftest import Open, all_text, settle
 
@@ -147,3 +150,28 @@ def test_a_text_edited_and_accepted_is_judged_once(home: Home, open_page: Open) 
     record_verdict(home, NAME, first, "accept")
     counts = {metric.label: metric.value for metric in open_page().metric}
     assert counts["Judged by people"] == "1"
+
+
+def test_what_is_installed_is_offered_and_what_is_better_is_said(
+    home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WeightStore, "path", lambda _, name: Path(name) if name.startswith("demo") else None)
+    app = open_page()
+    assert app.selectbox(key="new_models").value == ("demo-teacher", "demo-student")
+    assert "Better, but not installed here: GeoRSCLIP ViT-H/14" in all_text(app)
+    monkeypatch.setattr(WeightStore, "path", lambda _, name: Path(name))
+    app = open_page()
+    assert app.selectbox(key="new_models").value == ("georsclip-vit-h-14", "georsclip-vit-b-32")
+    assert "Better, but not installed" not in all_text(app)
+
+
+def test_file_series_stay_together_when_asked_for(home: Home, open_page: Open) -> None:
+    app = open_page()
+    images = get_project(home, NAME).image_root
+    app.text_input(key="new_name").set_value("series")
+    app.toggle(key="new_series").set_value(True)
+    app.text_input(key="new_folder").set_value(str(images)).run()
+    settle(next(button for button in app.button if button.label == "Create the project").click().run())
+    grouped = read_manifest(home, get_project(home, "series").id)
+    assert all(of["group"].iloc[0] for _, of in grouped.groupby("label"))
+    assert not read_manifest(home, get_project(home, NAME).id)["group"].any()

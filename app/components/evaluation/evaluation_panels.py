@@ -25,6 +25,7 @@ from avion_core.usecases.insight.evaluation import (
     reliability_table,
 )
 from avion_core.usecases.insight.rows import headline_rows
+from avion_core.usecases.insight.trust import trust_in_validation
 from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.runs.training import RunView
 from avion_core.wording import counted
@@ -66,6 +67,8 @@ def headline(run: RunView, report: Report) -> None:
     st.caption(" · ".join(f"{row['title']}: {interval(row)}" for row in own.to_dict("records")))
     if run.origin and run.origin.labels:
         st.caption(run.origin.labels.sentence)
+    for sentence in trust_in_validation(report):
+        st.caption(f":material/social_distance: {plain(sentence)}")
     if report.split == "test":
         with st.expander("Who looked, and when", icon=":material/visibility:"):
             st.dataframe(looks(studio.home(), run.id), hide_index=True, alt="Looks at the test set")

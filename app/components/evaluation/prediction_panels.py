@@ -15,6 +15,7 @@ from app.kit.background import computed
 from app.kit.gallery import gallery, paged_gallery, thumbnail
 from app.kit.guard import plain
 from app.state import studio, visitor, widgets
+from avion_core.data.scan import SUFFIXES
 from avion_core.data.tables import table_csv
 from avion_core.progress import Progress
 from avion_core.usecases import policies
@@ -43,7 +44,7 @@ def chosen_files() -> tuple[Uploads | list[Path], list[str]]:
     """The images to classify, and their names as a person knows them; none yet: an invitation."""
     files = st.file_uploader(
         "Images",
-        type=["png", "jpg", "jpeg", "tif", "tiff"],
+        type=[suffix.removeprefix(".") for suffix in SUFFIXES],
         accept_multiple_files=True,
         help="Read with this project's rendering recipe: a GeoTIFF's bands and stretch are those of the project.",
     )
@@ -60,7 +61,9 @@ def chosen_files() -> tuple[Uploads | list[Path], list[str]]:
         uploads = _uploads(key.hexdigest(), contents)
         return uploads, uploads.names
     if folder.strip():
-        paths = image_files(studio.home(), [Path(folder.strip())])
+        paths, left_out = image_files(studio.home(), [Path(folder.strip())])
+        if left_out:
+            st.warning(plain("\n\n".join(left_out)), title="Left out")
         return paths, [str(path) for path in paths]
     st.caption("Drop some images above. They stay on this computer and are forgotten soon after the page closes.")
     return [], []

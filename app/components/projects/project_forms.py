@@ -19,6 +19,7 @@ from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import AvionError
 from avion_core.progress import Progress
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.models.catalog import PAIRS, usable_pair
 from avion_core.usecases.policies import CHANGE_PROJECTS
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions
@@ -41,10 +42,13 @@ _ORDERS: dict[FolderOrder, str] = {
     "group/class": "Places or dates that hold the classes; pictures of one stay together in a split",
     "other/class": "Of no meaning: what they hold are the classes",
 }
-_PAIRS = {
-    "GeoRSCLIP: ViT-H/14 teaches ViT-B/32": ("georsclip-vit-h-14", "georsclip-vit-b-32"),
-    "Bundled demo pair: small, needs no download": ("demo-teacher", "demo-student"),
-}
+_PAIRS = dict(
+    zip(
+        PAIRS,
+        ("GeoRSCLIP: ViT-H/14 teaches ViT-B/32", "Bundled demo pair: small, needs no download"),
+        strict=True,
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class AskedProject:
     teacher: str
     student: str
     order: FolderOrder | None = None
+    series: bool = False
 
 
 def import_form(project: ProjectSummary) -> None:
@@ -101,12 +106,29 @@ def project_form() -> None:
             example = "/data/labels.csv" if source == _TABLE else "/data/dataset_rsitmd.json"
             labels = st.text_input("Label table" if source == _TABLE else "Caption file", placeholder=example)
         with st.container(horizontal=True):
-            pair = st.selectbox("Models", list(_PAIRS), key="new_models", width=380)
+            usable, better = usable_pair(studio.home())
+            pair = st.selectbox(
+                "Models",
+                PAIRS,
+                index=PAIRS.index(usable),
+                format_func=_PAIRS.__getitem__,
+                key="new_models",
+                width=380,
+            )
             modality: Literal["optical", "sar", "multispectral"] = st.selectbox(
                 "Sensor", ["optical", "multispectral", "sar"], key="new_modality", width=180
             )
-        teacher, student = _PAIRS[pair]
+        if better:
+            st.caption(f":material/deployed_code: {better}")
+        series = st.toggle(
+            "Keep file series together",
+            key="new_series",
+            help="Neighbouring tiles leak: what is learnt from one is known of the other. Tiles of one scene "
+            "(scene4_0_256) and ten numbers in a row (forest20 to forest29) then stay on one side of every split.",
+        )
+        teacher, student = pair
         wanted = AskedProject(name, Path(folder.strip()), labels.strip(), True, None, modality, teacher, student)
+        wanted = replace(wanted, series=series)
         ready = _preview(wanted, source, data_set) if folder.strip() else None
         if st.button("Create the project", icon=":material/add:", type="primary", disabled=not ready):
             asked = ready
@@ -219,6 +241,7 @@ def _create(asked: AskedProject) -> None:
             labels=Path(asked.labels) if asked.labels else None,
             class_folders=asked.class_folders,
             order=asked.order,
+            series=asked.series,
             recipe=asked.recipe,
             teacher=asked.teacher,
             student=asked.student,

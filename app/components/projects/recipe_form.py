@@ -45,6 +45,7 @@ def recipe_form(key: str, recipe: RenderingRecipe, samples: Sequence[Path]) -> R
         high=high,
         nodata=nodata[0] if nodata else None,
         nodata_colour=grey,
+        depth=recipe.depth if low else None,
     )
     gallery(samples, [sample.name for sample in samples], chosen, columns=4, side=140)
     return chosen

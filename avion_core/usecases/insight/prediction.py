@@ -19,10 +19,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from avion_core.data.images import content_id, open_image
+from avion_core.data.images import content_id, decode_image, open_image
 from avion_core.data.project import LabelledImages, ProjectData, held_out_images, training_images
 from avion_core.data.recipe import RenderingRecipe
-from avion_core.data.scan import SUFFIXES
+from avion_core.data.scan import find_pictures, shows_nothing
 from avion_core.data.sources import Images, loose_files
 from avion_core.distill.student_towers import StudentTowers
 from avion_core.errors import DataError
@@ -61,7 +61,8 @@ class Predictions:
 
     table: one row per image: path, class_key, prompt_name, probability, margin (to the runner-up), runner_up,
     trained_on (the student was trained on this very image), and `p_CLASS` per class. nearest: for each row its most
-    similar training images. problems: one sentence for each file that cannot be read. temperature: what the logits
+    similar training images. problems: one sentence for each file that cannot be read, and for
+    each kind of file that is no image here. temperature: what the logits
     were divided by, fitted on the validation images; None where there are too few, and the probabilities are as they
     come.
     """
@@ -102,14 +103,17 @@ class Uploads:
 
 
 @use_case
-def image_files(home: Home, paths: Sequence[Path]) -> list[Path]:
-    """Image files of this machine, and the images of its folders, in order.
+def image_files(home: Home, paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """Image files of this machine, and the images of its folders, in order; and what lies there and is left out.
+
+    A folder is read by the rule of a project's: the same kinds of files, without thumbnails and a system's own folders.
 
     Raises:
         RightsError: a path that is not theirs to name.
         DataError: a path that is not there, or a folder without images.
     """
-    return [file for path in paths for file in _image_files(nameable(home.actor, path))]
+    found = [_image_files(nameable(home.actor, path)) for path in paths]
+    return [file for files, _ in found for file in files], [said for _, left_out in found for said in left_out]
 
 
 def fingerprint(files: Sequence[Path]) -> str:
@@ -130,7 +134,7 @@ def predict(home: Home, run: str, images: Uploads | Sequence[Path], *, progress:
         NotFoundError, TrainingError: no such run, or it has not been trained yet.
         DataError: a path that is not there, a folder without images, or no file that can be decoded.
     """
-    files = images.paths if isinstance(images, Uploads) else image_files(home, images)
+    files, left_out = (images.paths, []) if isinstance(images, Uploads) else image_files(home, images)
     view = student_run(home, run)
     student, inputs = open_student(home, view), run_inputs(home, view.id)
     features, readable, problems = _embedded(student, files, inputs.recipe, progress)
@@ -141,7 +145,9 @@ def predict(home: Home, run: str, images: Uploads | Sequence[Path], *, progress:
     table.insert(2, "prompt_name", [student.class_names[key] for key in table["class_key"]])
     shots = training_images(inputs, view.config, list(student.class_names))
     table.insert(6, "trained_on", [content_id(path) in set(shots.image_ids) for path in readable])
-    return Predictions(table, _nearest(home, student, inputs, shots, features, progress), problems, temperature)
+    problems += _blackened(readable, inputs.recipe)
+    nearest = _nearest(home, student, inputs, shots, features, progress)
+    return Predictions(table, nearest, [*left_out, *problems], temperature)
 
 
 @use_case
@@ -248,6 +254,14 @@ def _apart(files: list[Path], recipe: RenderingRecipe) -> tuple[list[Path], list
     return readable, problems
 
 
+def _blackened(files: list[Path], recipe: RenderingRecipe) -> list[str]:
+    """A sentence for each file that a stretch turns into one colour; a recipe that knows its depth does not do that."""
+    if recipe.low is None or recipe.depth is not None:
+        return []
+    told = ((file, shows_nothing(decode_image(file, recipe), recipe)) for file in files)
+    return [f"{file.name}: {said}" for file, said in told if said]
+
+
 def _temperature(home: Home, view: RunView, student: prediction.TrainedStudent, inputs: ProjectData) -> float | None:
     """Fitted on the run's validation images, on which nothing was trained."""
     keys = list(student.class_names)
@@ -288,12 +302,10 @@ def _features(
     return image_features(towers, files, home.features, recipe=inputs.recipe, progress=progress).cpu()
 
 
-def _image_files(path: Path) -> list[Path]:
+def _image_files(path: Path) -> tuple[list[Path], list[str]]:
     if path.is_dir():
-        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-        if not found:
-            raise DataError("the folder holds no image", f"Image files end in {', '.join(SUFFIXES)}.", value=str(path))
-        return found
+        found, problems = find_pictures(path)
+        return [path / name for name in found], [f"{path / problem.path}: {problem.message}" for problem in problems]
     if not path.is_file():
         raise DataError("the image was not found", "Check the path.", value=str(path))
-    return [path]
+    return [path], []

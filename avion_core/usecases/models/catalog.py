@@ -37,6 +37,35 @@ def _open(name: str, path: Path) -> Towers:
     return build_towers(find_entry(name), path, device="cuda" if torch.cuda.is_available() else "cpu")
 
 
+PAIRS = (("georsclip-vit-h-14", "georsclip-vit-b-32"), ("demo-teacher", "demo-student"))
+"""Teachers with their students, the best first."""
+
+
+@use_case
+def usable_pair(home: Home) -> tuple[tuple[str, str], str]:
+    """The best pair of models that is installed, and what to say where a better one is not; the best where none is."""
+    from avion_core.backbones.catalog import find_entry
+
+    def lacking(pair: tuple[str, str]) -> list[str]:
+        return [name for name in pair if not _is_usable(home, name)]
+
+    best = PAIRS[0]
+    if not (missing := lacking(best)):
+        return best, ""
+    usable = next((pair for pair in PAIRS[1:] if not lacking(pair)), best)
+    titles = " and ".join(find_entry(name).title for name in missing)
+    get = " and ".join(f"`avion models download {name}`" for name in missing)
+    why = f"Better, but not installed here: {titles}. Get them by {get}, or on the page Models."
+    return usable, why
+
+
+def _is_usable(home: Home, name: str) -> bool:
+    try:
+        return home.weights.path(name) is not None
+    except AvionError:
+        return False
+
+
 @dataclass(frozen=True)
 class Model:
     """One pair of towers of the catalog, and what of it is on this machine."""

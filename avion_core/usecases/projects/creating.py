@@ -46,6 +46,7 @@ def create_project(
     labels: Path | None = None,
     class_folders: bool = True,
     order: FolderOrder | None = None,
+    series: bool = False,
     recipe: RenderingRecipe | None = None,
     class_names: dict[str, str] | None = None,
     teacher: str = "georsclip-vit-h-14",
@@ -63,6 +64,7 @@ def create_project(
         labels: a table of path, label, group and split instead of class folders, or a caption file (see `data.scan`).
         class_folders: whether the folders in it are classes; if not, all images are unlabelled.
         order: what the folders are, where `data.layout` leaves more than one reading; a given split is then kept.
+        series: whether pictures that their names put into one series stay on one side of the splits, as neighbours.
         recipe: how rasters become pictures; None takes 8-bit grey and RGB files as they are.
         class_names: class key -> prompt name, where the words made from the keys will not do.
         defaults: nested settings that every run of the project starts from (see `config.make_config`).
@@ -86,7 +88,15 @@ def create_project(
     recipe = recipe or RenderingRecipe()
     if labels is None and class_folders and order is None:
         _refuse_undecided(root)
-    scan = scan_folder(root, recipe=recipe, labels=labels, class_folders=class_folders, order=order, progress=progress)
+    scan = scan_folder(
+        root,
+        recipe=recipe,
+        labels=labels,
+        class_folders=class_folders,
+        order=order,
+        series=series,
+        progress=progress,
+    )
     splits = draw_or_wait(scan.manifest)
     project = Project(
         name=name,

@@ -13,6 +13,7 @@ import psutil
 
 from avion_core.backbones.catalog import CATALOG
 from avion_core.config import RunConfig
+from avion_core.data.class_names import is_wordless, said_of_wordless
 from avion_core.errors import CheckpointError, ConfigError, DataError, NotFoundError, TrainingError
 from avion_core.jobs.devices import device_name, lane_of
 from avion_core.jobs.executors import chosen_executor
@@ -82,6 +83,7 @@ def preflight(home: Home, project: str, config: RunConfig) -> list[Check]:
         *_other_projects(home, config),
         *_models(home, config),
         *_names(names, config),
+        *_wordless(names, trained),
         *_images(home, summary, config, trained),
         *_descriptions(home, summary, config, trained),
         *_machine(home, config),
@@ -228,6 +230,14 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
             "Set distillation.projection to procrustes, linear or gram.",
             {"distillation.projection": "procrustes"},
         )
+
+
+def _wordless(names: dict[str, str], trained: list[str]) -> Iterator[Check]:
+    """Names that say nothing to a model: the student's texts are made of them."""
+    wordless = [names[key] for key in trained if is_wordless(names[key])]
+    if wordless:
+        said, hint = said_of_wordless(wordless).split(". ", 1)
+        yield Check("Class names", f"{said}.", "warning", hint, page="projects")
 
 
 def _images(home: Home, summary: ProjectSummary, config: RunConfig, trained: list[str]) -> Iterator[Check]:

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
+from avion_core.data.class_names import is_wordless, said_of_wordless
 from avion_core.descriptions.writers.generate import MOST_AT_ONCE, Event, Order
 from avion_core.descriptions.writers.plan import Plan, plan
 from avion_core.descriptions.writers.prompt import (
@@ -77,7 +78,10 @@ _OPTIONS = {
 
 @dataclass(frozen=True)
 class WritingPlan:
-    """An estimate, and what goes into it. note: why no confusable classes are named, where they were asked for."""
+    """An estimate, and what goes into it.
+
+    note: why no confusable classes are named, where they were asked for, and which classes have names without words.
+    """
 
     estimate: Plan
     note: str
@@ -201,7 +205,10 @@ def plan_writing(home: Home, project: str, settings: WritingSettings, progress: 
         price=settings.price,
         **measured,
     )
-    return WritingPlan(estimate, note)
+    names = _names(summary)
+    wordless = [names[key] for key in settings.classes or names if is_wordless(names[key])]
+    notes = [note, said_of_wordless(wordless) if wordless else ""]
+    return WritingPlan(estimate, " ".join(filter(None, notes)))
 
 
 @use_case

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import threading
 import zipfile
@@ -165,3 +166,30 @@ def test_uploads_last_as_long_as_they_are_held() -> None:
     assert all(path.resolve().parents[1] == folder.resolve() for path in uploads.paths)
     del uploads
     assert not folder.exists()
+
+
+def test_a_folder_is_read_by_a_projects_rule_and_the_rest_is_told(home, run, images, tmp_path) -> None:
+    new = tmp_path / "new"
+    (new / "@eaDir").mkdir(parents=True)
+    picture = Image.open(images / "beach" / "00.png").convert("RGB")
+    for name in ("a.png", "b.jpe", "c.jfif", "d.webp", "e.bmp", "f.gif", "a_thumb.png", "@eaDir/x.png"):
+        form = "JPEG" if name.endswith(("jpe", "jfif")) else None
+        picture.save(new / name, form)
+    found = predict(home, run, [new])
+    assert [Path(path).name for path in found.table["path"]] == ["a.png", "b.jpe", "c.jfif"]
+    told = " ".join(found.problems)
+    assert all(f"1 file ending in “.{kind}” left out" in told for kind in ("webp", "bmp", "gif"))
+    assert "1 thumbnail beside the pictures they show" in told
+    assert "@eaDir" in told
+    assert len(found.problems) == 5
+
+
+def test_a_stretch_of_an_older_project_that_blackens_a_picture_is_told(home, described, run, images) -> None:
+    view = trained_run(home, run)
+    path = view.folder / "inputs" / "project.json"
+    path = path if path.is_file() else next(view.folder.rglob("project.json"))
+    facts = json.loads(path.read_text())
+    facts["recipe"] |= {"low": [500.0], "high": [11000.0]}
+    path.write_text(json.dumps(facts))
+    found = predict(home, run, [images / "beach" / "00.png"])
+    assert "It shows nothing: the recipe's stretch maps all of its values to one colour." in found.problems[0]

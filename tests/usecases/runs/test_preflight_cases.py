@@ -13,7 +13,7 @@ from avion_core.store.database import writing
 from avion_core.store.runs import find_run
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.rules import current_rules, run_config, save_rules
-from avion_core.usecases.projects.classes import add_class
+from avion_core.usecases.projects.classes import add_class, rename_class
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.labels import give_labels
@@ -243,3 +243,10 @@ def test_a_preset_is_named_only_where_that_is_shorter(home, described):
         "for shots in 1 2; do for seed in 3; do avion train scenes --name 'it'\"'\"'s one' "
         '--shots "$shots" --seed "$seed"; done; done'
     )
+
+
+def test_class_names_without_words_are_told(check, home, described):
+    assert "Class names" not in check("warning")
+    for key, name in (("beach", "0"), ("forest", "n01440764")):
+        rename_class(home, described.id, key, name)
+    assert check("warning")["Class names"] == "No word for a model to go by: 0, n01440764."

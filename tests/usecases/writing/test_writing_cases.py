@@ -15,6 +15,7 @@ from avion_core.store.database import reading, writing
 from avion_core.store.tables import Description, Generation, Reply
 from avion_core.usecases.insight.journal import journal_entries
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.classes import rename_class
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.transfer.packs import pack_project, unpack_project
 from avion_core.usecases.transfer.relink import relink
@@ -163,6 +164,9 @@ def test_classes_are_told_apart_by_name(home, project):
         chosen = settings(server, **PAIR, distinguish=3)
         made = ordering.plan_writing(home, "scenes", chosen)
         assert (made.note, made.estimate.descriptions) == ("", 8)
+        rename_class(home, "scenes", "beach", "c7")
+        assert ordering.plan_writing(home, "scenes", chosen).note.startswith("No word for a model to go by: c7. Give")
+        rename_class(home, "scenes", "beach", "beach")
         shown = json.loads(ordering.preview(home, "scenes", chosen, "beach").data)
         view = have_written(home, server, **PAIR, distinguish=3)
     sent = {ask.name: ask.data["distinguish_from"] for ask in server.asks}
