@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -63,7 +63,7 @@ def sqlite_file(url: URL) -> Path | None:
 
 def list_backups(folder: Path) -> list[Backup]:
     """What lies in the folder of backups, the newest first; last come those from a clock that was ahead of today's."""
-    found = []
+    found: list[Backup] = []
     for path in folder.glob("*.sqlite3"):
         stamp, _, kind = path.stem.partition("-")
         try:
@@ -203,7 +203,7 @@ def lost_by(backup: Path, database: Path) -> dict[str, int]:
     Raises:
         StoreBusyError: another program holds the database.
     """
-    lost = {}
+    lost: dict[str, int] = {}
     try:
         with _opened(database) as live:
             live.execute("ATTACH ? AS copy", (f"{backup.absolute().as_uri()}?mode=ro",))
@@ -233,7 +233,7 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+def _opened(path: Path) -> Generator[sqlite3.Connection, None, None]:
     """A file that is there; SQLite alone would make an empty one."""
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS)) as connection:
         yield connection

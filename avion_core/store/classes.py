@@ -37,7 +37,7 @@ def successors(session: Session, project_id: str) -> dict[str, str]:
     query = select(ProjectClass.class_key, ProjectClass.retired, ProjectClass.merged_into)
     rows = session.execute(query.where(ProjectClass.project_id == project_id)).all()
     into = {key: merged_into for key, retired, merged_into in rows if retired}
-    found = {}
+    found: dict[str, str] = {}
     for key in into:
         last = key
         while last in into:

@@ -13,16 +13,18 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVarTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from avion_core.descriptions.schema import PastDecision
 from avion_core.errors import NotFoundError
 from avion_core.store.database import chunks
 from avion_core.store.tables import Description, Verdict
+
+Columns = TypeVarTuple("Columns")
 
 
 @dataclass(frozen=True)
@@ -211,18 +213,20 @@ _taking_back = aliased(Verdict)
 _taken_back = select(_taking_back.id).where(_taking_back.undoes == Verdict.id).exists()
 
 
-def holding(project_id: str, *columns: ColumnElement | object) -> Select:
+def holding(project_id: str, *columns: InstrumentedAttribute[Any]) -> Select[*tuple[Any, ...]]:
     """These columns of the decisions that nobody took back."""
-    return select(*columns).where(Verdict.project_id == project_id, Verdict.verdict != "undo", ~_taken_back)  # pyright: ignore
+    return select(*columns).where(Verdict.project_id == project_id, Verdict.verdict != "undo", ~_taken_back)
 
 
-def for_ids(query: Select, column: ColumnElement | object, ids: Collection[str] | None) -> Iterator[Select]:
+def for_ids(
+    query: Select[*Columns], column: InstrumentedAttribute[str], ids: Collection[str] | None
+) -> Iterator[Select[*Columns]]:
     """The query as it is, or once for each chunk of ids."""
     if ids is None:
         yield query
         return
     for some in chunks(ids):
-        yield query.where(column.in_(some))  # pyright: ignore
+        yield query.where(column.in_(some))
 
 
 def original_texts(session: Session, project_id: str, description_ids: Collection[str]) -> dict[str, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+import sqlite3
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -113,7 +114,7 @@ def _keep_private(folder: Path, database: Path | None) -> None:
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Session]:
+def reading(engine: Engine) -> Generator[Session, None, None]:
     """A short look at the database.
 
     Raises:
@@ -124,7 +125,7 @@ def reading(engine: Engine) -> Iterator[Session]:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Session]:
+def writing(engine: Engine) -> Generator[Session, None, None]:
     """A short transaction that changes something, alone: all of it is kept or nothing, and what it reads stays true.
 
     One writer at a time, whichever database it is, so that "look, then write" is safe everywhere. SQLite takes its
@@ -140,7 +141,7 @@ def writing(engine: Engine) -> Iterator[Session]:
 
 
 @contextmanager
-def _our_turn() -> Iterator[None]:
+def _our_turn() -> Generator[None, None, None]:
     if not _TURN.acquire(timeout=BUSY_SECONDS):
         hint = "Try again in a few seconds; if it stays so, start the studio again."
         raise StoreBusyError("the database cannot be written just now (others of this process write)", hint)
@@ -151,7 +152,7 @@ def _our_turn() -> Iterator[None]:
 
 
 @contextmanager
-def _told(engine: Engine) -> Iterator[None]:
+def _told(engine: Engine) -> Generator[None, None, None]:
     """What passes (a lock, a full disk, a lost connection) as one error that callers can wait for; damage by name."""
     try:
         yield
@@ -187,7 +188,7 @@ def _sqlite(url: URL) -> Engine:
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
-    def _connect(connection, _record) -> None:  # pyright: ignore[reportUnusedFunction]
+    def _connect(connection: sqlite3.Connection, _: object) -> None:  # pyright: ignore[reportUnusedFunction]
         connection.isolation_level = None  # the driver shall not begin transactions: `_begin` does
         connection.execute("PRAGMA journal_mode = WAL")  # readers and the one writer do not wait for each other
         connection.execute("PRAGMA foreign_keys = ON")
@@ -274,7 +275,7 @@ def bring_up_to_date(engine: Engine, folder: Path) -> None:
 
 
 @contextmanager
-def _tables_replaceable(connection: Connection) -> Iterator[None]:
+def _tables_replaceable(connection: Connection) -> Generator[None, None, None]:
     """SQLite changes a table by putting a new one in its place, which foreign keys to it would forbid."""
     if connection.dialect.name != "sqlite":
         yield

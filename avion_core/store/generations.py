@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, contains_eager, defer
@@ -134,8 +134,8 @@ def _against(data: str) -> list[Any]:
         found = parse_json(data, _SENT)
     except DataError:
         return []
-    named = found.get("distinguish_from") if isinstance(found, dict) else None
-    return named if isinstance(named, list) else []
+    named: Any = cast(dict[str, Any], found).get("distinguish_from") if isinstance(found, dict) else None
+    return cast(list[Any], named) if isinstance(named, list) else []
 
 
 def origins_of(session: Session, project_id: str) -> dict[str, WrittenFrom]:

@@ -180,7 +180,7 @@ def _overtaken(
     fresh_of: dict[str, set[str]] = {}
     for description_id, decision in fresh:
         fresh_of.setdefault(description_id, set()).add(decision.token)
-    late = []
+    late: list[tuple[str, PastDecision]] = []
     for description_id, tokens in fresh_of.items():
         ours = here.get(description_id)
         if not ours:

@@ -34,7 +34,7 @@ class Listed:
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """As conditions on rows of `Job`; a status that does not exist has no rows."""
-        found = []
+        found: list[ColumnElement[bool]] = []
         if self.kinds:
             found.append(Job.kind.in_(self.kinds))
         if self.statuses:

@@ -13,7 +13,7 @@ _SAME = ("id", "project_id", "state", "created_at", "started_at", "ended_at", "h
 _GONE = (*_SAME[2:], "stop_requested", "lease", "device", "stage", "expected_end", "who")
 
 
-def with_jobs(tables: Mapping[str, Sequence[Row]]) -> Mapping[str, Sequence[Row]]:
+def with_jobs(tables: Mapping[str, Sequence[Any]]) -> Mapping[str, Sequence[Row]]:
     """Tables of schema 0001 with the jobs that migration 0002 makes of their runs and generations.
 
     Tables that have jobs, and rows that are none, are left as they are: checking them is the reader's.

@@ -44,12 +44,12 @@ def project_tables() -> list[SqlTable]:
 
 def read_rows(session: Session, project_id: str) -> dict[str, list[Row]]:
     """Table -> its rows of this project, by primary key, as JSON has them (points in time in ISO 8601)."""
-    found = {}
+    found: dict[str, list[Row]] = {}
     for table in project_tables():
         query = _of_project(table, project_id).order_by(*table.primary_key.columns)
         found[table.name] = [
-            {name: _out(value, project_id, name) for name, value in row._mapping.items()}
-            for row in session.execute(query)
+            {name: _out(value, project_id, name) for name, value in row.items()}
+            for row in session.execute(query).mappings()
         ]
     return found
 
@@ -137,7 +137,9 @@ def _write(
     """Insert rows in their order. `ids` grows by the numbers that the database gives them."""
     key = _own_key(table)
     number = key if key is not None and key.type.python_type is int else None
-    in_use = tokens_in_use(session, table.c, (row["token"] for row in rows)) if "token" in table.columns else set()
+    in_use: set[str] = set()
+    if "token" in table.columns:
+        in_use = tokens_in_use(session, table.c, (row["token"] for row in rows))
     to_itself = [column.name for column, target in _references(table).items() if target == table.name]
     waiting: list[Row] = []
     old_ids: list[Any] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Integer, String
 from sqlalchemy import Table as SqlTable
@@ -31,21 +31,25 @@ def check_rows(tables: Mapping[str, Sequence[Any]], known: Sequence[SqlTable]) -
     if len(tables.get("projects", ())) != 1:
         raise DataError("the pack does not hold one project", HINT, value=len(tables.get("projects", ())))
     for row in (row for name in _FOLDERS for row in tables.get(name, ())):
-        if isinstance(row, dict) and not re.fullmatch("[0-9a-f]{12}", str(row.get("id"))):
-            raise DataError("the pack holds an id that is not valid", HINT, value=row.get("id"))
+        key: Any = cast(dict[str, Any], row).get("id") if isinstance(row, dict) else None
+        if isinstance(row, dict) and not re.fullmatch("[0-9a-f]{12}", str(key)):
+            raise DataError("the pack holds an id that is not valid", HINT, value=key)
     for name, rows in tables.items():
         for row in rows:
             _check_row(by_name[name], row)
 
 
-def _check_row(table: SqlTable, row: Any) -> None:
+def _check_row(table: SqlTable, found: Any) -> None:
     columns = {column.name: column for column in table.columns}
     required = {
         name for name, column in columns.items() if not column.nullable and column.default is None and name != "id"
     }
-    if not isinstance(row, dict) or not required <= row.keys() <= columns.keys():
-        odd = sorted((required - row.keys()) | (row.keys() - columns.keys())) if isinstance(row, dict) else [row]
-        raise DataError(f"a row of {table.name} does not fit its table", HINT, value=", ".join(map(str, odd)))
+    misfit = f"a row of {table.name} does not fit its table"
+    if not isinstance(found, dict):
+        raise DataError(misfit, HINT, value=str(found))
+    row = cast(dict[str, Any], found)
+    if odd := (required - row.keys()) | (row.keys() - columns.keys()):
+        raise DataError(misfit, HINT, value=", ".join(sorted(map(str, odd))))
     for name, value in row.items():
         if problem := _misfit(columns[name], value):
             raise DataError(f"a row of {table.name} has a {name} that is {problem}", HINT, value=value)

@@ -66,6 +66,7 @@ def open_page() -> Open:
         for key, value in query.items():
             app.query_params[key] = value
         app.switch_page(f"../pages/{name}.py").run()  # by its file's name, which is its address here
+        app._page_hash = ""  # asked for once: where the app goes from here, it stays
         return settle(app) if at_rest else app
 
     return open_
