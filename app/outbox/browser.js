@@ -3,12 +3,15 @@
 // falls between two runs).
 
 const OUTBOXES = new WeakMap()
-const AGAIN_AFTER = 3000 // milliseconds until what the server could not write is sent again
+// Milliseconds until what the server could not write is sent again; twice as long each time, up to eight times. Sending
+// has the page drawn anew: on a slow server it would never come to its end otherwise.
+const AGAIN_AFTER = 3000
 
 class Outbox {
   constructor(root) {
     this.root = root
     this.sent = 0 // the number of the newest decision that was sent
+    this.misses = 0 // how often in a row nothing could be written
     this.failures = 0 // how often the server had said that it cannot write
     this.attempt = 0 // makes what is sent again another state, which the server would not look at otherwise
     this.post = () => this.sendAll()
@@ -17,7 +20,9 @@ class Outbox {
 
   receive(data, send) {
     this.send = send
-    keepDecisions(waitingDecisions().filter((one) => one.seq > data.taken))
+    const before = waitingDecisions()
+    keepDecisions(before.filter((one) => one.seq > data.taken))
+    if (waitingDecisions().length < before.length) this.misses = 0
     this.paint()
     // After a reload, or another page, nobody has sent what waits here.
     const last = waitingDecisions().at(-1)
@@ -25,7 +30,8 @@ class Outbox {
     if (data.failures > this.failures) {
       this.failures = data.failures
       clearTimeout(this.again)
-      this.again = setTimeout(() => waitingDecisions().length && this.sendAll(), AGAIN_AFTER)
+      const wait = AGAIN_AFTER * 2 ** Math.min(this.misses++, 3)
+      this.again = setTimeout(() => waitingDecisions().length && this.sendAll(), wait)
     }
   }
 

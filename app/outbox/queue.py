@@ -56,7 +56,7 @@ def _say_waiting(count: int, error: StoreError | OSError) -> None:
     why = error.what if isinstance(error, StoreError) else f"a file cannot be written ({error.strerror or error})"
     hint = error.hint if isinstance(error, StoreError) else "Make room on the disk, or check its rights."
     st.warning(
-        plain(f"{why[:1].upper()}{why[1:]}. {hint} They are kept in this tab and sent again every few seconds."),
+        plain(f"{why[:1].upper()}{why[1:]}. {hint} They are kept in this tab and sent again until they are saved."),
         title=f"{counted(count, 'decision')} not saved yet: leave this tab open",
         icon=":material/hourglass_top:",
     )
