@@ -15,8 +15,9 @@ from avion_core.data.problems import Problem
 
 _DASHES = re.compile("[\u2010-\u2015\u2212]")
 _SEPARATORS = re.compile(r"[\s_'’()/,&;:]|(?<!\d)\.|\.(?!\d)|-(?!\d)|(?<=[^\W_])-|(?<=_)-")
+_BETWEEN_NUMBERS = re.compile(r"(?<=\d)(?:[\s_'’()/,&;:]+(?:[-.][\s_]+)?|[-.][\s_]+|-)(?=\d)")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
-_DECIMAL = re.compile(r"-?\d+\.0")
+_DECIMAL = re.compile(r"(-?\d+)[.,]00?")
 _ORDERED = re.compile(r"[a-z](?=[A-Z])")  # aGrass, bField, cIndustry
 _FEWEST_ORDERED = 3
 _FEWEST_LETTERS = 3
@@ -26,17 +27,18 @@ _SOME = 5
 def fold(name: str) -> str:
     """A name without case, spaces, separators and ways to encode an accent: equal folds are one name to a reader.
 
-    What tells classes apart stays: signs such as `<` and `%`, a minus before a number, the point inside one.
+    What tells classes apart stays: signs such as `<` and `%`, a minus before a number, the point inside one, and that
+    two numbers are two ("2-3 floors", "10,0").
     """
     text = _DASHES.sub("-", unicodedata.normalize("NFKC", name).casefold().strip())
-    return _SEPARATORS.sub("", text) or text
+    return " ".join(_SEPARATORS.sub("", part) for part in _BETWEEN_NUMBERS.split(text)) or text
 
 
 class ClassFinder:
     """Class as written -> class key, or None where no class or more than one fits.
 
-    In this order: the very key, the very prompt name, a code that a table wrote as a decimal number (`10.0`), and key
-    or prompt name with spelling folded.
+    In this order: the very key, the very prompt name, a code that a table wrote as a decimal number (`10.0`, `10,0`),
+    and key or prompt name with spelling folded.
 
     Args:
         class_names: class key -> prompt name.
@@ -57,7 +59,7 @@ class ClassFinder:
         word = unicodedata.normalize("NFC", written.strip())
         if word in self._names:
             return word
-        code = word.removesuffix(".0") if _DECIMAL.fullmatch(word) else word
+        code = whole[1] if (whole := _DECIMAL.fullmatch(word)) else word
         exact = self._by_name.get(word) or self._by_name.get(code)
         found = exact or self._by_fold.get(fold(word)) or set()
         if len(found) != 1:

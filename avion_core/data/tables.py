@@ -19,8 +19,8 @@ from avion_core.reading import Subject, is_storable, read_text
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _DELIMITERS = ",;\t"
-_WHOLE = re.compile(r"-?\d+\.0")
-_NUMBER = re.compile(r"-?\d+(\.0)?")
+_WHOLE = re.compile(r"(-?\d+)[.,]00?")
+_NUMBER = re.compile(r"-?\d+([.,]00?)?")
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
@@ -142,11 +142,11 @@ def _byte(letter: str) -> bytes:
 
 
 def whole_numbers(values: Sequence[str]) -> list[str]:
-    """Codes as they were: in a column of numbers alone, `10.0` is `10`; pandas writes it so beside an empty cell."""
+    """Codes as they were: in a column of numbers alone, `10.0` and `10,0` are `10`."""
     given = [value for value in values if value]
     if not any(_WHOLE.fullmatch(value) for value in given) or not all(_NUMBER.fullmatch(value) for value in given):
         return list(values)
-    return [value.removesuffix(".0") for value in values]
+    return [whole[1] if (whole := _WHOLE.fullmatch(value)) else value for value in values]
 
 
 def _delimiter(text: str) -> str:

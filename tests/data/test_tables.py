@@ -69,6 +69,8 @@ def test_letters_of_other_languages_are_no_misreading(tmp_path: Path, word: str)
 
 def test_codes_that_pandas_wrote_beside_an_empty_cell_are_whole_again() -> None:
     assert whole_numbers(["", "10.0", "100.0", "-1.0"]) == ["", "10", "100", "-1"]
+    assert whole_numbers(["", "10,0", "100,0"]) == ["", "10", "100"]
+    assert whole_numbers(["10,000", "80,0"]) == ["10,000", "80,0"]
     assert whole_numbers(["10", "2.5", "3.0"]) == ["10", "2.5", "3.0"]
     assert whole_numbers(["10.0", "forest"]) == ["10.0", "forest"]
 
@@ -85,6 +87,8 @@ class TestClassFinder:
             ["10", "100", "1.0"],
             ["C++", "C#", "C"],
             ["a b", "ab"],
+            ["1-12", "11-2", "112", "1 - 1 2"],
+            ["10,0", "10.0", "100", "10 0"],
         ],
     )
     def test_names_that_differ_stay_apart(self, keys: list[str]) -> None:
@@ -113,7 +117,12 @@ class TestClassFinder:
     def test_a_code_that_became_a_decimal_number(self) -> None:
         find = ClassFinder({"10": "trees", "80": "water", "100": "moss"})
         assert [find(code) for code in ("10.0", "80.0", "100.0", "10")] == ["10", "80", "100", "10"]
-        assert find("1.00") is None
+        assert [find(code) for code in ("10,0", "80,0", "100,00")] == ["10", "80", "100"]
+        assert [find(code) for code in ("1.00", "10,000", "10 0", "1/0", "8-0")] == [None] * 5
+
+    def test_numbers_side_by_side_do_not_become_one(self) -> None:
+        assert name_collisions(["floors 1-12", "floors 11-2", "floors 112"]) == []
+        assert len(name_collisions(["floors 1-12", "Floors 1_12", "floors 1 - 12"])) == 1
 
     def test_equal_words_collide_and_signs_do_not(self) -> None:
         assert name_collisions(["<30%", ">30%", "🌲", "🌊", "-1", "1"]) == []
