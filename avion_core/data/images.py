@@ -110,6 +110,8 @@ def _decode_picture(path: Path, recipe: RenderingRecipe, formats: tuple[str, ...
             if picture.format == "PNG" and getattr(picture, "n_frames", 1) > 1:
                 raise _several(path, f"{picture.n_frames} frames")  # type: ignore[attr-defined]
             bands, palette = len(picture.getbands()), picture.mode in ("P", "PA")
+            # With a name, pillow maps the file to memory, and turned CMYK TIFFs come out garbled.
+            picture.filename = ""  # type: ignore[attr-defined]
             picture.load()
             picture = ImageOps.exif_transpose(picture)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

@@ -51,6 +51,18 @@ def test_a_tiff_s_orientation_is_applied_as_a_jpeg_s_is(tmp_path, colours, orien
     assert np.array_equal(np.asarray(open_image(tmp_path / "turned.png")), np.asarray(open_image(path)))
 
 
+@pytest.mark.parametrize("mode", ["CMYK", "LAB"])
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+def test_a_turned_tiff_in_other_colours_shows_what_it_shows_upright(tmp_path, colours, mode, compression):
+    picture = Image.fromarray(colours).convert("CMYK" if mode == "CMYK" else "RGB")
+    if mode == "LAB":
+        picture = Image.frombytes("LAB", picture.size, colours.tobytes())
+    picture.save(tmp_path / "upright.tif", compression=compression)
+    picture.save(tmp_path / "turned.tif", compression=compression, tiffinfo={274: 6})
+    upright = np.asarray(open_image(tmp_path / "upright.tif"))
+    assert np.array_equal(np.asarray(open_image(tmp_path / "turned.tif")), TURNED[6](upright))
+
+
 def test_width_and_height_in_the_manifest_are_those_displayed(tmp_path, colours):
     Image.fromarray(colours).save(tmp_path / "turned.tif", tiffinfo={274: 6})
     (row,) = scan_folder(tmp_path).manifest.to_dict("records")
