@@ -51,6 +51,8 @@ def open_clip_names(weights: Mapping[str, Tensor], path: Path) -> dict[str, Tens
     for name, value in weights.items():
         while prefix := next((p for p in _PREFIXES if name.startswith(p)), None):
             name = name.removeprefix(prefix)
+        if name == "logit_scale" and value.numel() == 1:
+            value = value.reshape(())  # some keep it as a list of one
         if not _NEEDLESS.fullmatch(name):
             _put(named, name, value, path)
     if any(name.startswith(_TRANSFORMERS) for name in named):

@@ -74,6 +74,7 @@ FORMS = {
     "_orig_mod.": under("_orig_mod."),
     "module._orig_mod.": under("module._orig_mod."),
     "extras": with_extras,
+    "a list of one scale": lambda weights: weights | {"logit_scale": weights["logit_scale"].reshape(1)},
     "custom text": custom_text,
     "compiled custom text": lambda weights: under("_orig_mod.")(custom_text(weights)),
     "transformers": as_transformers,
