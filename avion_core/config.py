@@ -6,6 +6,7 @@ the paper (AVION, arXiv 2603.12659) unless the description says otherwise.
 
 from __future__ import annotations
 
+import csv
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -101,8 +102,14 @@ class DistillationConfig(Stage):
 
 
 def _listed(value: object) -> object:
-    """Several names may come as one text, with commas between them."""
-    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+    """Several names may come as one text, with commas between them; one that holds a comma is in double quotes."""
+    if not isinstance(value, str):
+        return value
+    try:
+        rows = list(csv.reader([value], skipinitialspace=True))
+    except csv.Error as error:
+        raise ValueError(f"these are no names with commas between them: {error}") from error
+    return [name.strip() for row in rows for name in row if name.strip()]
 
 
 class ProtocolConfig(Stage):

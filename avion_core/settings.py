@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -57,9 +59,11 @@ def join(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def write_pair(key: str, value: object) -> str:
-    """A setting as one word: "distillation.epochs=20"; several names have commas between them."""
+    """A setting as one word: "distillation.epochs=20"; several names have commas between them, as in a line of CSV."""
     if isinstance(value, tuple):
-        return f"{key}={','.join(map(str, value))}"
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow(value)
+        return f"{key}={line.getvalue()}"
     return f"{key}={str(value).lower() if isinstance(value, bool) else value}"
 
 

@@ -47,7 +47,8 @@ def _values(key: str) -> st.SearchStrategy[Any]:
     if key in ("method", "protocol.name"):
         return st.sampled_from(list(METHODS if key == "method" else PROTOCOLS))
     if key == "protocol.projects":
-        return st.lists(st.text("abc012", min_size=1, max_size=4), max_size=3).map(tuple)
+        name = st.text("ab0 ,\"'", min_size=1, max_size=4).map(str.strip).filter(bool)
+        return st.lists(name, max_size=3).map(tuple)
     if field.annotation is str:
         return st.sampled_from(AWKWARD) | st.text(TYPABLE, max_size=9)
     limits = {
