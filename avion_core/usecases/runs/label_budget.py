@@ -58,13 +58,14 @@ class LabelBudget(BaseModel):
         these = " and ".join(
             counted(number, one) for number, one in ((self.texts, "description"), (self.verdicts, "verdict")) if number
         )
+        has, are = ("has", "is") if self.texts + self.verdicts == 1 else ("have", "are")
         said = []
         if not these:
             said.append(f"{own}; its descriptions and verdicts have seen no others.")
         elif self.left_out:
-            said.append(f"{own}; {these} that have seen others are left out.")
+            said.append(f"{own}; {these} that {has} seen others {are} left out.")
         else:
-            said.append(f"{own} and rests on up to {self.labels:,}: {these} have seen others.")
+            said.append(f"{own} and rests on up to {self.labels:,}: {these} {has} seen others.")
         if self.validation:
             said.append(f"Among these are {self.validation:,} of its validation images.")
         if self.novel:
