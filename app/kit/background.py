@@ -50,17 +50,23 @@ def _executor() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="studio")
 
 
-def computed(key: str, title: str, call: Callable[[Progress], Result]) -> Result:
+def computed(key: str, title: str, call: Callable[[Progress], Result], *, most: int = _KEPT_RESULTS) -> Result:
     """The result of `call(progress)`, once per key; until it is there the page shows how far it is and ends here.
 
     The work goes on when the page is left or refreshed, and the result is kept for the next look. A failed piece of
     work raises its error once and is tried again at the next call.
+
+    Args:
+        most: how many results are kept of the keys that begin like this one, up to its first colon.
     """
     works = _works()
     work = works.get(key)
     if work is None:
         work = works[key] = Work()
         work.future = _executor().submit(call, work.progress)
+        kin = [other for other in works if other.partition(":")[0] == key.partition(":")[0]]
+        for old in kin[:-most]:
+            works.pop(old, None)
         while len(works) > _KEPT_RESULTS:
             works.popitem(last=False)
     works.move_to_end(key)

@@ -141,6 +141,24 @@ def test_background_work_gives_its_result() -> None:
     assert AppTest.from_function(_work, default_timeout=60, args=("result",)).run().text[0].value == "done"
 
 
+def _kinds_of_work(keys: list[str]) -> None:
+    import streamlit as st
+
+    from app.kit.background import computed
+
+    made = []
+    for key in keys:
+        computed(key, "Working", lambda _, key=key: made.append(key), most=2)
+    st.text(" ".join(made))
+
+
+@pytest.mark.usefixtures("fresh_caches")
+def test_of_one_kind_of_work_no_more_is_kept_than_asked_for() -> None:
+    keys = ["curation:1", "curation:2", "map:1", "curation:1", "curation:3", "curation:1", "map:1", "curation:2"]
+    app = AppTest.from_function(_kinds_of_work, default_timeout=60, args=(keys,)).run()
+    assert app.text[0].value == "curation:1 curation:2 map:1 curation:3 curation:2"
+
+
 @pytest.mark.usefixtures("fresh_caches")
 def test_background_errors_are_sentences_and_are_tried_again() -> None:
     app = AppTest.from_function(_work, default_timeout=60, args=("error",)).run()

@@ -5,20 +5,16 @@ Apart from the shell, since it brings the models' library along.
 
 from __future__ import annotations
 
-from typing import Any
-
-import streamlit as st
-
 from app.kit.background import computed
 from app.kit.guard import empty_state, end_page
 from app.shell import go_button, need_labels
 from app.state import studio
-from avion_core.progress import Progress
 from avion_core.usecases.curation import ReviewerView, SharedCuration, curation_table, reviewer_view
 from avion_core.usecases.curation.rules import current_rules
-from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.summaries import ProjectSummary
 
+_KEPT = 4
+"""Curations that are kept: each holds the features of all texts of a project."""
 FIGURES_HIDDEN = "This review is blind: figures that depend on others' verdicts appear once you have judged every text."
 
 
@@ -38,6 +34,7 @@ def need_curation(project: ProjectSummary) -> ReviewerView:
         end_page()
     need_labels(project)
     home = studio.home()
+    # What it follows from: texts, images with their labels and place, class names, rules.
     state = (
         project.descriptions,
         project.revision,
@@ -45,15 +42,10 @@ def need_curation(project: ProjectSummary) -> ReviewerView:
         tuple(entry.prompt_name for entry in project.classes),
         current_rules(home, project.id)[2],
     )
-    computed(
-        f"features:{project.id}:{project.descriptions}:{project.revision}",
+    shared = computed(
+        f"curation:{project.id}:{state}",
         "Computing the teacher's features",
-        lambda progress: _held(home, project.id, state, progress),
+        lambda progress: SharedCuration(curation_table(home, project.id, progress=progress)),
+        most=_KEPT,
     )
-    return reviewer_view(home, _held(home, project.id, state))
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _held(_home: Home, project: str, state: tuple[Any, ...], _progress: Progress | None = None) -> SharedCuration:
-    """The curation as it follows from `state`: texts, images and their labels and place, class names, rules."""
-    return SharedCuration(curation_table(_home, project, progress=_progress))
+    return reviewer_view(home, shared)
