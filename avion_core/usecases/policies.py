@@ -184,5 +184,5 @@ def demand(actor: Actor, right: Right) -> None:
         return
     if actor.role == "stranger":
         raise RightsError(f"without signing in you may not {right.what}", "Sign in first.")
-    whom = " or ".join(f"an {holder}" for holder in right.holders)
+    whom = " or ".join(f"{'an' if holder[0] in 'aeiou' else 'a'} {holder}" for holder in right.holders)
     raise RightsError(f"as {actor.role} you may not {right.what}", f"Ask {whom} of this studio.")
