@@ -45,17 +45,18 @@ def read_layout(paths: Iterable[str]) -> Layout:
     below = _folders(paths)
     outer, inner = set(below), {name for names in below.values() for name in names}
     marked = {name for name in outer if split_of(name)}
-    others = outer - marked - {name for name in outer if name.lower() in _NO_LABEL}
-    if len({split_of(name) for name in marked}) > 1 and not others:
-        if not inner:
+    if len({split_of(name) for name in marked}) > 1:
+        held = {name for split in marked for name in below[split]}
+        if not held:
             said = f"The folders {_some(marked)} are named like splits and hold no class folders."
             return Layout("split", said, ("split", "class"))
-        said = f"The folders {_some(outer)} look like splits: they hold the same sub-folders ({_some(inner)})."
+        said = f"The folders {_some(marked)} look like splits: they hold the same sub-folders ({_some(held)})."
         return Layout("split/class", said, ("split/class", "other/class", "class"))
     if inner and len({split_of(name) for name in inner if split_of(name)}) > 1:
-        with_splits = [name for name, names in below.items() if names and all(map(split_of, names))]
-        if len(with_splits) >= _NEARLY_ALL * len(outer):
-            said = f"Each of the folders {_some(outer)} holds {_some(inner)}, which look like splits."
+        divided = {name: names for name, names in below.items() if names}
+        with_splits = [name for name, names in divided.items() if all(map(split_of, names))]
+        if len(with_splits) >= _NEARLY_ALL * len(divided):
+            said = f"In {_some(with_splits)} there are folders that look like splits: {_some(inner)}."
             return Layout("class/split", said, ("class/split", "class"))
     if len(outer) > 1 and len(inner) > 1 and _share(below):
         folds = all(_FOLD.fullmatch(name.lower()) or split_of(name) for name in outer)
@@ -72,8 +73,7 @@ def labels_of(paths: Iterable[str], order: FolderOrder) -> tuple[dict[str, Image
     A data set without a test folder has its validation folder as the test set: one part is sealed, and whoever gave
     the split held that one out.
     """
-    parts = {path: PurePosixPath(path).parts[:-1] for path in paths}
-    known = {path: _label(folders, order) for path, folders in parts.items()}
+    known = {path: _label(folders, order) for path, folders in _folders_on_the_way(paths).items()}
     problems: list[Problem] = []
     splits = {label.split for label in known.values()}
     if "validation" in splits and "test" not in splits:
@@ -118,11 +118,21 @@ def _without_lone_groups(known: Mapping[str, ImageLabel]) -> dict[str, ImageLabe
 def _folders(paths: Iterable[str]) -> dict[str, set[str]]:
     """First folder -> the folders right in it, of pictures that lie in one."""
     below: dict[str, set[str]] = defaultdict(set)
-    for path in paths:
-        folders = PurePosixPath(path).parts[:-1]
+    for folders in _folders_on_the_way(paths).values():
         if folders:
             below[folders[0]] |= set(folders[1:2])
     return dict(below)
+
+
+def _folders_on_the_way(paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Path -> the folders that it goes through; where each first one holds but its namesake, as an archive unpacked
+    into a folder of its name does (seg_train/seg_train/forest/a.jpg), that is one folder.
+    """
+    found = {path: PurePosixPath(path).parts[:-1] for path in paths}
+    inside = [folders for folders in found.values() if folders]
+    if all(folders[:1] == folders[1:2] for folders in inside):
+        return {path: folders[1:] for path, folders in found.items()}
+    return found
 
 
 def _share(below: Mapping[str, set[str]]) -> bool:

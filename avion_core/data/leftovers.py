@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 _FOLDERS = {
-    "@eadir", "@recycle", "@tmp", "#recycle", "#snapshot", "$recycle.bin", "recycler", "recycled", "__macosx",
-    "system volume information", "lost+found", "found.000", "thumbnails", ".thumbnails", "thumbs",
+    "@eadir", "@recycle", "@recently-snapshot", "@sharebin", "@synoresource", "@tmp", "#recycle", "#snapshot",
+    "$recycle.bin", "recycler", "recycled", "__macosx", "__pycache__", "system volume information", "lost+found",
+    "found.000", "thumbnails", "_thumbnails", ".thumbnails", "thumbs", "_thumbs",
 }  # fmt: skip
 _MARK = "thumb|thumbnail|tn|preview|quicklook|browse"
 _THUMBNAIL = re.compile(rf"(?:(?:{_MARK})[-_. ](?P<of>.+)|(?P<before>.+)[-_. ](?:{_MARK}))", re.IGNORECASE)

@@ -176,7 +176,7 @@ def _list_pictures(root: Path, labels: Path | None) -> tuple[list[str], list[Pro
     small = set(thumbnails(pictures)) if labels is None else set[str]()
     pictures = [path for path in pictures if path not in small]
     said = "It is the system's own, not part of the data; what is in it was left out"
-    problems += [Problem("leftover", path, f"{said} ({count:,} files).") for path, count in left.items()]
+    problems += [Problem("leftover", path, f"{said} ({counted(count, 'file')}).") for path, count in left.items()]
     if small:
         said = f"{counted(len(small), 'thumbnail')} beside the pictures they show left out."
         problems.append(Problem("leftover", min(small), said))

@@ -68,6 +68,32 @@ def test_classes_that_hold_splits(splits):
     assert {label.split for label in labels.values()} >= {"train", "test"}
 
 
+@pytest.mark.parametrize("beside", [paths("extra"), paths("seg_pred"), paths("more/Forest"), paths("airplane", "ship")])
+def test_splits_beside_other_folders_are_asked_about(beside):
+    found = paths("train/Forest", "train/River", "test/Forest", "test/River") + beside
+    layout = read_layout(found)
+    assert layout.order == "split/class"
+    assert "The folders test, train look like splits" in layout.question
+    labels, _ = labels_of(found, layout.order)
+    assert {label.label for label in labels.values()} - {""} == {"Forest", "River"}
+    assert all(labels[path].split == "" for path in beside)
+
+
+def test_classes_of_which_some_hold_splits():
+    layout = read_layout(paths("Forest/train", "Forest/test", "River", "SeaLake"))
+    assert layout.order == "class/split"
+    assert layout.question == "In Forest there are folders that look like splits: test, train."
+
+
+def test_archives_unpacked_into_folders_of_their_names():
+    folders = (f"{split}/{split}/{key}" for split in ("seg_train", "seg_test") for key in CLASSES)
+    found = paths(*folders, "seg_pred/seg_pred")
+    assert read_layout(found).order == "split/class"
+    labels, _ = labels_of(found, "split/class")
+    assert labels["seg_test/seg_test/River/0.png"] == ImageLabel("River", "", "test")
+    assert labels["seg_pred/seg_pred/0.png"] == ImageLabel()
+
+
 @pytest.mark.parametrize(
     ("outer", "order"),
     [
@@ -141,15 +167,17 @@ def test_what_systems_leave_behind_is_left_out_and_told(tmp_path):
         picture(tmp_path / key / "a.png", number * 9)
         picture(tmp_path / key / "b.png", number * 9 + 4)
         picture(tmp_path / key / "@eaDir" / "a.png" / "SYNOPHOTO_THUMB_M.png", number + 50)
-    for number, name in enumerate(("#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX")):
+    for number, name in enumerate(
+        ("#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX", "_thumbs")
+    ):
         picture(tmp_path / name / "gone.png", 100 + number)
     scan = scan_folder(tmp_path)
     assert scan.manifest["path"].tolist() == ["Forest/a.png", "Forest/b.png", "River/a.png", "River/b.png"]
     assert {problem.path for problem in scan.problems if problem.kind == "leftover"} == {
-        "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX", "Forest/@eaDir",
-        "River/@eaDir",
+        "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX", "_thumbs",
+        "Forest/@eaDir", "River/@eaDir",
     }  # fmt: skip
-    assert all("was left out (1 files)" in problem.message for problem in scan.problems)
+    assert all("was left out (1 file)" in problem.message for problem in scan.problems)
 
 
 def test_thumbnails_beside_their_pictures():
