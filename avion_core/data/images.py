@@ -105,15 +105,8 @@ def decode_image(path: Path, recipe: RenderingRecipe) -> Decoded:
 def _decode_picture(path: Path, recipe: RenderingRecipe, formats: tuple[str, ...] = ("JPEG", "PNG")) -> Decoded:
     """PNG and JPEG of 8 bits, and TIFF in CMYK or LAB, through pillow."""
     try:
-        with _open_picture(path, formats) as picture:
-            check_size(path, *picture.size)
-            if picture.format == "PNG" and getattr(picture, "n_frames", 1) > 1:
-                raise _several(path, f"{picture.n_frames} frames")  # type: ignore[attr-defined]
-            bands, palette = len(picture.getbands()), picture.mode in ("P", "PA")
-            # With a name, pillow maps the file to memory, and turned CMYK TIFFs come out garbled.
-            picture.filename = ""  # type: ignore[attr-defined]
-            picture.load()
-            picture = ImageOps.exif_transpose(picture)
+        picture, bands, palette = _load_picture(path, formats)
+        picture = ImageOps.exif_transpose(picture)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(
             "oversize", "the image declares far too many pixels", "Cut it into tiles.", value=path.name
@@ -140,15 +133,29 @@ def _decode_picture(path: Path, recipe: RenderingRecipe, formats: tuple[str, ...
     return Decoded(Image.fromarray(_paint(values, visible, recipe, path)), bands, "byte", hidden)
 
 
-def _open_picture(path: Path, formats: tuple[str, ...]) -> Image.Image:
-    """The picture; of a PNG whose texts or colour profile are larger than pillow reads, without those."""
+def _load_picture(path: Path, formats: tuple[str, ...]) -> tuple[Image.Image, int, bool]:
+    """The picture, its bands, and whether it has a palette; of a PNG whose texts or colour profile are larger than
+    pillow reads, without those.
+    """
     try:
-        return Image.open(path, formats=formats)
+        return _load(path, path, formats)
     except ValueError:
         with path.open("rb") as file:
             if file.read(_PNG_START) != b"\x89PNG\r\n\x1a\n":
                 raise
-        return Image.open(_without_extras(path), formats=("PNG",))
+        return _load(path, _without_extras(path), ("PNG",))
+
+
+def _load(path: Path, source: Path | io.BytesIO, formats: tuple[str, ...]) -> tuple[Image.Image, int, bool]:
+    with Image.open(source, formats=formats) as picture:
+        check_size(path, *picture.size)
+        if picture.format == "PNG" and getattr(picture, "n_frames", 1) > 1:
+            raise _several(path, f"{picture.n_frames} frames")  # type: ignore[attr-defined]
+        bands, palette = len(picture.getbands()), picture.mode in ("P", "PA")
+        # With a name, pillow maps the file to memory, and turned CMYK TIFFs come out garbled.
+        picture.filename = ""  # type: ignore[attr-defined]
+        picture.load()
+        return picture, bands, palette
 
 
 def _without_extras(path: Path) -> io.BytesIO:
@@ -259,8 +266,8 @@ def _indexes(bands: tuple[int, ...], count: int, path: Path) -> list[int]:
 
 
 def _palette(raster: DatasetReader) -> np.ndarray | None:
-    """The colour table of a palette raster as (levels, 3) uint8, or None."""
-    if raster.count != 1 or raster.colorinterp[0] != ColorInterp.palette:
+    """The colour table of a palette raster, with or without an alpha band, as (levels, 3) uint8, or None."""
+    if own_bands(raster) != (1,) or raster.colorinterp[0] != ColorInterp.palette:
         return None
     table = np.zeros((np.iinfo(raster.dtypes[0]).max + 1, 3), dtype=np.uint8)
     for level, colour in raster.colormap(1).items():

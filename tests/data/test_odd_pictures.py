@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 from PIL import Image, PngImagePlugin, TiffImagePlugin
+from rasterio.enums import ColorInterp
 
 from avion_core.data.images import decode_image, open_image
 from avion_core.data.problems import ImageError
@@ -90,6 +91,22 @@ def test_values_of_few_bits_fill_the_whole_range(tmp_path, bits, bands):
     assert np.array_equal(shown, np.rint(values * (255 / top)))
 
 
+@pytest.mark.parametrize("recipe", [RenderingRecipe(), RenderingRecipe(low=(0,), high=(3000,), depth="integer")])
+def test_a_palette_beside_an_alpha_band_shows_its_colours(tmp_path, recipe):
+    levels = np.random.default_rng(0).integers(0, 9, (HEIGHT, WIDTH), dtype=np.uint8)
+    alpha = np.where(np.arange(HEIGHT)[:, None] < 6, 0, 255).repeat(WIDTH, axis=1).astype(np.uint8)
+    path = tmp_path / "palette.tif"
+    with rasterio.open(path, "w", driver="GTiff", count=2, height=HEIGHT, width=WIDTH, dtype="uint8") as raster:
+        raster.write(np.stack([levels, alpha]))
+        raster.write_colormap(1, {level: (255 - level, 20 * level, 7, 255) for level in range(10)})
+        raster.colorinterp = (ColorInterp.palette, ColorInterp.alpha)
+    picture = decode_image(path, recipe)
+    level = levels.astype(int)
+    shown = np.stack([255 - level, 20 * level, np.full_like(level, 7)], axis=-1) * (alpha[..., None] > 0)
+    assert np.array_equal(np.asarray(picture.image), shown)
+    assert picture.hidden == 0.25
+
+
 def test_lab_and_cmyk_tiffs_are_shown_in_their_colours(tmp_path):
     flat = Image.new("RGB", (WIDTH, HEIGHT), (200, 60, 40))
     flat.convert("CMYK").save(tmp_path / "cmyk.tif")
@@ -138,6 +155,17 @@ def test_a_png_with_much_text_or_a_large_profile_is_sound(tmp_path, colours, ext
         facts.add_text("notes", "x" * 3_000_000, zip=True)
     profile = {"icc_profile": bytes(3_000_000)} if extra != "text" else {}
     Image.fromarray(colours).save(path, pnginfo=facts, **profile)
+    assert np.array_equal(np.asarray(open_image(path)), colours)
+
+
+def test_a_png_with_much_text_behind_its_pixels_is_sound(tmp_path, colours):
+    facts = PngImagePlugin.PngInfo()
+    facts.add_text("notes", "x" * 3_000_000, zip=True)
+    path = tmp_path / "sound.png"
+    Image.fromarray(colours).save(path, pnginfo=facts)
+    content = path.read_bytes()
+    begin, pixels, end = content.index(b"zTXt") - 4, content.index(b"IDAT") - 4, content.index(b"IEND") - 4
+    path.write_bytes(content[:begin] + content[pixels:end] + content[begin:pixels] + content[end:])
     assert np.array_equal(np.asarray(open_image(path)), colours)
 
 
