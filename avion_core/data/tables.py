@@ -65,7 +65,7 @@ def read_csv(file: Path, what: str) -> tuple[list[str], list[list[str]], list[in
     text = read_text(file, subject)
     if not is_storable(text):
         raise subject.refused("holds NUL bytes, so it is not a text file", value=str(file))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
     try:
         found = [(reader.line_num, [as_written(cell) for cell in row]) for row in reader if row]
     except csv.Error as error:
@@ -149,6 +149,7 @@ def whole_numbers(values: Sequence[str]) -> list[str]:
     return [whole[1] if (whole := _WHOLE.fullmatch(value)) else value for value in values]
 
 
-def _delimiter(text: str) -> str:
+def delimiter_of(text: str) -> str:
+    """What parts the cells of a CSV file, by its header: a comma, a semicolon or a tab."""
     header = text.partition("\n")[0]
     return max(_DELIMITERS, key=header.count)  # the first of them where there is none

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from avion_core.data.class_names import ClassFinder
-from avion_core.data.tables import as_written, refuse_misread
+from avion_core.data.tables import as_written, delimiter_of, refuse_misread, refuse_twins
 from avion_core.descriptions.cleaning import cleaned, no_description, without_markup
 from avion_core.descriptions.histories import is_moment, past_decisions
 from avion_core.descriptions.schema import DescriptionRecord, PastDecision, description_id, folded
@@ -245,9 +245,10 @@ def _json_lines(text: str, name: str) -> Iterator[Row]:
 
 
 def _csv(text: str, name: str) -> Iterator[Row]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
     try:
         header = [column.strip() for column in next(reader)]
+        refuse_twins(header, "file of descriptions")
         _check_fields(dict.fromkeys(header), f"the header of {name}")
         for cells in filter(None, reader):
             if len(cells) != len(header):
@@ -270,6 +271,7 @@ def _parquet(path: Path) -> Iterator[Row]:
         raise DescriptionError(
             "the file of descriptions is empty", "Choose a file with texts for the classes.", value=name
         )
+    refuse_twins(table.column_names, "file of descriptions")
     _check_fields(dict.fromkeys(table.column_names), f"the header of {name}")
     for number, row in enumerate(table.to_pylist(), start=1):
         yield f"row {number}", row

@@ -3,11 +3,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from avion_core.descriptions.importing import MOST_CHARACTERS, read_descriptions
 from avion_core.descriptions.schema import description_id
-from avion_core.errors import DescriptionError
+from avion_core.errors import DataError, DescriptionError
 
 CLASSES = {"denseresidential": "dense residential", "StorageTanks": "storage tanks", "river": "river"}
 LONG = "A river bends through fields. It is e.g. 0.5 km wide. Trees stand on both banks."
@@ -50,6 +52,8 @@ def test_json_lines_with_every_field(tmp_path: Path) -> None:
     [
         ("a.jsonl", '{"class_key": "river", "text": "Blue, thin line"}\n{"label": "river", "text": "Dark band"}'),
         ("a.csv", 'class,text\nriver,"Blue, thin line"\r\nriver,Dark band\r\n'),
+        ("a.csv", "class;text;writer\nriver;Blue, thin line;Ann\nriver;Dark band;Ann\n"),
+        ("a.csv", "class\ttext\nriver\tBlue, thin line\nriver\tDark band\n"),
         ("A.JSON", '{"river": ["Blue, thin line", "Dark band"]}'),
     ],
 )
@@ -182,7 +186,7 @@ def test_long_texts_are_split_and_keep_their_parent(tmp_path: Path) -> None:
         (
             "a.csv",
             "name;text\nriver;Blue.\n",
-            "The header of a.csv lacks a class or a text: name;text. "
+            "The header of a.csv lacks a class or a text: name, text. "
             "Name the class class_key, class or label, and the text text.",
         ),
         (
@@ -237,6 +241,16 @@ def test_a_file_that_cannot_be_used_says_what_and_a_hint(tmp_path, name, content
     with pytest.raises(DescriptionError) as caught:
         read_descriptions(write(tmp_path, name, content), CLASSES)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("columns", [("class", "text", "text"), ("class", "Text", "text"), ("class", "Class ", "text")])
+def test_two_columns_of_one_name_are_refused(tmp_path: Path, columns: tuple[str, ...]) -> None:
+    table = write(tmp_path, "a.csv", ",".join(columns) + "\nriver,river,Blue.\n")
+    parquet = tmp_path / "a.parquet"
+    pq.write_table(pa.Table.from_arrays([pa.array(["river"])] * 3, names=list(columns)), parquet)
+    for file in (table, parquet):
+        with pytest.raises(DataError, match=r"two columns with the same name: (text and|Text and|class and)"):
+            read_descriptions(file, CLASSES)
 
 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
