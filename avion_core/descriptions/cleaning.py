@@ -19,7 +19,7 @@ _BOLD = re.compile(r"(\*\*|__|~~)(?=\S)(.+?)(?<=\S)\1")
 _ITALIC = re.compile(r"(?<![\w*_])([*_`])(?=[^\s*_`])([^*_`]+?)(?<=\S)\1(?![\w*_])")
 _QUOTED = re.compile(r"^(?:\"([^\"]+)\"|“([^”]+)”)$")
 _PLACEHOLDER = re.compile(
-    r"\{[\w .-]{0,40}\}|%s\b"
+    r"\{[\w .-]{0,40}\}|%s\b|^[<\[][\w .-]{0,40}[>\]]$"
     r"|[<\[](?:the |your |insert |name of (?:the )?)?(?:class|category|label|object|land[ -]?(?:cover|use))"
     r"(?:[ _-]?(?:name|key|here))?[>\]]",
     re.IGNORECASE,

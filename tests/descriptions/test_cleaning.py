@@ -66,6 +66,7 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     [
         *("An aerial view of {class}.", "View of <class name> from above", "[Class] seen from above", "View of {}"),
         *("A satellite photo of %s", "[insert class here]", "6 to 20 words on how the class looks from above"),
+        *("<description>", "[description 1]", "<one sentence>"),
         *("<img src=x onerror=alert(1)> from above", "<script>alert(1)</script>", "<a href=x>Aerial view</a>"),
     ],
 )
