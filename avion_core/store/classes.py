@@ -39,10 +39,11 @@ def successors(session: Session, project_id: str) -> dict[str, str]:
     into = {key: merged_into for key, retired, merged_into in rows if retired}
     found: dict[str, str] = {}
     for key in into:
-        last = key
-        while last in into:
+        last, passed = key, set[str]()
+        while last in into and last not in passed:  # a damaged row may lead back
+            passed.add(last)
             last = into[last]
-        found[key] = last
+        found[key] = "" if last in passed else last
     return found
 
 

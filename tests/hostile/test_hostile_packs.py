@@ -13,10 +13,11 @@ from sqlalchemy import select
 
 from avion_core.actor import ALONE
 from avion_core.errors import AvionError, DataError
+from avion_core.store.classes import successors
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.project_rows import project_tables
-from avion_core.store.tables import Project, Run
+from avion_core.store.tables import Project, ProjectClass, Run
 from avion_core.usecases.projects.summaries import list_projects, read_projects
 from avion_core.usecases.runs.training import list_runs
 from avion_core.usecases.transfer.packs import unpack_project
@@ -70,6 +71,7 @@ def rows(table: str, **values: object):
         (rows("projects", name="\0"), "holds a text with NUL or half a character"),
         (rows("projects", created_at="0001-01-01T00:00:00+14:00"), "created_at that is no point in time"),
         (rows("classes", prompt_name=3), "prompt_name that is no text"),
+        (rows("classes", retired=True, merged_into="beach"), "merges a class into itself: beach"),
         (rows("verdicts", rule_version=2**31), "rule_version that is no whole number in range"),
         (rows("verdicts", adjudicates="yes"), "adjudicates that is neither true nor false"),
         (rows("rule_versions", prototypes={"zeta": -1}), "rule version of the pack does not fit"),
@@ -128,6 +130,17 @@ def test_hostile_rows_leave_no_list_that_fails(sound, tmp_path):  # noqa: F811
         list_projects(home)
         list_runs(home)
     assert read_projects(home)[1] == []
+
+
+def test_classes_merged_in_a_circle_have_no_successor(sound, tmp_path):  # noqa: F811
+    home = Home(tmp_path / "other", ALONE)
+    project = unpack_project(home, sound)
+    with writing(home.engine) as session:
+        for card in session.scalars(select(ProjectClass)):
+            card.retired, card.merged_into = True, "forest" if card.class_key == "beach" else "beach"
+        session.flush()
+        assert set(successors(session, project.id).values()) == {""}
+    list_projects(home)
 
 
 def test_a_project_whose_pack_facts_are_damaged_takes_no_other_down(sound, tmp_path):  # noqa: F811

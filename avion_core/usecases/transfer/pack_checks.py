@@ -59,6 +59,7 @@ def check_project(tables: Tables, folder: Path, images: Mapping[str, str] | None
     """
     _check_settings(tables)
     classes = {row["class_key"] for row in tables.get("classes", ())}
+    _check_merges(tables)
     manifest = _check_manifest(folder / "manifest.parquet", classes)
     if images is not None:
         _check_contents(manifest, images)
@@ -83,6 +84,17 @@ def _check_settings(tables: Tables) -> None:
         fitted(DescriptionsConfig, row["descriptions"], rules)
     for row in tables.get("generations", ()):
         fitted(WritingSettings, row["settings"], Subject("an order of the pack", hint=HINT))
+
+
+def _check_merges(tables: Tables) -> None:
+    """Each merged class ends in one that is in use, or in none."""
+    into = {row["class_key"]: row.get("merged_into", "") for row in tables.get("classes", ()) if row.get("retired")}
+    for key in into:
+        last, steps = key, 0
+        while last in into and steps <= len(into):
+            last, steps = into[last], steps + 1
+        if last in into:
+            raise DataError("the pack merges a class into itself", HINT, value=key)
 
 
 def _check_manifest(file: Path, classes: set[str]) -> pd.DataFrame:
