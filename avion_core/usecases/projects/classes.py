@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from avion_core.data.class_names import ClassFinder, fold, is_readable, prompt_name
-from avion_core.data.tables import read_csv, write_csv
+from avion_core.data.tables import read_csv, whole_numbers, write_csv
 from avion_core.errors import DataError, EditedMeanwhileError, NotFoundError
 from avion_core.reading import tokenizer_mark
 from avion_core.store import classes as cards
@@ -113,6 +113,7 @@ def import_cards(home: Home, project: str, file: Path) -> CardReport:
                 hint = "Keep one row for each class."
                 raise DataError("the table lists a class twice", hint, value=f"{listed[card.class_key]}, {written}")
             listed[card.class_key] = written
+            fields = {name: _as_kept(getattr(card, name, ""), cell) for name, cell in fields.items()}
             renamed = _rename(session, project_id, card, fields.pop("prompt_name", card.prompt_name), who)
             if _fill_in(card, fields) or renamed:
                 changed.append(card.class_key)
@@ -296,6 +297,11 @@ def _read_cards(file: Path) -> list[dict[str, str]]:
             hint = "A spreadsheet saved it in another encoding: save it as CSV UTF-8."
             raise DataError("a class card holds letters that were lost", hint, value=broken)
     return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _as_kept(kept: str, cell: str) -> str:
+    """A cell; what the card holds where a table wrote just that number as a decimal one (`10.0`)."""
+    return kept if whole_numbers([cell.strip()]) == [kept] else cell
 
 
 def _rename(session: Session, project_id: str, card: ProjectClass, name: str, who: str) -> bool:

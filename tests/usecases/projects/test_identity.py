@@ -38,6 +38,16 @@ def test_cards_are_found_by_the_exact_class_first(home, project, tmp_path):
     )
 
 
+def test_numbers_that_a_table_wrote_as_decimal_ones_change_no_card(home, project, tmp_path):
+    add_class(home, project.id, "10")
+    filled = write(tmp_path / "filled.csv", "class_key,code,definition", "10,7,trees", "beach,1.0,sand")
+    assert import_cards(home, project.id, filled).changed == ["10", "beach"]
+    back = write(
+        tmp_path / "back.csv", "class_key,prompt_name,code,definition", "10.0,10.0,7.0,trees", "beach,beach,1.0,sand"
+    )
+    assert import_cards(home, project.id, back).changed == []
+
+
 def test_a_card_that_two_rows_mean_or_none_is_refused(home, project, tmp_path):
     twice = write(tmp_path / "twice.csv", "class_key,definition", "beach,one", "Beach,two")
     with pytest.raises(DataError, match="lists a class twice: beach, Beach"):
