@@ -20,7 +20,7 @@ def macro_intervals(matrix: Tensor, seed: int = 0) -> dict[str, tuple[float, flo
     """95 % intervals of "macro_accuracy" and "macro_f1", in percent; the same seed, the same intervals.
 
     Images drawn with replacement fall into the cells of their confusion matrix multinomially: so the cells' counts are
-    drawn, which takes a hundredth of the time of drawing images.
+    drawn, which takes a third of the time or less (benchmarks/intervals.py).
 
     Args:
         matrix: (C, C) counts, row = true class, column = predicted class; without any image all is NaN.
