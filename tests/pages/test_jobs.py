@@ -86,11 +86,13 @@ def test_somebody_elses_job_is_not_a_reviewers_to_stop(home: Home, open_page: Op
     from app.state import visitor
     from avion_core.actor import Actor
 
-    job = put(home, who="ana")
+    job = put(home, who="ana", request={"file": "/home/ana/private/weights.pt"})
+    assert "/home/ana/private" in str([frame.value for frame in open_page("jobs", job=job, at_rest=False).dataframe])
     monkeypatch.setattr(visitor, "signed_in", lambda: Actor("ben", "reviewer"))
     app = open_page("jobs", job=job, at_rest=False)
     assert "Stop" not in labels(app)
     assert ALONE.name != "ana"
+    assert "/home/ana/private" not in str([frame.value for frame in app.dataframe]) + all_text(app)
 
 
 def test_long_lists_come_by_pages_and_kinds(home: Home, open_page: Open) -> None:

@@ -38,7 +38,8 @@ def one_job(job: JobView) -> None:
         st.rerun()
     asked, result = st.columns(2)
     with asked:
-        _values("What was asked for", job.request)
+        if may:  # it may hold a path of the server
+            _values("What was asked for", job.request)
     with result:
         _values("What came of it", job.result)
     if not job.active:
