@@ -79,6 +79,7 @@ def main() -> None:
             return
         warm_up()
         _project_selector()
+        _name_the_tab(page)
         person_in_sidebar(person)
         notices.show()
         take_waiting()
@@ -107,6 +108,12 @@ def _navigation(*, visible: bool) -> StreamlitPage:
         position="sidebar" if visible else "hidden",
         expanded=True,
     )
+
+
+def _name_the_tab(page: StreamlitPage) -> None:
+    """Several pages, and several projects, side by side in a browser: each tab says which it is."""
+    project = project_names(studio.home()).get(address.project_id() or "")
+    st.set_page_config(page_title=" · ".join(part for part in (page.title, project, "AVION Studio") if part))
 
 
 @st.cache_resource(show_spinner=False)
