@@ -239,16 +239,23 @@ def test_the_files_that_others_published(home, name, request):
     published = json.loads(path.read_text(encoding="utf-8"))
     project = bare_project(home, "real", tuple(published))
     report = import_descriptions(home, project, path, writer=name.split("_")[0])
-    assert report.problems == []
+    assert len(report.problems) == (name == "gpt_RESISC45")  # one text is the prompt's own "{enumerate}"
+    assert all("holds a placeholder, {enumerate}" in problem for problem in report.problems)
     assert report.unknown_classes == {}
-    assert report.added + report.duplicates == sum(map(len, published.values()))
+    assert report.added + report.duplicates + len(report.problems) == sum(map(len, published.values()))
     exported = export(home, project)
     import_upload(home, bare_project(home, "there", tuple(published)), "x.jsonl", exported)
     assert export(home, "there") == exported
     texts = json.loads(export(home, project, "json"))
     assert texts.keys() == published.keys()
     for key, listed in texts.items():
-        assert set(listed) <= {" ".join(text.split()) for text in published[key]}
+        said = [letters(text) for text in published[key]]
+        for text in listed:  # list marks and emphasis are taken off: not a word is changed, none in the middle is lost
+            assert any(letters(text) in whole for whole in said), text
+
+
+def letters(text: str) -> str:
+    return "".join(letter for letter in text if letter.isalnum())
 
 
 def test_texts_by_class(home, judged):
