@@ -33,7 +33,7 @@ class CatalogEntry:
     source: str
 
 
-_GEORSCLIP_LICENCE = "Creative Commons (the hub card says `cc`, without a version)"
+_GEORSCLIP_LICENCE = 'Creative Commons (the hub card says "cc", without a version)'
 _GEORSCLIP_SOURCE = "Zhang et al., RS5M and GeoRSCLIP, https://huggingface.co/Zilun/GeoRSCLIP"
 _REMOTECLIP_LICENCE = "none stated on the hub; ask the authors before other than research use"
 _REMOTECLIP_SOURCE = "Liu et al., RemoteCLIP, https://huggingface.co/chendelong/RemoteCLIP"
