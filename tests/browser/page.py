@@ -52,6 +52,10 @@ class Page:
             time.sleep(0.1)
         raise AssertionError(f"waited {PATIENCE} s for {what}; the page reads:\n{self.text()[:3000]}")
 
+    def type(self, selector: str, *keys: str, into: str) -> None:
+        """Find a field and type into it at once: a page drawn anew between the two would leave the field behind."""
+        self.until(lambda: [field.send_keys(*keys) or field for field in self.all(selector)[:1]], into)
+
     def all(self, selector: str) -> list[WebElement]:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 

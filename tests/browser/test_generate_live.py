@@ -39,8 +39,7 @@ def service() -> Iterator[Loopback]:
 
 
 def fill(page: Page, label: str, text: str) -> None:
-    field = page.until(lambda: page.all(f'input[aria-label="{label}"]'), label)[0]
-    field.send_keys("\ue009a\ue000", text, "\ue007")  # Ctrl + A, the text, Enter
+    page.type(f'input[aria-label="{label}"]', "\ue009a\ue000", text, "\ue007", into=label)  # Ctrl + A, the text, Enter
     page.settle()
 
 

@@ -51,8 +51,8 @@ def test_a_cell_opens_pictures_texts_and_a_contrast(page: Page, home: Home) -> N
     apart.sort(key=lambda cell: matrix[cell[0]][cell[1]])
     for cell in (apart[0], apart[-1]):  # the least confused pair, then the most confused one
         open_cell(page, found, names, cell)
-    first = page.until(lambda: page.all("textarea"), "where a contrast is written")[0]
-    first.send_keys("Aerial view of dense dark canopy without any roof or street.")
+    text = "Aerial view of dense dark canopy without any roof or street."
+    page.type("textarea", text, into="where a contrast is written")
     page.click("Test them")
     page.until(lambda: "Teacher, all classes" in page.text(), "the scores")
 
@@ -61,7 +61,7 @@ def test_two_files_are_classified_with_evidence(page: Page, home: Home) -> None:
     folder = get_project(home, NAME).image_root
     files = [sorted((folder / name).iterdir())[0] for name in CLASSES[:2]]
     page.open("predict")
-    page.all('input[type="file"]')[0].send_keys("\n".join(map(str, files)))
+    page.type('input[type="file"]', "\n".join(map(str, files)), into="where files are dropped")
     page.until(lambda: "Training images it looks like" in page.text(), "the prediction and its evidence")
     script = "return [...document.querySelectorAll('[data-testid=stImage] img')].filter(i => i.naturalWidth).length"
     page.until(lambda: page.driver.execute_script(script) >= 1 + 4 + len(files), "pictures of image and evidence")

@@ -51,7 +51,7 @@ def go(page: Page, title: str) -> None:
 
 
 def set_number(page: Page, label: str, value: int) -> None:
-    page.until(lambda: page.all(f'input[aria-label="{label}"]'), label)[0].send_keys(SELECT_ALL, str(value), ENTER)
+    page.type(f'input[aria-label="{label}"]', SELECT_ALL, str(value), ENTER, into=label)
     page.settle()
 
 

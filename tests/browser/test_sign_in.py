@@ -36,7 +36,7 @@ def test_invite_account_refresh_sign_out_gate(chromium: WebDriver, shared: tuple
 
     def fill(**typed: str) -> None:
         for name, text in typed.items():
-            page.until(lambda name=name: page.all(f"input[name={name}]"), f"the field {name}")[0].send_keys(text)
+            page.type(f"input[name={name}]", text, into=f"the field {name}")
         chromium.find_element(By.CSS_SELECTOR, "form button").click()
 
     chromium.get(f"{address}/settings")

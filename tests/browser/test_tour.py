@@ -66,7 +66,7 @@ def test_dropped_images_are_classified(page: Page, home: Home, picture: Picture)
     root = get_project(home, "ucmerced-demo").image_root
     files = [sorted((root / name).iterdir())[0] for name in ("harbor", "storagetanks", "tenniscourt")]
     page.open("predict")
-    page.all('input[type="file"]')[0].send_keys("\n".join(map(str, files)))
+    page.type('input[type="file"]', "\n".join(map(str, files)), into="where files are dropped")
     page.until(lambda: "Training images it looks like" in page.text(), "the prediction and its evidence")
     page.settle()
     picture("predict")

@@ -29,8 +29,9 @@ def nothing_trains_on(home: Home) -> Iterator[None]:
 def test_a_training_lives_through_refresh_and_shows_its_curve(page: Page, home: Home) -> None:
     before = {run.id for run in list_runs(home, NAME)}
     page.open("launch")
-    epochs = page.until(lambda: page.all('input[aria-label="Epochs"]'), "the setting")[0]
-    epochs.send_keys("\ue009a\ue000", "3000", "\ue007")  # Ctrl + A, the number, Enter
+    page.type(
+        'input[aria-label="Epochs"]', "\ue009a\ue000", "3000", "\ue007", into="Epochs"
+    )  # Ctrl + A, the number, Enter
     page.until(lambda: "--epochs 3000" in page.text(), "the command line")
     page.click("Start now")
     (run,) = page.until(lambda: {run.id for run in list_runs(home, NAME)} - before, "the run")
