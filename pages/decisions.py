@@ -25,8 +25,7 @@ from avion_core.usecases.curation import decision_preview
 from avion_core.usecases.curation.rules import current_rules, rule_versions, save_rules
 from avion_core.usecases.projects.summaries import ProjectSummary
 
-Rules = tuple[PrototypesConfig, DescriptionsConfig, int]
-"""With their version."""
+Rules = tuple[PrototypesConfig, DescriptionsConfig, int]  # with their version
 
 
 def page() -> None:

@@ -141,6 +141,7 @@ def test_packages_with_a_bad_history_stay_out():
 
 def test_the_server_speaks_to_this_machine_alone():
     settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert settings["runner"]["magicEnabled"] is False  # it put a docstring in the middle of a file onto a page
     assert settings["server"]["address"] == "127.0.0.1"
     assert settings["browser"]["gatherUsageStats"] is False
 
