@@ -13,7 +13,7 @@ from avion_core.config import DistillationConfig, PrototypesConfig, RunConfig, S
 from avion_core.errors import ConfigError
 from avion_core.methods import find_method
 from avion_core.protocols import PROTOCOLS, find_protocol
-from avion_core.reading import tokenizer_mark
+from avion_core.reading import Subject, refuse_mark
 
 _OPTIONS = "options."
 
@@ -126,12 +126,7 @@ def parse_config(nested: dict[str, Any]) -> RunConfig:
             "Write {} once, where the class name goes, and no other curly brackets, on one line.",
             value=config.model.template,
         )
-    if mark := tokenizer_mark(config.model.template):
-        raise ConfigError(
-            f"the setting model.template holds {mark}, which the models read as a sign of their own",
-            "Leave it out.",
-            value=config.model.template,
-        )
+    refuse_mark(config.model.template, Subject("the setting model.template", ConfigError, "Leave it out."))
     find_protocol(config.protocol.name)
     method = find_method(config.method)
     options = settings.validated(method.Settings, config.options, _OPTIONS)

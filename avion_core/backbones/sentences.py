@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from avion_core.backbones.towers import clip_tokenizer
 from avion_core.errors import DataError
-from avion_core.reading import tokenizer_mark
+from avion_core.reading import Subject, refuse_mark
 
 CONTEXT = 77
 """Tokens that a CLIP reads of a text, its beginning and its end among them."""
@@ -27,9 +27,8 @@ def cut_sentences(class_names: Mapping[str, str], template: str) -> list[str]:
     """
     cut, by_tokens = list[str](), defaultdict[tuple[int, ...], list[str]](list)
     for key, name in class_names.items():
-        if mark := tokenizer_mark(name):
-            what = f"the name of the class {key} holds {mark}, which the models read as a sign of their own"
-            raise DataError(what, "Give the class another name: what stands behind it would not be read.", value=name)
+        hint = "Give the class another name: what stands behind it would not be read."
+        refuse_mark(name, Subject(f"the name of the class {key}", hint=hint))
         tokens = _tokens(template.format(name))
         by_tokens[tokens[: CONTEXT - 2]].append(key)
         if len(tokens) > CONTEXT - 2:

@@ -167,6 +167,20 @@ def tokenizer_mark(text: str) -> str:
     return found.group() if found else ""
 
 
+def refuse_mark(text: str, subject: Subject, *, shown: int | None = None) -> None:
+    """Let no text pass that holds a `tokenizer_mark`.
+
+    Args:
+        subject: as the message names it, with its kind of error and the way out.
+        shown: how much of the text the message repeats; None for all.
+
+    Raises:
+        subject.error: it holds one.
+    """
+    if mark := tokenizer_mark(text):
+        raise subject.refused(f"holds {mark}, which the models read as a sign of their own", value=text[:shown])
+
+
 _TOO_DEEP = f"is nested more than {MOST_DEPTH} levels deep"
 _TOO_LONG = "holds a whole number of more than 64 bits"
 

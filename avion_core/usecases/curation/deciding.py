@@ -8,7 +8,7 @@ import pandas as pd
 
 from avion_core.descriptions.importing import MOST_CHARACTERS
 from avion_core.errors import DescriptionError
-from avion_core.reading import is_storable, tokenizer_mark
+from avion_core.reading import Subject, is_storable, refuse_mark
 from avion_core.store import journal, verdicts
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
@@ -159,6 +159,4 @@ def _refuse_unstorable(*texts: str | None) -> None:
         if text and (len(text) > MOST_CHARACTERS or not is_storable(text)):
             what = "a text is too long or holds signs that cannot be stored"
             raise DescriptionError(what, f"Write at most {MOST_CHARACTERS:,} characters, as text.", value=text[:60])
-        if text and (mark := tokenizer_mark(text)):
-            what = f"a text holds {mark}, which the models read as a sign of their own"
-            raise DescriptionError(what, "Leave it out.", value=text[:60])
+        refuse_mark(text or "", Subject("a text", DescriptionError, "Leave it out."), shown=60)

@@ -29,7 +29,7 @@ from avion_core.features.store import image_features, text_features
 from avion_core.metrics import accuracy
 from avion_core.progress import Progress
 from avion_core.protocols.predict import load_student
-from avion_core.reading import tokenizer_mark
+from avion_core.reading import Subject, refuse_mark
 from avion_core.store import generations, journal
 from avion_core.store.database import reading, writing
 from avion_core.store.generations import CONTRASTIVE
@@ -315,9 +315,7 @@ def _fresh(texts: Mapping[str, Sequence[str]], class_keys: Collection[str]) -> l
             if not folded(text) or len(text) > MOST_CHARACTERS:
                 hint = f"Write a text of at most {MOST_CHARACTERS:,} characters."
                 raise DescriptionError("the text is empty or too long", hint, value=text[:80])
-            if mark := tokenizer_mark(text):
-                what = f"the text holds {mark}, which the models read as a sign of their own"
-                raise DescriptionError(what, "Leave it out.", value=text[:80])
+            refuse_mark(text, Subject("the text", DescriptionError, "Leave it out."), shown=80)
             row = {"description_id": description_id(key, text), "class_key": key, "text": text}
             fresh.setdefault(row["description_id"], row)
     if not fresh:

@@ -32,7 +32,7 @@ from avion_core.metrics.calibration import fit_temperature
 from avion_core.progress import Progress
 from avion_core.protocols import predict as prediction
 from avion_core.protocols.exported import student_files
-from avion_core.reading import tokenizer_mark
+from avion_core.reading import Subject, refuse_mark
 from avion_core.store.home import Home
 from avion_core.store.sources import image_source
 from avion_core.usecases.folders import nameable
@@ -164,9 +164,7 @@ def search(
     """
     if not text.strip():
         raise DataError("the search text is empty", "Type what the images should show.", value=text)
-    if mark := tokenizer_mark(text):
-        what = f"the search text holds {mark}, which the models read as a sign of their own"
-        raise DataError(what, "Leave it out.", value=text)
+    refuse_mark(text, Subject("the search text", hint="Leave it out."))
     view = student_run(home, run)
     summary = get_project(home, view.project_id)
     manifest = read_manifest(home, summary.id)

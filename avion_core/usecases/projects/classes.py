@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from avion_core.data.class_names import ClassFinder, fold, is_readable, prompt_name
 from avion_core.data.tables import read_csv, whole_numbers, write_csv
 from avion_core.errors import DataError, EditedMeanwhileError, NotFoundError
-from avion_core.reading import tokenizer_mark
+from avion_core.reading import Subject, refuse_mark
 from avion_core.store import classes as cards
 from avion_core.store import labels as label_rows
 from avion_core.store.database import reading, writing
@@ -31,6 +31,7 @@ from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
 
 CARD_FIELDS = ("local_name", "code", "definition", "includes", "excludes", "parent", "colour")
+_CLASS_NAME = Subject("a class name", hint="Leave it out: what stands behind it would not be read.")
 
 
 @dataclass(frozen=True)
@@ -309,7 +310,7 @@ def _rename(session: Session, project_id: str, card: ProjectClass, name: str, wh
     words = " ".join(name.split())
     if words == card.prompt_name:
         return False
-    _refuse_mark(words)
+    refuse_mark(words, _CLASS_NAME)
     _refuse_taken(session, project_id, words, besides=card.class_key)
     _write_change(session, project_id, "rename", card.class_key, {"before": card.prompt_name, "after": words}, who)
     card.prompt_name = words
@@ -344,7 +345,7 @@ def _new_class(session: Session, project_id: str, name: str, parent: str = "") -
     key = " ".join(name.split())
     if len(key) > 80 or not is_readable(key):
         raise DataError("the name of a class cannot be used", "Give at most 80 letters, on one line.", value=name)
-    _refuse_mark(key)
+    refuse_mark(key, _CLASS_NAME)
     _refuse_taken(session, project_id, key)
     card = session.get(ProjectClass, (project_id, key))
     if card is None:
@@ -368,12 +369,6 @@ def _refuse_taken(session: Session, project_id: str, words: str, besides: str = 
     if not fold(words) or fold(words) in taken or fold(prompt_name(words)) in taken:
         hint = "Choose words that no other class has: the student tells classes apart by them."
         raise DataError("a class name is empty or taken", hint, value=words)
-
-
-def _refuse_mark(words: str) -> None:
-    if mark := tokenizer_mark(words):
-        hint = "Leave it out: what stands behind it would not be read."
-        raise DataError(f"a class name holds {mark}, which the models read as a sign of their own", hint, value=words)
 
 
 def _write_change(
