@@ -34,6 +34,12 @@ def fold(name: str) -> str:
     return " ".join(_SEPARATORS.sub("", part) for part in _BETWEEN_NUMBERS.split(text)) or text
 
 
+def as_code(written: str) -> str:
+    """A code as it was, where a table wrote a whole number as a decimal one (`10.0`, `10,0`); else the text itself."""
+    whole = _DECIMAL.fullmatch(written)
+    return whole[1] if whole else written
+
+
 class ClassFinder:
     """Class as written -> class key, or None where no class or more than one fits.
 
@@ -59,8 +65,7 @@ class ClassFinder:
         word = unicodedata.normalize("NFC", written.strip())
         if word in self._names:
             return word
-        code = whole[1] if (whole := _DECIMAL.fullmatch(word)) else word
-        exact = self._by_name.get(word) or self._by_name.get(code)
+        exact = self._by_name.get(word) or self._by_name.get(as_code(word))
         found = exact or self._by_fold.get(fold(word)) or set()
         if len(found) != 1:
             return None

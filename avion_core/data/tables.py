@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from avion_core.data.class_names import as_code
 from avion_core.errors import DataError
 from avion_core.reading import Subject, is_storable, read_text
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _DELIMITERS = ",;\t"
-_WHOLE = re.compile(r"(-?\d+)[.,]00?")
 _NUMBER = re.compile(r"-?\d+([.,]00?)?")
 
 
@@ -144,9 +144,9 @@ def _byte(letter: str) -> bytes:
 def whole_numbers(values: Sequence[str]) -> list[str]:
     """Codes as they were: in a column of numbers alone, `10.0` and `10,0` are `10`."""
     given = [value for value in values if value]
-    if not any(_WHOLE.fullmatch(value) for value in given) or not all(_NUMBER.fullmatch(value) for value in given):
+    if not any(as_code(value) != value for value in given) or not all(_NUMBER.fullmatch(value) for value in given):
         return list(values)
-    return [whole[1] if (whole := _WHOLE.fullmatch(value)) else value for value in values]
+    return [as_code(value) for value in values]
 
 
 def delimiter_of(text: str) -> str:
