@@ -159,11 +159,12 @@ def _problem(row: dict[str, Any], names: tuple[str, ...], *, from_a_studio: bool
         return f"the text is {_kind(text)}, not a string."
     if _BROKEN.search(text) or _BROKEN.search(without_markup(text)):
         return "the text holds control characters or broken Unicode."
-    if not folded(text if from_a_studio else cleaned(text)):
+    said = text if from_a_studio else cleaned(text)
+    if not folded(said):
         return "the text is empty."
     if mark := tokenizer_mark(text):
         return f"the text holds {mark}, a sign of the models' own."
-    if not from_a_studio and (why := no_description(cleaned(text), names)):
+    if not from_a_studio and (why := no_description(said, names)):
         return f"the text {why}."
     if len(text) > MOST_CHARACTERS:
         return f"the text is too long: {len(text)} characters, where {MOST_CHARACTERS} are allowed."
@@ -184,13 +185,14 @@ def _described(
     """The descriptions that a row holds, and how many of them read otherwise than they were written."""
     whole = row["text"].strip()
     pieces = sentences(without_markup(whole)) if split else [" ".join(whole.split())]
-    texts = [text for piece in pieces if folded(text := cleaned(piece))]
+    tidy = [cleaned(piece) for piece in pieces]
+    texts = [text for text in tidy if folded(text)]
     shared: dict[str, Any] = {name: _as_text(row.get(name)) for name in TEXT_FIELDS}
     shared |= {name: whole_number(row.get(name) or 0) for name in COUNT_FIELDS}
     shared["writer"] = _as_text(row.get("writer")) or writer or ""
     shared["parent"] = whole if len(texts) > 1 else _as_text(row.get("parent"))
     made = [DescriptionRecord(description_id(class_key, text), class_key, text, **shared) for text in texts]
-    return made, sum(text != piece for text, piece in zip(map(cleaned, pieces), pieces, strict=True))
+    return made, sum(text != piece for text, piece in zip(tidy, pieces, strict=True))
 
 
 def _from_a_studio(class_key: str, row: dict[str, Any]) -> DescriptionRecord:
