@@ -78,8 +78,9 @@ def main() -> None:
             sign_in_page()
             return
         warm_up()
-        _project_selector()
-        _name_the_tab(page)
+        projects = project_names(studio.home())
+        _project_selector(projects)
+        _name_the_tab(page, projects)
         person_in_sidebar(person)
         notices.show()
         take_waiting()
@@ -110,9 +111,9 @@ def _navigation(*, visible: bool) -> StreamlitPage:
     )
 
 
-def _name_the_tab(page: StreamlitPage) -> None:
+def _name_the_tab(page: StreamlitPage, projects: dict[str, str]) -> None:
     """Several pages, and several projects, side by side in a browser: each tab says which it is."""
-    project = project_names(studio.home()).get(address.project_id() or "")
+    project = projects.get(address.project_id() or "")
     st.set_page_config(page_title=" · ".join(part for part in (page.title, project, "AVION Studio") if part))
 
 
@@ -134,8 +135,7 @@ def warm_up() -> None:
     Thread(target=load, name="warm-up", daemon=True).start()
 
 
-def _project_selector() -> None:
-    projects = project_names(studio.home())
+def _project_selector(projects: dict[str, str]) -> None:
     if projects:
         st.sidebar.selectbox(
             "Project",
