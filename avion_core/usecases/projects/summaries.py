@@ -26,8 +26,6 @@ from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_images import current_images
 
 _PROBLEMS = Subject("the project's list of problems", hint=RESTORE)
-
-
 _RECIPE = Subject("the project's rendering recipe", hint="Unpack the project again, or choose its recipe again.")
 
 

@@ -17,7 +17,7 @@ ABOUT = "review.json"
 _FACTS = Subject("what the review pack says of itself", hint=HINT)
 
 
-class Origin(BaseModel):
+class PackedProject(BaseModel):
     """The project that a pack was made of."""
 
     id: str
@@ -28,7 +28,7 @@ class PackFacts(BaseModel):
     """Of one review pack. tokens: those of the decisions in it; signature: "" in packs of earlier versions."""
 
     pack: str
-    project: Origin
+    project: PackedProject
     reviewer: str = ""
     signature: str = ""
     tokens: tuple[str, ...] = ()
