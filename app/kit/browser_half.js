@@ -26,3 +26,14 @@ function waitingOf(component, data) {
   const own = (one) => one.component === component && one.project === data.project && one.seq > data.taken
   return waitingDecisions().filter(own)
 }
+
+// From now on the page's keys go to `press`, and to nobody else; in the capture phase, ahead of the app's own shortcuts.
+// Gives what ends it. Something that appears above a component (an alert, say) has Streamlit draw it a second time and
+// take the first away afterwards: what the first one ends must be its own listening, never the second one's.
+function takeKeys(press) {
+  const listener = (event) => press(event)
+  document.removeEventListener("keydown", window.avionKeys, true)
+  window.avionKeys = listener
+  document.addEventListener("keydown", listener, true)
+  return () => document.removeEventListener("keydown", listener, true)
+}

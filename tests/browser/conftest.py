@@ -86,6 +86,9 @@ def serving(home: Home, log: Path, program: str = "streamlit", **environment: st
     try:
         _wait_for_health(address, process, log)
         yield address
+    except AssertionError:
+        print(f"the server said:\n{log.read_text()[-5000:]}")  # pytest shows it beside the failure
+        raise
     finally:
         process.terminate()
         process.wait(timeout=20)

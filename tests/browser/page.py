@@ -50,7 +50,7 @@ class Page:
             except (NoSuchElementException, StaleElementReferenceException):  # between two pages, or drawn anew
                 pass
             time.sleep(0.1)
-        raise AssertionError(f"waited {PATIENCE} s for {what}; the page reads:\n{self.text()[:3000]}")
+        raise AssertionError(f"waited {PATIENCE} s for {what}; the page reads:\n{self.main_text()[:3000]}")
 
     def type(self, selector: str, *keys: str, into: str) -> None:
         """Find a field and type into it at once: a page drawn anew between the two would leave the field behind."""
@@ -62,6 +62,11 @@ class Page:
     def text(self) -> str:
         # The driver's own `.text` asks for every element's style in turn: a hundred times as long.
         return self.driver.execute_script("return document.body?.innerText ?? ''")
+
+    def main_text(self) -> str:
+        """What the page says without the sidebar's links, which are the same everywhere."""
+        script = "return (document.querySelector('[data-testid=stMain]') ?? document.body)?.innerText ?? ''"
+        return self.driver.execute_script(script)
 
     def settle(self) -> None:
         """Wait until the page has a title and nothing runs."""

@@ -292,9 +292,5 @@ export default function ({ data, parentElement }) {
   const grid = GRIDS.get(parentElement) || new Grid(parentElement)
   GRIDS.set(parentElement, grid)
   grid.receive(data)
-  // One handler for the page, replaced and never stacked; in the capture phase, ahead of the app's own shortcuts.
-  document.removeEventListener("keydown", window.avionLabelKeys, true)
-  window.avionLabelKeys = (event) => grid.press(event)
-  document.addEventListener("keydown", window.avionLabelKeys, true)
-  return () => document.removeEventListener("keydown", window.avionLabelKeys, true)
+  return takeKeys((event) => grid.press(event))
 }

@@ -194,9 +194,5 @@ export default function ({ data, parentElement }) {
   const card = CARDS.get(parentElement) || new Card(parentElement)
   CARDS.set(parentElement, card)
   card.receive(data)
-  // One handler for the page, replaced and never stacked; in the capture phase, ahead of the app's own shortcuts.
-  document.removeEventListener("keydown", window.avionReviewKeys, true)
-  window.avionReviewKeys = (event) => card.press(event)
-  document.addEventListener("keydown", window.avionReviewKeys, true)
-  return () => document.removeEventListener("keydown", window.avionReviewKeys, true)
+  return takeKeys((event) => card.press(event))
 }
