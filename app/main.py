@@ -121,9 +121,8 @@ def _name_the_tab(page: StreamlitPage, projects: dict[str, str]) -> None:
 def warm_up() -> None:
     """Import the models' library beside the first page, so that the pages that need it do not wait for it.
 
-    Streamlit collects garbage after every run of a page, with the interpreter held. Among the half million objects of
-    these libraries that takes longer than the page itself and starves work in the background; freezing them takes
-    them out of the collector's sight.
+    Garbage is looked for with the interpreter held. Among the half million objects of these libraries that takes
+    longer than a page and starves work in the background; freezing them takes them out of the collector's sight.
     """
 
     def load() -> None:

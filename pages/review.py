@@ -62,14 +62,14 @@ def show_card(project: ProjectSummary, seen: ReviewerView, work_list: WorkList, 
     """One description with its evidence beside it."""
     judging, evidence = st.columns([11, 9], gap="large")
     first = max(0, work_list.place - BEHIND)
-    near = seen.records(work_list.order[first : work_list.place + AHEAD])
+    near = seen.cards(work_list.order[first : work_list.place + AHEAD])
     with judging:
         items = [
             card_item(row, place=place, class_name=names[row["class_key"]]) for place, row in enumerate(near, first)
         ]
         review_card(work_list, items)
     if work_list.cursor:
-        row = near[work_list.place - first]
+        (row,) = seen.records([work_list.cursor])
         with judging:
             reasons_panel(seen, row)
             shell.sheet_button(row["class_key"], names[row["class_key"]])

@@ -5,7 +5,9 @@ Sentences are made for the rows somebody looks at: of the 50,000 of a large proj
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
 
@@ -20,15 +22,30 @@ def explained(table: pd.DataFrame, rule_set: RuleSet, config: PrototypesConfig) 
     """Rows of a prototype table (see `TextPrototypes.table`) with the words behind the figures.
 
     Returns:
-        The rows with three more columns: why (a sentence), reasons (of each RS-Flag rule, a dict of rule, passed and
-        sentence) and hits (of each term found, a dict of start, end, term and kind).
+        The rows with three more columns: why, reasons and hits (see `explanation`).
     """
-    judged = [rule_set.judge(text) for text in table["text"]]
+    flags = [_flag_in_words(rule_set, text) for text in table["text"]]
     return table.assign(
         why=pd.Series(explanations(table, config), index=table.index, dtype=str),
-        reasons=pd.Series([[asdict(entry) for entry in flag.reasons] for flag in judged], table.index, dtype=object),
-        hits=pd.Series([[asdict(entry) for entry in flag.hits] for flag in judged], table.index, dtype=object),
+        reasons=pd.Series([flag["reasons"] for flag in flags], table.index, dtype=object),
+        hits=pd.Series([flag["hits"] for flag in flags], table.index, dtype=object),
     )
+
+
+def explanation(row: Mapping[str, Any], rule_set: RuleSet, config: PrototypesConfig) -> dict[str, Any]:
+    """The words behind one row of a prototype table.
+
+    Returns:
+        why (a sentence), reasons (of each RS-Flag rule, a dict of rule, passed and sentence) and hits (of each term
+        found, a dict of start, end, term and kind).
+    """
+    return {"why": _explanation(config, *(row[name] for name in _FIGURES)), **_flag_in_words(rule_set, row["text"])}
+
+
+def _flag_in_words(rule_set: RuleSet, text: str) -> dict[str, Any]:
+    """Reasons and hits of RS-Flag on a text, see `explanation`."""
+    flag = rule_set.judge(text)
+    return {"reasons": [asdict(entry) for entry in flag.reasons], "hits": [asdict(entry) for entry in flag.hits]}
 
 
 def explanations(table: pd.DataFrame, config: PrototypesConfig) -> list[str]:

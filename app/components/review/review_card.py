@@ -17,7 +17,7 @@ _component = browser_half("avion_review_card", __file__)
 
 
 def card_item(row: dict[str, Any], *, place: int, class_name: str) -> dict[str, Any]:
-    """What the card shows of one row of the curation table. `hits` are [start, end, kind], without overlaps."""
+    """What the card shows of one of `ReviewerView.cards`. `hits` are [start, end, kind], without overlaps."""
     hits, end = [], 0
     for hit in sorted(row["hits"], key=lambda hit: hit["start"]):
         if hit["start"] >= end:

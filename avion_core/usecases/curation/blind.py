@@ -42,7 +42,9 @@ class Sight:
 
     def hides(self, description_ids: pd.Series) -> pd.Series:
         """Of each description, whether others' decisions on it are hidden."""
-        return ~description_ids.map(self.mine).isin(_JUDGED) & self.blind
+        if not self.blind:
+            return pd.Series(False, index=description_ids.index, dtype=bool)
+        return ~description_ids.map(self.mine).isin(_JUDGED)
 
     def verdicts(self, table: pd.DataFrame) -> pd.Series:
         """The column `verdict` of a table with description_id, as this person sees it: what is hidden is undecided."""

@@ -11,6 +11,7 @@ from functools import cached_property
 from threading import Lock
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from avion_core.store.home import Home
@@ -27,6 +28,20 @@ _BLIND_VIEWS = 16
 # What a colleague's verdict shows in, and what stands there while the review is blind and one's own is missing.
 _HIDDEN_VALUES = {"verdict": "undecided", "reviewer": "", "reason": ""}
 _HIDDEN_FIGURES = ("weight", "influence")
+
+CARD = (
+    "description_id",
+    "class_key",
+    "text",
+    "original",
+    "edited",
+    "verdict",
+    "mine",
+    "reviewer",
+    "conflict",
+    "writer",
+)
+"""Columns of a reviewer's table that a card shows."""
 
 _counter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="remaining-value")
 
@@ -136,12 +151,32 @@ class ReviewerView:
         return rows.assign(why=words["why"].mask(rows["kept"].isna(), HIDDEN)) if self.blind else rows
 
     def records(self, ids: Sequence[str]) -> list[dict[str, Any]]:
-        """These descriptions, each with all its figures."""
-        return [{str(name): value for name, value in row.items()} for row in self.rows(ids).to_dict("records")]
+        """A few descriptions, each with all its figures and words: what `rows` gives, without making a table."""
+        return [self._record(place) for place in self.places.get_indexer(pd.Index(ids)).tolist()]
+
+    def _record(self, place: int) -> dict[str, Any]:
+        words = self.curation.explanation(_native(self.curation.table.iloc[place]))
+        row = _native(self.table.iloc[place]) | words
+        return row if isinstance(row["kept"], bool) else row | {"why": HIDDEN}
+
+    def cards(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """What a card shows of these descriptions, in this order: CARD of the table, and hits (see `explained`).
+
+        A hundred are sent ahead at each key, of which one is looked at: the others' figures and sentences would take
+        longer to make than all the rest.
+        """
+        places = self.places.get_indexer(pd.Index(ids))
+        columns = {name: self.table[name].take(places).tolist() for name in CARD}
+        columns["hits"] = self.curation.hits(columns["text"])
+        return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
     def of_class(self, class_key: str) -> pd.DataFrame:
         """All descriptions of a class."""
         return self.table[self.table["class_key"] == class_key]
+
+
+def _native(row: pd.Series) -> dict[str, Any]:
+    return {str(name): value.item() if isinstance(value, np.generic) else value for name, value in row.items()}
 
 
 @use_case

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,12 +18,12 @@ from torch import Tensor
 from avion_core.config import PrototypesConfig, RunConfig
 from avion_core.data.project import LabelledImages
 from avion_core.data.sources import Images
-from avion_core.descriptions.rs_flag import load_rule_set
+from avion_core.descriptions.rs_flag import RuleSet, load_rule_set
 from avion_core.errors import DataError, NotFoundError
 from avion_core.features.store import image_features
 from avion_core.progress import Progress
 from avion_core.prototypes.decisive import reach_and_decisive
-from avion_core.prototypes.explanations import explained, explanations
+from avion_core.prototypes.explanations import explained, explanation, explanations
 from avion_core.prototypes.judged import Grounds, grounds_of, judged_classes
 from avion_core.prototypes.ranking import Ranking, rank
 from avion_core.prototypes.robust_z import past_cut
@@ -105,10 +106,20 @@ class Curation(Preview):
         return self.config.prototypes.zeta
 
     def explained(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Rows of the table with why, reasons and hits: the words behind the figures (see `prototypes.why`)."""
-        descriptions = self.config.descriptions
-        rule_set = load_rule_set(descriptions.rule_set, descriptions.modality)
-        return explained(rows, rule_set, self.config.prototypes)
+        """Rows of the table with why, reasons and hits: the words behind the figures."""
+        return explained(rows, self._rule_set, self.config.prototypes)
+
+    def explanation(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Those words of one row."""
+        return explanation(row, self._rule_set, self.config.prototypes)
+
+    def hits(self, texts: Sequence[str]) -> list[list[dict[str, Any]]]:
+        """The terms that RS-Flag finds in each text, as `explained` gives them."""
+        return [[asdict(hit) for hit in self._rule_set.judge(text).hits] for text in texts]
+
+    @property
+    def _rule_set(self) -> RuleSet:
+        return load_rule_set(self.config.descriptions.rule_set, self.config.descriptions.modality)
 
     def place(self, description_id: str) -> int:
         """The row of a description.

@@ -7,7 +7,7 @@ import pytest
 
 from avion_core.actor import Actor
 from avion_core.errors import RightsError
-from avion_core.usecases.curation import Sight, record_verdict, shared
+from avion_core.usecases.curation import SharedCuration, Sight, curation_table, record_verdict, reviewer_view, shared
 from avion_core.usecases.curation.agreement import conflicts, review_progress, set_blind
 from avion_core.usecases.curation.blind import my_sight
 from avion_core.usecases.projects.current_descriptions import current_descriptions
@@ -88,3 +88,23 @@ def test_views_are_kept_of_the_last_reviewers_alone(monkeypatch):
     assert len(held._views) == shared._BLIND_VIEWS
     assert given[-2] is not None  # the last one's was kept
     assert given[-1] is None  # the first one's had to go
+
+
+@pytest.mark.usefixtures("tiny_towers")
+@pytest.mark.parametrize("blind", [False, True])
+def test_one_description_and_a_card_say_what_the_table_says(home, described, disputed, blind):
+    set_blind(home, described.id, blind)
+    made = SharedCuration(curation_table(home, described.id))
+    seen = reviewer_view(reviewer(home, "ann"), made)
+    ids = [disputed, *seen.table["description_id"][::-1][:7]]
+    table = seen.rows(ids).astype(object).replace(float("nan"), None).to_dict("records")
+    records = [
+        {name: None if isinstance(value, float) and value != value else value for name, value in row.items()}
+        for row in seen.records(ids)
+    ]
+    assert records == table
+    assert {row["why"] == shared.HIDDEN for row in records[1:]} == {blind}
+    assert records[0]["why"] != shared.HIDDEN
+    cards = seen.cards(ids)
+    assert [set(card) for card in cards] == [{*shared.CARD, "hits"}] * len(ids)
+    assert cards == [{name: row[name] for name in card} for card, row in zip(cards, records, strict=True)]
