@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avion_core.errors import DataError
-from avion_core.metrics.retrieval import recall_at, retrieval_recalls
+from avion_core.metrics import retrieval
+from avion_core.metrics.retrieval import embedding_recalls, recall_at, retrieval_recalls
 
 
 def expected_hit(scores: list[int], relevant: list[bool], k: int) -> float:
@@ -82,3 +83,57 @@ def test_a_higher_k_never_finds_less(seed: int) -> None:
 def test_what_cannot_be_ranked_is_refused(similarity, relevant, k: int, message: str) -> None:
     with pytest.raises(DataError, match=message):
         recall_at(torch.tensor(similarity), torch.tensor(relevant), k)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 3), st.booleans())
+def test_embeddings_give_what_their_scores_give(seed: int, count: int, captions: int, few: bool) -> None:
+    """Small whole numbers, so that scores are exact and ties abound; blocks of a few rows."""
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randint(-1, 2, (count, 2), generator=generator).float()
+    texts = torch.randint(-1, 2, (count * captions, 2), generator=generator).float()
+    owner = torch.arange(count).repeat(captions)[torch.randperm(count * captions, generator=generator)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retrieval, "_CELLS", 7 if few else 2**23)
+        found = embedding_recalls(images, texts, owner)
+    assert found == pytest.approx(retrieval_recalls(images @ texts.T, owner))
+
+
+def test_the_order_of_images_and_captions_changes_nothing() -> None:
+    generator = torch.Generator().manual_seed(0)
+    images, owner = torch.randn(40, 8, generator=generator), torch.arange(200) // 5
+    texts = images[owner] + 2 * torch.randn(200, 8, generator=generator)
+    texts[7:30] = texts[5]  # one sentence for images of several
+    images[3] = images[4]
+    found = embedding_recalls(images, texts, owner)
+    moved_images, moved_texts = torch.randperm(40, generator=generator), torch.randperm(200, generator=generator)
+    place = moved_images.argsort()
+    assert embedding_recalls(images[moved_images], texts[moved_texts], place[owner[moved_texts]]) == pytest.approx(
+        found
+    )
+
+
+def test_rounding_breaks_no_tie_between_equal_captions() -> None:
+    """A hundred images with one and the same caption: R@1 is chance, not luck with the last bit."""
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randn(100, 511, generator=generator)
+    texts = torch.randn(1, 511, generator=generator).repeat(100, 1)
+    found = embedding_recalls(images, texts, torch.arange(100))
+    assert found["i2t_r1"] == pytest.approx(1.0)
+    assert found["i2t_r10"] == pytest.approx(10.0)
+    assert found["t2i_r1"] == pytest.approx(1.0)  # the caption's best image is right for one of its hundred owners
+
+
+@pytest.mark.parametrize(
+    ("images", "texts", "owner", "message"),
+    [
+        ([[1.0, float("nan")]], [[1.0, 0.0]], [0], "not a number"),
+        ([[1.0, 0.0]], [[1.0]], [0], "do not fit together"),
+        ([[1.0]], [[1.0]], [1], "belongs to no image"),
+        ([[1.0], [2.0]], [[1.0]], [0], "image has no caption: image 1"),
+        ([[1.0]], [[1.0]], [0, 0], "do not fit together"),
+    ],
+)
+def test_embeddings_that_cannot_be_ranked_are_refused(images, texts, owner, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        embedding_recalls(torch.tensor(images), torch.tensor(texts), torch.tensor(owner))
