@@ -62,6 +62,8 @@ class StudentConfig(Stage):
     """Prompts in every layer, or in the first layer alone (an ablation)."""
     init_std: float = Field(default=0.02, gt=0, le=1)
     """Standard deviation of the prompts at the start."""
+    class_mean: Literal["none", "by_shots"] = "none"
+    """Class vectors of the trained student: its texts alone (paper), or with the mean of each class's shots added."""
     template: str = DEFAULT_TEMPLATE
     """The sentence around a class name, `{}` once; `bare` names are given as "{}"."""
 
@@ -77,6 +79,10 @@ class DistillationConfig(Stage):
     """Weight of the textual alignment loss."""
     logit_weight: float = Field(default=1.0, ge=0, le=100)
     """Weight of the similarity (logit) alignment loss, once warmed up."""
+    teacher_logits: Literal["texts", "texts_and_images"] = "texts"
+    """Teacher logits from the text prototypes (paper), or from the sum of text and visual prototype of each class."""
+    frozen_weight: float = Field(default=0.0, ge=0, le=100)
+    """Weight of a loss that keeps the student's embeddings near those it had before training (0: none, paper)."""
     temperature: float = Field(default=2.0, gt=0, le=100)
     """Temperature that softens both distributions in the similarity alignment."""
     warmup: float = Field(default=0.3, ge=0, le=1)
@@ -119,6 +125,8 @@ class ProtocolConfig(Stage):
     """Which classes are base: the first half by name (usual in the literature), or drawn with the seed."""
     projects: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     """Other projects whose images are measured on as well, for protocols that span projects."""
+    aliases: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    """Class names of other projects that mean one of this project's, as `harbor=port`; usual ones are known."""
 
 
 class RunConfig(Stage):

@@ -15,6 +15,7 @@ from torch import Tensor
 from avion_core.backbones.prompted import PromptedStudent
 from avion_core.backbones.towers import OpenClipTowers
 from avion_core.config import StudentConfig
+from avion_core.distill.class_means import ClassMeans
 from avion_core.distill.loop import TrainingState
 from avion_core.distill.tensor_file import read_tensors, write_tensors
 from avion_core.errors import CheckpointError
@@ -89,6 +90,16 @@ def load_adapter(path: Path, backbone: OpenClipTowers) -> tuple[PromptedStudent,
             )
     student.load_state_dict(prompts)
     return student.eval(), facts
+
+
+def load_class_means(path: Path) -> ClassMeans | None:
+    """What an adapter keeps of its shots for its class vectors; None where its run's settings did not ask for it.
+
+    Raises:
+        CheckpointError: not an adapter.
+    """
+    tensors, facts = read_tensors(path, "an AVION adapter", _PROMPTS, _AdapterFacts)
+    return ClassMeans.read(tensors, facts["class_names"])
 
 
 def save_state(path: Path, state: TrainingState, facts: dict[str, Any]) -> None:

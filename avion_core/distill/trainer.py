@@ -93,7 +93,8 @@ class Trainer(Loop):
             self.linear.weight.data.copy_(start)
         self.image_target = projection(data.teacher_images) if projection else data.teacher_images  # (N, D)
         self.text_target = projection(data.teacher_prototypes) if projection else data.teacher_prototypes  # (C, D)
-        self.teacher_logits = data.teacher_scale * data.teacher_images @ data.teacher_prototypes.T  # (N, C)
+        self.teacher_logits = data.teacher_scale * data.teacher_images @ _judges(data, config).T  # (N, C)
+        self.frozen_images, self.frozen_texts = self._before() if config.frozen_weight else (None, None)
         decayed = [student.visual_prompts, student.text_prompts] + (
             [self.linear.weight] if self.linear is not None else []
         )
@@ -118,7 +119,8 @@ class Trainer(Loop):
             self.linear.weight.data.copy_(projection)
 
     def losses(self, batch: Tensor, step: int) -> dict[str, Tensor]:
-        """L and its parts task, image, text and logit, unweighted (docs/method.md section 6)."""
+        """L and its parts task, image, text and logit, and frozen where it counts, unweighted (docs/method.md section
+        6)."""
         student, data, config = self.student, self.data, self.config
         batch = batch.to(data.labels.device)
         pixels = self.view(data.pixels[batch])  # (B, 3, S, S) uint8
@@ -133,7 +135,12 @@ class Trainer(Loop):
         }
         warmed = warmup_weight(step, self.steps, config.warmup) * config.logit_weight
         loss = parts["task"] + config.image_weight * parts["image"] + config.text_weight * parts["text"]
-        return parts | {"loss": loss + warmed * parts["logit"]}
+        loss = loss + warmed * parts["logit"]
+        if self.frozen_images is not None and self.frozen_texts is not None:
+            kept = cosine_alignment(f, self.frozen_images[batch]), cosine_alignment(g, self.frozen_texts)
+            parts["frozen"] = (kept[0] + kept[1]) / 2
+            loss = loss + config.frozen_weight * parts["frozen"]
+        return parts | {"loss": loss}
 
     def after_step(self) -> dict[str, Tensor]:
         self.student.clamp_scale()
@@ -149,10 +156,26 @@ class Trainer(Loop):
         logits = predict_logits(self.student, data.validation_pixels, data.classes)
         return logits.argmax(1) == data.validation_labels
 
+    @torch.no_grad()
+    def _before(self) -> tuple[Tensor, Tensor]:
+        """(N, D_S) and (C, D_S): what the student makes of images and class texts without any prompt, unaugmented."""
+        student, data = self.student, self.data
+        visual, text = student.visual_prompts[:, :0], student.text_prompts[:, :0]
+        parts = [student.encoders.image(part, visual) for part in data.pixels.split(EVALUATION_BATCH)]
+        return torch.cat(parts), student.encoders.text(data.classes, text)
+
     def _align(self, student: Tensor, target: Tensor) -> Tensor:
         if self.config.projection == "gram":
             return relational_alignment(student, target)
         return cosine_alignment(self.linear(student) if self.linear is not None else student, target)
+
+
+def _judges(data: TrainingData, config: DistillationConfig) -> Tensor:
+    """(C, D_T) what the teacher's logits are held against: p_c, or normalize(p_c + v_c)."""
+    if config.teacher_logits == "texts":
+        return data.teacher_prototypes
+    sums = torch.zeros_like(data.teacher_prototypes).index_add(0, data.labels, data.teacher_images)
+    return F.normalize(data.teacher_prototypes + F.normalize(sums, dim=1), dim=1)
 
 
 @torch.no_grad()

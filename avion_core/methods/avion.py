@@ -16,8 +16,9 @@ from avion_core.backbones.prompted import PromptedStudent
 from avion_core.backbones.towers import resolve_precision
 from avion_core.config import RunConfig
 from avion_core.data.project import ProjectData, class_texts
-from avion_core.distill.adapter import load_adapter, load_state, save_adapter, save_state
+from avion_core.distill.adapter import load_adapter, load_class_means, load_state, save_adapter, save_state
 from avion_core.distill.arithmetic import take_down
+from avion_core.distill.class_means import ClassMeans
 from avion_core.distill.loop import TrainingState
 from avion_core.distill.student_towers import StudentTowers
 from avion_core.distill.teacher_side import TeacherSide
@@ -51,6 +52,7 @@ class Avion(Method):
     def __init__(self, bench: Bench, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(bench, options)
         self._summary: dict[str, Any] = {}
+        self._means: ClassMeans | None = None
 
     @classmethod
     def steps(cls, config: RunConfig, images: int) -> int:
@@ -122,9 +124,14 @@ class Avion(Method):
         if trainer.state.step < trainer.steps:
             yield Stopped(trainer.state.step, trainer.steps)
             return
-        yield Saved("adapter", folder / self.file)
         self.student = student.eval()
         self._learnt, self._facts = trainer.learned(), facts | {"step": trainer.steps}
+        if config.model.class_mean == "by_shots":
+            f = bench.see(self.towers, project, task.shots.image_ids)  # (N, D_S)
+            names = {key: project.class_names[key] for key in task.classes}
+            self._means = ClassMeans.of(f, task.shots.labels, names)
+            self.save(folder)
+        yield Saved("adapter", folder / self.file)
         self._summary = {
             "best_validation_accuracy": trainer.state.best_accuracy if trainer.state.best else None,
             "best_step": trainer.state.best_step,
@@ -142,15 +149,20 @@ class Avion(Method):
         towers = self.towers
         f = self.bench.see(towers, project, image_ids).cpu()  # (N, D_S)
         texts = class_texts(project.class_names, list(classes), self.bench.config.model.template)
-        return towers.logit_scale * f @ towers.encode_text(texts).cpu().T  # (N, C)
+        g = towers.encode_text(texts).cpu()  # (C, D_S)
+        if self._means is not None:
+            g = self._means.added_to(g, {key: project.class_names[key] for key in classes})
+        return towers.logit_scale * f @ g.T  # (N, C)
 
     def save(self, folder: Path) -> None:
-        save_adapter(folder / self.file, self._learnt, self._facts)
+        means = {} if self._means is None else self._means.tensors()
+        save_adapter(folder / self.file, self._learnt | means, self._facts)
 
     def load(self, folder: Path) -> None:
         """The adapter on the run's backbone, the last step's; refuses other weights of student or teacher."""
         self.student, self._facts = load_adapter(folder / self.file, self.bench.backbone())
         self._learnt = dict(self.student.state_dict())
+        self._means = load_class_means(folder / self.file)
         TeacherSide.load(folder).demand(self.bench.towers("teacher"), "teacher")
 
     @property

@@ -17,7 +17,8 @@ from avion_core.config import RunConfig
 from avion_core.data.project import class_texts
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.sources import Images, loose_files
-from avion_core.distill.adapter import load_adapter
+from avion_core.distill.adapter import load_adapter, load_class_means
+from avion_core.distill.class_means import ClassMeans
 from avion_core.errors import ConfigError, DataError
 from avion_core.features.store import prepare_images
 from avion_core.progress import Progress
@@ -34,12 +35,15 @@ class TrainedStudent:
     """Class key -> prompt name, as it was trained."""
     template: str
     """The sentence around a name."""
+    means: ClassMeans | None = None
+    """What joins the texts of the classes it was trained on, where its settings say so."""
 
     def embed_classes(self, class_names: dict[str, str]) -> Tensor:
-        """Class texts -> (C, D_S), unit norm."""
+        """Class vectors -> (C, D_S), unit norm: the texts, with the means of the shots where there are any."""
         texts = class_texts(class_names, list(class_names), self.template)
         with torch.no_grad():
-            return self.student.encode_text(self.student.tokenize(texts))
+            g = self.student.encode_text(self.student.tokenize(texts))
+        return g if self.means is None else self.means.added_to(g, class_names)
 
     def embed_images(self, images: Images, recipe: RenderingRecipe, progress: Progress | None = None) -> Tensor:
         """Images -> (N, D_S), unit norm; decoded and embedded a part at a time."""
@@ -63,8 +67,9 @@ def load_student(config: RunConfig, folder: Path, weights: WeightStore, *, devic
             "Choose a CLIP model from open_clip, such as demo-student.",
             value=config.student,
         )
-    student, facts = load_adapter(folder / "adapter.safetensors", backbone)
-    return TrainedStudent(student, facts["class_names"], facts["template"])
+    path = folder / "adapter.safetensors"
+    student, facts = load_adapter(path, backbone)
+    return TrainedStudent(student, facts["class_names"], facts["template"], load_class_means(path))
 
 
 def predict(

@@ -81,6 +81,39 @@ def test_the_total_is_the_weighted_sum_of_the_parts(tiny_clip: OpenClipTowers) -
         assert v["loss"] == pytest.approx(total, rel=1e-5)
 
 
+def test_teacher_logits_from_texts_and_images_by_hand(tiny_clip: OpenClipTowers) -> None:
+    trainer = make_trainer(tiny_clip, teacher_logits="texts_and_images")
+    data, sums = trainer.data, []
+    for place in range(3):
+        shots = data.teacher_images[data.labels == place]
+        visual = F.normalize(F.normalize(shots, dim=1).mean(0), dim=0)
+        sums.append(F.normalize(data.teacher_prototypes[place] + visual, dim=0))
+    assert torch.allclose(trainer.teacher_logits, 20.0 * data.teacher_images @ torch.stack(sums).T, atol=1e-5)
+    # The textual alignment keeps the text prototypes.
+    assert torch.equal(trainer.text_target, make_trainer(tiny_clip).text_target)
+
+
+def test_a_student_that_is_held_stays_nearer_to_what_it_was(tiny_clip: OpenClipTowers) -> None:
+    free, held = (make_trainer(tiny_clip, epochs=8, frozen_weight=weight) for weight in (0.0, 20.0))
+    before_images = tiny_clip.encode_image(held.data.pixels)
+    before_texts = tiny_clip.encode_text([f"a satellite photo of {c}." for c in CLASSES])
+    assert held.frozen_images is not None
+    assert held.frozen_texts is not None
+    assert torch.allclose(held.frozen_images, before_images, atol=1e-5)
+    assert torch.allclose(held.frozen_texts, before_texts, atol=1e-5)
+    reports = {name: list(trainer.run()) for name, trainer in (("free", free), ("held", held))}
+    assert "frozen" not in reports["free"][0].values
+    for report in reports["held"]:
+        v = report.values
+        total = v["task"] + 0.5 * v["image"] + 0.5 * v["text"] + v["warmup"] * v["logit"] + 20 * v["frozen"]
+        assert v["loss"] == pytest.approx(total, rel=1e-5)
+    kept = [
+        F.cosine_similarity(trainer.student.encode_image(trainer.data.pixels), before_images).mean().item()
+        for trainer in (free, held)
+    ]
+    assert kept[1] > kept[0]
+
+
 def finish(trainer: Trainer) -> TrainingState:
     list(trainer.run())
     return trainer.snapshot()
