@@ -34,9 +34,8 @@ from avion_core.wording import counted
 
 def page() -> None:
     project = shell.need_project()
-    run = shell.need_run(
-        project, ("finished", "stopped"), "A map shows what training moved: it needs a trained student to compare with."
-    )
+    why = "A map shows images, descriptions and prototypes of a run, and what its training moved."
+    run = shell.need_run(project, ("finished", "stopped"), why, students=False)
     # What shows the sealed test set comes last: nobody is to meet it by opening the page.
     maps = sorted(list_maps(studio.home(), run.id), key=lambda found: found.shows_test)
     with st.expander("New map", icon=":material/add:", expanded=not maps):

@@ -5,7 +5,8 @@ Sizes and licences as the hub's file lists and cards gave them; `quick_gelu` is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from avion_core.errors import NotFoundError
@@ -17,7 +18,7 @@ class CatalogEntry:
 
     name: str
     title: str
-    kind: Literal["open_clip", "demo_teacher"]
+    kind: Literal["open_clip", "demo_teacher", "given"]
     architecture: str
     """open_clip's name of the model, or the name of the demo's own description."""
     hub_repo: str | None
@@ -148,18 +149,47 @@ _ENTRIES = (
     ),
 )
 
+_GIVEN = re.compile(r"given-[0-9a-f]{16}")
+_GIVEN_ENTRY = CatalogEntry(
+    name="given",
+    title="Given features",
+    kind="given",
+    architecture="",
+    hub_repo=None,
+    hub_file=None,
+    dim=0,
+    image_size=0,
+    quick_gelu=False,
+    parameters=0,
+    size_bytes=0,
+    licence="that of the model and the images they were made of",
+    source="a file of embeddings",
+)
+
 CATALOG: dict[str, CatalogEntry] = {entry.name: entry for entry in _ENTRIES}
 
 
+def is_given(name: str) -> bool:
+    """Whether a name in settings stands for embeddings that were given, with no model behind them."""
+    return _GIVEN.fullmatch(name) is not None
+
+
 def find_entry(name: str) -> CatalogEntry:
-    """The entry of that name.
+    """The entry of that name; embeddings that were given have one made for them.
 
     Raises:
         NotFoundError: there is none.
     """
+    if is_given(name):
+        return replace(_GIVEN_ENTRY, name=name)
     if name not in CATALOG:
         raise NotFoundError("the catalog has no such model", f"Choose one of: {', '.join(CATALOG)}.", value=name)
     return CATALOG[name]
+
+
+def known_entry(name: str) -> CatalogEntry | None:
+    """As `find_entry`; None where there is none."""
+    return find_entry(name) if name in CATALOG or is_given(name) else None
 
 
 def downloadable(name: str) -> CatalogEntry:

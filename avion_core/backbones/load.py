@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,11 +23,13 @@ from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import WeakFileLock, build_hf_headers
 from huggingface_hub.utils import tqdm as hub_bar
 from pydantic import Field
+from torch import Tensor
 
 from avion_core.backbones.catalog import CatalogEntry, downloadable, find_entry
 from avion_core.backbones.checkpoint import load_strict, read_checkpoint
 from avion_core.backbones.clip_names import open_clip_names
 from avion_core.backbones.demo_teacher import DemoTeacher
+from avion_core.backbones.given import FILE, given_name, open_given, save_given
 from avion_core.backbones.towers import DemoTeacherTowers, OpenClipTowers, Towers
 from avion_core.bundled import demo_folder
 from avion_core.errors import CheckpointError, NotFoundError, StoreError
@@ -206,6 +208,19 @@ class WeightStore:
             digest = _copied(path, copy, entry.title, progress, stop or Event())
             return self._install(entry, copy, digest, f"local: {path.name}")
 
+    def add_given(self, images: Tensor, image_ids: Sequence[str], texts: Tensor, sentences: Sequence[str]) -> str:
+        """Keep embeddings in a model's place (see `backbones.given`); returns the name that settings call them by.
+
+        Raises:
+            StoreError: the store's folder cannot be written, or is full.
+        """
+        entry = find_entry(given_name(images, texts, image_ids, sentences))
+        with self._writable(), tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as scratch:
+            file = Path(scratch) / FILE
+            save_given(file, images, image_ids, texts, sentences)
+            self._install(entry, file, _sha256(file), "a file of embeddings")
+        return entry.name
+
     def _partial(self, name: str) -> Path:
         return self.folder / f".part-{name}"
 
@@ -271,6 +286,8 @@ def build_towers(entry: CatalogEntry, path: Path, *, device: str | torch.device 
     """
     if entry.kind == "demo_teacher":
         return _build_demo_teacher(entry, path, device)
+    if entry.kind == "given":
+        return open_given(entry, path)
     weights = open_clip_names(read_checkpoint(path), path)
     with torch.device("meta"):
         clip = open_clip.CLIP(**architecture(entry, path))

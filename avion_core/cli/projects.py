@@ -71,7 +71,13 @@ def look(
 def create(
     desk: Desk,
     name: Annotated[str, typer.Argument(help="The project's name.")],
-    folder: Annotated[Path, typer.Argument(help="Class folders with images, or a flat folder with --labels.")],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Class folders with images, or a flat folder with --labels.")
+    ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Instead of a folder: .npz or Parquet with embeddings of images and texts."),
+    ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="CSV or Parquet with path, label, group, split; or a caption file (JSON).")
     ] = None,
@@ -106,12 +112,22 @@ def create(
         typer.Option(help="The values that low and high are for; 8-bit files beside deeper ones keep theirs."),
     ] = None,
 ) -> Answer:
-    """Make a project from a folder of images; its splits are drawn once and frozen."""
+    """Make a project from a folder of images, or from embeddings alone; its splits are drawn once and frozen."""
     from avion_core.data.recipe import RenderingRecipe
     from avion_core.usecases.models.catalog import usable_pair
     from avion_core.usecases.projects.creating import create_project
     from avion_core.usecases.projects.images import look_into
 
+    of_images = {
+        "--labels": labels, "--folders": folders, "--teacher": teacher, "--student": student, "--bands": bands,
+        "--low": low, "--high": high, "--nodata": nodata, "--depth": depth, "--keep-series": series or None,
+        "--unlabelled": None if class_folders else True,
+    }  # fmt: skip
+    if (folder is None) == (features is None):
+        raise typer.BadParameter("Give a FOLDER of images, or --features FILE.")
+    if features is not None:
+        return _from_features(desk, name, features, modality, of_images)
+    assert folder is not None
     pair, better = usable_pair(desk.home)
     recipe = RenderingRecipe(
         bands=_numbers("--bands", bands, int), low=_numbers("--low", low, float), high=_numbers("--high", high, float),
@@ -127,6 +143,15 @@ def create(
         desk.end_line()
         desk.say(better)
     return Answer(_whole(project), _described(project))
+
+
+def _from_features(desk: Desk, name: str, file: Path, modality: str, of_images: dict[str, Any]) -> Answer:
+    from avion_core.usecases.projects.from_features import create_from_features
+
+    if odd := [option for option, value in of_images.items() if value is not None]:
+        raise typer.BadParameter(f"{odd[0]} is about a folder of images, and --features has none.")
+    project = create_from_features(desk.home, name, file, modality=modality)
+    return Answer(_whole(project), f"{_described(project)}\nNext:  avion prototypes {project.name}")
 
 
 @command(projects, "list")

@@ -2,7 +2,7 @@
 
 Everything that looks at pictures (training, evaluation, maps, prediction, curation) asks an `ImageSource` for them by
 id, an image's content hash. Today's is a folder. Another kind is one more class with these two methods: tiles of a
-raster open a window of it; given features lie in the source's own store, and it opens nothing.
+raster open a window of it. Embeddings that were given come with no pictures at all (`NoPictures`).
 """
 
 from __future__ import annotations
@@ -89,6 +89,28 @@ class ImageFolder:
         except Exception as error:  # a decoder may trip over damage in any way
             hint = "Replace the file or take it out of the folder."
             raise DataError(f"the image cannot be decoded ({error})", hint, value=str(path)) from error
+
+
+@dataclass(frozen=True)
+class NoPictures:
+    """Images of which embeddings alone are known; each is called as its file of features called it."""
+
+    names: Mapping[str, str]
+    """Image id -> name."""
+    embeddings: Path | None = None
+    """None: they are looked up in the place of a model (`backbones.given`)."""
+
+    def file(self, image_id: str) -> Path:
+        """See `ImageSource`; no such file exists, and galleries say so."""
+        if image_id not in self.names:
+            raise DataError("an image is no longer in the project", "Make the project again.", value=image_id)
+        return Path(self.names[image_id])
+
+    def open(self, image_id: str, recipe: RenderingRecipe) -> Image:
+        """Refuses: there is nothing to open."""
+        hint = "Choose a method that trains on embeddings, or make a project from images."
+        what = "this project was made from embeddings and has no pictures"
+        raise DataError(what, hint, value=str(self.file(image_id)))
 
 
 def loose_files(paths: Sequence[Path]) -> Images:

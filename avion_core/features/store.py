@@ -13,6 +13,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from avion_core.backbones.given import GivenTowers
 from avion_core.backbones.towers import ImageTower, Towers, resolve_precision
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.sources import Images
@@ -51,6 +52,8 @@ def image_features(
         DataError: an image that cannot be decoded; names the file.
         CheckpointError: the model gives numbers that are not finite.
     """
+    if isinstance(towers, GivenTowers):
+        return towers.images(images.ids)
     precision = resolve_precision(precision, towers.device)
     facts = {
         "kind": "image",
@@ -106,6 +109,8 @@ def text_features(
     Raises:
         CheckpointError: the model gives numbers that are not finite.
     """
+    if isinstance(towers, GivenTowers):
+        return towers.encode_text(texts)
     space = store.space(towers.dim, kind="text", weights=towers.weights_hash)
     keys_of_texts = [content_key(text) for text in texts]
     by_key = dict(zip(keys_of_texts, texts, strict=True))

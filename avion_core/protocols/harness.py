@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from avion_core.backbones.given import GivenTowers
 from avion_core.backbones.load import WeightStore
 from avion_core.backbones.towers import ImageTower
 from avion_core.config import RunConfig
@@ -82,11 +83,16 @@ def evaluate(
 
 
 def methods_beside(own: Method) -> Iterator[Method]:
-    """What stands beside a method in every report: the training-free methods and the probes, on both models."""
+    """What stands beside a method in every report: the training-free methods and the probes, on both models.
+
+    Where these are one and the same, as in a project made from embeddings, each stands once.
+    """
+    config = own.bench.config
     for name in METHODS:
         method = find_method(name)
         for model in () if method.needs.backward else method.beside:
-            if (name, model) != (own.name, own.model):
+            same = model == "teacher" and "student" in method.beside and config.teacher == config.student
+            if (name, model) != (own.name, own.model) and not same:
                 settings = {"model": model} if "model" in method.Settings.model_fields else {}
                 yield method(own.bench, settings)
 
@@ -134,10 +140,12 @@ def measure(
             images = part.images(config, split)
             logits = method.logits(part.project, images.image_ids, part.classes)  # (N, C)
             labels = torch.tensor(images.labels)
-            # The temperature is that of trained classes: labelled images of novel ones are not to be had.
-            if part.trained:
+            # The temperature is that of what was trained on: labelled images of novel classes, or of another project,
+            # are not to be had.
+            if part.trained and part.project is task.project:
                 temperature = _temperature(method, part, config, split, logits, labels)
-            rows, right = _figures(logits, labels, temperature, unseen=split == "test" or not part.trained)
+            unseen = split == "test" or not part.trained or part.project is not task.project
+            rows, right = _figures(logits, labels, temperature, unseen=unseen)
             figures += [{**shared, "part": part.name, **row} for row in rows]
             predictions.append(_predictions(method, part, images, logits))
             counts[part.name] = (right, len(labels))
@@ -241,6 +249,8 @@ def _seconds(towers: ImageTower, part: Part, config: RunConfig, split: str, know
     Args:
         known: by the hash of the weights, what was timed already; the prompted student's hash is its own.
     """
+    if isinstance(towers, GivenTowers):
+        return float("nan")  # looked up
     if towers.weights_hash not in known:
         chosen = part.images(config, split).image_ids[:TIMED_IMAGES]
         pixels = prepare_images(towers, part.project.images(chosen), recipe=part.project.recipe)

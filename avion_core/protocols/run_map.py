@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from avion_core.backbones.load import WeightStore, load_towers
+from avion_core.backbones.towers import Towers
 from avion_core.config import RunConfig
 from avion_core.data.project import ProjectData, class_texts, held_out_images, training_images
 from avion_core.distill.student_towers import StudentTowers
@@ -20,8 +22,10 @@ from avion_core.features.store import FeatureStore, image_features, text_feature
 from avion_core.files import replacing_folder
 from avion_core.maps.alignment_map import ITEM_COLUMNS, alignment_map, map_key
 from avion_core.maps.settings import MapSettings
+from avion_core.methods import find_method
 from avion_core.progress import Progress
 from avion_core.protocols import find_protocol, predict
+from avion_core.prototypes.judged import grounds_of
 from avion_core.reading import Subject, read_parquet
 
 _FIRST = ("train", "validation")
@@ -89,6 +93,8 @@ def map_items(
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """What a run's map shows, and how the teacher, the student before and the student after see it.
 
+    Of a method that trains no student there is the teacher's view alone.
+
     A prototype is the teacher's text prototype in the teacher's view and the student's class text in the student's.
     Novel classes have no teacher prototype from images: their template stands in for it there, and their descriptions
     were not judged by the run, so that whether they are kept is missing.
@@ -107,11 +113,22 @@ def map_items(
             "path": manifest["path"].to_list(),
         }
     )
-    texts = _descriptions(project, folder, set_of)
+    teacher = load_towers(config.teacher, weights, device=device)
+    trains = find_method(config.method).trains_student
     classes = list(set_of)
-    templates = class_texts(project.class_names, classes, config.model.template)
+    if trains:
+        side = _kept_side(folder, teacher, classes)
+    else:
+        side = _judged_side(project, config, classes, teacher, features, progress)
+    texts = _descriptions(project, side.judged, set_of)
+    templates = class_texts(project.class_names, side.classes, config.model.template)
     prototypes = pd.DataFrame(
-        {"id": [f"class:{key}" for key in classes], "kind": "prototype", "class_key": classes, "text": templates}
+        {
+            "id": [f"class:{key}" for key in side.classes],
+            "kind": "prototype",
+            "class_key": side.classes,
+            "text": templates,
+        }
     )
     items = pd.concat([images, texts, prototypes], ignore_index=True).reindex(columns=list(ITEM_COLUMNS))
     items["set"] = items["class_key"].map(set_of)
@@ -120,27 +137,63 @@ def map_items(
     items[words] = items[words].astype(object).fillna("")
 
     pairs, described = project.images(list(drawn.part_of)), list(texts["text"])
-    teacher = load_towers(config.teacher, weights, device=device)
-    side = TeacherSide.load(folder)
-    side.demand(teacher, "teacher")
-    of_teacher = side.prototypes
     seen = {
         "teacher": [
             image_features(teacher, pairs, features, recipe=project.recipe, progress=progress),
             text_features(teacher, described, features, progress),
-            of_teacher,
-            text_features(teacher, templates[len(of_teacher) :], features),
+            side.prototypes,
+            text_features(teacher, templates[len(side.prototypes) :], features),
         ]
     }
     del teacher  # the largest of the models: the student needs the room
-    after = StudentTowers(predict.load_student(config, folder, weights, device=device).student)
-    for name, towers in (("before", after.backbone), ("after", after)):
-        seen[name] = [
-            image_features(towers, pairs, features, recipe=project.recipe, progress=progress),
-            text_features(towers, described, features, progress),
-            text_features(towers, templates, features),
-        ]
+    if trains:
+        after = StudentTowers(predict.load_student(config, folder, weights, device=device).student)
+        for name, towers in (("before", after.backbone), ("after", after)):
+            seen[name] = [
+                image_features(towers, pairs, features, recipe=project.recipe, progress=progress),
+                text_features(towers, described, features, progress),
+                text_features(towers, templates, features),
+            ]
     return items, {name: torch.cat(parts).numpy() for name, parts in seen.items()}
+
+
+@dataclass(frozen=True)
+class _Side:
+    """What the teacher made of a run's texts. judged: columns _JUDGED; classes: those with a prototype on the map, the
+    first of them those of `prototypes` (K, D); the sentences of the others stand in for theirs."""
+
+    judged: pd.DataFrame
+    classes: list[str]
+    prototypes: Tensor
+
+
+def _kept_side(folder: Path, teacher: Towers, classes: list[str]) -> _Side:
+    """As the run kept it."""
+    side = TeacherSide.load(folder)
+    side.demand(teacher, "teacher")
+    judged = read_parquet(folder / "prototypes.parquet", _PROTOTYPES, _JUDGED)
+    return _Side(judged, classes, side.prototypes)
+
+
+def _judged_side(
+    project: ProjectData,
+    config: RunConfig,
+    classes: list[str],
+    teacher: Towers,
+    features: FeatureStore,
+    progress: Progress | None,
+) -> _Side:
+    """Of a run that needed no texts: judged now, by its shots and rules. A class without a text has its sentence, or,
+    where no model can read that, no prototype."""
+    trained = [key for key in classes if key in _trained(project, config)]
+    shots = training_images(project, config, trained)
+    f = image_features(teacher, project.images(shots.image_ids), features, recipe=project.recipe, progress=progress)
+    grounds = grounds_of(project, config, trained, f, torch.tensor(shots.labels), teacher, features, progress)
+    judged = grounds.judged(config.prototypes, config.descriptions, allow_blocked=True)
+    worded = [place for place, key in enumerate(trained) if key not in judged.blocked]
+    first = [trained[place] for place in worded]
+    others = [key for key in classes if key not in first] if grounds.template is not None else []
+    return _Side(judged.table[_JUDGED], [*first, *others], judged.vectors[worded])
 
 
 def make_run_map(
@@ -182,14 +235,18 @@ def _set_of(project: ProjectData, config: RunConfig) -> dict[str, str]:
     protocol = find_protocol(config.protocol.name)
     trained = protocol.trained_classes(project.class_names, config)
     # Parts of other projects are not on the map of this one.
-    parts = [part for part in protocol.parts(project, [], config) if part.project is project]
+    # Nor are parts that ask about classes of another part.
+    parts = [part for part in protocol.parts(project, [], config) if part.project is project and part.shown is None]
     set_of = {key: part.name for part in parts for key in part.classes}
     return {key: set_of.get(key, "") for key in [*trained, *set_of]}
 
 
-def _descriptions(project: ProjectData, folder: Path, set_of: dict[str, str]) -> pd.DataFrame:
+def _trained(project: ProjectData, config: RunConfig) -> list[str]:
+    return find_protocol(config.protocol.name).trained_classes(project.class_names, config)
+
+
+def _descriptions(project: ProjectData, judged: pd.DataFrame, set_of: dict[str, str]) -> pd.DataFrame:
     """The run's candidates with whether they were kept, and those of novel classes, which it did not judge."""
-    judged = read_parquet(folder / "prototypes.parquet", _PROTOTYPES, _JUDGED)
     of_run = project.descriptions[["description_id", "class_key", "text", "writer"]]
     beyond = ~of_run["description_id"].isin(judged["description_id"]) & of_run["class_key"].isin(list(set_of))
     table = pd.concat([judged, of_run[beyond].drop(columns="writer")], ignore_index=True)

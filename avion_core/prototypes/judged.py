@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 from torch import Tensor
 
+from avion_core.backbones.given import GivenTowers
 from avion_core.backbones.towers import Towers
 from avion_core.config import DescriptionsConfig, PrototypesConfig, RunConfig
 from avion_core.data.project import ProjectData, class_texts
@@ -34,8 +35,9 @@ class Grounds:
     """(M, D) their texts."""
     visual: Tensor
     """(C, D) visual prototypes v_c of the training shots."""
-    template: Tensor
-    """(C, D) the class names in the template. All of unit norm."""
+    template: Tensor | None
+    """(C, D) the class names in the template; None where embeddings were given and these are not among them. All of
+    unit norm."""
 
     def judged(
         self, prototypes: PrototypesConfig, descriptions: DescriptionsConfig, *, allow_blocked: bool = False
@@ -92,6 +94,8 @@ def grounds_of(
     of_classes = project.descriptions["class_key"].isin(class_keys)
     candidates = project.descriptions[of_classes].reset_index(drop=True)
     templates = class_texts(project.class_names, list(class_keys), config.model.template)
+    if isinstance(teacher, GivenTowers) and not teacher.knows(templates):
+        templates = []
     texts = text_features(teacher, [*candidates["text"], *templates], store, progress).cpu()
-    embeddings, template = texts[: len(candidates)], texts[len(candidates) :]
+    embeddings, template = texts[: len(candidates)], texts[len(candidates) :] if templates else None
     return Grounds(tuple(class_keys), candidates, embeddings, visual, template)

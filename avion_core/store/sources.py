@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from avion_core import bundled
-from avion_core.data.sources import ImageFolder, ImageSource
+from avion_core.backbones.catalog import is_given
+from avion_core.data.sources import ImageFolder, ImageSource, NoPictures
 from avion_core.errors import NotFoundError
 from avion_core.reading import Subject, read_parquet
 from avion_core.store.database import reading
@@ -32,10 +33,12 @@ def image_source(home: Home, project: str) -> ImageSource:
     """
     with reading(home.engine) as session:
         row = find_project(session, project)
-        root = image_root(row)
+        root, given = image_root(row), is_given(row.teacher)
     manifest = scanned_images(home, row.id, ["image_id", "path"])
-    embeddings = home.project_folder(row.id) / EMBEDDINGS
     paths = dict(zip(manifest["image_id"], manifest["path"], strict=True))
+    if given:
+        return NoPictures(paths)
+    embeddings = home.project_folder(row.id) / EMBEDDINGS
     return ImageFolder(root, paths, embeddings if embeddings.is_dir() else None)
 
 

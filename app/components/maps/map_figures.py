@@ -26,8 +26,15 @@ _WHY = {
 
 
 def map_figures(figures: pd.DataFrame) -> None:
-    """Each figure of the student after training, its change since before, and the teacher's beside it."""
+    """Each figure of the student after training, its change since before, and the teacher's beside it; the teacher's
+    alone where no student was trained."""
     of_view = figures.set_index("view").to_dict("index")
+    if "after" not in of_view:
+        for column, (name, (title, why)) in zip(st.columns(len(_WHY)), _WHY.items(), strict=True):
+            with column:
+                st.metric(title, _shown(of_view["teacher"][name]))
+                st.caption(f"The teacher's. {why}{_measured_on(of_view['teacher'], name)}")
+        return
     for column, (name, (title, why)) in zip(st.columns(len(_WHY)), _WHY.items(), strict=True):
         after, before, teacher = (of_view[view][name] for view in ("after", "before", "teacher"))
         with column:

@@ -28,8 +28,8 @@ def figures(preview: Preview, curation: Curation) -> None:
                 f"{accuracy:.1f} %",
                 accuracy - curation.teacher_accuracy[split],
                 "{:+.1f} points",
-                "Share of these images whose nearest text prototype is their class. With the class-name template alone "
-                f"it is {curation.template_accuracy[split]:.1f} %. The test set stays sealed.",
+                "Share of these images whose nearest text prototype is their class. "
+                f"{_template(curation.template_accuracy[split])}The test set stays sealed.",
             )
         in_use = int(preview.table["kept"].sum())
         _change("Texts in use", f"{in_use:,}", in_use - int(curation.table["kept"].sum()), "{:+,}")
@@ -181,3 +181,8 @@ def effective_numbers(preview: Preview, names: Mapping[str, str]) -> None:
             alt="Texts in use and effective numbers per class",
             column_config={"n_eff": st.column_config.NumberColumn(format="%.1f")},
         )
+
+
+def _template(accuracy: float) -> str:
+    """What the class names alone come to; "" where there is no model to read them."""
+    return "" if accuracy != accuracy else f"With the class-name template alone it is {accuracy:.1f} %. "

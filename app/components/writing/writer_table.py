@@ -72,12 +72,15 @@ def verdict_on(found: WriterComparison) -> str:
     best = found.writers[0]
     if math.isnan(best.accuracy):
         return "There are no validation images to tell the writers apart by; label some."
-    against = best.accuracy - found.template
     said = (
         f"With the texts of “{best.name}” alone the teacher gets {best.accuracy:.1f} % of {found.validation_images} "
-        f"validation images right, {abs(against):.1f} points {'above' if against >= 0 else 'below'} the class names "
-        f"alone ({found.template:.1f} %)."
+        "validation images right"
     )
+    if not math.isnan(found.template):
+        against = best.accuracy - found.template
+        side = "above" if against >= 0 else "below"
+        said += f", {abs(against):.1f} points {side} the class names alone ({found.template:.1f} %)"
+    said += "."
     if len(found.writers) > 1:
         lead = best.accuracy - found.writers[1].accuracy
         one_image = 100.0 / found.validation_images

@@ -17,6 +17,7 @@ from avion_core.store.tables import Verdict
 from avion_core.store.verdicts import Decision
 from avion_core.usecases.curation.blind import my_sight
 from avion_core.usecases.policies import ADJUDICATE, demand, use_case
+from avion_core.usecases.projects.without_pictures import refuse_new_texts
 from avion_core.wording import counted
 
 _DID = {"accept": "Accepted", "reject": "Rejected", "undecide": "Undid the verdicts on", "skip": "Skipped"}
@@ -53,9 +54,12 @@ def record_verdict(
     if adjudicates:
         demand(home.actor, ADJUDICATE)
     with writing(home.engine) as session:
+        row = find_project(session, project)
+        if text is not None:
+            refuse_new_texts(row)
         verdicts.add_verdict(
             session,
-            find_project(session, project).id,
+            row.id,
             description_id,
             verdict,
             reviewer=reviewer,

@@ -66,7 +66,7 @@ class Curation(Preview):
     leaving the text out would turn its class's prototype), past_cut (by how many z it is past the limit that cuts, so
     that z would cut it where that is above 0; see `robust_z.past_cut`), and decisive (some verdict on this text alone
     would change the teacher's prediction of a validation image). template_accuracy: as teacher_accuracy, for the
-    class-name template alone. M descriptions, C classes, D dimensions of the teacher.
+    class-name template alone (NaN without it). M descriptions, C classes, D dimensions of the teacher.
     """
 
     project_id: str
@@ -80,8 +80,8 @@ class Curation(Preview):
     """(M,) the place of each description's class in class_keys."""
     visual: Tensor
     """(C, D)"""
-    template: Tensor
-    """(C, D)"""
+    template: Tensor | None
+    """(C, D); None as in `Grounds`."""
     images: dict[str, tuple[Tensor, Tensor]]
     """"train" and "validation" -> features (N, D) and labels (N,)."""
     train_paths: list[Path]
@@ -98,7 +98,8 @@ class Curation(Preview):
     def grounds(self, class_keys: Sequence[str], candidates: pd.DataFrame, embeddings: Tensor) -> Grounds:
         """What other candidates (M rows; embeddings (M, D)) of some of the classes are judged by."""
         places = [self.class_keys.index(key) for key in class_keys]
-        return Grounds(tuple(class_keys), candidates, embeddings, self.visual[places], self.template[places])
+        template = None if self.template is None else self.template[places]
+        return Grounds(tuple(class_keys), candidates, embeddings, self.visual[places], template)
 
     @property
     def zeta(self) -> float:
@@ -190,7 +191,7 @@ def curation_table(
         config=config,
         class_keys=grounds.class_keys,
         class_names=names,
-        template_accuracy=accuracy(images, {part: rank(found, template) for part, (found, _) in images.items()}),
+        template_accuracy=_of_template(images, template),
         embeddings=embeddings,
         owner=owner,
         visual=grounds.visual,
@@ -221,7 +222,7 @@ def find_decisive(
     owner: np.ndarray,
     embeddings: Tensor,
     vectors: Tensor,
-    template: Tensor,
+    template: Tensor | None,
     config: RunConfig,
     images: dict[str, tuple[Tensor, Tensor]],
     rankings: dict[str, Ranking],
@@ -254,6 +255,12 @@ def would_change(
 def accuracy(images: dict[str, tuple[Tensor, Tensor]], rankings: dict[str, Ranking]) -> dict[str, float]:
     """Percent right on each part; NaN without images."""
     return {part: rankings[part].accuracy(labels) for part, (_, labels) in images.items()}
+
+
+def _of_template(images: dict[str, tuple[Tensor, Tensor]], template: Tensor | None) -> dict[str, float]:
+    if template is None:
+        return dict.fromkeys(images, float("nan"))
+    return accuracy(images, {part: rank(found, template) for part, (found, _) in images.items()})
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from avion_core.store.tables import Job, Look
 from avion_core.usecases import jobs
 from avion_core.usecases.policies import TRAIN, demand, use_case
 from avion_core.usecases.projects.summaries import read_manifest
-from avion_core.usecases.runs.trained import run_device, student_run
+from avion_core.usecases.runs.trained import run_device, trained_run
 from avion_core.usecases.runs.training import RunView, get_run
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class _Asked(BaseModel):
 # What decides a map, of a run's folder; its settings and the layout's library come on top.
 _INPUTS = (
     "adapter.safetensors",
+    "method.safetensors",
     "teacher.safetensors",
     "prototypes.parquet",
     "inputs/manifest.parquet",
@@ -115,7 +116,7 @@ def image_counts(home: Home, run: str) -> dict[str, int]:
     Raises:
         NotFoundError, TrainingError: no such run, or it has not been trained yet.
     """
-    view = student_run(home, run)
+    view = trained_run(home, run)
     parts = image_parts(run_inputs(home, view.id), view.config)
     return {part: len(images) for part, images in parts.items() if images}
 
@@ -129,7 +130,7 @@ def start_map(home: Home, run: str, settings: MapSettings) -> str:
     Raises:
         NotFoundError, TrainingError: no such run, or it has not been trained yet.
     """
-    view = student_run(home, run)
+    view = trained_run(home, run)
     if "test" in settings.parts:
         look_at_test_map(home, run)
     key, device = _key(view, settings), view.config.device
@@ -245,7 +246,7 @@ def embed_map(
         DataError: too few items, or an image that cannot be decoded.
     """
     settings = settings or MapSettings()
-    view = student_run(home, run)
+    view = trained_run(home, run)
     if "test" in settings.parts:
         look_at_test_map(home, run)
     folder = make_run_map(

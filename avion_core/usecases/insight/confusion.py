@@ -42,6 +42,7 @@ from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.models.catalog import open_towers
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.summaries import get_project, read_splits
+from avion_core.usecases.projects.without_pictures import refuse_new_texts
 from avion_core.usecases.runs.trained import run_device, student_run
 from avion_core.wording import counted
 
@@ -245,7 +246,9 @@ def add_contrastive(home: Home, project: str, texts: Mapping[str, Sequence[str]]
     """
     who = home.actor.name
     with writing(home.engine) as session:
-        project_id = find_project(session, project).id
+        row = find_project(session, project)
+        refuse_new_texts(row)
+        project_id = row.id
         names = prompt_names(session, project_id)
         fresh = _fresh(texts, names)
         added = add_descriptions(

@@ -111,7 +111,7 @@ def create_project(
     with writing(home.engine) as session:
         projects.add_project(session, project, prompt_names(class_keys) | (class_names or {}))
         # Inside the transaction: a project that is in the database has its files.
-        _write_files(home.project_folder(project.id), scan.manifest, splits, scan.problems)
+        write_files(home.project_folder(project.id), scan.manifest, splits, scan.problems)
         made = f"Made from {len(scan.manifest):,} images in {root}, {len(class_keys):,} classes."
         note(session, project.id, "project", made, home.actor.name)
     return get_project(home, project.id)
@@ -192,7 +192,7 @@ def write_splits(folder: Path, splits: Splits) -> None:
     write_text(folder / "splits.json", splits.to_json())
 
 
-def _write_files(folder: Path, manifest: pd.DataFrame, splits: Splits, problems: list[Problem]) -> None:
+def write_files(folder: Path, manifest: pd.DataFrame, splits: Splits, problems: list[Problem]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_table(folder / "manifest.parquet", manifest)
     write_splits(folder, splits)

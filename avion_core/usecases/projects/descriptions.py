@@ -23,6 +23,7 @@ from avion_core.store.projects import add_descriptions, candidates_of, count_des
 from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.uploads import as_file
+from avion_core.usecases.projects.without_pictures import refuse_new_texts
 from avion_core.wording import counted
 
 
@@ -201,6 +202,9 @@ def bring_in(
         plan = _plan(session, project_id, result, written=not preview)
     if preview or not plan.report.changes:
         return plan
+    if plan.descriptions or any(decision.verdict == "edit" for _, decision in plan.decisions.fresh):
+        with reading(home.engine) as session:
+            refuse_new_texts(find_project(session, project_id))
     with writing(home.engine) as session:
         if _state(session, project_id) != plan.state:
             plan = _plan(session, project_id, result, written=True)

@@ -10,6 +10,7 @@ import pandas as pd
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from avion_core.backbones.catalog import is_given
 from avion_core.data.problems import Problem
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.splits import VALIDATION_IMAGES, Splits
@@ -78,6 +79,11 @@ class ProjectSummary:
     """Reviewers see the verdicts of others on a description only after their own."""
     baseline_run: str | None
     """The run that others are compared with, pinned by a person."""
+
+    @property
+    def pictures(self) -> bool:
+        """Whether there are images to look at; not in a project made from embeddings."""
+        return not is_given(self.teacher)
 
     @property
     def judged(self) -> int:

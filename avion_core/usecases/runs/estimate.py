@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avion_core.backbones.catalog import CATALOG, CatalogEntry
+from avion_core.backbones.catalog import CatalogEntry, known_entry
 from avion_core.config import RunConfig
 from avion_core.errors import CheckpointError, ConfigError
 from avion_core.jobs.devices import device_name, lane_of
@@ -63,7 +63,7 @@ def estimate(home: Home, project: str, config: RunConfig) -> Estimate | None:
     Raises:
         NotFoundError: no such project.
     """
-    entry, method = CATALOG.get(config.student), find_method(config.method)
+    entry, method = known_entry(config.student), find_method(config.method)
     if entry is None or (method.needs.layers and entry.kind != "open_clip"):
         return None
     if not method.needs.backward:
@@ -164,7 +164,7 @@ def _memory(config: RunConfig, entry: CatalogEntry, path: Path, classes: int) ->
 
 def _weights_bytes(config: RunConfig, student: CatalogEntry) -> int:
     """The weights of the models that a run of the method opens."""
-    teacher = CATALOG.get(config.teacher)
+    teacher = known_entry(config.teacher)
     opened = {"student": student.parameters, "teacher": teacher.parameters if teacher else 0}
     return 4 * sum(opened[model] for model in find_method(config.method).models(config))
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pandas as pd
 import psutil
 
-from avion_core.backbones.catalog import CATALOG
+from avion_core.backbones.catalog import CATALOG, is_given, known_entry
 from avion_core.config import RunConfig
 from avion_core.data.class_names import is_wordless, said_of_wordless
 from avion_core.errors import CheckpointError, ConfigError, DataError, NotFoundError, TrainingError
@@ -190,7 +190,7 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
     both: tuple[tuple[Model, str], ...] = (("teacher", config.teacher), ("student", config.student))
     for model, name in both:
         role = model.capitalize()
-        entry = CATALOG.get(name)
+        entry = known_entry(name)
         if entry is None:
             yield Check(role, f"The catalog has no model {name}.", "error", f"Choose one of: {', '.join(CATALOG)}.")
             continue
@@ -213,9 +213,11 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
                 role,
                 f"{entry.title} cannot be a student: prompts cannot be added to it.",
                 "error",
-                "Choose a CLIP model from open_clip, such as demo-student.",
+                "Choose a method that trains on embeddings, such as class_mean."
+                if is_given(name)
+                else "Choose a CLIP model from open_clip, such as demo-student.",
             )
-    teacher, student = CATALOG.get(config.teacher), CATALOG.get(config.student)
+    teacher, student = known_entry(config.teacher), known_entry(config.student)
     if (
         "distillation" in method.reads
         and config.distillation.projection == "none"
@@ -241,7 +243,7 @@ def _wordless(names: dict[str, str], trained: list[str]) -> Iterator[Check]:
 
 
 def _images(home: Home, summary: ProjectSummary, config: RunConfig, trained: list[str]) -> Iterator[Check]:
-    if not summary.image_root.is_dir():
+    if summary.pictures and not summary.image_root.is_dir():
         hint = "Connect the drive, move the folder back, or link the project to its new place."
         yield Check("Images", f"{summary.image_root} was not found.", "error", hint, page="projects")
     splits = read_splits(home, summary.id)
@@ -355,7 +357,7 @@ def _candidates(home: Home, summary: ProjectSummary, config: RunConfig) -> tuple
 def _machine(home: Home, config: RunConfig) -> Iterator[Check]:
     import torch
 
-    teacher = CATALOG.get(config.teacher)
+    teacher = known_entry(config.teacher)
     if _elsewhere():
         yield Check("Device", "Chosen by the cluster.", "ok")
     elif torch.cuda.is_available() and config.device != "cpu":

@@ -28,6 +28,7 @@ from avion_core.store.tables import now
 from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.summaries import ProjectSummary, summary_of
+from avion_core.usecases.projects.without_pictures import refuse_without_pictures
 from avion_core.usecases.transfer.archives import Archive, ArchiveWriter, new_archive
 from avion_core.usecases.transfer.pack_checks import NEEDED, check_project, read_table
 
@@ -91,6 +92,7 @@ def pack_project(
     with new_archive(home, path, KIND, FORMAT, about) as archive:
         with writing(home.engine) as session:
             row = find_project(session, project)
+            refuse_without_pictures(row, "a packed project")
             project_id, name, root = row.id, row.name, image_root(row)
             journal.note(session, project_id, "project", f"Packed into {path.name}.", home.actor.name)
             tables = read_rows(session, project_id)

@@ -22,7 +22,7 @@ from avion_core.store.projects import find_project
 from avion_core.store.sources import MANIFEST, image_root, scanned_images
 from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
-from avion_core.usecases.projects.summaries import ProjectSummary
+from avion_core.usecases.projects.summaries import ProjectSummary, get_project
 
 _SAMPLE = 24
 
@@ -92,8 +92,8 @@ class RootCheck:
 
 
 def root_is_there(project: ProjectSummary) -> bool:
-    """Whether the folder of a project's images is there at all."""
-    return project.image_root.is_dir()
+    """Whether the folder of a project's images is there at all, where it has images."""
+    return not project.pictures or project.image_root.is_dir()
 
 
 @use_case
@@ -104,6 +104,8 @@ def look_at_root(home: Home, project: str) -> RootLook:
         NotFoundError: no such project.
     """
     project_id, root = _project(home, project)
+    if not get_project(home, project_id).pictures:
+        return RootLook(root, 0, 0)
     paths = _manifest(home, project_id)["path"]
     chosen = paths.iloc[:: max(1, len(paths) // _SAMPLE)][:_SAMPLE]
     return RootLook(root, len(chosen), sum(not (root / path).is_file() for path in chosen))

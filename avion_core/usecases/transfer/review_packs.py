@@ -38,6 +38,7 @@ from avion_core.usecases.folders import nameable, own_folder
 from avion_core.usecases.policies import ADJUDICATE, use_case
 from avion_core.usecases.projects.descriptions import ImportPlan, ImportReport, bring_in, read_for
 from avion_core.usecases.projects.summaries import ProjectSummary, get_project, list_projects
+from avion_core.usecases.projects.without_pictures import refuse_without_pictures
 from avion_core.usecases.transfer.archives import Archive, ArchiveWriter, new_archive
 from avion_core.usecases.transfer.exchange import file_name, read_records
 from avion_core.usecases.transfer.packs import add_features, take_in, texts_of
@@ -130,6 +131,7 @@ def make_review_pack(
     """
     who, path = home.actor.name, nameable(home.actor, path)
     summary = get_project(home, project)
+    refuse_without_pictures(summary, "a review pack")
     records, without_scores = read_records(home, summary.id, classes=classes, progress=progress)
     if not records:
         raise DescriptionError("there are no descriptions to review", "Import some first.", value=summary.name)

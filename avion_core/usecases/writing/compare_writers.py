@@ -84,7 +84,7 @@ def compare_writers(home: Home, curation: Curation) -> WriterComparison:
     features, labels = curation.images["validation"]
     return WriterComparison(
         writers=found,
-        template=_accuracy(curation.template, features, labels),
+        template=math.nan if curation.template is None else _accuracy(curation.template, features, labels),
         classes=len(curation.class_keys),
         validation_images=len(features),
     )
@@ -96,8 +96,9 @@ def _figures(
     embeddings = curation.embeddings[torch.from_numpy(part.index.to_numpy().copy())]
     config = curation.config
     grounds = curation.grounds(curation.class_keys, part.assign(verdict="undecided"), embeddings)
-    alone = config.prototypes.model_copy(update={"source": "descriptions", "template_fallback": True})
-    decided = grounds.judged(alone, config.descriptions)
+    fallback = curation.template is not None
+    alone = config.prototypes.model_copy(update={"source": "descriptions", "template_fallback": fallback})
+    decided = grounds.judged(alone, config.descriptions, allow_blocked=True)
     table = decided.table
     lower, median, upper = np.quantile(table["similarity"].to_numpy(), [0.25, 0.5, 0.75])
     n_eff = [value for value in decided.n_eff.values() if value > 0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch.nn.functional import softmax
 
-from avion_core.errors import DataError
+from avion_core.errors import DataError, NotFoundError
 from avion_core.progress import Progress
 from avion_core.store.home import Home
 from avion_core.usecases.curation import curation_table
@@ -30,6 +30,9 @@ def confusable_classes(
     if others < 1 or not len(features):
         hint = "Label images of at least two classes."
         raise DataError("too few classes have labelled images", hint, value=f"{len(curation.class_keys)} classes")
+    if curation.template is None:
+        hint = "Make a project from images for classes to be compared by name."
+        raise NotFoundError("there is no model here to read the class names with", hint, value=project)
     scale = open_towers(home, curation.config.teacher).logit_scale
     probabilities = softmax(scale * features @ curation.template.T, dim=1)  # (N, C)
     found: dict[str, tuple[str, ...]] = {}

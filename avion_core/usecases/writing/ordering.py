@@ -46,6 +46,7 @@ from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import ADMINISTER, CHANGE_PROJECTS, demand, use_case
 from avion_core.usecases.projects.summaries import ProjectSummary, get_project, read_splits
+from avion_core.usecases.projects.without_pictures import refuse_new_texts
 from avion_core.wording import counted
 
 __all__ = ["CONTRAST_PROMPT", "DEFAULT_PROMPT", "KEYS", "WriterName", "WritingSettings"]  # pages take them from here
@@ -224,6 +225,7 @@ def order_descriptions(home: Home, project: str, settings: WritingSettings) -> s
     who = home.actor.name
     _refuse_reach(home, settings)
     summary = get_project(home, project)
+    refuse_new_texts(summary)
     settings = _resolved(home, summary, settings)
     prompt = find_prompt(settings.prompt, _prompt_folder(home))
     entries, _ = _entries(home, summary, settings)
