@@ -52,6 +52,7 @@ _PAGES = {
         ("alignment", "Alignment", "scatter_plot", "Maps of images, descriptions and prototypes before and after."),
         ("evaluation", "Evaluation", "fact_check", "What the student gained, compared with simpler methods."),
         ("confusion", "Confusion", "compare_arrows", "Classes mistaken for each other, and the texts behind it."),
+        ("placebo", "Placebo", "science", "Whether descriptions carry meaning, or random words would do as well."),
         ("predict", "Predict", "image_search", "Classify images with a trained student."),
     ],
     "Admin": [

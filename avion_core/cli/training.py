@@ -25,32 +25,44 @@ Protocol = Annotated[
 def prototypes(
     desk: Desk, project: ProjectName, preset: Preset = "recommended", shots: Shots = None, seed: Seed = None,
     settings: Settings = None,
+    outside: Annotated[
+        bool, typer.Option("--outside", help="Also measure on every labelled image outside the shots and the test set.")
+    ] = False,
 ) -> Answer:  # fmt: skip
     """What the rules keep, cut and weigh.
 
     With --json, every figure behind every decision.
     """
     from avion_core.usecases.curation import curation_table
+    from avion_core.usecases.curation.outside import outside_accuracy
     from avion_core.usecases.curation.rules import run_config
+    from avion_core.usecases.projects.summaries import get_project
 
-    config = run_config(desk.home, project, preset, _overrides(settings, {"data.shots": shots, "data.seed": seed}))
+    config = run_config(desk.home, project, preset, overrides(settings, {"data.shots": shots, "data.seed": seed}))
     curation = curation_table(desk.home, project, config, progress=desk.progress)
     rows = []
     for key, part in curation.table.groupby("class_key"):
         counted = {"texts": len(part), "flagged": sum(part["flag"]), "kept": sum(part["kept"])}
         rows.append({"class_key": key, **counted, "n_eff": curation.n_eff[str(key)]})
+    # Embeddings that were given cost nothing to look up; those of pictures may take hours.
+    given = not get_project(desk.home, project).pictures
+    found = outside_accuracy(desk.home, curation, progress=desk.progress) if outside or given else None
     data = {
         "classes": rows,
         "blocked": curation.blocked,
         "teacher_accuracy": curation.teacher_accuracy,
         "template_accuracy": curation.template_accuracy,
+        "outside": found,
         "descriptions": curation.explained(curation.table).drop(columns=["hits", "reasons"]).to_dict("records"),
     }
     lines = [table(rows, ["class_key", "texts", "flagged", "kept", "n_eff"]), ""]
+    template = curation.template_accuracy["validation"]
     lines.append(
-        f"Teacher on the validation images: {curation.teacher_accuracy['validation']:.1f} % with these prototypes, "
-        f"{curation.template_accuracy['validation']:.1f} % with the template."
+        f"Teacher on the validation images: {curation.teacher_accuracy['validation']:.1f} % with these prototypes"
+        + ("." if template != template else f", {template:.1f} % with the template.")
     )
+    if found is not None:
+        lines.append(found.sentence)
     if curation.blocked:
         lines.append(f"Classes without a usable description: {', '.join(curation.blocked)}.")
     return Answer(data, "\n".join(lines))
@@ -84,7 +96,7 @@ def train(
     if project is not None and queue:
         from avion_core.usecases.runs.training import launch
 
-        run_id = launch(desk.home, project, preset, _overrides(settings, direct), name, wait=True)
+        run_id = launch(desk.home, project, preset, overrides(settings, direct), name, wait=True)
         return Answer({"run_id": run_id}, f"Run {run_id} is queued.\nNext:  avion runs show {run_id}")
     if queue:
         raise typer.BadParameter("To resume a run in the background, use `avion runs resume RUN`.")
@@ -94,7 +106,7 @@ def train(
         from avion_core.usecases.runs import training
 
         if project is not None:
-            run_id = training.create_run(desk.home, project, preset, _overrides(settings, direct), name, here=True)
+            run_id = training.create_run(desk.home, project, preset, overrides(settings, direct), name, here=True)
         else:
             run_id = training.queue_again(desk.home, str(resume), here=True)
         desk.say(f"run {run_id}")
@@ -233,7 +245,7 @@ class _Watcher:
         self._desk.progress(done, total, what)
 
 
-def _overrides(pairs: list[str] | None, direct: dict[str, Any]) -> dict[str, Any]:
+def overrides(pairs: list[str] | None, direct: dict[str, Any]) -> dict[str, Any]:
     """--set pairs, and the options that stand for a setting; one given twice is refused."""
     from avion_core.settings import join, read_pair  # brings pydantic along
 

@@ -97,8 +97,12 @@ def per_class(matrix: Tensor, class_keys: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def wilson_interval(correct: int, images: int) -> tuple[float, float]:
-    """95 % Wilson score interval of a share, in percent; NaN without images."""
+def wilson_interval(correct: float, images: int) -> tuple[float, float]:
+    """95 % Wilson score interval of a share, in percent; NaN without images.
+
+    Args:
+        correct: how many are right; a mean over draws need not be whole.
+    """
     if images == 0:
         return math.nan, math.nan
     share, z2 = correct / images, NORMAL_95**2
@@ -111,27 +115,38 @@ def paired_change(before: Tensor, after: Tensor) -> tuple[float, float, float]:
     """What changed on the same images: (change, low, high) of the share that is right, in percentage points.
 
     The 95 % interval is the adjusted Wald interval for paired shares (Agresti and Min, 2005): half an image is added
-    to each of the four outcomes, so that it is honest for few images too. NaN without images.
+    to each of the four outcomes, so that it is honest for few images too. NaN without images. Of something that was
+    drawn by chance several times, an image counts by the share of draws in which it was right, and the variance
+    between draws is added.
 
     Args:
-        before, after: (N,) whether each image was right.
+        before, after: (N,) whether each image was right, or (R, N) in each of R draws.
     """
-    before, after = torch.as_tensor(before).bool(), torch.as_tensor(after).bool()
-    if before.shape != after.shape:
+    before, after = _draws(before), _draws(after)
+    if before.shape[1] != after.shape[1]:
         raise DataError(
             "a change is measured on the same images",
             "Give both for the same images, in the same order.",
-            value=f"{len(before)} and {len(after)}",
+            value=f"{before.shape[1]} and {after.shape[1]}",
         )
-    images = len(before)
+    images = before.shape[1]
     if images == 0:
         return math.nan, math.nan, math.nan
-    gained, lost = int((after & ~before).sum()), int((before & ~after).sum())
-    more, less, total = gained + 0.5, lost + 0.5, images + 2
-    centre = (more - less) / total
-    half = NORMAL_95 * math.sqrt((more + less) / total - centre**2) / math.sqrt(total)
-    change = 100.0 * (gained - lost) / images
+    difference, total = after.mean(0) - before.mean(0), images + 2
+    centre = difference.sum().item() / total
+    variance = ((difference.square().sum().item() + 1) / total - centre**2) / total
+    for draws in (before, after):
+        if len(draws) > 1:
+            variance += draws.mean(1).var().item() / len(draws)
+    half = NORMAL_95 * math.sqrt(variance)
+    change = 100.0 * difference.mean().item()
     return change, 100.0 * max(-1.0, centre - half), 100.0 * min(1.0, centre + half)
+
+
+def _draws(right: Tensor) -> Tensor:
+    """(R, N) float64 of (N,) or (R, N)."""
+    right = torch.as_tensor(right).double()
+    return right[None] if right.ndim == 1 else right
 
 
 def _percent(part: int, whole: int) -> float:

@@ -10,12 +10,15 @@ from avion_core.jobs.job import JobKind
 from avion_core.jobs.kinds.evaluation import EVALUATION
 from avion_core.jobs.kinds.installing import INSTALLING
 from avion_core.jobs.kinds.mapping import MAPPING
+from avion_core.jobs.kinds.placebo import PLACEBO
 from avion_core.jobs.kinds.training import TRAINING
 from avion_core.jobs.kinds.writing import WRITING
 from avion_core.store.home import Home
 from avion_core.store.tables import Job
 
-KINDS: dict[str, JobKind[Any]] = {kind.name: kind for kind in (TRAINING, WRITING, MAPPING, EVALUATION, INSTALLING)}
+KINDS: dict[str, JobKind[Any]] = {
+    kind.name: kind for kind in (TRAINING, WRITING, MAPPING, EVALUATION, PLACEBO, INSTALLING)
+}
 
 
 def find_kind(name: str) -> JobKind[Any]:
