@@ -153,10 +153,15 @@ def test_the_map_is_measured_on_images_that_it_was_not_fitted_to(project: Projec
 def test_base_to_novel_never_touches_novel_classes_in_training(four_classes: ProjectData, bench: Bench) -> None:
     project, settings = four_classes, config(**{"protocol.name": "base-to-novel"})
     parts = find_protocol("base-to-novel").parts(project, [], settings)
+    everything = ["beach", "forest", "golfcourse", "river"]
     assert [(part.name, part.classes, part.trained) for part in parts] == [
         ("base", ["beach", "forest"], True),
         ("novel", ["golfcourse", "river"], False),
+        ("base_among_all", everything, False),
+        ("novel_among_all", everything, False),
     ]
+    shown = [{part.classes[label] for label in part.images(settings, "test").labels} for part in parts]
+    assert shown == [{"beach", "forest"}, {"golfcourse", "river"}] * 2
     seen, opened = [], []
     real, decoded = bench_module.image_features, avion.prepare_images
 

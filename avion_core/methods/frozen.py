@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -110,6 +110,22 @@ class Frozen(FrozenFeatures):
         """W and b of these classes."""
         places = [self.classes.index(key) for key in classes]
         return self.weights[places], self.bias[places]
+
+    def with_unseen(self, classes: Sequence[str], vectors: Callable[[list[str]], Tensor]) -> tuple[Tensor, Tensor]:
+        """W and b of these classes; those that it was not fitted on get a vector of unit norm instead.
+
+        Args:
+            vectors: K class keys -> (K, D).
+        """
+        unseen = [key for key in classes if key not in self.classes]
+        weights, bias = torch.empty(len(classes), self.towers.dim), torch.zeros(len(classes))
+        for place, key in enumerate(classes):
+            if key in self.classes:
+                weights[place], bias[place] = self.weights[self.classes.index(key)], self.bias[self.classes.index(key)]
+        if unseen:
+            places = [place for place, key in enumerate(classes) if key in unseen]
+            weights[places] = self.by_cosine(vectors(unseen))[0]
+        return weights, bias
 
     def logits(self, project: ProjectData, image_ids: Sequence[str], classes: Sequence[str]) -> Tensor:
         weights, bias = self.head(project, classes)

@@ -8,11 +8,22 @@ import torch
 
 from avion_core.backbones.projection import Projection, fit_procrustes
 from avion_core.data.project import class_texts
+from avion_core.descriptions.rs_flag import load_rule_set
 from avion_core.prototypes.judged import grounds_of
-from avion_core.prototypes.text_prototypes import TextPrototypes
+from avion_core.prototypes.text_prototypes import TextPrototypes, text_prototypes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from avion_core.backbones.towers import Towers
+    from avion_core.data.project import ProjectData
+    from avion_core.methods.bench import Bench
     from avion_core.methods.method import Task
+
+_CUTS_NOTHING = 100.0
+"""The largest robust z that settings allow."""
 
 
 def judged(task: Task) -> TextPrototypes:
@@ -26,6 +37,20 @@ def judged(task: Task) -> TextPrototypes:
     labels, store = torch.tensor(task.shots.labels), bench.features
     grounds = grounds_of(task.project, config, task.classes, f_t, labels, teacher, store, bench.progress)
     return grounds.judged(config.prototypes, config.descriptions)
+
+
+def without_images(bench: Bench, towers: Towers, project: ProjectData, classes: Sequence[str]) -> Tensor:
+    """(K, D) prototypes of classes without images, in a model's own space: kept descriptions weighed by RS-Flag alone,
+    verdicts counting as always; the class's sentence where it has none. With beta = 0 no image has a say."""
+    config = bench.config
+    rules = config.prototypes.model_copy(
+        update={"source": "descriptions", "beta": 0.0, "zeta": _CUTS_NOTHING, "template_fallback": True}
+    )
+    candidates = project.descriptions[project.descriptions["class_key"].isin(classes)].reset_index(drop=True)
+    g = bench.read(towers, list(candidates["text"])).cpu() if len(candidates) else torch.empty(0, towers.dim)
+    sentences = bench.read_classes(towers, project, classes).cpu()
+    rule_set = load_rule_set(config.descriptions.rule_set, config.descriptions.modality)
+    return text_prototypes(candidates, g, sentences, classes, rule_set, rules, sentences).vectors
 
 
 def fitted_map(task: Task) -> Projection:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from avion_core.errors import ConfigError
 from avion_core.protocols.base_to_novel import BaseToNovel
+from avion_core.protocols.cross_dataset import CrossDataset
 from avion_core.protocols.few_shot import FewShot
 from avion_core.protocols.protocol import Protocol
 
-PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (FewShot(), BaseToNovel())}
+PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (FewShot(), BaseToNovel(), CrossDataset())}
 
 
 def find_protocol(name: str) -> Protocol:

@@ -29,10 +29,20 @@ class Part:
     """C class keys."""
     trained: bool
     """Whether training saw labelled images of these classes."""
+    shown: tuple[str, ...] | None = None
+    """The classes whose images are asked about, where these are fewer than are told apart; None for all."""
 
     def images(self, config: RunConfig, split: str) -> LabelledImages:
         """The part's images of "validation" (min(K, 4) a class) or "test" (the sealed set)."""
-        return held_out_images(self.project, config, self.classes, split)
+        found = held_out_images(self.project, config, self.classes, split)
+        if self.shown is None:
+            return found
+        asked = [(i, label) for i, label in zip(found.image_ids, found.labels, strict=True) if self.asks(label)]
+        return LabelledImages([image for image, _ in asked], [label for _, label in asked])
+
+    def asks(self, label: int) -> bool:
+        """Whether images of the class at a place in `classes` are asked about."""
+        return self.shown is None or self.classes[label] in self.shown
 
 
 class Protocol(ABC):

@@ -63,5 +63,13 @@ def test_base_and_novel(four: ProjectData, tmp_path: Path, monkeypatch: pytest.M
     assert report.value("base", "accuracy") is not None
     assert (report.value("novel", "accuracy") is not None) == method.any_classes
     assert (report.value(OVERALL, "harmonic_mean") is not None) == method.any_classes
+    among_all = [report.value(part, "accuracy") for part in ("base_among_all", "novel_among_all")]
+    assert all((value is not None) == method.any_classes for value in among_all)
+    if method.any_classes:
+        base, novel = among_all
+        mean = 2 * base * novel / (base + novel) if base and novel else 0
+        assert report.value(OVERALL, "generalised_harmonic_mean") == pytest.approx(mean)
+        among_own = report.value("base", "accuracy"), report.value("novel", "accuracy")
+        assert all(a <= b for a, b in zip(among_all, among_own, strict=True))  # more classes can only add mistakes
     if issubclass(method, StepTrained):
         assert method.any_classes

@@ -126,7 +126,8 @@ def test_base_to_novel_has_its_table_and_its_parts(home: Home, open_page: Open, 
     assert "2-shot, seed 2" in all_text(app)
     for name in ("classes", "change", "confusion", "mistakes", "calibration"):
         app = view(app, name)
-        assert [header.value for header in app.subheader] == ["Base classes", "Novel classes"]
+        among_all = ["Base classes, among all", "Novel classes, among all"]
+        assert [header.value for header in app.subheader] == ["Base classes", "Novel classes", *among_all]
 
 
 def test_a_confusion_cell_opens_its_pictures(home: Home, open_page: Open) -> None:

@@ -18,7 +18,7 @@ def figure_title(report: Report, method: str, model: Model, part: str, metric: s
     """The title of a row and, where a protocol has several parts, which figure it is: "AVION, harmonic mean"."""
     if len(report.parts) == 1:
         return row_title(method, model)
-    return f"{row_title(method, model)}, {metric.replace('_', ' ') if part == OVERALL else part}"
+    return f"{row_title(method, model)}, {(metric if part == OVERALL else part).replace('_', ' ')}"
 
 
 def headline_rows(report: Report) -> pd.DataFrame:
