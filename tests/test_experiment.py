@@ -1,5 +1,6 @@
 """One run on a tiny project, from settings to figures: artifacts, both protocols, stop and resume, refusals."""
 
+# pyright: reportAttributeAccessIssue=false
 from __future__ import annotations
 
 from dataclasses import replace

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import textwrap
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 
 from avion_core.actor import ALONE
@@ -31,10 +32,10 @@ from avion_core.metrics.accuracy import paired_change
 from avion_core.presets import PRESETS, make_config
 from avion_core.protocols.placebo import outside_images
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.creating import open_demo
+from avion_core.usecases.projects.creating import Demo, open_demo
 from avion_core.usecases.projects.freeze import freeze
 
-DEMOS = {"ucmerced": "UC Merced 50-99", "eurosat": "EuroSAT, set aside"}
+DEMOS: dict[Demo, str] = {"ucmerced": "UC Merced 50-99", "eurosat": "EuroSAT, set aside"}
 SHOTS, SEEDS = (1, 4), (1, 2, 3)
 FLOOR, PLAIN = "class mean + text", "AVION"
 ROWS: dict[str, dict[str, Any]] = {
@@ -122,38 +123,40 @@ def collect(home: Home, work: Path, until: float) -> list[dict[str, Any]]:
     return rows
 
 
-def change(rows: pd.DataFrame, own: str, other: str) -> str:
+def change(rows: list[dict[str, Any]], own: str, other: str) -> str:
     """Points over another row on the same images of the same seeds."""
-    one, two = (
-        pd.concat(
-            pd.DataFrame({"seed": run.seed, "image": list(run.right), name: list(run.right.values())})
-            for run in rows[rows["row"] == row].itertuples()
-        )
-        for name, row in (("own", own), ("other", other))
-    )
-    both = one.merge(two, on=["seed", "image"]).astype({"own": float, "other": float})
-    by_image = both.groupby("image")[["own", "other"]].mean()
-    points, low, high = paired_change(*(torch.tensor(by_image[name].to_numpy()) for name in ("other", "own")))
+    told = {
+        name: {
+            (one["seed"], image): right for one in rows if one["row"] == name for image, right in one["right"].items()
+        }
+        for name in (own, other)
+    }
+    of_image: dict[str, list[tuple[bool, bool]]] = {}
+    for (seed, image), right in told[own].items():
+        if (seed, image) in told[other]:
+            of_image.setdefault(image, []).append((told[other][seed, image], right))
+    means = torch.tensor([torch.tensor(pairs).double().mean(0).tolist() for pairs in of_image.values()])  # (N, 2)
+    points, low, high = paired_change(means[:, 0], means[:, 1])
     return f"{points:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
 def page(rows: list[dict[str, Any]]) -> str:
-    lines = ["# Options for one's own data", "", *textwrap.wrap(_INTRODUCTION, 118)]
-    table = pd.DataFrame(rows)
-    for (which, shots), of in table.groupby(["set", "shots"], sort=False):
-        lines += ["", f"## {DEMOS[str(which)]}, {shots} shot{'s' if shots > 1 else ''}", ""]
+    lines = ["# Options for one's own data", "", *textwrap.wrap(_INTRODUCTION.strip(), 118)]
+    for which, shots in product(DEMOS, SHOTS):
+        of = [one for one in rows if (one["set"], one["shots"]) == (which, shots)]
+        lines += ["", f"## {DEMOS[which]}, {shots} shot{'s' if shots > 1 else ''}", ""]
         lines += ["| row | accuracy | seeds | over AVION | over class mean + text |", "|---|---|---|---|---|"]
         for row in (FLOOR, *ROWS):
-            own = of[of["row"] == row]
-            if own.empty:
+            shares = [100 * sum(one["right"].values()) / len(one["right"]) for one in of if one["row"] == row]
+            if not shares:
                 lines.append(f"| {row} | missing | 0 | | |")
                 continue
-            shares = [100 * sum(right.values()) / len(right) for right in own["right"]]
-            spread = f" ± {pd.Series(shares).std(ddof=1):.1f}" if len(shares) > 1 else ""
-            there = set(of["row"]) - {row}
+            spread = f" ± {statistics.stdev(shares):.1f}" if len(shares) > 1 else ""
+            there = {one["row"] for one in of} - {row}
             over = [change(of, row, other) if other in there else "" for other in (PLAIN, FLOOR)]
-            lines.append(f"| {row} | {sum(shares) / len(shares):.1f}{spread} | {len(shares)} | {over[0]} | {over[1]} |")
-        images = len({image for right in of["right"] for image in right})
+            said = [row, f"{statistics.mean(shares):.1f}{spread}", str(len(shares)), *over]
+            lines.append(f"| {' | '.join(said)} |")
+        images = len({image for one in of for image in one["right"]})
         lines += ["", f"{images:,} images in all."]
     return "\n".join(lines) + "\n"
 

@@ -27,10 +27,11 @@ from avion_core.protocols.placebo import ALL, Placebo
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.insight.placebo import placebo_here, read_placebo, start_placebo
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.creating import open_demo
+from avion_core.usecases.projects.creating import Demo, open_demo
 from avion_core.usecases.projects.summaries import get_project
+from avion_core.wording import counted
 
-DEMOS = {"ucmerced": "UC Merced 50-99", "eurosat": "EuroSAT, set aside"}
+DEMOS: dict[Demo, str] = {"ucmerced": "UC Merced 50-99", "eurosat": "EuroSAT, set aside"}
 SEEDS, SHOTS, STUDENT_SHOTS = (1, 2, 3), (4, 16), 4
 RESULTS, PAGE = Path("docs/results/placebo.json"), Path("docs/results/placebo.md")
 
@@ -93,14 +94,14 @@ def page(rows: list[dict[str, Any]]) -> str:
     lines = [
         "# Placebo: do the words of descriptions matter?",
         "",
-        *textwrap.wrap(_INTRODUCTION, 118),
+        *textwrap.wrap(_INTRODUCTION.strip(), 118),
     ]
     for row in rows:
         judge = "the teacher's prototypes" if row["judge"] == "teacher" else "trained students"
         n = row["figures"][0]["n"]
         lines += ["", f"## {DEMOS[row['set']]}, {row['shots']} shots: {judge}", ""]
         lines += [
-            f"{n:,} images, {row['seeds']} seeds.",
+            f"{n:,} images, {counted(row['seeds'], 'seed')}.",
             "",
             "| texts | accuracy | own is better by |",
             "|---|---|---|",
@@ -115,7 +116,7 @@ def page(rows: list[dict[str, Any]]) -> str:
             lines.append(f"| {CONTROLS[one['control']].title} | {value} | {gain} |")
         change, low, high = row["words"]
         said = (
-            f"Without the names, descriptions are {change:+.1f} points ({low:+.1f} to {high:+.1f}) over random words. "
+            f"Without the names, descriptions are {change:+.1f} points ({low:+.1f} to {high:+.1f}) over random words."
         )
         counts = row["meanings"]
         said += (

@@ -5,8 +5,10 @@ from avion_core.cli import (  # noqa: F401 (their commands register themselves)
     exchange,
     jobs,
     labels,
+    placebo,
     projects,
     runs,
+    sweeps,
     training,
     writing,
 )

@@ -18,6 +18,7 @@ A first tour, offline:
   avion prototypes ucmerced-demo       what the rules keep, cut and weigh
   avion train ucmerced-demo            train a student, minutes on a laptop
   avion evaluate latest                its accuracy on validation images
+  avion placebo ucmerced-demo          whether the words of descriptions carry meaning
   avion app                            the studio in the browser
 
 \b
@@ -35,6 +36,7 @@ With your own images:
 Long trainings:
   avion train mine --queue             in the background, one after another
   avion runs list                      their status; also stop, kill, resume, delete
+  avion sweeps run FILE                a grid of runs in YAML; then: avion sweeps table
   avion jobs list                      the same for maps, generations and all other long work
 
 \b
@@ -61,6 +63,7 @@ classes = typer.Typer(help="Classes and their cards: definitions, includes, excl
 descriptions = typer.Typer(help="Class descriptions: import, export, list, and RS-Flag.", **_QUIET)
 review = typer.Typer(help="Review without a network: send packs out, merge the verdicts that come back.", **_QUIET)
 runs = typer.Typer(help="Trainings: status, stop, kill, resume, and export of the student as a zip.", **_QUIET)
+sweeps = typer.Typer(help="Grids of runs in one file, and their tables.", **_QUIET)
 jobs = typer.Typer(help="Long work of every kind: status, log, start, stop, resume.", **_QUIET)
 models = typer.Typer(help="Weights of teachers and students.", **_QUIET)
 users = typer.Typer(help="Accounts of people who share a studio, and their roles.", **_QUIET)
@@ -71,6 +74,7 @@ app.add_typer(classes, name="classes")
 app.add_typer(descriptions, name="descriptions")
 app.add_typer(review, name="review")
 app.add_typer(runs, name="runs")
+app.add_typer(sweeps, name="sweeps")
 app.add_typer(jobs, name="jobs")
 app.add_typer(models, name="models")
 app.add_typer(users, name="users")

@@ -42,7 +42,7 @@ class CrossDataset(Protocol):
 
     def summary(self, accuracies: Mapping[str, float]) -> dict[str, float]:
         """Means over the other projects."""
-        means = {}
+        means: dict[str, float] = {}
         for metric, ending in (("transfer_shared", ", shared"), ("transfer_all", ", all")):
             values = [value for part, value in accuracies.items() if part != OWN and part.endswith(ending)]
             if values:

@@ -1,5 +1,6 @@
 """Base-to-novel with every method: what it says of classes that it was not trained on, and that it saw none of them."""
 
+# pyright: reportOperatorIssue=false
 from __future__ import annotations
 
 from pathlib import Path

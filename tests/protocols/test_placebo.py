@@ -1,5 +1,6 @@
 """What is said of a placebo test: figures against counts by hand, and the sentence of each class."""
 
+# pyright: reportIndexIssue=false, reportArgumentType=false, reportCallIssue=false, reportOptionalSubscript=false
 from __future__ import annotations
 
 import numpy as np

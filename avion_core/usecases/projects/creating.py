@@ -193,6 +193,7 @@ def write_splits(folder: Path, splits: Splits) -> None:
 
 
 def write_files(folder: Path, manifest: pd.DataFrame, splits: Splits, problems: list[Problem]) -> None:
+    """Keep what was read of a project's images: manifest, splits and problems, in its folder."""
     folder.mkdir(parents=True, exist_ok=True)
     write_table(folder / "manifest.parquet", manifest)
     write_splits(folder, splits)

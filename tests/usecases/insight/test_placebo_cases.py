@@ -1,5 +1,6 @@
 """Placebo tests from start to sentence: one job for equal wishes, students resumed, the sealed set counted."""
 
+# pyright: reportOptionalMemberAccess=false, reportArgumentType=false
 from __future__ import annotations
 
 import json

@@ -1,5 +1,6 @@
 """Projects from embeddings alone: everything that needs no model works, and everything else says why it does not."""
 
+# pyright: reportArgumentType=false, reportOptionalOperand=false, reportOperatorIssue=false
 from __future__ import annotations
 
 import threading
