@@ -10,6 +10,7 @@ from threading import Thread
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from app.components.jobs.status_line import status_line
 from app.components.people.accounts import person_in_sidebar, sign_in_page
 from app.kit.guard import guard
 from app.outbox.browser import draw_outbox
@@ -20,6 +21,8 @@ from avion_core.usecases.projects.summaries import project_names
 _LOGO = Path(__file__).with_name("logo.svg")
 # A file of our own: a Material icon as a favicon would be fetched from the network.
 _ICON = Path(__file__).with_name("icon.svg")
+
+_SIDEBAR = Path(__file__).with_name("sidebar.css")
 
 _PAGES = {
     "Data": [
@@ -70,6 +73,7 @@ _PAGES = {
 def main() -> None:
     st.set_page_config(page_title="AVION Studio", page_icon=str(_ICON), layout="wide")
     st.logo(str(_LOGO), size="large")
+    st.html(_SIDEBAR)
     # Keys of writers may stand in Streamlit's secrets.toml: reading it puts them into the environment.
     st.secrets.load_if_toml_exists()
     with guard():
@@ -82,6 +86,7 @@ def main() -> None:
         projects = project_names(studio.home())
         _project_selector(projects)
         _name_the_tab(page, projects)
+        status_line()
         person_in_sidebar(person)
         notices.show()
         take_waiting()

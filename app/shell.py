@@ -8,9 +8,11 @@ from typing import Any, NoReturn
 import streamlit as st
 
 from app.kit.guard import empty_state, end_page, plain
+from app.kit.job_panel import how_far
 from app.state import address, notices, sent_lists, studio, visitor, widgets
 from avion_core.errors import NotFoundError
 from avion_core.usecases import policies
+from avion_core.usecases.jobs import active_jobs
 from avion_core.usecases.projects.creating import Demo, open_demo
 from avion_core.usecases.projects.summaries import ProjectSummary, get_project
 from avion_core.usecases.runs.choices import trains_student
@@ -129,7 +131,11 @@ def need_run(project: ProjectSummary, states: Sequence[str], purpose: str, *, st
     runs = [run for run in list_runs(studio.home(), project.id) if run.state in states]
     runs = [run for run in runs if not students or trains_student(run)]
     if not runs:
-        with empty_state("rocket_launch", "No finished training yet", purpose):
+        title = "No finished training yet"
+        trainings = [job for job in active_jobs(studio.home()) if job.kind == "training"]
+        if mine := [job for job in trainings if job.project_id == project.id]:
+            title = f"No finished training yet: one is {how_far(mine[0])}"
+        with empty_state("rocket_launch", title, purpose):
             go_button("Train a student", "launch", "rocket_launch")
             go_button("Look at the runs", "runs", "monitoring", primary=False)
         end_page()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import streamlit as st
 
-from app.kit.guard import end_page, plain
+from app.kit.guard import empty_state, end_page, plain
 from avion_core.progress import Progress, remaining_seconds
 
 Result = TypeVar("Result")
@@ -20,18 +20,35 @@ _KEPT_RESULTS = 24
 _WORTH_WAITING_SECONDS = 0.4
 
 
+class Cancelled(Exception):
+    """A person asked for the work to end; what it has kept in files stays."""
+
+
 @dataclass
 class Work:
     """One piece of work and how far it is."""
 
+    title: str
     future: Future[Any] | None = None
     done: int = 0
     total: int = 0
     what: str = ""
     started: float = field(default_factory=time.monotonic)
+    cancelled: bool = False
 
     def progress(self, done: int, total: int, what: str) -> None:
+        if self.cancelled:
+            raise Cancelled
         self.done, self.total, self.what = done, total, what
+
+    @property
+    def share(self) -> float | None:
+        """How much of it is done, from 0 to 1; None while that is not known."""
+        return min(self.done / self.total, 1.0) if self.total else None
+
+    @property
+    def under_way(self) -> bool:
+        return self.future is not None and not self.future.done()
 
     @property
     def remaining_seconds(self) -> float | None:
@@ -54,7 +71,8 @@ def computed(key: str, title: str, call: Callable[[Progress], Result], *, most: 
     """The result of `call(progress)`, once per key; until it is there the page shows how far it is and ends here.
 
     The work goes on when the page is left or refreshed, and the result is kept for the next look. A failed piece of
-    work raises its error once and is tried again at the next call.
+    work raises its error once and is tried again at the next call; one that was cancelled begins again when it is
+    asked for.
 
     Args:
         most: how many results are kept of the keys that begin like this one, up to its first colon.
@@ -62,7 +80,7 @@ def computed(key: str, title: str, call: Callable[[Progress], Result], *, most: 
     works = _works()
     work = works.get(key)
     if work is None:
-        work = works[key] = Work()
+        work = works[key] = Work(title)
         work.future = _executor().submit(call, work.progress)
         kin = [other for other in works if other.partition(":")[0] == key.partition(":")[0]]
         for old in kin[:-most]:
@@ -74,13 +92,35 @@ def computed(key: str, title: str, call: Callable[[Progress], Result], *, most: 
     # Waited for, and then asked: a result that comes as the patience ends is a result, and work may time out itself.
     wait([work.future], timeout=_WORTH_WAITING_SECONDS)
     if not work.future.done():
-        _show_progress(work, title)
+        _show_progress(work)
         end_page()
     try:
         return work.future.result()
+    except (Cancelled, CancelledError):
+        if not _asked_again(title):
+            end_page()
+        works.pop(key, None)
+        st.rerun()
     except Exception:
         works.pop(key, None)
         raise
+
+
+def under_way() -> list[Work]:
+    """What is computed beside pages at present, and what waits for that, in their order."""
+    return [work for work in list(_works().values()) if work.under_way]
+
+
+def cancel(work: Work) -> None:
+    """End a piece of work at its next step; what waits for it never begins."""
+    work.cancelled = True
+    if work.future is not None:
+        work.future.cancel()
+
+
+def _asked_again(title: str) -> bool:
+    with empty_state("cancel", "Cancelled", f"This page needs it: {plain(title[:1].lower() + title[1:])}."):
+        return st.button("Start again", icon=":material/restart_alt:", type="primary", key="start_cancelled_again")
 
 
 def is_computed(key: str) -> bool:
@@ -89,18 +129,20 @@ def is_computed(key: str) -> bool:
 
 
 @st.fragment(run_every=1.0)
-def _show_progress(work: Work, title: str) -> None:
-    assert work.future is not None
-    if work.future.done():
+def _show_progress(work: Work) -> None:
+    if not work.under_way:
         st.rerun()
     with st.container(border=True):
-        st.markdown(f"**{plain(title)}**")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{plain(work.title)}**", width="stretch")
+            if st.button("Cancel", icon=":material/cancel:", key="cancel_work"):
+                cancel(work)
+                st.rerun()
         remaining = work.remaining_seconds
         left = "" if remaining is None else f" · about {duration(remaining)} left"
-        share = work.done / work.total if work.total else 0.0
         counts = f" · {work.done:,} of {work.total:,}" if work.total else ""
         what = work.what[:1].upper() + work.what[1:] or "Preparing"
-        st.progress(min(max(share, 0.0), 1.0), text=f"{plain(what)}{counts}{left}")
+        st.progress(work.share or 0.0, text=f"{plain(what)}{counts}{left}")
         st.caption("You can leave this page: the work goes on.")
 
 

@@ -32,8 +32,8 @@ function waitingOf(component, data) {
 // take the first away afterwards: what the first one ends must be its own listening, never the second one's.
 function takeKeys(press) {
   const listener = (event) => press(event)
-  document.removeEventListener("keydown", window.avionKeys, true)
-  window.avionKeys = listener
+  document.removeEventListener("keydown", window.avionKeyListener, true)
+  window.avionKeyListener = listener
   document.addEventListener("keydown", listener, true)
   return () => document.removeEventListener("keydown", listener, true)
 }

@@ -79,6 +79,14 @@ def job_progress(job: JobView) -> None:
     st.progress(share, text=f"{plain(doing[:1].upper() + doing[1:])}{counts}{left}")
 
 
+def how_far(job: JobView) -> str:
+    """In a word or two: "waiting", "stopping", "at 40 %, about 3 min left"."""
+    if job.status != "running":
+        return job.status
+    share = f"at {100 * job.done / job.total:.0f} %" if job.total else "running"
+    return share if job.eta_seconds is None else f"{share}, about {duration(job.eta_seconds)} left"
+
+
 def _doing(job: JobView) -> str:
     """What it is at: what it counts, or the part of the work where that are bytes."""
     return job.stage if job.what == BYTES else job.what or job.stage

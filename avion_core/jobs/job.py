@@ -46,6 +46,7 @@ class JobKind(Generic[Request]):
 
     Attributes:
         name: how rows, commands and other kinds name it.
+        doing: what a person reads while one goes on ("Training a student"); "" for its name.
         request: what has to be said to have one done; kept as JSON, so never a key or a password.
         run: does one; returns figures to keep with the job, or nothing. It raises `Stopped` when it stops because it
             was asked to, and any other error when it fails.
@@ -70,6 +71,7 @@ class JobKind(Generic[Request]):
     alone: str = ""
     private: bool = False
     started_by: str = ""
+    doing: str = ""
 
 
 class Context:

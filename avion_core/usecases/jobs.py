@@ -84,6 +84,11 @@ class JobView:
         return "stopping" if self.stopping else self.state
 
     @property
+    def doing(self) -> str:
+        """What it is, as a person reads it while it goes on."""
+        return (KINDS[self.kind].doing if self.kind in KINDS else "") or self.kind
+
+    @property
     def counts(self) -> str:
         """How far it is: "3 of 1,200", "100 MB of 605 MB"; "" where that is not known."""
         if not self.total:
@@ -145,6 +150,15 @@ def get_job(home: Home, job: str) -> JobView:
     with reading(home.engine) as session:
         row = jobs.find_job(session, job)
     return job_view(home, row)
+
+
+@use_case
+def active_jobs(home: Home) -> list[JobView]:
+    """The jobs that are running or waiting, whoever asked for them, the oldest first."""
+    reconcile(home)
+    with reading(home.engine) as session:
+        rows = jobs.list_jobs(session, states=jobs.ACTIVE)
+    return sorted((job_view(home, row) for row in rows), key=lambda job: job.created_at)
 
 
 @use_case

@@ -67,7 +67,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "installation.resources": "storage",
         "installation.serving": "invite_link",
         "job_control": "list_jobs",
-        "jobs": "get_job job_view log_tail start_or_wait",
+        "jobs": "active_jobs get_job job_view log_tail start_or_wait",
         "models.catalog": "list_models open_towers usable_pair",
         "models.installing": "installing_jobs",
         "people.accounts": "list_accounts reset_password",

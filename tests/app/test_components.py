@@ -104,7 +104,7 @@ def test_durations_in_words(seconds: float, words: str) -> None:
 
 
 def test_time_left_follows_the_pace() -> None:
-    work = Work(started=time.monotonic() - 10)
+    work = Work("Working", started=time.monotonic() - 10)
     assert work.remaining_seconds is None
     work.progress(25, 100, "images")
     assert work.remaining_seconds == pytest.approx(30, abs=1)
@@ -288,3 +288,39 @@ def test_thumbnails(tmp_path: Path) -> None:
             sizes[name] = shown.size
     assert sizes == {"large": (224, 112), "small": (128, 128)}
     assert thumbnail(str(tmp_path / "broken.png"), recipe) is None
+
+
+def _cancelled_work() -> None:
+    import time
+
+    import streamlit as st
+
+    from app.kit.background import cancel, computed, under_way
+
+    again = "again" in st.session_state
+
+    def call(progress):
+        if again:
+            return "done"
+        for place in range(6000):
+            progress(place, 6000, "images")
+            time.sleep(0.01)
+        return "never cancelled"
+
+    for work in [] if again else under_way():
+        cancel(work)
+    st.text(computed("key", "Working", call))
+
+
+@pytest.mark.usefixtures("fresh_caches")
+def test_cancelled_work_ends_and_begins_again_only_when_it_is_asked_for() -> None:
+    app = AppTest.from_function(_cancelled_work, default_timeout=60).run()
+    assert [button.label for button in app.button] == ["Cancel"]
+    for _ in range(50):
+        app.run()
+        if [button.label for button in app.button] == ["Start again"]:
+            break
+    assert "This page needs it: working." in [text.value for text in app.markdown]
+    assert [button.label for button in app.run().button] == ["Start again"]
+    app.session_state["again"] = True
+    assert app.button[0].click().run().text[0].value == "done"

@@ -95,4 +95,6 @@ def is_measured(home: Home, run_id: str, split: str) -> bool:
     return report is not None and report.step == run.step
 
 
-EVALUATION = JobKind("evaluation", EvaluationRequest, evaluate_runs, started_by="avion evaluate")
+EVALUATION = JobKind(
+    "evaluation", EvaluationRequest, evaluate_runs, started_by="avion evaluate", doing="Evaluating a student"
+)

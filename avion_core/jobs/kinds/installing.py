@@ -71,4 +71,5 @@ INSTALLING = JobKind(
     alone="model",
     lost_hint="Resume it: what was downloaded is kept.",
     started_by="avion models download",
+    doing="Installing weights",
 )

@@ -70,4 +70,4 @@ def made_folder(home: Home, run_id: str) -> Path:
     return home.run_folder(run_id) / "maps" / "jobs"
 
 
-MAPPING = JobKind("mapping", MappingRequest, compute_map, started_by="avion embed-map")
+MAPPING = JobKind("mapping", MappingRequest, compute_map, started_by="avion embed-map", doing="Computing a map")

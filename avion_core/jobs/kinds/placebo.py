@@ -117,4 +117,10 @@ def _save(context: Context, answers: pd.DataFrame) -> None:
     context.save(ANSWERS_FILE, answers.to_parquet(index=False))
 
 
-PLACEBO = JobKind("placebo", PlaceboRequest, measure_placebo, started_by="avion placebo")
+PLACEBO = JobKind(
+    "placebo",
+    PlaceboRequest,
+    measure_placebo,
+    started_by="avion placebo",
+    doing="Holding descriptions against placebos",
+)

@@ -145,4 +145,5 @@ TRAINING = JobKind(
     ended=_ended,
     lost_hint="Resume it from the last checkpoint.",
     started_by="avion train",
+    doing="Training a student",
 )

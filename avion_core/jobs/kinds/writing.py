@@ -146,4 +146,5 @@ WRITING = JobKind(
     lost_hint="Resume it: the descriptions so far are saved.",
     private=True,
     started_by="avion describe",
+    doing="Writing descriptions",
 )
