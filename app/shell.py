@@ -57,16 +57,21 @@ def need_project() -> ProjectSummary:
             go_button("Use my own images", "projects", "create_new_folder", primary=False)
         end_page()
     project = get_project(studio.home(), chosen)
-    if not project.pictures:
-        st.caption(
-            ":material/hide_image: This project was made from embeddings: there are no pictures to show, texts stay "
-            "as they are in its file, and only methods that train on embeddings can be run."
-        )
+    say_without_pictures(project)
     if not root_is_there(project):
         with st.container(border=True, horizontal=True, vertical_alignment="center", key="moved_images"):
             st.markdown(f":material/folder_off: **The images are not in {plain(str(project.image_root))} any more.**")
             go_button("Re-link the images", "projects", "drive_file_move", primary=False)
     return project
+
+
+def say_without_pictures(project: ProjectSummary) -> None:
+    """What a project made from embeddings lacks; nothing of others."""
+    if not project.pictures:
+        st.caption(
+            ":material/hide_image: This project was made from embeddings: there are no pictures to show, texts stay "
+            "as they are in its file, and only methods that train on embeddings can be run."
+        )
 
 
 def need_labels(project: ProjectSummary) -> None:

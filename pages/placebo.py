@@ -52,7 +52,7 @@ def page() -> None:
     st.subheader("Class by class")
     class_sentences(found.by_class[judge])
     st.caption(
-        "Of twenty classes whose words carry no meaning, about one is called meaningful by chance: intervals are of "
+        "Of forty classes whose words carry no meaning, about one is called meaningful by chance: intervals are of "
         "95 % for each class alone."
     )
     class_texts_button(found.by_class[judge])

@@ -64,6 +64,7 @@ def figures(project: ProjectSummary) -> None:
     with st.container(horizontal=True):
         for title, count in counts.items():
             st.metric(title, f"{count:,}", border=True)
+    shell.say_without_pictures(project)
     st.caption(
         f":material/folder: {plain(project.image_root)} · teacher **{project.teacher}** · student **{project.student}**"
     )

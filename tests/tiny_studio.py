@@ -65,9 +65,18 @@ def tiny_towers(name: str) -> Any:
 def seams() -> list[tuple[Any, str, Any]]:
     """Where weights are found and become towers: (owner, attribute, stand-in)."""
     from avion_core.backbones import load
+    from avion_core.backbones.catalog import is_given
+    from avion_core.backbones.given import open_given
 
-    built = (load, "build_towers", lambda entry, *_, **__: tiny_towers(entry.name))
-    return [built, (load.WeightStore, "path", lambda *_: Path("tiny"))]
+    kept = load.WeightStore.path  # embeddings that were given are what they are
+
+    def build(entry: Any, path: Path, **_: Any) -> Any:
+        return open_given(entry, path) if is_given(entry.name) else tiny_towers(entry.name)
+
+    def found(store: Any, name: str) -> Path | None:
+        return kept(store, name) if is_given(name) else Path("tiny")
+
+    return [(load, "build_towers", build), (load.WeightStore, "path", found)]
 
 
 def main() -> int | None:

@@ -142,8 +142,12 @@ def change(rows: list[dict[str, Any]], own: str, other: str) -> str:
 
 def page(rows: list[dict[str, Any]]) -> str:
     lines = ["# Options for one's own data", "", *textwrap.wrap(_INTRODUCTION.strip(), 118)]
+    lacking: list[str] = []
     for which, shots in product(DEMOS, SHOTS):
         of = [one for one in rows if (one["set"], one["shots"]) == (which, shots)]
+        if not of:
+            lacking.append(f"{DEMOS[which]} at {shots} shot{'s' if shots > 1 else ''}")
+            continue
         lines += ["", f"## {DEMOS[which]}, {shots} shot{'s' if shots > 1 else ''}", ""]
         lines += ["| row | accuracy | seeds | over AVION | over class mean + text |", "|---|---|---|---|---|"]
         for row in (FLOOR, *ROWS):
@@ -158,6 +162,8 @@ def page(rows: list[dict[str, Any]]) -> str:
             lines.append(f"| {' | '.join(said)} |")
         images = len({image for one in of for image in one["right"]})
         lines += ["", f"{images:,} images in all."]
+    if lacking:
+        lines += ["", f"Not measured yet: {'; '.join(lacking)}. The same command goes on where it was."]
     return "\n".join(lines) + "\n"
 
 

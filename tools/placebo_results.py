@@ -118,11 +118,9 @@ def page(rows: list[dict[str, Any]]) -> str:
         said = (
             f"Without the names, descriptions are {change:+.1f} points ({low:+.1f} to {high:+.1f}) over random words."
         )
-        counts = row["meanings"]
-        said += (
-            f" By class: words carry meaning in {counts.get('yes', 0)}, mislead in {counts.get('misleads', 0)}, and "
-        )
-        lines += ["", said + f"nothing can be shown in {counts.get('unclear', 0) + counts.get('none', 0)}."]
+        shown = [row["meanings"].get(meaning, 0) for meaning in ("yes", "misleads", "unclear", "none")]
+        said += f" By class: words carry meaning in {shown[0]}, mislead in {shown[1]}, and nothing can be shown in "
+        lines += ["", *textwrap.wrap(f"{said}{shown[2] + shown[3]}.", 118)]
     return "\n".join(lines) + "\n"
 
 

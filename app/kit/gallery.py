@@ -40,12 +40,16 @@ def thumbnail(path: str, recipe: RenderingRecipe, side: int = _SIDE) -> bytes | 
 def gallery(
     paths: Sequence[Path | str], captions: Sequence[str], recipe: RenderingRecipe, *, columns: int = 6, side: int = 120
 ) -> None:
-    """Thumbnails with captions in a responsive grid; an unreadable picture shows a sign in its place."""
+    """Thumbnails with captions in a responsive grid; an unreadable picture, or one that was never
+    there (a path that is no place on this machine), shows a sign instead."""
     with st.grid(columns, min_column_width=side, gap="small") as grid:
         for path, caption in zip(paths, captions, strict=True):
             with grid.cell():
                 picture = thumbnail(str(path), recipe)
-                if picture is None:
+                if picture is None and not Path(path).is_absolute():  # of a project made from embeddings
+                    st.markdown(":material/hide_image:")
+                    st.caption(f"{plain(caption)} (no picture)")
+                elif picture is None:
                     st.markdown(":material/broken_image:")
                     st.caption(f"{plain(caption)} (cannot be read)")
                 else:

@@ -259,7 +259,7 @@ class Verdict:
         values = {control: f"{value:.0f} %" for control, value in self.values.items()}
         if reads:
             how = f"Without {names} they find {values[NAMELESS]} of {images}, random words {values[RANDOM]}"
-            how += f"; with it {values[OWN]}"
+            how += f"; with {'them' if self.part == ALL else 'it'} {values[OWN]}"
         else:
             how = f"They find {values[OWN]} of {images}, those of other classes {values[SHUFFLED]}"
         if TEMPLATE in values:

@@ -69,7 +69,10 @@ def test_a_sentence_for_each_class():
     )
     assert forest.sentence.startswith("forest: it cannot be shown that its words carry meaning to this teacher.")
     assert forest.sentence.endswith("with it 50 %, no clear difference from the template (55 %).")
-    assert found.verdict("teacher").sentence.startswith("All classes together: their words carry meaning")
+    assert found.verdict("teacher").sentence == (
+        "All classes together: their words carry meaning to this teacher. Without the names of the classes they find "
+        "45 % of 40 held-out images, random words 8 %; with them 70 %, more than the template (42 %)."
+    )
 
 
 def test_words_that_mislead_are_called_so():

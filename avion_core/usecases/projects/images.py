@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from avion_core.backbones.catalog import is_given
 from avion_core.data.catalog import DATA_SETS
 from avion_core.data.class_names import fold
 from avion_core.data.images import decode_image
@@ -52,7 +53,7 @@ class FolderLook:
 
 @use_case
 def image_path(home: Home, project: str, image_id: str) -> Path:
-    """The file of an image.
+    """The file of an image; its bare name in a project made from embeddings, which has no file of it.
 
     Raises:
         NotFoundError: the project has no such image.
@@ -63,17 +64,17 @@ def image_path(home: Home, project: str, image_id: str) -> Path:
     found = manifest.loc[manifest["image_id"] == image_id, "path"].tolist()
     if not found:
         raise NotFoundError("the project has no such image", "Reload the page.", value=image_id)
-    return image_root(row) / found[0]
+    return Path(found[0]) if is_given(row.teacher) else image_root(row) / found[0]
 
 
 @use_case
 def image_table(home: Home, project: str, seed: int = 1) -> pd.DataFrame:
     """One row per image, by path.
 
-    Columns: image_id, path (absolute), name (relative to the image folder), class_key ("" for none), part ("train":
-    among the most shots that a run may take; "validation"; "test": sealed, also without a label; "pool": labelled, but
-    taken by no run; or "unlabelled"), place (from 1, its rank among its class's training shots; 0 elsewhere), group,
-    by_hand (people gave the label), width, height, bands.
+    Columns: image_id, path (absolute; a bare name in a project made from embeddings), name (relative to the image
+    folder), class_key ("" for none), part ("train": among the most shots that a run may take; "validation"; "test":
+    sealed, also without a label; "pool": labelled, but taken by no run; or "unlabelled"), place (from 1, its rank among
+    its class's training shots; 0 elsewhere), group, by_hand (people gave the label), width, height, bands.
 
     Raises:
         DataError: a seed that was not drawn.
@@ -93,7 +94,7 @@ def image_table(home: Home, project: str, seed: int = 1) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "image_id": manifest["image_id"],
-            "path": f"{image_root(row)}{os.sep}" + manifest["path"],
+            "path": ("" if is_given(row.teacher) else f"{image_root(row)}{os.sep}") + manifest["path"],
             "name": manifest["path"],
             "class_key": manifest["label"],
             "part": [part.get(image, "pool") for image in manifest["image_id"]],

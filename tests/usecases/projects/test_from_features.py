@@ -214,7 +214,9 @@ def test_maps_show_the_teachers_view(home, given, method):
     assert "x_after" not in points
     kinds = points["kind"].value_counts().to_dict()
     assert (kinds["description"], kinds["prototype"]) == (3 * TEXTS, 3)
-    assert kinds["image"] == 3 * IMAGES - len(read_splits(home, given.id).test)
+    splits = read_splits(home, given.id)
+    shown = [*splits.shots(1, 4).values(), *splits.validation_images(1, 4).values()]
+    assert kinds["image"] == sum(map(len, shown))
     images = points[points["kind"] == "image"]
     assert (images["nearest_teacher"] == images["class_key"]).mean() > 0.7
     assert list(found.figures["view"]) == ["teacher"]
