@@ -129,6 +129,8 @@ def warm_up() -> None:
 
     Garbage is looked for with the interpreter held. Among the half million objects of these libraries that takes
     longer than a page and starves work in the background; freezing them takes them out of the collector's sight.
+
+    A thread, not a job: modules are imported into this very process, and nothing is lost when it ends.
     """
 
     def load() -> None:

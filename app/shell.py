@@ -16,7 +16,7 @@ from avion_core.usecases.jobs import active_jobs
 from avion_core.usecases.projects.creating import Demo, open_demo
 from avion_core.usecases.projects.summaries import ProjectSummary, get_project
 from avion_core.usecases.runs.choices import trains_student
-from avion_core.usecases.runs.training import RunView, list_runs
+from avion_core.usecases.runs.views import RunView, list_runs
 from avion_core.usecases.transfer.relink import root_is_there
 
 

@@ -11,15 +11,12 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody at work.
-
-    Attributes:
-        name: what verdicts, looks and the journal carry.
-        role: what they may do; "stranger" for a browser that has not signed in.
-    """
+    """Somebody at work."""
 
     name: str
+    """What verdicts, looks and the journal carry."""
     role: Role | Literal["stranger"]
+    """What they may do; "stranger" for a browser that has not signed in."""
 
 
 ALONE = Actor("me", "admin")

@@ -40,13 +40,12 @@ _SETTINGS = Subject("the run's settings", ConfigError, "Restore the file from a 
 
 @dataclass(frozen=True)
 class Finished:
-    """The run is done.
-
-    summary: its figures, for a record. report: the run's own rows on the validation images.
-    """
+    """The run is done."""
 
     summary: dict[str, Any]
+    """Its figures, for a record."""
     report: Report = field(compare=False)
+    """The run's own rows on the validation images."""
 
 
 Event = Stage | Metrics | Saved | Stopped | Finished

@@ -39,7 +39,7 @@ from avion_core.usecases.projects.creating import open_demo
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.summaries import get_project, read_projects
-from avion_core.usecases.runs import training
+from avion_core.usecases.runs import launching, training, views
 from avion_core.usecases.transfer.packs import pack_project, unpack_project
 
 ROOT = Path(__file__).parents[1]
@@ -118,7 +118,7 @@ class Studio:
         names = {project.name for project in projects}
         found += [f"project {number}" for number in self.done["unpack"] if f"taken in {number}" not in names]
         found += [f"a list that cannot show {project.name}" for project in damaged]
-        training.list_runs(self.home)
+        views.list_runs(self.home)
         found += [f"pack {number}" for number in self.done["pack"] if not (self.folder / f"{number}.avion").exists()]
         clear_home(self.home)
         found += [f"litter: {path.name}" for path in self.home.path.rglob(f"*{UNFINISHED}")]
@@ -136,8 +136,8 @@ class Studio:
 
     def train(self, chance: random.Random) -> tuple[int, list[str]]:
         """Kill a training three times and resume it to its end; how often it was, and what is wrong in the end."""
-        kills, run = 0, training.launch(self.home, self.project, overrides=SMALL)
-        while (view := training.get_run(self.home, run)).state != "finished":
+        kills, run = 0, launching.launch(self.home, self.project, overrides=SMALL)
+        while (view := views.get_run(self.home, run)).state != "finished":
             with reading(self.home.engine) as session:
                 identity = process_of(find_job(session, run))
             process = find_living(identity) if identity else None

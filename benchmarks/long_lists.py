@@ -24,9 +24,9 @@ from avion_core.store.runs import count_looks, list_runs
 from avion_core.store.tables import Job, Look, Project, Run, new_id, now
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.job_control import list_jobs
-from avion_core.usecases.runs import training
+from avion_core.usecases.runs import views
 from avion_core.usecases.runs.listing import known_runs, page_of_runs
-from avion_core.usecases.runs.training import RunView, run_view
+from avion_core.usecases.runs.views import RunView, run_view
 
 PAGE = 50
 
@@ -77,7 +77,7 @@ def main(runs: int, repeats: int) -> None:
         last = max(1, runs // PAGE)
         cases: dict[str, Callable[[], object]] = {
             "all runs, looks one by one": lambda: one_by_one(home),
-            "all runs": lambda: training.list_runs(home, "many"),
+            "all runs": lambda: views.list_runs(home, "many"),
             "first page of runs": lambda: page_of_runs(home, "many", limit=PAGE),
             "last page of runs": lambda: page_of_runs(home, "many", limit=PAGE, page=last),
             "page of runs with words": lambda: page_of_runs(home, "many", words="16-shot seed 2", limit=PAGE),

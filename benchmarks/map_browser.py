@@ -32,7 +32,8 @@ from avion_core.actor import ALONE
 from avion_core.usecases.insight.alignment import VIEWS, embed_map, list_maps, map_settings, start_map
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.creating import open_demo
-from avion_core.usecases.runs.training import create_run, run_here
+from avion_core.usecases.runs.launching import create_run
+from avion_core.usecases.runs.training import run_here
 from tests.browser.conftest import open_chromium, serving
 from tests.browser.page import Page
 
@@ -52,7 +53,7 @@ def make_map(home: Home, run: str, count: int, seed: int) -> None:
     settings = map_settings(method="tsne", seed=seed)
     folder = embed_map(home, run, settings).folder
     start_map(home, run, settings)
-    while list_maps(home, run)[0].job.state == "running":
+    while list_maps(home, run)[0].state == "running":
         time.sleep(0.2)
     points = pd.read_parquet(folder / "points.parquet")
     draw = np.random.default_rng(0)

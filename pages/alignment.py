@@ -28,7 +28,7 @@ from avion_core.usecases.insight.alignment import (
     start_map,
 )
 from avion_core.usecases.projects.summaries import ProjectSummary
-from avion_core.usecases.runs.training import RunView
+from avion_core.usecases.runs.views import RunView
 from avion_core.wording import counted
 
 

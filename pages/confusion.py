@@ -15,7 +15,7 @@ from avion_core.usecases.curation.rules import current_rules
 from avion_core.usecases.insight.confusion import Confusions, Judge, confusions, refreshed
 from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.runs.choices import trains_student
-from avion_core.usecases.runs.training import RunView, list_runs
+from avion_core.usecases.runs.views import RunView, list_runs
 from avion_core.wording import counted
 
 _JUDGES: dict[Judge, str] = {"student": "A trained student", "teacher": "The teacher's text prototypes"}

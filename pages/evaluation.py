@@ -14,7 +14,7 @@ from avion_core.usecases import policies
 from avion_core.usecases.insight.evaluation import MeasuredPart, Report, change
 from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.runs.choices import protocol_choices
-from avion_core.usecases.runs.training import RunView, get_run
+from avion_core.usecases.runs.views import RunView, get_run
 
 _VIEWS = {
     "methods": "Methods",

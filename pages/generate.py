@@ -6,20 +6,13 @@ import streamlit as st
 
 from app import shell
 from app.components.writing.writing_form import show_key, show_plan, show_prompt, writing_form
-from app.components.writing.writing_monitor import (
-    ACTIVE,
-    generation_controls,
-    generation_exchanges,
-    generation_figures,
-    generation_table,
-)
+from app.components.writing.writing_monitor import generation_monitor
 from app.kit.background import computed
-from app.kit.guard import empty_state, guard, plain
+from app.kit.guard import empty_state, plain
 from app.state import notices, studio, visitor
 from avion_core.errors import AvionError
 from avion_core.usecases import policies
-from avion_core.usecases.projects.summaries import ProjectSummary
-from avion_core.usecases.writing.generations import GenerationView, get_generation, list_generations
+from avion_core.usecases.writing.generations import list_generations
 from avion_core.usecases.writing.ordering import cli_command, order_descriptions, plan_writing, start
 
 
@@ -32,10 +25,8 @@ def page() -> None:
     home = studio.home()
     generations = list_generations(home, project.id)
     if generations:
-        newest = generations[0]
         with st.container(border=True):
-            every = "1s" if newest.state in ACTIVE else None
-            st.fragment(monitor, run_every=every)(project, newest)
+            generation_monitor(project, generations[0])
     settings = writing_form(project)
     show_key(settings)
     show_prompt(project, settings)
@@ -53,24 +44,12 @@ def page() -> None:
         st.caption(f":material/block: {plain(error)}")
         orderable = False
     st.code(cli_command(project.name, settings), language="bash", wrap_lines=True)
-    busy = bool(generations) and generations[0].state in ACTIVE
+    busy = bool(generations) and generations[0].active
     disabled = not orderable or busy or not visitor.may(policies.CHANGE_PROJECTS)
     if st.button("Generate descriptions", icon=":material/edit:", type="primary", disabled=disabled):
         start(home, order_descriptions(home, project.id, settings))
         notices.say_after_rerun("Generation started", ":material/edit:")
         st.rerun()
-
-
-@guard()
-def monitor(project: ProjectSummary, drawn: GenerationView) -> None:
-    """What moves while descriptions are written; drawn anew every second, without the rest of the page."""
-    view = get_generation(studio.home(), project.id, drawn.id)
-    if view.state != drawn.state:
-        st.rerun(scope="app")
-    generation_figures(view)
-    generation_controls(project, view)
-    generation_table(project, view)
-    generation_exchanges(project, view)
 
 
 page()

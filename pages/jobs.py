@@ -15,7 +15,7 @@ def page() -> None:
         with empty_state("list_alt", "No job yet", "Trainings, maps and generations are listed here, with their logs."):
             shell.go_button("Train a student", "launch", "rocket_launch")
         return
-    if not found.jobs:
+    if not found.rows:
         shell.nothing_passes("No job passes these filters.", {"job_kinds": [], "job_states": []})
         return
     job_table(found)

@@ -11,7 +11,7 @@ from app.components.projects.project_tables import class_table, problem_table
 from app.kit.guard import empty_state, plain
 from app.state import address, studio
 from avion_core.usecases.projects.summaries import ProjectSummary, get_project, read_projects
-from avion_core.usecases.runs.training import list_runs
+from avion_core.usecases.runs.views import list_runs
 from avion_core.wording import counted
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import shell
 from app.components.runs.run_comparison import comparison
-from app.components.runs.run_monitor import ACTIVE, run_controls, run_curves, run_figures, run_log, run_origin
+from app.components.runs.run_monitor import run_monitor, run_origin
 from app.components.runs.run_table import PAGE, filtered_runs, run_table
 from app.kit.guard import empty_state, guard
 from app.state import run_choice, studio, visitor
@@ -14,7 +14,8 @@ from avion_core.usecases import policies
 from avion_core.usecases.jobs import MOST_LISTED
 from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.runs.listing import known_runs, page_of_runs
-from avion_core.usecases.runs.training import RunView, get_run, sleeping_queue, wake_queue
+from avion_core.usecases.runs.training import sleeping_queue, wake_queue
+from avion_core.usecases.runs.views import get_run
 from avion_core.wording import counted
 
 _LIVE, _IDLE = "2s", "15s"
@@ -37,7 +38,7 @@ def page() -> None:
         comparison(project, shown)
         return
     run = get_run(studio.home(), shown[0])
-    st.fragment(monitor, run_every=_LIVE if run.state in ACTIVE else None)(project, run)
+    run_monitor(run, project)
     run_origin(run)
 
 
@@ -49,7 +50,7 @@ def overview(project: ProjectSummary, drawn: list[str], shown: list[str]) -> Non
         st.rerun(scope="app")
     sleeping(project)
     found = filtered_runs(project.id, shell.page_asked(PAGE))
-    if found.runs:
+    if found.rows:
         run_table(found, shown, project.baseline_run)
         shell.page_picker(PAGE, found.page, found.pages)
         st.caption(f"{found.found:,} of {len(ids):,} pass. Select one run to see it, or several to compare them.")
@@ -59,7 +60,7 @@ def overview(project: ProjectSummary, drawn: list[str], shown: list[str]) -> Non
 
 def sleeping(project: ProjectSummary) -> None:
     """Where runs wait and nobody starts them, the button that does."""
-    waiting = page_of_runs(studio.home(), project.id, statuses=("waiting",), limit=MOST_LISTED).runs
+    waiting = page_of_runs(studio.home(), project.id, statuses=("waiting",), limit=MOST_LISTED).rows
     if asleep := sleeping_queue(studio.home(), waiting):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning(
@@ -68,18 +69,6 @@ def sleeping(project: ProjectSummary) -> None:
             may = visitor.may(policies.TRAIN)
             if st.button("Start the queue worker", icon=":material/alarm:", type="primary", disabled=not may):
                 wake_queue(studio.home())
-
-
-@guard()
-def monitor(project: ProjectSummary, drawn: RunView) -> None:
-    """What moves while a training goes on; drawn anew every two seconds, without the rest of the page."""
-    run = get_run(studio.home(), drawn.id)
-    if (run.state, run.waiting) != (drawn.state, drawn.waiting):
-        st.rerun(scope="app")
-    run_figures(run, project)
-    run_controls(run, project)
-    run_curves(run)
-    run_log(run)
 
 
 page()

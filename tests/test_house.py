@@ -62,6 +62,17 @@ def test_modules_and_public_functions_say_what_they_are(path):
 
 
 @pytest.mark.parametrize("path", SOURCES + SCRIPTS, **by_file)
+def test_a_field_is_explained_under_it(path):
+    """Not in its class's docstring: of two places to look, one is the wrong one (docs/decisions.md)."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ClassDef):
+            annotated = [part.target for part in node.body if isinstance(part, ast.AnnAssign)]
+            fields = "|".join(target.id for target in annotated if isinstance(target, ast.Name))
+            listed = re.compile(rf"(?m)(?:^|[.;,] )\s*((?:{fields})(?:, (?:{fields}))*): ")
+            assert not fields or listed.findall(ast.get_docstring(node) or "") == [], node.name
+
+
+@pytest.mark.parametrize("path", SOURCES + SCRIPTS, **by_file)
 def test_names_use_the_words_of_the_glossary(path):
     """docs/glossary.md says what is said instead."""
     unwanted = {"deed", "deeds", "fate", "fates", "mend", "mends", "mended", "veiled", "anew", "stakes"}

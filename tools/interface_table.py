@@ -40,9 +40,10 @@ five minutes. Made by `python tools/interface_table.py` from the pages; a test f
 
 @dataclass(frozen=True)
 class Label:
-    """One thing that a person reads; kind: a key of KINDS."""
+    """One thing that a person reads."""
 
     kind: str
+    """A key of KINDS."""
     text: str
 
 

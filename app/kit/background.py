@@ -1,4 +1,10 @@
-"""Slow work beside the page: computed once per key in a thread, with its progress shown while it runs."""
+"""Slow work beside the page: computed once per key in a thread, with its progress shown while it runs.
+
+A thread, not a job: what it makes is for this server's pages alone and lives in its memory (a curation, a preview, a
+file to download), or it is written in one transaction. A job's process would import the models again, for seconds,
+and hand the result over through a file. So whatever is worth keeping when the server stops is a job (`jobs/kinds/`),
+and nothing that is done here is lost but the seconds it took: the next look computes it again.
+"""
 
 from __future__ import annotations
 

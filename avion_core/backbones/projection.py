@@ -19,14 +19,12 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Projection:
-    """A partial isometry from teacher to student space.
-
-    matrix: (D_S, D_T) float32, so that f_S ~ matrix @ f_T.
-    rank: singular directions kept; the rest of the teacher's space maps to 0.
-    """
+    """A partial isometry from teacher to student space."""
 
     matrix: Tensor
+    """(D_S, D_T) float32, so that f_S ~ matrix @ f_T."""
     rank: int
+    """Singular directions kept; the rest of the teacher's space maps to 0."""
 
     def __call__(self, teacher: Tensor) -> Tensor:
         """teacher (N, D_T) -> (N, D_S), unit norm, float32."""

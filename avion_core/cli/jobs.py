@@ -34,8 +34,8 @@ def list_jobs_(
     found = list_jobs(
         desk.home, kinds=tuple(kind or ()), statuses=tuple(status or ()), project=project, limit=limit, page=page
     )
-    rows = [_row(job) for job in found.jobs]
-    shown = [{**row, "counted": _counted(job)} for row, job in zip(rows, found.jobs, strict=True)]
+    rows = [_row(job) for job in found.rows]
+    shown = [{**row, "counted": _counted(job)} for row, job in zip(rows, found.rows, strict=True)]
     columns = ["id", "kind", "status", "counted", "who", "executor", "created_at"]
     counts = {"found": found.found, "page": found.page, "pages": found.pages, "statuses": found.statuses}
     text = table(shown, columns) + page_line(found) if rows else "No job yet." if not found.statuses else "No such job."

@@ -27,7 +27,7 @@ def list_runs_(
             "step": run.step, "steps": run.steps, "accuracy": run.accuracy, "eta_seconds": run.eta_seconds,
             "cause": run.cause, "error": run.error, "created_at": run.created_at,
         }
-        for run in found.runs
+        for run in found.rows
     ]  # fmt: skip
     columns = ["id", "project", "name", "state", "step", "steps", "accuracy"]
     counts = {"found": found.found, "page": found.page, "pages": found.pages}
@@ -37,7 +37,7 @@ def list_runs_(
 @command(runs, "show")
 def show(desk: Desk, run: RunName) -> Answer:
     """One run: its status, where its files are, and every setting."""
-    from avion_core.usecases.runs.training import computed_with, get_run
+    from avion_core.usecases.runs.views import computed_with, get_run
 
     found = get_run(desk.home, run)
     computed = computed_with(desk.home, found.id)
@@ -68,7 +68,8 @@ def show(desk: Desk, run: RunName) -> Answer:
 @command(runs, "stop")
 def stop_(desk: Desk, run: RunName) -> Answer:
     """Ask a run to save its state and stop; a queued run leaves the queue."""
-    from avion_core.usecases.runs.training import get_run, stop
+    from avion_core.usecases.runs.training import stop
+    from avion_core.usecases.runs.views import get_run
 
     found = get_run(desk.home, run)
     stop(desk.home, found.id)
@@ -79,7 +80,8 @@ def stop_(desk: Desk, run: RunName) -> Answer:
 @command(runs, "kill")
 def kill_(desk: Desk, run: RunName) -> Answer:
     """End a run's process at once; the work since its last checkpoint is lost."""
-    from avion_core.usecases.runs.training import get_run, kill
+    from avion_core.usecases.runs.training import kill
+    from avion_core.usecases.runs.views import get_run
 
     found = get_run(desk.home, run)
     kill(desk.home, found.id)
@@ -89,7 +91,8 @@ def kill_(desk: Desk, run: RunName) -> Answer:
 @command(runs, "resume")
 def resume_(desk: Desk, run: RunName) -> Answer:
     """Resume a stopped, failed or lost run in the background; `avion train --resume` does it here."""
-    from avion_core.usecases.runs.training import get_run, resume
+    from avion_core.usecases.runs.training import resume
+    from avion_core.usecases.runs.views import get_run
 
     run_id = resume(desk.home, run)
     found = get_run(desk.home, run_id)
@@ -102,7 +105,7 @@ def resume_(desk: Desk, run: RunName) -> Answer:
 def delete(desk: Desk, run: RunName) -> Answer:
     """Delete an ended run with its student, curves and maps."""
     from avion_core.usecases.runs.deleting import delete_run
-    from avion_core.usecases.runs.training import get_run
+    from avion_core.usecases.runs.views import get_run
 
     found = get_run(desk.home, run)
     delete_run(desk.home, found.id)

@@ -94,7 +94,7 @@ def train(
     direct = {"method": method, "protocol.name": protocol, "data.shots": shots, "data.seed": seed}
     direct |= {"distillation.epochs": epochs}
     if project is not None and queue:
-        from avion_core.usecases.runs.training import launch
+        from avion_core.usecases.runs.launching import launch
 
         run_id = launch(desk.home, project, preset, overrides(settings, direct), name, wait=True)
         return Answer({"run_id": run_id}, f"Run {run_id} is queued.\nNext:  avion runs show {run_id}")
@@ -103,10 +103,10 @@ def train(
     from avion_core.jobs.stopping import stop_on_signals
 
     with stop_on_signals() as stop:
-        from avion_core.usecases.runs import training
+        from avion_core.usecases.runs import launching, training
 
         if project is not None:
-            run_id = training.create_run(desk.home, project, preset, overrides(settings, direct), name, here=True)
+            run_id = launching.create_run(desk.home, project, preset, overrides(settings, direct), name, here=True)
         else:
             run_id = training.queue_again(desk.home, str(resume), here=True)
         desk.say(f"run {run_id}")
@@ -135,7 +135,7 @@ def evaluate(
     from avion_core.usecases.insight.flat_figures import flat_figures
     from avion_core.usecases.insight.rows import headline_rows
     from avion_core.usecases.insight.trust import trust_in_validation
-    from avion_core.usecases.runs.training import get_run
+    from avion_core.usecases.runs.views import get_run
 
     if queue:
         return _queued_evaluation(desk, run, split)

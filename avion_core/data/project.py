@@ -34,21 +34,19 @@ class _Facts(BaseModel):
 
 @dataclass(frozen=True)
 class ProjectData:
-    """A project frozen at one moment; saved into the run's folder, so that later edits do not change a run.
-
-    source: where the images lie now. It is the project's, not the run's: whoever loads a run's folder passes it in.
-    manifest: image_id, path (as it was), label, group, ... one row per image (data/scan.py).
-    class_names: class key -> prompt name, in class order.
-    descriptions: the columns of DESCRIPTION_COLUMNS, and what else is known of each; a run's folder keeps the former.
-    """
+    """A project frozen at one moment; saved into the run's folder, so that later edits do not change a run."""
 
     name: str
     source: ImageSource
+    """Where the images lie now. It is the project's, not the run's: whoever loads a run's folder passes it in."""
     manifest: pd.DataFrame
+    """One row per image: image_id, path (as it was), label, group, ... (data/scan.py)."""
     splits: Splits
     recipe: RenderingRecipe
     class_names: dict[str, str]
+    """Class key -> prompt name, in class order."""
     descriptions: pd.DataFrame
+    """The columns of DESCRIPTION_COLUMNS, and what else is known of each; a run's folder keeps the former."""
 
     def images(self, image_ids: list[str]) -> Images:
         """These images, in the order given."""

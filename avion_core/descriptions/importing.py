@@ -53,21 +53,20 @@ Row = tuple[str, dict[str, Any]]  # where it stands in the file, for messages; a
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What a file held.
-
-    descriptions: in file order, each text of a class once. duplicates: those dropped for saying the same (case,
-    punctuation and white space aside). unknown_classes: class as written -> number of texts left out.
-    problems: one sentence for each text or decision that could not be used.
-    histories: description id -> its decisions, the oldest first. imported_at: description id -> when it came into
-    the studio that the file is from. Both only for rows that come from a studio.
-    """
+    """What a file held."""
 
     descriptions: list[DescriptionRecord]
+    """In file order, each text of a class once."""
     duplicates: list[DescriptionRecord]
+    """Those dropped for saying the same (case, punctuation and white space aside)."""
     unknown_classes: dict[str, int]
+    """Class as written -> number of texts left out."""
     problems: list[str]
+    """One sentence for each text or decision that could not be used."""
     histories: dict[str, list[PastDecision]] = field(default_factory=dict)
+    """Description id -> its decisions, the oldest first; only for rows that come from a studio."""
     imported_at: dict[str, str] = field(default_factory=dict)
+    """Description id -> when it came into the studio that the file is from; only for rows that come from one."""
     cleaned: int = 0
     """Texts that list marks, emphasis or HTML were taken off (see `cleaning`)."""
     taken_for: dict[str, str] = field(default_factory=dict)

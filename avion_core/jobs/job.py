@@ -42,36 +42,33 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class JobKind(Generic[Request]):
-    """A kind of long work.
-
-    Attributes:
-        name: how rows, commands and other kinds name it.
-        doing: what a person reads while one goes on ("Training a student"); "" for its name.
-        request: what has to be said to have one done; kept as JSON, so never a key or a password.
-        run: does one; returns figures to keep with the job, or nothing. It raises `Stopped` when it stops because it
-            was asked to, and any other error when it fails.
-        folder: of the home; each job has a folder of its own in it.
-        inputs: what must lie in a job's folder before it can begin; "" where its request says all.
-        row: the kind's own table, whose row has the job's id.
-        lost_hint: what a person does once its process is gone.
-        started_by: the command that starts one, where more than a request belongs to that; "" for `avion jobs start`.
-        alone: a field of the request; of jobs under way, one at a time for each of its values. "" for any number.
-        private: tracebacks may show what is nobody's business (addresses, texts); only the sentence is logged.
-        ended: called in the transaction in which the job ends, with its row and what `run` returned.
-    """
+    """A kind of long work."""
 
     name: str
+    """How rows, commands and other kinds name it."""
     request: type[Request]
+    """What has to be said to have one done; kept as JSON, so never a key or a password."""
     run: Callable[[Request, Context], dict[str, Any] | None]
+    """Does one; returns figures to keep with the job, or nothing. It raises `Stopped` when it stops because it was
+    asked to, and any other error when it fails."""
     folder: str = "jobs"
+    """A folder of the home; each job has a folder of its own in it."""
     inputs: str = ""
+    """What must lie in a job's folder before it can begin; "" where its request says all."""
     row: type[Table] | None = None
+    """The kind's own table, whose row has the job's id."""
     ended: Callable[[Session, Job, dict[str, Any] | None], None] | None = None
+    """Called in the transaction in which the job ends, with its row and what `run` returned."""
     lost_hint: str = "Resume it: what was saved is kept."
+    """What a person does once its process is gone."""
     alone: str = ""
+    """A field of the request; of jobs under way, one at a time for each of its values. "" for any number."""
     private: bool = False
+    """Tracebacks may show what is nobody's business (addresses, texts); only the sentence is logged."""
     started_by: str = ""
+    """The command that starts one, where more than a request belongs to that; "" for `avion jobs start`."""
     doing: str = ""
+    """What a person reads while one goes on ("Training a student"); "" for its name."""
 
 
 class Context:

@@ -18,16 +18,14 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class ProcessId:
-    """A process for good.
-
-    boot: which start of the machine it belongs to; "" where the system does not say, and of rows that are older.
-    process_started: seconds from that start of the machine to the process's, or since 1970 where boot is "".
-    """
+    """A process for good."""
 
     host: str
     boot: str
+    """Which start of the machine it belongs to; "" where the system does not say, and of rows that are older."""
     pid: int
     process_started: float
+    """Seconds from that start of the machine to the process's, or since 1970 where boot is ""."""
 
 
 def this_process() -> ProcessId:

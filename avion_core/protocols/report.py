@@ -36,11 +36,12 @@ _FILE = Subject("the report of a run", hint="Delete the file and evaluate the ru
 
 @dataclass(frozen=True)
 class MeasuredPart:
-    """A part as it was measured: see `protocols.protocol.Part`; project: its name."""
+    """A part as it was measured: see `protocols.protocol.Part`."""
 
     name: str
     title: str
     project: str
+    """The name of the project that it is of."""
     classes: list[str]
     trained: bool
 

@@ -22,6 +22,7 @@ STATUSES: dict[str, ColumnElement[bool]] = {
 }
 """A job's status for people, a little finer than its state: whether a process was started for it, or is to stop."""
 _NEWEST_FIRST = (Job.created_at.desc(), Job.id)
+_OLDEST_FIRST = (Job.created_at, Job.id)
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,17 @@ def run_ids(session: Session, listed: Listed) -> list[str]:
     """The ids of runs, the newest first."""
     query = select(Run.id).join(Run.job).where(*listed.conditions()).order_by(*_NEWEST_FIRST)
     return list(session.scalars(query))
+
+
+def places_in_line(session: Session) -> dict[str, int]:
+    """Id of a job that waits -> its place in the line of its lane, counted from 1; of all projects and kinds."""
+    query = select(Job.id, Job.lane).where(STATUSES["waiting"]).order_by(*_OLDEST_FIRST)
+    ahead: Counter[str] = Counter()
+    places: dict[str, int] = {}
+    for job, lane in session.execute(query):
+        ahead[lane] += 1
+        places[job] = ahead[lane]
+    return places
 
 
 def run_words(session: Session, listed: Listed) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -17,29 +17,13 @@ from avion_core.jobs.submit import submit, submit_new
 from avion_core.store import jobs as job_rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
-from avion_core.store.listing import Listed, count_kinds, count_statuses, jobs_page
+from avion_core.store.listing import Listed, count_kinds, count_statuses, jobs_page, places_in_line
 from avion_core.store.projects import find_project
 from avion_core.usecases import jobs
-from avion_core.usecases.jobs import JobView, check_page, get_job, job_view
-from avion_core.usecases.policies import ADMINISTER, TRAIN, demand, may, use_case
+from avion_core.usecases.jobs import JobPage, JobView, check_page, get_job, job_view
+from avion_core.usecases.policies import ADMINISTER, CHANGE_PROJECTS, TRAIN, demand, may, use_case
 from avion_core.usecases.runs import training
 from avion_core.usecases.writing import ordering
-
-
-@dataclass(frozen=True)
-class JobPage:
-    """One page of a list of jobs, the newest first.
-
-    found: how many there are on all pages. statuses, kinds: how many of each there are in the project (or in all)
-    whatever was asked for, so that a filter can offer them.
-    """
-
-    jobs: list[JobView]
-    found: int
-    page: int
-    pages: int
-    statuses: dict[str, int]
-    kinds: dict[str, int]
 
 
 @use_case
@@ -51,7 +35,7 @@ def list_jobs(
     project: str | None = None,
     limit: int = 50,
     page: int = 1,
-) -> JobPage:
+) -> JobPage[JobView]:
     """A page of jobs.
 
     Args:
@@ -68,7 +52,7 @@ def list_jobs(
         listed, every = Listed(kinds, statuses, project_id), Listed(project_id=project_id)
         found = sum(count_statuses(session, listed).values())
         views = [job_view(home, row) for row in jobs_page(session, listed, limit, page)]
-        counts = count_statuses(session, every), count_kinds(session, every)
+        counts = count_statuses(session, every), count_kinds(session, every), places_in_line(session)
     return JobPage(views, found, page, max(1, -(-found // limit)), *counts)
 
 
@@ -190,16 +174,24 @@ def _resume(home: Home, view: JobView) -> None:
 
 
 def may_control(actor: Actor, view: JobView) -> bool:
-    """Whether somebody may stop, kill and resume a job: who asked for it, and those who may stop trainings.
+    """Whether somebody may start, stop, kill and resume a job: who asked for it, and those who may stop trainings.
 
-    What changes the installation is for those alone who manage it.
+    Trainings, generations and installations change what all see: they are for those alone who may begin such.
     """
     if right := _RIGHTS.get(view.kind):
         return may(actor, right)
     return view.who == actor.name or may(actor, TRAIN)
 
 
-_RIGHTS = {"installing": ADMINISTER}
+def who_controls(view: JobView) -> str:
+    """Who those are, in a sentence: for whoever is not one of them."""
+    if right := _RIGHTS.get(view.kind):
+        return f"Only {right.whom} may {right.what}."
+    return f"{view.who} asked for this. Others cannot start, stop or resume it, except {TRAIN.whom}."
+
+
+_RIGHTS = {"training": TRAIN, "writing": CHANGE_PROJECTS, "installing": ADMINISTER}
+"""Kinds where the right to begin one decides, not who asked for this one."""
 
 
 def _refuse_others(home: Home, view: JobView) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -100,6 +100,26 @@ class JobView:
     def active(self) -> bool:
         """Whether it is still to end."""
         return self.state in jobs.ACTIVE
+
+
+Row = TypeVar("Row", bound=JobView)
+
+
+@dataclass(frozen=True)
+class JobPage(Generic[Row]):
+    """One page of a list of jobs, or of runs, the newest first."""
+
+    rows: list[Row]
+    found: int
+    """How many there are on all pages."""
+    page: int
+    pages: int
+    statuses: dict[str, int]
+    """How many of each status there are in the project (or in all), whatever was asked for: for a filter to offer."""
+    kinds: dict[str, int]
+    """How many of each kind, likewise."""
+    places: dict[str, int]
+    """Id of a job that waits -> its place in the line of its lane."""
 
 
 @use_case

@@ -27,6 +27,11 @@ class Right:
     what: str
     holders: tuple[str, ...]
 
+    @property
+    def whom(self) -> str:
+        """Who holds it, in words: "an adjudicator or an admin"."""
+        return " or ".join(f"{'an' if holder[0] in 'aeiou' else 'a'} {holder}" for holder in self.holders)
+
 
 _LEADING = ("adjudicator", "admin")
 
@@ -89,7 +94,8 @@ _TABLE: dict[Right, dict[str, str]] = {
         "runs.planning": "plan_run planned_config",
         "runs.sweeps": "read_sweep sweep_cells",
         "insight.sweep_tables": "sweep_document sweep_table",
-        "runs.training": "computed_with curves get_run list_runs log_tail run_view sleeping_queue",
+        "runs.training": "sleeping_queue",
+        "runs.views": "computed_with curves get_run list_runs run_view",
         "transfer.archives": "new_archive",
         "transfer.exchange": "export_descriptions holdings read_records",
         "transfer.relink": "look_at_root",
@@ -132,8 +138,9 @@ _TABLE: dict[Right, dict[str, str]] = {
         "job_control": "start_job",
         "runs.deleting": "delete_run",
         "runs.sweeps": "launch_grid",
-        "runs.training": "create_run kill launch launch_sweep pin_baseline queue_again rename_run resume "
-        "run_here start_now stop wake_queue",
+        "runs.launching": "create_run launch launch_sweep",
+        "runs.marking": "pin_baseline rename_run",
+        "runs.training": "kill queue_again resume run_here stop wake_queue",
     },
     UNSEAL: {
         "insight.alignment": "look_at_test_map",
@@ -192,5 +199,4 @@ def demand(actor: Actor, right: Right) -> None:
         return
     if actor.role == "stranger":
         raise RightsError(f"without signing in you may not {right.what}", "Sign in first.")
-    whom = " or ".join(f"{'an' if holder[0] in 'aeiou' else 'a'} {holder}" for holder in right.holders)
-    raise RightsError(f"as {actor.role} you may not {right.what}", f"Ask {whom} of this studio.")
+    raise RightsError(f"as {actor.role} you may not {right.what}", f"Ask {right.whom} of this studio.")

@@ -16,7 +16,8 @@ from avion_core.bundled import demo_folder
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions
-from avion_core.usecases.runs.training import create_run, run_here
+from avion_core.usecases.runs.launching import create_run
+from avion_core.usecases.runs.training import run_here
 
 CLASSES = ("Forest", "Residential", "SeaLake")
 IMAGES, TEXTS = 12, 9

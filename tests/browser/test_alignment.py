@@ -14,7 +14,7 @@ from avion_core.usecases.insight.alignment import list_maps
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.summaries import get_project
-from avion_core.usecases.runs.training import list_runs
+from avion_core.usecases.runs.views import list_runs
 from tests.app.tiny_home import NAME
 from tests.browser.page import Page
 

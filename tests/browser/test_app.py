@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.runs.training import list_runs
+from avion_core.usecases.runs.views import list_runs
 from tests.app.tiny_home import NAME
 from tests.browser.page import Page
 

@@ -7,7 +7,7 @@ import pytest
 from avion_core.usecases.insight.confusion import Confusions, confusions
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.summaries import get_project
-from avion_core.usecases.runs.training import list_runs
+from avion_core.usecases.runs.views import list_runs
 from avion_core.wording import counted
 from tests.app.tiny_home import CLASSES, NAME
 from tests.browser.page import Page

@@ -14,7 +14,7 @@ from avion_core.usecases.curation.rules import current_rules
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.summaries import list_projects
-from avion_core.usecases.runs.training import list_runs
+from avion_core.usecases.runs.views import list_runs
 from tests.app.tiny_home import need_demo_weights
 from tests.browser.conftest import serving
 from tests.browser.page import Page

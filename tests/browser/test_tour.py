@@ -13,7 +13,8 @@ from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.creating import open_demo
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.summaries import get_project
-from avion_core.usecases.runs.training import create_run, run_here
+from avion_core.usecases.runs.launching import create_run
+from avion_core.usecases.runs.training import run_here
 from tests.app.tiny_home import need_demo_weights
 from tests.browser.conftest import serving
 from tests.browser.page import Page

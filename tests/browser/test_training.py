@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.runs.training import get_run, kill, list_runs
+from avion_core.usecases.runs.training import kill
+from avion_core.usecases.runs.views import get_run, list_runs
 from tests.app.tiny_home import NAME
 from tests.browser.page import Page
 

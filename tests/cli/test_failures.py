@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from avion_core.usecases.runs import listing, training
+from avion_core.usecases.runs import launching, listing, training
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_failure_is_one_sentence_with_a_hint(avion, scenes, images, words, cod
 
 
 def test_an_unfinished_run_is_not_evaluated(avion, scenes):
-    run_id = training.create_run(scenes, "scenes")
+    run_id = launching.create_run(scenes, "scenes")
     result = avion("evaluate", run_id)
     assert (result.exit_code, result.stderr) == (
         1,

@@ -16,7 +16,7 @@ from avion_core.jobs.executors.local import LocalExecutor
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.summaries import get_project
-from avion_core.usecases.runs import training
+from avion_core.usecases.runs import launching, training
 from tests.acting import by
 
 
@@ -170,7 +170,7 @@ def test_a_queued_run_waits_and_leaves_the_queue(answer, avion, scenes, monkeypa
 def test_a_stopped_run_goes_on_in_the_background(answer, scenes, monkeypatch):
     started = []
     monkeypatch.setattr(LocalExecutor, "submit", lambda _, home, job: started.append(job.id))
-    run = training.create_run(scenes, "scenes")
+    run = launching.create_run(scenes, "scenes")
     training.stop(scenes, run)
     assert answer("runs", "resume", run[:6])["run_id"] == run
     assert started == [run]

@@ -24,7 +24,7 @@ from avion_core.presets import PRESETS
 from avion_core.protocols import PROTOCOLS
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.projects.creating import create_project
-from avion_core.usecases.runs import training
+from avion_core.usecases.runs import launching, views
 from avion_core.usecases.runs.planning import planned_config
 from avion_core.usecases.runs.preflight import cli_command
 from tests import tiny_studio
@@ -78,7 +78,7 @@ def trained_with(scenes, monkeypatch):
         seen.append((planned_config(home, project, preset, overrides), name))
         raise SystemExit(0)
 
-    monkeypatch.setattr(training, "create_run", create_run)
+    monkeypatch.setattr(launching, "create_run", create_run)
     return seen
 
 
@@ -152,7 +152,7 @@ def test_settings_that_cannot_be_used_are_refused_by_name(scenes, avion, words, 
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.split()).replace("A setting", "a setting")
     assert len(result.stderr) < 1000
-    assert training.list_runs(scenes) == []
+    assert views.list_runs(scenes) == []
 
 
 def _said() -> list[str]:

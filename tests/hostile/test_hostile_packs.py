@@ -19,7 +19,7 @@ from avion_core.store.home import Home
 from avion_core.store.project_rows import project_tables
 from avion_core.store.tables import Project, ProjectClass, Run
 from avion_core.usecases.projects.summaries import list_projects, read_projects
-from avion_core.usecases.runs.training import list_runs
+from avion_core.usecases.runs.views import list_runs
 from avion_core.usecases.transfer.packs import unpack_project
 from avion_core.usecases.transfer.review_packs import opened_packs
 from tests.hostile.values import EVERY, VALUES

@@ -14,7 +14,7 @@ from avion_core.usecases import jobs
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions
-from avion_core.usecases.runs import training
+from avion_core.usecases.runs import views
 from tests import tiny_studio
 
 WORKER = (sys.executable, tiny_studio.__file__)
@@ -35,7 +35,7 @@ def home(tmp_path, monkeypatch, images) -> Iterator[Home]:
     monkeypatch.setattr(WeightStore, "path", lambda *_: Path("tiny"))
     home = make_home(tmp_path, images)
     yield home
-    for run in training.list_runs(home):
+    for run in views.list_runs(home):
         if run.state in ("queued", "running"):
             jobs.kill(home, run.id)
     for child in local._children.values():
@@ -49,16 +49,16 @@ def make_home(folder: Path, images: Path) -> Home:
     return home
 
 
-def wait_until(home: Home, run_id: str, done: Callable[[training.RunView], bool]) -> training.RunView:
+def wait_until(home: Home, run_id: str, done: Callable[[views.RunView], bool]) -> views.RunView:
     """The run as soon as `done` says so; fails when that takes too long."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        run = training.get_run(home, run_id)
+        run = views.get_run(home, run_id)
         if done(run):
             return run
         time.sleep(0.05)
-    raise AssertionError(f"{run.state} at step {run.step}: {run.error} {training.log_tail(home, run_id, 20)}")
+    raise AssertionError(f"{run.state} at step {run.step}: {run.error} {views.log_tail(home, run_id, 20)}")
 
 
-def ended(run: training.RunView) -> bool:
+def ended(run: views.RunView) -> bool:
     return run.state not in ("queued", "running")

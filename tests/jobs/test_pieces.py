@@ -29,7 +29,7 @@ from avion_core.store.database import writing
 from avion_core.store.jobs import ask_to_stop, take
 from avion_core.store.tables import Job, Run, now
 from avion_core.usecases import jobs
-from avion_core.usecases.runs import training
+from avion_core.usecases.runs import launching, training, views
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_curves_before_the_first_step(tmp_path):
 @pytest.fixture
 def leased(home):
     """A run that this very process holds: (id, attempt)."""
-    run_id = training.create_run(home, "scenes")
+    run_id = launching.create_run(home, "scenes")
     me = this_process()
     with writing(home.engine) as session:
         attempt = take(session, run_id, **asdict(me))
@@ -152,7 +152,7 @@ def test_the_heartbeat_hears_of_a_stop(home, leased):
         with writing(home.engine) as session:
             ask_to_stop(session, run_id)
         assert stop.wait(10)
-    assert (training.get_run(home, run_id).step, training.get_run(home, run_id).steps) == (4, 9)
+    assert (views.get_run(home, run_id).step, views.get_run(home, run_id).steps) == (4, 9)
 
 
 def test_a_busy_database_costs_a_beat_and_no_figures(home, leased, monkeypatch):
@@ -173,18 +173,18 @@ def test_a_busy_database_costs_a_beat_and_no_figures(home, leased, monkeypatch):
         time.sleep(0.3)
     assert not stop.is_set()
     assert len(calls) > 1
-    assert training.get_run(home, run_id).step == 5
+    assert views.get_run(home, run_id).step == 5
 
 
 def test_silence_is_loss_and_a_new_beat_heals_it(home, leased):
     run_id, attempt = leased
     put(home, run_id, beat_clock=machine_seconds() - reconcile.LOST_AFTER_SECONDS - 5)
-    run = training.get_run(home, run_id)
+    run = views.get_run(home, run_id)
     assert run.state == "lost"
     assert (run.error or "").startswith("No sign of life from its process for 65 s.")
     with Heartbeat(home.engine, run_id, attempt, threading.Event()):
         pass
-    run = training.get_run(home, run_id)
+    run = views.get_run(home, run_id)
     assert (run.state, run.error) == ("running", None)
 
 
@@ -197,20 +197,20 @@ def test_resuming_a_lost_run_ends_what_is_left_of_its_process(home, leased, chil
 
 
 def test_a_run_that_nobody_started_waits_however_long(home):
-    run_id = training.create_run(home, "scenes")
+    run_id = launching.create_run(home, "scenes")
     put(home, run_id, created_at=now() - timedelta(days=2))
-    run = training.get_run(home, run_id)
+    run = views.get_run(home, run_id)
     assert (run.state, run.waiting, run.alive) == ("queued", True, None)
     assert [run.id for run in training.sleeping_queue(home, [run])] == [run_id]
 
 
 def test_a_run_that_is_about_to_be_trained_here_does_not_wait(home):
-    run_id = training.create_run(home, "scenes", here=True)
-    run = training.get_run(home, run_id)
+    run_id = launching.create_run(home, "scenes", here=True)
+    run = views.get_run(home, run_id)
     assert (run.state, run.waiting, run.pid) == ("queued", False, os.getpid())
     training.stop(home, run_id)
     training.queue_again(home, run_id, here=True)
-    assert not training.get_run(home, run_id).waiting
+    assert not views.get_run(home, run_id).waiting
     training.stop(home, run_id)
 
 
@@ -219,7 +219,7 @@ def test_a_run_of_another_machine_is_not_killed_from_here(home, leased):
     put(home, run_id, host="far-away")
     with pytest.raises(JobError, match=r"on another machine: far-away\. Stop it, or kill it on that machine"):
         jobs.kill(home, run_id)
-    assert training.get_run(home, run_id).state == "running"
+    assert views.get_run(home, run_id).state == "running"
 
 
 def test_what_cannot_be_done_with_a_run_is_said(home, leased):

@@ -29,8 +29,8 @@ from avion_core.store.database import reading
 from avion_core.store.jobs import find_job
 from avion_core.store.tables import Job
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.runs import training
-from avion_core.usecases.runs.training import RunView
+from avion_core.usecases.runs import launching, training, views
+from avion_core.usecases.runs.views import RunView
 from tests import tiny_studio
 from tests.jobs.conftest import WORKER, ended, make_home, wait_until
 from tests.jobs.test_training_process import LONG, assert_same, saved_step
@@ -100,7 +100,7 @@ def home(tmp_path, monkeypatch, images, head) -> Home:
 
 def test_a_run_is_submitted_stopped_and_resumed_and_ends_as_a_local_one(home, tmp_path, images, head):
     alone = make_home(tmp_path / "alone", images)
-    run = training.create_run(alone, "scenes", overrides=LONG, here=True)
+    run = launching.create_run(alone, "scenes", overrides=LONG, here=True)
     unbroken = training.run_here(alone, run, threading.Event())
 
     began = time.monotonic()
@@ -109,11 +109,11 @@ def test_a_run_is_submitted_stopped_and_resumed_and_ends_as_a_local_one(home, tm
         cli.app, ["--home", str(home.path), "train", "scenes", "--queue", *settings], catch_exceptions=False
     )
     assert submitted.exit_code == 0, submitted.output
-    run_id = training.get_run(home, "latest").id
+    run_id = views.get_run(home, "latest").id
     wait_until(home, run_id, lambda run: run.state == "running")
     print(f"a job took {time.monotonic() - began:.1f} s to begin")
     first = wait_until(home, run_id, lambda run: run.step >= 10)
-    assert any("attempt 1" in line for line in training.log_tail(home, run_id, 1000))
+    assert any("attempt 1" in line for line in views.log_tail(home, run_id, 1000))
     assert any("Running entrypoint" in line for line in ray.RayExecutor().logs(home, job_of(home, run_id), 100))
 
     training.stop(home, run_id)  # as a person asks: its row says so
@@ -149,12 +149,12 @@ def test_a_run_that_a_page_starts_goes_to_the_cluster(home, monkeypatch):
 
 def test_a_job_for_which_there_is_no_gpu_waits_and_is_killed(home, monkeypatch):
     monkeypatch.setenv("AVION_RAY_GPUS", "1")
-    run_id = training.launch(home, "scenes")
+    run_id = launching.launch(home, "scenes")
     time.sleep(5)
-    run: RunView = training.get_run(home, run_id)
+    run: RunView = views.get_run(home, run_id)
     assert (run.state, run.alive) == ("queued", True)
     training.kill(home, run_id)
-    assert training.get_run(home, run_id).state == "stopped"
+    assert views.get_run(home, run_id).state == "stopped"
 
 
 def free_port() -> int:

@@ -24,8 +24,8 @@ from avion_core.jobs.submit import submit
 from avion_core.store.database import reading
 from avion_core.store.runs import find_run
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.runs import training
-from avion_core.usecases.runs.training import RunView
+from avion_core.usecases.runs import launching, training, views
+from avion_core.usecases.runs.views import RunView
 from tests import tiny_studio
 from tests.jobs.conftest import WORKER, ended, make_home, wait_until
 
@@ -43,13 +43,13 @@ def unbroken(tmp_path_factory, images) -> RunView:
         for owner, attribute, stand_in in tiny_studio.seams():
             patch.setattr(owner, attribute, stand_in)
         home = make_home(tmp_path_factory.mktemp("unbroken"), images)
-        run = training.run_here(home, training.create_run(home, "scenes", overrides=LONG), threading.Event())
+        run = training.run_here(home, launching.create_run(home, "scenes", overrides=LONG), threading.Event())
     assert (run.state, run.step) == ("finished", 800)
     return run
 
 
 def test_a_run_outlives_the_server_that_launched_it(home):
-    run_id = training.create_run(home, "scenes")
+    run_id = launching.create_run(home, "scenes")
     server = textwrap.dedent(
         f"""
         import time
@@ -76,17 +76,17 @@ def test_a_run_outlives_the_server_that_launched_it(home):
     assert (run.state, run.step, run.steps, run.epoch, run.error) == ("finished", 6, 6, 3, None)
     assert run.accuracy == run.summary["validation_accuracy"]
     assert run.device == "CPU"
-    curves = training.curves(home, run.id).table
+    curves = views.curves(home, run.id).table
     assert curves["step"].tolist() == [1, 2, 3, 4, 5, 6]
     assert curves["validation_accuracy"].notna().tolist() == [False, True] * 3
     assert {"loss", "task", "image", "text", "logit"} <= set(curves.columns)
-    log = "\n".join(training.log_tail(home, run.id, 100))
+    log = "\n".join(views.log_tail(home, run.id, 100))
     assert "saved adapter: adapter.safetensors" in log
     assert log.endswith("finished")
 
 
 def test_stops_and_resumes_end_in_the_student_of_an_unbroken_run(home, unbroken):
-    run_id = training.launch(home, "scenes", overrides=LONG)
+    run_id = launching.launch(home, "scenes", overrides=LONG)
     wait_until(home, run_id, lambda run: run.step >= 10)
     training.stop(home, run_id)
     first = wait_until(home, run_id, ended)
@@ -122,7 +122,7 @@ def kill_and_resume(home: Home, unbroken: RunView, moments: list[int], chance: r
     Each time the row is there and says that the process is gone, and no checkpoint is lost: the training goes on from
     the newest one. In the end the student is that of an unbroken run, to the last bit.
     """
-    run_id = training.launch(home, "scenes", overrides=LONG)
+    run_id = launching.launch(home, "scenes", overrides=LONG)
     saved, resumed_from = 0, set[int]()
     for moment in moments:
         wait_until(home, run_id, lambda run, moment=moment: run.step >= moment)
@@ -141,19 +141,19 @@ def kill_and_resume(home: Home, unbroken: RunView, moments: list[int], chance: r
         training.resume(home, run_id)
         resumed_from |= {saved} - {0}
     assert_same(home, wait_until(home, run_id, ended), unbroken)
-    log = "\n".join(training.log_tail(home, run_id, 10_000))
+    log = "\n".join(views.log_tail(home, run_id, 10_000))
     assert [step for step in resumed_from if f"resuming after step {step}\n" not in log] == []
 
 
 def test_a_queued_run_that_is_stopped_never_begins(home, monkeypatch):
     monkeypatch.setattr(local, "WORKER", (sys.executable, "-m", "avion_core.jobs.worker"))
-    run_id = training.create_run(home, "scenes")
+    run_id = launching.create_run(home, "scenes")
     training.stop(home, run_id)
     submit(home, run_id)
     *_, process = local._children.values()
     assert process.wait(60) == 1
-    assert training.get_run(home, run_id).state == "stopped"
-    assert "The job is not waiting for a process" in training.log_tail(home, run_id, 1)[0]
+    assert views.get_run(home, run_id).state == "stopped"
+    assert "The job is not waiting for a process" in views.log_tail(home, run_id, 1)[0]
 
 
 CRASHES = "import sys, time; time.sleep(0.3); sys.exit('ImportError: no module named towers')"
@@ -161,9 +161,9 @@ CRASHES = "import sys, time; time.sleep(0.3); sys.exit('ImportError: no module n
 
 def test_a_process_that_crashes_at_import_says_why_and_is_reaped(home, monkeypatch):
     monkeypatch.setattr(local, "WORKER", (sys.executable, "-c", CRASHES))
-    run_id = training.launch(home, "scenes")
+    run_id = launching.launch(home, "scenes")
     process = process_of(home, run_id)
-    starting = training.get_run(home, run_id)
+    starting = views.get_run(home, run_id)
     assert (starting.state, starting.waiting, starting.alive, starting.pid) == ("queued", False, True, process.pid)
     run = wait_until(home, run_id, ended)
     assert (run.state, run.cause, run.alive) == ("failed", "start", None)
@@ -171,28 +171,28 @@ def test_a_process_that_crashes_at_import_says_why_and_is_reaped(home, monkeypat
         "Its process ended before the work could begin (exit code 1). The last line of its log: ImportError: no "
         "module named towers. Fix that and resume it."
     )
-    training.list_runs(home)
+    views.list_runs(home)
     assert not psutil.pid_exists(process.pid)
     assert process.pid not in local._children
 
 
 def test_a_killed_run_says_so_and_can_be_resumed(home, monkeypatch):
     monkeypatch.setattr(local, "WORKER", SLEEPER)
-    run_id = training.launch(home, "scenes")
+    run_id = launching.launch(home, "scenes")
     process = process_of(home, run_id)
     training.kill(home, run_id)
-    run = training.get_run(home, run_id)
+    run = views.get_run(home, run_id)
     assert (run.state, run.cause) == ("stopped", "killed")
     assert find_living(process) is None
     training.resume(home, run_id)
-    run = training.get_run(home, run_id)
+    run = views.get_run(home, run_id)
     assert (run.state, run.cause, run.error) == ("queued", None, None)
     assert process_of(home, run_id).pid != process.pid
 
 
 def test_of_two_resumes_the_second_is_told_so(home, monkeypatch):
     monkeypatch.setattr(local, "WORKER", SLEEPER)
-    run_id = training.create_run(home, "scenes")
+    run_id = launching.create_run(home, "scenes")
     training.stop(home, run_id)
     training.resume(home, run_id)
     with pytest.raises(TrainingError, match=rf"already running: {run_id}\. Wait for it, or stop it first"):
@@ -200,15 +200,15 @@ def test_of_two_resumes_the_second_is_told_so(home, monkeypatch):
 
 
 def test_a_failure_becomes_a_word_and_a_sentence(home):
-    run_id = training.create_run(home, "scenes")
+    run_id = launching.create_run(home, "scenes")
     (home.run_folder(run_id) / "inputs" / "project.json").unlink()
     with pytest.raises(DataError):
         training.run_here(home, run_id, threading.Event())
-    run = training.get_run(home, run_id)
+    run = views.get_run(home, run_id)
     assert (run.state, run.cause) == ("failed", "data")
     assert (run.error or "").startswith("The run's inputs no longer exist:")
     assert (run.error or "").endswith("Start a new run.")
-    assert any("Traceback" in line for line in training.log_tail(home, run_id, 50))
+    assert any("Traceback" in line for line in views.log_tail(home, run_id, 50))
 
 
 def assert_same(home: Home, run: RunView, unbroken: RunView) -> None:
@@ -216,7 +216,7 @@ def assert_same(home: Home, run: RunView, unbroken: RunView) -> None:
     assert (run.state, run.step) == ("finished", unbroken.steps)
     assert _figures(run) == _figures(unbroken)
     assert student(run.folder) == student(unbroken.folder)
-    assert training.curves(home, run.id).table["step"].tolist() == list(range(1, unbroken.steps + 1))
+    assert views.curves(home, run.id).table["step"].tolist() == list(range(1, unbroken.steps + 1))
 
 
 def _figures(run: RunView) -> dict[str, object]:

@@ -23,7 +23,7 @@ from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.summaries import get_project, read_splits
-from avion_core.usecases.runs.training import get_run
+from avion_core.usecases.runs.views import get_run
 from tests.acting import by
 from tests.app.tiny_home import CLASSES, NAME
 from tests.jobs_here import do_jobs_here

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.runs.training import list_runs
+from avion_core.usecases.runs.views import list_runs
 from tests.app.tiny_home import NAME
 from tests.jobs.fake_ray import serving
 from tests.pages.conftest import Open, all_text, settle

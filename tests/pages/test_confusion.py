@@ -16,7 +16,7 @@ from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.labels import give_labels
 from avion_core.usecases.projects.selections import read_selection
 from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
-from avion_core.usecases.runs.training import list_runs
+from avion_core.usecases.runs.views import list_runs
 from avion_core.usecases.writing import generations
 from tests.app.tiny_home import CLASSES, NAME
 from tests.descriptions.writers.loopback import KEY, loopback
@@ -159,7 +159,7 @@ def test_nothing_written_is_a_sentence(home: Home, open_page: Open) -> None:
 
 
 def test_without_a_run_the_teacher_s_mistakes_are_there(home: Home, open_page: Open, monkeypatch) -> None:
-    monkeypatch.setattr("avion_core.usecases.runs.training.list_runs", lambda *_: [])
+    monkeypatch.setattr("avion_core.usecases.runs.views.list_runs", lambda *_: [])
     app = open_page("confusion")
     control = next(control for control in app.segmented_control if control.label == "Mistakes of")
     assert control.options == ["The teacher's text prototypes"]

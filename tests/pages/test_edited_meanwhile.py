@@ -14,7 +14,8 @@ from avion_core.usecases.projects.classes import edit_card, rename_class
 from avion_core.usecases.projects.images import set_recipe
 from avion_core.usecases.projects.labels import give_labels, unlabelled
 from avion_core.usecases.projects.summaries import get_project, read_manifest
-from avion_core.usecases.runs.training import get_run, list_runs, rename_run
+from avion_core.usecases.runs.marking import rename_run
+from avion_core.usecases.runs.views import get_run, list_runs
 from avion_core.usecases.writing.ordering import keep_prompt, prompts
 from tests.acting import by
 from tests.app.tiny_home import NAME

@@ -26,7 +26,9 @@ from avion_core.usecases.job_control import list_jobs
 from avion_core.usecases.jobs import get_job
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.summaries import get_project
-from avion_core.usecases.runs.training import create_run, list_runs, run_here
+from avion_core.usecases.runs.launching import create_run
+from avion_core.usecases.runs.training import run_here
+from avion_core.usecases.runs.views import list_runs
 from tests.app.tiny_home import CLASSES, NAME, add_project
 from tests.jobs_here import do_jobs_here
 from tests.pages.conftest import Open, all_text, settle

@@ -53,7 +53,7 @@ def test_a_kind_without_a_page_is_started_here(home: Home, open_page: Open) -> N
     assert "unable to parse string as an integer" in all_text(app)
     app = settle(app.text_input(key="start_counting:images").set_value("3").run())
     app = press(app, "Start")
-    job = list_jobs(home).jobs[0]
+    job = list_jobs(home).rows[0]
     assert (job.kind, job.state, job.result) == ("counting", "finished", {"counted": 3})
     assert app.query_params["job"] == job.id
     assert (values(app, "images"), values(app, "counted")) == ("3", "3")

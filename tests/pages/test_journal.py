@@ -11,7 +11,8 @@ from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.summaries import get_project
-from avion_core.usecases.runs.training import list_runs, pin_baseline
+from avion_core.usecases.runs.marking import pin_baseline
+from avion_core.usecases.runs.views import list_runs
 from tests.acting import by
 from tests.app.tiny_home import NAME, TEXTS
 from tests.pages.conftest import Open, all_text

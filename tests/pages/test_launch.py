@@ -15,8 +15,8 @@ from avion_core.usecases.projects.classes import add_class
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.summaries import get_project
-from avion_core.usecases.runs import training
-from avion_core.usecases.runs.training import list_runs
+from avion_core.usecases.runs import launching, training
+from avion_core.usecases.runs.views import list_runs
 from tests.acting import by
 from tests.app.tiny_home import CLASSES, DEFAULTS, NAME
 from tests.pages.conftest import Open, all_text, settle
@@ -36,7 +36,7 @@ def setting(app: AppTest, dotted: str):
 def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Runs whose process would be started; "queue" where the queue would be served."""
     asked: list[str] = []
-    monkeypatch.setattr(training, "submit", lambda home, run: asked.append(run))
+    monkeypatch.setattr(launching, "submit", lambda home, run: asked.append(run))
     monkeypatch.setattr(training.queue, "ensure_served", lambda home: asked.append("queue"))
     return asked
 

@@ -10,8 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from avion_core.methods import METHODS, find_method
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.runs import training
-from avion_core.usecases.runs.training import list_runs, run_here
+from avion_core.usecases.runs import launching
+from avion_core.usecases.runs.training import run_here
+from avion_core.usecases.runs.views import list_runs
 from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open, all_text, settle
 
@@ -25,7 +26,7 @@ def settings(app: AppTest) -> dict[str, Any]:
 
 
 def test_applenet_from_the_form_to_the_table(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "submit", lambda home, run: None)
+    monkeypatch.setattr(launching, "submit", lambda home, run: None)
     app = open_page("launch", look="Research")
     form = settings(app)
     assert set(form["method"].options) == {find_method(name).title for name in METHODS}

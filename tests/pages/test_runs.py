@@ -21,8 +21,9 @@ from avion_core.usecases.insight.evaluation import evaluate_run
 from avion_core.usecases.insight.journal import journal_entries
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.summaries import get_project
-from avion_core.usecases.runs import training
-from avion_core.usecases.runs.training import create_run, get_run, list_runs
+from avion_core.usecases.runs import marking, training
+from avion_core.usecases.runs.launching import create_run
+from avion_core.usecases.runs.views import get_run, list_runs
 from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open, all_text, settle
 
@@ -205,7 +206,7 @@ def test_the_baseline_is_pinned_and_its_pin_taken_off(home: Home, finished: str,
 
 
 def test_renaming_and_deleting(home: Home, finished: str, put, open_page: Open) -> None:
-    training.pin_baseline(home, NAME, finished)
+    marking.pin_baseline(home, NAME, finished)
     waiting = put("waits")
     assert "Delete permanently" not in labels(open_page("runs", run=waiting))
     app = open_page("runs", run=finished)

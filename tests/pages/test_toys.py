@@ -12,8 +12,9 @@ from streamlit.testing.v1 import AppTest
 from avion_core.methods import METHODS
 from avion_core.protocols import PROTOCOLS
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.runs import training
-from avion_core.usecases.runs.training import list_runs, run_here
+from avion_core.usecases.runs import launching
+from avion_core.usecases.runs.training import run_here
+from avion_core.usecases.runs.views import list_runs
 from tests.app.tiny_home import CLASSES, NAME, add_project
 from tests.jobs_here import do_jobs_here
 from tests.pages.conftest import Open, all_text, settle
@@ -27,7 +28,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(METHODS, "nearest", "tests.methods.toy_nearest:Nearest")
     monkeypatch.setitem(METHODS, "perceptron", "tests.methods.toy_perceptron:Perceptron")
     monkeypatch.setitem(PROTOCOLS, "transfer", Transfer())
-    monkeypatch.setattr(training, "submit", lambda home, run: None)
+    monkeypatch.setattr(launching, "submit", lambda home, run: None)
     do_jobs_here(monkeypatch)
 
 

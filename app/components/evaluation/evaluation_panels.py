@@ -27,7 +27,7 @@ from avion_core.usecases.insight.evaluation import (
 from avion_core.usecases.insight.rows import headline_rows
 from avion_core.usecases.insight.trust import trust_in_validation
 from avion_core.usecases.projects.summaries import ProjectSummary
-from avion_core.usecases.runs.training import RunView
+from avion_core.usecases.runs.views import RunView
 from avion_core.wording import counted
 
 Names = Mapping[str, str]

@@ -8,12 +8,11 @@ import streamlit as st
 
 from app.kit.guard import end_page, plain
 from app.kit.job_panel import job_panel
-from app.state import studio, visitor
+from app.state import studio
 from avion_core.usecases.insight.evaluation import Report, kept_report
 from avion_core.usecases.insight.measuring import evaluation_job, look_at_test_figures, start_evaluation
-from avion_core.usecases.job_control import may_control
 from avion_core.usecases.jobs import JobView
-from avion_core.usecases.runs.training import RunView
+from avion_core.usecases.runs.views import RunView
 
 
 def measured(run: RunView, split: str, title: str) -> Report:
@@ -47,9 +46,7 @@ def need_measured(runs: Sequence[str], split: str, title: str) -> None:
 
 def measuring_panel(job: JobView, title: str) -> None:
     """How far an evaluation is."""
-    may = may_control(visitor.signed_in(), job)
-    why_not = "" if may else f"{job.who} asked for this evaluation."
-    job_panel(studio.home(), job.id, title, may_stop=may, why_not=why_not)
+    job_panel(studio.home(), job.id, title)
 
 
 def measuring_failed(job: JobView) -> None:

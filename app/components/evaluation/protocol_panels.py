@@ -13,7 +13,7 @@ from app.kit.guard import plain
 from app.state import studio
 from avion_core.usecases.insight.measuring import evaluation_job, start_evaluation
 from avion_core.usecases.insight.protocol_runs import over_seeds, over_shots
-from avion_core.usecases.runs.training import RunView
+from avion_core.usecases.runs.views import RunView
 
 
 def shots_panel(run: RunView, split: str) -> None:

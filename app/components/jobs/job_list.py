@@ -8,23 +8,23 @@ import pandas as pd
 import streamlit as st
 
 from app import shell
-from app.components.runs.run_table import STATES
 from app.kit.background import duration
+from app.kit.job_panel import STATUSES, standing
 from app.state import address, studio, widgets
 from avion_core.errors import AvionError
-from avion_core.usecases.job_control import JobPage, list_jobs
-from avion_core.usecases.jobs import JobView, get_job
+from avion_core.usecases.job_control import list_jobs
+from avion_core.usecases.jobs import JobPage, JobView, get_job
 from avion_core.usecases.projects.summaries import project_names
 
 _ROWS = 25
 _PAGE = "jobs_page"
 
 
-def filtered_jobs() -> JobPage:
+def filtered_jobs() -> JobPage[JobView]:
     """Draw the filters (they live in the address); returns the page of jobs that pass."""
     home = studio.home()
     every = list_jobs(home, limit=1)
-    statuses = [status for status in STATES if status in every.statuses]
+    statuses = [status for status in STATUSES if status in every.statuses]
     widgets.forget_unknown_among("job_kinds", list(every.kinds))
     widgets.forget_unknown_among("job_states", statuses)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -36,13 +36,13 @@ def filtered_jobs() -> JobPage:
     return found if found.page <= found.pages else list_jobs(home, **asked, page=found.pages)
 
 
-def job_table(found: JobPage) -> None:
+def job_table(found: JobPage[JobView]) -> None:
     """The jobs of a page, and the way to the other pages."""
     projects = project_names(studio.home())
     st.dataframe(
-        pd.DataFrame([_row(job, projects) for job in found.jobs]),
+        pd.DataFrame([_row(job, found.places.get(job.id), projects) for job in found.rows]),
         hide_index=True,
-        height=min(420, 38 + 35 * len(found.jobs)),
+        height=min(420, 38 + 35 * len(found.rows)),
         placeholder="–",
         column_config={
             "progress": st.column_config.ProgressColumn(format="%.0f %%", min_value=0, max_value=100),
@@ -53,9 +53,9 @@ def job_table(found: JobPage) -> None:
     shell.page_picker(_PAGE, found.page, found.pages)
 
 
-def job_selector(found: JobPage) -> JobView:
+def job_selector(found: JobPage[JobView]) -> JobView:
     """Choose one of the jobs on the page, or the one that the address names; the address keeps the choice."""
-    by_id = {job.id: job for job in found.jobs}
+    by_id = {job.id: job for job in found.rows}
     named = address.asked(address.JOB)
     if named and named not in by_id:
         with suppress(AvionError):  # no longer exists: the selector says so
@@ -73,11 +73,11 @@ def job_selector(found: JobPage) -> JobView:
     return by_id[chosen]
 
 
-def _row(job: JobView, projects: dict[str, str]) -> dict[str, object]:
+def _row(job: JobView, place: int | None, projects: dict[str, str]) -> dict[str, object]:
     return {
         "kind": job.kind,
         "project": projects.get(job.project_id or "", ""),
-        "state": job.status,
+        "state": standing(job, place),
         "progress": 100.0 * job.done / job.total if job.total else 100.0 * (job.state == "finished"),
         "counted": job.what,
         "time left": duration(job.eta_seconds) if job.eta_seconds else "",

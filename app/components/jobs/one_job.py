@@ -5,48 +5,25 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.components.runs.run_table import STATES
 from app.kit.guard import plain
-from app.kit.job_panel import job_log, job_panel
+from app.kit.job_panel import whole_job
 from app.state import address, notices, studio, visitor
 from avion_core.settings import fields
-from avion_core.usecases.job_control import kill_job, may_control, resume_job, start_job, startable_kinds
+from avion_core.usecases.job_control import may_control, start_job, startable_kinds
 from avion_core.usecases.jobs import JobView
 from avion_core.usecases.policies import TRAIN
 
 
 def one_job(job: JobView) -> None:
-    """Its state, its progress or its result, its log, and what can be done with it."""
-    home, may = studio.home(), may_control(visitor.signed_in(), job)
-    colour, icon = STATES[job.status]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(job.status, icon=f":material/{icon}:", color=colour)
-        st.markdown(f"**{plain(job.kind)}** · {job.id} · {plain(job.who)} · attempt {job.attempt}")
-        if not may:
-            st.caption(":material/lock: It is for whoever asked for it, and for an adjudicator or an admin.")
-    if job.error:
-        st.error(plain(job.error), title=f"It {'was lost' if job.state == 'lost' else job.state}")
-    if job.active:
-        job_panel(home, job.id, job.kind, may_stop=may)
-        if not job.waiting and st.button("Kill", icon=":material/dangerous:", help=_LOSES, disabled=not may):
-            kill_job(home, job.id)
-            st.rerun()
-    elif job.state != "finished" and st.button(
-        "Resume", icon=":material/play_arrow:", type="primary", disabled=not may
-    ):
-        resume_job(home, job.id)
-        st.rerun()
+    """Its status, its progress or its result, its log, and what can be done with it."""
+    home = studio.home()
+    whole_job(home, job.id, job.kind, f" · {job.id} · {plain(job.who)} · attempt {job.attempt}")
     asked, result = st.columns(2)
     with asked:
-        if may:  # it may hold a path of the server
+        if may_control(home.actor, job):  # it may hold a path of the server
             _values("What was asked for", job.request)
     with result:
         _values("What came of it", job.result)
-    if not job.active:
-        job_log(home, job, expanded=job.state == "failed")
-
-
-_LOSES = "Ends it at once; what it has not saved is lost."
 
 
 def start_form() -> None:

@@ -12,18 +12,18 @@ from avion_core.errors import AvionError
 from avion_core.usecases.insight.alignment import MapView, start_map, stop_map
 from avion_core.usecases.policies import TRAIN
 
+_KEPT = "Embeddings computed so far are kept."
+
 
 def map_progress(run_id: str, found: MapView) -> None:
     """Show the progress, and the page anew when the map is there."""
     home = studio.home()
-    may, note = _may_stop(found)
     job_panel(
         home,
         found.job,
         f"Computing the map · {map_label(found.settings)}",
-        lambda _: stop_map(home, run_id, found.key),
-        may_stop=may,
-        why_not=note,
+        stop=lambda _: stop_map(home, run_id, found.key),
+        helps={"Stop": _KEPT},
         note="UMAP is compiled first, which takes about 15 s each time.",
     )
 
@@ -39,16 +39,9 @@ def map_failed(run_id: str, found: MapView) -> None:
                 show_error(error)
             else:
                 st.rerun()
-        may, note = _may_stop(found)
+        # For whoever asked for the map, and for those who may stop trainings, as the use case has it.
+        may = found.asked_by == visitor.name() or visitor.may(TRAIN)
+        note = _KEPT if may else f"{found.asked_by or 'Somebody else'} started this map."
         if st.button("Dismiss", icon=":material/delete:", disabled=not may, help=plain(note)):
             stop_map(studio.home(), run_id, found.key)
             st.rerun()
-
-
-def _may_stop(found: MapView) -> tuple[bool, str]:
-    """Ending or clearing it away is for whoever asked for the map, and for those who may stop trainings."""
-    may = found.asked_by == visitor.name() or visitor.may(TRAIN)
-    return (
-        may,
-        "Embeddings computed so far are kept." if may else f"{found.asked_by or 'Somebody else'} started this map.",
-    )

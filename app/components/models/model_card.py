@@ -10,7 +10,6 @@ from app.kit.guard import code, plain
 from app.kit.job_panel import job_panel
 from app.state import notices, studio, visitor
 from avion_core.usecases import policies
-from avion_core.usecases.job_control import may_control
 from avion_core.usecases.jobs import JobView
 from avion_core.usecases.models.catalog import Model, remove_model
 from avion_core.usecases.models.installing import clear_failures, start_adding, start_download
@@ -35,8 +34,7 @@ def model_card(model: Model, job: JobView | None) -> None:
         if model.sha256:
             st.caption(f"Installed from {plain(model.origin)}  \nSHA-256 {code(model.sha256)}")
         if job is not None and job.active:
-            home, may = studio.home(), may_control(visitor.signed_in(), job)
-            job_panel(home, job.id, f"Installing {model.title}", may_stop=may)
+            job_panel(studio.home(), job.id, f"Installing {model.title}")
             return
         if job is not None and job.state in ("failed", "lost"):
             _failed(model, job)

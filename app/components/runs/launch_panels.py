@@ -19,7 +19,7 @@ from avion_core.usecases.projects.summaries import ProjectSummary, read_splits
 from avion_core.usecases.runs.estimate import estimate
 from avion_core.usecases.runs.planning import planned_config
 from avion_core.usecases.runs.preflight import Check
-from avion_core.usecases.runs.training import RunView, get_run
+from avion_core.usecases.runs.views import RunView, get_run
 
 _PRESETS = {
     "demo": "Small models, a short training: minutes on a laptop.",

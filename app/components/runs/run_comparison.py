@@ -9,16 +9,16 @@ import streamlit as st
 from app.components.evaluation.evaluation_panels import changes
 from app.components.evaluation.measuring import need_measured
 from app.components.runs import run_charts
-from app.components.runs.run_table import STATES, state_of
 from app.kit import charts
 from app.kit.background import computed
 from app.kit.guard import plain
+from app.kit.job_panel import STATUSES
 from app.state import studio
 from avion_core.progress import Progress
 from avion_core.usecases.insight.compare import Comparison, change_between, compare_runs
 from avion_core.usecases.insight.evaluation import Change, MeasuredPart
 from avion_core.usecases.projects.summaries import ProjectSummary
-from avion_core.usecases.runs.training import RunView
+from avion_core.usecases.runs.views import RunView
 
 _COLUMNS = {
     "validation_accuracy": "Validation accuracy",
@@ -33,7 +33,7 @@ def comparison(project: ProjectSummary, runs: Sequence[str]) -> None:
     found = compare_runs(studio.home(), runs)
     with st.container(horizontal=True):
         for label, run in found.runs.items():
-            colour, icon = STATES[state_of(run)]
+            colour, icon = STATUSES[run.status]
             reached = "" if run.accuracy is None else f" · {run.accuracy:.1f} %"
             st.badge(f"{plain(label)}{reached}", icon=f":material/{icon}:", color=colour)
     _curves(found)

@@ -1,70 +1,72 @@
-"""One run as it stands: state, time left, curves, log, and what can be done with it."""
+"""One run as it stands: the panel of its job, with figures, curves and what else can be done with a training."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import streamlit as st
 
 from app import shell
 from app.components.runs import run_charts
-from app.components.runs.run_table import STATES, age, state_of
 from app.kit import charts
 from app.kit.background import duration
 from app.kit.both_texts import OVERWRITE, both_texts
 from app.kit.guard import plain
+from app.kit.job_panel import age, job_progress, progress_line, whole_job
 from app.state import address, notices, studio, visitor
 from app.state.forms import open_form
 from avion_core.errors import AvionError, EditedMeanwhileError
 from avion_core.usecases import policies
 from avion_core.usecases.insight.journal import changes_since, listed
+from avion_core.usecases.jobs import JobView, log_tail
 from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.runs.choices import method_choice, trains_student
 from avion_core.usecases.runs.deleting import delete_run
-from avion_core.usecases.runs.training import (
-    DRAWN_STEPS,
-    RunView,
-    computed_with,
-    curves,
-    kill,
-    log_tail,
-    pin_baseline,
-    rename_run,
-    resume,
-    start_now,
-    stop,
-)
+from avion_core.usecases.runs.marking import pin_baseline, rename_run
+from avion_core.usecases.runs.views import DRAWN_STEPS, RunView, computed_with, curves, get_run
 from avion_core.wording import counted
 
-ACTIVE = ("queued", "running")
-RESUMABLE = ("stopped", "failed", "lost")
-
+_EVERY = 2.0
+_HELPS = {
+    "Stop": "Saves, then stops. You can resume it: exactly there, on the same processor.",
+    "Kill": "Ends it at once; work since the last save is lost.",
+    "Resume": "Continues from its last save, exactly on the same processor; waits its turn while another run uses the "
+    "device.",
+}
 _QUIET_SECONDS = 30
 _CURVES = {
     "validation_accuracy": ("Validation accuracy", "Share of the validation images that the student gets right."),
 }
 
 
-def run_figures(run: RunView, project: ProjectSummary) -> None:
-    """State, progress and figures; a failure with its cause; silence with what is known about it."""
-    colour, icon = STATES[state_of(run)]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(state_of(run), icon=f":material/{icon}:", color=colour)
-        if run.id == project.baseline_run:
-            st.badge("baseline", icon=":material/keep:", color="violet")
-        begun = f" · based on {run.based_on}" if run.based_on else ""
-        st.markdown(f"**{plain(run.name)}** · {run.id}{begun}")
+def run_monitor(drawn: RunView, project: ProjectSummary) -> None:
+    """The panel of its job, with the figures, actions and curves of a training in it."""
+
+    def body(job: JobView) -> None:
+        run = get_run(studio.home(), drawn.id)
+        if run.error and not job.error:
+            st.error(plain(run.error), title="Its settings cannot be read", icon=":material/error:")
+        _figures(run)
+        _actions(run, project)
+        run_curves(run)
+
+    baseline = " :violet-badge[:material/keep: baseline]" if drawn.id == project.baseline_run else ""
+    begun = f" · based on {drawn.based_on}" if drawn.based_on else ""
+    whole_job(
+        studio.home(), drawn.id, drawn.name, f" · {drawn.id}{begun}{baseline}", body=body, helps=_HELPS, every=_EVERY
+    )
+
+
+def _figures(run: RunView) -> None:
+    """Progress and figures; silence with what is known about it."""
     if run.origin and run.origin.labels and run.origin.labels.crossed:
         st.caption(f":material/label: {run.origin.labels.sentence}")
     computed = _computed(run)
-    if run.error:
-        st.error(plain(run.error), title=f"The training {_ended(run)} ({run.cause})", icon=":material/error:")
     _say_silence(run)
-    share = run.step / run.steps if run.steps else 0.0
-    left = f" · about {duration(run.eta_seconds)} left" if run.state == "running" and run.eta_seconds else ""
-    place = f"epoch {run.epoch} · step {run.step:,} of {run.steps:,}" if run.steps else "not started"
-    doing = run.stage if run.state in ACTIVE and run.stage else state_of(run)
-    st.progress(min(share, 1.0), text=f"{doing} · {place}{left}")
+    if run.active and run.stage != "training":
+        job_progress(run)
+    else:
+        place = f"epoch {run.epoch} · step {run.step:,} of {run.steps:,}" if run.steps else "not started"
+        doing = "training" if run.status == "running" else run.status
+        progress_line(doing, place, run.step / run.steps if run.steps else 0.0, run.eta_seconds)
     with st.grid(5, min_column_width=140):
         st.metric("Validation accuracy", "–" if run.accuracy is None else f"{run.accuracy:.1f} %", border=True)
         st.metric("Device", run.device or "–", border=True, help=" · ".join(map(plain, computed)) or None)
@@ -93,10 +95,6 @@ def _computed(run: RunView) -> list[str]:
     return found
 
 
-def _ended(run: RunView) -> str:
-    return {"failed": "failed", "lost": "was lost"}.get(run.state, "was ended")
-
-
 def _say_silence(run: RunView) -> None:
     """A process that is there and does nothing to be seen: what it said last, and what can be done."""
     starting = run.state == "queued" and not run.waiting and (run.heartbeat_age or 0) > _QUIET_SECONDS
@@ -113,66 +111,31 @@ def _say_silence(run: RunView) -> None:
         )
 
 
-def run_controls(run: RunView, project: ProjectSummary) -> None:
-    """What makes sense in this state; whatever destroys asks first."""
+def _actions(run: RunView, project: ProjectSummary) -> None:
+    """What else makes sense in this state; whatever destroys asks first."""
     home = studio.home()
     with st.container(horizontal=True):
         if run.state == "finished":
             if trains_student(run):
                 shell.go_button("See its map", "alignment", "scatter_plot")
             shell.go_button("Evaluate it", "evaluation", "fact_check", primary=False)
-        if run.waiting:
-            _action(
-                "Start now",
-                "play_arrow",
-                "Starts it now, beside whatever is computing already.",
-                lambda: start_now(home, run.id),
-            )
-        if run.state in ACTIVE:
-            resumed = "Saves, then stops. You can resume it: exactly there, on the same processor."
-            saves = "Takes it off the queue." if run.waiting else resumed
-            _action("Stop", "stop_circle", saves, lambda: stop(home, run.id), disabled=run.stopping)
-        if run.state in ACTIVE and not run.waiting:
-            loses = "Ends it at once; work since the last save is lost."
-            _action("Kill", "dangerous", loses, lambda: kill(home, run.id))
-        if run.state in RESUMABLE:
-            goes_on = (
-                "Continues from its last save, exactly on the same processor; waits its turn while another run uses "
-                "the device."
-            )
-            _action("Resume", "play_arrow", goes_on, lambda: resume(home, run.id), primary=True)
         if st.button(
             "New from this", icon=":material/content_copy:", help="Opens the launch page with these settings."
         ):
             address.choose(address.BASED_ON, run.id)
             shell.go("launch")
         pinned = run.id == project.baseline_run
-        _action(
+        if st.button(
             "Unpin" if pinned else "Pin as baseline",
-            "keep",
-            "Other runs are compared with the baseline.",
-            lambda: pin_baseline(home, project.id, None if pinned else run.id),
-        )
+            icon=":material/keep:",
+            help="Other runs are compared with the baseline.",
+            disabled=not visitor.may(policies.TRAIN),
+        ):
+            pin_baseline(home, project.id, None if pinned else run.id)
+            st.rerun(scope="app")
         _rename(run)
-        if run.state not in ACTIVE:
+        if not run.active:
             _delete(run)
-    if not visitor.may(policies.TRAIN):
-        st.caption(":material/lock: Only an adjudicator or an admin of this studio can change a training.")
-
-
-def _action(
-    label: str, icon: str, what: str, do: Callable[[], object], *, primary: bool = False, disabled: bool = False
-) -> None:
-    """A button for those who may train; after it the page is drawn anew."""
-    if st.button(
-        label,
-        icon=f":material/{icon}:",
-        help=what,
-        type="primary" if primary else "secondary",
-        disabled=disabled or not visitor.may(policies.TRAIN),
-    ):
-        do()
-        st.rerun(scope="app")
 
 
 def _rename(run: RunView) -> None:
@@ -228,11 +191,6 @@ def run_curves(run: RunView) -> None:
                 st.caption("Appears after the first validation.")
     if found.statement:
         st.caption(found.statement)
-
-
-def run_log(run: RunView) -> None:
-    with st.expander("Log", icon=":material/article:", expanded=run.state == "failed"):
-        st.code("\n".join(log_tail(studio.home(), run.id, 200)) or "Nothing yet.", language=None, height=260)
 
 
 def run_origin(run: RunView) -> None:

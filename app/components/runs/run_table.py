@@ -3,44 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import pandas as pd
 import streamlit as st
 
 from app.kit.background import duration
+from app.kit.job_panel import STATUSES, age, standing
 from app.state import run_choice, studio, widgets
+from avion_core.usecases.jobs import JobPage
 from avion_core.usecases.runs.choices import describe
-from avion_core.usecases.runs.listing import RunPage, page_of_runs
-from avion_core.usecases.runs.training import RunView
+from avion_core.usecases.runs.listing import page_of_runs
+from avion_core.usecases.runs.views import RunView
 
 PAGE = "runs_page"
 _ROWS = 50
-Colour = Literal["gray", "blue", "orange", "green", "red"]
-STATES: dict[str, tuple[Colour, str]] = {
-    "waiting": ("gray", "schedule"),
-    "starting": ("gray", "hourglass_top"),
-    "running": ("blue", "play_circle"),
-    "stopping": ("orange", "pause_circle"),
-    "stopped": ("orange", "pause_circle"),
-    "finished": ("green", "check_circle"),
-    "failed": ("red", "error"),
-    "lost": ("red", "signal_disconnected"),
-}
 
 
-def state_of(run: RunView) -> str:
-    """A run's state in one word, a little finer than in the store."""
-    if run.state == "queued":
-        return "waiting" if run.waiting else "starting"
-    return "stopping" if run.stopping else run.state
-
-
-def filtered_runs(project: str, page: int) -> RunPage:
+def filtered_runs(project: str, page: int) -> JobPage[RunView]:
     """Draw the filters (they live in the address); returns the page of runs that pass."""
     home = studio.home()
     known = page_of_runs(home, project, limit=1).statuses
-    statuses = [status for status in STATES if status in known]
+    statuses = [status for status in STATUSES if status in known]
     widgets.forget_unknown_among("run_states", statuses)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = st.pills("State", statuses, selection_mode="multi", key="run_states", bind="query-params")
@@ -53,13 +36,13 @@ def filtered_runs(project: str, page: int) -> RunPage:
     return found if page <= found.pages else page_of_runs(home, project, **asked, page=found.pages)
 
 
-def run_table(found: RunPage, shown: Sequence[str], baseline: str | None) -> None:
+def run_table(found: JobPage[RunView], shown: Sequence[str], baseline: str | None) -> None:
     """The runs of a page as a table whose ticked rows are what the page shows below.
 
     Args:
         shown: ids of the runs that are shown now.
     """
-    runs, places = found.runs, found.places
+    runs, places = found.rows, found.places
     ids = [run.id for run in runs]
     # Another list of runs is another table: ticks are row numbers, and would be another run's.
     key = f"runs_{hash(tuple(ids))}_{hash(tuple(shown))}"
@@ -83,11 +66,10 @@ def run_table(found: RunPage, shown: Sequence[str], baseline: str | None) -> Non
 
 
 def _row(run: RunView, place: int | None, baseline: str | None) -> dict[str, object]:
-    state = state_of(run)
     return {
         "name": run.name,
         "role": "baseline" if run.id == baseline else "",
-        "state": f"{state}, {place} in the queue" if place else state,
+        "state": standing(run, place),
         "progress": 100 * run.step / run.steps if run.steps else 0.0,
         "validation": run.accuracy,
         "time left": duration(run.eta_seconds) if run.eta_seconds else "",
@@ -100,8 +82,3 @@ def _row(run: RunView, place: int | None, baseline: str | None) -> dict[str, obj
         "started": run.started_at or run.created_at,
         "run": run.id,
     }
-
-
-def age(seconds: float | None) -> str:
-    """ "3 s ago"; "" for what never was."""
-    return "" if seconds is None else f"{duration(seconds)} ago"

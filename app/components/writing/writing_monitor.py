@@ -6,41 +6,45 @@ import pandas as pd
 import streamlit as st
 
 from app import shell
-from app.components.runs.run_table import STATES
 from app.kit.guard import plain
+from app.kit.job_panel import whole_job
 from app.state import confusion_cell, sent_lists, studio, visitor, widgets
 from avion_core.usecases import policies
+from avion_core.usecases.jobs import JobView
 from avion_core.usecases.projects.summaries import ProjectSummary
-from avion_core.usecases.writing.generations import GenerationView, descriptions_written, exchanges
-from avion_core.usecases.writing.ordering import ask_to_stop, order_descriptions, resume, start
+from avion_core.usecases.writing.generations import GenerationView, descriptions_written, exchanges, get_generation
+from avion_core.usecases.writing.ordering import order_descriptions, start
 from avion_core.wording import counted
 
-ACTIVE = ("queued", "running")
+_HELPS = {
+    "Stop": "Requests already sent are still answered, and their replies kept.",
+    "Kill": "Ends it at once; replies that are on their way are lost.",
+    "Resume": "Asks for what is still wanted; what came is kept.",
+}
 
 
-def generation_figures(view: GenerationView) -> None:
-    """State, progress and what it took so far."""
-    state = "starting" if view.state == "queued" else view.state
-    colour, icon = STATES[state]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(state, icon=f":material/{icon}:", color=colour)
-        served = ", ".join(model for model in view.served if model != view.settings.model)
-        answered = f" (answered: {plain(served)})" if served else ""
-        since = f"{view.created_at:%Y-%m-%d %H:%M} UTC"
-        st.markdown(
-            f"**{plain(view.settings.model)}**{answered} · {plain(view.prompt_version)} · {plain(view.who)} · {since}"
-        )
-    if view.error:
-        st.error(
-            plain(view.error),
-            title=f"Generation {'was lost' if view.state == 'lost' else view.state}",
-            icon=":material/error:",
-        )
+def generation_monitor(project: ProjectSummary, drawn: GenerationView) -> None:
+    """The panel of its job, with what came so far, class by class."""
+
+    def body(_: JobView) -> None:
+        view = get_generation(studio.home(), project.id, drawn.id)
+        _figures(view)
+        _actions(project, view)
+        _replies(project, view)
+        _exchanges(project, view)
+
+    served = ", ".join(model for model in drawn.served if model != drawn.settings.model)
+    answered = f" (answered: {plain(served)})" if served else ""
+    asked = f"{plain(drawn.prompt_version)} · {plain(drawn.who)} · {drawn.created_at:%Y-%m-%d %H:%M} UTC"
+    whole_job(studio.home(), drawn.id, drawn.settings.model, f"{answered} · {asked}", body=body, helps=_HELPS)
+
+
+def _figures(view: GenerationView) -> None:
+    """Progress and what it took so far."""
     if view.waiting:
         st.caption(f":material/hourglass_top: {plain(view.waiting)}")
-    share = view.classes_done / view.classes if view.classes else 1.0
     st.progress(
-        min(share, 1.0),
+        min(view.classes_done / view.classes, 1.0) if view.classes else 1.0,
         text=f"{view.classes_done:,} of {view.classes:,} classes · {counted(view.written, 'description')}",
     )
     with st.grid(4, min_column_width=150):
@@ -52,7 +56,7 @@ def generation_figures(view: GenerationView) -> None:
         )
 
 
-def generation_table(project: ProjectSummary, view: GenerationView) -> None:
+def _replies(project: ProjectSummary, view: GenerationView) -> None:
     """A row per class that was asked about; what was left out, and why."""
     names = {entry.key: entry.prompt_name for entry in project.classes}
     replies = view.table.to_dict("records")
@@ -69,7 +73,7 @@ def generation_table(project: ProjectSummary, view: GenerationView) -> None:
     st.dataframe(shown, hide_index=True, height=min(420, 38 + 35 * max(1, len(shown))), alt="Replies class by class")
 
 
-def generation_exchanges(project: ProjectSummary, view: GenerationView) -> None:
+def _exchanges(project: ProjectSummary, view: GenerationView) -> None:
     """What was sent about a class and what came, word for word: an expander a request, of the class that is chosen."""
     names = {entry.key: entry.prompt_name for entry in project.classes}
     asked = list(view.table["class_key"])
@@ -95,26 +99,13 @@ def generation_exchanges(project: ProjectSummary, view: GenerationView) -> None:
             st.code(one.data, language="json", height=300)
 
 
-def generation_controls(project: ProjectSummary, view: GenerationView) -> None:
-    """Stop, resume, ask again for what lacks, and on to the review."""
+def _actions(project: ProjectSummary, view: GenerationView) -> None:
+    """Ask again for what lacks, and on to the review."""
     home = studio.home()
     allowed = visitor.may(policies.CHANGE_PROJECTS)
     with st.container(horizontal=True):
-        if view.state in ACTIVE and st.button(
-            "Stop",
-            icon=":material/stop:",
-            disabled=not allowed,
-            help="Requests already sent are still answered, and their replies kept.",
-        ):
-            ask_to_stop(home, view.id)
-            st.rerun(scope="app")
-        if view.state in ("stopped", "failed", "lost") and st.button(
-            "Resume", icon=":material/resume:", type="primary", disabled=not allowed
-        ):
-            start(home, resume(home, project.id, view.id))
-            st.rerun(scope="app")
         if (
-            view.state not in ACTIVE
+            not view.active
             and view.lacking
             and st.button(
                 f"Retry {counted(len(view.lacking), 'class', 'classes')}",

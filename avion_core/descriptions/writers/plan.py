@@ -33,7 +33,7 @@ class Price:
 
 @dataclass(frozen=True)
 class Plan:
-    """An estimate; `cost` is None without a price. seconds: at the pace allowed, without trouble."""
+    """An estimate."""
 
     classes: int
     descriptions: int
@@ -41,7 +41,9 @@ class Plan:
     tokens_in: int
     tokens_out: int
     seconds: float
+    """At the pace allowed, without trouble."""
     cost: float | None
+    """None without a price."""
 
 
 def plan(

@@ -13,28 +13,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a job is to be done, as its row has it.
-
-    lane: "cpu", "gpu" or "network". device: its name; None where it is not known before the job runs.
-    """
+    """Where a job is to be done, as its row has it."""
 
     executor: str
     lane: str
+    """ "cpu", "gpu" or "network"."""
     device: str | None = None
+    """Its name; None where it is not known before the job runs."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Whether a job's process is there.
-
-    alive: None where that cannot be told from here. how: how it ended or why it cannot be told, in brackets after a
-    space; "" where nobody knows. asked: False where the executor could not be asked just now, so that a job which only
-    waits with it is not given up.
-    """
+    """Whether a job's process is there."""
 
     alive: bool | None
+    """None where that cannot be told from here."""
     how: str = ""
+    """How it ended or why it cannot be told, in brackets after a space; "" where nobody knows."""
     asked: bool = True
+    """False where the executor could not be asked just now, so that a job which only waits with it is not given up."""
 
 
 def submission_name(job: Job) -> str:

@@ -22,17 +22,17 @@ from avion_core.store.runs import find_run
 
 
 class MappingRequest(BaseModel):
-    """A map that is wanted.
-
-    key: its name among the run's maps. inputs: a digest of the files of the run that it shows. settings: as
-    `maps.settings.MapSettings`. device: as `RunConfig.device`.
-    """
+    """A map that is wanted."""
 
     run: str
     key: str
+    """Its name among the run's maps."""
     inputs: str
+    """A digest of the files of the run that it shows."""
     settings: dict[str, Any]
+    """As `maps.settings.MapSettings`."""
     device: str
+    """As `RunConfig.device`."""
 
 
 def compute_map(request: MappingRequest, context: Context) -> dict[str, Any]:

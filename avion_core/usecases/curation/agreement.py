@@ -19,21 +19,22 @@ from avion_core.usecases.policies import use_case
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far the reviewers of a project agree on accepting and rejecting.
-
-    reviewers: who judged, by name. items: descriptions that two of them or more judged, in the same words. kappa:
-    Cohen's, of exactly two reviewers, else None; alpha: Krippendorff's, of any number, None without an item that two
-    judged. pairs: reviewer_a, reviewer_b, items, agree (percent), kappa. per_class: class_key, items, agree (percent of
-    items on which all who judged say the same), alpha. sentence: what it comes to.
-    """
+    """How far the reviewers of a project agree on accepting and rejecting."""
 
     reviewers: list[str]
+    """Who judged, by name."""
     items: int
+    """Descriptions that two of them or more judged, in the same words."""
     kappa: float | None
+    """Cohen's, of exactly two reviewers, else None."""
     alpha: float | None
+    """Krippendorff's, of any number, None without an item that two judged."""
     pairs: pd.DataFrame
+    """Columns reviewer_a, reviewer_b, items, agree (percent), kappa."""
     per_class: pd.DataFrame
+    """Columns class_key, items, agree (percent of items on which all who judged say the same), alpha."""
     sentence: str
+    """What it comes to."""
 
 
 @use_case

@@ -29,16 +29,13 @@ _JUDGED = ("accepted", "rejected")
 
 @dataclass(frozen=True)
 class Sight:
-    """What one person may see of a project's decisions.
-
-    Attributes:
-        blind: the project is reviewed blind.
-        mine: description -> this person's own newest decision that holds: "accepted", "rejected", "skipped", or
-            "undecided" (edited, or the verdict cleared). What they never decided on is not in it.
-    """
+    """What one person may see of a project's decisions."""
 
     blind: bool
+    """The project is reviewed blind."""
     mine: dict[str, str]
+    """Description -> this person's own newest decision that holds: "accepted", "rejected", "skipped", or "undecided"
+    (edited, or the verdict cleared). What they never decided on is not in it."""
 
     def hides(self, description_ids: pd.Series) -> pd.Series:
         """Of each description, whether others' decisions on it are hidden."""

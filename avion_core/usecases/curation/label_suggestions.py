@@ -33,14 +33,12 @@ _IN_DOUBT = 0.2  # margin below which a guess is called a toss-up
 
 @dataclass(frozen=True)
 class LabelSuggestions:
-    """The teacher's guesses, the image that teaches most first.
-
-    table: image_id, guess and runner_up (class keys), probability and runner_up_probability, why (a sentence).
-    sentence: what the guesses come from.
-    """
+    """The teacher's guesses, the image that teaches most first."""
 
     table: pd.DataFrame
+    """Columns image_id, guess and runner_up (class keys), probability and runner_up_probability, why (a sentence)."""
     sentence: str
+    """What the guesses come from."""
 
 
 @use_case

@@ -43,6 +43,8 @@ CARD = (
 )
 """Columns of a reviewer's table that a card shows."""
 
+# A thread, not a job: it counts on a curation in this process's memory, for a figure that the next verdict outdates.
+# One, so that two projects' counts do not fight for the cores that draw the pages.
 _counter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="remaining-value")
 
 
@@ -57,13 +59,12 @@ class RemainingValue:
 
 @dataclass
 class SharedCuration:
-    """A curation brought up to date at each look, for the pages of all reviewers.
-
-    curation: with all verdicts up to the last look. remaining: what more verdicts could change, as last counted.
-    """
+    """A curation brought up to date at each look, for the pages of all reviewers."""
 
     curation: Curation
+    """With all verdicts up to the last look."""
     remaining: RemainingValue | None = None
+    """What more verdicts could change, as last counted."""
     _views: OrderedDict[str, Curation] = field(default_factory=OrderedDict)
     _refreshing: Lock = field(default_factory=Lock)
     _viewing: Lock = field(default_factory=Lock)
@@ -116,28 +117,25 @@ class SharedCuration:
 
 @dataclass(frozen=True)
 class ReviewerView:
-    """What one reviewer sees of a curation.
-
-    Attributes:
-        curation: in a blind project, as if what one has not decided were undecided for everybody: no figure of it tells
-            what others decided.
-        table: the curation's, with mine (one's own verdict: accepted, rejected, undecided, skipped, or ""), judged
-            (one's own verdict stands, a skip among them), at_odds (flag and z disagree) and settled (no verdict left
-            in its class could change a prediction, as last counted; in a blind project nothing is called settled while
-            something is hidden, since that is counted for all). Rows of which something is hidden tell nothing of
-            whether they are kept: their verdict is undecided, their kept None, their weight and influence NaN.
-        blind: the project is reviewed blind.
-        hides_figures: something is hidden, so that figures over many texts would tell what others decided.
-        judges: everybody whose verdicts this reviewer may ask for.
-        count_remaining: what more verdicts could change; the newest count there is.
-    """
+    """What one reviewer sees of a curation."""
 
     curation: Curation
+    """In a blind project, as if what one has not decided were undecided for everybody: no figure of it tells what
+    others decided."""
     table: pd.DataFrame
+    """The curation's, with mine (one's own verdict: accepted, rejected, undecided, skipped, or ""), judged (one's own
+    verdict stands, a skip among them), at_odds (flag and z disagree) and settled (no verdict left in its class could
+    change a prediction, as last counted; in a blind project nothing is called settled while something is hidden, since
+    that is counted for all). Rows of which something is hidden tell nothing of whether they are kept: their verdict is
+    undecided, their kept None, their weight and influence NaN."""
     blind: bool
+    """The project is reviewed blind."""
     hides_figures: bool
+    """Something is hidden, so that figures over many texts would tell what others decided."""
     judges: list[str]
+    """Everybody whose verdicts this reviewer may ask for."""
     count_remaining: Callable[[], RemainingValue | None]
+    """What more verdicts could change; the newest count there is."""
 
     @cached_property
     def places(self) -> pd.Index:

@@ -40,22 +40,22 @@ from avion_core.usecases.projects.summaries import get_project
 
 @dataclass(frozen=True)
 class Preview:
-    """What rules decide.
-
-    table: one row per description with every figure (see `TextPrototypes.table`).
-    would_change: class, text, "now" and "then" in words, of each description whose decision differs from that under the
-    rules in force.
-    n_eff: class -> effective number of texts. blocked: classes left without a text.
-    vectors: (C, D) text prototypes. teacher_accuracy: "train" and "validation" -> percent of these images whose nearest
-    text prototype is their class's (NaN without images).
-    """
+    """What rules decide."""
 
     table: pd.DataFrame
+    """One row per description with every figure (see `TextPrototypes.table`)."""
     would_change: pd.DataFrame
+    """Columns class, text, "now" and "then" in words, of each description whose decision differs from that under the
+    rules in force."""
     n_eff: dict[str, float]
+    """Class -> effective number of texts."""
     blocked: list[str]
+    """Classes left without a text."""
     vectors: Tensor
+    """(C, D) text prototypes."""
     teacher_accuracy: dict[str, float]
+    """ "train" and "validation" -> percent of these images whose nearest text prototype is their class's (NaN without
+    images)."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Curation(Preview):
     table has besides: writer, model, original, edited, parent, reviewer, reason, conflict, influence (degrees by which
     leaving the text out would turn its class's prototype), past_cut (by how many z it is past the limit that cuts, so
     that z would cut it where that is above 0; see `robust_z.past_cut`), and decisive (some verdict on this text alone
-    would change the teacher's prediction of a validation image). template_accuracy: as teacher_accuracy, for the
-    class-name template alone (NaN without it). M descriptions, C classes, D dimensions of the teacher.
+    would change the teacher's prediction of a validation image). M descriptions, C classes, D dimensions of the
+    teacher.
     """
 
     project_id: str
@@ -74,6 +74,7 @@ class Curation(Preview):
     class_keys: tuple[str, ...]
     class_names: dict[str, str]
     template_accuracy: dict[str, float]
+    """As teacher_accuracy, for the class-name template alone; NaN without it."""
     embeddings: Tensor
     """(M, D)"""
     owner: np.ndarray

@@ -33,7 +33,7 @@ from avion_core.usecases import jobs
 from avion_core.usecases.policies import TRAIN, demand, use_case
 from avion_core.usecases.projects.summaries import read_manifest
 from avion_core.usecases.runs.trained import run_device, trained_run
-from avion_core.usecases.runs.training import RunView, get_run
+from avion_core.usecases.runs.views import RunView, get_run
 
 if TYPE_CHECKING:
     from avion_core.usecases.curation.blind import Sight
@@ -66,21 +66,22 @@ _INPUTS = (
 
 @dataclass(frozen=True)
 class MapView:
-    """A map that was asked for.
-
-    asked_by: who had it computed; "" of one that is older than this was written down.
-    state: "running" while it is computed or waits for that, "finished" or "failed". created: seconds since 1970.
-    job: its job's id; "" of a finished one. error: why it failed. made: the kept map's name, once finished.
-    """
+    """A map that was asked for."""
 
     key: str
     settings: MapSettings
     asked_by: str
+    """Who had it computed; "" of one that is older than this was written down."""
     state: str
+    """ "running" while it is computed or waits for that, "finished" or "failed"."""
     created: float
+    """Seconds since 1970."""
     job: str = ""
+    """Its job's id; "" of a finished one."""
     error: str = ""
+    """Why it failed."""
     made: str = ""
+    """The kept map's name, once finished."""
 
     @property
     def shows_test(self) -> bool:
@@ -90,18 +91,17 @@ class MapView:
 
 @dataclass(frozen=True)
 class MapResult:
-    """A map that is there.
-
-    points, figures: see `maps.alignment_map.AlignmentMap`; an image's path is relative to the project's image root.
-    counts: part of the images -> (how many are shown, how many there are).
-    folder: where it is kept, named by its content.
-    """
+    """A map that is there."""
 
     points: pd.DataFrame
+    """See `maps.alignment_map.AlignmentMap`; an image's path is relative to the project's image root."""
     figures: pd.DataFrame
+    """See `maps.alignment_map.AlignmentMap`."""
     counts: dict[str, tuple[int, int]]
+    """Part of the images -> (how many are shown, how many there are)."""
     settings: MapSettings
     folder: Path
+    """Where it is kept, named by its content."""
 
     @property
     def statement(self) -> str:

@@ -14,7 +14,7 @@ from avion_core.progress import Progress
 from avion_core.settings import flatten
 from avion_core.store.home import Home
 from avion_core.usecases.policies import use_case
-from avion_core.usecases.runs.training import DRAWN_STEPS, RunView, curves, get_run
+from avion_core.usecases.runs.views import DRAWN_STEPS, RunView, curves, get_run
 
 if TYPE_CHECKING:
     from avion_core.usecases.insight.evaluation import Change, MeasuredPart
@@ -22,15 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two or more runs, each under a label of its own: its name, with the beginning of its id where names repeat.
-
-    settings: a row per setting in which they differ: setting (dotted), and a column per label.
-    curves: label -> the run's curves, thinned for display.
-    """
+    """Two or more runs, each under a label of its own: its name, with the beginning of its id where names repeat."""
 
     runs: dict[str, RunView]
     settings: pd.DataFrame
+    """A row per setting in which they differ: setting (dotted), and a column per label."""
     curves: dict[str, Curves]
+    """Label -> the run's curves, thinned for display."""
 
 
 @use_case

@@ -51,29 +51,27 @@ Judge = Literal["teacher", "student"]
 
 @dataclass(frozen=True)
 class StudentSide:
-    """What a run's student sees of the validation images.
-
-    features: (N, D_S). classes: (C, D_S) its class texts. projection: (D_S, D_T), from the teacher's space to its
-    own; None where the run has none.
-    """
+    """What a run's student sees of the validation images."""
 
     features: Tensor
+    """(N, D_S)."""
     classes: Tensor
+    """(C, D_S) its class texts."""
     projection: Projection | None
+    """(D_S, D_T), from the teacher's space to its own; None where the run has none."""
 
 
 @dataclass(frozen=True)
 class Confusions:
-    """The validation images and who takes them for what. N images, C classes.
-
-    images: image_id, path, class_key, one row each, in the order of `curation.images["validation"]`.
-    student: None where no run was chosen. blind: only what the reviewer decided counts (see `refreshed`).
-    """
+    """The validation images and who takes them for what. N images, C classes."""
 
     curation: Curation
     images: pd.DataFrame
+    """One row each: image_id, path, class_key, in the order of `curation.images["validation"]`."""
     student: StudentSide | None
+    """None where no run was chosen."""
     blind: bool = False
+    """Only what the reviewer decided counts (see `refreshed`)."""
 
     def said(self, judge: Judge) -> Tensor:
         """(N,) the class that the teacher's text prototypes, or the trained student, give each image."""
@@ -97,15 +95,14 @@ class Confusions:
 
 @dataclass(frozen=True)
 class Rescore:
-    """What contrastive texts change, in percent of the validation images: without them, and with them.
-
-    figures: judge ("teacher", and "student" where its images can be held against the mapped prototypes), part ("all"
-    or a class key), images, before, after. texts: description_id, class_key, text, verdict, kept, why, weight, own,
-    other and margin of them (see `pulling_texts`).
-    """
+    """What contrastive texts change, in percent of the validation images: without them, and with them."""
 
     figures: pd.DataFrame
+    """Columns judge ("teacher", and "student" where its images can be held against the mapped prototypes), part ("all"
+    or a class key), images, before, after."""
     texts: pd.DataFrame
+    """Columns description_id, class_key, text, verdict, kept, why, weight, own, other and margin of them (see
+    `pulling_texts`)."""
 
 
 @use_case

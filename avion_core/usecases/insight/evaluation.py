@@ -29,7 +29,7 @@ from avion_core.store.tables import Look
 from avion_core.usecases.insight.flat_figures import confusion_of, read_earlier
 from avion_core.usecases.policies import UNSEAL, demand, use_case
 from avion_core.usecases.runs.trained import trained_run
-from avion_core.usecases.runs.training import RunView, get_run
+from avion_core.usecases.runs.views import RunView, get_run
 
 __all__ = ["MeasuredPart", "Report"]
 
@@ -129,19 +129,18 @@ def figures_per_class(report: Report, part: MeasuredPart) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Change:
-    """A student against a baseline on the images that both were measured on.
-
-    total: (change, low, high) over all of them, in percentage points with a 95 % interval for pairs.
-    p: of McNemar's exact test over all of them; 1 where there are none.
-    per_class: class_key, images, before, after (percent), change, low, high; NaN for a class without common images.
-    images, of: how many images both were measured on, of how many that the student was measured on.
-    """
+    """A student against a baseline on the images that both were measured on."""
 
     total: tuple[float, float, float]
+    """(change, low, high) over all of them, in percentage points with a 95 % interval for pairs."""
     p: float
+    """P-value of McNemar's exact test over all of them; 1 where there are none."""
     per_class: pd.DataFrame
+    """Columns class_key, images, before, after (percent), change, low, high; NaN for a class without common images."""
     images: int
+    """How many images both were measured on."""
     of: int
+    """How many the student was measured on."""
 
 
 def change(report: Report, part: str, baseline: Report | None = None, method: tuple[str, str] | None = None) -> Change:

@@ -20,7 +20,8 @@ from avion_core.usecases.insight.evaluation import is_outdated, kept_report
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.summaries import ProjectSummary, get_project
-from avion_core.usecases.runs.training import RunView, list_runs, sleeping_queue
+from avion_core.usecases.runs.training import sleeping_queue
+from avion_core.usecases.runs.views import RunView, list_runs
 from avion_core.wording import counted
 
 RECENT = 500

@@ -17,7 +17,7 @@ from avion_core.usecases.insight.evaluation import check_split, kept_report, not
 from avion_core.usecases.jobs import JobView, job_view
 from avion_core.usecases.policies import UNSEAL, demand, use_case
 from avion_core.usecases.runs.trained import trained_run
-from avion_core.usecases.runs.training import RunView, get_run
+from avion_core.usecases.runs.views import RunView, get_run
 
 _NEWEST = 200
 """How far back a project's evaluations are looked through for one of a certain run."""

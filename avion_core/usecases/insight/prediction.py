@@ -40,7 +40,7 @@ from avion_core.usecases.models.catalog import open_towers
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
 from avion_core.usecases.runs.trained import run_device, student_run
-from avion_core.usecases.runs.training import RunView
+from avion_core.usecases.runs.views import RunView
 
 NEAREST = 4
 Model = Literal["student", "teacher"]
@@ -57,32 +57,30 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a student says of images.
-
-    table: one row per image: path, class_key, prompt_name, probability, margin (to the runner-up), runner_up,
-    trained_on (the student was trained on this very image), and `p_CLASS` per class. nearest: for each row its most
-    similar training images. problems: one sentence for each file that cannot be read, and for
-    each kind of file that is no image here. temperature: what the logits
-    were divided by, fitted on the validation images; None where there are too few, and the probabilities are as they
-    come.
-    """
+    """What a student says of images."""
 
     table: pd.DataFrame
+    """One row per image: path, class_key, prompt_name, probability, margin (to the runner-up), runner_up, trained_on
+    (the student was trained on this very image), and `p_CLASS` per class."""
     nearest: list[list[Neighbour]]
+    """For each row its most similar training images."""
     problems: list[str]
+    """One sentence for each file that cannot be read, and for each kind of file that is no image here."""
     temperature: float | None
+    """What the logits were divided by, fitted on the validation images; None where there are too few, and the
+    probabilities are as they come."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """Images by how well they fit a text: image_id, path, class_key, score (cosine), the best first.
-
-    searched: how many images were looked at. sealed: how many test images were left out.
-    """
+    """Images by how well they fit a text."""
 
     table: pd.DataFrame
+    """Columns image_id, path, class_key, score (cosine); the best first."""
     searched: int
+    """How many images were looked at."""
     sealed: int
+    """How many test images were left out."""
 
 
 class Uploads:

@@ -16,7 +16,7 @@ from avion_core.usecases.insight.evaluation import kept_report
 from avion_core.usecases.insight.rows import figure_title, row_title
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.summaries import read_splits
-from avion_core.usecases.runs.training import RunView, get_run, list_runs
+from avion_core.usecases.runs.views import RunView, get_run, list_runs
 
 SHOTS = (1, 2, 4, 8, 16)
 _Row = tuple[str, Model]
@@ -24,34 +24,33 @@ _Row = tuple[str, Model]
 
 @dataclass(frozen=True)
 class OverShots:
-    """The first figure of a protocol over shots, from runs that differ in shots and seed alone.
-
-    points: title, shots, seed, run_id, value, low, high, n; a row per figure that was measured.
-    curve: title, shots, mean, deviation (over seeds, n - 1; NaN for a single one), seeds. The run's own rows first.
-    missing: (shots, seed) that no finished run has. unmeasured: finished runs without a report of this split.
-    """
+    """The first figure of a protocol over shots, from runs that differ in shots and seed alone."""
 
     points: pd.DataFrame
+    """A row per figure that was measured: title, shots, seed, run_id, value, low, high, n."""
     curve: pd.DataFrame
+    """Columns title, shots, mean, deviation (over seeds, n - 1; NaN for a single one), seeds. The run's own rows
+    first."""
     missing: list[tuple[int, int]]
+    """(shots, seed) that no finished run has."""
     unmeasured: list[str]
+    """Finished runs without a report of this split."""
 
 
 @dataclass(frozen=True)
 class OverSeeds:
-    """A protocol's figures over seeds, from runs that differ in the seed alone.
-
-    rows: seed, run_id and a column per figure ("AVION, base"), of the run itself and of zero-shot; NaN where it was not
-        measured.
-    mean: the figures' means over seeds; a summary such as the harmonic mean is that of the means, as the literature
-        has it.
-    missing: seeds that no finished run has. unmeasured: finished runs without a report of this split.
-    """
+    """A protocol's figures over seeds, from runs that differ in the seed alone."""
 
     rows: pd.DataFrame
+    """Columns seed, run_id and a column per figure ("AVION, base"), of the run itself and of zero-shot; NaN where it
+    was not measured."""
     mean: dict[str, float]
+    """The figures' means over seeds; a summary such as the harmonic mean is that of the means, as the literature has
+    it."""
     missing: list[int]
+    """Seeds that no finished run has."""
     unmeasured: list[str]
+    """Finished runs without a report of this split."""
 
 
 @use_case

@@ -13,7 +13,7 @@ from avion_core.store.home import Home
 from avion_core.store.migrations.run import known_schemas
 from avion_core.usecases.people.accounts import accounts_are_on
 from avion_core.usecases.policies import use_case
-from avion_core.usecases.runs.training import list_runs
+from avion_core.usecases.runs.views import list_runs
 from avion_core.wording import counted
 
 __all__ = [

@@ -18,7 +18,7 @@ from avion_core.usecases.installation.backup import backups_are_ours, list_backu
 from avion_core.usecases.installation.resources import device, keys_present
 from avion_core.usecases.people.accounts import list_accounts
 from avion_core.usecases.runs.preflight import Check
-from avion_core.usecases.runs.training import list_runs
+from avion_core.usecases.runs.views import list_runs
 
 
 def examine(folder: Path | None = None) -> list[Check]:

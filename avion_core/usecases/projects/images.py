@@ -33,22 +33,22 @@ _SAMPLES = 4
 
 @dataclass(frozen=True)
 class FolderLook:
-    """What a folder seems to hold, found without reading all of it.
-
-    samples: up to four pictures, spread over the folder. bands: of the first sample. recipe: a suggestion where the
-    pictures cannot be shown as they are, else None. data_set: a key of the catalog whose classes these are, or "".
-    root: where the class folders lie; a published archive often has them one folder down. layout: what the folders
-    are, and what is to be asked about them.
-    """
+    """What a folder seems to hold, found without reading all of it."""
 
     root: Path
+    """Where the class folders lie; a published archive often has them one folder down."""
     pictures: int
     classes: tuple[str, ...]
     samples: tuple[Path, ...]
+    """Up to four pictures, spread over the folder."""
     bands: int
+    """Of the first sample image."""
     recipe: RenderingRecipe | None
+    """A suggestion where the pictures cannot be shown as they are, else None."""
     data_set: str
+    """A key of the catalog whose classes these are, or ""."""
     layout: Layout
+    """What the folders are, and what is to be asked about them."""
 
 
 @use_case

@@ -8,21 +8,20 @@ from dataclasses import dataclass
 from avion_core.config import RunConfig, Stage
 from avion_core.methods import METHODS, find_method
 from avion_core.protocols import PROTOCOLS
-from avion_core.usecases.runs.training import RunView
+from avion_core.usecases.runs.views import RunView
 
 
 @dataclass(frozen=True)
 class MethodChoice:
-    """A method for people: see `methods.method.Method`.
-
-    settings: its own settings as they are by default. reads: beginnings of the shared settings that it uses.
-    """
+    """A method for people: see `methods.method.Method`."""
 
     name: str
     title: str
     what: str
     settings: Stage
+    """Its own settings as they are by default."""
     reads: tuple[str, ...]
+    """The beginnings of the shared settings that it uses."""
     trains_student: bool
     curves: Mapping[str, tuple[str, str]]
 

@@ -13,7 +13,7 @@ from avion_core.store.projects import find_project
 from avion_core.store.tables import Job
 from avion_core.usecases import jobs
 from avion_core.usecases.policies import use_case
-from avion_core.usecases.runs.training import get_run
+from avion_core.usecases.runs.views import get_run
 
 
 @use_case

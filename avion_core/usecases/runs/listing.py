@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from avion_core.errors import ConfigError
@@ -10,28 +9,21 @@ from avion_core.jobs.reconcile import reconcile
 from avion_core.methods import find_method
 from avion_core.store.database import reading
 from avion_core.store.home import Home
-from avion_core.store.listing import Listed, count_statuses, looks_of, run_ids, run_words, runs_page
+from avion_core.store.listing import (
+    Listed,
+    count_kinds,
+    count_statuses,
+    looks_of,
+    places_in_line,
+    run_ids,
+    run_words,
+    runs_page,
+)
 from avion_core.store.projects import find_project, list_projects
 from avion_core.store.runs import find_runs
-from avion_core.usecases.jobs import check_page
+from avion_core.usecases.jobs import JobPage, check_page
 from avion_core.usecases.policies import use_case
-from avion_core.usecases.runs.training import RunView, run_view
-
-
-@dataclass(frozen=True)
-class RunPage:
-    """One page of a list of runs, the newest first.
-
-    found: how many there are on all pages. statuses: how many of each there are in the project (or in all), whatever
-    was asked for. places: waiting run -> its place in line, of all that wait.
-    """
-
-    runs: list[RunView]
-    found: int
-    page: int
-    pages: int
-    statuses: dict[str, int]
-    places: dict[str, int]
+from avion_core.usecases.runs.views import RunView, run_view
 
 
 @use_case
@@ -43,7 +35,7 @@ def page_of_runs(
     words: str = "",
     limit: int = 50,
     page: int = 1,
-) -> RunPage:
+) -> JobPage[RunView]:
     """A page of all runs, or of one project's.
 
     Args:
@@ -69,14 +61,14 @@ def page_of_runs(
             found = sum(count_statuses(session, listed).values())
             views = runs_page(session, listed, limit, page)
         looks = looks_of(session, [row.id for row in views])
-        waiting = run_ids(session, Listed(("training",), ("waiting",), project_id))
-        return RunPage(
+        return JobPage(
             [run_view(home, row, names[row.project_id], looks[row.id]) for row in views],
             found,
             page,
             max(1, -(-found // limit)),
             count_statuses(session, every),
-            {key: place for place, key in enumerate(reversed(waiting), 1)},
+            count_kinds(session, every),
+            places_in_line(session),
         )
 
 

@@ -7,7 +7,7 @@ from avion_core.jobs.devices import torch_device
 from avion_core.methods import find_method
 from avion_core.store.home import Home
 from avion_core.usecases.policies import use_case
-from avion_core.usecases.runs.training import RunView, get_run
+from avion_core.usecases.runs.views import RunView, get_run
 
 
 @use_case

@@ -54,17 +54,20 @@ class RootLook:
 class RootCheck:
     """What a folder holds of a project's images, told by their content.
 
-    Paths are relative to the folder. same: images that are where the manifest says. moved: image id -> where in the
-    folder it lies now. missing: images that are nowhere in it. changed: paths of the manifest that hold another
-    content now, which is not one of the project's images. new: pictures that are none of the project's.
+    Paths are relative to the folder.
     """
 
     root: Path
     same: int
+    """Images that are where the manifest says."""
     moved: dict[str, str]
+    """Image id -> where in the folder it lies now."""
     missing: list[str]
+    """Images that are nowhere in it."""
     changed: list[str]
+    """Paths of the manifest that hold another content now, which is not one of the project's images."""
     new: list[str]
+    """Pictures that are none of the project's."""
 
     @property
     def complete(self) -> bool:

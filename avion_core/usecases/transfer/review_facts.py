@@ -25,13 +25,15 @@ class PackedProject(BaseModel):
 
 
 class PackFacts(BaseModel):
-    """Of one review pack. tokens: those of the decisions in it; signature: "" in packs of earlier versions."""
+    """Of one review pack."""
 
     pack: str
     project: PackedProject
     reviewer: str = ""
     signature: str = ""
+    """ "" in packs of earlier versions."""
     tokens: tuple[str, ...] = ()
+    """Those of the decisions in it."""
     made_at: str = ""
 
 

@@ -21,35 +21,37 @@ from avion_core.usecases.policies import use_case
 
 @dataclass(frozen=True)
 class WriterFigures:
-    """One writer and model on a project's classes; shares in percent of its texts.
-
-    Attributes:
-        texts, classes: how many, of how many classes.
-        flagged: share that RS-Flag passes. no_overhead, ground_view, length: shares that lack an overhead view, speak
-            of a ground-level one, or are too short or too long.
-        kept: share within the cut. n_eff: effective number of texts, mean over its classes.
-        similarity: (quartile, median, quartile) of s_j.
-        diversity: mean cosine distance of two texts of a class, 0 for one text said again and again.
-        accuracy: percent of the validation images that the teacher gets right with prototypes of its texts alone (of
-            the template for classes it lacks); NaN without such images.
-        tokens: sent and written, as far as known. cost: None where no price was set.
-    """
+    """One writer and model on a project's classes; shares in percent of its texts."""
 
     writer: str
     model: str
     texts: int
+    """How many."""
     classes: int
+    """How many classes have a text of it."""
     flagged: float
+    """Share that RS-Flag passes."""
     no_overhead: float
+    """Share that lacks an overhead view."""
     ground_view: float
+    """Share that speaks of a ground-level view."""
     length: float
+    """Share that is too short or too long."""
     kept: float
+    """Share within the cut."""
     n_eff: float
+    """Effective number of texts, mean over its classes."""
     similarity: tuple[float, float, float]
+    """(quartile, median, quartile) of s_j."""
     diversity: float
+    """Mean cosine distance of two texts of a class, 0 for one text said again and again."""
     accuracy: float
+    """Percent of the validation images that the teacher gets right with prototypes of its texts alone (of the template
+    for classes it lacks); NaN without such images."""
     tokens: int
+    """Sent and written, as far as known."""
     cost: float | None
+    """None where no price was set."""
 
     @property
     def name(self) -> str:

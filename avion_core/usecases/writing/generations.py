@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from avion_core.descriptions.writers.settings import WritingSettings
 from avion_core.jobs.reconcile import reconcile
 from avion_core.store import generations as generation_rows
+from avion_core.store import jobs
 from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.store.projects import find_project
@@ -21,12 +22,7 @@ from avion_core.usecases.policies import use_case
 
 @dataclass(frozen=True)
 class GenerationView:
-    """A generation as pages and commands show it.
-
-    table: a row per class that was asked about: class_key, asked (requests), got (new descriptions), held (what the
-    project has by now of what it orders), dropped (reason -> count), problem (of its newest request), tokens_in,
-    tokens_out, cost, seconds.
-    """
+    """A generation as pages and commands show it."""
 
     id: str
     state: str
@@ -43,6 +39,14 @@ class GenerationView:
     """Why it waits before it asks again; empty while requests are answered."""
     error: str
     table: pd.DataFrame
+    """A row per class that was asked about: class_key, asked (requests), got (new descriptions), held (what the project
+    has by now of what it orders), dropped (reason -> count), problem (of its newest request), tokens_in, tokens_out,
+    cost, seconds."""
+
+    @property
+    def active(self) -> bool:
+        """Whether it is still to end."""
+        return self.state in jobs.ACTIVE
 
     @property
     def written(self) -> int:
@@ -84,16 +88,14 @@ def list_generations(home: Home, project: str) -> list[GenerationView]:
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and its reply, word for word: `instructions` and `data` (JSON) were sent, and `raw` came.
-
-    model: as served; empty where no reply came, and `problem` says why.
-    """
+    """One request and its reply, word for word: `instructions` and `data` (JSON) were sent, and `raw` came."""
 
     instructions: str
     data: str
     pictures: int
     raw: str
     model: str
+    """As served; empty where no reply came, and `problem` says why."""
     tokens_in: int
     tokens_out: int
     problem: str

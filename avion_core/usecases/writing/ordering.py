@@ -79,13 +79,11 @@ _OPTIONS = {
 
 @dataclass(frozen=True)
 class WritingPlan:
-    """An estimate, and what goes into it.
-
-    note: why no confusable classes are named, where they were asked for, and which classes have names without words.
-    """
+    """An estimate, and what goes into it."""
 
     estimate: Plan
     note: str
+    """Why no confusable classes are named, where they were asked for, and which classes have names without words."""
 
 
 def make_writing_settings(values: dict[str, Any]) -> WritingSettings:

@@ -19,7 +19,9 @@ from avion_core.usecases.projects.classes import add_class
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.freeze import freeze
-from avion_core.usecases.runs.training import create_run, get_run, run_here
+from avion_core.usecases.runs.launching import create_run
+from avion_core.usecases.runs.training import run_here
+from avion_core.usecases.runs.views import get_run
 
 pytestmark = pytest.mark.usefixtures("tiny_towers")
 

@@ -35,7 +35,9 @@ from avion_core.usecases.people import accounts
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.summaries import read_splits
-from avion_core.usecases.runs.training import create_run, get_run, run_here
+from avion_core.usecases.runs.launching import create_run
+from avion_core.usecases.runs.training import run_here
+from avion_core.usecases.runs.views import get_run
 from tests import tiny_studio
 from tests.acting import by
 from tests.jobs_here import do_jobs_here

@@ -15,7 +15,10 @@ from avion_core.usecases.insight.journal import journal_entries
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.runs.deleting import delete_run
-from avion_core.usecases.runs.training import create_run, get_run, list_runs, pin_baseline, rename_run, stop
+from avion_core.usecases.runs.launching import create_run
+from avion_core.usecases.runs.marking import pin_baseline, rename_run
+from avion_core.usecases.runs.training import stop
+from avion_core.usecases.runs.views import get_run, list_runs
 from tests.acting import by
 
 

@@ -24,7 +24,8 @@ from avion_core.usecases.insight.confusion import (
     rescored,
     try_texts,
 )
-from avion_core.usecases.runs.training import create_run, run_here
+from avion_core.usecases.runs.launching import create_run
+from avion_core.usecases.runs.training import run_here
 from avion_core.usecases.writing.generations import descriptions_written
 from avion_core.usecases.writing.ordering import make_writing_settings, order_descriptions, write_here
 from tests.acting import by

@@ -30,8 +30,10 @@ from avion_core.usecases.insight.evaluation import (
 )
 from avion_core.usecases.insight.flat_figures import flat_figures
 from avion_core.usecases.insight.protocol_runs import over_seeds, over_shots
+from avion_core.usecases.runs.launching import create_run
 from avion_core.usecases.runs.trained import student_run
-from avion_core.usecases.runs.training import create_run, get_run, run_here
+from avion_core.usecases.runs.training import run_here
+from avion_core.usecases.runs.views import get_run
 from tests.acting import by
 
 pytestmark = pytest.mark.usefixtures("tiny_towers")

@@ -14,7 +14,9 @@ from avion_core.usecases.insight.journal import changes_since, journal_entries, 
 from avion_core.usecases.projects.classes import rename_class
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.summaries import get_project
-from avion_core.usecases.runs.training import create_run, get_run, stop
+from avion_core.usecases.runs.launching import create_run
+from avion_core.usecases.runs.training import stop
+from avion_core.usecases.runs.views import get_run
 from tests.acting import by
 
 

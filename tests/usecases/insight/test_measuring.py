@@ -20,7 +20,9 @@ from avion_core.usecases.insight.measuring import evaluation_job, look_at_test_f
 from avion_core.usecases.job_control import resume_job, start_job_now, stop_job
 from avion_core.usecases.jobs import get_job
 from avion_core.usecases.runs.deleting import delete_run
-from avion_core.usecases.runs.training import create_run, get_run, run_here
+from avion_core.usecases.runs.launching import create_run
+from avion_core.usecases.runs.training import run_here
+from avion_core.usecases.runs.views import get_run
 from tests.acting import by
 from tests.jobs_here import do_jobs_here
 

@@ -27,8 +27,9 @@ from avion_core.protocols.exported import open_exported
 from avion_core.usecases.insight.prediction import Uploads, export_student, open_student, predict, search
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
+from avion_core.usecases.runs.launching import create_run
 from avion_core.usecases.runs.trained import trained_run
-from avion_core.usecases.runs.training import create_run, run_here
+from avion_core.usecases.runs.training import run_here
 from tests import tiny_studio
 
 pytestmark = pytest.mark.usefixtures("tiny_towers")

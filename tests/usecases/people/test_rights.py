@@ -18,7 +18,7 @@ from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.images import look_at_test_images, look_into
 from avion_core.usecases.projects.labels import give_labels
 from avion_core.usecases.projects.summaries import read_splits
-from avion_core.usecases.runs import deleting, training
+from avion_core.usecases.runs import deleting, launching, training
 from avion_core.usecases.transfer.packs import pack_project
 from avion_core.usecases.writing import ordering
 from tests.acting import by
@@ -53,7 +53,7 @@ REFUSED = {
         lambda home, who: ordering.order_descriptions(by(who, home), "scenes", FROM_A_FILE),
     ],
     "start and stop trainings": [
-        lambda home, who: training.launch(by(who, home), "scenes"),
+        lambda home, who: launching.launch(by(who, home), "scenes"),
         lambda home, who: training.stop(by(who, home), "latest"),
         lambda home, who: deleting.delete_run(by(who, home), "latest"),
     ],

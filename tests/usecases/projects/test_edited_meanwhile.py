@@ -13,7 +13,9 @@ from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.images import set_recipe
 from avion_core.usecases.projects.labels import give_labels, undo_labels, unlabelled
 from avion_core.usecases.projects.summaries import get_project, read_manifest
-from avion_core.usecases.runs.training import create_run, get_run, rename_run
+from avion_core.usecases.runs.launching import create_run
+from avion_core.usecases.runs.marking import rename_run
+from avion_core.usecases.runs.views import get_run
 from avion_core.usecases.writing.ordering import keep_prompt, prompts
 from tests.acting import by
 

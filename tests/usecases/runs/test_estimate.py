@@ -10,7 +10,7 @@ from avion_core.store.runs import find_run
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.runs import estimate as module
 from avion_core.usecases.runs.estimate import estimate
-from avion_core.usecases.runs.training import create_run
+from avion_core.usecases.runs.launching import create_run
 
 
 @pytest.fixture

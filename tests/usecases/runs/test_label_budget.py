@@ -15,8 +15,9 @@ from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.summaries import read_splits
 from avion_core.usecases.runs.label_budget import LabelBudget, within_budget
+from avion_core.usecases.runs.launching import create_run
 from avion_core.usecases.runs.preflight import preflight
-from avion_core.usecases.runs.training import create_run, get_run
+from avion_core.usecases.runs.views import get_run
 from tests import tiny_studio
 
 

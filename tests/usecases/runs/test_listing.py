@@ -12,7 +12,7 @@ from avion_core.store.database import writing
 from avion_core.store.tables import Job, Look, Run, now
 from avion_core.usecases.jobs import MOST_LISTED
 from avion_core.usecases.runs.listing import known_runs, page_of_runs
-from avion_core.usecases.runs.training import list_runs
+from avion_core.usecases.runs.views import list_runs
 
 
 @pytest.fixture
@@ -38,12 +38,12 @@ def many(home, described) -> list[str]:
 def test_pages_hold_what_the_whole_list_holds(home, described, many, limit):
     first = page_of_runs(home, "scenes", limit=limit)
     pages = [page_of_runs(home, "scenes", limit=limit, page=page) for page in range(1, first.pages + 1)]
-    assert [run for page in pages for run in page.runs] == list_runs(home, "scenes")
+    assert [run for page in pages for run in page.rows] == list_runs(home, "scenes")
     assert known_runs(home, "scenes") == many[::-1]
     assert (first.found, first.statuses) == (9, {"waiting": 3, "finished": 6})
     assert first.places == {"run0": 1, "run1": 2, "run2": 3}
-    assert {run.id: run.looks for page in pages for run in page.runs}["run4"] == 2
-    assert page_of_runs(home, limit=limit, page=99).runs == []
+    assert {run.id: run.looks for page in pages for run in page.rows}["run4"] == 2
+    assert page_of_runs(home, limit=limit, page=99).rows == []
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,12 @@ def test_pages_hold_what_the_whole_list_holds(home, described, many, limit):
 )
 def test_a_search_looks_through_all_pages(home, described, many, words, found):
     page = page_of_runs(home, "scenes", words=words, limit=2)
-    assert (page.found, len(page.runs)) == (found, min(2, found))
+    assert (page.found, len(page.rows)) == (found, min(2, found))
     assert page.pages == max(1, -(-found // 2))
 
 
 def test_a_status_is_asked_for(home, described, many):
-    assert [run.id for run in page_of_runs(home, statuses=("waiting",)).runs] == ["run2", "run1", "run0"]
+    assert [run.id for run in page_of_runs(home, statuses=("waiting",)).rows] == ["run2", "run1", "run0"]
     assert page_of_runs(home, statuses=("waiting",), words="run1").found == 1
 
 

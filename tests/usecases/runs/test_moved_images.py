@@ -22,7 +22,9 @@ from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.creating import create_project, open_demo
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.summaries import get_project, read_manifest
-from avion_core.usecases.runs.training import create_run, get_run, queue_again, run_here
+from avion_core.usecases.runs.launching import create_run
+from avion_core.usecases.runs.training import queue_again, run_here
+from avion_core.usecases.runs.views import get_run
 from avion_core.usecases.transfer.packs import pack_project, unpack_project
 from avion_core.usecases.transfer.relink import look_at_root, relink
 from tests import tiny_studio

@@ -9,8 +9,9 @@ from avion_core.presets import PRESETS
 from avion_core.store.database import writing
 from avion_core.store.runs import find_run
 from avion_core.usecases.curation.rules import save_rules
+from avion_core.usecases.runs.launching import create_run
 from avion_core.usecases.runs.planning import Origin, plan_run
-from avion_core.usecases.runs.training import create_run, get_run
+from avion_core.usecases.runs.views import get_run
 
 NEW_RULES = PrototypesConfig(z_mode="scaled", zeta=1.5, flag_mode="hard", beta=50.0, gamma=5.0)
 

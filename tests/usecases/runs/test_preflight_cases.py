@@ -18,8 +18,8 @@ from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.labels import give_labels
 from avion_core.usecases.projects.summaries import read_manifest
+from avion_core.usecases.runs import launching, views
 from avion_core.usecases.runs import preflight as module
-from avion_core.usecases.runs import training
 from avion_core.usecases.runs.preflight import cli_command, preflight
 from tests import tiny_studio
 from tests.acting import by
@@ -104,7 +104,7 @@ def test_without_training_images_nothing_starts(check, home, described):
     with pytest.raises(
         TrainingError, match=r"No image is labelled for training yet\. Label a few images of each class"
     ):
-        training.create_run(home, described.id)
+        launching.create_run(home, described.id)
 
 
 def test_only_the_classes_that_are_trained_count(home, four, tiny_towers):
@@ -164,7 +164,7 @@ def test_nothing_held_out_is_warned_of(check, home, images):
 
 def test_the_run_done_before_is_named(home, described, monkeypatch):
     monkeypatch.setattr(WeightStore, "path", lambda *_: "there")
-    run = training.create_run(home, described.id, name="the first")
+    run = launching.create_run(home, described.id, name="the first")
     (found,) = [
         one for one in preflight(home, described.id, run_config(home, described.id)) if one.title == "Same settings"
     ]
@@ -192,7 +192,7 @@ def test_reviewers_who_disagree(check, home, described):
 
 
 def test_little_room_and_company(check, home, described, monkeypatch):
-    other = training.create_run(home, described.id, overrides={"data.seed": 2})
+    other = launching.create_run(home, described.id, overrides={"data.seed": 2})
     with writing(home.engine) as session:
         find_run(session, other).job.state = "running"
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: type("Room", (), {"free": 2e8}))
@@ -203,8 +203,8 @@ def test_little_room_and_company(check, home, described, monkeypatch):
 
 def test_a_run_that_is_not_ready_is_not_queued(home, described, check):
     with pytest.raises(ConfigError, match=r"no split with 17 shots and seed 1\. Choose up to 16 shots"):
-        training.create_run(home, described.id, overrides={"data.shots": 17})
-    assert training.list_runs(home) == []
+        launching.create_run(home, described.id, overrides={"data.shots": 17})
+    assert views.list_runs(home) == []
 
 
 @pytest.mark.parametrize(

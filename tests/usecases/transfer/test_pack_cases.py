@@ -29,7 +29,8 @@ from avion_core.usecases.projects.classes import add_class, split_class, undo_ch
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.summaries import ProjectSummary, get_project, read_manifest, read_splits
-from avion_core.usecases.runs.training import create_run, run_here
+from avion_core.usecases.runs.launching import create_run
+from avion_core.usecases.runs.training import run_here
 from avion_core.usecases.transfer import exchange
 from avion_core.usecases.transfer.archives import LISTING
 from avion_core.usecases.transfer.packs import pack_project, unpack_project

@@ -14,7 +14,8 @@ from avion_core.store import journal
 from avion_core.store.database import reading
 from avion_core.usecases.curation import curation_table
 from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
-from avion_core.usecases.runs.training import create_run, run_here
+from avion_core.usecases.runs.launching import create_run
+from avion_core.usecases.runs.training import run_here
 from avion_core.usecases.transfer.relink import check_root, look_at_root, relink
 from tests.acting import by
 
