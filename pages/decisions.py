@@ -14,7 +14,7 @@ from app.components.review.decision_panels import (
 )
 from app.components.review.rules_form import rules_form
 from app.components.review.shared_curation import need_curation
-from app.kit.both_texts import OVERWRITE, both_texts
+from app.kit.both_texts import both_texts, save_label
 from app.kit.guard import guard
 from app.state import notices, studio, visitor
 from app.state.forms import Form, open_form
@@ -42,9 +42,7 @@ def page() -> None:
         st.caption(f"Current rules: version {version}" if version else "Current rules: the defaults")
         form = open_form(f"rules_{project.id}", (prototypes, descriptions, version))
         wanted = rules_form(*form.begun[:2], key=form.key)
-        if form.opened[2] != version and wanted == form.begun[:2]:  # nothing was moved here: show what holds now
-            form.start_again()
-            st.rerun()
+        form.follow((prototypes, descriptions, version), typed=wanted != form.begun[:2])
         changed = wanted != (prototypes, descriptions)
         both_texts(form)
         save_button(project, form, wanted, changed=changed)
@@ -67,7 +65,7 @@ def save_button(
     """Put the rules in force, for those who may."""
     may = visitor.may(policies.CHANGE_RULES)
     st.button(
-        "Save as the project's rules" if form.refused is None else OVERWRITE,
+        save_label(form, "Save as the project's rules"),
         key=form.save_key,
         icon=":material/save:",
         type="primary",

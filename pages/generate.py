@@ -12,8 +12,9 @@ from app.kit.guard import empty_state, plain
 from app.state import notices, studio, visitor
 from avion_core.errors import AvionError
 from avion_core.usecases import policies
+from avion_core.usecases.writing.command_line import cli_command
 from avion_core.usecases.writing.generations import list_generations
-from avion_core.usecases.writing.ordering import cli_command, order_descriptions, plan_writing, start
+from avion_core.usecases.writing.ordering import order_descriptions, plan_writing, start
 
 
 def page() -> None:

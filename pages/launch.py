@@ -14,9 +14,10 @@ from avion_core.usecases import policies
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.models.catalog import list_models
 from avion_core.usecases.projects.summaries import ProjectSummary, list_projects
+from avion_core.usecases.runs.command_line import cli_command
 from avion_core.usecases.runs.launching import launch, launch_sweep
 from avion_core.usecases.runs.planning import planned_config
-from avion_core.usecases.runs.preflight import cli_command, preflight
+from avion_core.usecases.runs.preflight import preflight
 from avion_core.wording import counted
 
 

@@ -38,6 +38,14 @@ def figures(found):
     for key in found:
         st.metric(NAMES[key][0], found[key])
 
+def badge(found):
+    if found:
+        return ":green-badge[here]"
+    return ":red-badge[gone]"
+
+def saving(refused, usual):
+    return usual if refused is None else "Over it"
+
 def unused():
     st.button("Nobody draws this")
 """
@@ -47,7 +55,7 @@ HTML = '<button aria-label="Next">→</button><button>Save <kbd>S</kbd></button>
 PAGE = """
 import streamlit as st
 from app import parts
-from app.parts import figures, wide
+from app.parts import badge, figures, saving, wide
 
 def page():
     st.subheader(f"{count()} texts of" + " a class")
@@ -62,6 +70,8 @@ def page():
     st.markdown("## :material/add: Title")
     st.markdown("Only text")
     "word".title()
+    st.button(saving(None, "Save it"))
+    st.markdown(f"#### Weights {badge(True)}")
 
 page()
 """
@@ -84,9 +94,9 @@ def test_labels_are_found_wherever_they_are_written(
     script.module.cache_clear()
     by_kind = {kind: [label.text for label in found if label.kind == kind] for kind in script.KINDS}
     assert by_kind == {
-        "Headings": ["… texts of a class", "Left", "Right", "Title"],
-        "Buttons": ["Stop", "Start", "Wide", "Next", "Save (S)"],
+        "Headings": ["… texts of a class", "Left", "Right", "Title", "Weights here", "Weights gone"],
+        "Buttons": ["Stop", "Start", "Wide", "Next", "Save (S)", "Save it", "Over it"],
         "Fields": ["Kind", "Sort", "Find", "Alpha", "Beta"],
         "Figures": ["First", "Second"],
     }
-    assert script.table(found).splitlines()[3] == "| Buttons | Stop · Start · Wide · Next · Save (S) |"
+    assert script.table(found).splitlines()[3] == "| Buttons | Stop · Start · Wide · Next · Save (S) · Save it · Over it |"

@@ -122,7 +122,8 @@ class Reader:
 
     def _add(self, kind: str, texts: Iterator[str] | tuple[str, ...]) -> None:
         for text in texts:
-            said = " ".join(re.sub(r":material/\w+:", "", text).split())
+            bare = re.sub(r":\w+-badge\[([^\]]*)\]", r"\1", re.sub(r":material/\w+:", "", text))
+            said = " ".join(bare.split())
             if said.strip(GAP + " "):
                 self.labels[Label(kind, said)] = None
 
@@ -217,6 +218,12 @@ class _Scope:
                 return also(several)
             case ast.Call(func=ast.Attribute(value=several, attr="get"), args=[_, *default]):
                 return also(several) + tuple(itertools.chain.from_iterable(map(also, default)))
+            case ast.Call() if (found := self.find(node.func)) and isinstance(found[1], ast.FunctionDef):
+                inside = _Scope(*found, self.arguments(node, found[1]))
+                returns = [part for part in ast.walk(found[1]) if isinstance(part, ast.Return)]
+                in_order = sorted(returns, key=lambda part: part.lineno)
+                said = [text for part in in_order for text in inside.texts(part.value, depth + 1)]
+                return tuple(dict.fromkeys(said)) or (GAP,)
             case ast.Name(id=name) if name in self.local:
                 return tuple(dict.fromkeys(itertools.chain.from_iterable(map(also, self.local[name])))) or (GAP,)
             case ast.Name(id=name) if name in self.parameters:

@@ -24,6 +24,11 @@ class Refused(Protocol):
     def start_again(self) -> None: ...
 
 
+def save_label(form: Refused, usual: str) -> str:
+    """What the button says that saves a form: once it was refused, that it writes over what is there."""
+    return usual if form.refused is None else OVERWRITE
+
+
 def both_texts(form: Refused, titles: Mapping[str, str] | None = None) -> None:
     """Of a form that was refused: each field that is at odds, and the button that gives one's own up.
 

@@ -42,6 +42,12 @@ class Form(Generic[T]):
         """Callback: let the fields begin from what is saved."""
         self.number, self.refused = self.number + 1, None
 
+    def follow(self, now: T, *, typed: bool) -> None:
+        """Show what holds now, which somebody else may have saved since, as long as nothing was typed here."""
+        if self.begun != now and not typed:
+            self.start_again()
+            st.rerun(scope="app")
+
 
 def open_form(name: str, now: T) -> Form[T]:
     """The form of this name, begun from `now` unless it is on the screen already."""

@@ -64,6 +64,11 @@ class Home:
     def weights(self) -> WeightStore:
         return self._folder.weights
 
+    @property
+    def prompts(self) -> Path:
+        """Where prompts of one's own are."""
+        return self.path / "prompts"
+
     def project_folder(self, project_id: str) -> Path:
         return self.path / "projects" / project_id
 

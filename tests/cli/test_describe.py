@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from avion_core.usecases.writing import generations, ordering
+from avion_core.usecases.writing import command_line, generations, ordering
 from tests.descriptions.writers.loopback import KEY, Say, loopback, written
 
 
@@ -63,7 +63,7 @@ def test_describe_tells_classes_apart_as_the_page_says(scenes, answer):
     with loopback() as server:
         values = {"per_class": 2, "classes": pair, "distinguish_from": pair, "prompt": "contrast"}
         settings = ordering.make_writing_settings(values | {"base_url": server.address})
-        avion, describe, *words = shlex.split(ordering.cli_command("scenes", settings))
+        avion, describe, *words = shlex.split(command_line.cli_command("scenes", settings))
         assert (avion, words.count("--distinguish-from")) == ("avion", 2)
         assert answer(describe, *words)["written"] == 4
     assert {(ask.name, *ask.data["distinguish_from"]) for ask in server.asks} == {pair, pair[::-1]}

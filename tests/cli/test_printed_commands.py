@@ -25,8 +25,8 @@ from avion_core.protocols import PROTOCOLS
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.runs import launching, views
+from avion_core.usecases.runs.command_line import cli_command
 from avion_core.usecases.runs.planning import planned_config
-from avion_core.usecases.runs.preflight import cli_command
 from tests import tiny_studio
 
 ROOT = Path(__file__).parents[2]

@@ -24,7 +24,7 @@ from avion_core.usecases.transfer.packs import unpack_project
 from avion_core.usecases.transfer.review_packs import opened_packs
 from tests.hostile.values import EVERY, VALUES
 from tests.usecases.conftest import images  # noqa: F401 - a fixture
-from tests.usecases.transfer.test_pack_cases import altered, edit_rows, packed_once, relisted, sound  # noqa: F401
+from tests.usecases.transfer.test_unsound_packs import altered, edit_rows, packed_once, relisted, sound  # noqa: F401
 
 
 def edit_manifest(change):

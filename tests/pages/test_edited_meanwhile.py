@@ -16,7 +16,7 @@ from avion_core.usecases.projects.labels import give_labels, unlabelled
 from avion_core.usecases.projects.summaries import get_project, read_manifest
 from avion_core.usecases.runs.marking import rename_run
 from avion_core.usecases.runs.views import get_run, list_runs
-from avion_core.usecases.writing.ordering import keep_prompt, prompts
+from avion_core.usecases.writing.prompts import keep_prompt, prompts
 from tests.acting import by
 from tests.app.tiny_home import NAME
 from tests.pages.conftest import Open, all_text, settle

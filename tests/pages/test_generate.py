@@ -10,7 +10,7 @@ from avion_core.errors import RightsError
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
 from avion_core.usecases.projects.summaries import get_project
-from avion_core.usecases.writing import generations, ordering
+from avion_core.usecases.writing import generations, ordering, prompts
 from tests.acting import by
 from tests.app.tiny_home import NAME
 from tests.descriptions.writers.loopback import KEY, Say, loopback, written
@@ -92,7 +92,7 @@ def test_what_is_sent_is_shown_and_prompts_are_kept(open_page: Open, home: Home)
     app.text_area[0].set_value("Describe the class in the data from above.")
     app.text_input(key="prompt_name").set_value("mine")
     app = next(button for button in app.button if button.label == "Save").click().run()
-    assert set(ordering.prompts(home)) == {"contrast", "plain", "remote-sensing", "mine"}
+    assert set(prompts.prompts(home)) == {"contrast", "plain", "remote-sensing", "mine"}
     app.text_input(key="prompt_name").set_value("../up")
     app = next(button for button in app.button if button.label == "Save").click().run()
     assert app.error[0].value == "Choose another name."

@@ -11,87 +11,20 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 from torch.nn.functional import normalize
 
 from avion_core.config import PrototypesConfig
-from avion_core.descriptions.rs_flag import load_rule_set
 from avion_core.errors import PrototypeError
 from avion_core.prototypes.explanations import explained, explanations
 from avion_core.prototypes.text_prototypes import (
     TextPrototypes,
-    leave_one_out_influence,
-    prototype_accuracy,
     text_prototypes,
-    visual_prototypes,
 )
-
-RULES = load_rule_set("extended")
-FLAGGED = "An aerial view of a harbour with rows of boats."
-PLAIN = "A harbour with long rows of small white boats."
-DIM = 8
-
-
-def at_similarity(scores: list[float], axis: int) -> Tensor:
-    """Unit vectors whose dot product with basis vector `axis` is each score; the rest spreads over other axes."""
-    vectors = torch.zeros(len(scores), DIM)
-    for row, score in enumerate(scores):
-        vectors[row, axis] = score
-        vectors[row, 3 + row % 5] = math.sqrt(1 - score**2)
-    return vectors
-
-
-def one_class(
-    scores: list[float],
-    verdicts: list[str] | None = None,
-    texts: list[str] | None = None,
-    allow_blocked: bool = False,
-    **config,
-) -> TextPrototypes:
-    """Prototypes of a single class whose descriptions have these similarities."""
-    candidates = pd.DataFrame(
-        {
-            "description_id": [f"d{row}" for row in range(len(scores))],
-            "class_key": "harbour",
-            "text": texts or [FLAGGED] * len(scores),
-            "verdict": verdicts or ["undecided"] * len(scores),
-        }
-    )
-    template = normalize(torch.ones(1, DIM), dim=1)
-    return text_prototypes(
-        candidates,
-        at_similarity(scores, 0),
-        torch.eye(DIM)[:1],
-        ["harbour"],
-        RULES,
-        PrototypesConfig(**config),
-        template,
-        allow_blocked=allow_blocked,
-    )
+from tests.prototypes.cases import DIM, FLAGGED, PLAIN, RULES, one_class, random_case
 
 
 def sentences(found: TextPrototypes) -> list[str]:
     return explanations(found.table, found.config)
-
-
-def random_case(seed: int, classes: int = 3, each: int = 7) -> tuple[pd.DataFrame, Tensor, Tensor, list[str]]:
-    generator = torch.Generator().manual_seed(seed)
-    keys = [f"class {index}" for index in range(classes)]
-    visual = normalize(torch.randn(classes, DIM, generator=generator), dim=1)
-    noise = torch.randn(classes * each, DIM, generator=generator)
-    embeddings = normalize(visual.repeat_interleave(each, 0) + 0.6 * noise, dim=1)
-    verdicts = np.array(["undecided", "undecided", "undecided", "accepted", "rejected"])
-    pick = torch.randint(0, 5, (classes * each,), generator=generator).numpy()
-    pick[::each] = 0  # each class keeps at least one undecided text
-    candidates = pd.DataFrame(
-        {
-            "description_id": [f"d{row}" for row in range(classes * each)],
-            "class_key": np.repeat(keys, each),
-            "text": [FLAGGED if flag else PLAIN for flag in torch.rand(classes * each, generator=generator) > 0.5],
-            "verdict": verdicts[pick],
-        }
-    )
-    return candidates, embeddings, visual, keys
 
 
 def slow_reference(candidates, embeddings, visual, keys, config) -> tuple[dict[str, float], list[list[float]]]:
@@ -362,85 +295,3 @@ def test_a_preview_is_fast_enough_for_sliders() -> None:
         text_prototypes(candidates, embeddings, visual, keys, RULES, PrototypesConfig(zeta=zeta))
         seconds.append(time.process_time() - start)
     assert min(seconds) < 0.05
-
-
-def left_out(found: TextPrototypes, embeddings: Tensor, row: int) -> float:
-    """The angle in degrees by removing a text and adding up the others, in float64, by weights among themselves."""
-    table, config = found.table, found.config
-    used = np.flatnonzero((table["class_key"] == table["class_key"][row]) & table["kept"])
-    flag = table["flag"] | (table["verdict"] == "accepted")
-    logits = (config.beta * table["similarity"] + config.gamma * flag if config.selective else 0 * flag).to_numpy()
-
-    def prototype(rows: np.ndarray) -> Tensor:
-        weights = torch.softmax(torch.from_numpy(logits[rows]).double(), dim=0)
-        return normalize(weights @ embeddings[rows].double(), dim=0)
-
-    now, then = prototype(used), prototype(used[used != row])
-    return math.degrees(2 * math.atan2((now - then).norm().item(), (now + then).norm().item()))
-
-
-@pytest.mark.parametrize("beta", [0.0, 10.0, 50.0, 100.0, 1000.0])
-@pytest.mark.parametrize("more", [{}, {"selective": False}, {"flag_mode": "hard", "gamma": 100.0}, {"z_mode": "paper"}])
-def test_influence_is_the_angle_of_leaving_one_out(beta: float, more: dict) -> None:
-    candidates, embeddings, visual, keys = random_case(1)
-    config = PrototypesConfig(zeta=1.5, beta=beta, **more)
-    found = text_prototypes(candidates, embeddings, visual, keys, RULES, config, allow_blocked=True)
-    influence, kept = leave_one_out_influence(found, embeddings), found.table["kept"]
-    alone = kept.groupby(candidates["class_key"]).transform("sum") == 1
-    for row in np.flatnonzero(kept & ~alone):
-        assert influence[row] == pytest.approx(left_out(found, embeddings, row), rel=1e-9, abs=1e-9)
-    assert (influence[~kept] == 0).all()
-    assert (influence[kept & alone] == 180).all()
-    assert (influence[found.table["weight"] > 0] > 0).all()
-
-
-@pytest.mark.parametrize("lead", [0.1, 0.5, 0.79])
-@pytest.mark.parametrize("beta", [10.0, 50.0, 200.0, 1000.0])
-def test_the_text_that_dominates_its_class_has_the_most_influence(beta: float, lead: float) -> None:
-    scores = [0.2 + lead, 0.2, 0.19, 0.18]
-    embeddings = at_similarity(scores, 0)
-    found = one_class(scores, beta=beta)
-    influence = leave_one_out_influence(found, embeddings)
-    assert influence[0] == pytest.approx(left_out(found, embeddings, 0), rel=1e-12)
-    assert influence.argmax() == 0
-    assert influence[0] > 5
-    if beta * lead > 700:  # the weights of the others are 0 in float64
-        assert found.table["weight"].tolist() == [1, 0, 0, 0]
-
-
-def test_the_smallest_influences_are_told_apart() -> None:
-    scores = [0.9, 0.3, 0.29, 0.28]
-    influence = leave_one_out_influence(one_class(scores, beta=100.0), at_similarity(scores, 0))
-    np.testing.assert_allclose(influence[1:-1] / influence[2:], math.exp(1), rtol=0.05)
-
-
-def test_influence_of_the_only_text_and_of_twins() -> None:
-    assert leave_one_out_influence(one_class([0.3]), at_similarity([0.3], 0)).tolist() == [180.0]
-    twins = at_similarity([0.3], 0).repeat(4, 1)
-    candidates = pd.DataFrame(
-        {"description_id": list("abcd"), "class_key": "harbour", "text": FLAGGED, "verdict": "undecided"}
-    )
-    found = text_prototypes(candidates, twins, torch.eye(DIM)[:1], ["harbour"], RULES, PrototypesConfig())
-    np.testing.assert_allclose(leave_one_out_influence(found, twins), 0.0, atol=1e-9)
-
-
-def test_visual_prototypes_are_means_of_unit_features() -> None:
-    features = torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 5.0], [3.0, 0.0]])
-    found = visual_prototypes(features, torch.tensor([0, 0, 1, 2]), ["a", "b", "c"])
-    torch.testing.assert_close(found, torch.tensor([[0.5**0.5, 0.5**0.5], [0.0, 1.0], [1.0, 0.0]]))
-
-
-def test_visual_prototypes_refuse_what_they_cannot_average() -> None:
-    with pytest.raises(PrototypeError, match=r"no labelled training image: b, c\. Label an image of each"):
-        visual_prototypes(torch.eye(2), torch.tensor([0, 0]), ["a", "b", "c"])
-    opposite = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [float("nan"), 1.0]])
-    with pytest.raises(PrototypeError, match=r"are not numbers or cancel out: a, b\. Compute"):
-        visual_prototypes(opposite, torch.tensor([0, 0, 1]), ["a", "b"])
-
-
-def test_prototype_accuracy() -> None:
-    vectors = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
-    features = torch.tensor([[0.9, 0.1], [0.1, 0.9], [-0.9, -0.2], [-0.2, -0.9]])
-    assert prototype_accuracy(vectors, features, torch.tensor([0, 1, 1, 1])) == 75.0
-    with pytest.raises(PrototypeError, match="There is no image to measure on"):
-        prototype_accuracy(vectors, features[:0], torch.tensor([]))

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import shell
 from app.kit import palette
-from app.kit.both_texts import OVERWRITE, both_texts
+from app.kit.both_texts import both_texts, save_label
 from app.kit.guard import plain
 from app.state import address, notices, sent_lists, studio, visitor, widgets
 from app.state.forms import Form, open_form
@@ -99,7 +99,7 @@ def card_form(project: ProjectSummary, entry: ClassInfo) -> None:
                 st.text_area(_TITLES[name], form.begun[name], height=68, key=f"{form.key}_{name}", help=_HELP[name])
             )
         with st.container(horizontal=True, vertical_alignment="center"):
-            label = "Save the card" if form.refused is None else OVERWRITE
+            label = save_label(form, "Save the card")
             saved = st.form_submit_button(label, icon=":material/save:", type="primary", key=form.save_key)
             st.caption(
                 f"Label as given: {plain(entry.key)} · {counted(entry.count, 'image')} · "

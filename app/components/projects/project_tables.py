@@ -45,9 +45,7 @@ def class_table(project: ProjectSummary) -> None:
     if len(changed) and (form.refused is None or st.button(OVERWRITE, type="primary", key=form.save_key)):
         _rename(project.id, form, {str(key): str(name) for key, name in changed.items()})
         st.rerun()
-    if form.begun != names and not len(changed):  # nothing was typed here: show what holds now
-        form.start_again()
-        st.rerun()
+    form.follow(names, typed=bool(len(changed)))
     more = f" … and {len(project.notes) - 3:,} classes more." if len(project.notes) > 3 else ""
     st.caption("  \n".join(project.notes[:3]) + more)
 

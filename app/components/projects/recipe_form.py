@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.kit.both_texts import OVERWRITE, both_texts
+from app.kit.both_texts import both_texts, save_label
 from app.kit.gallery import gallery
 from app.kit.guard import show_error
 from app.state import notices, studio
@@ -76,9 +76,7 @@ def recipe_panel(project: ProjectSummary) -> None:
     except AvionError as error:
         show_error(error)
         return
-    if form.opened != project.recipe and recipe == form.begun:  # nothing was typed here: show what holds now
-        form.start_again()
-        st.rerun()
+    form.follow(project.recipe, typed=recipe != form.begun)
     both_texts(form)
     if recipe == project.recipe:
         st.caption("This is the current recipe.")
@@ -86,7 +84,7 @@ def recipe_panel(project: ProjectSummary) -> None:
     st.caption(
         "A new recipe changes the pictures: the teacher's features are computed again; finished runs keep theirs."
     )
-    label = "Use this recipe" if form.refused is None else OVERWRITE
+    label = save_label(form, "Use this recipe")
     if st.button(label, icon=":material/check:", type="primary", key=form.save_key):
         try:
             set_recipe(studio.home(), project.id, recipe, opened=form.opened)

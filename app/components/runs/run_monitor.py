@@ -8,7 +8,7 @@ from app import shell
 from app.components.runs import run_charts
 from app.kit import charts
 from app.kit.background import duration
-from app.kit.both_texts import OVERWRITE, both_texts
+from app.kit.both_texts import both_texts, save_label
 from app.kit.guard import plain
 from app.kit.job_panel import age, job_progress, progress_line, whole_job
 from app.state import address, notices, studio, visitor
@@ -142,11 +142,9 @@ def _rename(run: RunView) -> None:
     with st.popover("Rename", icon=":material/edit:", disabled=not visitor.may(policies.TRAIN)):
         form = open_form(f"rename_{run.id}", run.name)
         name = st.text_input("Name", value=form.begun, key=form.key)
-        if form.begun != run.name and name == form.begun:  # nothing was typed here: show what holds now
-            form.start_again()
-            st.rerun(scope="app")
+        form.follow(run.name, typed=name != form.begun)
         both_texts(form)
-        label = "Save the name" if form.refused is None else OVERWRITE
+        label = save_label(form, "Save the name")
         if st.button(label, key=form.save_key, disabled=not name.strip() or name == run.name):
             try:
                 rename_run(studio.home(), run.id, name, opened=form.opened)

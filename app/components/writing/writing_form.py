@@ -9,7 +9,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from app.kit.background import duration
-from app.kit.both_texts import OVERWRITE, both_texts
+from app.kit.both_texts import both_texts, save_label
 from app.kit.guard import plain
 from app.state import notices, studio, visitor, widgets
 from app.state.forms import open_form
@@ -23,12 +23,11 @@ from avion_core.usecases.writing.ordering import (
     WriterName,
     WritingPlan,
     WritingSettings,
-    keep_prompt,
     keys_present,
     make_writing_settings,
     preview,
-    prompts,
 )
+from avion_core.usecases.writing.prompts import keep_prompt, prompts
 
 CONTRASTS_PER_CLASS = 5
 """Enough to see whether they help; asked again with more, it tops up."""
@@ -214,14 +213,12 @@ def show_prompt(project: ProjectSummary, settings: WritingSettings) -> None:
         chosen = prompts(studio.home())[settings.prompt]
         form = open_form(f"prompt_text_{settings.prompt}", chosen.text)
         text = st.text_area("Prompt", form.begun, height=420, key=form.key)
-        if form.begun != chosen.text and text == form.begun:  # nothing was typed here: show what holds now
-            form.start_again()
-            st.rerun()
+        form.follow(chosen.text, typed=text != form.begun)
         both_texts(form)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             name = st.text_input("Save as", placeholder="my-prompt", key="prompt_name", width=240)
             may = visitor.may(policies.CHANGE_PROJECTS)
-            label = "Save" if form.refused is None else OVERWRITE
+            label = save_label(form, "Save")
             if st.button(label, icon=":material/save:", key=form.save_key, disabled=not may):
                 try:
                     saved = keep_prompt(studio.home(), name, text, opened=form.opened)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -20,13 +19,10 @@ from avion_core.jobs.executors import chosen_executor
 from avion_core.methods import find_method
 from avion_core.methods.bench import Model
 from avion_core.protocols import find_protocol
-from avion_core.settings import flatten, write_pair
 from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.store.jobs import list_jobs
-from avion_core.store.projects import find_project
 from avion_core.store.runs import list_runs
-from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.summaries import ProjectSummary, get_project, read_splits
@@ -36,13 +32,6 @@ from avion_core.wording import counted
 
 _LARGE_PARAMETERS = 300_000_000
 _ROOM_BYTES = 1_000_000_000
-_OPTIONS = {
-    "method": "--method",
-    "protocol.name": "--protocol",
-    "data.shots": "--shots",
-    "data.seed": "--seed",
-    "distillation.epochs": "--epochs",
-}
 
 
 @dataclass(frozen=True)
@@ -99,58 +88,6 @@ def refuse_unready(home: Home, project: str, config: RunConfig) -> None:
         if check.severity == "error":
             wrong = ConfigError if check.settings else TrainingError
             raise wrong(check.message.removesuffix("."), check.hint)
-
-
-@use_case
-def cli_command(
-    home: Home,
-    project: str,
-    config: RunConfig,
-    shots: Sequence[int] = (),
-    seeds: Sequence[int] = (),
-    *,
-    preset: str = "recommended",
-    name: str = "",
-) -> str:
-    """The command line that trains a project with these settings; with `shots` and `seeds`, each pair in turn.
-
-    Args:
-        preset: where the settings began; it is named where that makes the command shorter.
-    """
-    with reading(home.engine) as session:
-        of_project = find_project(session, project).name
-    varied = ("data.shots", "data.seed") if shots else ()
-    settings = {key: value for key, value in flatten(config.model_dump()).items() if key not in varied}
-    ways = [_options(home, project, settings, begun) for begun in dict.fromkeys(("recommended", preset))]
-    words = min(ways, key=len)
-    if name.strip():
-        words += ["--name", shlex.quote(name.strip())]
-    if shots:
-        words += ["--shots", '"$shots"', "--seed", '"$seed"']
-    named = shlex.quote(of_project)
-    # After the bare -- a name that begins with a dash is no option.
-    one = " ".join(["avion", "train", *([*words, "--", named] if named.startswith("-") else [named, *words])])
-    if not shots:
-        return one
-    every = {"shots": " ".join(map(str, shots)), "seed": " ".join(map(str, seeds))}
-    return f"for shots in {every['shots']}; do for seed in {every['seed']}; do {one}; done; done"
-
-
-def _options(home: Home, project: str, settings: dict[str, Any], preset: str) -> list[str]:
-    """The options that lead from a preset to these settings (dotted keys)."""
-    # The number of passes may follow from the protocol, which is named first.
-    protocol = run_config(home, project, preset).protocol.name
-    begun = run_config(home, project, preset, {"protocol.name": settings["protocol.name"]})
-    usual = flatten(begun.model_dump()) | {"protocol.name": protocol}
-    words = [] if preset == "recommended" else ["--preset", preset]
-    for key, value in settings.items():
-        if key in usual and value == usual[key]:
-            continue
-        if key in _OPTIONS:
-            words += [_OPTIONS[key], str(value)]
-        else:
-            words += ["--set", shlex.quote(write_pair(key, value))]
-    return words
 
 
 def _other_projects(home: Home, config: RunConfig) -> Iterator[Check]:

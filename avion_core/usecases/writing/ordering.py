@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -20,14 +19,11 @@ from avion_core.descriptions.writers.prompt import (
     CONTRAST_PROMPT,
     DEFAULT_PROMPT,
     Prompt,
-    PromptFile,
     compose,
     find_prompt,
-    read_prompts,
-    save_prompt,
 )
 from avion_core.descriptions.writers.settings import KEYS, WriterName, WritingSettings
-from avion_core.errors import AvionError, ConfigError, EditedMeanwhileError, NotFoundError
+from avion_core.errors import AvionError, ConfigError, NotFoundError
 from avion_core.jobs import worker, writing_orders
 from avion_core.jobs.reconcile import is_waiting, reconcile
 from avion_core.jobs.submit import submit
@@ -50,31 +46,6 @@ from avion_core.usecases.projects.without_pictures import refuse_new_texts
 from avion_core.wording import counted
 
 __all__ = ["CONTRAST_PROMPT", "DEFAULT_PROMPT", "KEYS", "WriterName", "WritingSettings"]  # pages take them from here
-
-_OPTIONS = {
-    "writer": "--writer",
-    "model": "--model",
-    "base_url": "--base-url",
-    "file": "--file",
-    "per_class": "--per-class",
-    "classes": "--class",
-    "prompt": "--prompt",
-    "language": "--language",
-    "view": "--view",
-    "sensor": "--sensor",
-    "resolution": "--resolution",
-    "region": "--region",
-    "season": "--season",
-    "distinguish": "--distinguish",
-    "distinguish_from": "--distinguish-from",
-    "pictures": "--pictures",
-    "concurrency": "--concurrency",
-    "requests_per_minute": "--rpm",
-    "timeout_seconds": "--timeout",
-    "price_in": "--price-in",
-    "price_out": "--price-out",
-}
-"""Settings as options of `avion describe`."""
 
 
 @dataclass(frozen=True)
@@ -110,31 +81,6 @@ def make_writing_settings(values: dict[str, Any]) -> WritingSettings:
     return settings
 
 
-@use_case
-def prompts(home: Home) -> dict[str, PromptFile]:
-    """The prompts that can be chosen, by name: shipped ones and one's own."""
-    return dict(read_prompts(_prompt_folder(home)))
-
-
-@use_case
-def keep_prompt(home: Home, name: str, text: str, *, opened: str | None = None) -> PromptFile:
-    """Save a prompt of one's own.
-
-    Args:
-        opened: the text that somebody began from. A prompt of that name with any other text is not written over.
-
-    Raises:
-        DescriptionError: a name or a text that cannot be used.
-        EditedMeanwhileError: another text has this name.
-    """
-    there = read_prompts(_prompt_folder(home)).get(name)
-    if opened is not None and name not in read_prompts() and there is not None and there.text not in (opened, text):
-        hint = "Compare the two, then save yours over it or under another name."
-        both = {"yours": {"prompt": text}, "now": {"prompt": there.text}}
-        raise EditedMeanwhileError("another text was saved under this name", hint, **both, value=name)
-    return save_prompt(_prompt_folder(home), name, text)
-
-
 def keys_present() -> dict[str, bool]:
     """Writer -> whether its key is in the environment (which one it is stays there)."""
     return {writer: bool(writing_orders.key_of(writer)) for writer in KEYS}
@@ -152,7 +98,7 @@ def preview(home: Home, project: str, settings: WritingSettings, class_key: str)
         known, _ = generation_rows.texts_of(session, summary.id, class_key, settings.writer, settings.model)
     order = writing_orders.make_order(next(entries), settings.per_class, known)
     return compose(
-        find_prompt(settings.prompt, _prompt_folder(home)),
+        find_prompt(settings.prompt, home.prompts),
         order.card,
         settings.imaging,
         min(order.wanted, MOST_AT_ONCE),
@@ -197,7 +143,7 @@ def plan_writing(home: Home, project: str, settings: WritingSettings, progress: 
         measured["seconds_per_reply"] = sum(row["seconds"] for row in spent) / replies
     estimate = plan(
         orders(),
-        find_prompt(settings.prompt, _prompt_folder(home)),
+        find_prompt(settings.prompt, home.prompts),
         settings.imaging,
         concurrency=settings.concurrency,
         requests_per_minute=settings.requests_per_minute,
@@ -225,7 +171,7 @@ def order_descriptions(home: Home, project: str, settings: WritingSettings) -> s
     summary = get_project(home, project)
     refuse_new_texts(summary)
     settings = _resolved(home, summary, settings)
-    prompt = find_prompt(settings.prompt, _prompt_folder(home))
+    prompt = find_prompt(settings.prompt, home.prompts)
     entries, _ = _entries(home, summary, settings)
     row = Generation(
         job=Job(kind="writing", project_id=summary.id, who=who, lane="network"),
@@ -321,18 +267,6 @@ def ask_to_stop(home: Home, generation: str) -> bool:
         return job_rows.ask_to_stop(session, generation)
 
 
-def cli_command(project: str, settings: WritingSettings) -> str:
-    """The command that orders the same."""
-    plain = WritingSettings()
-    words = ["avion", "describe", project]
-    for name, option in _OPTIONS.items():
-        value = getattr(settings.imaging if hasattr(plain.imaging, name) else settings, name)
-        if value != getattr(plain.imaging if hasattr(plain.imaging, name) else plain, name) or name == "writer":
-            values = value if isinstance(value, tuple) else (value,)
-            words += [word for one in values for word in (option, str(one))]
-    return shlex.join(words)
-
-
 def _is_cut_off(row: Generation) -> bool:
     """Whether it can be resumed: also one whose order was written down, and then no process was started."""
     return row.job.state in job_rows.RESUMABLE or is_waiting(row.job)
@@ -410,7 +344,3 @@ def _entries(
 
 def _names(summary: ProjectSummary) -> dict[str, str]:
     return {entry.key: entry.prompt_name for entry in summary.classes}
-
-
-def _prompt_folder(home: Home) -> Path:
-    return home.path / "prompts"

@@ -8,8 +8,9 @@ from avion_core.methods import METHODS, find_method
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.runs import estimate as module
 from avion_core.usecases.runs.choices import method_choices
+from avion_core.usecases.runs.command_line import cli_command
 from avion_core.usecases.runs.estimate import estimate
-from avion_core.usecases.runs.preflight import cli_command, preflight
+from avion_core.usecases.runs.preflight import preflight
 
 
 @pytest.fixture(autouse=True)

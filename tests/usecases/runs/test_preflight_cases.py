@@ -20,7 +20,8 @@ from avion_core.usecases.projects.labels import give_labels
 from avion_core.usecases.projects.summaries import read_manifest
 from avion_core.usecases.runs import launching, views
 from avion_core.usecases.runs import preflight as module
-from avion_core.usecases.runs.preflight import cli_command, preflight
+from avion_core.usecases.runs.command_line import cli_command
+from avion_core.usecases.runs.preflight import preflight
 from tests import tiny_studio
 from tests.acting import by
 
