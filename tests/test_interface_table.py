@@ -99,4 +99,6 @@ def test_labels_are_found_wherever_they_are_written(
         "Fields": ["Kind", "Sort", "Find", "Alpha", "Beta"],
         "Figures": ["First", "Second"],
     }
-    assert script.table(found).splitlines()[3] == "| Buttons | Stop · Start · Wide · Next · Save (S) · Save it · Over it |"
+    assert (
+        script.table(found).splitlines()[3] == "| Buttons | Stop · Start · Wide · Next · Save (S) · Save it · Over it |"
+    )

@@ -16,8 +16,12 @@ from streamlit.testing.v1 import AppTest
 
 from app import sign_in
 from avion_core.actor import ALONE
+from avion_core.usecases.curation.label_suggestions import suggest_labels
+from avion_core.usecases.insight.evaluation import evaluate_run, kept_report
 from avion_core.usecases.installation.home import Home
-from tests.app.tiny_home import make_home
+from avion_core.usecases.projects.summaries import read_manifest
+from avion_core.usecases.runs.views import get_run
+from tests.app.tiny_home import NAME, make_home
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 Open = Callable[..., AppTest]
@@ -28,8 +32,15 @@ manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_componen
 
 @pytest.fixture(scope="session")
 def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Made once; tests get copies."""
-    return make_home(tmp_path_factory.mktemp("studio"), trained=True)
+    """Made once; tests get copies.
+
+    As pages find a home that is in use: its run is measured on the validation images (`unmeasured` takes that away) and
+    the teacher has seen all pictures, so that a page waits for neither in every test.
+    """
+    home = make_home(tmp_path_factory.mktemp("studio"), trained=True)
+    evaluate_run(home, "latest")
+    suggest_labels(home, NAME, list(read_manifest(home, NAME)["image_id"]))
+    return home
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +66,15 @@ def home(trained_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     shutil.copytree(trained_home.path, tmp_path / "home")
     monkeypatch.setenv("AVION_HOME", str(tmp_path / "home"))
     return Home(tmp_path / "home", ALONE)
+
+
+@pytest.fixture
+def unmeasured(home: Home) -> Home:
+    """The home before anybody looked at the figures of its run."""
+    for report in get_run(home, "latest").folder.glob("report-*"):
+        report.unlink()
+    assert kept_report(home, "latest", "validation") is None
+    return home
 
 
 @pytest.fixture

@@ -82,6 +82,7 @@ def test_only_who_may_unseal_the_test_set_is_offered_to(home: Home, open_page: O
     assert list_runs(home, NAME)[0].looks == 0
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_validation_figures_are_kept_between_servers(home: Home, open_page: Open, monkeypatch) -> None:
     open_page("evaluation")
     run = list_runs(home, NAME)[0].id
@@ -192,6 +193,7 @@ def test_worst_mistakes_are_pictures_the_surest_first(home: Home, open_page: Ope
     assert wrong or "No mistake" in all_text(app)
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_no_validation_images_is_a_sentence_with_a_hint(home: Home, open_page: Open, monkeypatch) -> None:
     def nothing(*_: object, **__: object) -> None:
         raise AvionError("there are no validation images of these classes", "Label more images.")
@@ -223,6 +225,7 @@ def test_a_look_of_another_person_is_another_look(home: Home, open_page: Open, m
     assert set(looks(home, "latest")["who"]) == {"ana", "ben"}
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_measuring_under_way_has_its_panel_and_can_be_stopped(
     home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -342,7 +342,7 @@ def test_a_reviewer_may_stop_a_map_of_their_own_alone(
     be_ben(home, monkeypatch)
     key = start_map(by("Ana", home), "latest", map_settings(method="tsne"))
     assert stop().disabled
-    assert "Ana started this map" in stop().help
+    assert "Ana asked for this" in stop().help
     stop_map(by("Ana", home), "latest", key)
     key = start_map(by("Ben", home), "latest", map_settings(method="tsne"))
     assert not stop().disabled

@@ -16,6 +16,19 @@ from avion_core.store.projects import candidates_of, find_project
 from avion_core.usecases.curation.blind import sees_all
 from avion_core.usecases.policies import use_case
 
+PAIRS = ("reviewer_a", "reviewer_b", "items", "agree", "kappa")
+"""Columns of `Agreement.pairs`."""
+
+PER_CLASS = ("class_key", "items", "agree", "alpha")
+"""Columns of `Agreement.per_class`."""
+
+CONFLICTS = ("description_id", "class_key", "text", "accepts", "rejects", "since")
+"""Columns of `conflicts`."""
+
+
+PROGRESS = {"accepted": "accept", "rejected": "reject", "edited": "edit", "skipped": "skip"}
+"""Columns of `review_progress` beside the reviewer -> the decisions that each counts."""
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -70,8 +83,8 @@ def agreement(home: Home, project: str) -> Agreement:
         items=len(votes),
         kappa=kappa,
         alpha=alpha,
-        pairs=pd.DataFrame(pairs, columns=["reviewer_a", "reviewer_b", "items", "agree", "kappa"]),
-        per_class=pd.DataFrame(per_class, columns=["class_key", "items", "agree", "alpha"]),
+        pairs=pd.DataFrame(pairs, columns=list(PAIRS)),
+        per_class=pd.DataFrame(per_class, columns=list(PER_CLASS)),
         sentence=_sentence(reviewers, len(votes), kappa, alpha),
     )
 
@@ -104,8 +117,7 @@ def conflicts(home: Home, project: str) -> pd.DataFrame:
         )
     if not sees_all(home, project):
         found = [row for row in found if home.actor.name in (*row["accepts"], *row["rejects"])]
-    columns = ["description_id", "class_key", "text", "accepts", "rejects", "since"]
-    return pd.DataFrame(found, columns=columns).sort_values("since", ignore_index=True)
+    return pd.DataFrame(found, columns=list(CONFLICTS)).sort_values("since", ignore_index=True)
 
 
 @use_case
@@ -121,13 +133,12 @@ def review_progress(home: Home, project: str) -> pd.DataFrame:
         decided = current_verdicts.decisions_by_reviewer(session, find_project(session, project).id)
     if not sees_all(home, project):
         decided = {name: decisions for name, decisions in decided.items() if name == home.actor.name}
-    names = {"accepted": "accept", "rejected": "reject", "edited": "edit", "skipped": "skip"}
     counted = {reviewer: Counter(decisions.values()) for reviewer, decisions in decided.items()}
     table = [
-        {"reviewer": reviewer, **{name: counts[word] for name, word in names.items()}}
+        {"reviewer": reviewer, **{name: counts[word] for name, word in PROGRESS.items()}}
         for reviewer, counts in counted.items()
     ]
-    return pd.DataFrame(table, columns=["reviewer", *names])
+    return pd.DataFrame(table, columns=["reviewer", *PROGRESS])
 
 
 @use_case

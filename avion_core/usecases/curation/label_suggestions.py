@@ -30,6 +30,9 @@ _SPREAD_OVER = 4096  # most doubtful images among which the first ones are chose
 _SPREAD = 240  # how many of those: a long sitting; the rest follow by doubt alone
 _IN_DOUBT = 0.2  # margin below which a guess is called a toss-up
 
+SUGGESTIONS = ("image_id", "guess", "probability", "runner_up", "runner_up_probability", "why")
+"""Columns of `LabelSuggestions.table`."""
+
 
 @dataclass(frozen=True)
 class LabelSuggestions:
@@ -125,5 +128,4 @@ def _table(summary: ProjectSummary, image_ids: list[str], features: Tensor, prob
         else:
             why = f"The teacher suggests {names[first]} ({p1:.0%}), before {names[second]} ({p2:.0%})."
         rows.append((image_ids[place], keys[first], p1, keys[second], p2, why))
-    columns = ["image_id", "guess", "probability", "runner_up", "runner_up_probability", "why"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=list(SUGGESTIONS))

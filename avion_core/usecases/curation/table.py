@@ -37,6 +37,9 @@ from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.summaries import get_project
 
+DECISION_CHANGES = ("class", "text", "now", "then")
+"""Columns of `Preview.would_change`."""
+
 
 @dataclass(frozen=True)
 class Preview:
@@ -249,7 +252,8 @@ def would_change(
             "text": then.loc[changed, "text"],
             "now": explanations(now[changed], rules_now),
             "then": explanations(then[changed], rules_then),
-        }
+        },
+        columns=list(DECISION_CHANGES),
     )
 
 

@@ -93,6 +93,10 @@ class Confusions:
         return [Path(path) for path in self.images.loc[taken, "path"]]
 
 
+RESCORED = ("judge", "part", "images", "before", "after")
+"""Columns of `Rescore.figures`."""
+
+
 @dataclass(frozen=True)
 class Rescore:
     """What contrastive texts change, in percent of the validation images: without them, and with them."""
@@ -230,7 +234,7 @@ def rescored(found: Confusions, before: Tensor, after: Tensor, pair: tuple[str, 
             was, is_now = (100 * hits[chosen].double().mean().item() for hits in right)
             row = {"judge": judge, "part": part, "images": int(chosen.sum()), "before": was, "after": is_now}
             table.append(row)
-    return pd.DataFrame(table)
+    return pd.DataFrame(table, columns=list(RESCORED))
 
 
 @use_case

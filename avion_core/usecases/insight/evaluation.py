@@ -127,6 +127,10 @@ def figures_per_class(report: Report, part: MeasuredPart) -> pd.DataFrame:
     return per_class(confusion_of(report.said(part.name), part.classes), part.classes)
 
 
+CLASS_CHANGES = ("class_key", "images", "before", "after", "change", "low", "high")
+"""Columns of `Change.per_class`."""
+
+
 @dataclass(frozen=True)
 class Change:
     """A student against a baseline on the images that both were measured on."""
@@ -165,7 +169,9 @@ def change(report: Report, part: str, baseline: Report | None = None, method: tu
         shares = {name: 100 * of_class[column].mean() for name, column in (("before", "before"), ("after", "correct"))}
         table.append({"class_key": key, "images": len(of_class), **shares, "change": points, "low": low, "high": high})
     gained, lost = (int((common[a] & ~common[b]).sum()) for a, b in (("correct", "before"), ("before", "correct")))
-    return Change(_paired(common), mcnemar(gained, lost), pd.DataFrame(table), len(common), len(rows))
+    return Change(
+        _paired(common), mcnemar(gained, lost), pd.DataFrame(table, columns=list(CLASS_CHANGES)), len(common), len(rows)
+    )
 
 
 @use_case

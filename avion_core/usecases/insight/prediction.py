@@ -71,6 +71,10 @@ class Predictions:
     probabilities are as they come."""
 
 
+SEARCHED = ("image_id", "path", "class_key", "score")
+"""Columns of `Search.table`."""
+
+
 @dataclass(frozen=True)
 class Search:
     """Images by how well they fit a text."""
@@ -182,7 +186,8 @@ def search(
             "path": [str(images.source.file(images.ids[place])) for place in best],
             "class_key": shown["label"].iloc[best].tolist(),
             "score": scores[best].tolist(),
-        }
+        },
+        columns=list(SEARCHED),
     )
     return Search(table, len(images), int(sealed.sum()))
 

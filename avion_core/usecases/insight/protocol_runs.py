@@ -21,6 +21,12 @@ from avion_core.usecases.runs.views import RunView, get_run, list_runs
 SHOTS = (1, 2, 4, 8, 16)
 _Row = tuple[str, Model]
 
+POINTS = ("title", "shots", "seed", "run_id", "value", "low", "high", "n")
+"""Columns of `OverShots.points`."""
+
+CURVE = ("title", "shots", "mean", "deviation", "seeds")
+"""Columns of `OverShots.curve`."""
+
 
 @dataclass(frozen=True)
 class OverShots:
@@ -74,14 +80,14 @@ def over_shots(home: Home, run: str, split: str = "validation") -> OverShots:
             continue
         for title, figure in _drawn(report):
             points.append({"title": title, **where, **{name: figure[name] for name in ("value", "low", "high", "n")}})
-    table = pd.DataFrame(points, columns=["title", "shots", "seed", "run_id", "value", "low", "high", "n"])
+    table = pd.DataFrame(points, columns=list(POINTS))
     by_shots = table.groupby(["title", "shots"], sort=False)["value"]
     curve = by_shots.agg(mean="mean", deviation="std", seeds="count").reset_index()
     curve = curve.sort_values("shots", kind="stable").sort_values("title", key=lambda t: t != own, kind="stable")
     splits = read_splits(home, chosen.project_id)
     wanted = [(shots, seed) for shots in SHOTS if shots <= splits.max_shots for seed in sorted(splits.train)]
     missing = [pair for pair in wanted if pair not in siblings]
-    return OverShots(table, curve.reset_index(drop=True), missing, unmeasured)
+    return OverShots(table, curve.reset_index(drop=True)[list(CURVE)], missing, unmeasured)
 
 
 @use_case

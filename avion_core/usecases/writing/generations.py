@@ -19,6 +19,9 @@ from avion_core.store.projects import find_project
 from avion_core.store.tables import Generation
 from avion_core.usecases.policies import use_case
 
+REPLIES = ("class_key", "asked", "got", "held", "dropped", "problem", "tokens_in", "tokens_out", "cost", "seconds")
+"""Columns of `GenerationView.table`."""
+
 
 @dataclass(frozen=True)
 class GenerationView:
@@ -145,7 +148,6 @@ def _view(session: Session, row: Generation) -> GenerationView:
         for reason, count in reply.dropped.items():
             entry["dropped"][reason] = entry["dropped"].get(reason, 0) + count
         entry["problem"] = reply.problem
-    columns = ["class_key", "asked", "got", "held", "dropped", "problem", "tokens_in", "tokens_out", "cost", "seconds"]
     return GenerationView(
         id=row.id,
         state=row.job.state,
@@ -159,5 +161,5 @@ def _view(session: Session, row: Generation) -> GenerationView:
         classes_done=row.classes_done,
         waiting=row.job.stage if row.job.state == "running" else "",
         error=row.job.error or "",
-        table=pd.DataFrame(list(by_class.values()), columns=columns),
+        table=pd.DataFrame(list(by_class.values()), columns=list(REPLIES)),
     )
