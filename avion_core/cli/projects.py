@@ -191,8 +191,8 @@ def import_(
         desk.home, project, file, split_sentences=split_sentences, writer=writer, preview=preview
     )
     data = {"added": report.added, "known": report.known, "duplicates": report.duplicates, "written": report.written}
-    data["decisions"] = report.decisions
-    return Answer(data | {"unknown_classes": report.unknown_classes, "problems": report.problems}, report.sentence)
+    data |= {"decisions": report.decisions, "unknown_classes": report.unknown_classes, "taken_for": report.taken_for}
+    return Answer(data | {"problems": report.problems}, report.sentence)
 
 
 @command(descriptions, "list")

@@ -19,7 +19,9 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from avion_core.usecases.installation.home import Home
-from tests.app.tiny_home import make_home
+from avion_core.usecases.runs.training import kill
+from avion_core.usecases.runs.views import list_runs
+from tests.app.tiny_home import NAME, make_home
 from tests.browser.page import Page
 from tests.descriptions.writers.loopback import KEY
 
@@ -124,6 +126,15 @@ def slow_page(chromium: WebDriver, slow_server: str) -> Page:
     page = Page(chromium, slow_server)
     page.look("light", 1280, 1000)
     return page
+
+
+@pytest.fixture
+def nothing_trains_on(home: Home) -> Iterator[None]:
+    """A test that failed on its way leaves no training behind: it would slow down all that come after."""
+    yield
+    for run in list_runs(home, NAME):
+        if run.state == "running":
+            kill(home, run.id)
 
 
 @pytest.fixture

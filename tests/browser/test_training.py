@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.runs.training import kill
 from avion_core.usecases.runs.views import get_run, list_runs
 from tests.app.tiny_home import NAME
 from tests.browser.page import Page
 
 pytestmark = pytest.mark.timeout(600)
 Picture = Callable[[str], None]
-
-
-@pytest.fixture
-def nothing_trains_on(home: Home) -> Iterator[None]:
-    """A test that failed on its way leaves no training behind: it would slow down all that come after."""
-    yield
-    for run in list_runs(home, NAME):
-        if run.state == "running":
-            kill(home, run.id)
 
 
 @pytest.mark.usefixtures("nothing_trains_on")

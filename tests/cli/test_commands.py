@@ -94,6 +94,9 @@ def test_descriptions_are_imported_listed_and_flagged(answer, avion, images, tmp
     file = tiny_studio.make_descriptions(tmp_path / "texts.json")
     assert answer("descriptions", "import", "scenes", file)["added"] == 12
     assert answer("descriptions", "import", "scenes", file)["known"] == 12
+    (tmp_path / "spelled.json").write_text('{"BEACH": ["A sandy beach seen from above, with waves."]}')
+    spelled = answer("descriptions", "import", "scenes", tmp_path / "spelled.json", "--preview")
+    assert (spelled["added"], spelled["taken_for"]) == (1, {"BEACH": "beach"})
     listed = answer("descriptions", "list", "scenes")["descriptions"]
     assert {row["verdict"] for row in listed} == {"undecided"}
     flagged = answer("descriptions", "flag", "scenes")
