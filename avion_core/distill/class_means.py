@@ -19,14 +19,14 @@ _TEXT_COUNTS_AS = 2
 
 @dataclass(frozen=True)
 class ClassMeans:
-    """Of the classes that a student was trained on.
-
-    class_names: class key -> prompt name, in the rows' order. vectors: (C, D) unit norm. shots: (C,) images in each.
-    """
+    """Of the classes that a student was trained on."""
 
     class_names: Mapping[str, str]
+    """Class key -> prompt name, in the rows' order."""
     vectors: Tensor
+    """(C, D) unit norm."""
     shots: Tensor
+    """(C,) images in each."""
 
     @classmethod
     def of(cls, features: Tensor, labels: Sequence[int], class_names: Mapping[str, str]) -> ClassMeans:

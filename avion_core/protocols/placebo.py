@@ -222,20 +222,19 @@ class Placebo:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a class's words carry meaning to a judge.
-
-    values: control -> accuracy in percent. words: points by which descriptions without the name beat random words, or,
-    where no model can read these, by which the descriptions beat those of other classes; beyond: points by which the
-    descriptions beat the template; both with their 95 % interval.
-    """
+    """Whether a class's words carry meaning to a judge."""
 
     part: str
     name: str
     judge: str
     images: int
     values: dict[str, float]
+    """Control -> accuracy in percent."""
     words: tuple[float, float, float]
+    """Points by which descriptions without the name beat random words, or, where no model can read these, by which the
+    descriptions beat those of other classes; with their 95 % interval."""
     beyond: tuple[float, float, float]
+    """Points by which the descriptions beat the template, with their 95 % interval."""
 
     @property
     def meaning(self) -> str:

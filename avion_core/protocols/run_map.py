@@ -159,12 +159,14 @@ def map_items(
 
 @dataclass(frozen=True)
 class _Side:
-    """What the teacher made of a run's texts. judged: columns _JUDGED; classes: those with a prototype on the map, the
-    first of them those of `prototypes` (K, D); the sentences of the others stand in for theirs."""
+    """What the teacher made of a run's texts."""
 
     judged: pd.DataFrame
+    """Columns _JUDGED."""
     classes: list[str]
+    """Those with a prototype on the map, first those of `prototypes`; for the others, their sentences stand in."""
     prototypes: Tensor
+    """(K, D)"""
 
 
 def _kept_side(folder: Path, teacher: Towers, classes: list[str]) -> _Side:

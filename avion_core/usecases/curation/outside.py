@@ -20,18 +20,16 @@ from avion_core.usecases.projects.freeze import freeze
 
 @dataclass(frozen=True)
 class Outside:
-    """Percent of the labelled images outside the training shots and the sealed test set, with 95 % intervals.
-
-    template: with the class names alone; None without a model to read them. gain, gain_low, gain_high: points by which
-    the prototypes are better than it on the same images.
-    """
+    """Percent of the labelled images outside the training shots and the sealed test set, with 95 % intervals."""
 
     images: int
     accuracy: float
     low: float
     high: float
     template: float | None = None
+    """With the class names alone; None without a model to read them."""
     gain: float | None = None
+    """Points by which the prototypes are better than it on the same images."""
     gain_low: float | None = None
     gain_high: float | None = None
 

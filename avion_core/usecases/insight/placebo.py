@@ -42,23 +42,23 @@ _ANSWERS = Subject("the answers of a placebo test", hint="Run the placebo test a
 
 @dataclass(frozen=True)
 class PlaceboResult:
-    """A placebo test that was measured.
-
-    figures: see `Placebo.figures`. overall: one verdict for each judge. by_class: judge -> a verdict for each class.
-    outdated: descriptions, verdicts, rules or labels have changed since. looks: how often the sealed test set was
-    opened for such a test of the project.
-    """
+    """A placebo test that was measured."""
 
     job: JobView
     config: RunConfig
     split: str
     draws: int
     figures: pd.DataFrame
+    """See `Placebo.figures`."""
     overall: list[Verdict]
+    """One verdict for each judge."""
     by_class: dict[str, list[Verdict]]
+    """Judge -> a verdict for each class."""
     left_out: dict[str, str]
     outdated: bool
+    """Descriptions, verdicts, rules or labels have changed since."""
     looks: int
+    """How often the sealed test set was opened for such a test of the project."""
 
     @property
     def statement(self) -> str:

@@ -25,9 +25,11 @@ from avion_core.usecases import jobs
 from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.summaries import get_project
+from avion_core.usecases.runs.launching import create_run
 from avion_core.usecases.runs.planning import planned_config
 from avion_core.usecases.runs.preflight import refuse_unready
-from avion_core.usecases.runs.training import RunView, create_run, list_runs, queue_again
+from avion_core.usecases.runs.training import queue_again
+from avion_core.usecases.runs.views import RunView, list_runs
 
 MOST_RUNS = 2_000
 _MOST_EVENTS = 20_000
@@ -68,10 +70,7 @@ class Sweep(BaseModel):
 
 @dataclass(frozen=True)
 class Cell:
-    """One run that the grid asks for.
-
-    run: the newest with its settings, a finished one before others; None where there is none.
-    """
+    """One run that the grid asks for."""
 
     title: str
     project: str
@@ -81,6 +80,7 @@ class Cell:
     overrides: dict[str, Any]
     config: RunConfig
     run: RunView | None
+    """The newest with its settings, a finished one before others; None where there is none."""
 
     @property
     def state(self) -> str:

@@ -14,7 +14,9 @@ from avion_core.methods.bench import Bench
 from avion_core.protocols.predict import classify, load_student
 from avion_core.usecases.insight.evaluation import evaluate_run
 from avion_core.usecases.projects.freeze import freeze
-from avion_core.usecases.runs.training import create_run, get_run, run_here
+from avion_core.usecases.runs.launching import create_run
+from avion_core.usecases.runs.training import run_here
+from avion_core.usecases.runs.views import get_run
 
 NAMES = {"a": "airport", "b": "beach"}
 

@@ -15,7 +15,8 @@ from avion_core.usecases.insight.evaluation import evaluate_run
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.summaries import read_splits
-from avion_core.usecases.runs.training import create_run, run_here
+from avion_core.usecases.runs.launching import create_run
+from avion_core.usecases.runs.training import run_here
 from tests import tiny_studio
 
 pytestmark = pytest.mark.usefixtures("tiny_towers")

@@ -23,8 +23,9 @@ from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.from_features import create_from_features
 from avion_core.usecases.projects.summaries import get_project, project_names, read_manifest, read_splits
+from avion_core.usecases.runs.launching import create_run
 from avion_core.usecases.runs.preflight import preflight
-from avion_core.usecases.runs.training import create_run, run_here
+from avion_core.usecases.runs.training import run_here
 from avion_core.usecases.transfer.packs import pack_project
 from avion_core.usecases.transfer.relink import look_at_root, root_is_there
 from avion_core.usecases.transfer.review_packs import make_review_pack

@@ -16,8 +16,10 @@ from avion_core.errors import ConfigError, RightsError
 from avion_core.metrics.accuracy import paired_change
 from avion_core.usecases.insight.evaluation import evaluate_run, kept_report
 from avion_core.usecases.insight.sweep_tables import measure_sweep, sweep_document, sweep_table
+from avion_core.usecases.runs.launching import create_run
 from avion_core.usecases.runs.sweeps import launch_grid, read_sweep, sweep_cells
-from avion_core.usecases.runs.training import create_run, list_runs, run_here, stop
+from avion_core.usecases.runs.training import run_here, stop
+from avion_core.usecases.runs.views import list_runs
 
 pytestmark = pytest.mark.usefixtures("tiny_towers")
 
