@@ -19,7 +19,7 @@ from avion_core.actor import ALONE
 from avion_core.usecases.curation.label_suggestions import suggest_labels
 from avion_core.usecases.insight.evaluation import evaluate_run, kept_report
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.projects.summaries import read_manifest
+from avion_core.usecases.projects.summaries import get_project, read_manifest
 from avion_core.usecases.runs.views import get_run
 from tests.app.tiny_home import NAME, make_home
 
@@ -39,7 +39,8 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """
     home = make_home(tmp_path_factory.mktemp("studio"), trained=True)
     evaluate_run(home, "latest")
-    suggest_labels(home, NAME, list(read_manifest(home, NAME)["image_id"]))
+    project = get_project(home, NAME).id
+    suggest_labels(home, project, list(read_manifest(home, project)["image_id"]))
     return home
 
 
