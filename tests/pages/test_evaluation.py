@@ -96,6 +96,7 @@ def test_validation_figures_are_kept_between_servers(home: Home, open_page: Open
     assert {"AVION"} <= {metric.label for metric in open_page("evaluation").metric}
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_over_shots_says_which_runs_are_missing_and_leads_to_the_launch(home: Home, open_page: Open) -> None:
     second = create_run(home, NAME, overrides={"data.shots": 2, "data.seed": 2})
     run_here(home, second, threading.Event())

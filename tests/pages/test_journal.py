@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from avion_core.config import PrototypesConfig
@@ -34,6 +35,7 @@ def test_a_new_project_has_one_thing_to_do(home: Home, open_page: Open) -> None:
     assert "Nothing is stale: all results are up to date" in all_text(app)
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_steps_after_a_training_lead_to_its_pages(home: Home, open_page: Open) -> None:
     (run,) = list_runs(home, NAME)
     app = open_page("journal")
