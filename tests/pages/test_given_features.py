@@ -10,7 +10,8 @@ import pytest
 from avion_core.actor import ALONE
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.from_features import create_from_features
-from avion_core.usecases.runs.training import create_run, run_here
+from avion_core.usecases.runs.launching import create_run
+from avion_core.usecases.runs.training import run_here
 from tests.jobs_here import do_jobs_here
 from tests.pages.conftest import Open, all_text
 from tests.usecases.projects.test_from_features import made
