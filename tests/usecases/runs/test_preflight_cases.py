@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from avion_core.backbones.load import WeightStore
-from avion_core.cli.training import _overrides
+from avion_core.cli.training import overrides as read_overrides
 from avion_core.config import PrototypesConfig
 from avion_core.errors import CheckpointError, ConfigError, TrainingError
 from avion_core.store.database import writing
@@ -232,7 +232,7 @@ def test_the_command_shown_trains_with_the_same_settings(home, described, preset
         "method": options.get("--method"),
     }
     assert options.get("--preset", "recommended") == preset
-    assert run_config(home, described.id, preset, _overrides(pairs, direct)) == config
+    assert run_config(home, described.id, preset, read_overrides(pairs, direct)) == config
 
 
 def test_a_preset_is_named_only_where_that_is_shorter(home, described):
