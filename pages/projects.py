@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import shell
 from app.components.projects.moving_forms import moved_images, moving_forms
+from app.components.projects.overview import ladder_panel, mosaic
 from app.components.projects.project_forms import draw_panel, import_form, project_form
 from app.components.projects.project_tables import class_table, problem_table
 from app.kit.guard import empty_state, plain
@@ -29,6 +30,8 @@ def page() -> None:
     figures(project)
     moved_images(project)
     next_step(project)
+    ladder_panel(project)
+    mosaic(project)
     draw_panel(project)
     classes, problems, other = st.tabs(["Classes", f"Problems found ({len(project.problems)})", "All projects"])
     with classes:

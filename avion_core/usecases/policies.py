@@ -66,6 +66,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "insight.evaluation": "is_outdated kept_report looks pictures published",
         "insight.measuring": "evaluation_job",
         "insight.journal": "changes_since journal_entries next_steps stale",
+        "insight.ladder": "ladder",
         "insight.placebo": "placebo_job read_placebo",
         "insight.prediction": "export_student open_student predict search",
         "insight.protocol_runs": "over_seeds over_shots",
@@ -81,7 +82,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "projects.current_images": "current_images known_images",
         "projects.descriptions": "read_for",
         "projects.freeze": "freeze",
-        "projects.images": "image_path image_table",
+        "projects.images": "class_pictures image_path image_table",
         "projects.labels": "export_labels unlabelled",
         "projects.summaries": "get_project list_projects project_names read_manifest read_projects "
         "read_splits summary_of",

@@ -8,9 +8,11 @@ import pytest
 
 from avion_core.backbones.load import WeightStore
 from avion_core.usecases.curation import record_verdict
+from avion_core.usecases.insight.evaluation import evaluate_run
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.summaries import get_project, list_projects, read_manifest
+from avion_core.usecases.runs.views import list_runs
 from tests.app.tiny_home import CLASSES, IMAGES, NAME, TEXTS
 from tests.pages.conftest import Open, all_text, settle
 
@@ -175,3 +177,23 @@ def test_file_series_stay_together_when_asked_for(home: Home, open_page: Open) -
     grouped = read_manifest(home, get_project(home, "series").id)
     assert all(of["group"].iloc[0] for _, of in grouped.groupby("label"))
     assert not read_manifest(home, get_project(home, NAME).id)["group"].any()
+
+
+def test_the_overview_shows_pictures_of_each_class_and_what_was_reached(home: Home, open_page: Open) -> None:
+    app = open_page("projects")
+    project = get_project(home, NAME)
+    alts = [image.proto.imgs[0].alt for image in app.get("image")]
+    assert [f"Images of {entry.prompt_name}" for entry in project.classes] == alts
+    assert "What has been reached" not in all_text(app)
+    (run,) = list_runs(home, NAME)
+    evaluate_run(home, run.id, "validation")
+    app = open_page("projects")
+    assert "What has been reached" in all_text(app)
+    assert [metric.label for metric in app.metric][-4:-1] == [
+        "Teacher, class names",
+        "Teacher, your descriptions",
+        "Student, untrained",
+    ]
+    assert "validation images of" in all_text(app)
+    app = next(button for button in app.button if button.key == "see_ladder").click().run()
+    assert app.title[0].value == "Evaluation"

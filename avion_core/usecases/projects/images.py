@@ -109,6 +109,17 @@ def image_table(home: Home, project: str, seed: int = 1) -> pd.DataFrame:
 
 
 @use_case
+def class_pictures(home: Home, project: str, most: int) -> dict[str, list[Path]]:
+    """Class key -> the files of its first training images, `most` of each at most; never of the sealed test set."""
+    with reading(home.engine) as session:
+        row = find_project(session, project)
+        now = current_images(home, session, row.id)
+    paths = dict(zip(now.manifest["image_id"], now.manifest["path"], strict=True))
+    shots = now.splits.shots(min(now.splits.train), now.splits.max_shots)
+    return {key: [image_root(row) / paths[image] for image in images[:most]] for key, images in shots.items()}
+
+
+@use_case
 def look_into(home: Home, folder: Path) -> FolderLook:
     """See what a folder would make as a project, before all of it is read.
 

@@ -1,0 +1,70 @@
+"""What a project has reached: from class names alone to the trained student, on the same images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from avion_core.store.home import Home
+from avion_core.usecases.insight.evaluation import kept_report
+from avion_core.usecases.policies import use_case
+from avion_core.usecases.projects.summaries import get_project
+from avion_core.usecases.runs.views import list_runs
+
+# Row of the report -> what it is called; the run's own row comes last.
+_BEFORE = (
+    ("zero_shot", "teacher", "Teacher, class names"),
+    ("text_prototypes", "teacher", "Teacher, your descriptions"),
+    ("zero_shot", "student", "Student, untrained"),
+)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One accuracy: percent, with the bounds of its 95 % interval (Wilson's)."""
+
+    title: str
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What the newest measured run and the simpler ways beside it reach.
+
+    Attributes:
+        run: its id. name: its name.
+        part: the title of the classes that were measured; "" for all.
+        images: how many validation images each accuracy is of.
+        rungs: the run's own is the last.
+    """
+
+    run: str
+    name: str
+    part: str
+    images: int
+    rungs: list[Rung]
+
+
+@use_case
+def ladder(home: Home, project: str) -> Ladder | None:
+    """The ladder of the newest finished run that was measured on validation images; None where there is none.
+
+    It reads what was measured; nothing is computed, and the sealed test set is not looked at.
+
+    Raises:
+        NotFoundError: no such project.
+    """
+    for run in list_runs(home, get_project(home, project).id):
+        report = kept_report(home, run.id, "validation") if run.state == "finished" else None
+        if report is None:
+            continue
+        part = report.parts[0]
+        rows = [(title, report.figure(part.name, "accuracy", method, model)) for method, model, title in _BEFORE]
+        rows.append((run.name, report.figure(part.name, "accuracy")))
+        found = [(title, row) for title, row in rows if row is not None]
+        if not found:
+            continue
+        rungs = [Rung(title, float(row["value"]), float(row["low"]), float(row["high"])) for title, row in found]
+        return Ladder(run.id, run.name, part.title, int(found[-1][1]["n"]), rungs)
+    return None
