@@ -21,7 +21,7 @@ from tests.acting import by
 from tests.app.tiny_home import CLASSES, DEFAULTS, NAME
 from tests.pages.conftest import Open, all_text, settle
 
-KINDS = ("selectbox", "number_input", "toggle", "text_input")
+KINDS = ("selectbox", "number_input", "toggle", "text_input", "multiselect")
 
 
 def press(app: AppTest, label: str) -> AppTest:
@@ -49,9 +49,16 @@ def test_every_setting_is_on_the_page_with_its_help(home: Home, open_page: Open)
         for stage, value in RunConfig().model_dump().items()
         for name in (value if isinstance(value, dict) else (stage,))
     ]
-    settings.remove("protocol.projects")  # asked for by protocols that span projects
-    assert set(settings) <= set(widgets)
-    assert all(widgets[name].help for name in settings)
+    spanning = {"protocol.projects", "protocol.aliases"}  # asked for by protocols that span projects
+    assert set(settings) - spanning <= set(widgets)
+    assert not spanning & set(widgets)
+    assert all(widgets[name].help for name in settings if name not in spanning)
+
+
+def test_a_protocol_over_projects_asks_which_and_which_class_names_meet(home: Home, open_page: Open) -> None:
+    app = settle(setting(open_page("launch", look="Research"), "protocol.name").set_value("cross-dataset").run())
+    app = settle(setting(app, "protocol.aliases").set_value(["sea or lake=water"]).run())
+    assert "--set 'protocol.aliases=sea or lake=water'" in app.code[0].value
 
 
 def test_a_method_has_its_own_settings_and_no_others(home: Home, open_page: Open, started: list[str]) -> None:

@@ -26,6 +26,7 @@ RESEARCH = (
     "method",
     "protocol.name",
     "protocol.projects",
+    "protocol.aliases",
     "protocol.novel_policy",
     "prototypes.source",
     "prototypes.selective",
@@ -38,6 +39,9 @@ RESEARCH = (
     "distillation.temperature",
     "distillation.weight_decay",
 )
+
+_SPANNING = ("protocol.projects", "protocol.aliases")
+"""Asked for by protocols that measure on other projects too."""
 
 _PLAIN = {
     "data.shots": "Images per class",
@@ -100,7 +104,7 @@ def settings_form(
         for dotted, stage, field, value in (*_leaves(config), *_leaves(own, "options."))
         if (research or dotted not in RESEARCH)
         and method.uses(dotted)
-        and (dotted != "protocol.projects" or protocol.spans_projects)
+        and (dotted not in _SPANNING or protocol.spans_projects)
     }
     keys = {dotted: widget_key(f"{key}{(afresh or {}).get(dotted, '')}", dotted) for dotted in fields}
     chosen: dict[str, Any] = {}
@@ -143,6 +147,7 @@ def label(dotted: str) -> str:
     return {
         "name": "Protocol",
         "projects": "Other projects",
+        "aliases": "Class names that mean the same",
         "zeta": "Outlier cut (ζ)",
         "beta": "Similarity weight (β)",
         "gamma": "Overhead bonus (γ)",
@@ -162,7 +167,7 @@ def _widget(
     shared: dict[str, Any] = {"help": field.description, "key": key, "width": width}
     if isinstance(value, tuple):
         options = list(dict.fromkeys([*(among or {}), *value]))
-        return tuple(st.multiselect(title, options, default=list(value), **shared))
+        return tuple(st.multiselect(title, options, default=list(value), accept_new_options=among is None, **shared))
     if among:
         options = list(dict.fromkeys([*among, value]))
         return st.selectbox(title, options, options.index(value), lambda name: among.get(name, name), **shared)
