@@ -2,14 +2,18 @@
 
 Told by structure first: folders that share the same sub-folders are no classes, whatever they are called. Names tell
 only which of two readings of one structure is likelier. Where more than one reading is left, people are asked.
+
+Folders that only wrap others are read past, wherever they are: one that holds all there is (`data/forest`,
+`images/train/forest`), and those that each of several folders holds alone, under one name or its own
+(`train/images/forest` beside `test/images/forest`, `forest/forest_data/train`).
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal, get_args
 
@@ -42,7 +46,7 @@ class Layout:
 
 def read_layout(paths: Iterable[str]) -> Layout:
     """How the folders of pictures (paths relative to the data set's folder) can be read."""
-    below = _folders(paths)
+    below = _below(_folders_on_the_way(paths))
     outer, inner = set(below), {name for names in below.values() for name in names}
     marked = {name for name in outer if split_of(name)}
     if len({split_of(name) for name in marked}) > 1:
@@ -59,6 +63,10 @@ def read_layout(paths: Iterable[str]) -> Layout:
             said = f"In {_some(with_splits)} there are folders that look like splits: {_some(inner)}."
             return Layout("class/split", said, ("class/split", "class"))
     if len(outer) > 1 and len(inner) > 1 and _share(below):
+        if marked:
+            said = f"The folders {_some(outer)} hold the same sub-folders ({_some(inner)})"
+            said += f"; {_some(marked)} is named like a split."
+            return Layout("split/class", said, ("split/class", "group/class", "other/class", "class"))
         folds = all(_FOLD.fullmatch(name.lower()) or split_of(name) for name in outer)
         said = f"The folders {_some(outer)} hold the same sub-folders ({_some(inner)}), so these look like the classes."
         likeliest: FolderOrder = "other/class" if folds else "group/class"
@@ -73,19 +81,37 @@ def labels_of(paths: Iterable[str], order: FolderOrder) -> tuple[dict[str, Image
     A data set without a test folder has its validation folder as the test set: one part is sealed, and whoever gave
     the split held that one out.
     """
-    known = {path: _label(folders, order) for path, folders in _folders_on_the_way(paths).items()}
+    ways = _folders_on_the_way(paths)
+    said = _splits_said(_below(ways))
+    known = {path: _label(folders, order, said) for path, folders in ways.items()}
     problems: list[Problem] = []
     splits = {label.split for label in known.values()}
     if "validation" in splits and "test" not in splits:
         for path, label in known.items():
             if label.split == "validation":
                 known[path] = ImageLabel(label.label, label.group, "test")
-        said = "The data set has no test folder: its validation folder was sealed as the test set."
-        problems.append(Problem("layout", min(path for path in known if known[path].split == "test"), said))
+        told = "The data set has no test folder: its validation folder was sealed as the test set."
+        problems.append(Problem("layout", min(path for path in known if known[path].split == "test"), told))
     return _without_lone_groups(known), problems
 
 
-def _label(folders: tuple[str, ...], order: FolderOrder) -> ImageLabel:
+def _splits_said(below: Mapping[str, set[str]]) -> dict[str, str]:
+    """First folder -> split. One beside a lone train folder, of a name that says nothing, holds out what that trains.
+
+    Args:
+        below: first folder -> the folders right in it.
+    """
+    said = {name: split_of(name) for name in below}
+    marked = {name for name, split in said.items() if split}
+    if len({said[name] for name in marked}) != 1:
+        return said
+    other = "test" if "train" in said.values() else "train"
+    held = set[str]().union(*(below[name] for name in marked))
+    alike = {name for name in below if len(below[name] & held) >= _SHARED * max(1, len(held))}
+    return said | dict.fromkeys(alike - marked - {name for name in below if name.lower() in _NO_LABEL}, other)
+
+
+def _label(folders: tuple[str, ...], order: FolderOrder, splits: Mapping[str, str]) -> ImageLabel:
     outer, inner = (*folders, "", "")[:2]
     if outer.lower() in _NO_LABEL and order != "class":
         return ImageLabel()
@@ -95,7 +121,7 @@ def _label(folders: tuple[str, ...], order: FolderOrder) -> ImageLabel:
         case "split":
             return ImageLabel("", "/".join(folders[1:]), split_of(outer))
         case "split/class":
-            return ImageLabel(inner, "/".join(folders[2:]), split_of(outer))
+            return ImageLabel(inner, "/".join(folders[2:]), splits.get(outer, ""))
         case "class/split":
             return ImageLabel(outer, "/".join(folders[2:]), split_of(inner))
         case "group/class":
@@ -115,24 +141,59 @@ def _without_lone_groups(known: Mapping[str, ImageLabel]) -> dict[str, ImageLabe
     return {path: ImageLabel(label.label, "", label.split) for path, label in known.items()}
 
 
-def _folders(paths: Iterable[str]) -> dict[str, set[str]]:
+def _below(ways: Mapping[str, tuple[str, ...]]) -> dict[str, set[str]]:
     """First folder -> the folders right in it, of pictures that lie in one."""
     below: dict[str, set[str]] = defaultdict(set)
-    for folders in _folders_on_the_way(paths).values():
+    for folders in ways.values():
         if folders:
             below[folders[0]] |= set(folders[1:2])
     return dict(below)
 
 
+@dataclass
+class _Folder:
+    pictures: list[str] = field(default_factory=list)
+    """Paths of those right in it."""
+    inside: dict[str, _Folder] = field(default_factory=dict)
+
+
 def _folders_on_the_way(paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Path -> the folders that it goes through; where each first one holds but its namesake, as an archive unpacked
-    into a folder of its name does (seg_train/seg_train/forest/a.jpg), that is one folder.
+    """Path -> the folders that it goes through, without those that only wrap others."""
+    root = _Folder()
+    for path in paths:
+        *names, _ = PurePosixPath(path).parts
+        folder = root
+        for name in names:
+            folder = folder.inside.setdefault(name, _Folder())
+        folder.pictures.append(path)
+    while len(root.inside) == 1 and (only := next(iter(root.inside.values()))).inside:
+        root = _Folder(root.pictures + only.pictures, only.inside)
+    return dict(_unwrapped(root, ()))
+
+
+def _unwrapped(folder: _Folder, way: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The pictures of a folder that lies at the end of a way, each with the folders that count."""
+    while _hold_wrappers(folder.inside):
+        for inner in folder.inside.values():
+            for wrapper in inner.inside.values():
+                inner.pictures, inner.inside = wrapper.pictures, wrapper.inside
+    yield from ((path, way) for path in folder.pictures)
+    for name, inner in folder.inside.items():
+        yield from _unwrapped(inner, (*way, name))
+
+
+def _hold_wrappers(folders: Mapping[str, _Folder]) -> bool:
+    """Whether each of some folders holds nothing but one folder, of one name in all or of its own, and these hold more.
+
+    Folders with pictures alone are passed over. One class in each place (Berlin/forest, Oslo/river) is no wrapper.
     """
-    found = {path: PurePosixPath(path).parts[:-1] for path in paths}
-    inside = [folders for folders in found.values() if folders]
-    if all(folders[:1] == folders[1:2] for folders in inside):
-        return {path: folders[1:] for path, folders in found.items()}
-    return found
+    deep = {name: folder for name, folder in folders.items() if folder.inside}
+    if any(len(folder.inside) > 1 or folder.pictures for folder in deep.values()):
+        return False
+    held = {name: next(iter(folder.inside)) for name, folder in deep.items()}
+    own = all(name.lower() in inner.lower() for name, inner in held.items())
+    more = any(inner.inside for folder in deep.values() for inner in folder.inside.values())
+    return more and (own or (len(deep) > 1 and len(set(map(str.lower, held.values()))) == 1))
 
 
 def _share(below: Mapping[str, set[str]]) -> bool:

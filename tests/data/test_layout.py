@@ -26,8 +26,11 @@ def paths(*folders: str, count: int = 3) -> list[str]:
     [
         *itertools.product(("train", "Training", "seg_train", "train_images", "train2017", "my-trainset"), ["train"]),
         *itertools.product(("val", "valid", "Validation", "dev", "val2017", "seg_val"), ["validation"]),
+        *itertools.product(("eval", "Evaluation"), ["validation"]),
         *itertools.product(("test", "Testing", "seg_test", "test-set"), ["test"]),
+        *itertools.product(("holdout", "Hold-out", "held_out", "seg hold out"), ["test"]),
         *itertools.product(("Forest", "trainstation", "Valley", "contest", "train_test", "", "desert"), [""]),
+        *itertools.product(("household", "holding", "outhold"), [""]),
     ],
 )  # fmt: skip
 def test_splits_by_name(name, split):
@@ -77,6 +80,82 @@ def test_splits_beside_other_folders_are_asked_about(beside):
     labels, _ = labels_of(found, layout.order)
     assert {label.label for label in labels.values()} - {""} == {"Forest", "River"}
     assert all(labels[path].split == "" for path in beside)
+
+
+WRAPPERS = ("images", "data", "UCMerced_LandUse", "JPEGImages")
+ORDERS = {
+    "split/class": "{split}/{key}",
+    "class/split": "{key}/{split}",
+    "group/class": "{place}/{key}",
+    "class": "{key}",
+}
+
+
+@pytest.mark.parametrize(
+    "names", [("train", "test"), ("Train", "holdout"), ("train", "eval"), ("train", "val", "test")]
+)
+@pytest.mark.parametrize("where", ["above", "twice above", "between", "below", "all", "own between"])
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize("order", ORDERS)
+def test_wrappers_are_no_classes_wherever_they_are(order, wrapper, where, names):
+    """A grid of orders, wrapper names and places: the same is read as without them."""
+    plain = [
+        way
+        for key in CLASSES
+        for split, place in zip(names, ("Berlin", "Oslo", "Rome"), strict=False)
+        if (way := ORDERS[order].format(split=split, key=key, place=place))
+    ]
+    plain = list(dict.fromkeys(plain))
+    above = {"above": (wrapper,), "twice above": ("archive", wrapper), "all": ("archive", wrapper)}.get(where, ())
+    between = where in ("between", "all")
+
+    def wrapped(way: str) -> str:
+        outer, *inner = way.split("/")
+        middle = (wrapper,) if between else (f"{outer}_{wrapper}",) if where == "own between" else ()
+        return "/".join((*above, outer, *(middle if inner else ()), *inner, *([wrapper] if where == "below" else [])))
+
+    bare, covered = (paths(*folders) for folders in (plain, map(wrapped, plain)))
+    assert read_layout(covered) == read_layout(bare)
+    assert read_layout(bare).order == order
+    for reading in read_layout(bare).choices:
+        expected, told = labels_of(bare, reading)
+        found, told_now = labels_of(covered, reading)
+        assert len(told) == len(told_now)
+        if where != "below":  # there it is a folder in a class, as groups are
+            assert list(found.values()) == list(expected.values())
+        assert [(of.label, of.split) for of in found.values()] == [(of.label, of.split) for of in expected.values()]
+
+
+@pytest.mark.parametrize("other", ["secret", "Unseen2", "area_B"])
+def test_beside_a_lone_train_folder_the_other_is_held_out(other):
+    found = paths(*(f"{outer}/{key}" for outer in ("train", other) for key in CLASSES))
+    layout = read_layout(found)
+    assert (layout.order, layout.choices[-1]) == ("split/class", "class")
+    assert {"group/class", "other/class"} <= set(layout.choices)
+    labels, _ = labels_of(found, "split/class")
+    assert labels[f"{other}/River/0.png"] == ImageLabel("River", "", "test")
+    assert labels["train/River/0.png"] == ImageLabel("River", "", "train")
+
+
+def test_a_lone_test_folder_leaves_the_others_to_train():
+    found = paths(*(f"{outer}/{key}" for outer in ("rest", "test", "pool") for key in CLASSES), "more/Harbour")
+    labels, _ = labels_of(found, "split/class")
+    splits = {path.split("/")[0]: label.split for path, label in labels.items()}
+    assert splits == {"rest": "train", "test": "test", "pool": "", "more": ""}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        paths("Berlin/Forest/2019", "Berlin/Forest/2020", "Oslo/River/2019", "Oslo/River/2020"),
+        paths("Forest/tiles/a", "Forest/tiles/b", "River/2021/c"),
+        [*paths("Forest/images/a", "River/images/b"), "Forest/overview.png"],
+    ],
+)  # fmt: skip
+def test_folders_that_tell_something_are_no_wrappers(found):
+    labels, _ = labels_of(found, "class")
+    assert {label.label for label in labels.values()} <= {"Berlin", "Oslo", "Forest", "River"}
+    assert any("/" in label.group for label in labels.values())
 
 
 def test_classes_of_which_some_hold_splits():
