@@ -18,6 +18,11 @@ _SEPARATORS = re.compile(r"[\s_'’()/,&;:]|(?<!\d)\.|\.(?!\d)|-(?!\d)|(?<=[^\W_
 _BETWEEN_NUMBERS = re.compile(r"(?<=\d)(?:[\s_'’()/,&;:]+(?:[-.][\s_]+)?|[-.][\s_]+|-)(?=\d)")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 _DECIMAL = re.compile(r"(-?\d+)[.,]00?")
+_BETWEEN_WORDS = re.compile(r"(?:[\s_]|(?<!\d)[.-]|[.-](?!\d))+")  # a number with a point and a range are one word
+_CODE = re.compile(
+    r"(?P<number>\d+)(?P<mark>\s*[.):_]+\s*|\s*[-–—]+\s*|\s+)(?=[^\W\d])|\d+(?:\.\d+){2,}[\s._-]+(?=[^\W\d])"
+)
+"""What may be a code before a name (`001.Albatross`, `3. forest`, `1.1.2 urban`) or how many there are (`2 lanes`)."""
 _ORDERED = re.compile(r"[a-z](?=[A-Z])")  # aGrass, bField, cIndustry
 _FEWEST_ORDERED = 3
 _FEWEST_LETTERS = 3
@@ -86,10 +91,19 @@ def prompt_name(class_key: str) -> str:
     """Readable words for a class key: `mobilehomepark` -> "mobile home park", `StorageTanks` -> "storage tanks".
 
     Glued names of the catalog's data sets are known. Otherwise words are split at `_`, `-`, `.`, spaces, a capital
-    inside a word, and digits after a word; a leading number ("01_forest") is dropped, codes ("T62", "2S1") stay whole.
+    inside a word, and digits after a word; a code in front ("01_forest", "001.forest") is dropped, numbers that say how
+    many ("2-3 floors", "2.5 m road", "4 lanes") and codes that are all there is ("T62", "2S1") stay whole.
+    """
+    return _named(class_key, listed=None)
+
+
+def _named(class_key: str, *, listed: bool | None) -> str:
+    """The prompt name; `listed` says whether the numbers before this and other keys count them, None where none are
+    known.
     """
     key = unicodedata.normalize("NFC", class_key).strip()
-    key = re.sub(r"^\d+[\s._-]+(?=.*[^\W\d_])", "", key)
+    if (code := _CODE.match(key)) and _is_code(code, listed):
+        key = key[code.end() :]
     if _NUMBER.fullmatch(key):
         return key
     return _KNOWN.get(fold(key)) or _words(key) or class_key
@@ -102,7 +116,30 @@ def prompt_names(keys: Iterable[str]) -> dict[str, str]:
     """
     keys = list(keys)
     lettered = ordering_letters(keys)
-    return {key: prompt_name(key[1:] if lettered else key) for key in keys}
+    listed = _are_listed(keys)
+    return {key: _named(key[1:] if lettered else key, listed=listed) for key in keys}
+
+
+def _is_code(code: re.Match[str], listed: bool | None) -> bool:
+    """Whether a number before a word is its code: by a point or a leading 0, else by what the other keys begin with."""
+    mark = code["mark"]
+    if mark is None or "." in mark or ")" in mark or ":" in mark or code["number"].startswith("0"):
+        return True
+    return "_" in mark if listed is None else listed
+
+
+def _are_listed(keys: Iterable[str]) -> bool | None:
+    """Whether numbers before keys count them: most keys have one, none twice, and their words tell them apart.
+
+    None for a key that stands alone.
+    """
+    keys = [unicodedata.normalize("NFC", key).strip() for key in keys]
+    codes = {key: code for key in keys if (code := _CODE.match(key))}
+    if len(keys) < 2:
+        return None
+    numbers = [code.group(0).strip() for code in codes.values()]
+    words = [fold(key[codes[key].end() :] if key in codes else key) for key in keys]
+    return 2 * len(codes) > len(keys) and len(set(numbers)) == len(numbers) and len(set(words)) == len(words)
 
 
 def ordering_letters(keys: Iterable[str]) -> bool:
@@ -145,14 +182,15 @@ def said_of_wordless(names: Iterable[str]) -> str:
 
 def name_collisions(keys: Iterable[str]) -> list[Problem]:
     """One Problem for each set of keys that would share a prompt name, and so could not be told apart."""
+    names = prompt_names(keys)
     sharing: dict[str, set[str]] = defaultdict(set)
-    for key in keys:
-        sharing[fold(prompt_name(key))].add(key)
+    for key, name in names.items():
+        sharing[fold(name)].add(key)
     return [
         Problem(
             "name_collision",
             min(same),
-            f"The classes {', '.join(sorted(same))} would all be called “{prompt_name(min(same))}”. "
+            f"The classes {', '.join(sorted(same))} would all be called “{names[min(same)]}”. "
             "Merge them, or give each a prompt name of its own.",
         )
         for _, same in sorted(sharing.items())
@@ -166,7 +204,7 @@ def is_readable(name: str) -> bool:
 
 
 def _words(key: str) -> str:
-    return " ".join(part.lower() for word in re.split(r"[\s._-]+", key) for part in _split_case(word) if part)
+    return " ".join(part.lower() for word in _BETWEEN_WORDS.split(key) for part in _split_case(word) if part)
 
 
 def _split_case(word: str) -> list[str]:

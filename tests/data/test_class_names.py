@@ -45,6 +45,49 @@ def test_prompt_name(key, name):
     assert prompt_name(key) == name
 
 
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("001.Black_footed_Albatross", "black footed albatross"),
+        ("001.name", "name"),
+        ("1_forest", "forest"),
+        ("7) Harbour", "harbour"),
+        ("12: river", "river"),
+        ("03 river", "river"),
+        ("1.1.2 Discontinuous urban fabric", "discontinuous urban fabric"),
+        ("2-3 floors", "2-3 floors"),
+        ("2–3 floors", "2–3 floors"),
+        ("10-20 m trees", "10-20 m trees"),
+        ("2.5 m road", "2.5 m road"),
+        ("4 lane road", "4 lane road"),
+        ("2-storey houses", "2 storey houses"),
+        ("3D buildings", "3d buildings"),
+        ("1-2_family_house", "1-2 family house"),
+        ("area 2.5-3", "area 2.5-3"),
+    ],
+)
+def test_codes_go_and_numbers_that_count_stay(key, name):
+    assert prompt_name(key) == name
+
+
+@pytest.mark.parametrize(
+    ("keys", "names"),
+    [
+        (("1 forest", "2 river", "3 lake"), ("forest", "river", "lake")),
+        (("1-forest", "2-river", "10-lake", "background"), ("forest", "river", "lake", "background")),
+        (("1_forest", "2_river"), ("forest", "river")),
+        (("2_lane_road", "4_lane_road", "forest"), ("2 lane road", "4 lane road", "forest")),
+        (("2 storey house", "forest", "river"), ("2 storey house", "forest", "river")),
+        (("1-2 floors", "3-4 floors", "5+ floors"), ("1-2 floors", "3-4 floors", "5+ floors")),
+        (("1 lane", "2 lanes", "3 lanes"), ("1 lane", "2 lanes", "3 lanes")),
+        (("01 forest", "02 river", "roads"), ("forest", "river", "roads")),
+        (("1 Forest",), ("1 forest",)),
+    ],
+)
+def test_whether_numbers_count_the_classes_is_told_by_all_of_them(keys, names):
+    assert tuple(prompt_names(keys).values()) == names
+
+
 @pytest.mark.parametrize("entry", DATA_SETS.values(), ids=lambda entry: entry.name)
 def test_every_catalog_class_reads_well_and_stands_alone(entry):
     names = prompt_names(entry.classes)
