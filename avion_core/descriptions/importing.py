@@ -68,7 +68,7 @@ class ImportResult:
     imported_at: dict[str, str] = field(default_factory=dict)
     """Description id -> when it came into the studio that the file is from; only for rows that come from one."""
     cleaned: int = 0
-    """Texts that list marks, emphasis or HTML were taken off (see `cleaning`)."""
+    """Texts that list marks, emphasis, HTML or introductions were taken off (see `cleaning`)."""
     taken_for: dict[str, str] = field(default_factory=dict)
     """Class as written -> class key, where only the spelling folded was one of the project's."""
     signatures: frozenset[str] = frozenset()
@@ -160,7 +160,7 @@ def _problem(row: dict[str, Any], names: tuple[str, ...], *, from_a_studio: bool
         return "the text holds control characters or broken Unicode."
     said = text if from_a_studio else cleaned(text)
     if not folded(said):
-        return "the text is empty."
+        return "the text only introduces others." if len(text.split()) > 1 else "the text is empty."
     if mark := tokenizer_mark(text):
         return f"the text holds {mark}, a sign of the models' own."
     if not from_a_studio and (why := no_description(said, names)):

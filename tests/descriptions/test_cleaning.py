@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avion_core.descriptions.cleaning import cleaned, no_description
+from avion_core.descriptions.cleaning import cleaned, no_description, without_chat
 from avion_core.descriptions.importing import read_descriptions
+from avion_core.descriptions.sentences import sentences
 from avion_core.descriptions.writers.reply import read_reply
 
 CLASSES = {"beach": "beach"}
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
 @pytest.mark.parametrize(
@@ -34,6 +38,114 @@ CLASSES = {"beach": "beach"}
 )
 def test_marks_of_a_page_are_taken_off(text: str, as_kept: str) -> None:
     assert cleaned(text) == as_kept
+
+
+CHAT = (
+    "Sure! Here are 5 descriptions:",
+    "Sure, here are five descriptions of a beach as seen from above:",
+    "Certainly! Here is a description.",
+    "**Here are 10 captions for the class beach**",
+    "Here's a general description:",
+    "Below are the descriptions you asked for:",
+    "The following are 3 satellite captions of the class:",
+    "Description 1:",
+    "### Description 2",
+    "**Caption 3**",
+    "Descriptions:",
+    "Descriptions of beach from above:",
+    "Of course!",
+    "Sure!",
+    "Let me know if you'd like more descriptions!",
+    "I hope these descriptions help.",
+    "Feel free to adjust them.",
+    "Would you like me to write more?",
+    "If you need more examples, just let me know.",
+    "Note that these descriptions are generic.",
+    "As an AI language model, I cannot view images.",
+    "I'm unable to view images directly.",
+    "I'm sorry, but I can't help with that.",
+    "Sure, I'd be happy to help!",
+)
+
+
+@pytest.mark.parametrize("text", CHAT)
+def test_what_a_chat_says_is_no_description(text: str) -> None:
+    assert cleaned(text) == ""
+
+
+@pytest.mark.parametrize("text", ["From above, rows of pale boats.", "description of nothing", "12 tanks in a row"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        "Description 3: ", "**Description 3:** ", "3. Description 3 - ", "Caption #2: ", "caption no. 4. ",
+        "Sentence 1) ", "Description: ", "Sure! ", "Certainly! Here is a description: ",
+        "Here is my caption of the class beach: ",
+        "Sure, here's a description of a beach: ", "- **Option 2:** ", "Great! ",
+    ],
+)  # fmt: skip
+def test_what_a_chat_says_before_a_description_goes(before: str, text: str) -> None:
+    assert cleaned(before + text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Here are rows of pale roofs along a road.",
+        "Here, the river bends twice between fields.",
+        "Here is a harbour with piers: boats lie along each.",
+        "Below is a dam, above it a lake.",
+        "Below are fields; above, the town.",
+        "The following river bend shows sand banks.",
+        "Sure-footed paths cross the slope.",
+        "Certainly not a road: a dry river bed.",
+        "Okay-sized plots in a grid",
+        "Great, sweeping dunes seen from above",
+        "Great circles of irrigated crops",
+        "Text painted on a roof",
+        "Text 12 m high on the runway",
+        "Caption boards along the beach",
+        "Descriptions painted on the runway",
+        "Options for parking line the street",
+        "Example of a terminal with 3 piers",
+        "I-shaped buildings in a row",
+        "I can see long rows of roofs. Cars stand between them.",
+        "As an airport, it has two runways.",
+        "Let the fields lie bare: brown squares",
+        "These are plots: green, brown, yellow.",
+        "Variation 3 in tone from green to brown",
+        "Two textures: sand and rock",
+    ],
+)
+def test_descriptions_that_begin_alike_stay(text: str) -> None:
+    assert cleaned(text) == text
+
+
+def test_an_import_says_that_a_line_introduces_others_and_splits_without_it(tmp_path) -> None:
+    file = tmp_path / "texts.json"
+    file.write_text(json.dumps({"beach": ["Sure! Here are 2 descriptions:", "Description 1: Sand from above."]}))
+    found = read_descriptions(file, CLASSES)
+    assert [one.text for one in found.descriptions] == ["Sand from above."]
+    assert found.problems == ["beach, text 1: the text only introduces others."]
+    file.write_text(json.dumps({"beach": ["Sure! Here is a description: Sand from above. Let me know if it helps!"]}))
+    (one,) = read_descriptions(file, CLASSES, split_sentences=True).descriptions
+    assert one.text == "Sand from above."
+
+
+def test_real_descriptions_stay_as_they_were_written() -> None:
+    """Every text and caption of the public sets, whole and by sentence: what changes speaks to the reader."""
+    if not SHARED.is_dir():
+        pytest.skip("needs ../shared")
+    texts = [text for file in sorted((SHARED / "descriptions").glob("*.json"))
+             for of_class in json.loads(file.read_text()).values() for text in of_class]  # fmt: skip
+    ucm = json.loads((SHARED / "captions/dataset_ucm_captions.json").read_text())["images"]
+    captions = [said["raw"] for image in ucm for said in image["sentences"]]
+    speaks = re.compile(r"\b(here(?:'s| is| are)|sure|i|i'm|i'd|let me|would you|following|ai|descriptions?)\b", re.I)
+    pieces = {piece for text in texts for piece in (text, *sentences(text))} | set(captions)
+    changed = {piece for piece in pieces if without_chat(piece) != piece}
+    assert len(pieces) > 80_000
+    assert 100 < len(changed) < 400
+    assert [piece for piece in changed if not speaks.search(piece)] == []
+    assert not changed & set(captions)
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def import_report(report: ImportReport) -> None:
     if report.duplicates:
         st.caption(f"{counted(report.duplicates, 'text')} left out as exact duplicates within their class.")
     if report.cleaned:
-        st.caption(f"List marks, emphasis or HTML taken off {counted(report.cleaned, 'text')}.")
+        st.caption(f"List marks, emphasis, HTML or introductions taken off {counted(report.cleaned, 'text')}.")
     if report.unknown_classes:
         st.warning(
             "To import their texts, add these classes first: "

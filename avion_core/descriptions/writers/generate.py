@@ -50,7 +50,7 @@ class Replied:
     dropped: dict[str, int]
     problem: str
     cleaned: int = 0
-    """Descriptions that list marks, emphasis or HTML were taken off."""
+    """Descriptions that list marks, emphasis, HTML or introductions were taken off."""
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class Reading:
     shared: list[str]
     """Texts left out because another writer wrote the same."""
     cleaned: int = 0
-    """Of the usable ones, how many had list marks, emphasis or HTML taken off."""
+    """Of the usable ones, how many had list marks, emphasis, HTML or introductions taken off."""
 
 
 def read_reply(
