@@ -24,14 +24,35 @@ _BILLING = (
     r"|account (is )?(deactivated|suspended)|exceeded your current quota, please check your plan"
 )
 _NO_QUOTA = r"\blimit: 0(?![.\d])|'quotaValue': '0'|\"quotaValue\": \"0\""
-_DAY = r"PerDay|per[ _-]day|\bdaily\b|\b[RT]PD\b|free-models-per-day"
+_HOURS = r"24[ _-]?h(?:(?:ou)?rs?)?\b"
+_DAY = (
+    r"PerDay|per[ _-](calendar[ _-])?day|(requests|tokens|calls|times) (a|each|every) day|\bdaily\b|\b[RT]PD\b"
+    r"|free-models-per-day|for (today|the day)\b|today's (quota|limit|allowance|requests|tokens)|\bday's (quota|limit)"
+    rf"|\b(rolling|last|past|previous|every|each|per|in|a|next) {_HOURS}|{_HOURS}[ _-](window|period|quota|limit|cycle)"
+    r"|\b(reset|resume|renew|refill|refresh|replenish|available|again|back|wait|until)\w*[^.;]{0,40}"
+    r"\b(tomorrow|midnight|next day)\b"
+)
+_LONGER = (
+    r"Per(Week|Month)|per[ _-](calendar[ _-])?(week|month)|(requests|tokens|calls|times) (a|each|every) (week|month)"
+    r"|\b(weekly|monthly)[ _-](\w+[ _-])?(quota|limit|allowance|allotment|requests?|tokens?|usage|plan)"
+    r"|(this|the) (week|month)'s (quota|limit|allowance)|for (this|the) (week|month|billing (period|cycle))\b"
+    r"|\breset\w*[^.;]{0,40}\b(next (week|month|billing)|first of|1st of|(mon|tues|wednes|thurs|fri|satur|sun)day)"
+)
+_SOME_HOURS = (
+    r"\b(reset|retry|again|available|wait|back)\w*[^.;]{0,40}?\b(in|for|after) (about |around |another )?"
+    r"(\d+ ?d(ays?)?\b|\d+ ?h(?![a-z]))|\b(reset|retry|again|available|wait|back)\w*[^.;]{0,40}?\b(in|for|after) "
+    r"(about |around |another )?(\d+|a few|several|some|an|two|three) ?(hours?|hrs?|days?)\b"
+)
 
+_WHEN_THERE_IS = "Resume it when there is quota again, or raise the quota."
 _KINDS = (
     (_REGION, "the service does not answer in this region", "Use another writer, or a model on this machine."),
     (_NO_QUOTA, "the account has no quota for this model", "Choose another model, or set up billing for the account."),
-    (_DAY, "the writer's quota for the day is used up", "Resume it when there is quota again, or raise the quota."),
+    (_DAY, "the writer's quota for the day is used up", _WHEN_THERE_IS),
     (_SPENDING, "the account's spending limit is reached", "Raise it with the service, then resume."),
     (_BILLING, "the account has no credit left, or no billing", "Add credit or billing, or use another writer."),
+    (_LONGER, "the writer's quota for the week or month is used up", _WHEN_THERE_IS),
+    (_SOME_HOURS, "the writer's quota is used up for hours", _WHEN_THERE_IS),
 )
 
 
