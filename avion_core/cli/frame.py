@@ -168,9 +168,12 @@ def plain(value: Any) -> Any:
 
 
 def _end(use_case: Callable[[Desk], Answer], desk: Desk, *, debug: bool) -> None:
+    from avion_core.store.environment import refuse_unusable_hub  # not before `--help`
+
     try:
         # Libraries print where they like; with --json, standard output is for the one object.
         with contextlib.redirect_stdout(sys.stderr) if desk.as_json else contextlib.nullcontext():
+            refuse_unusable_hub()
             answer = use_case(desk)
     except (typer.BadParameter, typer.Abort):  # wrong use, or a question that nobody answered: typer says so
         raise

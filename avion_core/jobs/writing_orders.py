@@ -21,6 +21,7 @@ from avion_core.descriptions.writers.writer import Writer, WriterError
 from avion_core.errors import DescriptionError, NotFoundError
 from avion_core.files import replacing
 from avion_core.reading import Subject, fitted, parse_json, web_address
+from avion_core.store.environment import refuse_unusable_proxies
 from avion_core.store.home import Home
 
 ORDERS = "orders.jsonl"
@@ -95,6 +96,7 @@ def open_writer(settings: WritingSettings, class_names: dict[str, str]) -> Write
     Raises:
         WriterError: no key or none that can be one, or no model where one must be named.
         DescriptionError: the file of a file writer cannot be read.
+        StoreError: a proxy that the environment names is no address.
     """
     if settings.writer == "file":
         if not settings.file:
@@ -106,6 +108,7 @@ def open_writer(settings: WritingSettings, class_names: dict[str, str]) -> Write
         # The clients would fail over it as over a lost connection, time and again.
         hint = "Copy the key again: it has only letters, digits and punctuation."
         raise WriterError("the value of this variable cannot be a key", hint, value=" or ".join(names))
+    refuse_unusable_proxies()
     if base_url:
         web_address(base_url, Subject("the writer's address (--base-url)", WriterError))
     if settings.writer == "gemini":

@@ -27,6 +27,21 @@ def web_address(text: str, subject: Subject) -> str:
     return text
 
 
+def can_be_parsed(address: str) -> bool:
+    """Whether an address can be taken apart at all: its brackets close, and its port is one."""
+    try:
+        parts = urlsplit(address)
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+
+
+def without_secrets(address: str) -> str:
+    """An address as messages may show it, also one that cannot be parsed: what stands before an @ is left out."""
+    scheme, mark, rest = address.rpartition("://")
+    return f"{scheme}{mark}***@{rest.rpartition('@')[2]}" if "@" in rest else address
+
+
 def carries_secrets(address: str) -> bool:
     """Whether an address holds a name, a password, a query or a fragment: settings are saved and shared with others."""
     try:

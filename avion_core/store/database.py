@@ -62,7 +62,7 @@ def database_url(folder: Path) -> URL:
         return URL.create("sqlite", database=str(folder / "avion.sqlite3"))
     try:
         return make_url(given)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # the latter for a port that is no number
         raise StoreError("AVION_DATABASE_URL cannot be used (it is no address)", _ADDRESS_HINT) from error
 
 

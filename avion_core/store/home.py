@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from avion_core.actor import Actor
 from avion_core.store.database import open_database
+from avion_core.store.environment import refuse_unusable_hub
 
 if TYPE_CHECKING:
     from avion_core.backbones.load import WeightStore
@@ -31,10 +32,11 @@ class Home:
         actor: who acts. Rights are asked of them, and what they do carries their name.
 
     Raises:
-        StoreError: on first use, when the folder or the database cannot be used.
+        StoreError: HF_ENDPOINT is no address; on first use, when the folder or the database cannot be used.
     """
 
     def __init__(self, path: Path | None, actor: Actor) -> None:
+        refuse_unusable_hub()
         self.actor = actor
         self._folder = _Folder(Path(path or os.environ.get("AVION_HOME") or "~/.avion").expanduser().absolute())
 

@@ -14,6 +14,8 @@ from typing import Any
 import httpx2
 
 from avion_core.errors import JobError
+from avion_core.reading.addresses import can_be_parsed
+from avion_core.store.environment import refuse_unusable_proxies
 
 ADDRESS = "AVION_RAY_ADDRESS"
 TOKEN, TOKEN_FILE = "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
@@ -108,9 +110,11 @@ def find_cluster() -> RayCluster:
 
     Raises:
         JobError: no address that can be one, or no token.
+        StoreError: a proxy that the environment names is no address.
     """
     address = os.environ.get(ADDRESS, "").strip().rstrip("/")
-    if not address.startswith(("http://", "https://")):
+    refuse_unusable_proxies()
+    if not (address.startswith(("http://", "https://")) and can_be_parsed(address)):
         hint = f"Set {ADDRESS} to the address of its dashboard, such as http://127.0.0.1:8265."
         raise JobError("the Ray cluster has no address", hint, value=address)
     return RayCluster(address, _find_token())

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from avion_core.errors import CheckpointError
 from avion_core.jobs.job import Context, JobKind, Stopped
 from avion_core.progress import BYTES
+from avion_core.store.environment import refuse_unusable_proxies
 
 
 class InstallingRequest(BaseModel):
@@ -48,6 +49,7 @@ def install(request: InstallingRequest, context: Context) -> dict[str, Any]:
         if request.file:
             path = weights.add_local(request.model, file, progress, context.stop)
         else:
+            refuse_unusable_proxies()
             path = weights.download(request.model, progress, context.stop)
     except InstallStopped:
         raise Stopped from None
