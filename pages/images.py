@@ -53,11 +53,12 @@ def show_gallery(project: ProjectSummary) -> None:
         )  # fmt: skip
         draws = sorted(read_splits(studio.home(), project.id).train)
         seed = st.selectbox("Seed", draws, help="Each seed draws other training and validation images.", width=90)
-        words = st.text_input("File name contains", key="image_words", bind="query-params", width=200)
+        words = st.text_input("File name or group contains", key="image_words", bind="query-params", width=210)
     table = image_table(studio.home(), project.id, seed)
     of_class = table if chosen == widgets.ALL else table[table["class_key"] == chosen]
     if words:
-        of_class = of_class[of_class["name"].str.contains(words, case=False, regex=False)]
+        either = of_class["name"] + "\n" + of_class["group"]
+        of_class = of_class[either.str.contains(words, case=False, regex=False)]
     counts = of_class["part"].value_counts()
     with figures:
         for key, (title, meaning) in _PARTS.items():
@@ -70,7 +71,7 @@ def show_gallery(project: ProjectSummary) -> None:
         every = {"image_class": widgets.ALL, "image_part": widgets.ALL, "image_words": ""}
         shell.nothing_passes("No picture of this class and part.", every)
         return
-    told = view[["name", "class_key", "part", "place", "by_hand"]].to_dict("records")
+    told = view[["name", "class_key", "part", "place", "by_hand", "group"]].to_dict("records")
     captions = [caption(row, names) for row in told]
     paged_gallery(view["path"].tolist(), captions, project.recipe, key=f"images_{chosen}_{part}_{seed}_{words}")
     send_to_label(view["image_id"].tolist())
@@ -103,6 +104,7 @@ def caption(row: Mapping[Hashable, object], names: dict[str, str]) -> str:
     shot = f"shot {row['place']}" if row["place"] else _PARTS[str(row["part"])][0].split()[0].lower()
     name = names.get(str(row["class_key"]))
     said = f"{name} · {shot}" if name else shot
+    said = f"{said} · {row['group']}" if row["group"] else said
     return f"{said} · by hand" if row["by_hand"] and name else said
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from app import shell
 from app.components.projects.moving_forms import moved_images, moving_forms
 from app.components.projects.overview import ladder_panel, mosaic
-from app.components.projects.project_forms import draw_panel, import_form, project_form
+from app.components.projects.project_forms import KEPT_TOGETHER, draw_panel, import_form, project_form
 from app.components.projects.project_tables import class_table, problem_table
 from app.kit.guard import empty_state, plain
 from app.state import address, studio
@@ -70,6 +70,7 @@ def figures(project: ProjectSummary) -> None:
     shell.say_without_pictures(project)
     st.caption(
         f":material/folder: {plain(project.image_root)} · teacher **{project.teacher}** · student **{project.student}**"
+        + (f" · neighbours kept together: {KEPT_TOGETHER[project.together]}" if project.together else "")
     )
 
 

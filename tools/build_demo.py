@@ -6,11 +6,12 @@ What it makes: images (original bytes), labels.csv (path, label, group, split), 
 descriptions.jsonl the sentences of MPVR's GPT texts. The descriptions written for this project (writer
 `avion-demo`) and verdicts.jsonl are sources, not products: the script keeps them as they stand.
 
-Splits. UC Merced: images 50-74 are the pool that shots and validation images are drawn from, 75-99 the
-sealed test set. EuroSAT: of the images that no pre-training saw, the first 30 of a class by content hash are
-the pool, the next 30 the test set. UC Merced's crops of one place may overlap, so every two images of a class are
-laid over each other in all shifts: those that agree share a group, and a pool image that shares a place with
-a test image is left out of the demo.
+Splits. UC Merced: images 50-74 are the pool that shots and validation images are drawn from, 75-99 the sealed test
+set. Neighbours in the pool that share no ground are told by the demo teacher's features (`features.likeness`): numbers
+in a row are no safe sign, for a place often goes on beyond them. EuroSAT: of the images that no
+pre-training saw, the first 30 of a class by content hash are the pool, the next 30 the test set. UC Merced's crops of
+one place may overlap, so every two images of a class are laid over each other in all shifts: those that agree share a
+group, and a pool image that shares a place with a test image is left out of the demo.
 """
 
 from __future__ import annotations
@@ -20,14 +21,22 @@ import csv
 import json
 import random
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
 from pretrain_data import DEMO_EUROSAT_PER_CLASS, EUROSAT_NAMES, MPVR_EUROSAT, UCM_NAMES, eurosat_order
 
+from avion_core.backbones.load import WeightStore, load_towers
+from avion_core.data import neighbours
+from avion_core.data.recipe import RenderingRecipe
+from avion_core.data.scan import scan_folder
+from avion_core.data.sources import ImageFolder, Images
 from avion_core.descriptions.schema import description_id
 from avion_core.descriptions.sentences import sentences
+from avion_core.features.likeness import alike
+from avion_core.features.store import FeatureStore, image_features
 from avion_core.files import write_text
 
 SEED = 2026
@@ -44,6 +53,7 @@ PROJECTS = {
         "source": "UC Merced Land Use Dataset, images 50-99 of each class; from USGS National Map Urban Area Imagery",
         "citation": "Y. Yang and S. Newsam, Bag-of-visual-words and spatial extensions for land-use classification, "
         "ACM SIGSPATIAL GIS 2010",
+        "keep_together": "features",
     },
     "eurosat": {
         "name": "eurosat-demo",
@@ -189,6 +199,29 @@ def write_images(demo: Path, images: dict[str, tuple[list[Path], list[Path]]], o
     print(f"{demo.name}: {len(rows)} images, {groups} groups, left out: {[path.stem for path in left_out]}")
 
 
+def keep_neighbours_together(demo: Path, weights: WeightStore) -> None:
+    """Groups of the pool in labels.csv, widened to what the demo teacher finds alike; test images keep theirs."""
+    images = demo / "images"
+    manifest = scan_folder(images, labels=demo / "labels.csv").manifest
+    ids = manifest["image_id"].tolist()
+    source = ImageFolder(images, dict(zip(ids, manifest["path"], strict=True)))
+    with tempfile.TemporaryDirectory() as scratch:
+        teacher, store = load_towers("demo-teacher", weights), FeatureStore(Path(scratch))
+        seen = image_features(teacher, Images(ids, source), store, recipe=RenderingRecipe())
+    sets = alike(seen.numpy(), manifest["label"].tolist(), manifest["split"].tolist(), ids)
+    of_pool = [name if not split else "" for name, split in zip(sets, manifest["split"], strict=True)]
+    found, problems = neighbours.grouped(manifest, of_pool, "features")
+    assert not problems, problems
+    first = found.groupby("group")["path"].transform("min")
+    found["group"] = [Path(path).stem for path in first]
+    rows = found.sort_values("path")[["path", "label", "group", "split"]].itertuples(index=False)
+    with (demo / "labels.csv").open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("path", "label", "group", "split"))
+        writer.writerows(rows)
+    print(f"{demo.name}: {found['group'].nunique()} groups with what the teacher finds alike")
+
+
 def prompt_names(name: str, class_keys: list[str]) -> dict[str, str]:
     """As in the demo pair's pre-training captions."""
     names = UCM_NAMES if name == "ucmerced" else EUROSAT_NAMES
@@ -211,11 +244,13 @@ def main() -> None:
     for name, facts in PROJECTS.items():
         demo, images = args.out / name, class_images(args.data, name)
         write_images(demo, images, overlap=name == "ucmerced")
+        if facts.get("keep_together") == "features":
+            keep_neighbours_together(demo, WeightStore(args.out / "weights"))
         files = {"image_root": "images", "labels": "labels.csv"}
         models = {"teacher": "demo-teacher", "student": "demo-student", "modality": "optical"}
         project = {"name": facts["name"], "title": facts["title"], **files, **models}
         project |= {"classes": prompt_names(name, list(images)), "defaults": {"preset": "demo"}}
-        project |= {key: facts[key] for key in ("licence", "source", "citation")}
+        project |= {key: facts[key] for key in ("keep_together", "licence", "source", "citation") if key in facts}
         write_text(demo / "project.json", json.dumps(project, indent=2) + "\n")
         mpvr_file = {"ucmerced": "gpt_RESISC45.json", "eurosat": "gpt_EuroSAT.json"}[name]
         texts = json.loads((args.data / "descriptions" / mpvr_file).read_text(encoding="utf-8"))

@@ -9,6 +9,7 @@ import streamlit as st
 
 _ASKED_PROJECT = "_asked_project"
 _ASKED_MOVE = "_asked_move"
+_ASKED_COPIES = "_asked_copies"
 
 
 def asked_project() -> Any:
@@ -31,3 +32,12 @@ def ask_move(*what: Any) -> None:
 
 def end_move() -> None:
     st.session_state[_ASKED_MOVE] = None
+
+
+def asked_copies() -> tuple[str, str] | None:
+    """The project whose near-copies are looked for, while that goes on, and what tells one asking from another."""
+    return st.session_state.get(_ASKED_COPIES)
+
+
+def ask_copies(project: str | None) -> None:
+    st.session_state[_ASKED_COPIES] = None if project is None else (project, uuid.uuid4().hex)

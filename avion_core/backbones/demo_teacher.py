@@ -12,11 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avion_core.backbones.reading_length import DEMO_TEACHER_TOKENS
+
 EMBED_DIM = 384
 IMAGE_SIZE = 224
 TRUNK_DIM = 1280
 TEXT_WIDTH = 384
-CONTEXT_LENGTH = 96
+CONTEXT_LENGTH = DEMO_TEACHER_TOKENS
 
 
 class MiniLM(nn.Module):

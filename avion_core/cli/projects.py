@@ -88,10 +88,16 @@ def create(
         Literal["class", "split", "split/class", "class/split", "group/class", "other/class"] | None,
         typer.Option(help="What the folders are, if not classes alone; splits that they name are kept."),
     ] = None,
-    series: Annotated[
-        bool,
-        typer.Option("--keep-series", help="Keep tiles of one scene, and ten numbers in a row, on one side of splits."),
-    ] = False,
+    keep_together: Annotated[
+        Literal["series", "place", "features"] | None,
+        typer.Option(
+            help="Keep neighbours on one side of the splits: tiles of one scene and ten numbers in a row, images of "
+            "one block of ground, or images that the teacher finds alike."
+        ),
+    ] = None,
+    block_km: Annotated[
+        float | None, typer.Option(help="Side of a block of ground, for --keep-together place.")
+    ] = None,
     teacher: Annotated[
         str | None, typer.Option(help="A name from `avion models list`; without one, the best that is installed.")
     ] = None,
@@ -120,7 +126,8 @@ def create(
 
     of_images = {
         "--labels": labels, "--folders": folders, "--teacher": teacher, "--student": student, "--bands": bands,
-        "--low": low, "--high": high, "--nodata": nodata, "--depth": depth, "--keep-series": series or None,
+        "--low": low, "--high": high, "--nodata": nodata, "--depth": depth, "--keep-together": keep_together,
+        "--block-km": block_km,
         "--unlabelled": None if class_folders else True,
     }  # fmt: skip
     if (folder is None) == (features is None):
@@ -136,7 +143,8 @@ def create(
     root = folder if labels else look_into(desk.home, folder).root
     project = create_project(
         desk.home, name, root, labels=labels, class_folders=class_folders,
-        order=folders, series=series, recipe=recipe, teacher=teacher or pair[0], student=student or pair[1],
+        order=folders, together=keep_together, block_km=block_km, recipe=recipe,
+        teacher=teacher or pair[0], student=student or pair[1],
         modality=modality, progress=desk.progress,
     )  # fmt: skip
     if better and not (teacher and student):
@@ -173,6 +181,16 @@ def show(desk: Desk, project: ProjectName) -> Answer:
 
     summary = get_project(desk.home, project)
     return Answer(_whole(summary), _described(summary))
+
+
+@command(projects, "copies")
+def copies(desk: Desk, project: ProjectName) -> Answer:
+    """Look for near-copies among a project's images, and say which of them a split divides."""
+    from avion_core.usecases.projects.near_copies import seek_near_copies
+
+    found = seek_near_copies(desk.home, project, desk.progress)
+    lines = [f"{problem.path}: {problem.message}" for problem in found]
+    return Answer({"near_copies": found}, "\n".join(lines) or "No near-copies.")
 
 
 @command(descriptions, "import")
@@ -252,7 +270,9 @@ def _whole(project: Any) -> dict[str, Any]:
     details = {
         "classes": project.classes,
         "problems": project.problems,
+        "near_copies_sought": project.near_copies_sought,
         "notes": project.notes,
+        "keep_together": project.together,
         "recipe": project.recipe,
     }
     return {**_brief(project), **details, "defaults": project.defaults}
@@ -273,6 +293,8 @@ def _described(project: Any) -> str:
     head = f"{project.name} ({project.id}): {project.images:,} images in {project.image_root}"
     lines = [head, f"teacher {project.teacher}, student {project.student}", ""]
     lines.append(table(rows, ["class", "prompt name", "images", "train", "val", "test"]))
+    if not project.near_copies_sought:
+        lines += ["", f"Near-copies were not looked for yet: avion projects copies {project.id}"]
     if project.problems:
         lines += ["", f"{len(project.problems):,} problems found:"]
         lines += [f"  {problem.kind}: {problem.path}: {problem.message}" for problem in project.problems]

@@ -20,7 +20,7 @@ from math import fsum
 
 import pandas as pd
 
-from avion_core.data.splits import VALIDATION_IMAGES, ClassImages, Splits, draw_rank, notes_on_few
+from avion_core.data.splits import VALIDATION_IMAGES, ClassImages, KeepTogether, Splits, draw_rank, notes_on_few
 from avion_core.errors import DataError
 
 
@@ -49,6 +49,7 @@ def make_splits(
     seeds: Sequence[int] = (1, 2, 3),
     test_share: float = 0.5,
     max_shots: int = 16,
+    together: KeepTogether | None = None,
 ) -> Splits:
     """Draw the splits of a manifest's labelled images; rows in any order give the same splits.
 
@@ -59,6 +60,7 @@ def make_splits(
         manifest: columns image_id, label, group, split (see scan.py); rows without a label are left out.
         dataset: the data set's key (see `data_set_key`), part of every draw.
         test_share: share of each class's images in the test set, as near as its groups allow.
+        together: what told the manifest's groups, to be kept with the splits.
 
     Raises:
         DataError: no labels, a class that cannot be divided, a group on both sides of a fixed split, or
@@ -106,7 +108,7 @@ def make_splits(
                 value=empty[0],
             )
     test_ids = tuple(sorted(image for unit in test for images in unit.images.values() for image in images))
-    return Splits(test_ids, validation, train, max_shots, notes_on_few(validation, train, max_shots))
+    return Splits(test_ids, validation, train, max_shots, notes_on_few(validation, train, max_shots), together)
 
 
 def _units(labelled: pd.DataFrame) -> list[_Unit]:
@@ -149,8 +151,7 @@ def _check_classes(totals: Counter[str], units: list[_Unit]) -> None:
     if single := sorted(key for key, count in groups.items() if count < 2):
         raise DataError(
             "all labelled images of a class are in one group",
-            "A group cannot be in training and test at once: give finer groups, leave the group column empty, or do "
-            "not keep file series together.",
+            "A group cannot be in training and test at once: give finer groups, or leave the group column empty.",
             value=", ".join(single),
         )
 

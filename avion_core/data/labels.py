@@ -46,7 +46,7 @@ def read_labels(
     Raises:
         DataError: the file cannot be read, lacks a column, has one twice, or names a split that there is not.
     """
-    table, problems = _read_table(file)
+    table, problems = read_columns(file)
     if lacking := [name for name in ("path", "label") if name not in table]:
         raise DataError(
             f"the label file has no column {' and no column '.join(lacking)}",
@@ -69,7 +69,7 @@ def read_labels(
     found: dict[str, set[ImageLabel]] = defaultdict(set)
     by_name = {unicodedata.normalize("NFC", path): path for path in pictures}  # disks and tables write é in two ways
     for raw_path, label, group, split in zip(table["path"], *columns.values(), strict=True):
-        listed = _relative(_text(raw_path), root)
+        listed = relative(_text(raw_path), root)
         path = by_name.get(unicodedata.normalize("NFC", listed)) or same_as(listed)
         if path is None:
             problems.append(Problem("missing", listed, "The label file lists it, but the folder has no such image."))
@@ -113,8 +113,12 @@ def _agreed(path: str, labels: set[ImageLabel]) -> tuple[ImageLabel, Problem | N
     return agreed, None
 
 
-def _read_table(file: Path) -> tuple[dict[str, list[Any]], list[Problem]]:
-    """Columns by name in lower case, and what was odd about the file."""
+def read_columns(file: Path) -> tuple[dict[str, list[Any]], list[Problem]]:
+    """A label file's columns by name in lower case, and what was odd about it.
+
+    Raises:
+        DataError: it cannot be read, or has a column twice.
+    """
     regular_file(file, _FILE)
     suffix = file.suffix.lower()
     if suffix == ".csv":
@@ -145,7 +149,8 @@ def _text(value: object) -> str:
     return str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
 
 
-def _relative(path: str, root: Path) -> str:
+def relative(path: str, root: Path) -> str:
+    """A listed path as a scan names it: relative to root, with "/"."""
     path = path.replace("\\", "/")
     for prefix in (root.as_posix(), root.resolve().as_posix()):
         path = path.removeprefix(f"{prefix.rstrip('/')}/")

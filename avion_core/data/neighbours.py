@@ -7,11 +7,20 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+import pandas as pd
+
 from avion_core.data.labels import ImageLabel
 from avion_core.data.near_copies import joined
 from avion_core.data.problems import Problem
+from avion_core.data.splits import KeepTogether
+from avion_core.wording import counted
 
 _LISTED = 4
+_SAID = {
+    "series": "by their files' names",
+    "place": "by where they were taken",
+    "features": "by the teacher's features",
+}
 _IN_A_ROW = 10
 _PART = r"[-_. ]+[a-z]{0,4}\d+"
 _TILE = re.compile(rf"(?P<scene>.*?[a-z0-9])[-_. ]*?{_PART}{_PART}", re.IGNORECASE)
@@ -90,3 +99,69 @@ def keep_together(
         )
 
     return groups, [told(places) for places in copies]
+
+
+def grouped(manifest: pd.DataFrame, sets: Sequence[str], together: KeepTogether) -> tuple[pd.DataFrame, list[Problem]]:
+    """The manifest with neighbours in one group, and what is to be known of it.
+
+    A group that there is already joins the sets that its images are in. A given split stays as it is: neighbours on
+    both sides of it make a group on each. Neither does a class lose all but one of its groups, on either side, for
+    then nothing could be drawn of it: its images keep the groups they had, and that is told.
+
+    Args:
+        manifest: as a scan made it (see `scan.MANIFEST_COLUMNS`).
+        sets: of each image, the name of the set of neighbours that it is in, "" for none.
+        together: what told them; images of each set come under a group of the set's name.
+    """
+    rows = list(zip(*(manifest[name] for name in ("image_id", "label", "group", "split")), strict=True))
+    marked = {group: split for _, _, group, split in rows if group and split}
+    side = [split or marked.get(group, "") for _, _, group, split in rows]  # where the draw will put it
+    units = [("group", group) if group else ("image", image) for image, _, group, _ in rows]
+    number = {unit: place for place, unit in enumerate(dict.fromkeys(units))}
+    of = [number[unit] for unit in units]
+
+    parts: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for place, (_, label, _, _) in enumerate(rows):
+        if label:
+            parts[label, side[place]].add(of[place])
+
+    apart: set[str] = set()
+    while True:
+        inside = [name if label not in apart else "" for name, (_, label, _, _) in zip(sets, rows, strict=True)]
+        first: dict[tuple[str, str], int] = {}
+        pairs = [(first.setdefault((name, side[at]), of[at]), of[at]) for at, name in enumerate(inside) if name]
+        set_of = {unit: place for place, one in enumerate(joined(pairs)) if len(one) > 1 for unit in one}
+        whole = {
+            label
+            for (label, _), units_of in parts.items()
+            if len(units_of) > 1 and units_of <= set_of.keys() and len({set_of[unit] for unit in units_of}) == 1
+        }
+        if whole <= apart:
+            break
+        apart |= whole
+
+    names: dict[int, str] = {}
+    for place, name in enumerate(inside):
+        if name and (joint := set_of.get(of[place])) is not None:
+            shown = f"{name} ({side[place]})" if side[place] else name
+            names[joint] = min(names.get(joint, shown), shown)
+    groups = [str(names.get(set_of.get(unit, -1), group)) for unit, (_, _, group, _) in zip(of, rows, strict=True)]
+    problems = [
+        Problem(
+            "neighbours",
+            label,
+            f"All of its images on one side of the split are neighbours {_SAID[together]}, so they were not kept "
+            "together: figures on it may be too good. Add images of other places.",
+        )
+        for label in sorted(apart)
+    ]
+    return manifest.assign(group=groups), problems
+
+
+def said_of_groups(manifest: pd.DataFrame, together: KeepTogether) -> str:
+    """How many images lie in how many groups, as a sentence."""
+    groups = manifest.loc[manifest["group"] != "", "group"]
+    alone = len(manifest) - len(groups)
+    others = f"; {counted(alone, 'image has', 'images have')} no group" if alone else ""
+    held = f"{counted(len(groups), 'image')} in {counted(groups.nunique(), 'group')}{others}"
+    return f"Neighbours are kept together {_SAID[together]}: {held}."

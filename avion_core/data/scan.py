@@ -22,7 +22,7 @@ from avion_core.data.labels import SAFEST_SPLIT, ImageLabel, read_labels
 from avion_core.data.layout import FolderOrder, labels_of, read_layout
 from avion_core.data.leftovers import is_leftover_folder, one_picture_twice, thumbnails
 from avion_core.data.near_copies import Glimpse, glimpse, joined, near_copies
-from avion_core.data.neighbours import keep_together, series_of
+from avion_core.data.neighbours import keep_together
 from avion_core.data.problems import ImageError, Problem
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.split_names import split_of
@@ -74,7 +74,6 @@ def scan_folder(
     labels: Path | None = None,
     class_folders: bool = True,
     order: FolderOrder | None = None,
-    series: bool = False,
     progress: Progress | None = None,
 ) -> Scan:
     """Read every picture below `root` once: hash it, decode it by the recipe, and report what cannot be used.
@@ -85,7 +84,6 @@ def scan_folder(
     split; or a caption JSON), it alone gives labels, and pictures that it does not list are unlabelled.
     `class_folders` off leaves all pictures unlabelled, and their folders mean nothing.
 
-    With `series`, a picture without a group is grouped by its file's name (see `neighbours.series_of`).
     Near-copies (see `data.near_copies`) are reported and become one group, so that no split divides them.
     Copies of one content become one row: the first labelled path. Copies whose labels differ become one unlabelled
     row, and copies whose fixed splits differ go to the test set, so that no doubt leaks into training.
@@ -104,9 +102,6 @@ def scan_folder(
         known, label_problems = read_labels(Path(labels), root, set(paths))
         problems += label_problems + _passed_over(known)
 
-    if series:
-        labelled = {path: known.get(path, ImageLabel()) for path in paths}
-        known = {path: replace(label, group=label.group or series_of(path)) for path, label in labelled.items()}
     found: list[_Found] = []
     glimpses: dict[str, Glimpse | None] = {}
 
@@ -216,22 +211,11 @@ def _walk(root: Path, left: Counter[str]) -> Iterator[Path]:
 
 def _layout_problems(known: dict[str, ImageLabel]) -> list[Problem]:
     """Layouts that make folders into the wrong classes, told before anybody trains on them."""
-    classes = {label.label for label in known.values() if label.label}
-    groups = {label.group for label in known.values() if label.group}
     layout = read_layout(known)
-    if layout.question:
-        return [Problem("layout", min(classes), f"{layout.question} Say what the folders are: {layout.order}?")]
-    if len(classes) == 1 and len(groups) > 1:
-        (only,) = classes
-        return [
-            Problem(
-                "layout",
-                only,
-                f"All labelled images are in the one folder {only}. If its subfolders are the classes, "
-                f"choose {only} as the image folder.",
-            )
-        ]
-    return []
+    if not layout.question:
+        return []
+    first = min(label.label for label in known.values() if label.label)
+    return [Problem("layout", first, f"{layout.question} Say what the folders are: {layout.order}?")]
 
 
 def _passed_over(known: dict[str, ImageLabel]) -> list[Problem]:

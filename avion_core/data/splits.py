@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
@@ -24,6 +24,10 @@ VALIDATION_IMAGES = 4
 
 ClassImages = dict[str, tuple[str, ...]]
 
+KeepTogether = Literal["series", "place", "features"]
+"""What tells neighbouring images, beside groups and near-copies: their files' names, where they were taken, or nearness
+in the teacher's features (docs/method.md section 7)."""
+
 _FILE = Subject("the frozen split", hint="Restore the file, or draw the split again.")
 
 
@@ -35,6 +39,7 @@ class _Kept(BaseModel):
     train: dict[int, ClassImages]
     max_shots: Annotated[int, Field(ge=1, le=MOST_COUNT)]
     notes: tuple[str, ...]
+    together: KeepTogether | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,9 @@ class Splits:
     """The most shots that a run may take."""
     notes: tuple[str, ...] = ()
     """One sentence for each class that has fewer images than were wanted."""
+    together: KeepTogether | None = None
+    """What told the neighbours that this draw keeps on one side; None for groups and near-copies alone, and in splits
+    of before it could be said."""
 
     def __post_init__(self) -> None:
         for seed in self.train:
@@ -103,7 +111,7 @@ class Splits:
             later = [image for image in given if image not in known and groups.get(image, "") not in near_held_out]
             train[seed] = _under_labels(drawn, labels, keys, later)
         notes = notes_on_few(validation, train, self.max_shots) if self.drawn and keys else self.notes
-        return Splits(self.test, validation, train, self.max_shots, notes)
+        return replace(self, validation=validation, train=train, notes=notes)
 
     def shots(self, seed: int, k: int) -> dict[str, list[str]]:
         """The K-shot training set: for each class its first k images (fewer where the class has fewer).
@@ -152,13 +160,13 @@ class Splits:
         kept = fitted(_Kept, parse_json(text, _FILE, value=text[:80]), _FILE)
         if kept.train.keys() != kept.validation.keys() or not kept.train:
             raise _FILE.refused("does not hold training and validation images of the same seeds", value=text[:80])
-        return cls(kept.test, kept.validation, kept.train, kept.max_shots, kept.notes)
+        return cls(kept.test, kept.validation, kept.train, kept.max_shots, kept.notes, kept.together)
 
 
-def undrawn(*, seeds: Sequence[int] = (1, 2, 3), max_shots: int = 16) -> Splits:
+def undrawn(*, seeds: Sequence[int] = (1, 2, 3), max_shots: int = 16, together: KeepTogether | None = None) -> Splits:
     """The splits of a project that has too few labels for a draw: nothing is held out."""
     note = "There are no validation and test images yet: label two or more images of each class, then draw them."
-    return Splits((), {seed: {} for seed in seeds}, {seed: {} for seed in seeds}, max_shots, (note,))
+    return Splits((), {seed: {} for seed in seeds}, {seed: {} for seed in seeds}, max_shots, (note,), together)
 
 
 def base_and_novel(

@@ -85,7 +85,8 @@ _TABLE: dict[Right, dict[str, str]] = {
         "projects.images": "class_pictures image_path image_table",
         "projects.labels": "export_labels unlabelled",
         "projects.summaries": "get_project list_projects project_names read_manifest read_projects "
-        "read_splits summary_of",
+        "read_problems read_splits summary_of",
+        "projects.text_lengths": "too_long_for_teacher unread_ends",
         "projects.selections": "keep_selection read_selection",
         "runs.estimate": "estimate",
         "runs.label_budget": "within_budget",
@@ -131,6 +132,8 @@ _TABLE: dict[Right, dict[str, str]] = {
         "projects.labels": "draw_splits",
         "projects.creating": "create_project open_demo",
         "projects.from_features": "create_from_features",
+        "projects.near_copies": "seek_near_copies",
+        "projects.neighbours": "keep_neighbours",
         "transfer.packs": "add_features pack_project staging_folder take_in unpack_project",
         "transfer.relink": "check_root relink",
         "transfer.review_packs": "make_review_pack merge_review open_review_pack packed_review",

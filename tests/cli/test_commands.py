@@ -22,6 +22,7 @@ from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions
 from tests import tiny_studio
 from tests.jobs_here import do_jobs_here
+from tests.scenes import scene
 
 
 def test_help_is_a_tour(avion):
@@ -254,3 +255,29 @@ def _healthy(url: str, seconds: float) -> bool:
         except OSError:
             time.sleep(0.2)
     return False
+
+
+def test_given_splits_in_wrappers_are_asked_about_and_taken(avion, answer, tmp_path):
+    for number, (key, split) in enumerate(
+        (k, s) for k in ("forest", "river") for s in ("train", "holdout") for _ in "ab"
+    ):
+        folder = tmp_path / "set" / split / "images" / key
+        folder.mkdir(parents=True, exist_ok=True)
+        scene(number, (24, 24)).save(folder / f"{number}.png")
+    said = avion("projects", "create", "scenes", tmp_path / "set")
+    assert said.exit_code == 1
+    assert "(--folders): split/class" in said.stderr
+    made = answer("projects", "create", "scenes", tmp_path / "set", "--folders", "split/class")
+    assert [(entry["key"], entry["count"], entry["test"]) for entry in made["classes"]] == [
+        ("forest", 4, 2), ("river", 4, 2),
+    ]  # fmt: skip
+
+
+def test_neighbours_are_kept_together_when_asked_for(answer, tmp_path):
+    for key in ("forest", "river"):
+        (tmp_path / "set" / key).mkdir(parents=True)
+        for number in range(30):
+            scene(number + 100 * (key == "river"), (24, 24)).save(tmp_path / "set" / key / f"{number:02d}.png")
+    made = answer("projects", "create", "scenes", tmp_path / "set", "--keep-together", "series")
+    assert (made["keep_together"], made["near_copies_sought"]) == ("series", True)
+    assert answer("projects", "copies", "scenes") == {"near_copies": []}

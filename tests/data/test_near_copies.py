@@ -72,10 +72,36 @@ def test_copies_within_a_border_are_found():
 
 def test_small_and_plain_pictures_are_not_compared():
     assert glimpse(Image.new("RGB", (200, 200), (20, 90, 30))) is None
-    assert glimpse(scene(1).resize((15, 40))) is None
+    assert glimpse(scene(1).resize((7, 40))) is None
     assert glimpse(Image.new("RGB", (64, 64))) is None
     assert glimpse(Image.linear_gradient("L").convert("RGB")) is None
     assert near_copies([None, glimpse(scene(1)), None]) == []
+
+
+@pytest.mark.parametrize("side", [8, 10, 12, 15])
+@pytest.mark.parametrize("filter_", [Image.Resampling.LANCZOS, Image.Resampling.BOX])
+@pytest.mark.parametrize("turn", [None, *Image.Transpose])
+def test_much_smaller_copies_are_found_under_any_name(side, filter_, turn):
+    pictures = [scene(number) for number in range(40)]
+    small = pictures[7].resize((side, side), filter_)
+    small = small if turn is None else small.transpose(turn)
+    assert near_copies([glimpse(picture) for picture in [*pictures, small]]) == [[7, 40]]
+
+
+def test_small_pictures_of_something_else_are_no_copies():
+    pictures = [scene(number) for number in range(60)]
+    small = [scene(number).resize((10, 10)) for number in range(100, 140)]
+    assert near_copies([glimpse(picture) for picture in [*pictures, *small]]) == []
+    plain = Image.new("RGB", (10, 10), tuple(np.asarray(pictures[3]).reshape(-1, 3).mean(axis=0).astype(int)))
+    assert near_copies([glimpse(picture) for picture in [*pictures, plain]]) == []
+
+
+def test_a_small_copy_of_one_with_copies_joins_them():
+    pictures = [scene(number) for number in range(30)]
+    turned = pictures[4].rotate(180)
+    small, smaller = (pictures[4].resize((side, side)) for side in (14, 10))
+    everything = [*pictures, turned, small, smaller]
+    assert near_copies([glimpse(picture) for picture in everything]) == [[4, 30, 31, 32]]
 
 
 def test_overlapping_neighbours_are_no_copies():
@@ -120,6 +146,11 @@ class TestScan:
         messages = {problem.path: problem.message for problem in scan_folder(root).problems}
         assert "Forest/copy 0.jpg, River/zz.png (River)." in messages["Forest/00.png"]
         assert "Forest/copy 1.jpg, loose.jpg (unlabelled)." in messages["Forest/01.png"]
+
+    def test_a_thumbnail_under_another_name_is_told(self, root):
+        scene(12).resize((10, 10)).save(root / "River" / "thumb_q.png")
+        said = {problem.path: problem.message for problem in scan_folder(root).problems}
+        assert "River/thumb_q.png. They are kept on one side" in said["River/02.png"]
 
     def test_a_given_split_stays_and_is_told(self, root):
         file = root.parent / f"{root.name}.csv"
@@ -173,20 +204,3 @@ class TestSeries:
     )
     def test_of_a_name(self, path, series):
         assert series_of(path) == series
-
-    def test_stay_on_one_side_when_asked_for(self, tmp_path):
-        for name, first in (("forest", 0), ("river", 100)):
-            (tmp_path / name).mkdir()
-            for number in range(40):
-                scene(first + number, (40, 40)).save(tmp_path / name / f"{name}{number:02d}.png")
-        assert set(scan_folder(tmp_path).manifest["group"]) == {""}
-        manifest = scan_folder(tmp_path, series=True).manifest
-        assert manifest["group"].nunique() == 8
-        test = set(make_splits(manifest, dataset="x").test)
-        assert all(len({image in test for image in of["image_id"]}) == 1 for _, of in manifest.groupby("group"))
-
-    def test_a_given_group_wins(self, tmp_path):
-        for number in range(4):
-            (tmp_path / "a" / f"flight {number // 2}").mkdir(parents=True, exist_ok=True)
-            scene(number).save(tmp_path / "a" / f"flight {number // 2}" / f"{number}.png")
-        assert set(scan_folder(tmp_path, series=True).manifest["group"]) == {"flight 0", "flight 1"}

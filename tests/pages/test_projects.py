@@ -11,10 +11,11 @@ from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.insight.evaluation import evaluate_run
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.summaries import get_project, list_projects, read_manifest
+from avion_core.usecases.projects.summaries import SOUGHT, get_project, list_projects, read_manifest
 from avion_core.usecases.runs.views import list_runs
 from tests.app.tiny_home import CLASSES, IMAGES, NAME, TEXTS
 from tests.pages.conftest import Open, all_text, settle
+from tests.scenes import scene
 
 
 def test_a_newcomer_is_offered_the_demo(empty_home: Home, open_page: Open) -> None:
@@ -171,12 +172,42 @@ def test_file_series_stay_together_when_asked_for(home: Home, open_page: Open) -
     app = open_page()
     images = get_project(home, NAME).image_root
     app.text_input(key="new_name").set_value("series")
-    app.toggle(key="new_series").set_value(True)
+    app.selectbox(key="new_together").set_value("series")
     app.text_input(key="new_folder").set_value(str(images)).run()
     settle(next(button for button in app.button if button.label == "Create the project").click().run())
     grouped = read_manifest(home, get_project(home, "series").id)
-    assert all(of["group"].iloc[0] for _, of in grouped.groupby("label"))
+    assert grouped["group"].any()
     assert not read_manifest(home, get_project(home, NAME).id)["group"].any()
+    assert get_project(home, "series").together == "series"
+    assert "neighbours kept together: By file name" in all_text(app)
+
+
+def test_near_copies_of_an_older_project_are_looked_for_with_a_button(home: Home, open_page: Open) -> None:
+    project = get_project(home, NAME)
+    (home.project_folder(project.id) / SOUGHT).unlink()
+    app = open_page()
+    assert "were not looked for yet" in all_text(app)
+    settle(next(button for button in app.button if button.label == "Look for near-copies").click().run())
+    assert get_project(home, NAME).near_copies_sought
+    assert "were not looked for yet" not in all_text(app)
+
+
+@pytest.mark.parametrize(
+    "way", ["images/{split}/{key}", "{split}/images/{key}", "data/{key}/{split}", "{split}/{key}/images"]
+)
+@pytest.mark.parametrize("names", [("train", "test"), ("train", "holdout"), ("train", "eval")])
+def test_given_splits_in_wrappers_are_asked_about(
+    home: Home, open_page: Open, tmp_path: Path, way: str, names: tuple[str, str]
+) -> None:
+    for number, (key, split) in enumerate((key, split) for key in ("forest", "river", "lake") for split in names):
+        folder = tmp_path / "set" / way.format(split=split, key=key)
+        folder.mkdir(parents=True)
+        scene(number, (24, 24)).save(folder / "1.png")
+    app = open_page()
+    app.text_input(key="new_folder").set_value(str(tmp_path / "set")).run()
+    assert "6 pictures** in 3 folders (forest, lake, river)" in all_text(app)
+    order = "class/split" if way.startswith("data") else "split/class"
+    assert app.radio(key="new_order").options[0].startswith("Classes" if order == "class/split" else "Given splits")
 
 
 def test_the_overview_shows_pictures_of_each_class_and_what_was_reached(home: Home, open_page: Open) -> None:

@@ -16,6 +16,7 @@ from app.state import address, notices, project_requests, studio, visitor
 from avion_core.data.catalog import DATA_SETS
 from avion_core.data.layout import FolderOrder, Layout
 from avion_core.data.recipe import RenderingRecipe
+from avion_core.data.splits import KeepTogether
 from avion_core.errors import AvionError
 from avion_core.progress import Progress
 from avion_core.usecases.installation.home import Home
@@ -42,6 +43,13 @@ _ORDERS: dict[FolderOrder, str] = {
     "group/class": "Places or dates that hold the classes; pictures of one stay together in a split",
     "other/class": "Of no meaning: what they hold are the classes",
 }
+KEPT_TOGETHER: dict[KeepTogether | None, str] = {
+    None: "Not beyond groups and near-copies",
+    "series": "By file name: tiles of one scene, ten numbers in a row",
+    "place": "By place: blocks of ground (coordinates in files or table)",
+    "features": "By likeness: what the teacher finds alike",
+}
+"""How neighbours are told, in a person's words."""
 _PAIRS = dict(
     zip(
         PAIRS,
@@ -64,7 +72,7 @@ class AskedProject:
     teacher: str
     student: str
     order: FolderOrder | None = None
-    series: bool = False
+    together: KeepTogether | None = None
 
 
 def import_form(project: ProjectSummary) -> None:
@@ -120,15 +128,17 @@ def project_form() -> None:
             )
         if better:
             st.caption(f":material/deployed_code: {better}")
-        series = st.toggle(
-            "Keep file series together",
-            key="new_series",
-            help="Neighbouring tiles leak: what is learnt from one is known of the other. Tiles of one scene "
-            "(scene4_0_256) and ten numbers in a row (forest20 to forest29) then stay on one side of every split.",
+        together = st.selectbox(
+            "Keep neighbours together",
+            list(KEPT_TOGETHER),
+            format_func=lambda told: KEPT_TOGETHER[told],
+            key="new_together",
+            help="Neighbouring images leak: what is learnt from one is known of the other, so figures on it promise "
+            "too much. Neighbours then stay on one side of every split. Groups and near-copies always do.",
         )
         teacher, student = pair
         wanted = AskedProject(name, Path(folder.strip()), labels.strip(), True, None, modality, teacher, student)
-        wanted = replace(wanted, series=series)
+        wanted = replace(wanted, together=together)
         ready = _preview(wanted, source, data_set) if folder.strip() else None
         if st.button("Create the project", icon=":material/add:", type="primary", disabled=not ready):
             asked = ready
@@ -241,7 +251,7 @@ def _create(asked: AskedProject) -> None:
             labels=Path(asked.labels) if asked.labels else None,
             class_folders=asked.class_folders,
             order=asked.order,
-            series=asked.series,
+            together=asked.together,
             recipe=asked.recipe,
             teacher=asked.teacher,
             student=asked.student,

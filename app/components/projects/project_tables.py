@@ -7,12 +7,17 @@ from collections import Counter
 import pandas as pd
 import streamlit as st
 
+from app.kit.background import computed
 from app.kit.both_texts import OVERWRITE, both_texts
-from app.state import notices, studio
+from app.state import notices, project_requests, studio, visitor
 from app.state.forms import Form, open_form
 from avion_core.errors import EditedMeanwhileError
+from avion_core.progress import Progress
+from avion_core.usecases.policies import CHANGE_PROJECTS
 from avion_core.usecases.projects.classes import rename_class
+from avion_core.usecases.projects.near_copies import seek_near_copies
 from avion_core.usecases.projects.summaries import ProjectSummary
+from avion_core.wording import counted
 
 
 def class_table(project: ProjectSummary) -> None:
@@ -61,7 +66,37 @@ def _rename(project: str, form: Form[dict[str, str]], changed: dict[str, str]) -
     notices.say_after_rerun("Prompt name saved")
 
 
+def near_copies_button(project: ProjectSummary) -> None:
+    """Look for near-copies where a project was made before that was done, or again."""
+    if not visitor.may(CHANGE_PROJECTS):
+        return
+    if not project.near_copies_sought:
+        st.warning(
+            "Near-copies (re-encoded, resized, turned or mirrored pictures) were not looked for yet. Some may be in "
+            "training and test at once.",
+            icon=":material/content_copy:",
+        )
+    if st.button(
+        "Look for near-copies",
+        icon=":material/content_copy:",
+        help="Reads every image once. What is found is listed below with the parts that it lies in; no split changes.",
+    ):
+        project_requests.ask_copies(project.id)
+    if (asked := project_requests.asked_copies()) and asked[0] == project.id:
+        found = computed(
+            f"copies:{':'.join(asked)}", "Looking for near-copies", lambda progress: _seek(project, progress)
+        )
+        project_requests.ask_copies(None)
+        notices.say_after_rerun(f"{counted(found, 'set')} of near-copies found" if found else "No near-copies found")
+        st.rerun()
+
+
+def _seek(project: ProjectSummary, progress: Progress) -> int:
+    return len(seek_near_copies(studio.home(), project.id, progress))
+
+
 def problem_table(project: ProjectSummary) -> None:
+    near_copies_button(project)
     if not project.problems:
         st.markdown(":material/check_circle: Every file could be read, and no class names collide.")
         return

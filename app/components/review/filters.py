@@ -34,6 +34,7 @@ CHOICES: dict[str, dict[str, tuple[str, Any]]] = {
         "no overhead term": ("rule_positive", False),
         "ground-level term": ("rule_negative", False),
         "too short or long": ("rule_words", False),
+        "longer than the teacher reads": ("too_long", True),
     },
     "Kept or cut": {"kept": ("kept", True), "cut": ("kept", False)},
     "Disagreement": {

@@ -11,17 +11,19 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from avion_core.backbones.reading_length import cut_off
 from avion_core.descriptions.writers.generate import ClassDone, Event, Order, Replied, generate
 from avion_core.descriptions.writers.patience import Patience, Waiting
 from avion_core.descriptions.writers.plan import Price
 from avion_core.descriptions.writers.prompt import PromptFile
 from avion_core.descriptions.writers.settings import WritingSettings
+from avion_core.errors import AvionError
 from avion_core.jobs.job import Context, JobKind, Stopped
 from avion_core.jobs.writing_orders import ORDERS, generation_folder, make_order, open_writer, read_orders
 from avion_core.store import generations as generation_rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
-from avion_core.store.projects import prompt_names
+from avion_core.store.projects import find_project, prompt_names
 from avion_core.store.tables import Generation, Reply, now
 
 
@@ -61,7 +63,7 @@ def write(_: WritingRequest, context: Context) -> None:
                 case ClassDone():
                     done += 1
                     _count(context, done, row.classes)
-            _log(context, event)
+            _log(context, event, _cut_off(home, row, event))
             context.tell(event)
         except Exception as error:
             # Replies that are there or on their way are paid for: they are saved before this one's trouble is told.
@@ -78,12 +80,26 @@ def _count(context: Context, done: int, classes: int) -> None:
     context.progress(done, classes, "classes")
 
 
-def _log(context: Context, event: Event) -> None:
+def _cut_off(home: Home, row: Generation, event: Event) -> str:
+    """What to say of new texts that the project's teacher does not read to their end."""
+    if not isinstance(event, Replied):
+        return ""
+    with reading(home.engine) as session:
+        teacher = find_project(session, row.project_id).teacher
+    try:
+        path = home.weights.path(teacher)
+        said = cut_off(teacher, path, [written.text for written in event.descriptions]).sentence
+    except AvionError:  # a damaged file of the teacher's is no concern of a writer's
+        return ""
+    return f" {said}." if said else ""
+
+
+def _log(context: Context, event: Event, cut_off: str) -> None:
     """Counts and classes alone: texts belong to the store, and keys nowhere."""
     match event:
         case Replied(class_key=key, descriptions=descriptions, asked=asked, problem=problem, cleaned=cleaned):
-            tidied = f" List marks, emphasis or HTML taken off {cleaned}." if cleaned else ""
-            context.log(f"{key}: {len(descriptions)} of {asked}.{tidied} {problem}".rstrip())
+            tidied = f" List marks, emphasis, HTML or introductions taken off {cleaned}." if cleaned else ""
+            context.log(f"{key}: {len(descriptions)} of {asked}.{tidied}{cut_off} {problem}".rstrip())
         case ClassDone(class_key=key, written=written, wanted=wanted):
             context.log(f"{key}: done, {written} of {wanted}")
 

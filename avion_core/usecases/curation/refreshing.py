@@ -19,12 +19,14 @@ from avion_core.usecases.curation.table import (
     Preview,
     accuracy,
     find_decisive,
+    marked,
     with_figures,
     would_change,
 )
 from avion_core.usecases.models.catalog import open_towers
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_descriptions import COLUMNS, decided_columns
+from avion_core.usecases.projects.text_lengths import unread_ends
 
 _ALWAYS_THE_SAME = {"description_id", "class_key", "writer", "model", "original", "parent"}
 
@@ -70,7 +72,11 @@ def refresh(home: Home, curation: Curation) -> Curation:
     if len(new_text):
         embeddings = embeddings.clone()
         towers = open_towers(home, curation.config.teacher)
-        embeddings[new_text] = text_features(towers, table["text"].iloc[new_text].tolist(), home.features).cpu()
+        texts = table["text"].iloc[new_text].tolist()
+        embeddings[new_text] = text_features(towers, texts, home.features).cpu()
+        long = table["too_long"].to_numpy(copy=True)
+        long[new_text] = marked(unread_ends(home, curation.config.teacher, texts).places, len(texts))
+        table["too_long"] = long
     curation = replace(curation, table=table, embeddings=embeddings, read_up_to=read_up_to)
     touched = np.unique(curation.owner[np.concatenate([new_text, new_verdict])])
     return _decided_again(curation, touched) if len(touched) else curation
@@ -84,7 +90,7 @@ def as_judged(curation: Curation, verdict: pd.Series, before: Curation | None = 
         before: what this gave for earlier verdicts on the same descriptions; only classes where it differs from what
             is asked for now are decided anew.
     """
-    said = {name: curation.table[name] for name in COLUMNS} | {"verdict": verdict}
+    said = {name: curation.table[name] for name in (*COLUMNS, "too_long")} | {"verdict": verdict}
     start = before or curation
     differs = (said["verdict"] != start.table["verdict"]) | (said["text"] != start.table["text"])
     touched = np.unique(curation.owner[differs.to_numpy()])

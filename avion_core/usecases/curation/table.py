@@ -36,6 +36,7 @@ from avion_core.usecases.models.catalog import open_towers
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.summaries import get_project
+from avion_core.usecases.projects.text_lengths import unread_ends
 
 DECISION_CHANGES = ("class", "text", "now", "then")
 """Columns of `Preview.would_change`."""
@@ -67,9 +68,9 @@ class Curation(Preview):
 
     table has besides: writer, model, original, edited, parent, reviewer, reason, conflict, influence (degrees by which
     leaving the text out would turn its class's prototype), past_cut (by how many z it is past the limit that cuts, so
-    that z would cut it where that is above 0; see `robust_z.past_cut`), and decisive (some verdict on this text alone
-    would change the teacher's prediction of a validation image). M descriptions, C classes, D dimensions of the
-    teacher.
+    that z would cut it where that is above 0; see `robust_z.past_cut`), decisive (some verdict on this text alone would
+    change the teacher's prediction of a validation image) and too_long (the teacher reads its beginning alone).
+    M descriptions, C classes, D dimensions of the teacher.
     """
 
     project_id: str
@@ -181,11 +182,12 @@ def curation_table(
     with _collecting_no_garbage():
         decided = grounds.judged(config.prototypes, config.descriptions, allow_blocked=True)
         table = with_figures(decided, grounds.candidates, embeddings)
+    long = marked(unread_ends(home, config.teacher, table["text"].tolist()).places, len(table))
     owner = owner_of(table, class_keys)
     rankings = {part: rank(features, decided.vectors) for part, (features, _) in images.items()}
     reach, decisive = find_decisive(table, owner, embeddings, decided.vectors, template, config, images, rankings)
     return Curation(
-        table=table.assign(decisive=decisive),
+        table=table.assign(decisive=decisive, too_long=long),
         would_change=would_change(table, table, config.prototypes, config.prototypes, names),
         n_eff=decided.n_eff,
         blocked=decided.blocked,
@@ -207,6 +209,13 @@ def curation_table(
         unjudged={key: written[key] for key in names if key not in class_keys},
         read_up_to=read_up_to,
     )
+
+
+def marked(places: Sequence[int], count: int) -> np.ndarray:
+    """(count,) whether each place is one of these."""
+    long = np.zeros(count, dtype=bool)
+    long[list(places)] = True
+    return long
 
 
 def with_figures(decided: TextPrototypes, candidates: pd.DataFrame, embeddings: Tensor) -> pd.DataFrame:

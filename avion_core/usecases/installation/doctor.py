@@ -17,6 +17,8 @@ from avion_core.usecases.folders import FOLDERS, named_folders
 from avion_core.usecases.installation.backup import backups_are_ours, list_backups
 from avion_core.usecases.installation.resources import device, keys_present
 from avion_core.usecases.people.accounts import list_accounts
+from avion_core.usecases.projects.summaries import project_names
+from avion_core.usecases.projects.text_lengths import too_long_for_teacher
 from avion_core.usecases.runs.preflight import Check
 from avion_core.usecases.runs.views import list_runs
 
@@ -24,7 +26,7 @@ from avion_core.usecases.runs.views import list_runs
 def examine(folder: Path | None = None) -> list[Check]:
     """Look at this machine and a home folder (AVION_HOME when None). Nothing that is found raises."""
     home = Home(folder, STUDIO)
-    return [*_machine(), *_home(home), *_models(home), *_keys()]
+    return [*_machine(), *_home(home), *_models(home), *_texts(home), *_keys()]
 
 
 def _machine() -> Iterator[Check]:
@@ -90,6 +92,18 @@ def _people(home: Home) -> Check:
         hint = f"Set {FOLDERS}, as in {FOLDERS}=/data/scenes:/data/texts."
         return Check("People", f"{who} They may name no folder of this machine.", "ok", hint)
     return Check("People", f"{who} They may name {', '.join(map(str, folders))}.", "ok")
+
+
+def _texts(home: Home) -> Iterator[Check]:
+    """Projects with descriptions whose ends the teacher does not read."""
+    try:
+        projects = project_names(home)
+    except AvionError:
+        return  # told of the home
+    for project_id, name in projects.items():
+        if said := too_long_for_teacher(home, project_id).sentence:
+            hint = "Shorten them: “Broken rule” among the review's filters shows them."
+            yield Check(f"Descriptions of {name}", f"{said}.", "warning", hint)
 
 
 def _keys() -> Iterator[Check]:

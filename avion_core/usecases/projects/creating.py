@@ -18,7 +18,7 @@ from avion_core.data.layout import FolderOrder, read_layout
 from avion_core.data.problems import Problem
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import list_pictures, scan_folder
-from avion_core.data.splits import Splits, undrawn
+from avion_core.data.splits import KeepTogether, Splits, undrawn
 from avion_core.errors import DataError, NotFoundError
 from avion_core.files import write_json, write_table, write_text
 from avion_core.presets import PRESETS, make_config
@@ -32,7 +32,8 @@ from avion_core.store.verdicts import add_verdict
 from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.descriptions import import_descriptions
-from avion_core.usecases.projects.summaries import ProjectSummary, get_project, project_names
+from avion_core.usecases.projects.neighbours import keep_neighbours
+from avion_core.usecases.projects.summaries import SOUGHT, ProjectSummary, get_project, project_names
 
 Demo = Literal["ucmerced", "eurosat"]
 
@@ -46,7 +47,9 @@ def create_project(
     labels: Path | None = None,
     class_folders: bool = True,
     order: FolderOrder | None = None,
-    series: bool = False,
+    together: KeepTogether | None = None,
+    block_km: float | None = None,
+    told: KeepTogether | None = None,
     recipe: RenderingRecipe | None = None,
     class_names: dict[str, str] | None = None,
     teacher: str = "georsclip-vit-h-14",
@@ -64,7 +67,9 @@ def create_project(
         labels: a table of path, label, group and split instead of class folders, or a caption file (see `data.scan`).
         class_folders: whether the folders in it are classes; if not, all images are unlabelled.
         order: what the folders are, where `data.layout` leaves more than one reading; a given split is then kept.
-        series: whether pictures that their names put into one series stay on one side of the splits, as neighbours.
+        together: what tells neighbours, which stay on one side of the splits, beside groups and near-copies.
+        block_km: side of the blocks of ground, where `together` is `place`; None chooses it.
+        told: what told the groups of the label table, where that was done before; it is recorded.
         recipe: how rasters become pictures; None takes 8-bit grey and RGB files as they are.
         class_names: class key -> prompt name, where the words made from the keys will not do.
         defaults: nested settings that every run of the project starts from (see `config.make_config`).
@@ -73,7 +78,8 @@ def create_project(
         RightsError: a path that is not theirs to name (see `usecases.folders`).
         DataError: the name is taken, the folder or its labels cannot be used, or it is to be said what its folders are.
         ConfigError: defaults that make no settings.
-        NotFoundError: a teacher or student that is not in the catalog.
+        NotFoundError: a teacher or student that is not in the catalog, or a teacher whose features are to tell
+            neighbours and that is not installed.
     """
     root = nameable(home.actor, image_root)
     labels = None if labels is None else nameable(home.actor, labels)
@@ -83,6 +89,8 @@ def create_project(
     make_config(base=defaults)
     for towers in (teacher, student):
         find_entry(towers)
+    if together == "features":
+        home.weights.need(teacher)  # before the images are read
     with reading(home.engine) as session:
         projects.refuse_taken_name(session, name)
     recipe = recipe or RenderingRecipe()
@@ -94,10 +102,23 @@ def create_project(
         labels=labels,
         class_folders=class_folders,
         order=order,
-        series=series,
         progress=progress,
     )
-    splits = draw_or_wait(scan.manifest)
+    manifest, problems, said = scan.manifest, scan.problems, ""
+    if together is not None:
+        manifest, of_neighbours, said = keep_neighbours(
+            home,
+            manifest,
+            root,
+            together,
+            labels=labels,
+            recipe=recipe,
+            teacher=teacher,
+            block_km=block_km,
+            progress=progress,
+        )
+        problems = problems + of_neighbours
+    splits = draw_or_wait(manifest, together or told)
     project = Project(
         name=name,
         image_root=str(root),
@@ -107,12 +128,12 @@ def create_project(
         recipe=recipe.model_dump(mode="json"),
         defaults=defaults,
     )
-    class_keys = sorted(set(scan.manifest["label"]) - {""})
+    class_keys = sorted(set(manifest["label"]) - {""})
     with writing(home.engine) as session:
         projects.add_project(session, project, prompt_names(class_keys) | (class_names or {}))
         # Inside the transaction: a project that is in the database has its files.
-        write_files(home.project_folder(project.id), scan.manifest, splits, scan.problems)
-        made = f"Made from {len(scan.manifest):,} images in {root}, {len(class_keys):,} classes."
+        write_files(home.project_folder(project.id), manifest, splits, problems)
+        made = f"Made from {len(manifest):,} images in {root}, {len(class_keys):,} classes. {said}".strip()
         note(session, project.id, "project", made, home.actor.name)
     return get_project(home, project.id)
 
@@ -125,7 +146,7 @@ def _refuse_undecided(root: Path) -> None:
         raise DataError(layout.question.removesuffix("."), hint)
 
 
-def draw_or_wait(manifest: pd.DataFrame) -> Splits:
+def draw_or_wait(manifest: pd.DataFrame, together: KeepTogether | None = None) -> Splits:
     """The splits of a manifest's labels, or `undrawn` while a class has fewer than two labelled images.
 
     Raises:
@@ -133,8 +154,8 @@ def draw_or_wait(manifest: pd.DataFrame) -> Splits:
     """
     labelled = Counter(manifest.loc[manifest["label"] != "", "label"])
     if len(manifest) and (not labelled or min(labelled.values()) < 2):
-        return undrawn()
-    return make_splits(manifest, dataset=data_set_key(manifest))
+        return undrawn(together=together)
+    return make_splits(manifest, dataset=data_set_key(manifest), together=together)
 
 
 @use_case
@@ -162,6 +183,7 @@ def open_demo(home: Home, which: Demo = "ucmerced", *, curated: bool = False) ->
             teacher=about["teacher"],
             student=about["student"],
             modality=about["modality"],
+            told=about.get("keep_together"),
             defaults=PRESETS[about["defaults"]["preset"]],
         )
     import_descriptions(home, about["name"], folder / "descriptions.jsonl")
@@ -198,3 +220,4 @@ def write_files(folder: Path, manifest: pd.DataFrame, splits: Splits, problems: 
     write_table(folder / "manifest.parquet", manifest)
     write_splits(folder, splits)
     write_json(folder / "problems.json", [asdict(problem) for problem in problems])
+    write_json(folder / SOUGHT, {"sets": sum(problem.kind == "near_copy" for problem in problems), "unread": 0})

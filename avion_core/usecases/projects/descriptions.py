@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from avion_core.backbones.reading_length import CutOff
 from avion_core.data.class_names import said_taken_for
 from avion_core.descriptions.importing import ImportResult, read_descriptions
 from avion_core.descriptions.schema import PastDecision, folded
@@ -22,6 +23,7 @@ from avion_core.store.home import Home
 from avion_core.store.projects import add_descriptions, candidates_of, count_descriptions, find_project, prompt_names
 from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
+from avion_core.usecases.projects.text_lengths import too_long_for_teacher
 from avion_core.usecases.projects.uploads import as_file
 from avion_core.usecases.projects.without_pictures import refuse_new_texts
 from avion_core.wording import counted
@@ -41,9 +43,11 @@ class ImportReport:
     decisions: Merged
     """What came of the histories in the file."""
     cleaned: int = 0
-    """Texts that list marks, emphasis or HTML were taken off."""
+    """Texts that list marks, emphasis, HTML or introductions were taken off."""
     taken_for: dict[str, str] = field(default_factory=dict)
     """Class as written -> class, where only the spelling folded was one of the project's."""
+    cut_off: CutOff = CutOff([], 0)  # noqa: RUF009 - frozen
+    """Of the texts that are added, those that the teacher does not read to their end: places in the file."""
     written: bool = True
     """False of a preview: nothing was changed."""
 
@@ -61,7 +65,9 @@ class ImportReport:
         if self.duplicates:
             parts.append(f"{self.duplicates:,} were duplicates and were left out")
         if self.cleaned:
-            parts.append(f"list marks, emphasis or HTML taken off {counted(self.cleaned, 'text')}")
+            parts.append(f"list marks, emphasis, HTML or introductions taken off {counted(self.cleaned, 'text')}")
+        if self.cut_off.places:
+            parts.append(self.cut_off.sentence)
         if self.decisions.added or self.decisions.known:
             people = ", ".join(f"{name} {count:,}" for name, count in self.decisions.reviewers.items())
             by_whom = f" ({people})" if people else ""
@@ -198,8 +204,9 @@ def bring_in(
         entry: what the journal shall say of it: kind and sentence.
         preview: find out, and change nothing.
     """
+    long = too_long_for_teacher(home, project_id, [found.text for found in result.descriptions])
     with reading(home.engine) as session:
-        plan = _plan(session, project_id, result, written=not preview)
+        plan = _plan(session, project_id, result, long, written=not preview)
     if preview or not plan.report.changes:
         return plan
     if plan.descriptions or any(decision.verdict == "edit" for _, decision in plan.decisions.fresh):
@@ -207,7 +214,7 @@ def bring_in(
             refuse_new_texts(find_project(session, project_id))
     with writing(home.engine) as session:
         if _state(session, project_id) != plan.state:
-            plan = _plan(session, project_id, result, written=True)
+            plan = _plan(session, project_id, result, long, written=True)
         if plan.report.changes:
             add_descriptions(session, project_id, plan.descriptions)
             write_merge(session, project_id, plan.decisions)
@@ -234,7 +241,7 @@ def _state(session: Session, project_id: str) -> tuple[int, Mark]:
     return count_descriptions(session, project_id), mark(session, project_id)
 
 
-def _plan(session: Session, project_id: str, result: ImportResult, *, written: bool) -> ImportPlan:
+def _plan(session: Session, project_id: str, result: ImportResult, long: CutOff, *, written: bool) -> ImportPlan:
     state = _state(session, project_id)
     there = candidates_of(session, project_id)
     texts = {key: text for key, _, text, *_ in there}
@@ -257,6 +264,7 @@ def _plan(session: Session, project_id: str, result: ImportResult, *, written: b
     for file_id, decisions in result.histories.items():
         histories.setdefault(here[file_id], []).extend(decisions)
     merge = plan_merge(session, project_id, histories, texts)
+    texts_of = [description.description_id for description in result.descriptions]
     report = ImportReport(
         added=len(fresh),
         known=len(result.descriptions) - len(fresh),
@@ -266,6 +274,7 @@ def _plan(session: Session, project_id: str, result: ImportResult, *, written: b
         decisions=merge.merged,
         cleaned=result.cleaned,
         taken_for=result.taken_for,
+        cut_off=CutOff([place for place in long.places if here[texts_of[place]] in fresh], long.tokens),
         written=written,
     )
     return ImportPlan(list(fresh.values()), merge, report, state)

@@ -227,7 +227,7 @@ def draw_splits(home: Home, project: str) -> Splits:
         if empty := [key for key in prompt_names(session, row.id) if key not in set(now.manifest["label"])]:
             hint = "Label two or more images of each class, or merge the class into another."
             raise DataError("a class has no labelled image", hint, value=", ".join(empty))
-        splits = make_splits(now.manifest, dataset=data_set_key(now.manifest))
+        splits = make_splits(now.manifest, dataset=data_set_key(now.manifest), together=now.splits.together)
         write_splits(home.project_folder(row.id), splits)
         note(session, row.id, "data", f"{len(splits.test):,} test images were drawn and sealed.", home.actor.name)
     return splits

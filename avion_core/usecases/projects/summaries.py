@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from avion_core.backbones.catalog import is_given
 from avion_core.data.problems import Problem
 from avion_core.data.recipe import RenderingRecipe
-from avion_core.data.splits import VALIDATION_IMAGES, Splits
+from avion_core.data.splits import VALIDATION_IMAGES, KeepTogether, Splits
 from avion_core.jobs.causes import explain
 from avion_core.reading import Subject, fitted, read_json
 from avion_core.store import projects
@@ -27,6 +27,8 @@ from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_images import current_images
 
 _PROBLEMS = Subject("the project's list of problems", hint=RESTORE)
+SOUGHT = "near_copies.json"
+"""In a project's folder: that near-copies were looked for, and how many sets there are."""
 _RECIPE = Subject("the project's rendering recipe", hint="Unpack the project again, or choose its recipe again.")
 
 
@@ -66,10 +68,14 @@ class ProjectSummary:
     labelled: int
     classes: list[ClassInfo]
     problems: list[Problem]
+    near_copies_sought: bool
+    """Whether near-copies were looked for, when it was made or since."""
     notes: tuple[str, ...]
     """Classes with fewer images than a full draw takes, one sentence each."""
     drawn: bool
     """Whether test and validation images have been drawn; until then every label teaches."""
+    together: KeepTogether | None
+    """What tells the neighbours that its splits keep on one side, beside groups and near-copies."""
     revision: str
     """Another one whenever images, labels or the set of classes change: part of the key of what is made from them."""
     descriptions: int
@@ -155,13 +161,23 @@ def read_splits(home: Home, project_id: str) -> Splits:
 
 
 @use_case
+def read_problems(home: Home, project_id: str) -> list[Problem]:
+    """What is to be known of a project's images and classes, by path.
+
+    Raises:
+        DataError: the file of them is missing or damaged.
+    """
+    problems = read_json(home.project_folder(project_id) / "problems.json", _PROBLEMS)
+    return fitted(list[Problem], problems, _PROBLEMS)
+
+
+@use_case
 def summary_of(home: Home, session: Session, project: Project) -> ProjectSummary:
     """A project's row with what its files say.
 
     Raises:
         DataError: a file or a setting of it is damaged.
     """
-    problems = read_json(home.project_folder(project.id) / "problems.json", _PROBLEMS)
     now = current_images(home, session, project.id)
     seed, most = min(now.splits.train), now.splits.max_shots
     return ProjectSummary(
@@ -193,9 +209,11 @@ def summary_of(home: Home, session: Session, project: Project) -> ProjectSummary
             )
             for card in class_cards(session, project.id)
         ],
-        problems=fitted(list[Problem], problems, _PROBLEMS),
+        problems=read_problems(home, project.id),
+        near_copies_sought=(home.project_folder(project.id) / SOUGHT).is_file(),
         notes=now.splits.notes,
         drawn=now.splits.drawn,
+        together=now.splits.together,
         revision=now.revision,
         descriptions=projects.count_descriptions(session, project.id),
         verdicts=dict(count_decisions(session, project.id)),
