@@ -30,20 +30,17 @@ class Rung:
 
 @dataclass(frozen=True)
 class Ladder:
-    """What the newest measured run and the simpler ways beside it reach.
-
-    Attributes:
-        run: its id. name: its name.
-        part: the title of the classes that were measured; "" for all.
-        images: how many validation images each accuracy is of.
-        rungs: the run's own is the last.
-    """
+    """What the newest measured run and the simpler ways beside it reach."""
 
     run: str
+    """Its id."""
     name: str
     part: str
+    """The title of the classes that were measured; "" for all."""
     images: int
+    """How many validation images each accuracy is of."""
     rungs: list[Rung]
+    """The run's own is the last."""
 
 
 @use_case
