@@ -46,9 +46,10 @@ def _values(key: str) -> st.SearchStrategy[Any]:
         return st.booleans()
     if key in ("method", "protocol.name"):
         return st.sampled_from(list(METHODS if key == "method" else PROTOCOLS))
-    if key == "protocol.projects":
+    if key in ("protocol.projects", "protocol.aliases"):
         name = st.text("ab0 ,\"'", min_size=1, max_size=4).map(str.strip).filter(bool)
-        return st.lists(name, max_size=3).map(tuple)
+        one = name if key == "protocol.projects" else st.tuples(name, name).map("=".join)
+        return st.lists(one, max_size=3).map(tuple)
     if field.annotation is str:
         return st.sampled_from(AWKWARD) | st.text(TYPABLE, max_size=9)
     limits = {
