@@ -12,7 +12,7 @@ import streamlit as st
 from app import shell
 from app.components.review.evidence import evidence_of
 from app.components.review.shared_curation import FIGURES_HIDDEN, need_curation
-from app.components.review.verdict_table import page_of, verdict_table
+from app.components.review.verdict_table import verdict_table
 from app.kit import charts
 from app.kit.guard import plain
 from app.state import address, work_lists
@@ -30,9 +30,8 @@ def page() -> None:
     # Influence as it is when the sheet is laid out: verdicts change it, and rows must not jump under the hand.
     work_list = work_lists.filtered(work_lists.SHEET, project.id, signature, lambda: (in_order(seen, chosen), ""))
     card(classes[chosen])
-    rows = seen.rows(page_of(work_list.order))
     columns = ["flag", "similarity", "z", "weight", "influence", "kept or cut", "mine"]
-    focus = verdict_table(project, rows, work_list.order, {chosen: classes[chosen].prompt_name}, columns=columns)
+    focus = verdict_table(project, seen, work_list.order, {chosen: classes[chosen].prompt_name}, columns=columns)
     if focus is None:
         class_figures(seen, chosen)
     else:
@@ -49,7 +48,7 @@ def class_selector(names: dict[str, str]) -> str:
     keys = list(names)
     widget = address.selector(address.SHEET_CLASS, keys)
     place = keys.index(address.chosen(address.SHEET_CLASS))
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
         step(keys, place - 1, "Previous class", "arrow_back", "Left")
         chosen = st.selectbox(
             "Class",

@@ -21,6 +21,24 @@ function postDecision(component, { project, reviewer }, decision) {
   window.dispatchEvent(new Event(OUTBOX))
 }
 
+// Keys are quiet while a field has the focus. Among filters ("filters..." as their container's key) Esc gives them back
+// to the page at once, and so does choosing an option, or Enter behind words to search for.
+function giveKeysBack() {
+  if (window.avionKeys) return
+  window.avionKeys = true
+  const amongFilters = (target) => target?.closest?.("[class*='st-key-filters']")
+  const release = () => setTimeout(() => amongFilters(document.activeElement) && document.activeElement.blur(), 100)
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" || event.key === "Enter") amongFilters(event.target) && release()
+  })
+  // An option is gone before its click comes: the press is what can be seen of it.
+  document.addEventListener(
+    "pointerdown",
+    (event) => event.target?.closest?.("[role=option]") && document.addEventListener("pointerup", release, { once: true }),
+    true,
+  )
+}
+
 // What the server has not written down yet of the decisions made with one component in one project.
 function waitingOf(component, data) {
   const own = (one) => one.component === component && one.project === data.project && one.seq > data.taken

@@ -54,6 +54,7 @@ class Outbox {
 export default function ({ data, parentElement, setStateValue }) {
   const outbox = OUTBOXES.get(parentElement) || new Outbox(parentElement)
   OUTBOXES.set(parentElement, outbox)
+  giveKeysBack()
   outbox.receive(data, (decisions) => setStateValue("queue", decisions))
   window.addEventListener(OUTBOX, outbox.post)
   window.addEventListener("beforeunload", outbox.warn)

@@ -29,6 +29,10 @@ class WorkList:
     signature: tuple[Any, ...]
     order: list[str]
     cursor: str = ""
+    done: set[str] = field(default_factory=set)
+    """What waits for nobody's decision any more."""
+    asks: str = ""
+    """Which texts of the list wait for a decision (components.review.waiting); "" until somebody asked."""
     places: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -41,10 +45,10 @@ class WorkList:
         """Index of the cursor; the length of the list once everything was seen."""
         return self.places.get(self.cursor, len(self.order))
 
-    def after(self, item: str) -> str:
-        """The text that follows `item`; "" after the last."""
-        following = self.places.get(item, -1) + 1
-        return self.order[following] if following < len(self.order) else ""
+    def next_open(self, item: str = "") -> str:
+        """What after `item` (from the start without one) still waits for a decision; "" behind the last."""
+        following = self.order[self.places.get(item, -1) + 1 :]
+        return next((one for one in following if one not in self.done), "")
 
 
 def current(component: str, project: str) -> Any:

@@ -150,6 +150,42 @@ def decided_since(session: Session, project_id: str, since: Mark) -> list[str] |
     return list(dict.fromkeys(found)) if since.rows + len(found) == mark(session, project_id).rows else None
 
 
+class Unseen(NamedTuple):
+    """An accept or reject that stands on a text, and that whoever decides on it now has not seen."""
+
+    reviewer: str
+    verdict: str
+    """accept or reject."""
+
+
+def given_since(
+    session: Session,
+    project_id: str,
+    description_ids: Collection[str],
+    newest: int,
+    *,
+    sent_from: str = "",
+    reviewer: str | None = None,
+) -> dict[str, list[Unseen]]:
+    """Description -> who accepted or rejected it after the row number `newest`, where that still holds.
+
+    Args:
+        sent_from: what the tokens of the asking browser tab begin with: its own decisions are no news to it.
+        reviewer: only this person's decisions.
+    """
+    columns = (Verdict.description_id, Verdict.reviewer, Verdict.verdict)
+    query = holding(project_id, *columns).where(Verdict.id > newest, Verdict.verdict.in_(("accept", "reject")))
+    if sent_from:
+        query = query.where(~Verdict.token.startswith(sent_from, autoescape=True))
+    if reviewer is not None:
+        query = query.where(Verdict.reviewer == reviewer)
+    found: dict[str, dict[str, str]] = {}
+    for narrowed in for_ids(query.order_by(Verdict.id), Verdict.description_id, description_ids):
+        for key, name, verdict in session.execute(narrowed):
+            found.setdefault(key, {})[name] = verdict
+    return {key: [Unseen(*one) for one in of_text.items()] for key, of_text in found.items()}
+
+
 def own_decisions(
     session: Session, project_id: str, reviewer: str, description_id: str | None = None
 ) -> dict[str, str]:

@@ -10,7 +10,7 @@ from app.state.work_lists import WorkList
 def test_the_desk_walks_its_list() -> None:
     work_list = WorkList("p", ("all",), ["a", "b", "c"])
     assert (work_list.cursor, work_list.place) == ("a", 0)
-    assert [work_list.after(item) for item in "abc"] == ["b", "c", ""]
+    assert [work_list.next_open(item) for item in "abc"] == ["b", "c", ""]
 
 
 def test_a_cursor_that_left_the_list_starts_over() -> None:
@@ -21,7 +21,7 @@ def test_a_cursor_that_left_the_list_starts_over() -> None:
 
 def test_after_the_last_text_the_place_is_behind_the_list() -> None:
     work_list = WorkList("p", ("all",), ["a", "b"])
-    work_list.cursor = work_list.after("b")
+    work_list.cursor = work_list.next_open("b")
     assert work_list.place == 2
 
 

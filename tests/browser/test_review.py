@@ -116,6 +116,7 @@ def test_keys_edit_skip_undo_take_back_and_move(page: Page, home: Home) -> None:
     page.press("ArrowLeft")
     page.press("ArrowLeft")
     page.press("t")  # an earlier decision, not the newest one
+    assert isinstance(second, str)
     page.until(lambda: second not in decided(home), "the earlier verdict to be taken back")
     page.press("u")
     page.until(lambda: decided(home).get(second) == "accepted", "the taking back to be undone")
@@ -189,3 +190,91 @@ def test_pictures_scores_filters_and_hostile_texts(page: Page) -> None:
     page.open("review", words="zebra%20crossing")
     page.click("Clear the filters")
     page.until(lambda: page.card(".count").endswith(f"of {ALL}"), "all classes")
+
+
+@pytest.mark.usefixtures("undecided")
+def test_no_key_flips_a_verdict_unnoticed_after_a_refresh(page: Page, home: Home) -> None:
+    """Right, A, F5, X, X: the text just accepted stays accepted."""
+    page.open("review", **{"class": "forest"})
+    first = page.until(lambda: page.card("item"), "the review card")
+    page.press("ArrowRight")
+    second = page.until(lambda: page.card("item") != first and page.card("item"), "the second text")
+    page.press("a")
+    page.until(lambda: decided(home) == {second: "accepted"}, "the verdict")
+    wait_for_server(page)
+    page.driver.refresh()
+    page.settle()
+    page.until(lambda: page.card("item") == first, "the first text that waits")
+    page.press("x")
+    third = page.until(lambda: page.card("item") not in ("", first, second) and page.card("item"), "the third text")
+    page.press("x")
+    page.until(lambda: len(decided(home)) == 3, "two more verdicts")
+    assert decided(home) == {first: "rejected", second: "accepted", third: "rejected"}
+
+
+@pytest.mark.usefixtures("undecided")
+@pytest.mark.parametrize("judge", ["me", "bob"])
+def test_a_key_on_a_judged_text_says_what_it_changes_and_acts_when_pressed_again(
+    judge: str, page: Page, home: Home
+) -> None:
+    first = current_descriptions(home, get_project(home, NAME).id)["description_id"][0]
+    record_verdict(by(judge, home), NAME, first, "accept")
+    rows = len(history(home, NAME, first))
+    page.open("review", verdict="accepted")
+    page.until(lambda: page.card("item") == first, "the judged text")
+    who = "you" if judge == "me" else "bob"
+    page.press("x")
+    page.until(lambda: f"{who} accepted it. Press X again to reject it." in page.card(".said"), "the question")
+    page.press("ArrowRight")  # another key: the question is over
+    page.press("x")
+    page.until(lambda: "Press X again" in page.card(".said"), "the question once more")
+    time.sleep(0.5)
+    assert len(history(home, NAME, first)) == rows
+    page.press("x")
+    page.until(lambda: f"rejected now ({who} accepted it). U undoes." in page.card(".said"), "what it changed")
+    wait_for_server(page)
+    assert history(home, NAME, first)[-1].verdict == "reject"
+    page.press("u")
+    page.until(lambda: decided(home) == {first: "accepted"}, "the verdict before")
+    record_verdict(by(judge, home), NAME, first, "undecide")
+
+
+@pytest.mark.usefixtures("undecided")
+def test_a_verdict_in_a_stale_tab_over_another_one_says_so(page: Page, home: Home) -> None:
+    page.open("review")
+    item = page.until(lambda: page.card("item"), "the review card")
+    record_verdict(by("bob", home), NAME, item, "accept")
+    page.press("x")
+    page.until(lambda: "It was judged meanwhile (bob accepted)" in page.text(), "the word that bob was faster")
+    wait_for_server(page)
+    page.press("u")
+    page.until(lambda: decided(home) == {item: "accepted"}, "bob's verdict alone")
+    record_verdict(by("bob", home), NAME, item, "undecide")
+
+
+FOCUS = "return document.activeElement.tagName"
+
+
+@pytest.mark.usefixtures("undecided")
+@pytest.mark.parametrize("way", ["mouse", "keyboard", "search", "escape"])
+def test_after_a_filter_the_keys_work_at_once(way: str, page: Page, home: Home) -> None:
+    page.open("review")
+    page.until(lambda: page.card("item"), "the review card")
+    field = "[class*='st-key-words'] input" if way == "search" else "[class*='st-key-class'] input"
+    page.all(field)[0].click()
+    page.until(lambda: page.driver.execute_script(FOCUS) == "INPUT", "the focus in the filter")
+    if way == "search":
+        page.all(field)[0].send_keys("aerial view\ue007")
+    elif way == "keyboard":
+        page.all(field)[0].send_keys("forest\ue007")
+    elif way == "mouse":
+        page.until(lambda: page.all("[role=option]"), "the options")[1].click()
+    else:
+        page.press("Escape")
+    page.until(lambda: page.driver.execute_script(FOCUS) != "INPUT", "the focus away from the filter")
+    if way != "escape":
+        page.until(lambda: not page.card(".count").endswith(f"of {ALL}"), "the narrowed list")
+    page.settle()
+    item = page.card("item")
+    page.press("a")
+    page.until(lambda: decided(home) == {item: "accepted"}, "the verdict")

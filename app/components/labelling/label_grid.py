@@ -28,7 +28,10 @@ _component = browser_half("avion_label_grid", __file__)
 
 @dataclass
 class LabelList(WorkList):
-    """One person's place among images to label; the order stays as it is while labels are given."""
+    """One person's place among images to label; the order stays as it is while labels are given.
+
+    done: images that want no label any more.
+    """
 
     guesses: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Image id -> what the teacher guessed when the list was made."""
@@ -36,15 +39,8 @@ class LabelList(WorkList):
     """What the guesses came from."""
     seen: dict[str, str] = field(default_factory=dict)
     """Image id -> its label when the list was made, "" for none."""
-    done: set[str] = field(default_factory=set)
-    """Images that want no label any more."""
     again: int = 0
     """Rises with labels given beside the grid: its own memory of what to undo is stale then."""
-
-    def next_open(self, item: str) -> str:
-        """The image after `item` that still wants a label; "" after the last."""
-        following = self.order[self.places.get(item, -1) + 1 :]
-        return next((image for image in following if image not in self.done), "")
 
 
 def class_keys(classes: Sequence[ClassInfo]) -> list[dict[str, str]]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.components.review.waiting import undecided
 from app.state import filter_values, sent_lists, widgets, work_lists
 from avion_core.usecases.curation import ReviewerView
 from avion_core.usecases.projects.summaries import ProjectSummary
@@ -94,7 +95,7 @@ class Filters:
         ranks = ORDERS[self.order](view)
         view = view.iloc[np.argsort(ranks.to_numpy(), kind="stable")]
         ids = view["description_id"].tolist()
-        waiting = np.flatnonzero((view["verdict"] == "undecided") & ~view["judged"])
+        waiting = np.flatnonzero(undecided(view))
         return ids, ids[waiting[0] if len(waiting) else 0] if ids else ""
 
 
@@ -124,7 +125,7 @@ def review_filters(project: ProjectSummary, view: ReviewerView, sent: Sequence[s
     """Draw the filters, and say what they ask for."""
     table = view.table
     names = {entry.key: entry.prompt_name for entry in project.classes}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
         class_key = _choice("Class", list(names), lambda key: names.get(key, key), 170)
         chosen = {"Verdict": _choice("Verdict", list(CHOICES["Verdict"]), str, 135)}
         order = _choice("Order", list(ORDERS), str, 165, everything=False)
@@ -138,7 +139,7 @@ def review_filters(project: ProjectSummary, view: ReviewerView, sent: Sequence[s
         )
         narrowed = filter_values.narrowed(["Class", "Verdict", "Order", "Search"])
         with st.popover(f"More filters ({narrowed})" if narrowed else "More filters", icon=":material/filter_list:"):
-            left, right = st.columns(2, width=520)
+            left, right = st.container(key="filters_more").columns(2, width=520)
             with left:
                 for name in ("My verdict", "RS-Flag", "Broken rule", "Kept or cut"):
                     chosen[name] = _choice(name, list(CHOICES[name]), str, 240)

@@ -16,7 +16,7 @@ AHEAD, BEHIND = 80, 20
 _component = browser_half("avion_review_card", __file__)
 
 
-def card_item(row: dict[str, Any], *, place: int, class_name: str) -> dict[str, Any]:
+def card_item(row: dict[str, Any], *, place: int, class_name: str, waits: bool) -> dict[str, Any]:
     """What the card shows of one of `ReviewerView.cards`. `hits` are [start, end, kind], without overlaps."""
     hits, end = [], 0
     for hit in sorted(row["hits"], key=lambda hit: hit["start"]):
@@ -31,6 +31,8 @@ def card_item(row: dict[str, Any], *, place: int, class_name: str) -> dict[str, 
         "verdict": row["verdict"],
         "mine": row["mine"],
         "note": _note(row),
+        "by": row["reviewer"],
+        "waits": waits,
         "class_name": class_name,
         "writer": row["writer"],
         "place": place,
@@ -46,14 +48,21 @@ def _note(row: dict[str, Any]) -> str:
     return f"by {row['reviewer']}" if row["mine"] != row["verdict"] else ""
 
 
-def review_card(work_list: WorkList, items: Sequence[dict[str, Any]]) -> None:
-    """Draw the card at the work list's cursor. Decisions made in it go to the outbox."""
+def review_card(work_list: WorkList, items: Sequence[dict[str, Any]], *, more: bool, read_up_to: int) -> None:
+    """Draw the card at the work list's cursor. Decisions made in it go to the outbox.
+
+    Args:
+        more: more texts wait for a verdict than are among the items.
+        read_up_to: the number of the newest verdict that the items show.
+    """
     _component(
         key=work_lists.REVIEW_CARD,
         data={
             "items": list(items),
             "cursor": work_list.cursor,
             "total": len(work_list.order),
+            "more": more,
+            "read_up_to": read_up_to,
             **outbox.sender(work_list),
         },
     )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
+from app.components.review.already_judged import already_judged, said_of_unseen
 from app.kit.guard import guard, plain
 from app.kit.palette import VERDICT_WORDS
 from app.state import notices, selection, studio, widgets
 from avion_core.errors import EditedMeanwhileError
-from avion_core.usecases.curation import Decision, record_verdict, record_verdicts, undo
+from avion_core.usecases.curation import Decision, ReviewerView, record_verdict, record_verdicts, undo
 from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.wording import counted
 
@@ -28,19 +30,19 @@ _SELECTED, _ALL = "selected", "all"
 
 
 def verdict_table(
-    project: ProjectSummary, rows: pd.DataFrame, whole: Sequence[str], names: Mapping[str, str], *, columns: list[str]
+    project: ProjectSummary, seen: ReviewerView, whole: Sequence[str], names: Mapping[str, str], *, columns: list[str]
 ) -> str | None:
     """Draw one page of descriptions with the buttons that judge the selected ones.
 
     Args:
-        rows: the page's descriptions, as `ReviewerView.rows` gives them.
-        whole: the ids of the whole view, of which `rows` are a part.
+        whole: the ids of the whole list, of which a page is shown.
         names: class -> the words it is shown by.
         columns: which figures to show, besides the text and its verdict.
 
     Returns:
         The description that alone is selected, for its evidence; None for none or several.
     """
+    rows = seen.rows(_page_of(whole))
     name = selection.name()
     key = f"descriptions_{name}"
     chosen = tuple(rows["description_id"].iloc[[row for row in widgets.selected_rows(key) if row < len(rows)]])
@@ -73,11 +75,11 @@ def verdict_table(
         alt="Descriptions with their verdicts and figures",
     )
     with bar:
-        _bar(project, chosen, whole, name, rows)
+        _bar(project, seen, chosen, whole, name, rows)
     return chosen[0] if len(chosen) == 1 else None
 
 
-def page_of(ids: Sequence[str]) -> list[str]:
+def _page_of(ids: Sequence[str]) -> list[str]:
     """One page of a long list, with the control that turns the pages; the address keeps the page's number."""
     pages = -(-len(ids) // PAGE_SIZE)
     if pages <= 1:
@@ -91,10 +93,17 @@ def page_of(ids: Sequence[str]) -> list[str]:
     return list(ids[first : first + PAGE_SIZE])
 
 
-def _bar(project: ProjectSummary, chosen: tuple[str, ...], whole: Sequence[str], name: str, rows: pd.DataFrame) -> None:
+def _bar(
+    project: ProjectSummary,
+    seen: ReviewerView,
+    chosen: tuple[str, ...],
+    whole: Sequence[str],
+    name: str,
+    rows: pd.DataFrame,
+) -> None:
     asked = selection.asked_verdict()
     if asked is not None:
-        _confirm(project, asked, rows)
+        _confirm(project, seen, asked, rows)
         return
     shown = _shown(rows)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -118,7 +127,7 @@ def _bar(project: ProjectSummary, chosen: tuple[str, ...], whole: Sequence[str],
                 type="primary" if verdict == "accept" else "secondary",
                 disabled=not ids,
                 on_click=_ask,
-                args=(project.id, verdict, ids, f"{name}-{verdict}", shown),
+                args=(project.id, seen, verdict, ids, f"{name}-{verdict}", shown),
             )
         st.button(
             "Edit",
@@ -134,13 +143,16 @@ def _bar(project: ProjectSummary, chosen: tuple[str, ...], whole: Sequence[str],
         st.caption(
             "Select rows at their left edge (Shift for a range), or take the whole view. **A** accepts, **X** rejects, "
             "**S** skips, **T** clears your verdicts (skips too), **E** edits the one selected, **U** undoes your "
-            "last decision, a bulk one as a whole. A verdict on several asks once, with their number; Enter confirms, "
-            "Esc cancels."
+            "last decision, a bulk one as a whole. A verdict on several, or on one judged otherwise, asks once and "
+            "says what it changes; Enter confirms, Esc cancels."
         )
 
 
-def _confirm(project: ProjectSummary, asked: selection.Asked, rows: pd.DataFrame) -> None:
+def _confirm(project: ProjectSummary, seen: ReviewerView, asked: selection.Asked, rows: pd.DataFrame) -> None:
     shown, key = _shown(rows), "bulk_confirm"
+    read_up_to = seen.curation.read_up_to.newest
+    before = already_judged(seen.table, asked.ids, asked.verdict)
+    others = tuple(item for item in asked.ids if item not in before.ids)
     with st.container(border=True):
         if asked.verdict == "edit":
             label = "Save"
@@ -152,12 +164,26 @@ def _confirm(project: ProjectSummary, asked: selection.Asked, rows: pd.DataFrame
         else:
             word = _VERDICTS[asked.verdict][0]
             label = f"{word} {len(asked.ids):,}"
-            st.markdown(f"**{word}: {len(asked.ids):,} descriptions?** One undo reverts them all.")
+            st.markdown(f"**{word}: {counted(len(asked.ids), 'description')}?** One undo reverts all of it.")
+            if before.sentence:
+                st.warning(plain(before.sentence), icon=":material/gavel:")
             st.text_input("Why (optional)", key=_words(asked), max_chars=300)
         with st.container(horizontal=True):
             st.button(
-                label, type="primary", shortcut="Enter", key=key, on_click=_decide, args=(project.id, asked, shown)
+                label,
+                type="primary",
+                shortcut="Enter",
+                key=key,
+                on_click=_decide,
+                args=(project.id, asked, shown, read_up_to),
             )
+            if before.ids and others:
+                st.button(
+                    f"Only the {len(others):,} others",
+                    key="bulk_others",
+                    on_click=_decide,
+                    args=(project.id, replace(asked, ids=others), shown, read_up_to),
+                )
             st.button("Cancel", shortcut="Esc", key="bulk_cancel", on_click=selection.ask_verdict, args=(None,))
 
 
@@ -170,16 +196,18 @@ def _words(asked: selection.Asked) -> str:
     return f"words_{asked.batch}"
 
 
-def _ask(project: str, verdict: Decision, ids: tuple[str, ...], batch: str, shown: dict[str, str]) -> None:
-    """One description is judged at once; several after a question that names their number."""
+def _ask(
+    project: str, seen: ReviewerView, verdict: Decision, ids: tuple[str, ...], batch: str, shown: dict[str, str]
+) -> None:
+    """One description is judged at once; several, or one that was judged otherwise, after a question."""
     asked = selection.Asked(verdict, ids, batch)
-    if len(ids) == 1:
-        _decide(project, asked, shown)
+    if len(ids) == 1 and not already_judged(seen.table, ids, verdict).changed:
+        _decide(project, asked, shown, seen.curation.read_up_to.newest)
     else:
         selection.ask_verdict(asked)
 
 
-def _decide(project: str, asked: selection.Asked, shown: dict[str, str]) -> None:
+def _decide(project: str, asked: selection.Asked, shown: dict[str, str], read_up_to: int) -> None:
     home, words = studio.home(), widgets.typed(_words(asked))
     with guard():
         if asked.verdict == "edit":
@@ -188,11 +216,22 @@ def _decide(project: str, asked: selection.Asked, shown: dict[str, str]) -> None
                 record_verdict(home, project, item, "edit", text=words, shown=shown.get(item), token=token)
             except EditedMeanwhileError:
                 return  # the question stays, with the words typed so far and what the text reads now
-            did = "Edited"
+            did, unseen = "Edited", {}
         else:
-            record_verdicts(home, project, asked.ids, asked.verdict, shown=shown, reason=words, batch=asked.batch)
+            unseen = record_verdicts(
+                home,
+                project,
+                asked.ids,
+                asked.verdict,
+                shown=shown,
+                reason=words,
+                batch=asked.batch,
+                read_up_to=read_up_to,
+            )
             did = _VERDICTS[asked.verdict][1]
-        notices.say_after_rerun(f"{did} {counted(len(asked.ids), 'description')} · U undoes it")
+        meanwhile = said_of_unseen(unseen) if asked.verdict in ("accept", "reject") else ""
+        said = f"{did} {counted(len(asked.ids), 'description')}"
+        notices.say_after_rerun(f"{said}. {meanwhile}" if meanwhile else f"{said} · U undoes it")
     selection.forget()
 
 

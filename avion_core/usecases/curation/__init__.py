@@ -3,6 +3,7 @@
 Only training shots and validation images are looked at here; the test set stays sealed.
 """
 
+from avion_core.store.current_verdicts import Unseen
 from avion_core.store.verdicts import Decision
 from avion_core.usecases.curation.blind import Sight, my_sight, visible_verdicts
 from avion_core.usecases.curation.deciding import (
@@ -36,6 +37,7 @@ __all__ = [
     "ReviewerView",
     "SharedCuration",
     "Sight",
+    "Unseen",
     "as_judged",
     "confusable",
     "curation_table",

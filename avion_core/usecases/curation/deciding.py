@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
+from sqlalchemy.orm import Session
 
 from avion_core.descriptions.importing import MOST_CHARACTERS
 from avion_core.errors import DescriptionError
 from avion_core.reading import Subject, is_storable, refuse_mark
 from avion_core.store import journal, verdicts
+from avion_core.store.current_verdicts import Unseen, given_since
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.projects import find_project
@@ -35,13 +37,19 @@ def record_verdict(
     reason: str = "",
     token: str | None = None,
     adjudicates: bool = False,
-) -> None:
+    read_up_to: int | None = None,
+) -> list[Unseen]:
     """Write one person's decision down, for good; the same token again is the same decision.
 
     Args:
         text: of an edit, the new text.
         shown: the text that the reviewer had before their eyes; None where nobody can tell.
         adjudicates: it settles the question for everybody, until an edit opens it again.
+        read_up_to: the number of the newest verdict that the reviewer's page showed (`Curation.read_up_to`).
+
+    Returns:
+        Verdicts given since, by others or in another tab (tokens of one tab are alike up to their last hyphen), that
+        the reviewer has not seen: this one stands beside them. In a blind review, the reviewer's own alone.
 
     Raises:
         NotFoundError: no such project or description.
@@ -57,6 +65,7 @@ def record_verdict(
         row = find_project(session, project)
         if text is not None:
             refuse_new_texts(row)
+        unseen = _unseen(session, home, project, [description_id], read_up_to, sent_from=_tab(token))
         verdicts.add_verdict(
             session,
             row.id,
@@ -69,6 +78,7 @@ def record_verdict(
             token=token,
             adjudicates=adjudicates,
         )
+    return unseen.get(description_id, [])
 
 
 @use_case
@@ -81,15 +91,17 @@ def record_verdicts(
     shown: Mapping[str, str] | None = None,
     reason: str = "",
     batch: str | None = None,
-) -> str:
+    read_up_to: int | None = None,
+) -> dict[str, list[Unseen]]:
     """Accept, reject, skip or un-decide many descriptions in one go; all of it is written, or nothing.
 
     Args:
         shown: description -> the text that the reviewer had before their eyes, of those that were shown.
-        batch: the same batch again adds nothing.
+        batch: the same batch again adds nothing; undoing any decision of it undoes them all.
+        read_up_to: as `record_verdict` takes it.
 
     Returns:
-        The batch; undoing any decision of it undoes them all.
+        Description -> verdicts on it that the reviewer has not seen, as `record_verdict` returns them.
 
     Raises:
         NotFoundError: no such project, or descriptions that it lacks.
@@ -100,14 +112,15 @@ def record_verdicts(
     _refuse_unstorable(reason)
     with writing(home.engine) as session:
         project_id = find_project(session, project).id
-        batch, added = verdicts.add_verdicts(
+        unseen = _unseen(session, home, project, description_ids, read_up_to)
+        _, added = verdicts.add_verdicts(
             session, project_id, description_ids, verdict, reviewer=reviewer, shown=shown, reason=reason, batch=batch
         )
         if added:
             journal.note(
                 session, project_id, "review", f"{_DID[verdict]} {counted(added, 'description')} in one step.", reviewer
             )
-    return batch
+    return unseen
 
 
 @use_case
@@ -155,6 +168,27 @@ def history(home: Home, project: str, description_id: str) -> list[Verdict]:
     with reading(home.engine) as session:
         entries = verdicts.history(session, find_project(session, project).id, description_id)
     return [entry for entry in entries if entry.reviewer == home.actor.name] if hidden else entries
+
+
+def _unseen(
+    session: Session,
+    home: Home,
+    project: str,
+    description_ids: Sequence[str],
+    read_up_to: int | None,
+    *,
+    sent_from: str = "",
+) -> dict[str, list[Unseen]]:
+    if read_up_to is None:
+        return {}
+    row = find_project(session, project)
+    only = home.actor.name if row.blind else None
+    return given_since(session, row.id, description_ids, read_up_to, sent_from=sent_from, reviewer=only)
+
+
+def _tab(token: str | None) -> str:
+    tab, hyphen, _ = (token or "").rpartition("-")
+    return tab + hyphen
 
 
 def _refuse_unstorable(*texts: str | None) -> None:
