@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import streamlit as st
 
@@ -33,6 +33,17 @@ def go_button(label: str, page: str, icon: str, *, primary: bool = True) -> None
     kind = "primary" if primary else "secondary"
     if st.button(label, icon=f":material/{icon}:", type=kind, key=f"go_{page}_{label}"):
         go(page)
+
+
+EXCHANGE_TAB, IMPORT_TAB = "exchange_tab", "Import"
+
+
+def import_button(kind: Literal["primary", "secondary", "tertiary"] = "primary") -> None:
+    """A button that leads to the one form by which descriptions are imported."""
+    # Before the run: on the page itself the tabs are drawn already.
+    show = {"on_click": widgets.fill, "args": (EXCHANGE_TAB, IMPORT_TAB)}
+    if st.button("Import descriptions", icon=":material/upload_file:", type=kind, key="go_import", **show):
+        go("exchange")
 
 
 def sheet_button(class_key: str, name: str) -> None:

@@ -8,8 +8,10 @@ from app import shell
 from app.components.projects.class_card import card_form, class_list, merge_form, split_form
 from app.kit.guard import empty_state, plain
 from app.state import address, notices, studio
+from avion_core.usecases.projects.class_aliases import class_aliases, forget_alias
 from avion_core.usecases.projects.classes import add_class, class_changes, undo_change
 from avion_core.usecases.projects.summaries import ProjectSummary
+from avion_core.wording import counted
 
 
 def page() -> None:
@@ -31,6 +33,7 @@ def page() -> None:
             merge_form(project, entry)
         with split:
             split_form(project, entry)
+    other_names(project)
     history(project)
 
 
@@ -42,6 +45,27 @@ def add_form(project: ProjectSummary) -> None:
             address.choose(address.CLASS, key)
             notices.say_after_rerun(f"{key} is added")
             st.rerun()
+
+
+def other_names(project: ProjectSummary) -> None:
+    """By which other names imports find the classes, each with the button that takes it back."""
+    aliases = class_aliases(studio.home(), project.id)
+    if not aliases:
+        return
+    names = {entry.key: entry.prompt_name for entry in project.classes}
+    with st.expander(f"Other names in files ({len(aliases)})", icon=":material/rule:"):
+        st.caption(
+            "Said when descriptions were imported; later files are read alike. Forgetting a name removes the "
+            "descriptions that came in under it, but for those that people decided on."
+        )
+        for number, entry in enumerate(aliases):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                name = plain(names.get(entry.class_key, entry.class_key))
+                texts = counted(entry.descriptions, "description")
+                st.markdown(f"“{plain(entry.alias)}” means **{name}** · {texts} · {plain(entry.who)}", width="stretch")
+                if st.button("Forget", icon=":material/undo:", key=f"forget_alias_{number}"):
+                    notices.say_after_rerun(forget_alias(studio.home(), project.id, entry.alias))
+                    st.rerun()
 
 
 def history(project: ProjectSummary) -> None:

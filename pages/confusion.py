@@ -59,7 +59,7 @@ def need_texts(project: ProjectSummary) -> None:
     if not project.descriptions:
         text = "This page shows which texts pull two classes together: it needs descriptions."
         with empty_state("description", "No descriptions yet", text):
-            shell.go_button("Import descriptions", "projects", "upload_file")
+            shell.import_button()
         end_page()
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app import shell
-from app.components.transfer.exchange_forms import export_form, upload_form
+from app.components.transfer.exchange_forms import export_form
+from app.components.transfer.import_form import import_form
 from app.components.transfer.review_packs import merge_form, open_form, opened_pack, pack_form
 from app.kit.guard import empty_state, plain
 from app.state import studio
@@ -18,13 +19,20 @@ def page() -> None:
     held = holdings(studio.home(), project.id)
     figures(held)
     opened_pack(project)
-    out, back_in, reviews = st.tabs(["Export", "Import", "Review elsewhere"], key="exchange_tab")
-    with out:
-        export(project, held)
-    with back_in:
-        upload_form(project, held)
-    with reviews:
-        review_elsewhere(project, held)
+    first = shell.IMPORT_TAB if not held.descriptions else None
+    out, back_in, reviews = st.tabs(
+        ["Export", shell.IMPORT_TAB, "Review elsewhere"], default=first, key=shell.EXCHANGE_TAB, bind="query-params"
+    )
+    # One tab at a time: an export scores every text, which nobody asks for who came to import.
+    if out.open:
+        with out:
+            export(project, held)
+    if back_in.open:
+        with back_in:
+            import_form(project, held)
+    if reviews.open:
+        with reviews:
+            review_elsewhere(project, held)
 
 
 def figures(held: Holdings) -> None:
@@ -43,7 +51,7 @@ def export(project: ProjectSummary, held: Holdings) -> None:
     if not held.descriptions:
         text = f"{plain(project.name)} has none to export. Import a file, or generate some."
         with empty_state("description", "No descriptions yet", text):
-            shell.go_button("Import descriptions", "projects", "upload_file")
+            shell.import_button()
             shell.go_button("Ask a writer", "generate", "edit", primary=False)
         return
     export_form(project, held)

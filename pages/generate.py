@@ -25,6 +25,9 @@ def page() -> None:
         return
     home = studio.home()
     generations = list_generations(home, project.id)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("No key for a writer? Any chat assistant will do: its reply can be imported.", width="content")
+        shell.import_button("tertiary")
     if generations:
         with st.container(border=True):
             generation_monitor(project, generations[0])

@@ -12,7 +12,8 @@ from app.components.review.filters import review_filters, sent_banner
 from app.components.review.review_card import AHEAD, BEHIND, card_item, review_card
 from app.components.review.review_progress import overview, progress_tables
 from app.components.review.shared_curation import need_curation
-from app.components.review.verdict_table import page_of, verdict_table
+from app.components.review.verdict_table import verdict_table
+from app.components.review.waiting import mark_done, sent_ahead
 from app.kit.guard import empty_state
 from app.state import filter_values, work_lists
 from app.state.work_lists import WorkList
@@ -50,6 +51,7 @@ def page() -> None:
         if st.button("Refresh the list", icon=":material/refresh:", type="tertiary", help=LAY_OUT):
             work_lists.refresh_review_list()
             st.rerun()
+        shell.import_button("tertiary")
     show = show_table if mode == TABLE else show_card
     show(project, seen, work_list, names)
     progress_tables(project, seen, names)
@@ -61,13 +63,17 @@ LAY_OUT = "While you review, the list and its order stay the same. This filters 
 def show_card(project: ProjectSummary, seen: ReviewerView, work_list: WorkList, names: Mapping[str, str]) -> None:
     """One description with its evidence beside it."""
     judging, evidence = st.columns([11, 9], gap="large")
-    first = max(0, work_list.place - BEHIND)
-    near = seen.cards(work_list.order[first : work_list.place + AHEAD])
+    mark_done(work_list, seen.table)
+    ids, more = sent_ahead(work_list, AHEAD, BEHIND)
+    rows = {row["description_id"]: row for row in seen.cards(ids)}
     with judging:
         items = [
-            card_item(row, place=place, class_name=names[row["class_key"]]) for place, row in enumerate(near, first)
+            card_item(
+                row, place=work_list.places[key], class_name=names[row["class_key"]], waits=key not in work_list.done
+            )
+            for key, row in rows.items()
         ]
-        review_card(work_list, items)
+        review_card(work_list, items, more=more, read_up_to=seen.curation.read_up_to.newest)
     if work_list.cursor:
         (row,) = seen.records([work_list.cursor])
         with judging:
@@ -80,8 +86,7 @@ def show_card(project: ProjectSummary, seen: ReviewerView, work_list: WorkList, 
 def show_table(project: ProjectSummary, seen: ReviewerView, work_list: WorkList, names: Mapping[str, str]) -> None:
     """The view as a table; the one description that is selected shows its evidence below."""
     columns = ["class", "flag", "similarity", "z", "weight", "influence", "kept or cut", "mine", "writer"]
-    rows = seen.rows(page_of(work_list.order))
-    chosen = verdict_table(project, rows, work_list.order, names, columns=columns)
+    chosen = verdict_table(project, seen, work_list.order, names, columns=columns)
     if chosen is None:
         st.caption("Select one description to see its evidence, or several to judge them together.")
     else:

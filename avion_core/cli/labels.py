@@ -28,7 +28,7 @@ def export_labels_(desk: Desk, project: ProjectName, out: Out) -> Answer:
 def import_labels_(
     desk: Desk,
     project: ProjectName,
-    file: Annotated[Path, typer.Argument(help="CSV or Parquet with path and label.")],
+    file: Annotated[Path, typer.Argument(help="CSV, Excel or Parquet with path and label.")],
     preview: Preview = False,
 ) -> Answer:
     """Label images from a table; the label page can undo the import in one step."""
@@ -89,9 +89,30 @@ def merge(
     return Answer({"class": class_key, "into": into}, f"{class_key} is now part of {into}.")
 
 
+@command(classes, "aliases")
+def aliases(desk: Desk, project: ProjectName) -> Answer:
+    """Other names by which imports find the classes, as `avion descriptions import --match` named them."""
+    from avion_core.usecases.projects.class_aliases import class_aliases
+
+    rows = [dict(vars(alias)) for alias in class_aliases(desk.home, project)]
+    text = table(rows, ["alias", "class_key", "descriptions", "who"]) if rows else "No class has another name."
+    return Answer({"aliases": rows}, text)
+
+
+@command(classes, "forget-alias")
+def forget_alias_(
+    desk: Desk, project: ProjectName, alias: Annotated[str, typer.Argument(metavar="NAME", help="The other name.")]
+) -> Answer:
+    """Take another name off its class, and the undecided descriptions that came in under it out."""
+    from avion_core.usecases.projects.class_aliases import forget_alias
+
+    sentence = forget_alias(desk.home, project, alias)
+    return Answer({"forgotten": alias}, sentence)
+
+
 @command(classes, "undo")
 def undo(desk: Desk, project: ProjectName) -> Answer:
-    """Undo the newest rename, addition, merge or split."""
+    """Undo the newest rename, addition, merge, split or other name."""
     from avion_core.usecases.projects.classes import undo_change
 
     sentence = undo_change(desk.home, project)

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from avion_core.data.catalog import DATA_SETS
 from avion_core.data.problems import Problem
@@ -49,16 +50,20 @@ class ClassFinder:
     """Class as written -> class key, or None where no class or more than one fits.
 
     In this order: the very key, the very prompt name, a code that a table wrote as a decimal number (`10.0`, `10,0`),
-    and key or prompt name with spelling folded.
+    an alias that a person gave (spelling folded), and key or prompt name with spelling folded.
 
     Args:
         class_names: class key -> prompt name.
+        aliases: other name -> class key.
     """
 
-    def __init__(self, class_names: Mapping[str, str]) -> None:
+    def __init__(self, class_names: Mapping[str, str], aliases: Mapping[str, str] = MappingProxyType({})) -> None:
         self.taken_for: dict[str, str] = {}
-        """As written -> class key, of what was found by folded spelling alone: whoever reads a file says so."""
+        """As written -> class key, of what an alias or folded spelling found: whoever reads a file says so."""
+        self.by_alias: dict[str, str] = {}
+        """Those of them that an alias found."""
         self._names = class_names
+        self._aliases = {fold(alias): key for alias, key in aliases.items() if key in class_names}
         self._by_name: dict[str, set[str]] = defaultdict(set)
         self._by_fold: dict[str, set[str]] = defaultdict(set)
         for key, name in class_names.items():
@@ -71,12 +76,15 @@ class ClassFinder:
         if word in self._names:
             return word
         exact = self._by_name.get(word) or self._by_name.get(as_code(word))
-        found = exact or self._by_fold.get(fold(word)) or set()
+        alias = self._aliases.get(fold(word))
+        found = exact or ({alias} if alias is not None else self._by_fold.get(fold(word), set()))
         if len(found) != 1:
             return None
         (key,) = found
         if not exact:
             self.taken_for[written.strip()] = key
+            if alias is not None:
+                self.by_alias[written.strip()] = key
         return key
 
 

@@ -1,4 +1,4 @@
-"""Label files: CSV or Parquet with the columns path, label and, if wanted, group and split.
+"""Label files: CSV, Excel or Parquet with the columns path, label and, if wanted, group and split.
 
 A caption file (JSON) serves too: it names pictures and their split, and gives no labels.
 """
@@ -18,7 +18,7 @@ from avion_core.data.captions import read_captions
 from avion_core.data.class_names import is_readable
 from avion_core.data.problems import Problem
 from avion_core.data.split_names import SPLITS, split_of
-from avion_core.data.tables import read_csv, refuse_twins, whole_numbers
+from avion_core.data.tables import is_workbook, read_table, refuse_twins, whole_numbers
 from avion_core.errors import DataError
 from avion_core.reading import Subject, read_parquet, regular_file
 
@@ -121,8 +121,8 @@ def read_columns(file: Path) -> tuple[dict[str, list[Any]], list[Problem]]:
     """
     regular_file(file, _FILE)
     suffix = file.suffix.lower()
-    if suffix == ".csv":
-        header, rows, cut = read_csv(file, "label file")
+    if suffix == ".csv" or is_workbook(file):
+        header, rows, cut = read_table(file, "label file")
         columns = {name.strip().lower(): [row[place] for row in rows] for place, name in enumerate(header)}
         said = "It ends with surplus commas; nothing was lost, but check the table."
         return columns, [Problem("label_file", f"{file.name}, line {line}", said) for line in cut]
@@ -131,7 +131,7 @@ def read_columns(file: Path) -> tuple[dict[str, list[Any]], list[Problem]]:
     elif suffix == ".parquet":
         table = read_parquet(file, _FILE)
     else:
-        hint = "Give a file ending in .csv, .parquet or .json."
+        hint = "Give a file ending in .csv, .xlsx, .parquet or .json."
         raise DataError("the label file has an unknown file type", hint, value=str(file))
     refuse_twins(map(str, table.columns), "label file")
     return {str(name).strip().lower(): table[name].tolist() for name in table.columns}, []

@@ -1,4 +1,4 @@
-"""Tables as CSV that survive a trip through a spreadsheet, and what spreadsheets do to them.
+"""Tables as CSV that survive a trip through a spreadsheet, or come back as its workbook, and what it does to them.
 
 Written: UTF-8 with the mark by which Excel knows it; a text that a spreadsheet would take for a formula begins with an
 apostrophe. Read: the apostrophe comes off again, so the trip loses nothing.
@@ -16,7 +16,7 @@ import pandas as pd
 
 from avion_core.data.class_names import as_code
 from avion_core.errors import DataError
-from avion_core.reading import Subject, is_storable, read_text
+from avion_core.reading import Subject, is_storable, read_sheet, read_text
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _DELIMITERS = ",;\t"
@@ -48,8 +48,10 @@ def as_written(text: str) -> str:
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
-def read_csv(file: Path, what: str) -> tuple[list[str], list[list[str]], list[int]]:
-    """Header and rows of a CSV file, each row as long as the header; commas, semicolons or tabs part its cells.
+def read_table(file: Path, what: str) -> tuple[list[str], list[list[str]], list[int]]:
+    """Header and rows of a CSV file or an Excel workbook, each row as long as the header.
+
+    The cells of a CSV file are parted by commas, semicolons or tabs; of a workbook the one sheet with rows is read.
 
     Args:
         what: the file's subject in messages, as in "label file".
@@ -58,19 +60,10 @@ def read_csv(file: Path, what: str) -> tuple[list[str], list[list[str]], list[in
         The header as written, the rows, and the lines of those that ended in empty cells too many.
 
     Raises:
-        DataError: it cannot be read, is not UTF-8, two columns have one name (in any case), or a row has too many or
-            too few cells; the line is named.
+        DataError: it cannot be read, is not UTF-8 (a CSV file), two columns have one name (in any case), or a row has
+            too many or too few cells; the line is named.
     """
-    subject = Subject(f"the {what}", hint="Save it again as CSV UTF-8.")
-    text = read_text(file, subject)
-    if not is_storable(text):
-        raise subject.refused("holds NUL bytes, so it is not a text file", value=str(file))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
-    try:
-        found = [(reader.line_num, [as_written(cell) for cell in row]) for row in reader if row]
-    except csv.Error as error:
-        hint = "Check its quotes, or export it again as CSV UTF-8."
-        raise DataError(f"line {reader.line_num} of the {what} is not CSV ({error})", hint, value=str(file)) from error
+    found = workbook_rows(file, what) if is_workbook(file) else _csv_rows(file, what)
     if not found:
         raise DataError(f"the {what} is empty", "It needs a header and at least one row.", value=str(file))
     refuse_misread((cell for _, row in found for cell in row), what)
@@ -91,6 +84,35 @@ def read_csv(file: Path, what: str) -> tuple[list[str], list[list[str]], list[in
             )
         rows.append(row)
     return header, rows, cut
+
+
+def is_workbook(file: Path) -> bool:
+    """Whether a file says that it is an Excel workbook."""
+    return file.suffix.lower() == ".xlsx"
+
+
+def workbook_rows(file: Path, what: str, subject: Subject | None = None) -> list[tuple[int, list[str]]]:
+    """The rows of an Excel workbook with their numbers, all as long as the longest, without empty columns at the end.
+
+    Raises:
+        DataError: see `reading.read_sheet`.
+    """
+    rows = read_sheet(file, subject or Subject(f"the {what}", hint="Save it again as .xlsx or CSV UTF-8."))
+    width = max((place for _, row in rows for place, cell in enumerate(row, start=1) if cell), default=0)
+    return [(number, [as_written(cell) for cell in row[:width]] + [""] * (width - len(row))) for number, row in rows]
+
+
+def _csv_rows(file: Path, what: str) -> list[tuple[int, list[str]]]:
+    subject = Subject(f"the {what}", hint="Save it again as CSV UTF-8.")
+    text = read_text(file, subject)
+    if not is_storable(text):
+        raise subject.refused("holds NUL bytes, so it is not a text file", value=str(file))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
+    try:
+        return [(reader.line_num, [as_written(cell) for cell in row]) for row in reader if row]
+    except csv.Error as error:
+        hint = "Check its quotes, or export it again as CSV UTF-8."
+        raise DataError(f"line {reader.line_num} of the {what} is not CSV ({error})", hint, value=str(file)) from error
 
 
 def refuse_twins(columns: Iterable[str], what: str) -> None:

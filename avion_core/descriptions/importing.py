@@ -1,4 +1,6 @@
-"""Descriptions from a file: JSON lines, CSV, Parquet, or one JSON object of lists (docs/method.md section 1).
+"""Descriptions from a file (docs/method.md section 1).
+
+JSON lines, CSV, Excel, Parquet, one JSON object of lists, or the reply of a chat assistant as text (see `pasted`).
 
 What makes a file unreadable raises; what concerns one text is reported and the rest is kept. A row with a
 `history` comes from a studio (see `exporting`): its id, its text and its decisions are taken as they stand.
@@ -10,16 +12,17 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from avion_core.data.class_names import ClassFinder
-from avion_core.data.tables import as_written, delimiter_of, refuse_misread, refuse_twins
+from avion_core.data.tables import as_written, delimiter_of, is_workbook, refuse_misread, refuse_twins, workbook_rows
 from avion_core.descriptions.cleaning import cleaned, no_description, without_markup
 from avion_core.descriptions.histories import is_moment, past_decisions
+from avion_core.descriptions.pasted import pasted_texts
 from avion_core.descriptions.schema import DescriptionRecord, PastDecision, description_id, folded
 from avion_core.descriptions.sentences import sentences
 from avion_core.errors import DescriptionError
@@ -45,6 +48,9 @@ COUNT_FIELDS = ("tokens_in", "tokens_out")
 SIGNATURE = "review_pack"
 """The field with the signature of the review pack that a row came back from."""
 
+_CHATTER = "beside the lists"
+"""The field of a line that a chat assistant wrote around its lists."""
+
 # Control characters that are no white space, and halves of surrogate pairs.
 _BROKEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
@@ -60,7 +66,7 @@ class ImportResult:
     duplicates: list[DescriptionRecord]
     """Those dropped for saying the same (case, punctuation and white space aside)."""
     unknown_classes: dict[str, int]
-    """Class as written -> number of texts left out."""
+    """Class as written -> number of texts left out, since no class is called so."""
     problems: list[str]
     """One sentence for each text or decision that could not be used."""
     histories: dict[str, list[PastDecision]] = field(default_factory=dict)
@@ -70,7 +76,11 @@ class ImportResult:
     cleaned: int = 0
     """Texts that list marks, emphasis, HTML or introductions were taken off (see `cleaning`)."""
     taken_for: dict[str, str] = field(default_factory=dict)
-    """Class as written -> class key, where only the spelling folded was one of the project's."""
+    """Class as written -> class key, where an alias or only the spelling folded was one of the project's."""
+    left_out: dict[str, int] = field(default_factory=dict)
+    """Class as written -> number of texts that whoever imports wanted left out."""
+    matched: dict[str, list[str]] = field(default_factory=dict)
+    """Class as written -> ids of the descriptions whose class was found by an alias."""
     signatures: frozenset[str] = frozenset()
     """Those of the review packs that its rows say they are of."""
 
@@ -82,23 +92,32 @@ def read_descriptions(
     split_sentences: bool = False,
     writer: str | None = None,
     known: Mapping[str, str] = MappingProxyType({}),
+    aliases: Mapping[str, str] = MappingProxyType({}),
+    leave_out: Collection[str] = (),
+    may_be_empty: bool = False,
 ) -> ImportResult:
     """Read class descriptions from a file.
 
     Args:
-        path: JSON lines, CSV or Parquet with a class (`class_key`, `class` or `label`), a `text` and, as wanted, the
-            other fields of DescriptionRecord; or a JSON object {"class": [text, ...]}. UTF-8.
+        path: JSON lines, CSV, Excel or Parquet with a class (`class_key`, `class` or `label`), a `text` and, as wanted,
+            the other fields of DescriptionRecord; or a JSON object {"class": [text, ...]}. UTF-8.
         class_names: class key -> prompt name; a class is found by either, spelling folded.
         split_sentences: make one description of each sentence and keep the long text as its parent; texts that come
             from a studio are left whole.
         writer: who wrote them, where the file does not say.
         known: description id -> class key of texts that are there already. A row that comes from a studio is about the
             text of its id, whatever its class is called there.
+        aliases: other name of a class -> class key.
+        leave_out: classes as written whose texts are not wanted.
+        may_be_empty: a file whose classes are all unknown is no error: they are still to be matched.
 
     Raises:
         DescriptionError: a file that cannot be read as what it claims to be, or that holds no usable description.
     """
-    find = ClassFinder(class_names)
+    find = ClassFinder(class_names, aliases)
+    unwanted = {label.strip() for label in leave_out}
+    left_out: Counter[str] = Counter()
+    matched: dict[str, list[str]] = {}
     kept: dict[str, DescriptionRecord] = {}
     duplicates: list[DescriptionRecord] = []
     unknown: Counter[str] = Counter()
@@ -115,6 +134,12 @@ def read_descriptions(
         problem = _problem(row, names, from_a_studio=from_a_studio)
         if signature := _as_text(row.get(SIGNATURE)):
             signatures.add(signature)
+        if _CHATTER in row:
+            problems.append(f"{where}: it stands beside the lists and was not read as a description: {row['text']}")
+            continue
+        if label.strip() in unwanted:
+            left_out[label] += 1
+            continue
         if class_key is None:
             unknown[label] += 1
             continue
@@ -136,7 +161,9 @@ def read_descriptions(
                 duplicates.append(description)
             else:
                 kept[description.description_id] = description
-    if not kept:
+                if label.strip() in find.by_alias:
+                    matched.setdefault(label.strip(), []).append(description.description_id)
+    if not kept and not (unknown and may_be_empty):
         raise _nothing_usable(path, unknown, problems, class_names)
     return ImportResult(
         list(kept.values()),
@@ -147,6 +174,8 @@ def read_descriptions(
         imported_at,
         tidied,
         find.taken_for,
+        dict(left_out),
+        matched,
         frozenset(signatures),
     )
 
@@ -209,14 +238,16 @@ def _as_text(value: Any) -> str:
 
 
 def _rows(path: Path) -> Iterator[Row]:
-    readers = {".jsonl": _json_lines, ".csv": _csv, ".json": _json_object}
+    readers = {".jsonl": _json_lines, ".csv": _csv, ".json": _json_object, ".txt": _reply, ".md": _reply}
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         return _parquet(path)
+    if is_workbook(path):
+        return _workbook(path)
     if suffix not in readers:
         raise DescriptionError(
             "descriptions cannot be read from this kind of file",
-            f"Give a file that ends in {', '.join(readers)} or .parquet.",
+            f"Give a file that ends in {', '.join(readers)}, .xlsx or .parquet.",
             value=path.name,
         )
     text = read_text(path, _FILE)
@@ -264,6 +295,25 @@ def _csv(text: str, name: str) -> Iterator[Row]:
         raise DescriptionError(
             f"line {reader.line_num} of {name} is not CSV", "Check its quotes.", value=str(error)
         ) from None
+
+
+def _reply(text: str, name: str) -> Iterator[Row]:
+    for found in pasted_texts(text):
+        yield found.where, {"class": found.label, "text": found.text, **({_CHATTER: True} if found.chatter else {})}
+
+
+def _workbook(path: Path) -> Iterator[Row]:
+    rows = workbook_rows(path, _FILE.name, _FILE)
+    if len(rows) < 2:
+        raise DescriptionError(
+            "the file of descriptions is empty", "Choose a file with texts for the classes.", value=path.name
+        )
+    header = [column.strip() for column in rows[0][1]]
+    refuse_twins(header, "file of descriptions")
+    _check_fields(dict.fromkeys(header), f"the header of {path.name}")
+    for number, cells in rows[1:]:
+        refuse_misread(cells, "file of descriptions")
+        yield f"row {number}", {name: cell for name, cell in zip(header, cells, strict=True) if name}
 
 
 def _parquet(path: Path) -> Iterator[Row]:
@@ -325,7 +375,7 @@ def _nothing_usable(
     if unknown:
         return DescriptionError(
             f"{what}: its classes are not in this project",
-            f"The project's classes are: {', '.join(class_names)}.",
+            f"Say which are meant (--match). The project's classes are: {', '.join(class_names)}.",
             value=", ".join(unknown),
         )
     return DescriptionError(

@@ -2,11 +2,13 @@
 
 Whoever reads names what it is (`Subject`); every refusal then says what is wrong with it, the value, and a hint.
 `files` opens regular files alone and asks their size first; `values` bounds depth, numbers, dates and text before a
-parser, an array or the database meets them; `tables` asks a Parquet file how large it becomes before reading it.
+parser, an array or the database meets them; `tables` asks a Parquet file how large it becomes before reading it, and
+`spreadsheets` an Excel workbook.
 """
 
 from avion_core.reading.addresses import web_address
 from avion_core.reading.files import of_the_system, read_bytes, read_text, regular_file
+from avion_core.reading.spreadsheets import read_sheet
 from avion_core.reading.subject import MEBIBYTE, Subject
 from avion_core.reading.tables import read_arrow, read_parquet
 from avion_core.reading.values import (
@@ -36,6 +38,7 @@ __all__ = [
     "read_bytes",
     "read_json",
     "read_parquet",
+    "read_sheet",
     "read_text",
     "refuse_mark",
     "regular_file",

@@ -296,7 +296,12 @@ class TestLabelFiles:
                 "label file is not a Parquet file that can be read",
                 "Export it again as Parquet or CSV UTF-8",
             ),
-            ("path,label\n", "l.xlsx", "label file has an unknown file type", "ending in .csv, .parquet or .json"),
+            (
+                "path,label\n",
+                "l.ods",
+                "label file has an unknown file type",
+                "ending in .csv, .xlsx, .parquet or .json",
+            ),
             (
                 "path,label,split\nloose.png,x,later\n",
                 "l.csv",

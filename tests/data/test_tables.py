@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from avion_core.data.class_names import ClassFinder, fold, name_collisions, said_taken_for
 from avion_core.data.labels import read_labels
-from avion_core.data.tables import as_written, misread, read_csv, table_csv, whole_numbers, without_formula, write_csv
+from avion_core.data.tables import as_written, misread, read_table, table_csv, whole_numbers, without_formula, write_csv
 from avion_core.errors import DataError
 
 
@@ -25,9 +25,9 @@ def test_a_table_comes_back_as_it_went(tmp_path_factory: pytest.TempPathFactory,
     file.write_bytes(write_csv(["path", "label"], rows))
     if any(misread(cell) for row in rows for cell in row):  # refused, never changed
         with pytest.raises(DataError, match="another encoding"):
-            read_csv(file, "table")
+            read_table(file, "table")
     else:
-        assert read_csv(file, "table")[:2] == (["path", "label"], rows)
+        assert read_table(file, "table")[:2] == (["path", "label"], rows)
 
 
 def test_a_spreadsheet_finds_the_mark_and_no_formula() -> None:
@@ -39,7 +39,7 @@ def test_a_spreadsheet_finds_the_mark_and_no_formula() -> None:
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_what_parts_the_cells_is_seen(tmp_path: Path, delimiter: str) -> None:
     (tmp_path / "t.csv").write_text(f"path{delimiter}label\na.png{delimiter}forest\n", encoding="utf-8-sig")
-    assert read_csv(tmp_path / "t.csv", "table")[:2] == (["path", "label"], [["a.png", "forest"]])
+    assert read_table(tmp_path / "t.csv", "table")[:2] == (["path", "label"], [["a.png", "forest"]])
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,14 @@ def test_what_parts_the_cells_is_seen(tmp_path: Path, delimiter: str) -> None:
 def test_what_is_wrong_is_named(tmp_path: Path, content: str, what: str) -> None:
     (tmp_path / "t.csv").write_text(content, encoding="utf-8")
     with pytest.raises(DataError) as caught:
-        read_csv(tmp_path / "t.csv", "table")
+        read_table(tmp_path / "t.csv", "table")
     assert what in str(caught.value)
 
 
 @pytest.mark.parametrize("word", ["Wälder", "森林", "Ünïcode", "naïve café", "Ã", "日本語", "🌲"])
 def test_letters_of_other_languages_are_no_misreading(tmp_path: Path, word: str) -> None:
     (tmp_path / "t.csv").write_text(f"path,label\na,{word}\n", encoding="utf-8")
-    assert read_csv(tmp_path / "t.csv", "table")[1] == [["a", word]]
+    assert read_table(tmp_path / "t.csv", "table")[1] == [["a", word]]
 
 
 def test_codes_that_pandas_wrote_beside_an_empty_cell_are_whole_again() -> None:

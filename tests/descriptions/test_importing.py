@@ -144,10 +144,10 @@ def test_long_texts_are_split_and_keep_their_parent(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         (
-            "a.txt",
+            "a.docx",
             "river: blue",
-            "Descriptions cannot be read from this kind of file: a.txt. "
-            "Give a file that ends in .jsonl, .csv, .json or .parquet.",
+            "Descriptions cannot be read from this kind of file: a.docx. "
+            "Give a file that ends in .jsonl, .csv, .json, .txt, .md, .xlsx or .parquet.",
         ),
         ("a.jsonl", " \n", "The file of descriptions is empty: a.jsonl. Choose a file with texts for the classes."),
         (
@@ -222,7 +222,7 @@ def test_long_texts_are_split_and_keep_their_parent(tmp_path: Path) -> None:
             "a.json",
             '{"volcano": ["Red."], "geyser": ["White."]}',
             "No usable description was found in a.json: its classes are not in this project: volcano, geyser. "
-            "The project's classes are: denseresidential, StorageTanks, river.",
+            "Say which are meant (--match). The project's classes are: denseresidential, StorageTanks, river.",
         ),
         (
             "a.json",

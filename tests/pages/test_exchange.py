@@ -14,6 +14,7 @@ from avion_core.config import DescriptionsConfig, PrototypesConfig
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.rules import save_rules
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.class_aliases import class_aliases
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.summaries import get_project, list_projects
 from avion_core.usecases.transfer.exchange import export_descriptions, holdings, read_records
@@ -80,32 +81,106 @@ def test_an_export_follows_the_rules_that_are_saved(home: Home, open_page: Open)
 
 
 def test_an_import_is_seen_before_it_is_written(home: Home, open_page: Open) -> None:
-    app = open_page("exchange")
+    app = open_page("exchange", exchange_tab="Import")
     assert "Nothing is imported before you have seen" in all_text(app)
     lines = [NEW, {"class": "Volcano", "text": "A crater."}, {"class": "Forest", "text": ""}]
     app = upload(app, "import_file", "new.jsonl", "\n".join(map(json.dumps, lines)).encode())
     seen = metrics(app)
-    assert (seen["Descriptions to add"], seen["Left out"]) == ("1", "1")
-    text = all_text(app)
-    assert "1 could not be used" in text
-    assert "Volcano (1)" in text
+    assert (seen["Descriptions to add"], seen["Left out"], seen["To be matched"]) == ("1", "1", "1")
+    assert "1 could not be used" in all_text(app)
+    assert "1 class name of the file, with 1 text, to match" in all_text(app)
+    assert button(app, "Import 1 description").disabled
+    app = settle(button(app, "Leave out the other 1").click().run())
+    assert "Left out as you chose: Volcano 1." in all_text(app)
     assert holdings(home, NAME).descriptions == 27
-    button(app, "Import 1 description and 0 decisions").click().run()
+    button(app, "Import 1 description, leave out 1").click().run()
     assert holdings(home, NAME).descriptions == 28
     assert "importing would change nothing" in all_text(settle(app))
     assert button(app, "Import 0 descriptions").disabled
 
 
+def matching(app: AppTest) -> str:
+    """The key of the table of class names to match."""
+    table = next(frame for frame in app.dataframe if "in the file" in frame.value)
+    return table.proto.id.split("-", 2)[2]  # behind its kind and hash stands the key
+
+
+def test_class_names_are_matched_remembered_and_taken_back(home: Home, open_page: Open) -> None:
+    app = open_page("exchange", exchange_tab="Import")
+    classes = {"Forests": ["A broad forest seen from above."], "Lakes": ["A lake."], "Volcano": ["A crater."]}
+    app = upload(app, "import_file", "x.json", json.dumps(classes).encode())
+    table = next(frame.value for frame in app.dataframe if "in the file" in frame.value)
+    rows = dict(zip(table["in the file"], table["class of the project"], strict=True))
+    assert rows["Forests"] == "forest"
+    place = list(rows).index("Volcano")
+    edits = {place: {"class of the project": "(a new class of this name)"}}
+    edits[list(rows).index("Lakes")] = {"class of the project": "sea or lake"}
+    app.session_state[matching(app)] = {"edited_rows": edits, "added_rows": [], "deleted_rows": []}
+    app = settle(app.run())
+    assert "Lakes → SeaLake" in all_text(app)
+    button(app, "Import 2 descriptions").click().run()
+    assert holdings(home, NAME).descriptions == 30
+    assert "Volcano" in [entry.key for entry in get_project(home, NAME).classes]
+    app = open_page("classes")
+    assert "“Lakes” means **sea or lake** · 1 description" in all_text(app)
+    forget = next(place for place, one in enumerate(class_aliases(home, NAME)) if one.alias == "Lakes")
+    app.button(key=f"forget_alias_{forget}").click().run()
+    assert holdings(home, NAME).descriptions == 29
+
+
+def test_a_reply_is_pasted_and_one_without_classes_asks_for_one(home: Home, open_page: Open) -> None:
+    app = open_page("exchange", exchange_tab="Import")
+    app.segmented_control(key="import_way").set_value("Paste a reply").run()
+    assert '"name": "sea or lake"' in "\n".join(code.value for code in app.code)
+    reply = "Gladly!\n\n- Aerial view of a dense dark forest canopy.\n- A pine forest seen from above."
+    app = settle(app.text_area(key="import_pasted").set_value(reply).run())
+    table = next(frame.value for frame in app.dataframe if "in the file" in frame.value)
+    assert table["in the file"].tolist() == ["without a class"]
+    assert "Gladly!" in str([frame.value.to_dict("list") for frame in app.dataframe])
+    edit = {0: {"class of the project": "forest"}}
+    app.session_state[matching(app)] = {"edited_rows": edit, "added_rows": [], "deleted_rows": []}
+    app = settle(app.run())
+    app = settle(button(app, "Import 2 descriptions").click().run())
+    assert holdings(home, NAME).descriptions == 29
+    assert app.text_area(key="import_pasted").value == ""
+    assert class_aliases(home, NAME) == []
+
+
+def test_a_path_on_the_server_goes_the_same_way(home: Home, open_page: Open, tmp_path: Path) -> None:
+    file = tmp_path / "more.csv"
+    file.write_text("class,text\nForest,Overhead view of a dark forest with one narrow clearing.\n", encoding="utf-8")
+    app = open_page("exchange", exchange_tab="Import")
+    app.segmented_control(key="import_way").set_value("A path on the server").run()
+    app = settle(app.text_input(key="import_path").set_value(str(file)).run())
+    button(app, "Import 1 description").click().run()
+    assert holdings(home, NAME).descriptions == 28
+
+
+@pytest.mark.parametrize("name", ["review", "generate", "exchange", "projects", "confusion"])
+def test_every_page_that_wants_descriptions_leads_to_the_one_form(name: str, home: Home, open_page: Open) -> None:
+    bare = create_project(home, "bare", get_project(home, NAME).image_root)
+    app = open_page(name, project=bare.id)
+    if name != "exchange":
+        app = settle(button(app, "Import descriptions").click().run())
+    assert app.title[0].value == "Import & export"
+    assert app.file_uploader(key="import_file")
+
+
+def test_whoever_came_to_import_waits_for_no_export(home: Home, open_page: Open) -> None:
+    app = open_page("exchange", exchange_tab="Import")
+    assert not app.get("download_button")
+
+
 def test_an_export_comes_back_with_its_decisions(home: Home, open_page: Open) -> None:
     record_verdict(by("ann", home), NAME, first(home), "accept")
     content = export_descriptions(home, NAME, scores=False).content
-    app = upload(open_page("exchange"), "import_file", "x.jsonl", content)
+    app = upload(open_page("exchange", exchange_tab="Import"), "import_file", "x.jsonl", content)
     assert "importing would change nothing" in all_text(app)
     assert metrics(app)["Already there"] == "27"
 
 
 def test_a_file_that_cannot_be_read_is_a_sentence(home: Home, open_page: Open) -> None:
-    app = upload(open_page("exchange"), "import_file", "x.jsonl", b"not json")
+    app = upload(open_page("exchange", exchange_tab="Import"), "import_file", "x.jsonl", b"not json")
     assert "Each line must be one JSON object." in all_text(app)
 
 
@@ -122,7 +197,7 @@ def test_a_blind_review_keeps_its_verdicts(home: Home, open_page: Open, monkeypa
 
 
 def test_a_pack_is_made_for_a_colleague(home: Home, open_page: Open) -> None:
-    app = open_page("exchange")
+    app = open_page("exchange", exchange_tab="Review elsewhere")
     app.text_input(key="pack_reviewer").set_value("ann")
     app.multiselect(key="pack_classes").set_value(["Forest"])
     button(app, "Make the pack").click().run()
@@ -137,7 +212,12 @@ def test_verdicts_come_back_and_conflicts_are_told(home: Home, open_page: Open, 
     away = Home(tmp_path / "away", ALONE)
     there = open_review_pack(away, pack.path)
     record_verdict(away, there.id, first(home), "reject")
-    app = upload(open_page("exchange"), "merge_file", "back.jsonl", returned_verdicts(away, there.id))
+    app = upload(
+        open_page("exchange", exchange_tab="Review elsewhere"),
+        "merge_file",
+        "back.jsonl",
+        returned_verdicts(away, there.id),
+    )
     assert "Decisions by ann 1." in all_text(app)
     assert "1 description would then be in conflict" in all_text(app)
     button(app, "Merge 1 decision").click().run()
@@ -147,7 +227,7 @@ def test_verdicts_come_back_and_conflicts_are_told(home: Home, open_page: Open, 
 
 def test_a_pack_is_opened_and_says_for_whom(home: Home, open_page: Open, tmp_path: Path) -> None:
     pack = make_review_pack(home, NAME, tmp_path / "p.zip")
-    app = open_page("exchange")
+    app = open_page("exchange", exchange_tab="Review elsewhere")
     app.file_uploader(key="open_pack_file").upload("p.zip", pack.path.read_bytes())
     button(app, "Open the pack").click().run()
     assert "does not name a reviewer" in str(app.error[0].proto)
@@ -223,7 +303,7 @@ class TestProjectLife:
 
 def test_without_descriptions_the_way_to_some_is_a_button_away(home: Home, open_page: Open) -> None:
     bare = create_project(home, "bare", get_project(home, NAME).image_root)
-    app = open_page("exchange", project=bare.id)
+    app = open_page("exchange", project=bare.id, exchange_tab="Export")
     assert "No descriptions yet" in all_text(app)
-    button(app, "Import descriptions").click().run()
-    assert app.title[0].value == "Projects"
+    app = settle(button(app, "Import descriptions").click().run())
+    assert app.file_uploader(key="import_file")

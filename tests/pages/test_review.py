@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from streamlit.testing.v1 import AppTest
+
 from app.kit.guard import plain
 from avion_core.usecases.curation import history, record_verdict
 from avion_core.usecases.curation.agreement import set_blind
@@ -32,8 +34,8 @@ def test_without_descriptions_the_import_is_one_button_away(home: Home, open_pag
     project = create_project(home, "bare", get_project(home, NAME).image_root)
     app = open_page("review", project=project.id)
     assert "No descriptions yet" in all_text(app)
-    app.button(key="go_projects_Import descriptions").click().run()
-    assert app.title[0].value == "Projects"
+    settle(app.button(key="go_import").click().run())
+    assert app.title[0].value == "Import & export"
 
 
 def test_one_description_with_its_reasons(home: Home, open_page: Open) -> None:
@@ -69,7 +71,7 @@ def test_decisions_that_outlast_their_session_are_written_on_whichever_page_open
     app = open_page("journal")  # a fresh session: no review was laid out in it
     app = send(app, {"seq": 11, "id": first, "action": "accept"}, {"seq": 12, "id": second, "action": "reject"})
     assert verdicts(home) == {first: "accepted", second: "rejected"}
-    assert [told["taken"] for told in components(app)] == [12]
+    assert [told["taken"] for told in components(app) if "taken" in told] == [12]
     app = send(app, {"seq": 13, "id": "", "action": "undo"})
     assert verdicts(home) == {first: "accepted"}
 
@@ -239,3 +241,117 @@ def test_the_end_of_the_list_is_no_dead_end(home: Home, open_page: Open) -> None
     assert len(verdicts(home)) == TEXTS
     app = send(app, {"seq": 100, "id": "", "action": "undo"})
     assert card(app)["cursor"] == items[-1]
+
+
+def test_a_verdict_goes_on_to_the_next_text_that_waits(home: Home, open_page: Open) -> None:
+    first, second, third, fourth = (item["id"] for item in card(open_page("review"))["items"][:4])
+    record_verdict(by("bob", home), NAME, second, "accept")
+    record_verdict(home, NAME, third, "skip")
+    app = open_page("review")
+    waits = {item["id"]: item["waits"] for item in card(app)["items"]}
+    assert (waits[second], waits[third], waits[fourth]) == (False, False, True)
+    app = send(app, {"seq": 1, "id": first, "action": "accept"})
+    assert card(app)["cursor"] == fourth
+    assert card(app)["more"] is False
+
+
+def test_behind_the_last_text_those_that_were_passed_over_come_again(home: Home, open_page: Open) -> None:
+    app = open_page("review", **{"class": "forest"})
+    items = [item["id"] for item in card(app)["items"]]
+    app = send(app, {"seq": 1, "id": items[-1], "action": "go"})
+    app = send(app, {"seq": 2, "id": items[-1], "action": "accept"})
+    assert card(app)["cursor"] == items[0]
+
+
+def test_in_a_list_of_others_verdicts_what_waits_is_ones_own(home: Home, open_page: Open) -> None:
+    first, second, third = current_descriptions(home, get_project(home, NAME).id)["description_id"][:3]
+    for item in (first, second, third):
+        record_verdict(by("bob", home), NAME, item, "accept")
+    record_verdict(home, NAME, second, "accept")
+    app = open_page("review", verdict="accepted")
+    shown = card(app)
+    assert {item["id"] for item in shown["items"] if item["waits"]} == {first, third}
+    assert {item["by"] for item in shown["items"] if item["id"] != second} == {"bob"}
+    app = send(app, {"seq": 1, "id": shown["cursor"], "action": "accept"})
+    assert {shown["cursor"], card(app)["cursor"]} == {first, third}
+
+
+def test_a_list_of_ones_own_verdicts_is_walked_through_text_by_text(home: Home, open_page: Open) -> None:
+    first, second = current_descriptions(home, get_project(home, NAME).id)["description_id"][:2]
+    for item in (first, second):
+        record_verdict(home, NAME, item, "accept")
+    app = open_page("review", mine="accepted")
+    start = card(app)["cursor"]
+    app = send(app, {"seq": 1, "id": start, "action": "reject"})
+    assert {start, card(app)["cursor"]} == {first, second}
+
+
+def test_a_verdict_over_one_that_was_not_seen_says_so(home: Home, open_page: Open) -> None:
+    app = open_page("review")
+    shown = card(app)
+    first, second = (item["id"] for item in shown["items"][:2])
+    record_verdict(by("bob", home), NAME, first, "accept")
+    known = {"known": shown["read_up_to"]}
+    app = send(app, {"seq": 1, "id": first, "action": "reject", **known})
+    assert "judged meanwhile (bob accepted)" in app.toast[0].value
+    record_verdict(home, NAME, second, "accept", token="othertab-1")
+    app = send(app, {"seq": 2, "id": second, "action": "reject", "known": card(app)["read_up_to"] - 1})
+    assert "you accepted in another tab" in app.toast[0].value
+    app = send(app, {"seq": 3, "id": second, "action": "accept", "known": 0, "token": "tab-3"})
+    assert "you accepted in another tab" in app.toast[0].value
+
+
+def test_a_verdict_of_the_same_tab_is_no_news_to_it(home: Home, open_page: Open) -> None:
+    app = open_page("review")
+    first = card(app)["items"][0]["id"]
+    both = [{"seq": 1, "id": first, "action": "accept"}, {"seq": 2, "id": first, "action": "reject"}]
+    app = send(app, *({**one, "known": 0} for one in both))
+    assert not app.toast
+
+
+def test_in_a_blind_review_no_word_of_others_verdicts_is_said(home: Home, open_page: Open) -> None:
+    set_blind(home, NAME, True)
+    app = open_page("review")
+    shown = card(app)
+    first = shown["items"][0]["id"]
+    record_verdict(by("bob", home), NAME, first, "accept")
+    app = send(app, {"seq": 1, "id": first, "action": "reject", "known": shown["read_up_to"]})
+    assert not app.toast
+
+
+def test_a_bulk_verdict_names_how_many_were_judged_already_and_by_whom(home: Home, open_page: Open) -> None:
+    first, second, third = current_descriptions(home, get_project(home, NAME).id)["description_id"][:3]
+    record_verdict(by("bob", home), NAME, first, "accept")
+    record_verdict(by("bob", home), NAME, second, "reject")
+    record_verdict(home, NAME, third, "accept")
+    app = open_page("review", view="table")
+    app.session_state["verdict_scope"] = "all"
+    app = settle(app.run())
+    app = settle(app.button(key="bulk_reject").click().run())
+    (warning,) = app.warning
+    assert plain("3 of them were judged already: 2 accepted, 1 rejected; by bob 2, you 1.") in warning.value
+    assert "2 would get another verdict from you." in warning.value
+    app = settle(app.button(key="bulk_others").click().run())
+    everything = len(CLASSES) * TEXTS
+    found = verdicts(home)
+    assert (found[first], found[second], found[third]) == ("accepted", "rejected", "accepted")
+    assert sum(verdict == "rejected" for verdict in found.values()) == everything - 2
+
+
+def test_one_text_judged_otherwise_is_asked_about_in_the_table(home: Home, open_page: Open) -> None:
+    app = open_page("review", view="table")
+    first = card_less_first(app)
+    record_verdict(home, NAME, first, "accept")
+    app = open_page("review", view="table")
+    app.session_state[f"descriptions_{app.session_state['_selection_name']}"] = {"selection": {"rows": [0]}}
+    app = settle(app.run())
+    app = settle(app.button(key="bulk_reject").click().run())
+    assert verdicts(home) == {first: "accepted"}
+    assert plain("It was judged already: 1 accepted; by you 1.") in app.warning[0].value
+    app = settle(app.button(key="bulk_confirm").click().run())
+    assert verdicts(home) == {first: "rejected"}
+
+
+def card_less_first(app: AppTest) -> str:
+    """The first description of the table: the card is not drawn beside it."""
+    return app.session_state["_review_list"].order[0]

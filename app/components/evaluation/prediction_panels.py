@@ -14,7 +14,8 @@ from app.kit import charts
 from app.kit.background import computed
 from app.kit.gallery import gallery, paged_gallery, thumbnail
 from app.kit.guard import plain
-from app.state import studio, visitor, widgets
+from app.kit.uploads import MOST_MB
+from app.state import address, studio, visitor, widgets
 from avion_core.data.scan import SUFFIXES
 from avion_core.data.tables import table_csv
 from avion_core.progress import Progress
@@ -37,6 +38,7 @@ from avion_core.wording import counted
 Names = Mapping[str, str]
 
 _TOP = 5
+_HASH = 32  # characters of the hash that names uploaded pictures in the address: nobody guesses another's
 _NOT_SURE = "not sure"
 
 
@@ -46,32 +48,54 @@ def chosen_files() -> tuple[Uploads | list[Path], list[str]]:
         "Images",
         type=[suffix.removeprefix(".") for suffix in SUFFIXES],
         accept_multiple_files=True,
+        max_upload_size=MOST_MB,
         help="Read with this project's rendering recipe: a GeoTIFF's bands and stretch are those of the project.",
     )
     folder = ""
     if visitor.may(policies.CHANGE_PROJECTS):
         folder = st.text_input(
             "Or a folder on this computer",
+            key="predict_folder",
+            bind="query-params",
             placeholder="/data/new-scenes",
             help="With the folders in it. Of a shared studio: on the computer that serves it.",
         )
     if files:
         contents = [(file.name, file.getvalue()) for file in files]
         key = hashlib.sha256(b"".join(hashlib.sha256(name.encode() + content).digest() for name, content in contents))
-        uploads = _uploads(key.hexdigest(), contents)
+        address.choose(address.PICTURES, key.hexdigest()[:_HASH])
+        uploads = _uploads(key.hexdigest()[:_HASH], contents)
         return uploads, uploads.names
     if folder.strip():
         paths, left_out = image_files(studio.home(), [Path(folder.strip())])
         if left_out:
             st.warning(plain("\n\n".join(left_out)), title="Left out")
         return paths, [str(path) for path in paths]
-    st.caption("Drop some images above. They stay on this computer and are forgotten soon after the page closes.")
+    if before := address.asked(address.PICTURES):
+        try:
+            uploads = _uploads(before, None)
+        except LookupError:
+            address.choose(address.PICTURES, "")
+            st.caption(":material/hourglass_disabled: The pictures of before are not kept any more: choose them again.")
+            return [], []
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"{counted(len(uploads.names), 'picture')} chosen before.", width="content")
+            forget = {"on_click": address.choose, "args": (address.PICTURES, "")}
+            st.button("Clear them", key="forget_pictures", icon=":material/close:", type="tertiary", **forget)
+        return uploads, uploads.names
+    st.caption("Drop some images above. They stay on this computer, and are removed once others have come.")
     return [], []
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _uploads(key: str, _contents: list[tuple[str, bytes]]) -> Uploads:
-    """`key` is a hash of the contents: the same files are written once, and removed when others have come."""
+def _uploads(key: str, _contents: list[tuple[str, bytes]] | None) -> Uploads:
+    """`key` is a hash of the contents: the same files are written once, and removed when others have come.
+
+    Raises:
+        LookupError: no contents, and none of this key are kept.
+    """
+    if _contents is None:
+        raise LookupError(key)
     return Uploads(_contents)
 
 

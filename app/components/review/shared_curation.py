@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from app.kit.background import computed
 from app.kit.guard import empty_state, end_page
-from app.shell import go_button, need_labels
+from app.shell import import_button, need_labels
 from app.state import studio
 from avion_core.usecases.curation import ReviewerView, SharedCuration, curation_table, reviewer_view
 from avion_core.usecases.curation.rules import current_rules
@@ -28,9 +28,9 @@ def need_curation(project: ProjectSummary) -> ReviewerView:
         with empty_state(
             "description",
             "No descriptions yet",
-            "Import a file of class descriptions (JSONL, CSV, or one JSON object of class and texts).",
+            "Import class descriptions: a file, or the reply of any chat assistant.",
         ):
-            go_button("Import descriptions", "projects", "upload_file")
+            import_button()
         end_page()
     need_labels(project)
     home = studio.home()

@@ -7,14 +7,13 @@ from typing import cast
 
 import pandas as pd
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.kit.background import computed
 from app.kit.guard import plain
-from app.state import notices, studio
+from app.state import studio
 from avion_core.progress import Progress
 from avion_core.usecases.curation.rules import current_rules
-from avion_core.usecases.projects.descriptions import ImportReport, import_upload
+from avion_core.usecases.projects.descriptions import ImportReport, shown_class
 from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.transfer.exchange import Choice, Export, Form, Holdings, export_descriptions, export_name
 from avion_core.wording import counted
@@ -96,76 +95,44 @@ def export_form(project: ProjectSummary, held: Holdings) -> None:
     )
 
 
-def upload_form(project: ProjectSummary, held: Holdings) -> None:
-    """A file, what it would bring, and the button that brings it."""
-    file = st.file_uploader(
-        "File of descriptions",
-        type=["jsonl", "csv", "parquet", "json"],
-        key="import_file",
-        help="An export of AVION Studio, or any JSON lines, CSV or Parquet with a class and a text, or one JSON object "
-        'like {"class": ["text", "text"]}.',
-    )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        split = st.toggle(
-            "Split long texts into sentences",
-            key="import_split",
-            help="One description per sentence; the long text is kept beside it. Exports are never split again.",
-        )
-        writer = st.text_input("Written by", key="import_writer", placeholder="where the file does not say", width=280)
-    if file is None:
-        st.caption("Nothing is imported before you have seen what is in the file.")
-        return
-
-    def bring(*, preview: bool) -> ImportReport:
-        return import_upload(
-            studio.home(),
-            project.id,
-            file.name,
-            file.getvalue(),
-            split_sentences=split,
-            writer=writer.strip() or None,
-            preview=preview,
-        )
-
-    key = upload_key(project, held, file, split, writer)
-    report = computed(key, f"Reading {file.name}", lambda _: bring(preview=True))
-    import_report(report)
-    label = f"Import {counted(report.added, 'description')} and {counted(report.decisions.added, 'decision')}"
-    if st.button(label, icon=":material/upload_file:", type="primary", disabled=not report.changes):
-        with st.spinner("Importing"):
-            done = bring(preview=False)
-        notices.say_after_rerun(done.sentence)
-        st.rerun()
+def upload_key(project: ProjectSummary, held: Holdings, file_id: str, *options: object) -> str:
+    """Names the look at a file: another file, other options or a change of the project call for another look."""
+    return f"upload:{project.id}:{project.revision}:{file_id}:{hash((held, *options))}"
 
 
-def upload_key(project: ProjectSummary, held: Holdings, file: UploadedFile, *options: object) -> str:
-    """Names the look at an upload: another file, other options or a change of the project call for another look."""
-    return f"upload:{project.id}:{project.revision}:{file.file_id}:{hash((held, *options))}"
+def import_report(report: ImportReport, *, new: int = 0) -> None:
+    """What a file brings, in figures, with everything that cannot be used.
 
-
-def import_report(report: ImportReport) -> None:
-    """What a file brings, in figures, with everything that cannot be used."""
+    Args:
+        new: texts that will be of classes still to be made.
+    """
+    out = report.duplicates + len(report.problems) + sum(report.left_out.values())
+    undecided = sum(report.unknown_classes.values()) - new
     with st.container(horizontal=True):
         st.metric("Descriptions to add", f"{report.added:,}", border=True)
         st.metric("Already there", f"{report.known:,}", border=True)
         st.metric("Decisions to add", f"{report.decisions.added:,}", border=True)
-        st.metric("Left out", f"{report.duplicates + len(report.problems):,}", border=True)
+        st.metric("Left out", f"{out:,}", border=True)
+        if undecided:
+            st.metric("To be matched", f"{undecided:,}", border=True)
     people = ", ".join(f"{plain(name)} {count:,}" for name, count in report.decisions.reviewers.items())
     if people:
         st.caption(f":material/group: Decisions by {people}.")
-    if not report.changes:
+    if new:
+        st.caption(f"{counted(new, 'text')} more for the new classes.")
+    if report.matched or report.taken_for:
+        names = {**dict.fromkeys(report.taken_for), **dict.fromkeys(report.matched)}
+        read = [f"{plain(written)} → {plain(report.taken_for[written])}" for written in names if written]
+        st.caption(f":material/rule: Class names read as: {' · '.join(read)}.")
+    if report.left_out:
+        named = ", ".join(f"{plain(shown_class(name))} {count:,}" for name, count in report.left_out.items())
+        st.caption(f":material/block: Left out as you chose: {named}.")
+    if not report.changes and not undecided and not new:
         st.success("The project already has all of it; importing would change nothing.", icon=":material/check:")
     if report.duplicates:
         st.caption(f"{counted(report.duplicates, 'text')} left out as exact duplicates within their class.")
     if report.cleaned:
         st.caption(f"List marks, emphasis, HTML or introductions taken off {counted(report.cleaned, 'text')}.")
-    if report.unknown_classes:
-        st.warning(
-            "To import their texts, add these classes first: "
-            + ", ".join(f"{plain(name)} ({count:,})" for name, count in report.unknown_classes.items()),
-            title=f"{sum(report.unknown_classes.values()):,} texts are of classes that this project does not have",
-            icon=":material/warning:",
-        )
     if report.problems:
         shown = report.problems[:_SHOWN_PROBLEMS]
         some = f"; the first {len(shown):,} of them" if len(shown) < len(report.problems) else ""

@@ -8,6 +8,7 @@ import streamlit as st
 from app.components.transfer.exchange_forms import import_report, upload_key
 from app.kit.background import computed
 from app.kit.guard import plain
+from app.kit.uploads import MOST_MB
 from app.state import address, notices, project_requests, studio
 from avion_core.progress import Progress
 from avion_core.usecases.projects.summaries import ProjectSummary
@@ -96,6 +97,7 @@ def merge_form(project: ProjectSummary, held: Holdings) -> None:
         "File of verdicts",
         type=_KINDS,
         key="merge_file",
+        max_upload_size=MOST_MB,
         help="What the colleague's studio or review.html saved, or any export of the same descriptions.",
     )
     if file is None:
@@ -105,7 +107,7 @@ def merge_form(project: ProjectSummary, held: Holdings) -> None:
         with as_file(file.name, file.getvalue()) as path:
             return merge_review(studio.home(), project.id, path, preview=preview)
 
-    key = upload_key(project, held, file, "merge")
+    key = upload_key(project, held, file.file_id, "merge")
     report = computed(key, f"Reading {file.name}", lambda _: merge(preview=True))
     import_report(report.brought)
     if report.effects:
@@ -123,7 +125,7 @@ def merge_form(project: ProjectSummary, held: Holdings) -> None:
 def open_form() -> None:
     """A pack from a colleague, made into a project to judge in."""
     with st.form("open_pack", border=False):
-        file = st.file_uploader("Review pack", type=["zip", "review"], key="open_pack_file")
+        file = st.file_uploader("Review pack", type=["zip", "review"], key="open_pack_file", max_upload_size=MOST_MB)
         reviewer = st.text_input("Your name", key="open_pack_reviewer", placeholder="where the pack does not say")
         if st.form_submit_button("Open the pack", icon=":material/folder_open:") and file is not None:
             with as_file(file.name, file.getvalue()) as path, st.spinner("Opening the pack"):

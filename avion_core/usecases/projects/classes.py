@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from avion_core.data.class_names import ClassFinder, fold, is_readable, prompt_name
-from avion_core.data.tables import read_csv, whole_numbers, write_csv
+from avion_core.data.tables import read_table, whole_numbers, write_csv
 from avion_core.errors import DataError, EditedMeanwhileError, NotFoundError
 from avion_core.reading import Subject, refuse_mark
 from avion_core.store import classes as cards
@@ -93,7 +93,7 @@ def export_cards(home: Home, project: str) -> bytes:
 
 @use_case
 def import_cards(home: Home, project: str, file: Path) -> CardReport:
-    """Fill cards in from a table (CSV): of the classes that it lists, the columns that it has; all of it or nothing.
+    """Fill cards in from a table (CSV, Excel): of its classes, the columns that it has; all of it or nothing.
 
     Raises:
         RightsError: a path that is not theirs to name.
@@ -288,7 +288,7 @@ def _fill_in(card: ProjectClass, fields: Mapping[str, str]) -> list[str]:
 
 def _read_cards(file: Path) -> list[dict[str, str]]:
     """The rows of a table of cards; column names in any case."""
-    header, rows, _ = read_csv(file, "table of class cards")
+    header, rows, _ = read_table(file, "table of class cards")
     columns = [name.strip().lower() for name in header]
     if "class_key" not in columns:
         hint = "It needs class_key; `avion classes export` writes such a table."
@@ -328,6 +328,8 @@ def _take_back(session: Session, project_id: str, change: ClassChange, who: str)
             hint = "Merge it into another class instead: its images and descriptions go with it."
             raise DataError("the added class is in use now", hint, value=change.class_key)
         cards.class_card(session, project_id, change.class_key).retired = True
+    elif change.kind == cards.ALIAS:
+        cards.forget_alias(session, project_id, change)
     elif change.kind == "merge":
         merged = session.get_one(ProjectClass, (project_id, change.class_key))
         merged.retired, merged.merged_into = False, ""
@@ -387,5 +389,6 @@ def _sentence(change: ClassChange) -> str:
         "add": f"{after} was added.",
         "merge": f"{before} was merged into {after}.",
         "split": f"{after} was split off from {before}.",
+        cards.ALIAS: f"Imports read “{change.details.get('alias', '')}” as {after}.",
     }
     return said[change.kind]

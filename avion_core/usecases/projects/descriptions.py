@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from avion_core.backbones.reading_length import CutOff
-from avion_core.data.class_names import said_taken_for
+from avion_core.data.class_matching import suggested_classes
+from avion_core.data.class_names import ClassFinder, said_taken_for
 from avion_core.descriptions.importing import ImportResult, read_descriptions
 from avion_core.descriptions.schema import PastDecision, folded
+from avion_core.errors import NotFoundError
 from avion_core.store import journal
-from avion_core.store.classes import successors
+from avion_core.store.classes import aliases_in_force, remember_alias, successors
 from avion_core.store.current_verdicts import Mark, mark
 from avion_core.store.database import reading, writing
 from avion_core.store.histories import Merge, Merged, moment, plan_merge, write_merge
@@ -45,7 +48,13 @@ class ImportReport:
     cleaned: int = 0
     """Texts that list marks, emphasis, HTML or introductions were taken off."""
     taken_for: dict[str, str] = field(default_factory=dict)
-    """Class as written -> class, where only the spelling folded was one of the project's."""
+    """Class as written -> class, where an alias or only the spelling folded was one of the project's."""
+    left_out: dict[str, int] = field(default_factory=dict)
+    """Class as written -> texts that whoever imports wanted left out."""
+    suggestions: dict[str, str] = field(default_factory=dict)
+    """Unknown class -> key of the class that is most like it; "" where none is."""
+    matched: dict[str, int] = field(default_factory=dict)
+    """Class as written -> its texts, where a person has said which class it means."""
     cut_off: CutOff = CutOff([], 0)  # noqa: RUF009 - frozen
     """Of the texts that are added, those that the teacher does not read to their end: places in the file."""
     written: bool = True
@@ -82,9 +91,14 @@ class ImportReport:
             )
         if self.taken_for:
             parts.append(said_taken_for(self.taken_for))
+        if self.left_out:
+            listed = ", ".join(f"{shown_class(name)} {count:,}" for name, count in self.left_out.items())
+            parts.append(f"{sum(self.left_out.values()):,} left out as asked ({listed})")
         if self.unknown_classes:
-            listed = ", ".join(self.unknown_classes)
-            parts.append(f"{sum(self.unknown_classes.values()):,} of classes that the project lacks ({listed})")
+            listed = ", ".join(map(shown_class, self.unknown_classes))
+            parts.append(
+                f"{sum(self.unknown_classes.values()):,} not imported: of classes that the project lacks ({listed})"
+            )
         if self.problems:
             parts.append(f"{len(self.problems):,} could not be used: {self.problems[0]}")
         return "; ".join(parts).removesuffix(".") + "."
@@ -98,23 +112,36 @@ def import_descriptions(
     *,
     split_sentences: bool = False,
     writer: str | None = None,
+    match: Mapping[str, str] = MappingProxyType({}),
+    leave_out: Collection[str] = (),
     preview: bool = False,
 ) -> ImportReport:
     """Add the descriptions of a file that the project does not hold yet, and the decisions that it lacks.
 
     Args:
-        path: JSON lines, CSV, Parquet, or one JSON object of lists (see `descriptions.importing`).
+        path: JSON lines, CSV, Excel, Parquet, one JSON object of lists, or a reply (see `descriptions.importing`).
         split_sentences: make one description of each sentence, and keep the long text beside them.
         writer: who wrote them, where the file does not say.
-        who: who brings them in, for the journal.
+        match: class as the file writes it -> the project's class (key or prompt name) that it means; kept as an alias
+            of the class (see `class_aliases`), so that later files are read alike.
+        leave_out: classes as the file writes them whose texts are not wanted.
         preview: report what would be done, and change nothing.
 
     Raises:
         RightsError: a path that is not theirs to name.
-        NotFoundError: no such project.
+        NotFoundError: no such project, or no such class to match.
         DescriptionError: the file cannot be used.
     """
-    project_id, _, result = read_for(home, project, path, split_sentences=split_sentences, writer=writer)
+    project_id, _, result = read_for(
+        home,
+        project,
+        path,
+        split_sentences=split_sentences,
+        writer=writer,
+        match=match,
+        leave_out=leave_out,
+        may_be_empty=preview,
+    )
     return bring_in(
         home,
         project_id,
@@ -133,16 +160,35 @@ def import_upload(
     *,
     split_sentences: bool = False,
     writer: str | None = None,
+    match: Mapping[str, str] = MappingProxyType({}),
+    leave_out: Collection[str] = (),
     preview: bool = False,
 ) -> ImportReport:
     """As `import_descriptions`, for a file that came through a browser: its name and its bytes."""
     with as_file(name, content) as path:
-        return import_descriptions(home, project, path, split_sentences=split_sentences, writer=writer, preview=preview)
+        return import_descriptions(
+            home,
+            project,
+            path,
+            split_sentences=split_sentences,
+            writer=writer,
+            match=match,
+            leave_out=leave_out,
+            preview=preview,
+        )
 
 
 @use_case
 def read_for(
-    home: Home, project: str, path: Path, *, split_sentences: bool = False, writer: str | None = None
+    home: Home,
+    project: str,
+    path: Path,
+    *,
+    split_sentences: bool = False,
+    writer: str | None = None,
+    match: Mapping[str, str] = MappingProxyType({}),
+    leave_out: Collection[str] = (),
+    may_be_empty: bool = False,
 ) -> tuple[str, dict[str, str], ImportResult]:
     """A file as this project understands it, read outside of any transaction: a long one must not keep others waiting.
 
@@ -161,18 +207,40 @@ def read_for(
         class_names = prompt_names(session, project_id)
         known = {key: class_key for key, class_key, *_ in candidates_of(session, project_id)}
         merged_into = {old: new for old, new in successors(session, project_id).items() if new}
+        aliases = {alias: change.class_key for alias, change in aliases_in_force(session, project_id).items()}
     result = read_descriptions(
         path,
         {**{old: old for old in merged_into}, **class_names},
         split_sentences=split_sentences,
         writer=writer,
         known=known,
+        aliases=aliases | _meant(match, class_names),
+        leave_out=leave_out,
+        may_be_empty=may_be_empty,
     )
     moved = [
         replace(found, class_key=merged_into[found.class_key]) if found.class_key in merged_into else found
         for found in result.descriptions
     ]
-    return project_id, known, replace(result, descriptions=moved)
+    taken_for = {written: merged_into.get(key, key) for written, key in result.taken_for.items()}
+    return project_id, known, replace(result, descriptions=moved, taken_for=taken_for)
+
+
+def _meant(match: Mapping[str, str], class_names: Mapping[str, str]) -> dict[str, str]:
+    """Class as a file writes it -> key of the class that it is matched with."""
+    find = ClassFinder(class_names)
+    meant = {written: find(name) for written, name in match.items()}
+    for written, key in meant.items():
+        if key is None:
+            hint = f"The project's classes are: {', '.join(class_names)}."
+            raise NotFoundError(f"{shown_class(written)} is matched with no class of the project", hint,
+                                value=match[written])  # fmt: skip
+    return {written: key for written, key in meant.items() if key}
+
+
+def shown_class(written: str) -> str:
+    """A class as a file writes it, in a message; a reply may name none."""
+    return written or "without a class"
 
 
 @dataclass(frozen=True)
@@ -218,8 +286,21 @@ def bring_in(
         if plan.report.changes:
             add_descriptions(session, project_id, plan.descriptions)
             write_merge(session, project_id, plan.decisions)
+            _remember_aliases(session, project_id, result, plan, home.actor.name)
             journal.note(session, project_id, *entry(plan), home.actor.name)
     return plan
+
+
+def _remember_aliases(session: Session, project_id: str, result: ImportResult, plan: ImportPlan, who: str) -> None:
+    """Keep what a person said about the file's class names, with the descriptions that came in by it."""
+    added = {row["description_id"] for row in plan.descriptions}
+    for written, ids in result.matched.items():
+        if written:
+            own = [item for item in ids if item in added]
+            change = remember_alias(session, project_id, written, result.taken_for[written], own, who)
+            if change is not None:
+                sentence = f"Imports read “{written}” as {change.details['after']} from now on."
+                journal.note(session, project_id, "classes", sentence, who)
 
 
 class _Texts:
@@ -275,6 +356,9 @@ def _plan(session: Session, project_id: str, result: ImportResult, long: CutOff,
         cleaned=result.cleaned,
         taken_for=result.taken_for,
         cut_off=CutOff([place for place in long.places if here[texts_of[place]] in fresh], long.tokens),
+        left_out=result.left_out,
+        suggestions=suggested_classes(result.unknown_classes, prompt_names(session, project_id)),
+        matched={written: len(ids) for written, ids in result.matched.items()},
         written=written,
     )
     return ImportPlan(list(fresh.values()), merge, report, state)

@@ -13,8 +13,9 @@ from avion_core.backbones.catalog import is_given
 from avion_core.data.catalog import DATA_SETS
 from avion_core.data.class_names import fold
 from avion_core.data.images import decode_image
+from avion_core.data.labels import read_labels
 from avion_core.data.layout import Layout, labels_of, read_layout
-from avion_core.data.problems import ImageError
+from avion_core.data.problems import ImageError, Problem
 from avion_core.data.recipe import RenderingRecipe, suggest_recipe
 from avion_core.data.scan import list_pictures
 from avion_core.errors import DataError, EditedMeanwhileError, NotFoundError
@@ -138,6 +139,36 @@ def look_into(home: Home, folder: Path) -> FolderLook:
     named = {fold(name) for name in classes}
     known = (entry.name for entry in DATA_SETS.values() if entry.classes and named == set(map(fold, entry.classes)))
     return FolderLook(root, len(paths), classes, samples, bands, recipe, next(known, ""), layout)
+
+
+@dataclass(frozen=True)
+class LabelLook:
+    """What a label table says of the pictures in a folder.
+
+    classes: class -> its pictures, the most first. unlabelled: pictures that it gives no label. splits: given split ->
+    its pictures. problems: rows and pictures that do not fit.
+    """
+
+    classes: dict[str, int]
+    unlabelled: int
+    splits: dict[str, int]
+    problems: list[Problem]
+
+
+@use_case
+def look_at_labels(home: Home, folder: Path, labels: Path) -> LabelLook:
+    """See what a label table would make of a folder, before anything is created and without opening a picture.
+
+    Raises:
+        RightsError: a path that is not theirs to name.
+        DataError: no such folder, no picture in it, or the table cannot be used (see `data.labels`).
+    """
+    root, file = nameable(home.actor, folder), nameable(home.actor, labels)
+    pictures = set(list_pictures(root))
+    found, problems = read_labels(file, root, pictures)
+    classes = Counter(label.label for label in found.values() if label.label)
+    splits = Counter(label.split for label in found.values() if label.split)
+    return LabelLook(dict(classes.most_common()), len(pictures) - classes.total(), dict(splits), problems)
 
 
 @use_case

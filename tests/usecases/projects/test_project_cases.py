@@ -109,7 +109,7 @@ def test_what_an_import_leaves_out_is_told(home, project, tmp_path):
     )
     report = import_descriptions(home, project.id, file)
     assert report.sentence == (
-        "1 description added; 1 were duplicates and were left out; 1 of classes that the project lacks "
+        "1 description added; 1 were duplicates and were left out; 1 not imported: of classes that the project lacks "
         "(volcano); 1 could not be used: line 4: the text is empty."
     )
 
