@@ -96,6 +96,30 @@ class NotFoundError(AvionError):
     cause = "missing"
 
 
+class WeightsMissingError(NotFoundError):
+    """The weights of a model are not installed.
+
+    Args:
+        model: its name in the catalog.
+    """
+
+    def __init__(self, what: str, hint: str, *, model: str) -> None:
+        super().__init__(what, hint, value=model)
+        self.model = model
+
+
+class WeightsBrokenError(CheckpointError):
+    """The installed weights of a model are not what they were.
+
+    Args:
+        model: its name in the catalog.
+    """
+
+    def __init__(self, what: str, hint: str, *, model: str, value: object = _NO_VALUE) -> None:
+        super().__init__(what, hint, value=value)
+        self.model = model
+
+
 class AccountError(AvionError):
     """A name, password, link or account that cannot be used."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app.components.models.model_card import model_card
-from app.state import studio
+from app.components.models.model_fixes import WANTED
+from app.state import studio, widgets
 from avion_core.usecases.models.catalog import list_models
 from avion_core.usecases.models.installing import installing_jobs
 from avion_core.wording import size
@@ -20,10 +21,11 @@ def page() -> None:
         + (f", taking {size(kept)} besides the bundled ones." if kept else ".")
         + " A teacher should be large, a student small; both must be CLIP models trained on overhead images."
     )
+    wanted = widgets.typed(WANTED)
     columns = st.columns(2, gap="medium")
-    for place, model in enumerate(sorted(models, key=lambda model: not model.installed)):
+    for place, model in enumerate(sorted(models, key=lambda model: (model.name != wanted, not model.installed))):
         with columns[place % 2]:
-            model_card(model, jobs.get(model.name))
+            model_card(model, jobs.get(model.name), wanted=model.name == wanted)
 
 
 page()

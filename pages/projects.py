@@ -7,12 +7,15 @@ import streamlit as st
 from app import shell
 from app.components.projects.moving_forms import moved_images, moving_forms
 from app.components.projects.overview import ladder_panel, mosaic
-from app.components.projects.project_forms import KEPT_TOGETHER, draw_panel, import_form, project_form
+from app.components.projects.project_forms import KEPT_TOGETHER, draw_panel, project_form
+from app.components.projects.project_settings import project_settings
 from app.components.projects.project_tables import class_table, problem_table
 from app.kit.guard import empty_state, plain
-from app.state import address, studio
+from app.state import address, studio, visitor
+from avion_core.usecases.policies import CHANGE_PROJECTS
 from avion_core.usecases.projects.summaries import ProjectSummary, get_project, read_projects
 from avion_core.usecases.runs.views import list_runs
+from avion_core.usecases.transfer.whole_projects import archive_project
 from avion_core.wording import counted
 
 
@@ -21,12 +24,14 @@ def page() -> None:
     projects, damaged = read_projects(home)
     for project in damaged:
         st.warning(plain(f"{project.name} cannot be read. {project.problem}"), icon=":material/heart_broken:")
-    if not projects:
+    chosen = address.project_id()
+    if chosen is None:
         welcome()
         project_form()
+        if projects:
+            all_projects(projects)
         return
-    chosen = address.project_id()
-    project = get_project(home, chosen or projects[0].id)
+    project = get_project(home, chosen)
     figures(project)
     moved_images(project)
     next_step(project)
@@ -40,7 +45,7 @@ def page() -> None:
         problem_table(project)
     with other:
         all_projects(projects)
-    import_form(project)
+    project_settings(project)
     project_form()
     moving_forms(project)
 
@@ -84,7 +89,7 @@ def next_step(project: ProjectSummary) -> None:
         text = f"{lacking:,} of {len(project.classes):,} classes have no training image: label some."
         button = ("Label images", "label", "label")
     elif not project.descriptions:
-        text, button = "No descriptions yet: import a file below, then review them.", None
+        text, button = "No descriptions yet: import some, or generate them, then review them.", None
     elif any(run.state == "finished" for run in runs):
         text, button = "A student is trained.", ("See what it gained", "evaluation", "fact_check")
     elif any(run.state in ("queued", "running") for run in runs):
@@ -99,6 +104,8 @@ def next_step(project: ProjectSummary) -> None:
         st.markdown(f":material/arrow_forward: **Next:** {text}", width="stretch")
         if button:
             shell.go_button(*button)
+        if not project.descriptions:
+            shell.import_button("secondary" if button else "primary")
 
 
 def all_projects(projects: list[ProjectSummary]) -> None:
@@ -106,8 +113,14 @@ def all_projects(projects: list[ProjectSummary]) -> None:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             parts = (project.images, "image", ""), (len(project.classes), "class", "classes")
             size = " · ".join(counted(*part) for part in (*parts, (project.descriptions, "description", "")))
-            st.markdown(f"**{plain(project.name)}** · {size}", width="stretch")
-            if st.button("Open", key=f"open_{project.id}"):
+            archived = " · :gray-badge[:material/archive: archived]" if project.archived else ""
+            st.markdown(f"**{plain(project.name)}** · {size}{archived}", width="stretch")
+            if project.archived:
+                if st.button("Restore", key=f"unarchive_{project.id}", disabled=not visitor.may(CHANGE_PROJECTS)):
+                    archive_project(studio.home(), project.id, archived=False)
+                    address.choose(address.PROJECT, project.id)
+                    st.rerun()
+            elif st.button("Open", key=f"open_{project.id}"):
                 address.choose(address.PROJECT, project.id)
                 st.rerun()
     with st.container(horizontal=True):

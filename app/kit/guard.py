@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -27,9 +27,20 @@ def guard() -> Iterator[None]:
         show_error(error)
 
 
+_FIXES: list[Callable[[AvionError], None]] = []
+
+
+def offer_fixes(draw: Callable[[AvionError], None]) -> None:
+    """Let this draw the buttons that fix an error, below each error that is shown; said once, at the start."""
+    if draw not in _FIXES:
+        _FIXES.append(draw)
+
+
 def show_error(error: AvionError) -> None:
     what = str(error).removesuffix(error.hint).strip()
     st.error(plain(error.hint), title=plain(what.removesuffix(".")), icon=":material/error:")
+    for draw in _FIXES:
+        draw(error)
 
 
 def empty_state(icon: str, title: str, text: str) -> DeltaGenerator:

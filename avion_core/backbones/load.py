@@ -32,7 +32,7 @@ from avion_core.backbones.demo_teacher import DemoTeacher
 from avion_core.backbones.given import FILE, given_name, open_given, save_given
 from avion_core.backbones.towers import DemoTeacherTowers, OpenClipTowers, Towers
 from avion_core.bundled import demo_folder
-from avion_core.errors import CheckpointError, NotFoundError, StoreError
+from avion_core.errors import CheckpointError, NotFoundError, StoreError, WeightsBrokenError, WeightsMissingError
 from avion_core.files import write_json
 from avion_core.progress import Progress
 from avion_core.reading import Subject, fitted, read_json, web_address
@@ -98,9 +98,10 @@ class WeightStore:
         path = record.parent / installed.file
         size = path.stat().st_size if path.exists() else 0
         if size != installed.size_bytes:
-            raise CheckpointError(
+            raise WeightsBrokenError(
                 f"the installed weights have {size} bytes, not the {installed.size_bytes} they had",
                 f"Delete {record.parent} and install them again.",
+                model=name,
                 value=str(path),
             )
         return path
@@ -114,13 +115,13 @@ class WeightStore:
         """
         entry, path = find_entry(name), self.path(name)
         if path is None:
-            raise NotFoundError(
+            raise WeightsMissingError(
                 f"the weights of {entry.title} are not installed",
                 f"Download them (about {entry.size_bytes / 1e9:.1f} GB, {entry.hub_repo}/{entry.hub_file}) or add a "
                 "local file."
                 if entry.hub_repo
                 else "Make them with tools/pretrain_demo.py, or use a checkout that has demo/weights.",
-                value=name,
+                model=name,
             )
         return path
 

@@ -5,6 +5,7 @@ Each command imports what it needs when it is called: `avion --help` must not wa
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,8 @@ import typer
 
 from avion_core.cli.frame import Answer, Desk, command, table
 from avion_core.cli.tour import Preview, ProjectName, app, descriptions, projects
+
+_SUGGESTED = "suggested"
 
 
 @command(app, "demo")
@@ -79,7 +82,8 @@ def create(
         typer.Option(metavar="FILE", help="Instead of a folder: .npz or Parquet with embeddings of images and texts."),
     ] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="CSV or Parquet with path, label, group, split; or a caption file (JSON).")
+        Path | None,
+        typer.Option(help="CSV, Excel or Parquet with path, label, group, split; or a caption file (JSON)."),
     ] = None,
     class_folders: Annotated[
         bool, typer.Option("--class-folders/--unlabelled", help="Whether its sub-folders are the classes.")
@@ -169,7 +173,8 @@ def list_projects_(desk: Desk) -> Answer:
 
     sound, damaged = read_projects(desk.home)
     found = [_brief(project) for project in sound]
-    text = table(found, ["name", "images", "classes", "descriptions", "image_root"]) if found else "No project yet."
+    columns = ["name", "images", "classes", "descriptions", "archived", "image_root"]
+    text = table(found, columns) if found else "No project yet."
     text += "".join(f"\n{project.name} ({project.id}) cannot be read. {project.problem}" for project in damaged)
     return Answer({"projects": found, "damaged": damaged}, text)
 
@@ -193,24 +198,131 @@ def copies(desk: Desk, project: ProjectName) -> Answer:
     return Answer({"near_copies": found}, "\n".join(lines) or "No near-copies.")
 
 
+@command(projects, "models")
+def models_(
+    desk: Desk,
+    project: ProjectName,
+    teacher: Annotated[str | None, typer.Option(help="Another teacher: a name from `avion models list`.")] = None,
+    student: Annotated[str | None, typer.Option(help="Another student, as for the teacher.")] = None,
+    preview: Preview = False,
+) -> Answer:
+    """Let a project work with another teacher or student, and say what becomes out of date."""
+    from avion_core.usecases.projects.models import models_change, set_models
+    from avion_core.usecases.projects.summaries import get_project
+
+    found = get_project(desk.home, project)
+    pair = teacher or found.teacher, student or found.student
+    said = (models_change if preview else set_models)(desk.home, found.id, *pair)
+    text = "\n".join(said) or f"{found.name} works with the teacher {pair[0]} and the student {pair[1]}."
+    return Answer({"teacher": pair[0], "student": pair[1], "changes": said, "written": not preview}, text)
+
+
+@command(projects, "rename")
+def rename_(
+    desk: Desk, project: ProjectName, name: Annotated[str, typer.Argument(metavar="NAME", help="Its new name.")]
+) -> Answer:
+    """Call a project otherwise."""
+    from avion_core.usecases.transfer.whole_projects import rename_project
+
+    rename_project(desk.home, project, name)
+    return Answer({"name": name.strip()}, f"The project is called {name.strip()} now.")
+
+
+@command(projects, "duplicate")
+def duplicate(
+    desk: Desk, project: ProjectName, name: Annotated[str, typer.Argument(metavar="NAME", help="The copy's name.")]
+) -> Answer:
+    """Copy a project with its descriptions, verdicts, labels, rules and runs."""
+    from avion_core.usecases.transfer.whole_projects import duplicate_project
+
+    made = duplicate_project(desk.home, project, name)
+    return Answer(_brief(made), f"{made.name} ({made.id}) is a copy of {project}.")
+
+
+@command(projects, "archive")
+def archive(
+    desk: Desk,
+    project: ProjectName,
+    back: Annotated[bool, typer.Option("--undo", help="Restore it.")] = False,
+) -> Answer:
+    """Put a project aside: it stays whole, and leaves the studio's lists."""
+    from avion_core.usecases.transfer.whole_projects import archive_project
+
+    archive_project(desk.home, project, not back)
+    return Answer({"archived": not back}, f"{project} is {'restored' if back else 'archived'}.")
+
+
+@command(projects, "delete")
+def delete(
+    desk: Desk,
+    project: ProjectName,
+    for_good: Annotated[bool, typer.Option("--for-good", help="Yes: nothing of it can come back.")] = False,
+    pack: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Pack it into this file first, to be unpacked again.")
+    ] = None,
+) -> Answer:
+    """Delete a project with its descriptions, verdicts, labels and runs; image files stay."""
+    from avion_core.usecases.projects.summaries import get_project
+    from avion_core.usecases.transfer.packs import pack_project
+    from avion_core.usecases.transfer.whole_projects import delete_project
+
+    found = get_project(desk.home, project)
+    if not for_good:
+        raise typer.BadParameter(f"deleting {found.name} cannot be undone. Add --for-good, or --pack FILE as well.")
+    packed = pack_project(desk.home, found.id, pack, progress=desk.progress) if pack else None
+    delete_project(desk.home, found.id)
+    kept = f" It is packed in {packed.path}: {packed.sentence}" if packed else ""
+    return Answer({"deleted": found.id, "pack": packed and packed.path}, f"{found.name} is deleted.{kept}")
+
+
 @command(descriptions, "import")
 def import_(
     desk: Desk,
     project: ProjectName,
-    file: Annotated[Path, typer.Argument(help='JSON lines, CSV, Parquet, or {"class": ["text", ...]} as JSON.')],
+    file: Annotated[
+        Path, typer.Argument(help='JSONL, CSV, Excel, Parquet, {"class": ["text", ...]}, or a reply (.txt).')
+    ],
     split_sentences: Annotated[bool, typer.Option("--split-sentences", help="One description per sentence.")] = False,
     writer: Annotated[str | None, typer.Option(help="Who wrote them, if the file does not say.")] = None,
+    match: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=CLASS",
+            help="A class name of the file and the class that it means; may be given several times, and is remembered. "
+            "`--match suggested` takes the suggestions of a preview.",
+        ),
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Leave out the texts of this class of the file.")
+    ] = None,
     preview: Preview = False,
 ) -> Answer:
     """Import descriptions, and their verdicts if the file has any; what the project has already is skipped."""
-    from avion_core.usecases.projects.descriptions import import_descriptions
+    from avion_core.usecases.projects.descriptions import ImportReport, import_descriptions
 
-    report = import_descriptions(
-        desk.home, project, file, split_sentences=split_sentences, writer=writer, preview=preview
-    )
+    def bring(matched: dict[str, str], preview: bool) -> ImportReport:
+        return import_descriptions(
+            desk.home, project, file, split_sentences=split_sentences, writer=writer,
+            match=matched, leave_out=leave_out or (), preview=preview,
+        )  # fmt: skip
+
+    given = [part for part in match or () if part != _SUGGESTED]
+    if wrong := [part for part in given if "=" not in part]:
+        raise typer.BadParameter(f"--match takes NAME=CLASS, such as 'Annual Crop Land=AnnualCrop', not {wrong[0]!r}.")
+    matched = {written.strip(): name.strip() for written, _, name in (part.partition("=") for part in given)}
+    if _SUGGESTED in (match or ()):
+        looked = bring(matched, True)
+        matched = {written: key for written, key in looked.suggestions.items() if key} | matched
+    report = bring(matched, preview)
     data = {"added": report.added, "known": report.known, "duplicates": report.duplicates, "written": report.written}
-    data |= {"decisions": report.decisions, "unknown_classes": report.unknown_classes, "taken_for": report.taken_for}
-    return Answer(data | {"problems": report.problems}, report.sentence)
+    data |= {"decisions": report.decisions, "taken_for": report.taken_for}
+    data |= {"unknown_classes": report.unknown_classes, "suggestions": report.suggestions, "matched": report.matched}
+    text = report.sentence
+    if report.unknown_classes:
+        pairs = (f"{name}={key or 'CLASS'}" for name, key in report.suggestions.items())
+        shown = (f"--match {shlex.quote(pair)}" for pair in pairs)
+        text += f"\nTo import them too: {' '.join(shown)}"
+    return Answer(data | {"left_out": report.left_out, "problems": report.problems}, text)
 
 
 @command(descriptions, "list")
@@ -263,6 +375,7 @@ def _brief(project: Any) -> dict[str, Any]:
         "id": project.id, "name": project.name, "image_root": project.image_root, "images": project.images,
         "labelled": project.labelled, "classes": len(project.classes), "descriptions": project.descriptions,
         "verdicts": project.verdicts, "teacher": project.teacher, "student": project.student,
+        "archived": project.archived,
     }  # fmt: skip
 
 

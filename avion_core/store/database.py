@@ -21,7 +21,7 @@ from avion_core.errors import StoreBusyError, StoreDamagedError, StoreError
 from avion_core.store import backups
 from avion_core.store.filesystems import network_share
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The newest migration; a test holds it to the files in migrations/versions."""
 
 BUSY_SECONDS = 30.0

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Select, insert, select, union_all
+from sqlalchemy import Column, Select, delete, insert, select, tuple_, union_all
 from sqlalchemy import Table as SqlTable
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -20,7 +20,7 @@ from avion_core.store.histories import own_token, tokens_in_use, travelling
 from avion_core.store.jobs import ACTIVE
 from avion_core.store.old_rows import with_jobs
 from avion_core.store.row_checks import check_rows
-from avion_core.store.tables import Generation, Moment, Project, Run, Table, new_id
+from avion_core.store.tables import Generation, Moment, Project, Run, Table, new_id, now
 
 STAYS_BEHIND = ("accounts", "invites", "sign_ins")
 """Tables of the installation: its people are not the project's."""
@@ -102,6 +102,21 @@ def write_rows(session: Session, tables: Mapping[str, Sequence[Row]], name: str)
         what = f"the rows of the pack do not fit together ({str(error).splitlines()[0]})"
         raise DataError(what, "Pack the project again; a pack is not meant to be edited.") from error
     return project_id, {old: new for (table, old), new in ids.items() if table == "runs"}
+
+
+def delete_rows(session: Session, project_id: str) -> None:
+    """Delete all rows of one project, those that refer to others first."""
+    jobs = Table.metadata.tables["jobs"]
+    session.get_one(Project, project_id).deleting_since = now()
+    session.flush()
+    for table in reversed(project_tables()):
+        if table.name not in ("projects", "jobs"):
+            own = _of_project(table, project_id).subquery()
+            keys = tuple_(*table.primary_key.columns)
+            session.execute(delete(table).where(keys.in_(select(*(own.c[key.name] for key in table.primary_key)))))
+    session.execute(delete(jobs).where(jobs.c.project_id == project_id))
+    projects = Table.metadata.tables["projects"]
+    session.execute(delete(projects).where(projects.c.id == project_id))
 
 
 def _of_project(table: SqlTable, project_id: str) -> Select[Any]:

@@ -83,6 +83,10 @@ class Project(Table):
     baseline_run: Mapped[str | None] = mapped_column(String(12))
     """The run that others are compared with, pinned by a person."""
     created_at: Mapped[datetime] = mapped_column(default=now)
+    archived_at: Mapped[datetime | None]
+    """Since when it is put aside; None for one that is worked on."""
+    deleting_since: Mapped[datetime | None]
+    """Set in the transaction that deletes the project: only then do its verdicts and labels go, which else stay."""
 
 
 class ProjectClass(Table):
@@ -118,7 +122,7 @@ class ClassChange(Table):
     id: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     kind: Mapped[str] = mapped_column(String(10))
-    """rename, merge, split or add."""
+    """rename, merge, split, add or alias."""
     class_key: Mapped[str] = mapped_column(String(200))
     details: Mapped[dict[str, Any]]
     who: Mapped[str]

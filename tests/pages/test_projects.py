@@ -107,7 +107,7 @@ def test_rasters_get_a_recipe_that_is_seen_before_anything_is_created(empty_home
     app.text_input(key="new_folder").set_value(str(rasters)).run()
     assert "One recipe renders them all" in all_text(app)
     low = next(box for box in app.text_input if box.label == "Stretch min")
-    assert float(low.value.split(",")[0]) > 0  # suggested
+    assert float(str(low.value).split(",")[0]) > 0  # suggested
     low.set_value("none").run()
     assert "Stretch min needs numbers separated by commas" in str(app.error[0].proto)
     assert list_projects(empty_home) == []
@@ -121,13 +121,23 @@ def test_a_data_set_that_is_another_one(home: Home, open_page: Open) -> None:
     assert "do not match AID" in app.warning[0].value
 
 
-def test_descriptions_are_imported_from_a_file(home: Home, open_page: Open, tmp_path: Path) -> None:
-    file = tmp_path / "more.csv"
-    file.write_text("class,text\nForest,Overhead view of a dark forest with one narrow clearing.\n", encoding="utf-8")
+def test_a_label_table_is_counted_before_a_project_is_made(home: Home, open_page: Open, tmp_path: Path) -> None:
+    images = get_project(home, NAME).image_root
+    forest, lake = (sorted((images / key).iterdir()) for key in ("Forest", "SeaLake"))
+    rows = [f"Forest/{path.name},woods,train" for path in forest[:5]] + [f"SeaLake/{path.name},," for path in lake]
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(["path,label,split", *rows, "gone.png,woods,"]) + "\n", encoding="utf-8")
     app = open_page()
-    app.text_input(key="import_file").set_value(str(file))
-    settle(next(button for button in app.button if button.label == "Import").click().run())
-    assert get_project(home, NAME).descriptions == len(CLASSES) * TEXTS + 1
+    app.segmented_control(key="new_source").set_value("Folder and label table").run()
+    app.text_input(key="new_folder").set_value(str(images)).run()
+    assert "36 pictures found. Now name the file above." in all_text(app)
+    label_table = next(field for field in app.text_input if field.label == "Label table")
+    label_table.set_value(str(table)).run()
+    assert "36 pictures: 5 labelled, 31 unlabelled" in all_text(app)
+    assert "given splits: 5 train" in all_text(app)
+    tables = [frame.value.to_dict("list") for frame in app.dataframe]
+    assert {"class": ["woods"], "labelled pictures": [5]} in tables
+    assert any("gone.png" in one.get("file", ()) for one in tables)
 
 
 def test_the_next_step_follows_the_work(home: Home, open_page: Open) -> None:

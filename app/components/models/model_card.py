@@ -15,14 +15,16 @@ from avion_core.usecases.models.catalog import Model, remove_model
 from avion_core.usecases.models.installing import clear_failures, start_adding, start_download
 from avion_core.wording import size
 
-_LARGEST_UPLOAD_MB = 2000
+_LARGEST_UPLOAD_MB = 6000
+"""Room for the largest of the catalog (3.9 GB); the server holds it in memory while it comes in."""
 
 
-def model_card(model: Model, job: JobView | None) -> None:
+def model_card(model: Model, job: JobView | None, *, wanted: bool = False) -> None:
     """The card, with its buttons for whoever may use them.
 
     Args:
         job: the newest that installs these weights.
+        wanted: another page sent for these weights: the form that adds them stands open.
     """
     with st.container(border=True):
         st.markdown(f"#### {plain(model.title)}  {_badge(model)}")
@@ -41,7 +43,7 @@ def model_card(model: Model, job: JobView | None) -> None:
         if model.problem:
             st.error(plain(model.problem), icon=":material/error:")
         if not model.bundled:
-            _actions(model)
+            _actions(model, wanted=wanted)
 
 
 def _failed(model: Model, job: JobView) -> None:
@@ -71,7 +73,7 @@ def _badge(model: Model) -> str:
     return ":gray-badge[not installed]"
 
 
-def _actions(model: Model) -> None:
+def _actions(model: Model, *, wanted: bool) -> None:
     barred = not visitor.may(policies.ADMINISTER)
     with st.container(horizontal=True):
         if not model.installed:
@@ -85,10 +87,14 @@ def _actions(model: Model) -> None:
             ):
                 start_download(studio.home(), model.name)
                 st.rerun()
-        with st.popover(
-            "Use another file" if model.installed else "Add a file", icon=":material/file_open:", disabled=barred
-        ):
-            _add_form(model)
+        label = "Use another file" if model.installed else "Add a file"
+        if wanted and not barred:
+            with st.container(border=True):
+                st.markdown(f"**{label}**")
+                _add_form(model)
+        else:
+            with st.popover(label, icon=":material/file_open:", disabled=barred):
+                _add_form(model)
         if model.installed or model.partial_bytes or model.problem:
             with st.popover("Remove", icon=":material/delete:", disabled=barred):
                 st.markdown("Projects that use it stay as they are; they work again once it is reinstalled.")
@@ -106,7 +112,10 @@ def _add_form(model: Model) -> None:
         sent = st.file_uploader(
             "Or upload a file", key=f"sent_{model.name}", max_upload_size=_LARGEST_UPLOAD_MB, width="stretch"
         )
-        st.caption("Safetensors or a PyTorch file. All weights are checked before it is kept; missing ones are listed.")
+        st.caption(
+            "Safetensors or a PyTorch file. All weights are checked before it is kept; missing ones are listed. An "
+            f"upload takes up to {_LARGEST_UPLOAD_MB / 1000:g} GB and as much memory of the server; a path takes any."
+        )
         if st.form_submit_button("Check and install", type="primary"):
             if sent is not None:
                 start_adding(studio.home(), model.name, sent, sent.name)

@@ -1,4 +1,4 @@
-"""Forms that bring something in: images as a project, its draw of test images, a file of descriptions."""
+"""Forms that bring something in: images as a project, and its draw of test images."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
 import streamlit as st
 
+from app.components.models.model_fixes import model_buttons
 from app.components.projects.recipe_form import recipe_form
 from app.kit.background import computed
 from app.kit.gallery import gallery
 from app.kit.guard import plain, show_error
-from app.state import address, notices, project_requests, studio, visitor
+from app.state import address, drafts, notices, project_requests, studio, visitor
 from avion_core.data.catalog import DATA_SETS
 from avion_core.data.layout import FolderOrder, Layout
 from avion_core.data.recipe import RenderingRecipe
@@ -20,18 +22,18 @@ from avion_core.data.splits import KeepTogether
 from avion_core.errors import AvionError
 from avion_core.progress import Progress
 from avion_core.usecases.installation.home import Home
-from avion_core.usecases.models.catalog import PAIRS, usable_pair
+from avion_core.usecases.models.catalog import PAIRS, Model, list_models, usable_pair
 from avion_core.usecases.policies import CHANGE_PROJECTS
 from avion_core.usecases.projects.creating import create_project
-from avion_core.usecases.projects.descriptions import import_descriptions
-from avion_core.usecases.projects.images import FolderLook, look_into
+from avion_core.usecases.projects.images import FolderLook, LabelLook, look_at_labels, look_into
 from avion_core.usecases.projects.labels import draw_splits
 from avion_core.usecases.projects.summaries import ProjectSummary
+from avion_core.wording import counted, size
 
 _FOLDER, _TABLE, _CATALOG, _CAPTIONS = "Folder", "Folder and label table", "Published data set", "Caption file"
 _SOURCES = {
     _FOLDER: "One folder per class, or all pictures in one: labels can be given here.",
-    _TABLE: "A CSV or Parquet file with path and label; group and split if there are any.",
+    _TABLE: "A CSV, Excel or Parquet file with path and label; group and split if there are any.",
     _CATALOG: "One of the data sets of the paper, as it was published.",
     _CAPTIONS: "A caption JSON as RSITMD and RSICD have it: it names pictures and their split, and gives no labels.",
 }
@@ -50,10 +52,11 @@ KEPT_TOGETHER: dict[KeepTogether | None, str] = {
     "features": "By likeness: what the teacher finds alike",
 }
 """How neighbours are told, in a person's words."""
+_SHOWN_PROBLEMS = 200
 _PAIRS = dict(
     zip(
         PAIRS,
-        ("GeoRSCLIP: ViT-H/14 teaches ViT-B/32", "Bundled demo pair: small, needs no download"),
+        ("GeoRSCLIP: ViT-H/14 teaches ViT-B/32", "Bundled demo pair: small"),
         strict=True,
     )
 )
@@ -73,22 +76,6 @@ class AskedProject:
     student: str
     order: FolderOrder | None = None
     together: KeepTogether | None = None
-
-
-def import_form(project: ProjectSummary) -> None:
-    """Descriptions from a file on this computer; for whoever may change projects."""
-    if not visitor.may(CHANGE_PROJECTS):
-        return
-    box = st.expander("Import descriptions", icon=":material/upload_file:", expanded=not project.descriptions)
-    with box, st.form("import_descriptions", border=False):
-        path = st.text_input(
-            "File", key="import_file", placeholder="/data/descriptions.jsonl", help="JSONL, CSV, or one JSON object"
-        )
-        split = st.toggle("Split long texts into sentences", help="The long text is kept beside its sentences.")
-        if st.form_submit_button("Import", icon=":material/upload_file:"):
-            report = import_descriptions(studio.home(), project.id, Path(path.strip()), split_sentences=split)
-            notices.say_after_rerun(report.sentence)
-            st.rerun()
 
 
 def project_form() -> None:
@@ -115,17 +102,22 @@ def project_form() -> None:
             labels = st.text_input("Label table" if source == _TABLE else "Caption file", placeholder=example)
         with st.container(horizontal=True):
             usable, better = usable_pair(studio.home())
+            models = {model.name: model for model in list_models(studio.home())}
             pair = st.selectbox(
                 "Models",
                 PAIRS,
                 index=PAIRS.index(usable),
-                format_func=_PAIRS.__getitem__,
+                format_func=lambda pair: _pair_words(pair, models),
                 key="new_models",
-                width=380,
+                width=470,
             )
             modality: Literal["optical", "sar", "multispectral"] = st.selectbox(
                 "Sensor", ["optical", "multispectral", "sar"], key="new_modality", width=180
             )
+        st.caption(f"Licence: {plain('; '.join(dict.fromkeys(models[name].licence for name in pair)))}")
+        for name in [name for name in pair if not models[name].installed]:
+            st.warning(f"{plain(models[name].title)} is not installed yet.", icon=":material/deployed_code_alert:")
+            model_buttons(name, key="new")
         if better:
             st.caption(f":material/deployed_code: {better}")
         together = st.selectbox(
@@ -145,6 +137,13 @@ def project_form() -> None:
             project_requests.ask_project(asked)
         if asked is not None:
             _create(asked)
+
+
+def _pair_words(pair: tuple[str, str], models: dict[str, Model]) -> str:
+    """A pair in the list: what it is, whether it is installed, how much it takes."""
+    both = [models[name] for name in pair]
+    here = "installed" if all(model.installed for model in both) else "not installed"
+    return f"{_PAIRS[pair]} · {here} · {size(sum(model.size_bytes for model in both))}"
 
 
 def draw_panel(project: ProjectSummary) -> None:
@@ -192,7 +191,13 @@ def _preview(wanted: AskedProject, source: str, data_set: str) -> AskedProject |
     """What the folder holds, and the recipe its rasters need; None when it cannot become a project."""
     try:
         look = _look(studio.home(), str(wanted.root))
-        _say_what(look)
+        if source in (_TABLE, _CAPTIONS):
+            if not wanted.labels:
+                st.caption(f":material/arrow_upward: {look.pictures:,} pictures found. Now name the file above.")
+                return None
+            _say_labels(look, look_at_labels(studio.home(), wanted.root, Path(wanted.labels)))
+        else:
+            _say_what(look)
         if data_set and look.data_set != data_set:
             st.warning(
                 f"The class folders do not match {DATA_SETS[data_set].title}. Choose the folder that its archive "
@@ -237,6 +242,32 @@ def _say_what(look: FolderLook) -> None:
     st.markdown(f":material/search: **{look.pictures:,} pictures**{folders}.{known}")
 
 
+def _say_labels(look: FolderLook, labels: LabelLook) -> None:
+    """What the label table makes of the folder: its classes, what is labelled and what is not, what does not fit."""
+    labelled = sum(labels.classes.values())
+    splits = ", ".join(f"{count:,} {name}" for name, count in labels.splits.items())
+    given = f" · given splits: {splits}" if splits else ""
+    st.markdown(
+        f":material/search: **{look.pictures:,} pictures: {labelled:,} labelled, {labels.unlabelled:,} unlabelled** · "
+        f"{counted(len(labels.classes), 'class', 'classes')}{given}"
+    )
+    if labels.classes:
+        st.dataframe(
+            pd.DataFrame({"class": list(labels.classes), "labelled pictures": list(labels.classes.values())}),
+            hide_index=True,
+            height=min(38 + 35 * len(labels.classes), 250),
+            width=420,
+            alt="Classes of the label table with their numbers of pictures",
+        )
+    if labels.problems:
+        with st.expander(f"{counted(len(labels.problems), 'row')} of the table do not fit", icon=":material/warning:"):
+            st.dataframe(
+                pd.DataFrame({"file": p.path, "what is wrong": p.message} for p in labels.problems[:_SHOWN_PROBLEMS]),
+                hide_index=True,
+                alt="Rows of the label table that do not fit",
+            )
+
+
 @st.cache_data(max_entries=16, ttl=60, show_spinner="Reading the folder")
 def _look(_home: Home, folder: str) -> FolderLook:
     return look_into(_home, Path(folder))
@@ -265,6 +296,7 @@ def _create(asked: AskedProject) -> None:
         project_requests.ask_project(None)
         raise
     project_requests.ask_project(None)
+    drafts.forget("new_")
     address.choose(address.PROJECT, project.id)
     notices.say_after_rerun(f"{project.name} is open")
     st.rerun()

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app import shell
+from app.components.models.model_fixes import model_buttons
 from app.components.runs.settings_form import label, widget_key
 from app.kit.background import duration
 from app.kit.guard import plain
@@ -164,6 +165,9 @@ def _fix_buttons(check: Check, form: str, number: int) -> None:
             args=(form, check.settings),
             key=f"fix_{number}_{check.title}",
         )
+    if check.model:
+        model_buttons(check.model, key=f"check_{number}")
+        return
     where = f"Open the run {check.run}" if check.run else _PLACES.get(check.page)
     if where and st.button(where, icon=":material/arrow_forward:", key=f"fix_page_{number}_{check.title}"):
         if check.run:

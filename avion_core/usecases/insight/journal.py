@@ -95,6 +95,10 @@ def changes_since(home: Home, run: RunView, now: ProjectData | None = None) -> l
         found.append(counted(len(changed), "class name"))
     if then.recipe != now.recipe:
         found.append("another rendering recipe")
+    summary = get_project(home, run.project_id)
+    found += [
+        f"another {role}" for role in ("teacher", "student") if getattr(summary, role) != getattr(run.config, role)
+    ]
     return found
 
 

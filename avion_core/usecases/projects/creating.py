@@ -33,7 +33,7 @@ from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.neighbours import keep_neighbours
-from avion_core.usecases.projects.summaries import SOUGHT, ProjectSummary, get_project, project_names
+from avion_core.usecases.projects.summaries import SOUGHT, ProjectSummary, get_project
 
 Demo = Literal["ucmerced", "eurosat"]
 
@@ -173,7 +173,9 @@ def open_demo(home: Home, which: Demo = "ucmerced", *, curated: bool = False) ->
         raise NotFoundError("there is no such demo", f"Choose one of: {', '.join(get_args(Demo))}.", value=which)
     folder = bundled.demo_folder() / which
     about = json.loads((folder / "project.json").read_text(encoding="utf-8"))
-    if about["name"] not in project_names(home).values():
+    with reading(home.engine) as session:
+        known = {project.name for project in projects.list_projects(session)}
+    if about["name"] not in known:
         create_project(
             home,
             about["name"],

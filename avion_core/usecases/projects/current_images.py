@@ -16,7 +16,7 @@ from avion_core.actor import STUDIO
 from avion_core.data.splits import Splits
 from avion_core.errors import DataError
 from avion_core.reading import Subject, read_text
-from avion_core.store.classes import newest_change, successors
+from avion_core.store.classes import changes_stamp, successors
 from avion_core.store.home import Home
 from avion_core.store.labels import current_labels, newest_label
 from avion_core.store.projects import prompt_names
@@ -47,7 +47,7 @@ class CurrentImages:
     tested: Counter[str]
     """Those of them in the test set."""
     revision: str
-    """Another one whenever images, their rendering, labels or classes change."""
+    """Another one whenever images, their rendering, labels, classes or the pair of models change."""
 
 
 @use_case
@@ -57,16 +57,16 @@ def current_images(home: Home, session: Session, project_id: str) -> CurrentImag
     stamps = _stamps(folder)
     class_keys = tuple(prompt_names(session, project_id))
     merged = successors(session, project_id)
-    change = newest_change(session, project_id)  # changes are undone from the newest on: it stands for all before it
-    recipe = session.get_one(Project, project_id).recipe
+    project = session.get_one(Project, project_id)
     key = (
         str(folder),
         stamps,
-        repr(recipe),
+        repr(project.recipe),
+        (project.teacher, project.student),
         newest_label(session, project_id),
         class_keys,
         tuple(merged.items()),
-        change.id if change else 0,
+        changes_stamp(session, project_id),
     )
     with _lock:
         if key in _known:

@@ -77,7 +77,8 @@ class ProjectSummary:
     together: KeepTogether | None
     """What tells the neighbours that its splits keep on one side, beside groups and near-copies."""
     revision: str
-    """Another one whenever images, labels or the set of classes change: part of the key of what is made from them."""
+    """Another one whenever images, labels, the set of classes or the models change: part of the key of what is made
+    from them."""
     descriptions: int
     verdicts: dict[str, int]
     """How many descriptions stand accepted, rejected and edited; an edited one may be accepted or rejected as well."""
@@ -85,6 +86,8 @@ class ProjectSummary:
     """Reviewers see the verdicts of others on a description only after their own."""
     baseline_run: str | None
     """The run that others are compared with, pinned by a person."""
+    archived: bool = False
+    """Put aside: it is in no list of what is worked on."""
 
     @property
     def pictures(self) -> bool:
@@ -130,9 +133,9 @@ def read_projects(home: Home) -> tuple[list[ProjectSummary], list[DamagedProject
 
 @use_case
 def project_names(home: Home) -> dict[str, str]:
-    """Project id -> name, the oldest first."""
+    """Project id -> name of those that are worked on, the oldest first."""
     with reading(home.engine) as session:
-        return {project.id: project.name for project in projects.list_projects(session)}
+        return {row.id: row.name for row in projects.list_projects(session) if row.archived_at is None}
 
 
 @use_case
@@ -219,4 +222,5 @@ def summary_of(home: Home, session: Session, project: Project) -> ProjectSummary
         verdicts=dict(count_decisions(session, project.id)),
         blind=project.blind,
         baseline_run=project.baseline_run,
+        archived=project.archived_at is not None,
     )

@@ -44,6 +44,8 @@ class Check:
     hint: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
     """Settings (dotted keys) that would fix it."""
+    model: str = ""
+    """The model whose weights it speaks of."""
     page: str = ""
     """The studio's page on which a person can fix it, or look closer."""
     run: str = ""
@@ -134,7 +136,7 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
         try:
             installed = home.weights.path(name) is not None
         except CheckpointError as error:
-            yield Check(role, str(error), "error", error.hint, page="models")
+            yield Check(role, str(error), "error", error.hint, page="models", model=name)
             continue
         if installed:
             yield Check(role, f"{entry.title} is installed.", "ok")
@@ -142,9 +144,10 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
             hint = f"Run `avion models download {name}`, or `avion models add {name} FILE` for a file of your own."
             said = f"The weights of {entry.title} are not installed."
             if model in needed:
-                yield Check(role, said, "error", hint, page="models")
+                yield Check(role, said, "error", hint, page="models", model=name)
             else:
-                yield Check(role, f"{said} Its rows are left out of the evaluation.", "warning", hint, page="models")
+                said = f"{said} Its rows are left out of the evaluation."
+                yield Check(role, said, "warning", hint, page="models", model=name)
         if model == "student" and method.needs.layers and entry.kind != "open_clip":
             yield Check(
                 role,
@@ -257,7 +260,8 @@ def _descriptions(home: Home, summary: ProjectSummary, config: RunConfig, traine
             "warning" if fallback else "error",
             "They use the template."
             if fallback
-            else "Generate or import descriptions for them, accept one of each, or set prototypes.template_fallback.",
+            else "Generate or import descriptions for them, accept one of each, or use the class name where a "
+            "class has no description.",
             {} if fallback else {"prototypes.template_fallback": True},
             page="review" if set(without) <= set(candidates["class_key"]) else "generate",
         )
