@@ -12,10 +12,13 @@ from streamlit.navigation.page import StreamlitPage
 
 from app.components.jobs.status_line import status_line
 from app.components.people.accounts import person_in_sidebar, sign_in_page
-from app.kit.guard import guard
+from app.kit.guard import guard, offer_fixes
 from app.outbox.browser import draw_outbox
+from app.outbox.drafts import draw_drafts
 from app.outbox.queue import take_waiting
-from app.state import address, notices, studio, visitor
+from app.shell import go
+from app.state import address, drafts, notices, studio, visitor
+from avion_core.errors import AvionError, WeightsBrokenError, WeightsMissingError
 from avion_core.usecases.projects.summaries import project_names
 
 _LOGO = Path(__file__).with_name("logo.svg")
@@ -70,12 +73,16 @@ _PAGES = {
 }
 
 
+_START = "projects"
+
+
 def main() -> None:
     st.set_page_config(page_title="AVION Studio", page_icon=str(_ICON), layout="wide")
     st.logo(str(_LOGO), size="large")
     st.html(_SIDEBAR)
     # Keys of writers may stand in Streamlit's secrets.toml: reading it puts them into the environment.
     st.secrets.load_if_toml_exists()
+    offer_fixes(_fix_weights)
     with guard():
         person = visitor.come_in()
         page = _navigation(visible=person is not None)
@@ -93,28 +100,41 @@ def main() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.title(page.title)
             draw_outbox()
-        page.run()
+        drafts.bring_back()
+        try:
+            page.run()
+        finally:
+            lacking = drafts.note_widgets()
+            draw_drafts(page.url_path)
+        if lacking:
+            st.rerun()
+
+
+def _fix_weights(error: AvionError) -> None:
+    """The buttons below an error about weights; by name, for they bring the catalog along and most runs need none."""
+    if isinstance(error, WeightsMissingError | WeightsBrokenError):
+        import_module("app.components.models.model_fixes").fix_weights(error)
 
 
 def _navigation(*, visible: bool) -> StreamlitPage:
     """The list of pages; one who has still to sign in does not see it."""
-    return st.navigation(
-        {
-            group: [
-                st.Page(
-                    f"../pages/{name}.py",
-                    title=title,
-                    icon=f":material/{icon}:",
-                    help=help_text,
-                    default=name == "projects",
-                )
-                for name, title, icon, help_text in pages
-            ]
-            for group, pages in _PAGES.items()
-        },
-        position="sidebar" if visible else "hidden",
-        expanded=True,
-    )
+    pages = {
+        group: [
+            st.Page(
+                f"../pages/{name}.py",
+                title=title,
+                icon=f":material/{icon}:",
+                help=help_text,
+                default=name == _START,
+                url_path="start" if name == _START else name,
+            )
+            for name, title, icon, help_text in listed
+        ]
+        for group, listed in _PAGES.items()
+    }
+    # The first page is at the root, as Streamlit has it; whoever types its name gets there, too.
+    named = st.Page(lambda: go(_START), title="Projects", url_path=_START, visibility="hidden")
+    return st.navigation({**pages, "": [named]}, position="sidebar" if visible else "hidden", expanded=True)
 
 
 def _name_the_tab(page: StreamlitPage, projects: dict[str, str]) -> None:
@@ -152,6 +172,8 @@ def _project_selector(projects: dict[str, str]) -> None:
             on_change=address.take_selected,
             args=(address.PROJECT,),
         )
+    elif address.project_id() is not None:  # the last one was archived or deleted
+        address.choose(address.PROJECT, "")
 
 
 if __name__ == "__main__":

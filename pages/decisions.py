@@ -22,7 +22,7 @@ from avion_core.config import DescriptionsConfig, PrototypesConfig
 from avion_core.errors import EditedMeanwhileError
 from avion_core.usecases import policies
 from avion_core.usecases.curation import decision_preview
-from avion_core.usecases.curation.rules import current_rules, rule_versions, save_rules
+from avion_core.usecases.curation.rules import current_rules, restore_rules, rule_versions, save_rules
 from avion_core.usecases.projects.summaries import ProjectSummary
 
 Rules = tuple[PrototypesConfig, DescriptionsConfig, int]  # with their version
@@ -88,10 +88,11 @@ def save(project: str, form: Form[Rules], prototypes: PrototypesConfig, descript
 
 
 def versions(project: ProjectSummary) -> None:
-    """Which rules held when, who saved them, and what changed."""
+    """Which rules held when, who saved them, what changed, and the way back to any of them."""
+    table = rule_versions(studio.home(), project.id)
     with st.expander("Versions of the rules", icon=":material/history:"):
         st.dataframe(
-            rule_versions(studio.home(), project.id),
+            table,
             hide_index=True,
             column_config={
                 "number": st.column_config.NumberColumn("version", width=80),
@@ -101,6 +102,30 @@ def versions(project: ProjectSummary) -> None:
             },
             alt="Versions of the rules, the newest first",
         )
+        now, *earlier = table["number"].tolist()
+        if not earlier:
+            return
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            number = st.selectbox("Earlier version", earlier, format_func=_version, key="rules_version", width=220)
+            st.button(
+                "Use it again",
+                icon=":material/restore:",
+                key="restore_rules",
+                disabled=not visitor.may(policies.CHANGE_RULES),
+                help="It becomes the newest version; those between stay on record.",
+                on_click=restore,
+                args=(project.id, number, now),
+            )
+
+
+def _version(number: int) -> str:
+    return f"version {number}" if number else "the defaults"
+
+
+def restore(project: str, number: int, now: int) -> None:
+    with guard():
+        saved = restore_rules(studio.home(), project, number, opened=now)
+        notices.say_after_rerun(f"Rules of {_version(number)} are in force again, as version {saved}")
 
 
 page()

@@ -7,6 +7,19 @@ const OUTBOXES = new WeakMap()
 // has the page drawn anew: on a slow server it would never come to its end otherwise.
 const AGAIN_AFTER = 3000
 
+// What a page writes into its own address (project, filters) is no step to go back to: Streamlit makes one of it, so that
+// leaving a page took two presses of Back.
+function goBackByOnePress() {
+  if (window.avionBack) return
+  window.avionBack = true
+  const push = window.history.pushState.bind(window.history)
+  window.history.pushState = (state, title, address) => {
+    const same = new URL(address, window.location.href).pathname === window.location.pathname
+    if (same) window.history.replaceState(state, title, address)
+    else push(state, title, address)
+  }
+}
+
 class Outbox {
   constructor(root) {
     this.root = root
@@ -55,6 +68,7 @@ export default function ({ data, parentElement, setStateValue }) {
   const outbox = OUTBOXES.get(parentElement) || new Outbox(parentElement)
   OUTBOXES.set(parentElement, outbox)
   giveKeysBack()
+  goBackByOnePress()
   outbox.receive(data, (decisions) => setStateValue("queue", decisions))
   window.addEventListener(OUTBOX, outbox.post)
   window.addEventListener("beforeunload", outbox.warn)

@@ -22,6 +22,7 @@ CLASS = "class_card"
 MAP = "map"
 JOB = "job"
 CELL = "cell"
+PICTURES = "pictures"
 # Where it names the list that another page sent to the review, or to the label page (see sent_lists).
 TEXTS = "texts"
 IMAGES = "images"
@@ -29,7 +30,7 @@ IMAGES = "images"
 
 def project_id() -> str | None:
     """The project the sidebar shows, or None where there is none yet."""
-    return st.session_state.get(PROJECT)
+    return st.session_state.get(PROJECT) or None
 
 
 def choose(key: str, value: str) -> None:

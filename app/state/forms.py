@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 import streamlit as st
 
+from app.state import drafts
 from avion_core.errors import EditedMeanwhileError
 
 T = TypeVar("T")
@@ -40,6 +41,7 @@ class Form(Generic[T]):
 
     def start_again(self) -> None:
         """Callback: let the fields begin from what is saved."""
+        drafts.forget(f"{self.key}_")
         self.number, self.refused = self.number + 1, None
 
     def follow(self, now: T, *, typed: bool) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from avion_core.actor import Actor
+from avion_core.config import DescriptionsConfig
+from avion_core.errors import EditedMeanwhileError, NotFoundError
 from avion_core.usecases.curation import curation_table, record_verdict
 from avion_core.usecases.curation.agreement import set_blind
-from avion_core.usecases.curation.rules import current_rules
+from avion_core.usecases.curation.rules import current_rules, restore_rules, save_rules
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.classes import add_class
 from avion_core.usecases.projects.descriptions import import_descriptions
@@ -142,3 +144,27 @@ def test_a_class_without_a_labelled_image_is_named_and_its_texts_are_not_judged(
     assert "Left out until an image is labelled: quay." in all_text(app)
     assert "so its descriptions are not judged" in all_text(app)
     assert "This class has no descriptions." not in all_text(app)
+
+
+def test_an_earlier_version_of_the_rules_is_put_back(home: Home, open_page: Open) -> None:
+    begun = current_rules(home, NAME)[0]
+    save_rules(home, NAME, begun.model_copy(update={"zeta": 2.0}), DescriptionsConfig())
+    save_rules(home, NAME, begun.model_copy(update={"zeta": 1.0}), DescriptionsConfig())
+    app = open_page("decisions")
+    app.selectbox(key="rules_version").set_value(1).run()
+    app = settle(app.button(key="restore_rules").click().run())
+    rules, _, version = current_rules(home, NAME)
+    assert (rules.zeta, version) == (2.0, 3)
+    assert app.selectbox(key="rules_version").options == ["version 2", "version 1", "the defaults"]
+    app.selectbox(key="rules_version").set_value(0).run()
+    settle(app.button(key="restore_rules").click().run())
+    assert current_rules(home, NAME)[0] == begun
+
+
+def test_a_version_that_somebody_else_replaced_meanwhile_is_not_put_back_unseen(home: Home) -> None:
+    begun = current_rules(home, NAME)[0]
+    save_rules(home, NAME, begun.model_copy(update={"zeta": 2.0}), DescriptionsConfig())
+    with pytest.raises(EditedMeanwhileError):
+        restore_rules(home, NAME, 0, opened=0)
+    with pytest.raises(NotFoundError, match="no such version"):
+        restore_rules(home, NAME, 7)

@@ -43,7 +43,7 @@ def figures(preview: Preview, curation: Curation) -> None:
         )
     if preview.blocked:
         st.warning(
-            "Accept a text of each, loosen the rules, or allow the template fallback at launch.",
+            "Accept a text of each, loosen the rules, or use the class name where a class has no description (Launch).",
             title=f"Classes left without a text: {plain(', '.join(preview.blocked))}",
             icon=":material/warning:",
         )

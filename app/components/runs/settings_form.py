@@ -151,6 +151,7 @@ def label(dotted: str) -> str:
         "zeta": "Outlier cut (ζ)",
         "beta": "Similarity weight (β)",
         "gamma": "Overhead bonus (γ)",
+        "template fallback": "Use the class name where a class has no description",
     }.get(words, words[:1].upper() + words[1:])
 
 

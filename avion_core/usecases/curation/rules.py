@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from avion_core.config import DescriptionsConfig, PrototypesConfig, RunConfig
-from avion_core.errors import EditedMeanwhileError
+from avion_core.errors import EditedMeanwhileError, NotFoundError
 from avion_core.presets import make_config
 from avion_core.store import journal
 from avion_core.store.database import reading, writing
@@ -49,6 +49,29 @@ def save_rules(
         if number != before[2]:
             journal.note(session, row.id, "rules", f"Saved rules version {number}: {what}.", reviewer)
     return number
+
+
+@use_case
+def restore_rules(home: Home, project: str, number: int, *, opened: int | None = None) -> int:
+    """Put an earlier version of the rules in force again, as a new version; returns its number.
+
+    Args:
+        number: the version, 0 for the defaults that the project began with.
+        opened: as `save_rules` takes it.
+
+    Raises:
+        NotFoundError: no such project, or no such version.
+        EditedMeanwhileError: somebody else has saved other rules since.
+    """
+    with reading(home.engine) as session:
+        row = find_project(session, project)
+        saved = {version.number: version for version in all_rules(session, row.id)}
+        if number and number not in saved:
+            hint = f"Versions are 0 to {max(saved, default=0)}."
+            raise NotFoundError("the rules have no such version", hint, value=number)
+        wanted = _settings(saved[number]) if number else _in_force(row, None)[:2]
+        project_id = row.id
+    return save_rules(home, project_id, *wanted, opened=opened)
 
 
 @use_case

@@ -1,0 +1,131 @@
+"""What was typed or chosen and is not saved yet: leaving a page, or a refresh of the browser, loses none of it.
+
+Streamlit forgets a widget's value when its page is left, and everything when the browser is refreshed. Values of the
+widgets named here are kept in the session, and a copy in the browser's tab, which also knows what was typed into a form
+and not sent (app/outbox/drafts.js). Only what differs from what a widget was first drawn with is a draft.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+KEY = "drafts"
+
+_DRAFTS = "_drafts"
+_KEPT = re.compile(
+    r"launch_[^:]+:(?!protocol\.projects).+|sweep_(shots|seeds)_\w+|run_name|preset"
+    r"|(card|name|rules)_.+@\d+_(?!save$|over_|discard$).+"
+    r"|import_(pasted|path|writer|split|way)|new_(name|folder|source|series|modality)"
+)
+_FORM_NUMBER = re.compile(r"@\d+")
+_CLASS_SIGN = re.compile(r"[^a-zA-Z0-9_-]")
+
+
+@dataclass
+class Drafts:
+    """The drafts of this session, by name: a widget's key without its form's number."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    """Name -> value as JSON: 1.0 must come back as a float."""
+    keys: dict[str, str] = field(default_factory=dict)
+    """Name -> the widget's key."""
+    first: dict[str, str] = field(default_factory=dict)
+    """Name -> the value that it was first drawn with, as JSON."""
+    forgotten: dict[str, int] = field(default_factory=dict)
+    """Name -> the run in which it was saved or discarded."""
+    pending: set[str] = field(default_factory=set)
+    """Names whose widgets were drawn before their draft was known: the next run fills them in."""
+    taken: int = 0
+    """The number of the newest drafts that the browser sent."""
+    run: int = 0
+
+    @property
+    def fresh(self) -> bool:
+        """The browser has not been heard in this session."""
+        return self.taken == 0
+
+
+def of_this_session() -> Drafts:
+    return st.session_state.setdefault(_DRAFTS, Drafts())
+
+
+def bring_back() -> None:
+    """Before a page is drawn: widgets get back what was typed into them."""
+    drafts = of_this_session()
+    drafts.run += 1
+    for name, key in list(drafts.keys.items()):
+        if name in drafts.pending:
+            continue
+        if key in st.session_state:
+            value = _as_json(st.session_state[key])
+            if value is not None and value != drafts.first.get(name):
+                drafts.values[name] = value
+            else:
+                drafts.values.pop(name, None)
+        elif name not in drafts.values:  # nothing was changed, and its page was left
+            del drafts.keys[name]
+            drafts.first.pop(name, None)
+    sent = (st.session_state.get(KEY) or {}).get("sent") or {}
+    if sent.get("number", 0) > drafts.taken:
+        drafts.taken = sent["number"]
+        for name, value in (sent.get("values") or {}).items():
+            if _is_json(value) and drafts.forgotten.get(name, 0) <= sent.get("run", 0):
+                drafts.values[name] = value
+                drafts.pending.add(name)
+    for name, value in drafts.values.items():
+        key = drafts.keys.get(name)
+        if key is not None and (name in drafts.pending or key not in st.session_state):
+            st.session_state[key] = json.loads(value)
+            drafts.pending.discard(name)
+
+
+def note_widgets() -> bool:
+    """After a page was drawn: which widgets it has; True where one of them has a draft that it was drawn without."""
+    drafts = of_this_session()
+    for key in map(str, st.session_state):
+        if not _KEPT.fullmatch(key):
+            continue
+        name = _FORM_NUMBER.sub("@", key)
+        if drafts.keys.get(name) == key:
+            continue
+        value = _as_json(st.session_state[key])
+        if value is not None:
+            drafts.keys[name] = key
+            drafts.first[name] = value
+            if drafts.values.get(name, value) != value:
+                drafts.pending.add(name)
+    return any(name in drafts.keys for name in drafts.pending)
+
+
+def forget(prefix: str) -> None:
+    """Widgets whose keys begin like this were saved, or given up."""
+    drafts = of_this_session()
+    for name, key in list(drafts.keys.items()):
+        if key.startswith(prefix):
+            drafts.forgotten[name] = drafts.run
+            for known in (drafts.values, drafts.keys, drafts.first):
+                known.pop(name, None)
+            drafts.pending.discard(name)
+
+
+def css_classes() -> dict[str, str]:
+    """CSS class of each widget's element -> the name of its draft."""
+    return {f"st-key-{_CLASS_SIGN.sub('-', key)}": name for name, key in of_this_session().keys.items()}
+
+
+def _as_json(value: Any) -> str | None:
+    """A value as JSON; None for what is no value that somebody typed or chose."""
+    plain = isinstance(value, str | int | float | bool | list | tuple)
+    return json.dumps(value) if plain else None
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and len(value) <= 200_000 and _as_json(json.loads(value)) is not None
+    except ValueError:
+        return False
