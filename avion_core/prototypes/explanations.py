@@ -15,6 +15,8 @@ from avion_core.config import PrototypesConfig
 from avion_core.descriptions.rs_flag import RuleSet
 from avion_core.prototypes.robust_z import NO_SPREAD_REACH
 
+_ONLY_JUST = 0.8
+"""Share of the cut above which a kept text is said to be kept only just."""
 _FIGURES = ("verdict", "in_play", "kept", "similarity", "median", "mad", "z", "cut")
 
 
@@ -70,15 +72,16 @@ def _explanation(
         if verdict == "rejected":
             return "Cut: a reviewer rejected it."
         return "Cut: it does not pass RS-Flag, and the rules use only texts that do."
-    side = "below" if similarity < median else "above"
+    low = similarity < median
     if mad > 0:
-        unit = "sigmas" if config.z_mode == "scaled" else "MADs"
-        place = f"similarity {similarity:.3f} is {z:.1f} {unit} {side} the class median {median:.3f}"
+        unit = " in sigmas" if config.z_mode == "scaled" else ""
+        place = f"similarity {similarity:.3f}, class median {median:.3f}; robust z {z:.1f}{unit}"
         limit = f"cut at {config.zeta:.1f}"
     else:
-        gap = abs(similarity - median)
-        place = f"similarity {similarity:.3f} is {gap:.4f} {side} {median:.3f}, which most texts of the class share"
+        gap, side = abs(similarity - median), "below" if low else "above"
+        place = f"similarity {similarity:.3f}, {gap:.4f} {side} the {median:.3f} that most texts of the class share"
         limit = f"cut at {NO_SPREAD_REACH}"
+    compared = f"{'less' if low else 'more'} typical than the class's other texts"
     if verdict == "accepted":
         return f"Kept: a reviewer accepted it ({place})."
     if not config.selective:
@@ -86,7 +89,9 @@ def _explanation(
     if cut != cut:  # NaN: no similarity is too low
         return f"Kept: similarity {similarity:.3f}; one or two texts are too few to find an outlier."
     if not kept:
-        return f"Cut: {place} ({limit})."
+        return f"Cut: {compared} ({place}, {limit})."
     if z > config.zeta:
-        return f"Kept: {place} (only low similarities are cut)."
-    return f"Kept: {place} ({limit})."
+        return f"Kept: {compared}, and only less typical ones are cut ({place})."
+    if low and z > _ONLY_JUST * config.zeta:
+        return f"Kept, only just: {compared} ({place}, {limit})."
+    return f"Kept: {place}, {limit}."

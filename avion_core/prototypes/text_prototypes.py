@@ -153,7 +153,8 @@ def text_prototypes(
     if blocked and not allow_blocked:
         raise PrototypeError(
             "no usable description is left for these classes",
-            "Accept or add a description of each, loosen the rules, or turn on template_fallback.",
+            "Accept or add a description of each, loosen the rules, or use the class name where a class has no "
+            "description (prototypes.template_fallback).",
             value=", ".join(blocked),
         )
     return TextPrototypes(

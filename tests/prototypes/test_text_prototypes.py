@@ -146,7 +146,8 @@ def test_an_emptied_class_is_blocked() -> None:
         one_class([0.3, 0.4], ["rejected", "rejected"])
     assert str(caught.value) == (
         "No usable description is left for these classes: harbour. "
-        "Accept or add a description of each, loosen the rules, or turn on template_fallback."
+        "Accept or add a description of each, loosen the rules, or use the class name where a class has no description "
+        "(prototypes.template_fallback)."
     )
     with pytest.raises(PrototypeError, match="No usable description is left"):
         one_class([0.3, 0.4], texts=[PLAIN, PLAIN], flag_mode="hard")
@@ -189,21 +190,47 @@ def test_without_selection_all_weigh_the_same_but_the_rejected() -> None:
 @pytest.mark.parametrize(
     ("row", "case", "sentence"),
     [
-        (0, {}, "Cut: similarity 0.210 is 9.0 MADs below the class median 0.300 (cut at 3.0)."),
-        (1, {}, "Kept: similarity 0.290 is 1.0 MADs below the class median 0.300 (cut at 3.0)."),
-        (6, {}, "Kept: similarity 0.390 is 9.0 MADs above the class median 0.300 (only low similarities are cut)."),
-        (6, {"z_mode": "paper"}, "Cut: similarity 0.390 is 9.0 MADs above the class median 0.300 (cut at 3.0)."),
-        (0, {"z_mode": "scaled"}, "Cut: similarity 0.210 is 6.1 sigmas below the class median 0.300 (cut at 3.0)."),
-        (0, {"zeta": 20}, "Kept: similarity 0.210 is 9.0 MADs below the class median 0.300 (cut at 20.0)."),
+        (
+            0,
+            {},
+            "Cut: less typical than the class's other texts (similarity 0.210, class median 0.300; robust z 9.0, cut "
+            "at 3.0).",
+        ),
+        (1, {}, "Kept: similarity 0.290, class median 0.300; robust z 1.0, cut at 3.0."),
+        (
+            1,
+            {"zeta": 1.1},
+            "Kept, only just: less typical than the class's other texts (similarity 0.290, class median 0.300; robust "
+            "z 1.0, cut at 1.1).",
+        ),
+        (
+            6,
+            {},
+            "Kept: more typical than the class's other texts, and only less typical ones are cut (similarity 0.390, "
+            "class median 0.300; robust z 9.0).",
+        ),
+        (
+            6,
+            {"z_mode": "paper"},
+            "Cut: more typical than the class's other texts (similarity 0.390, class median 0.300; robust z 9.0, cut "
+            "at 3.0).",
+        ),
+        (
+            0,
+            {"z_mode": "scaled"},
+            "Cut: less typical than the class's other texts (similarity 0.210, class median 0.300; robust z 6.1 in "
+            "sigmas, cut at 3.0).",
+        ),
+        (0, {"zeta": 20}, "Kept: similarity 0.210, class median 0.300; robust z 9.0, cut at 20.0."),
         (
             0,
             {"selective": False},
-            "Kept: these rules cut no outliers (similarity 0.210 is 9.0 MADs below the class median 0.300).",
+            "Kept: these rules cut no outliers (similarity 0.210, class median 0.300; robust z 9.0).",
         ),
         (
             0,
             {"verdicts": ["accepted"] + ["undecided"] * 6},
-            "Kept: a reviewer accepted it (similarity 0.210 is 9.0 MADs below the class median 0.300).",
+            "Kept: a reviewer accepted it (similarity 0.210, class median 0.300; robust z 9.0).",
         ),
         (0, {"verdicts": ["rejected"] + ["undecided"] * 6}, "Cut: a reviewer rejected it."),
         (
@@ -224,7 +251,8 @@ def test_why_for_few_texts_and_for_texts_that_agree() -> None:
         "Kept: similarity 0.500; one or two texts are too few to find an outlier.",
     ]
     assert sentences(one_class([0.3, 0.3, 0.3, 0.25]))[3] == (
-        "Cut: similarity 0.250 is 0.0500 below 0.300, which most texts of the class share (cut at 0.001)."
+        "Cut: less typical than the class's other texts (similarity 0.250, 0.0500 below the 0.300 that most texts of "
+        "the class share, cut at 0.001)."
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from avion_core.prototypes.settled import ClassAtHand, settled_classes
 from avion_core.usecases.curation.table import Curation
+from avion_core.wording import counted
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def _sentence(undecided: int, that_matter: int, alone: int, open_classes: int, i
         return f"The next {undecided:,} cannot change any validation prediction, {whatever}."
     safe = undecided - that_matter
     rest = f"The other {safe:,} cannot change any, whatever is decided on them." if safe else ""
+    classes = counted(open_classes, "class", "classes")
     return (
-        f"{that_matter:,} of the {undecided:,} undecided texts, in {open_classes:,} classes, could together change a "
-        f"validation prediction; {alone:,} of them could alone. {rest}"
+        f"{counted(alone, 'verdict')} could each change a prediction on the validation images; taken together, those "
+        f"on {that_matter:,} of the {undecided:,} undecided texts, in {classes}. {rest}"
     ).strip()

@@ -14,6 +14,7 @@ from avion_core.usecases.curation import (
 )
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.projects.creating import create_project
+from avion_core.wording import counted
 from tests import tiny_studio
 
 pytestmark = pytest.mark.usefixtures("tiny_towers")
@@ -34,8 +35,8 @@ def test_what_matters_comes_first(curation):
     # Nothing is accepted yet, so rejecting all texts of any class would leave it empty.
     assert (value.that_matter, value.settled) == (12, [])
     assert value.sentence == (
-        f"12 of the 12 undecided texts, in 3 classes, could together change a validation prediction; {value.alone} of "
-        "them could alone."
+        f"{counted(value.alone, 'verdict')} could each change a prediction on the validation images; taken together, "
+        "those on 12 of the 12 undecided texts, in 3 classes."
     )
 
 
