@@ -27,15 +27,18 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from avion_core.actor import ALONE, STRANGER
+from avion_core.actor import ALONE, STRANGER, Actor
 from avion_core.errors import AccountError, AvionError, StoreError
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
+from avion_core.usecases.policies import ADMINISTER, may
+from avion_core.usecases.projects.uploads import MOST_MB
 
 SIGN_IN, JOIN = "/account/sign-in", "/account/join"
 _OPEN = (SIGN_IN, "/_stcore/health")
 _OPEN_BELOW = (f"{JOIN}/", "/static/")  # what lies in static/ is Streamlit's own program, and nobody's data
 _LARGEST_FORM = 8192
+_MEBIBYTE, _AROUND_A_FILE = 2**20, 2**20  # of an upload, beside the file itself
 _HASHED_AT_ONCE, _WAIT_TO_BE_HASHED = 2, 16
 """Hashing a password takes 64 MB and a core: it has threads of its own, so that a flood of sign-ins slows nobody else
 down, and those who would wait too long are told so."""
@@ -129,7 +132,21 @@ def _refusal(request: HTTPConnection) -> Response | None:
             "To share it, start it with `avion app --lan`.",
             403,
         )
+    if request.scope["type"] == "http" and request.scope["method"] == "PUT":
+        return _too_large(request, person)
     return None
+
+
+def _too_large(request: HTTPConnection, person: Actor) -> Response | None:
+    """What to answer to a file that is larger than this person may send: only weights are, and not for everybody.
+
+    Streamlit knows one limit for all, and holds a file in memory while it comes in.
+    """
+    length = request.headers.get("content-length", "")
+    fits = length.isdecimal() and int(length) <= MOST_MB * _MEBIBYTE + _AROUND_A_FILE
+    if fits or may(person, ADMINISTER):
+        return None
+    return PlainTextResponse(f"Only an admin may send more than {MOST_MB} MB.", 413)
 
 
 def _is_this_machine(host: str) -> bool:

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app import sign_in
-from avion_core.actor import ALONE, Actor
+from avion_core.actor import ALONE, Actor, Role
 from avion_core.errors import AccountError
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
@@ -121,6 +121,30 @@ def test_while_the_database_cannot_be_read_nobody_passes_and_everybody_is_told(h
 def test_nothing_else_passes_without_a_cookie(home: Home, ana: Actor, path: str) -> None:
     assert browser().get(path).status_code == 401
     assert browser().post(path).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("role", "megabytes", "status"),
+    [("reviewer", 100, 200), ("reviewer", 300, 413), ("adjudicator", 300, 413), ("admin", 300, 200)],
+)
+def test_only_an_admin_sends_files_as_large_as_weights(
+    home: Home, ana: Actor, role: Role, megabytes: int, status: int
+) -> None:
+    there = browser()
+    name = "Ana" if role == "admin" else "Bob"
+    if role != "admin":
+        accounts.add_account(home.acting_as(ana), name, PASSWORD, role)
+    cookie = there.post(sign_in.SIGN_IN, data={"name": name, "password": PASSWORD}).headers["set-cookie"]
+    headers = {"cookie": cookie.partition(";")[0], "content-length": str(megabytes * 2**20)}
+    assert there.put("/_stcore/upload_file/s/f", content=b"x", headers=headers).status_code == status
+
+
+def test_an_upload_of_no_known_length_is_an_admins(home: Home, ana: Actor) -> None:
+    there = browser()
+    accounts.add_account(home.acting_as(ana), "Bob", PASSWORD, "reviewer")
+    cookie = there.post(sign_in.SIGN_IN, data={"name": "Bob", "password": PASSWORD}).headers["set-cookie"]
+    answer = there.put("/_stcore/upload_file/s/f", content=iter([b"x"]), headers={"cookie": cookie.partition(";")[0]})
+    assert answer.status_code == 413
 
 
 def test_the_websocket_is_behind_the_gate(home: Home, ana: Actor) -> None:

@@ -14,7 +14,6 @@ from app.kit import charts
 from app.kit.background import computed
 from app.kit.gallery import gallery, paged_gallery, thumbnail
 from app.kit.guard import plain
-from app.kit.uploads import MOST_MB
 from app.state import address, studio, visitor, widgets
 from avion_core.data.scan import SUFFIXES
 from avion_core.data.tables import table_csv
@@ -33,6 +32,7 @@ from avion_core.usecases.insight.prediction import (
 )
 from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.runs.views import RunView
+from avion_core.usecases.projects.uploads import MOST_MB
 from avion_core.wording import counted
 
 Names = Mapping[str, str]

@@ -12,12 +12,12 @@ import streamlit as st
 from app.components.transfer.class_matching import match_step
 from app.components.transfer.exchange_forms import import_report, upload_key
 from app.kit.background import computed
-from app.kit.uploads import MOST_MB
 from app.state import drafts, notices, studio, visitor, widgets
 from avion_core.usecases import policies
 from avion_core.usecases.projects.classes import add_class
 from avion_core.usecases.projects.descriptions import ImportReport, import_descriptions, import_upload
 from avion_core.usecases.projects.summaries import ProjectSummary
+from avion_core.usecases.projects.uploads import MOST_MB
 from avion_core.usecases.transfer.exchange import Holdings
 from avion_core.usecases.writing.asking_by_hand import chat_prompt
 from avion_core.wording import counted

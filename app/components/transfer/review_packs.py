@@ -8,11 +8,10 @@ import streamlit as st
 from app.components.transfer.exchange_forms import import_report, upload_key
 from app.kit.background import computed
 from app.kit.guard import plain
-from app.kit.uploads import MOST_MB
 from app.state import address, notices, project_requests, studio
 from avion_core.progress import Progress
 from avion_core.usecases.projects.summaries import ProjectSummary
-from avion_core.usecases.projects.uploads import as_file
+from avion_core.usecases.projects.uploads import MOST_MB, as_file
 from avion_core.usecases.transfer.exchange import Holdings, file_name
 from avion_core.usecases.transfer.review_packs import (
     PackedReview,

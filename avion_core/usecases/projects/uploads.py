@@ -8,6 +8,10 @@ from pathlib import Path, PurePath
 
 from avion_core.usecases.folders import own_folder
 
+MOST_MB = 200
+"""How large a file may be that comes through the browser, which the server holds in memory meanwhile. Only weights may
+be larger, for which `server.maxUploadSize` in .streamlit/config.toml leaves room."""
+
 
 @contextmanager
 def as_file(name: str, content: bytes) -> Iterator[Path]:
