@@ -13,6 +13,9 @@ from pathlib import Path
 import anyio
 import streamlit as st
 from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import sign_in
 from app.streamlit_patches import drop_late_ticks
@@ -21,6 +24,8 @@ from avion_core.errors import AvionError
 from avion_core.usecases.installation.backup import back_up_if_due
 
 _LOOK_EVERY_SECONDS = 3600
+_SERVED = ("/_stcore/", "/account/", "/component/", "/media/", "/static/")
+"""What lies below other addresses than a page's."""
 
 
 @asynccontextmanager
@@ -41,10 +46,30 @@ async def _daily_backups(_: st.App) -> AsyncIterator[None]:
         tasks.cancel_scope.cancel()
 
 
+class OneStepAddresses:
+    """ASGI middleware: an address below a page's, mistyped, leads to that page; Streamlit would show an empty window.
+
+    Only what a browser opens in its window: pictures, scripts and programs ask for something else.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._pages = {file.stem for file in Path(__file__).parents[1].joinpath("pages").glob("*.py")}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "GET" and not scope["path"].startswith(_SERVED):
+            first, *below = scope["path"].strip("/").split("/")
+            if below and "text/html" in HTTPConnection(scope).headers.get("accept", ""):
+                there = f"/{first}" if first in self._pages else "/"
+                await RedirectResponse(there, 303)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
 drop_late_ticks()
 app = st.App(
     Path(__file__).with_name("main.py"),
     routes=sign_in.ROUTES,
-    middleware=[Middleware(sign_in.Gate)],
+    middleware=[Middleware(sign_in.Gate), Middleware(OneStepAddresses)],
     lifespan=_daily_backups,
 )
