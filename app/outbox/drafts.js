@@ -44,9 +44,7 @@ class Drafts {
   // A text while it is typed.
   note(event) {
     const name = this.nameOf(event.target)
-    if (!name || !/^(input|textarea)$/i.test(event.target.tagName)) return
-    if (event.target.tagName === "INPUT" && event.target.type !== "text") return
-    if (event.target.getAttribute("role") === "combobox" || event.target.inputMode === "decimal") return
+    if (!name || !event.target.closest("[data-testid=stTextInput], [data-testid=stTextArea]")) return
     keep(TYPED, { ...stored(TYPED), [name]: { value: JSON.stringify(event.target.value), run: this.data.run } })
   }
 

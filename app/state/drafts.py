@@ -77,11 +77,15 @@ def bring_back() -> None:
             if _is_json(value) and drafts.forgotten.get(name, 0) <= sent.get("run", 0):
                 drafts.values[name] = value
                 drafts.pending.add(name)
-    for name, value in drafts.values.items():
+    for name, value in list(drafts.values.items()):
         key = drafts.keys.get(name)
-        if key is not None and (name in drafts.pending or key not in st.session_state):
+        if key is None or (name not in drafts.pending and key in st.session_state):
+            continue
+        drafts.pending.discard(name)
+        if type(json.loads(value)) is type(json.loads(drafts.first[name])):
             st.session_state[key] = json.loads(value)
-            drafts.pending.discard(name)
+        else:  # another widget goes by this name now
+            del drafts.values[name]
 
 
 def note_widgets() -> bool:
