@@ -104,7 +104,7 @@ def main() -> None:
         try:
             page.run()
         finally:
-            lacking = drafts.note_widgets()
+            lacking = drafts.note_widgets(page.url_path)
             draw_drafts(page.url_path)
         if lacking:
             st.rerun()

@@ -24,8 +24,8 @@ function postDecision(component, { project, reviewer }, decision) {
 // Keys are quiet while a field has the focus. Among filters ("filters..." as their container's key) Esc gives them back
 // to the page at once, and so does choosing an option, or Enter behind words to search for.
 function giveKeysBack() {
-  if (window.avionKeys) return
-  window.avionKeys = true
+  if (window.avionGivesKeysBack) return
+  window.avionGivesKeysBack = true
   const amongFilters = (target) => target?.closest?.("[class*='st-key-filters']")
   const release = () => setTimeout(() => amongFilters(document.activeElement) && document.activeElement.blur(), 100)
   document.addEventListener("keydown", (event) => {

@@ -34,6 +34,11 @@ class Drafts:
     """Name -> value as JSON: 1.0 must come back as a float."""
     keys: dict[str, str] = field(default_factory=dict)
     """Name -> the widget's key."""
+    pages: dict[str, str] = field(default_factory=dict)
+    """Name -> the page that has its widget."""
+    waiting: set[str] = field(default_factory=set)
+    """Names that were filled in and whose page was not drawn since. They are filled in at each run until then: the
+    browser is told of a value only in the run that sets it."""
     first: dict[str, str] = field(default_factory=dict)
     """Name -> the value that it was first drawn with, as JSON."""
     forgotten: dict[str, int] = field(default_factory=dict)
@@ -59,7 +64,7 @@ def bring_back() -> None:
     drafts = of_this_session()
     drafts.run += 1
     for name, key in list(drafts.keys.items()):
-        if name in drafts.pending:
+        if name in drafts.pending or name in drafts.waiting:
             continue
         if key in st.session_state:
             value = _as_json(st.session_state[key])
@@ -68,8 +73,8 @@ def bring_back() -> None:
             else:
                 drafts.values.pop(name, None)
         elif name not in drafts.values:  # nothing was changed, and its page was left
-            del drafts.keys[name]
-            drafts.first.pop(name, None)
+            for known in (drafts.keys, drafts.pages, drafts.first):
+                known.pop(name, None)
     sent = (st.session_state.get(KEY) or {}).get("sent") or {}
     if sent.get("number", 0) > drafts.taken:
         drafts.taken = sent["number"]
@@ -79,18 +84,22 @@ def bring_back() -> None:
                 drafts.pending.add(name)
     for name, value in list(drafts.values.items()):
         key = drafts.keys.get(name)
-        if key is None or (name not in drafts.pending and key in st.session_state):
+        wanted = name in drafts.pending or name in drafts.waiting
+        if key is None or (not wanted and key in st.session_state):
             continue
         drafts.pending.discard(name)
+        drafts.waiting.add(name)
         if type(json.loads(value)) is type(json.loads(drafts.first[name])):
             st.session_state[key] = json.loads(value)
         else:  # another widget goes by this name now
             del drafts.values[name]
+            drafts.waiting.discard(name)
 
 
-def note_widgets() -> bool:
+def note_widgets(page: str) -> bool:
     """After a page was drawn: which widgets it has; True where one of them has a draft that it was drawn without."""
     drafts = of_this_session()
+    drafts.waiting -= {name for name in drafts.waiting if drafts.pages.get(name) == page}
     for key in map(str, st.session_state):
         if not _KEPT.fullmatch(key):
             continue
@@ -100,6 +109,7 @@ def note_widgets() -> bool:
         value = _as_json(st.session_state[key])
         if value is not None:
             drafts.keys[name] = key
+            drafts.pages[name] = page
             drafts.first[name] = value
             if drafts.values.get(name, value) != value:
                 drafts.pending.add(name)
@@ -112,9 +122,10 @@ def forget(prefix: str) -> None:
     for name, key in list(drafts.keys.items()):
         if key.startswith(prefix):
             drafts.forgotten[name] = drafts.run
-            for known in (drafts.values, drafts.keys, drafts.first):
+            for known in (drafts.values, drafts.keys, drafts.pages, drafts.first):
                 known.pop(name, None)
-            drafts.pending.discard(name)
+            for asked in (drafts.pending, drafts.waiting):
+                asked.discard(name)
 
 
 def css_classes() -> dict[str, str]:
