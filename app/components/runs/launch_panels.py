@@ -53,7 +53,6 @@ _PLACES = {
     "classes": "Open classes",
     "generate": "Generate descriptions",
     "label": "Label images",
-    "models": "Open models",
     "projects": "Open projects",
     "review": "Open the review",
     "runs": "Look at the runs",
