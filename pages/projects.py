@@ -28,8 +28,7 @@ def page() -> None:
     if chosen is None:
         welcome()
         project_form()
-        if projects:
-            all_projects(projects)
+        listed(projects)
         return
     project = get_project(home, chosen)
     figures(project)
@@ -109,6 +108,13 @@ def next_step(project: ProjectSummary) -> None:
 
 
 def all_projects(projects: list[ProjectSummary]) -> None:
+    listed(projects)
+    with st.container(horizontal=True):
+        demos(primary=False)
+
+
+def listed(projects: list[ProjectSummary]) -> None:
+    """Every project, with the button that opens it, or restores it from the archive."""
     for project in projects:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             parts = (project.images, "image", ""), (len(project.classes), "class", "classes")
@@ -123,8 +129,6 @@ def all_projects(projects: list[ProjectSummary]) -> None:
             elif st.button("Open", key=f"open_{project.id}"):
                 address.choose(address.PROJECT, project.id)
                 st.rerun()
-    with st.container(horizontal=True):
-        demos(primary=False)
 
 
 page()
