@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -28,7 +30,7 @@ def press(app: AppTest, label: str) -> AppTest:
     return settle(next(button for button in app.button if button.label == label).click().run())
 
 
-def setting(app: AppTest, dotted: str):
+def setting(app: AppTest, dotted: str) -> Any:
     return next(widget for kind in KINDS for widget in app.get(kind) if (widget.key or "").endswith(f":{dotted}"))
 
 
@@ -43,7 +45,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_every_setting_is_on_the_page_with_its_help(home: Home, open_page: Open) -> None:
     app = open_page("launch", look="Research")
-    widgets = {widget.key.rsplit(":", 1)[-1]: widget for kind in KINDS for widget in app.get(kind) if widget.key}
+    widgets: dict[str, Any] = {
+        str(widget.key).rsplit(":", 1)[-1]: widget for kind in KINDS for widget in app.get(kind) if widget.key
+    }
     settings = [
         f"{stage}.{name}" if isinstance(value, dict) else stage
         for stage, value in RunConfig().model_dump().items()
@@ -86,7 +90,7 @@ def test_for_my_data_speaks_plainly_and_leaves_research_out(home: Home, open_pag
 
 def test_a_preset_of_research_sets_what_it_says(home: Home, open_page: Open) -> None:
     app = open_page("launch", look="Research")
-    preset = next(widget for widget in app.get("button_group") if widget.key == "preset")
+    preset: Any = next(widget for widget in app.get("button_group") if widget.key == "preset")
     prototypes = ["P0", "P-uniform", "P-flag-only", "P-z-only", "P-full"]
     assert preset.options == ["recommended", "paper", "authors", "demo", *[f"B{row}" for row in range(8)], *prototypes]
     app = settle(preset.set_value("B6").run())
@@ -96,7 +100,7 @@ def test_a_preset_of_research_sets_what_it_says(home: Home, open_page: Open) -> 
 
 def test_the_paper_s_preset_is_the_paper_whatever_the_project_has(home: Home, open_page: Open) -> None:
     app = open_page("launch", look="Research")
-    preset = next(widget for widget in app.get("button_group") if widget.key == "preset")
+    preset: Any = next(widget for widget in app.get("button_group") if widget.key == "preset")
     app = settle(preset.set_value("paper").run())
     paper = {"epochs": 100, "batch_size": 4, "learning_rate": 5e-4, "schedule": "constant", "augment": False}
     assert {name: setting(app, f"distillation.{name}").value for name in paper} == paper
@@ -155,7 +159,9 @@ def test_a_sweep_is_a_queue_of_runs_and_a_loop_on_the_command_line(
     home: Home, open_page: Open, started: list[str]
 ) -> None:
     app = open_page("launch")
-    pills = {widget.key.split("_")[1]: widget for widget in app.get("button_group") if "sweep" in (widget.key or "")}
+    pills: dict[str, Any] = {
+        str(widget.key).split("_")[1]: widget for widget in app.get("button_group") if "sweep" in (widget.key or "")
+    }
     pills["shots"].set_value([1, 2])
     app = settle(pills["seeds"].set_value([1, 2, 3]).run())
     command = app.code[0].value

@@ -267,7 +267,7 @@ def test_the_table_can_be_filed_and_shown(tmp_path: Path) -> None:
     assert [reason["passed"] for reason in table["reasons"][2]] == [False, False, False]
     assert table["hits"][2] == [{"start": 0, "end": 6, "term": "selfie", "kind": "negative"}]
     assert found.table["words"].tolist() == [10, 9, 1]
-    assert found.table[["rule_positive", "rule_negative", "rule_words"]].loc[1].tolist() == [False, True, True]
+    assert found.table[["rule_positive", "rule_negative", "rule_words"]].to_numpy()[1].tolist() == [False, True, True]
     filed = found.full_table()
     assert json.loads(filed["hits"][0]) == table["hits"][0]
     filed.to_parquet(tmp_path / "prototypes.parquet")

@@ -17,7 +17,7 @@ SHEET = Subject("the table")
 
 def book(path: Path, *sheets: list[list[object]]) -> Path:
     made = Workbook()
-    made.remove(made.active)
+    made.remove(made.worksheets[0])
     for number, rows in enumerate(sheets):
         sheet = made.create_sheet(f"sheet{number}")
         for row in rows:

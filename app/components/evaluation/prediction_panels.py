@@ -31,8 +31,8 @@ from avion_core.usecases.insight.prediction import (
     search,
 )
 from avion_core.usecases.projects.summaries import ProjectSummary
-from avion_core.usecases.runs.views import RunView
 from avion_core.usecases.projects.uploads import MOST_MB
+from avion_core.usecases.runs.views import RunView
 from avion_core.wording import counted
 
 Names = Mapping[str, str]

@@ -111,7 +111,7 @@ def test_names_travel_in_a_packed_project(home, project, tmp_path) -> None:
 def test_a_workbook_is_read_as_a_csv_is(home, project, tmp_path) -> None:
     book = Workbook()
     for row in (["class", "text"], ["forest", WOODS], ["Woods", TREES]):
-        book.active.append(row)
+        book.worksheets[0].append(row)
     book.save(tmp_path / "t.xlsx")
     report = import_descriptions(home, project.id, tmp_path / "t.xlsx", match={"Woods": "forest"})
     assert report.added == 2
