@@ -10,6 +10,7 @@ from avion_core.cli import (  # noqa: F401 (their commands register themselves)
     runs,
     sweeps,
     training,
+    whole_projects,
     writing,
 )
 from avion_core.cli.tour import app

@@ -47,7 +47,7 @@ def demo(
             "  avion evaluate latest            what it gained",
         ]
     )
-    return Answer({"projects": [_brief(project) for project in opened]}, text)
+    return Answer({"projects": [brief(project) for project in opened]}, text)
 
 
 @command(projects, "look")
@@ -172,7 +172,7 @@ def list_projects_(desk: Desk) -> Answer:
     from avion_core.usecases.projects.summaries import read_projects
 
     sound, damaged = read_projects(desk.home)
-    found = [_brief(project) for project in sound]
+    found = [brief(project) for project in sound]
     columns = ["name", "images", "classes", "descriptions", "archived", "image_root"]
     text = table(found, columns) if found else "No project yet."
     text += "".join(f"\n{project.name} ({project.id}) cannot be read. {project.problem}" for project in damaged)
@@ -196,83 +196,6 @@ def copies(desk: Desk, project: ProjectName) -> Answer:
     found = seek_near_copies(desk.home, project, desk.progress)
     lines = [f"{problem.path}: {problem.message}" for problem in found]
     return Answer({"near_copies": found}, "\n".join(lines) or "No near-copies.")
-
-
-@command(projects, "models")
-def models_(
-    desk: Desk,
-    project: ProjectName,
-    teacher: Annotated[str | None, typer.Option(help="Another teacher: a name from `avion models list`.")] = None,
-    student: Annotated[str | None, typer.Option(help="Another student, as for the teacher.")] = None,
-    preview: Preview = False,
-) -> Answer:
-    """Let a project work with another teacher or student, and say what becomes out of date."""
-    from avion_core.usecases.projects.models import models_change, set_models
-    from avion_core.usecases.projects.summaries import get_project
-
-    found = get_project(desk.home, project)
-    pair = teacher or found.teacher, student or found.student
-    said = (models_change if preview else set_models)(desk.home, found.id, *pair)
-    text = "\n".join(said) or f"{found.name} works with the teacher {pair[0]} and the student {pair[1]}."
-    return Answer({"teacher": pair[0], "student": pair[1], "changes": said, "written": not preview}, text)
-
-
-@command(projects, "rename")
-def rename_(
-    desk: Desk, project: ProjectName, name: Annotated[str, typer.Argument(metavar="NAME", help="Its new name.")]
-) -> Answer:
-    """Call a project otherwise."""
-    from avion_core.usecases.transfer.whole_projects import rename_project
-
-    rename_project(desk.home, project, name)
-    return Answer({"name": name.strip()}, f"The project is called {name.strip()} now.")
-
-
-@command(projects, "duplicate")
-def duplicate(
-    desk: Desk, project: ProjectName, name: Annotated[str, typer.Argument(metavar="NAME", help="The copy's name.")]
-) -> Answer:
-    """Copy a project with its descriptions, verdicts, labels, rules and runs."""
-    from avion_core.usecases.transfer.whole_projects import duplicate_project
-
-    made = duplicate_project(desk.home, project, name)
-    return Answer(_brief(made), f"{made.name} ({made.id}) is a copy of {project}.")
-
-
-@command(projects, "archive")
-def archive(
-    desk: Desk,
-    project: ProjectName,
-    back: Annotated[bool, typer.Option("--undo", help="Restore it.")] = False,
-) -> Answer:
-    """Put a project aside: it stays whole, and leaves the studio's lists."""
-    from avion_core.usecases.transfer.whole_projects import archive_project
-
-    archive_project(desk.home, project, not back)
-    return Answer({"archived": not back}, f"{project} is {'restored' if back else 'archived'}.")
-
-
-@command(projects, "delete")
-def delete(
-    desk: Desk,
-    project: ProjectName,
-    for_good: Annotated[bool, typer.Option("--for-good", help="Yes: nothing of it can come back.")] = False,
-    pack: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Pack it into this file first, to be unpacked again.")
-    ] = None,
-) -> Answer:
-    """Delete a project with its descriptions, verdicts, labels and runs; image files stay."""
-    from avion_core.usecases.projects.summaries import get_project
-    from avion_core.usecases.transfer.packs import pack_project
-    from avion_core.usecases.transfer.whole_projects import delete_project
-
-    found = get_project(desk.home, project)
-    if not for_good:
-        raise typer.BadParameter(f"deleting {found.name} cannot be undone. Add --for-good, or --pack FILE as well.")
-    packed = pack_project(desk.home, found.id, pack, progress=desk.progress) if pack else None
-    delete_project(desk.home, found.id)
-    kept = f" It is packed in {packed.path}: {packed.sentence}" if packed else ""
-    return Answer({"deleted": found.id, "pack": packed and packed.path}, f"{found.name} is deleted.{kept}")
 
 
 @command(descriptions, "import")
@@ -370,7 +293,7 @@ def flag(
     return Answer(data, f"{shown}\n\n{flagged:,} of {len(rows):,} are flagged by the rule set {rules.name}.")
 
 
-def _brief(project: Any) -> dict[str, Any]:
+def brief(project: Any) -> dict[str, Any]:
     return {
         "id": project.id, "name": project.name, "image_root": project.image_root, "images": project.images,
         "labelled": project.labelled, "classes": len(project.classes), "descriptions": project.descriptions,
@@ -388,7 +311,7 @@ def _whole(project: Any) -> dict[str, Any]:
         "keep_together": project.together,
         "recipe": project.recipe,
     }
-    return {**_brief(project), **details, "defaults": project.defaults}
+    return {**brief(project), **details, "defaults": project.defaults}
 
 
 def _described(project: Any) -> str:
