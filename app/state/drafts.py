@@ -20,7 +20,7 @@ _DRAFTS = "_drafts"
 _KEPT = re.compile(
     r"launch_[^:]+:(?!protocol\.projects).+|sweep_(shots|seeds)_\w+|run_name|preset"
     r"|(card|name|rules)_.+@\d+_(?!save$|over_|discard$).+"
-    r"|import_(pasted|path|writer|split|way)|new_(name|folder|source|series|modality)"
+    r"|import_(pasted|path|writer|split|way)|new_(name|folder|source|modality)"
 )
 _FORM_NUMBER = re.compile(r"@\d+")
 _CLASS_SIGN = re.compile(r"[^a-zA-Z0-9_-]")
