@@ -294,6 +294,7 @@ def flag(
 
 
 def brief(project: Any) -> dict[str, Any]:
+    """A project as lists of projects give it."""
     return {
         "id": project.id, "name": project.name, "image_root": project.image_root, "images": project.images,
         "labelled": project.labelled, "classes": len(project.classes), "descriptions": project.descriptions,
