@@ -17,15 +17,13 @@ _NAMED = 4
 
 @dataclass(frozen=True)
 class AlreadyJudged:
-    """Of descriptions that are to be judged together, those that somebody has accepted or rejected.
-
-    ids: those. changed: those among them on which another verdict stands, one's own or the one that holds.
-    sentence: how many there are, how they stand and who judged them; "" for none.
-    """
+    """Of descriptions that are to be judged together, those that somebody has accepted or rejected."""
 
     ids: frozenset[str]
     changed: frozenset[str]
+    """Those among them on which another verdict stands, one's own or the one that holds."""
     sentence: str
+    """How many there are, how they stand and who judged them; "" for none."""
 
 
 def already_judged(table: pd.DataFrame, ids: Sequence[str], verdict: Decision) -> AlreadyJudged:

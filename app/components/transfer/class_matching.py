@@ -18,16 +18,16 @@ _ROW = 35
 
 @dataclass(frozen=True)
 class Matching:
-    """What a person says of class names in a file.
-
-    match: class as written -> class key; new: those that become classes; leave_out: those whose texts are not wanted;
-    undecided: how many nobody has said anything of.
-    """
+    """What a person says of class names in a file."""
 
     match: dict[str, str]
+    """Class as written -> class key."""
     new: tuple[str, ...]
+    """Those that become classes."""
     leave_out: tuple[str, ...]
+    """Those whose texts are not wanted."""
     undecided: int
+    """How many nobody has said anything of."""
 
 
 def match_step(project: ProjectSummary, report: ImportReport, name: str) -> Matching:

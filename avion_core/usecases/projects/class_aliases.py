@@ -17,13 +17,14 @@ from avion_core.wording import counted
 
 @dataclass(frozen=True)
 class ClassAlias:
-    """One other name of a class; `descriptions` came in under it."""
+    """One other name of a class."""
 
     alias: str
     class_key: str
     who: str
     created_at: datetime
     descriptions: int
+    """How many came in under it."""
 
 
 @use_case

@@ -143,16 +143,16 @@ def look_into(home: Home, folder: Path) -> FolderLook:
 
 @dataclass(frozen=True)
 class LabelLook:
-    """What a label table says of the pictures in a folder.
-
-    classes: class -> its pictures, the most first. unlabelled: pictures that it gives no label. splits: given split ->
-    its pictures. problems: rows and pictures that do not fit.
-    """
+    """What a label table says of the pictures in a folder."""
 
     classes: dict[str, int]
+    """Class -> its pictures, the most first."""
     unlabelled: int
+    """Pictures that it gives no label."""
     splits: dict[str, int]
+    """Given split -> its pictures."""
     problems: list[Problem]
+    """Rows and pictures that do not fit."""
 
 
 @use_case
