@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avion_core.backbones.catalog import find_entry
+from avion_core.backbones.catalog import find_entry, is_given
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -70,6 +70,8 @@ def cut_off(name: str, path: Path | None, texts: Sequence[str]) -> CutOff:
 
 def _context(name: str, path: Path | None) -> int | None:
     entry = find_entry(name)
+    if is_given(name):  # no model is behind them: nobody knows how much of a text was read
+        return None
     if entry.kind == "demo_teacher":
         return DEMO_TEACHER_TOKENS if path and path.with_name(_WORD_PIECES).is_file() else None
     if entry.hub_repo is None and path is None:

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from avion_core.backbones.load import WeightStore, load_towers
-from avion_core.backbones.reading_length import cut_off
+from avion_core.backbones.reading_length import CutOff, cut_off
 
 WORDS = (
     *(
@@ -59,3 +59,7 @@ def test_a_model_that_is_not_installed_is_asked_where_its_tokenizer_is_known():
 )
 def test_what_is_said(count, said):
     assert cut_off("georsclip-vit-h-14", None, ["a field"] + ["roof " * 80] * count).sentence == said
+
+
+def test_of_embeddings_that_were_given_nobody_knows_what_was_read():
+    assert cut_off("given-0123456789abcdef", None, ["many words " * 200]) == CutOff([], 0)
