@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime  # noqa: F401  # the types of JobView's fields are looked up here, where RunView stands
+from pathlib import Path  # noqa: F401
 from typing import Any
 
 from avion_core.config import RunConfig
