@@ -57,6 +57,8 @@ _OF_ITSELF = re.compile(
     re.IGNORECASE,
 )
 """What a model says of itself, as a sentence that stands alone; after one, a longer text may still describe."""
+_STILL_DESCRIBES = re.compile(r"\bbut\s+(?!i\b|i['’]m\b)(?:\S+\s+){7}", re.IGNORECASE)
+"""... and so may the rest of the sentence: "I cannot show one, but a typical highway is a long straight strip"."""
 # What a request says of its fields; a model that copies the form copies these as well.
 _OF_THE_FORM = ("words on how the class looks from above", "the words that name the viewpoint")
 
@@ -91,7 +93,8 @@ def _once(text: str) -> str:
 
 def without_chat(text: str) -> str:
     """A text without what a chat says before it, once; "" for one that a chat says beside its descriptions."""
-    if _CHAT.match(text) or _HEADING_LINE.match(text) or (_OF_ITSELF.match(text) and len(sentences(text)) == 1):
+    of_itself = _OF_ITSELF.match(text) and len(sentences(text)) == 1 and not _STILL_DESCRIBES.search(text)
+    if _CHAT.match(text) or _HEADING_LINE.match(text) or of_itself:
         return ""
     return _OPENER.sub("", _NUMBERED.sub("", _LEAD_IN.sub("", text)))
 

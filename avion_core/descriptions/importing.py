@@ -180,6 +180,9 @@ def read_descriptions(
     )
 
 
+_OF_ITSELF = "the text is what a model says of itself or of its texts, not a description."
+
+
 def _problem(row: dict[str, Any], names: tuple[str, ...], *, from_a_studio: bool) -> str | None:
     """Why a text cannot be used, or None; what a studio holds is taken as it stands."""
     text = row["text"]
@@ -189,7 +192,7 @@ def _problem(row: dict[str, Any], names: tuple[str, ...], *, from_a_studio: bool
         return "the text holds control characters or broken Unicode."
     said = text if from_a_studio else cleaned(text)
     if not folded(said):
-        return "the text only introduces others." if len(text.split()) > 1 else "the text is empty."
+        return _OF_ITSELF if len(text.split()) > 1 else "the text is empty."
     if mark := tokenizer_mark(text):
         return f"the text holds {mark}, a sign of the models' own."
     if not from_a_studio and (why := no_description(said, names)):

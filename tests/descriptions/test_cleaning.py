@@ -125,7 +125,9 @@ def test_an_import_says_that_a_line_introduces_others_and_splits_without_it(tmp_
     file.write_text(json.dumps({"beach": ["Sure! Here are 2 descriptions:", "Description 1: Sand from above."]}))
     found = read_descriptions(file, CLASSES)
     assert [one.text for one in found.descriptions] == ["Sand from above."]
-    assert found.problems == ["beach, text 1: the text only introduces others."]
+    assert found.problems == [
+        "beach, text 1: the text is what a model says of itself or of its texts, not a description."
+    ]
     file.write_text(json.dumps({"beach": ["Sure! Here is a description: Sand from above. Let me know if it helps!"]}))
     (one,) = read_descriptions(file, CLASSES, split_sentences=True).descriptions
     assert one.text == "Sand from above."
@@ -225,3 +227,16 @@ def test_a_reply_is_cleaned_and_says_so() -> None:
     found = read_reply(json.dumps({"descriptions": [{"text": text} for text in texts]}), 3)
     assert [one.text for one in found.descriptions] == ["From above, a long white sandy beach."]
     assert (found.cleaned, dict(found.dropped)) == (1, {"a placeholder or HTML": 1, "empty": 1})
+
+
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [
+        ("I'm sorry, but I cannot generate satellite views.", False),
+        ("I'm sorry, but I'm unable to say more about this one place you asked me for today.", False),
+        ("I cannot see one, but a typical highway would show a long, straight or curved stretch of pavement.", True),
+        ("I cannot see one, but sure.", False),
+    ],
+)
+def test_the_rest_of_a_refusal_may_still_describe(text: str, stays: bool) -> None:
+    assert bool(without_chat(text)) is stays
