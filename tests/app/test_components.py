@@ -207,14 +207,14 @@ def test_overlapping_terms_are_marked_once() -> None:
         {"start": 7, "end": 11, "kind": "negative", "term": "view"},
         {"start": 0, "end": 11, "kind": "positive", "term": "aerial view"},
     ]
-    item = card_item(row(hits=hits), place=3, class_name="forest")
+    item = card_item(row(hits=hits), place=3, class_name="forest", waits=True)
     assert item["hits"] == [[0, 11, "positive"]]
     assert (item["place"], item["changes"]) == (3, None)
 
 
 def test_an_edit_is_shown_word_by_word() -> None:
     before, after = "Aerial view of a wide beach", "Aerial photo of a beach at low tide"
-    item = card_item(row(original=before, text=after, edited=True), place=0, class_name="beach")
+    item = card_item(row(original=before, text=after, edited=True), place=0, class_name="beach", waits=False)
     assert item["changes"] == [
         ("same", "Aerial"),
         ("gone", "view"),
@@ -237,7 +237,7 @@ def test_an_edit_is_shown_word_by_word() -> None:
     ],
 )
 def test_the_card_says_whose_verdict_it_shows(changes: dict, note: str) -> None:
-    assert card_item(row(**changes), place=0, class_name="forest")["note"] == note
+    assert card_item(row(**changes), place=0, class_name="forest", waits=True)["note"] == note
 
 
 def test_the_least_certain_text_is_near_the_cut_or_at_odds_with_its_flag() -> None:

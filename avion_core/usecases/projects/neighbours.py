@@ -15,6 +15,7 @@ from avion_core.data.splits import KeepTogether
 from avion_core.errors import DataError
 from avion_core.progress import Progress
 from avion_core.store.home import Home
+from avion_core.usecases.folders import nameable
 from avion_core.usecases.models.catalog import open_towers
 from avion_core.usecases.policies import use_case
 from avion_core.wording import counted
@@ -40,9 +41,12 @@ def keep_neighbours(
         block_km: side of the blocks of ground in km, with `place`; None chooses it (see `places.blocks`).
 
     Raises:
+        RightsError: a path that is not theirs to name.
         NotFoundError: `features`, and the teacher is not installed.
         DataError: `place`, and no image says where it was taken, or a position is none.
     """
+    root = nameable(home.actor, root)
+    labels = None if labels is None else nameable(home.actor, labels)
     paths = manifest["path"].tolist()
     problems: list[Problem] = []
     more = ""
