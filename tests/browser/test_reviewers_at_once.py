@@ -16,7 +16,7 @@ from selenium.webdriver.remote.webdriver import WebDriver
 
 from avion_core.actor import ALONE
 from avion_core.usecases.curation import history, my_sight
-from avion_core.usecases.curation.agreement import agreement, conflicts
+from avion_core.usecases.curation.agreement import agreement, conflicts, set_blind
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
 from avion_core.usecases.projects.creating import open_demo
@@ -79,6 +79,7 @@ def test_two_people_review_at_once(
     picture: Callable[[str], None],
 ) -> None:
     home, project, address = shared
+    set_blind(home, project.id, True)  # else each goes past what the other has judged meanwhile
     second = open_chromium(tmp_path / "second")
     pages = {"ana": Page(chromium, address), "ben": Page(second, address)}
     try:
@@ -98,7 +99,9 @@ def test_two_people_review_at_once(
             assert my_sight(by(name, home), project.id).mine == said
         for item in judged["ana"]:
             given = [
-                entry.reviewer for entry in history(home, project.id, item) if entry.verdict in ("accept", "reject")
+                entry.reviewer
+                for entry in history(by("ana", home), project.id, item)
+                if entry.verdict in ("accept", "reject")
             ]
             assert Counter(given) == {"ana": 1, "ben": 1}
 
