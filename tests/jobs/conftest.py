@@ -57,7 +57,7 @@ def wait_until(home: Home, run_id: str, done: Callable[[views.RunView], bool]) -
         if done(run):
             return run
         time.sleep(0.05)
-    raise AssertionError(f"{run.state} at step {run.step}: {run.error} {views.log_tail(home, run_id, 20)}")
+    raise AssertionError(f"{run.state} at step {run.step}: {run.error} {jobs.log_tail(home, run_id, 20)}")
 
 
 def ended(run: views.RunView) -> bool:

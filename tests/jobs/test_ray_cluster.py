@@ -28,6 +28,7 @@ from avion_core.jobs.executors.ray_api import RayCluster
 from avion_core.store.database import reading
 from avion_core.store.jobs import find_job
 from avion_core.store.tables import Job
+from avion_core.usecases import jobs
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.runs import launching, training, views
 from avion_core.usecases.runs.views import RunView
@@ -113,7 +114,7 @@ def test_a_run_is_submitted_stopped_and_resumed_and_ends_as_a_local_one(home, tm
     wait_until(home, run_id, lambda run: run.state == "running")
     print(f"a job took {time.monotonic() - began:.1f} s to begin")
     first = wait_until(home, run_id, lambda run: run.step >= 10)
-    assert any("attempt 1" in line for line in views.log_tail(home, run_id, 1000))
+    assert any("attempt 1" in line for line in jobs.log_tail(home, run_id, 1000))
     assert any("Running entrypoint" in line for line in ray.RayExecutor().logs(home, job_of(home, run_id), 100))
 
     training.stop(home, run_id)  # as a person asks: its row says so

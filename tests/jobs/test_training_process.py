@@ -23,6 +23,7 @@ from avion_core.jobs.process import ProcessId, find_living
 from avion_core.jobs.submit import submit
 from avion_core.store.database import reading
 from avion_core.store.runs import find_run
+from avion_core.usecases import jobs
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.runs import launching, training, views
 from avion_core.usecases.runs.views import RunView
@@ -80,7 +81,7 @@ def test_a_run_outlives_the_server_that_launched_it(home):
     assert curves["step"].tolist() == [1, 2, 3, 4, 5, 6]
     assert curves["validation_accuracy"].notna().tolist() == [False, True] * 3
     assert {"loss", "task", "image", "text", "logit"} <= set(curves.columns)
-    log = "\n".join(views.log_tail(home, run.id, 100))
+    log = "\n".join(jobs.log_tail(home, run.id, 100))
     assert "saved adapter: adapter.safetensors" in log
     assert log.endswith("finished")
 
@@ -141,7 +142,7 @@ def kill_and_resume(home: Home, unbroken: RunView, moments: list[int], chance: r
         training.resume(home, run_id)
         resumed_from |= {saved} - {0}
     assert_same(home, wait_until(home, run_id, ended), unbroken)
-    log = "\n".join(views.log_tail(home, run_id, 10_000))
+    log = "\n".join(jobs.log_tail(home, run_id, 10_000))
     assert [step for step in resumed_from if f"resuming after step {step}\n" not in log] == []
 
 
@@ -153,7 +154,7 @@ def test_a_queued_run_that_is_stopped_never_begins(home, monkeypatch):
     *_, process = local._children.values()
     assert process.wait(60) == 1
     assert views.get_run(home, run_id).state == "stopped"
-    assert "The job is not waiting for a process" in views.log_tail(home, run_id, 1)[0]
+    assert "The job is not waiting for a process" in jobs.log_tail(home, run_id, 1)[0]
 
 
 CRASHES = "import sys, time; time.sleep(0.3); sys.exit('ImportError: no module named towers')"
@@ -208,7 +209,7 @@ def test_a_failure_becomes_a_word_and_a_sentence(home):
     assert (run.state, run.cause) == ("failed", "data")
     assert (run.error or "").startswith("The run's inputs no longer exist:")
     assert (run.error or "").endswith("Start a new run.")
-    assert any("Traceback" in line for line in views.log_tail(home, run_id, 50))
+    assert any("Traceback" in line for line in jobs.log_tail(home, run_id, 50))
 
 
 def assert_same(home: Home, run: RunView, unbroken: RunView) -> None:
