@@ -14,9 +14,13 @@ from typing import Any
 
 import streamlit as st
 
+from avion_core.errors import AvionError
+from avion_core.reading import Subject, parse_json
+
 KEY = "drafts"
 
 _DRAFTS = "_drafts"
+_DRAFT = Subject("a draft")
 _KEPT = re.compile(
     r"launch_[^:]+:(?!protocol\.projects).+|sweep_(shots|seeds)_\w+|run_name|preset"
     r"|(card|name|rules)_.+@\d+_(?!save$|over_|discard$).+"
@@ -141,6 +145,6 @@ def _as_json(value: Any) -> str | None:
 
 def _is_json(value: Any) -> bool:
     try:
-        return isinstance(value, str) and len(value) <= 200_000 and _as_json(json.loads(value)) is not None
-    except ValueError:
+        return isinstance(value, str) and len(value) <= 200_000 and _as_json(parse_json(value, _DRAFT)) is not None
+    except AvionError:
         return False

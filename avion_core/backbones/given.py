@@ -15,10 +15,12 @@ from torch import Tensor
 
 from avion_core.backbones.catalog import CatalogEntry
 from avion_core.errors import CheckpointError, NotFoundError
+from avion_core.reading import Subject, fitted, parse_json
 
 FILE = "features.safetensors"
 SCALE = 100.0
 """The factor on cosines; a file of embeddings does not say it, and it is 100 for most CLIP models."""
+_LISTS = Subject("the list in the given features", CheckpointError, "Make the project again from its file.")
 _NO_MODEL = "Only the texts of the file can be used, as they are. Make a project from images to add others."
 
 
@@ -100,13 +102,16 @@ def open_given(entry: CatalogEntry, path: Path) -> GivenTowers:
         with safe_open(path, "pt") as file:
             said: Mapping[str, str] = file.metadata() or {}
             images, texts = file.get_tensor("images"), file.get_tensor("texts")
-            image_ids, sentences = json.loads(said["image_ids"]), json.loads(said["texts"])
+        image_ids, sentences = _list_of_texts(said["image_ids"]), _list_of_texts(said["texts"])
         assert len(images) == len(image_ids)
         assert len(texts) == len(sentences)
     except (SafetensorError, OSError, KeyError, ValueError, AssertionError) as error:
-        hint = "Make the project again from its file."
-        raise CheckpointError("the given features cannot be read", hint, value=str(path)) from error
+        raise CheckpointError("the given features cannot be read", _LISTS.hint, value=str(path)) from error
     return GivenTowers(entry.name, images, image_ids, texts, sentences)
+
+
+def _list_of_texts(said: str) -> list[str]:
+    return fitted(list[str], parse_json(said, _LISTS), _LISTS)
 
 
 def _spaced(text: str) -> str:

@@ -6,8 +6,6 @@ description (a greeting, a closing line) is given back as such, so that it can b
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterator
@@ -25,6 +23,8 @@ _ITEM = re.compile(r"^\s*(?:[-*•–+]|\(?\d{1,3}[.)])\s+(?P<said>.+)$")
 _HEADING = re.compile(r"^\s*#{1,6}\s+(?P<said>.+?)\s*#*$")
 _BOLD = re.compile(r"^(?:\*\*|__)(?P<said>[^*_]+?)(?:\*\*|__)\s*:?\s*$")
 _BOLD_FIRST = re.compile(r"^(?:\*\*|__)(?P<said>[^*_]+?)(?::(?:\*\*|__)|(?:\*\*|__)\s*:)\s*(?P<rest>.+)$")
+_OUTER = re.compile(r"^\|+|(?<!\\)\|+$")
+_BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
 _NUMBER = re.compile(r"^\d{1,3}[.)]\s+")
 _LEAST_SHARE = 1 / 3
 """Of a reply's characters: JSON that is less of it is something in the chatter."""
@@ -101,7 +101,7 @@ def _from_table(body: str) -> Iterator[PastedText]:
         if not line.strip().startswith("|"):
             columns = None
             continue
-        cells = [cell.strip() for cell in next(csv.reader(io.StringIO(line.strip().strip("|")), delimiter="|"))]
+        cells = [cell.replace("\\|", "|").strip() for cell in _BETWEEN_CELLS.split(_OUTER.sub("", line.strip()))]
         names = [cell.strip("*_ ").lower() for cell in cells]
         if columns is None:
             of_class = next((names.index(name) for name in _CLASS_FIELDS if name in names), None)

@@ -34,6 +34,14 @@ def test_every_form_gives_the_same_texts(form: str) -> None:
     assert found == [("Forest", FOREST), ("Lake", LAKE)]
 
 
+@pytest.mark.parametrize(
+    "cell", ['"Round" tanks beside a pier.', "A road | a rail, side by side.", "Roofs, " * 30_000 + "and roofs."]
+)
+def test_cells_of_a_table_are_taken_as_they_stand(cell: str) -> None:
+    reply = "| Class | Text |\n|---|---|\n| Tank | {} |\n| Lake |\n| Pier | {}".format(cell.replace("|", "\\|"), LAKE)
+    assert [(text.label, text.text) for text in pasted_texts(reply)] == [("Tank", cell), ("Pier", LAKE)]
+
+
 def test_lines_around_the_lists_are_given_back_as_such() -> None:
     found = pasted_texts(f'Of course, here you are.\n# Forest\n- {FOREST}\nTell me ["more"] if you like.')
     assert [(text.where, text.chatter) for text in found] == [("line 1", True), ("line 3", False), ("line 4", True)]

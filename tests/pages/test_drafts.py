@@ -82,6 +82,7 @@ def test_a_card_that_was_saved_leaves_no_draft(home: Home, open_page: Open) -> N
 def test_only_values_of_known_widgets_are_taken_from_the_browser(home: Home, open_page: Open) -> None:
     app = open_page("launch")
     values = {"_outbox": '"x"', "project": '"other"', epochs(home): "{broken", "run_name": '{"a": 1}'}
+    values |= {"preset": "[" * 100_000}
     app.session_state["drafts"] = {"sent": {"number": 1, "run": 1, "values": values}}
     app = settle(app.run())
     assert app.session_state["project"] == get_project(home, NAME).id

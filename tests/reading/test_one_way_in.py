@@ -19,11 +19,13 @@ PARSERS = {
     "ElementTree.fromstring", "safe_open", "load_file", "literal_eval", "ast.literal_eval", "sqlite3.connect",
 }  # fmt: skip
 ALLOWED = {
+    "app/state/drafts.py json.loads": "what `parse_json` has let in, or this process has written",
     "app/components/writing/writing_form.py json.loads": "a prompt that this process has just written",
     "avion_core/descriptions/writers/file.py json.loads": "a prompt that this process has just written",
     "avion_core/descriptions/writers/openai_compatible.py json.loads": "a reply's envelope, whose form is checked",
     "avion_core/descriptions/writers/refusals.py json.loads": "an error's words, taken as they are where it is no JSON",
     "avion_core/descriptions/writers/reply.py json.JSONDecoder": "finds JSON inside prose, and checks it afterwards",
+    "avion_core/descriptions/pasted.py json.JSONDecoder": "finds JSON inside a chat, checked afterwards",
     "avion_core/descriptions/rs_flag.py yaml.safe_load": "word lists that ship with the package",
     "avion_core/usecases/projects/creating.py json.loads": "the demo's project.json, which ships with the package",
     "avion_core/config.py csv.reader": "one setting, as somebody typed it on a command line",
@@ -31,6 +33,9 @@ ALLOWED = {
     "avion_core/descriptions/importing.py csv.reader": "strict cells; its text comes from reading.read_text",
     "avion_core/features/shards.py json.loads": "facts that `reading` has read, written again in one order",
     "avion_core/features/shards.py safe_open": "the one reader of shards: sizes, keys and facts are checked",
+    "avion_core/backbones/given.py safe_open": "the one reader of given features; its lists come through `parse_json`",
+    "avion_core/data/given_features.py np.load": "no objects, and the size of each array is asked of its head first",
+    "avion_core/usecases/runs/sweeps.py yaml.safe_load": "its events are counted first, without aliases",
     "avion_core/distill/tensor_file.py safe_open": "the one reader of adapters and training states",
     "avion_core/backbones/checkpoint.py load_file": "the one reader of weights",
     "avion_core/backbones/checkpoint.py torch.load": "the one reader of weights, with weights_only=True",

@@ -16,7 +16,7 @@ from avion_core.errors import PrototypeError
 from avion_core.jobs.devices import torch_device
 from avion_core.jobs.job import Context, JobKind, Stopped
 from avion_core.presets import parse_config
-from avion_core.reading import Subject, read_json
+from avion_core.reading import Subject, read_json, read_parquet
 from avion_core.store.sources import image_source
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from avion_core.data.project import LabelledImages, ProjectData
 
 INPUTS, ANSWERS_FILE, LEFT_OUT = "inputs", "answers.parquet", "left_out.json"
+_ANSWERS = Subject("the answers of a placebo test", hint="Run the placebo test again.")
 _LEFT_OUT = Subject("the record of a placebo test", hint="Run the placebo test again.")
 
 
@@ -69,7 +70,7 @@ def measure_placebo(request: PlaceboRequest, context: Context) -> dict[str, Any]
         context.save(LEFT_OUT, json.dumps(unread))
     left_out: dict[str, str] = read_json(context.folder / LEFT_OUT, _LEFT_OUT)
     for control in CONTROLS if request.students else ():
-        answers = pd.read_parquet(kept)
+        answers = read_parquet(kept, _ANSWERS)
         if ((answers["judge"] == "student") & (answers["control"] == control)).any():
             continue
         context.stage(f"a student with {CONTROLS[control].title}")
