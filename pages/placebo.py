@@ -64,7 +64,7 @@ def need_texts(project: ProjectSummary) -> None:
     shell.need_labels(project)
     if not project.descriptions:
         with empty_state("description", "No descriptions yet", _WHAT):
-            shell.go_button("Import descriptions", "projects", "upload_file")
+            shell.import_button()
         end_page()
 
 

@@ -13,11 +13,6 @@ function keep(name, values) {
 }
 
 class Drafts {
-  constructor() {
-    this.onInput = (event) => this.note(event)
-    this.onChange = (event) => this.settle(event)
-  }
-
   receive(data, send) {
     const before = this.data
     // After a refresh, or where the server has begun another session for this tab.
@@ -62,10 +57,13 @@ const ONE = (window.avionDrafts = window.avionDrafts || new Drafts())
 
 export default function ({ data, setStateValue }) {
   ONE.receive(data, (sent) => setStateValue("sent", sent))
-  document.addEventListener("input", ONE.onInput, true)
-  document.addEventListener("focusout", ONE.onChange, true)
+  // Each drawing ends its own listening alone, as with keys (`takeKeys`); what is noted twice is the same.
+  const note = (event) => ONE.note(event)
+  const settle = (event) => ONE.settle(event)
+  document.addEventListener("input", note, true)
+  document.addEventListener("focusout", settle, true)
   return () => {
-    document.removeEventListener("input", ONE.onInput, true)
-    document.removeEventListener("focusout", ONE.onChange, true)
+    document.removeEventListener("input", note, true)
+    document.removeEventListener("focusout", settle, true)
   }
 }
