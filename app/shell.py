@@ -148,9 +148,9 @@ def need_run(project: ProjectSummary, states: Sequence[str], purpose: str, *, st
     runs = [run for run in runs if not students or trains_student(run)]
     if not runs:
         title = "No finished training yet"
-        trainings = [job for job in active_jobs(studio.home()) if job.kind == "training"]
-        if mine := [job for job in trainings if job.project_id == project.id]:
-            title = f"No finished training yet: one is {how_far(mine[0])}"
+        of_project = (job for job in active_jobs(studio.home()) if job.project_id == project.id)
+        if training := next((job for job in of_project if job.kind == "training"), None):
+            title = f"No finished training yet: one is {how_far(training)}"
         with empty_state("rocket_launch", title, purpose):
             go_button("Train a student", "launch", "rocket_launch")
             go_button("Look at the runs", "runs", "monitoring", primary=False)

@@ -152,6 +152,12 @@ def _show_progress(work: Work) -> None:
         st.caption("You can leave this page: the work goes on.")
 
 
+def how_far(share: float | None, left_seconds: float | None, unknown: str) -> str:
+    """ "at 40 %, about 3 min left"; `unknown` in place of a share that is not known."""
+    at = unknown if share is None else f"at {100 * share:.0f} %"
+    return at if left_seconds is None else f"{at}, about {duration(left_seconds)} left"
+
+
 def duration(seconds: float) -> str:
     """Seconds in words a person says: "8 s", "3 min", "1 h 20 min"."""
     if seconds < 60:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
+from app.kit import background
 from app.kit.background import duration
 from app.kit.guard import guard, plain
 from avion_core.errors import AvionError
@@ -194,8 +195,7 @@ def how_far(job: JobView) -> str:
     """In a word or two: "waiting", "stopping", "at 40 %, about 3 min left"."""
     if job.status != "running":
         return job.status
-    share = f"at {100 * job.done / job.total:.0f} %" if job.total else "running"
-    return share if job.eta_seconds is None else f"{share}, about {duration(job.eta_seconds)} left"
+    return background.how_far(job.done / job.total if job.total else None, job.eta_seconds, "running")
 
 
 def _doing(job: JobView) -> str:

@@ -9,6 +9,11 @@ import streamlit as st
 _SEEN, _ENDED = "_jobs_seen", "_jobs_ended"
 
 
+def any_known() -> bool:
+    """Whether jobs were at work at the last look, or an end is still to be told."""
+    return bool(st.session_state.get(_SEEN) or ended())
+
+
 def watch(active: Collection[str]) -> list[str]:
     """Take down which jobs are at work now; returns those that were at the last look and are no longer."""
     before: list[str] = st.session_state.get(_SEEN, [])

@@ -25,8 +25,12 @@ _watched: dict[str, tuple[int, int, float]] = {}
 """Job -> its attempt and heartbeats when they last moved, and our clock then."""
 
 
-def reconcile(home: Home) -> None:
-    """End the jobs whose process is gone or silent, and let go of children that have ended."""
+def reconcile(home: Home) -> list[Job]:
+    """End the jobs whose process is gone or silent, and let go of children that have ended.
+
+    Returns:
+        Those that go on or wait, the newest first.
+    """
     with reading(home.engine) as session:
         active = list_jobs(session, states=ACTIVE)
     gone = [(job, how) for job in active if (how := _ending(home, job))]
@@ -34,6 +38,8 @@ def reconcile(home: Home) -> None:
     for job, (state, cause, error) in gone:
         with writing(home.engine) as session:
             end_unheard(session, job, state, cause=cause, error=error)
+    ended = {job.id for job, _ in gone}
+    return [job for job in active if job.id not in ended]
 
 
 def standing(home: Home, job: Job) -> Standing:

@@ -175,10 +175,7 @@ def get_job(home: Home, job: str) -> JobView:
 @use_case
 def active_jobs(home: Home) -> list[JobView]:
     """The jobs that are running or waiting, whoever asked for them, the oldest first."""
-    reconcile(home)
-    with reading(home.engine) as session:
-        rows = jobs.list_jobs(session, states=jobs.ACTIVE)
-    return sorted((job_view(home, row) for row in rows), key=lambda job: job.created_at)
+    return [job_view(home, row) for row in reversed(reconcile(home))]
 
 
 @use_case

@@ -20,10 +20,10 @@ _SHOWN = 2
 
 
 def status_line() -> None:
-    """Draw it; it moves by itself while something goes on, and costs two short queries where nothing does."""
-    lively = bool(active_jobs(studio.home()) or background.under_way() or watched_jobs.ended())
-    with st.sidebar:
-        st.fragment(_draw, run_every=_EVERY_SECONDS if lively else None)()
+    """Draw it; it moves by itself while something goes on, and costs one short query where nothing does."""
+    if active_jobs(studio.home()) or background.under_way() or watched_jobs.any_known():
+        with st.sidebar:
+            st.fragment(_draw, run_every=_EVERY_SECONDS)()
 
 
 def _draw() -> None:
@@ -47,10 +47,9 @@ def _draw() -> None:
 
 
 def _work(work: background.Work, waiting: int) -> None:
-    far = "starting" if work.share is None else f"at {100 * work.share:.0f} %"
-    left = "" if work.remaining_seconds is None else f", about {background.duration(work.remaining_seconds)} left"
+    far = background.how_far(work.share, work.remaining_seconds, "starting")
     after = f"; {counted(waiting, 'page waits', 'pages wait')} for it" if waiting else ""
-    if _line(work.title, f"{far}{left}{after}", "cancel", key="cancel_beside", tip="Cancel"):
+    if _line(work.title, f"{far}{after}", "cancel", key="cancel_beside", tip="Cancel"):
         background.cancel(work)
         st.rerun()
 
