@@ -12,10 +12,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avion_core.backbones.catalog import find_entry, is_given
+from avion_core.backbones.catalog import CatalogEntry, find_entry
+from avion_core.errors import AvionError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+    from avion_core.backbones.load import WeightStore
 
 DEMO_TEACHER_TOKENS = 96
 _WORD_PIECES = "demo-teacher-tokenizer.json"
@@ -51,7 +54,7 @@ def cut_off(name: str, path: Path | None, texts: Sequence[str]) -> CutOff:
         NotFoundError: no such name. CheckpointError: a file beside the weights is missing or damaged.
     """
     entry = find_entry(name)
-    tokens = _context(name, path)
+    tokens = _context(entry, path)
     if tokens is None:
         return CutOff([], 0)
     # No token is shorter than a byte, so most short texts need no tokenizer.
@@ -68,9 +71,17 @@ def cut_off(name: str, path: Path | None, texts: Sequence[str]) -> CutOff:
     return CutOff([place for place in suspect if len(encode(texts[place])) > tokens - _MARKS], tokens)
 
 
-def _context(name: str, path: Path | None) -> int | None:
-    entry = find_entry(name)
-    if is_given(name):  # no model is behind them: nobody knows how much of a text was read
+def unread_ends(weights: WeightStore, name: str, texts: Sequence[str]) -> CutOff:
+    """As `cut_off`; nothing is said where the model's files cannot be read, or where it is none of the catalog's:
+    whoever needs it says so."""
+    try:
+        return cut_off(name, weights.path(name), texts)
+    except AvionError:
+        return CutOff([], 0)
+
+
+def _context(entry: CatalogEntry, path: Path | None) -> int | None:
+    if entry.kind == "given":  # no model is behind them: nobody knows how much of a text was read
         return None
     if entry.kind == "demo_teacher":
         return DEMO_TEACHER_TOKENS if path and path.with_name(_WORD_PIECES).is_file() else None

@@ -20,11 +20,14 @@ and encoding, and at most 3 in 1,000 are taken for a copy of another picture tha
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from avion_core.data.leftovers import one_picture_twice
 
 Grey = NDArray[np.float32]
 
@@ -91,6 +94,13 @@ def near_copies(glimpses: Sequence[Glimpse | None]) -> list[list[int]]:
         colours = np.stack([seen.colour for seen in glimpses if seen is not None and seen.grey is not None])
         pairs = [(places[a], places[b]) for a, b in _pairs(np.stack(greys), colours)]
     return joined([*pairs, *_small_pairs(glimpses)])
+
+
+def shown_twice(paths: Sequence[str], glimpses: Sequence[Glimpse | None]) -> list[list[int]]:
+    """Places of pictures that show the same: near-copies, and one picture saved in two formats (see `leftovers`)."""
+    place_of = {path: place for place, path in enumerate(paths)}
+    twice = [[place_of[path] for path in together] for together in one_picture_twice(paths)]
+    return joined(pair for places in (*twice, *near_copies(glimpses)) for pair in pairwise(places))
 
 
 def joined(pairs: Iterable[tuple[int, int]]) -> list[list[int]]:

@@ -93,12 +93,15 @@ def keep_together(
             paths[place] + (f" ({labels[place].label or 'unlabelled'})" if labels[place].label != first else "")
             for place in places[1:]
         ]
-        more = f" and {len(others) - _LISTED:,} more" if len(others) > _LISTED else ""
-        return Problem(
-            "near_copy", paths[places[0]], f"It shows the same as {', '.join(others[:_LISTED])}{more}. {said}."
-        )
+        return Problem("near_copy", paths[places[0]], f"{shows_the_same(others)} {said}.")
 
     return groups, [told(places) for places in copies]
+
+
+def shows_the_same(others: Sequence[str]) -> str:
+    """What to say of a picture of which there are copies: the first few of them, and how many more."""
+    more = f" and {len(others) - _LISTED:,} more" if len(others) > _LISTED else ""
+    return f"It shows the same as {', '.join(others[:_LISTED])}{more}."
 
 
 def grouped(manifest: pd.DataFrame, sets: Sequence[str], together: KeepTogether) -> tuple[pd.DataFrame, list[Problem]]:

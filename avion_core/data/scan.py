@@ -11,7 +11,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -20,8 +19,8 @@ from avion_core.data.class_names import is_readable, name_problems
 from avion_core.data.images import Decoded, content_id, decode_image
 from avion_core.data.labels import SAFEST_SPLIT, ImageLabel, read_labels
 from avion_core.data.layout import FolderOrder, labels_of, read_layout
-from avion_core.data.leftovers import is_leftover_folder, one_picture_twice, thumbnails
-from avion_core.data.near_copies import Glimpse, glimpse, joined, near_copies
+from avion_core.data.leftovers import is_leftover_folder, thumbnails
+from avion_core.data.near_copies import Glimpse, glimpse, shown_twice
 from avion_core.data.neighbours import keep_together
 from avion_core.data.problems import ImageError, Problem
 from avion_core.data.recipe import RenderingRecipe
@@ -119,10 +118,7 @@ def scan_folder(
     if progress is not None:
         progress(len(paths), len(paths), "looking for near-copies")
     listed = [row.path for row in rows]
-    place_of = {path: place for place, path in enumerate(listed)}
-    same_name = [[place_of[path] for path in together] for together in one_picture_twice(listed)]
-    alike = near_copies([glimpses[path] for path in listed])
-    sets = joined(pair for places in (*same_name, *alike) for pair in pairwise(places))
+    sets = shown_twice(listed, [glimpses[path] for path in listed])
     labels_found = [ImageLabel(row.label, row.group, row.split) for row in rows]
     groups, near_problems = keep_together(listed, labels_found, sets)
     rows = [replace(row, group=group) for row, group in zip(rows, groups, strict=True)]

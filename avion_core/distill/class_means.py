@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from avion_core.prototypes.text_prototypes import visual_prototypes
+
 _TEXT_COUNTS_AS = 2
 """Images: with so many shots, text and mean count the same."""
 
@@ -32,8 +34,8 @@ class ClassMeans:
     def of(cls, features: Tensor, labels: Sequence[int], class_names: Mapping[str, str]) -> ClassMeans:
         """From the adapted student's embeddings (N, D) of the shots; every class has one."""
         places = torch.tensor(list(labels), dtype=torch.long)
-        sums = torch.zeros(len(class_names), features.shape[1]).index_add(0, places, features.float().cpu())
-        return cls(dict(class_names), normalize(sums, dim=1), torch.bincount(places, minlength=len(class_names)))
+        means = visual_prototypes(features.cpu(), places, list(class_names))
+        return cls(dict(class_names), means, torch.bincount(places, minlength=len(class_names)))
 
     def added_to(self, texts: Tensor, class_names: Mapping[str, str]) -> Tensor:
         """normalize((1 - w) g_c + w m_c) with w = K_c / (K_c + 2): (C', D) on the device of `texts`.

@@ -96,7 +96,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "runs.preflight": "preflight refuse_unready",
         "runs.listing": "known_runs page_of_runs",
         "runs.trained": "student_run trained_run",
-        "runs.planning": "plan_run planned_config",
+        "runs.planning": "by_project_ids plan_run planned_config",
         "runs.sweeps": "read_sweep sweep_cells",
         "insight.sweep_tables": "sweep_document sweep_table",
         "runs.training": "sleeping_queue",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.components.models.model_fixes import model_buttons
-from app.kit.both_texts import OVERWRITE, both_texts
+from app.kit.both_texts import both_texts, save_label
 from app.kit.guard import plain
 from app.state import address, notices, studio, visitor
 from app.state.forms import open_form
@@ -85,8 +85,7 @@ def _name_form(project: ProjectSummary) -> None:
     both_texts(form, {"name": "Name"})
     with st.form(f"rename_{form.key}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Name of the project", form.begun, max_chars=200, key=f"{form.key}_name", width=380)
-        label = "Rename" if form.refused is None else OVERWRITE
-        if not st.form_submit_button(label, icon=":material/edit:", key=form.save_key):
+        if not st.form_submit_button(save_label(form, "Rename"), icon=":material/edit:", key=form.save_key):
             return
     try:
         rename_project(studio.home(), project.id, name, opened=form.opened)

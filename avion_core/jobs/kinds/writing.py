@@ -11,13 +11,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from avion_core.backbones.reading_length import cut_off
+from avion_core.backbones.reading_length import unread_ends
 from avion_core.descriptions.writers.generate import ClassDone, Event, Order, Replied, generate
 from avion_core.descriptions.writers.patience import Patience, Waiting
 from avion_core.descriptions.writers.plan import Price
 from avion_core.descriptions.writers.prompt import PromptFile
 from avion_core.descriptions.writers.settings import WritingSettings
-from avion_core.errors import AvionError
 from avion_core.jobs.job import Context, JobKind, Stopped
 from avion_core.jobs.writing_orders import ORDERS, generation_folder, make_order, open_writer, read_orders
 from avion_core.store import generations as generation_rows
@@ -86,11 +85,7 @@ def _cut_off(home: Home, row: Generation, event: Event) -> str:
         return ""
     with reading(home.engine) as session:
         teacher = find_project(session, row.project_id).teacher
-    try:
-        path = home.weights.path(teacher)
-        said = cut_off(teacher, path, [written.text for written in event.descriptions]).sentence
-    except AvionError:  # a damaged file of the teacher's is no concern of a writer's
-        return ""
+    said = unread_ends(home.weights, teacher, [written.text for written in event.descriptions]).sentence
     return f" {said}." if said else ""
 
 

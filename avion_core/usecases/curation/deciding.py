@@ -15,7 +15,7 @@ from avion_core.store.current_verdicts import Unseen, given_since
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.projects import find_project
-from avion_core.store.tables import Verdict
+from avion_core.store.tables import Project, Verdict
 from avion_core.store.verdicts import Decision
 from avion_core.usecases.curation.blind import my_sight
 from avion_core.usecases.policies import ADJUDICATE, demand, use_case
@@ -65,7 +65,7 @@ def record_verdict(
         row = find_project(session, project)
         if text is not None:
             refuse_new_texts(row)
-        unseen = _unseen(session, home, project, [description_id], read_up_to, sent_from=_tab(token))
+        unseen = _unseen(session, home, row, [description_id], read_up_to, sent_from=_tab(token))
         verdicts.add_verdict(
             session,
             row.id,
@@ -111,8 +111,9 @@ def record_verdicts(
     reviewer = home.actor.name
     _refuse_unstorable(reason)
     with writing(home.engine) as session:
-        project_id = find_project(session, project).id
-        unseen = _unseen(session, home, project, description_ids, read_up_to)
+        row = find_project(session, project)
+        project_id = row.id
+        unseen = _unseen(session, home, row, description_ids, read_up_to)
         _, added = verdicts.add_verdicts(
             session, project_id, description_ids, verdict, reviewer=reviewer, shown=shown, reason=reason, batch=batch
         )
@@ -173,7 +174,7 @@ def history(home: Home, project: str, description_id: str) -> list[Verdict]:
 def _unseen(
     session: Session,
     home: Home,
-    project: str,
+    row: Project,
     description_ids: Sequence[str],
     read_up_to: int | None,
     *,
@@ -181,7 +182,6 @@ def _unseen(
 ) -> dict[str, list[Unseen]]:
     if read_up_to is None:
         return {}
-    row = find_project(session, project)
     only = home.actor.name if row.blind else None
     return given_since(session, row.id, description_ids, read_up_to, sent_from=sent_from, reviewer=only)
 

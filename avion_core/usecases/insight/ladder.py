@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from avion_core.store.home import Home
 from avion_core.usecases.insight.evaluation import kept_report
 from avion_core.usecases.policies import use_case
-from avion_core.usecases.projects.summaries import get_project
-from avion_core.usecases.runs.views import list_runs
+from avion_core.usecases.runs.listing import page_of_runs
+from avion_core.usecases.runs.views import RunView
 
 # Row of the report -> what it is called; the run's own row comes last.
 _BEFORE = (
@@ -52,8 +53,8 @@ def ladder(home: Home, project: str) -> Ladder | None:
     Raises:
         NotFoundError: no such project.
     """
-    for run in list_runs(home, get_project(home, project).id):
-        report = kept_report(home, run.id, "validation") if run.state == "finished" else None
+    for run in _finished(home, project):
+        report = kept_report(home, run.id, "validation")
         if report is None:
             continue
         part = report.parts[0]
@@ -65,3 +66,12 @@ def ladder(home: Home, project: str) -> Ladder | None:
         rungs = [Rung(title, float(row["value"]), float(row["low"]), float(row["high"])) for title, row in found]
         return Ladder(run.id, run.name, part.title, int(found[-1][1]["n"]), rungs)
     return None
+
+
+def _finished(home: Home, project: str) -> Iterator[RunView]:
+    """The finished runs, the newest first; of thousands, as many are read as are asked for."""
+    number, pages = 1, 1
+    while number <= pages:
+        found = page_of_runs(home, project, statuses=("finished",), page=number)
+        yield from found.rows
+        number, pages = number + 1, found.pages

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from itertools import pairwise
 
-from avion_core.data.leftovers import one_picture_twice
-from avion_core.data.near_copies import Glimpse, glimpse, joined, near_copies
+from avion_core.data.near_copies import Glimpse, glimpse, shown_twice
+from avion_core.data.neighbours import shows_the_same
 from avion_core.data.problems import Problem
 from avion_core.data.splits import Splits
 from avion_core.errors import DataError
@@ -23,7 +22,6 @@ from avion_core.usecases.projects.summaries import SOUGHT, get_project, read_man
 from avion_core.wording import counted
 
 _KIND = "near_copy"
-_LISTED = 4
 
 
 @use_case
@@ -59,9 +57,7 @@ def seek_near_copies(home: Home, project: str, progress: Progress | None = None)
     if ids and missing == len(ids):
         hint = "Link the project to its images, then look again."
         raise DataError("none of the project's images can be read", hint, value=str(summary.image_root))
-    place_of = {path: place for place, path in enumerate(paths)}
-    twice = [[place_of[path] for path in together] for together in one_picture_twice(paths)]
-    sets = joined(pair for places in (*twice, *near_copies(glimpses)) for pair in pairwise(places))
+    sets = shown_twice(paths, glimpses)
     splits = read_splits(home, summary.id)
     told = [_told([ids[place] for place in places], [paths[place] for place in places], splits) for places in sets]
     folder = home.project_folder(summary.id)
@@ -77,8 +73,6 @@ def seek_near_copies(home: Home, project: str, progress: Progress | None = None)
 
 
 def _told(ids: list[str], paths: list[str], splits: Splits) -> Problem:
-    others = paths[1:]
-    more = f" and {len(others) - _LISTED:,} more" if len(others) > _LISTED else ""
     tested = set(splits.test)
     sealed = sum(image in tested for image in ids)
     divided = [seed for seed in splits.train if _is_divided(ids, splits, seed)]
@@ -89,9 +83,8 @@ def _told(ids: list[str], paths: list[str], splits: Splits) -> Problem:
         said = f"Seed {seeds} trains on one and validates on another, so validation figures are too good"
     else:
         said = ""
-    same = f"It shows the same as {', '.join(others[:_LISTED])}{more}."
     advice = f"{said}. A new project of this folder keeps them on one side." if said else "No split divides them."
-    return Problem(_KIND, paths[0], f"{same} {advice}")
+    return Problem(_KIND, paths[0], f"{shows_the_same(paths[1:])} {advice}")
 
 
 def _is_divided(ids: list[str], splits: Splits, seed: int) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from avion_core.errors import AvionError
 from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.store.projects import find_project
@@ -33,13 +32,7 @@ def too_long_for_teacher(home: Home, project: str, texts: Sequence[str] | None =
 
 @use_case
 def unread_ends(home: Home, teacher: str, texts: Sequence[str]) -> CutOff:
-    """Which texts a teacher does not read to their end.
+    """Which texts a teacher does not read to their end (see `reading_length.unread_ends`)."""
+    from avion_core.backbones import reading_length
 
-    Nothing is said where its files cannot be read, or where it is none of the catalog's: whoever needs it says so.
-    """
-    from avion_core.backbones.reading_length import CutOff, cut_off
-
-    try:
-        return cut_off(teacher, home.weights.path(teacher), texts)
-    except AvionError:
-        return CutOff([], 0)
+    return reading_length.unread_ends(home.weights, teacher, texts)

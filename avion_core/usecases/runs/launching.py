@@ -20,9 +20,8 @@ from avion_core.store.verdicts import rules_in_force
 from avion_core.usecases import jobs
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.freeze import freeze
-from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.runs.label_budget import within_budget
-from avion_core.usecases.runs.planning import plan_run, planned_config
+from avion_core.usecases.runs.planning import by_project_ids, plan_run, planned_config
 from avion_core.usecases.runs.preflight import refuse_unready
 
 
@@ -51,11 +50,8 @@ def create_run(
     """
     who = home.actor.name
     plan = plan_run(home, project, preset, overrides, based_on)
-    config = plan.config
-    refuse_unready(home, project, config)
-    # By their ids: a project may get another name.
-    ids = tuple(get_project(home, other).id for other in config.protocol.projects)
-    config = config.model_copy(update={"protocol": config.protocol.model_copy(update={"projects": ids})})
+    refuse_unready(home, project, plan.config)
+    config = by_project_ids(home, plan.config)
     run_id = new_id()
     folder = home.run_folder(run_id)
     others = [freeze(home, other) for other in config.protocol.projects]

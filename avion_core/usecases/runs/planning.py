@@ -17,6 +17,7 @@ from avion_core.store.runs import find_run
 from avion_core.store.tables import Run
 from avion_core.usecases.curation.rules import current_rules, run_config
 from avion_core.usecases.policies import use_case
+from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.runs.label_budget import LabelBudget
 
 _OPEN = (
@@ -92,6 +93,17 @@ def planned_config(
 ) -> RunConfig:
     """The settings of `plan_run`."""
     return plan_run(home, project, preset, overrides, based_on).config
+
+
+@use_case
+def by_project_ids(home: Home, config: RunConfig) -> RunConfig:
+    """The settings with other projects by their ids: a project may get another name.
+
+    Raises:
+        NotFoundError: there is no such project.
+    """
+    ids = tuple(get_project(home, other).id for other in config.protocol.projects)
+    return config.model_copy(update={"protocol": config.protocol.model_copy(update={"projects": ids})})
 
 
 def origin_of(run: Run) -> Origin | None:

@@ -26,7 +26,7 @@ from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.runs.launching import create_run
-from avion_core.usecases.runs.planning import planned_config
+from avion_core.usecases.runs.planning import by_project_ids, planned_config
 from avion_core.usecases.runs.preflight import refuse_unready
 from avion_core.usecases.runs.training import queue_again
 from avion_core.usecases.runs.views import RunView, list_runs
@@ -162,9 +162,7 @@ def _cells(home: Home, sweep: Sweep) -> Iterator[Cell]:
             overrides = {**sweep.settings, **row.settings, "method": row.method}
             overrides |= {"protocol.name": protocol, "data.shots": shots, "data.seed": seed}
             config = planned_config(home, project.id, row.preset, overrides)
-            ids = tuple(get_project(home, other).id for other in config.protocol.projects)
-            asked = config.model_copy(update={"protocol": config.protocol.model_copy(update={"projects": ids})})
-            run = known.get(_key(asked))
+            run = known.get(_key(by_project_ids(home, config)))
             yield Cell(title, project.name, project.id, protocol, row.preset, overrides, config, run)
 
 
