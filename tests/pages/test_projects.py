@@ -192,6 +192,26 @@ def test_file_series_stay_together_when_asked_for(home: Home, open_page: Open) -
     assert "neighbours kept together: By file name" in all_text(app)
 
 
+def test_blocks_of_ground_are_as_wide_as_asked_for(home: Home, open_page: Open, tmp_path: Path) -> None:
+    images = get_project(home, NAME).image_root
+    table = tmp_path / "places.csv"
+    paths = sorted(path.relative_to(images) for path in images.rglob("*.*"))
+    rows = [f"{path},{path.parent},{47 + place / 1000},8" for place, path in enumerate(paths)]
+    table.write_text("\n".join(["path,label,lat,lon", *rows]))
+    app = open_page()
+    assert not [field for field in app.number_input if field.key == "new_block_km"]
+    app.segmented_control(key="new_source").set_value("Folder and label table").run()
+    app.text_input(key="new_name").set_value("blocks")
+    app.selectbox(key="new_together").set_value("place").run()
+    app.number_input(key="new_block_km").set_value(0.5)
+    next(field for field in app.text_input if field.label == "Label table").set_value(str(table))
+    app.text_input(key="new_folder").set_value(str(images)).run()
+    settle(next(button for button in app.button if button.label == "Create the project").click().run())
+    groups = read_manifest(home, get_project(home, "blocks").id)["group"]
+    length_km = 0.11132 * (len(paths) - 1)
+    assert length_km / 0.5 <= groups.nunique() <= length_km / 0.5 + 2  # by itself: 0.35 km, and three blocks more
+
+
 def test_near_copies_of_an_older_project_are_looked_for_with_a_button(home: Home, open_page: Open) -> None:
     project = get_project(home, NAME)
     (home.project_folder(project.id) / SOUGHT).unlink()

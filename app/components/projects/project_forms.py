@@ -76,6 +76,7 @@ class AskedProject:
     student: str
     order: FolderOrder | None = None
     together: KeepTogether | None = None
+    block_km: float | None = None
 
 
 def project_form() -> None:
@@ -120,6 +121,21 @@ def project_form() -> None:
             model_buttons(name, key="new")
         if better:
             st.caption(f":material/deployed_code: {better}")
+        together, block_km = _neighbours()
+        teacher, student = pair
+        wanted = AskedProject(name, Path(folder.strip()), labels.strip(), True, None, modality, teacher, student)
+        wanted = replace(wanted, together=together, block_km=block_km)
+        ready = _preview(wanted, source, data_set) if folder.strip() else None
+        if st.button("Create the project", icon=":material/add:", type="primary", disabled=not ready):
+            asked = ready
+            project_requests.ask_project(asked)
+        if asked is not None:
+            _create(asked)
+
+
+def _neighbours() -> tuple[KeepTogether | None, float | None]:
+    """How neighbours are told, and how wide blocks of ground are where the place tells it; None chooses a width."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         together = st.selectbox(
             "Keep neighbours together",
             list(KEPT_TOGETHER),
@@ -128,15 +144,20 @@ def project_form() -> None:
             help="Neighbouring images leak: what is learnt from one is known of the other, so figures on it promise "
             "too much. Neighbours then stay on one side of every split. Groups and near-copies always do.",
         )
-        teacher, student = pair
-        wanted = AskedProject(name, Path(folder.strip()), labels.strip(), True, None, modality, teacher, student)
-        wanted = replace(wanted, together=together)
-        ready = _preview(wanted, source, data_set) if folder.strip() else None
-        if st.button("Create the project", icon=":material/add:", type="primary", disabled=not ready):
-            asked = ready
-            project_requests.ask_project(asked)
-        if asked is not None:
-            _create(asked)
+        if together != "place":
+            return together, None
+        block_km = st.number_input(
+            "Width of a block, km",
+            min_value=0.01,
+            max_value=1000.0,
+            value=None,
+            placeholder="chosen for you",
+            key="new_block_km",
+            width=220,
+            help="Images in one block of ground stay on one side of every split. Left empty, a width is chosen at "
+            "which a block holds about ten neighbouring images.",
+        )
+    return together, block_km
 
 
 def _pair_words(pair: tuple[str, str], models: dict[str, Model]) -> str:
@@ -283,6 +304,7 @@ def _create(asked: AskedProject) -> None:
             class_folders=asked.class_folders,
             order=asked.order,
             together=asked.together,
+            block_km=asked.block_km,
             recipe=asked.recipe,
             teacher=asked.teacher,
             student=asked.student,
