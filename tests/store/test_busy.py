@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -33,6 +34,21 @@ def test_a_lock_that_another_program_holds(quick: None, tmp_path: Path) -> None:
         other.execute("ROLLBACK")
     with writing(engine) as session:
         session.execute(text("CREATE TABLE later (x)"))
+
+
+def test_a_lock_that_ends_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("AVION_DATABASE_URL", raising=False)
+    engine = open_database(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "avion.sqlite3", isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        end = threading.Timer(0.2, lambda: other.execute("ROLLBACK"))
+        end.start()
+        with writing(engine) as session:
+            session.execute(text("CREATE TABLE later (x)"))
+        end.join()
+    with reading(engine) as session:  # in other things the connection is as patient as before
+        assert session.execute(text("PRAGMA busy_timeout")).scalar() == 30_000
+        assert session.execute(text("SELECT COUNT(*) FROM later")).scalar() == 0
 
 
 def test_a_full_disk_keeps_nothing_of_the_transaction(quick: None, tmp_path: Path) -> None:
