@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr
@@ -90,7 +91,9 @@ def key_of(writer: str) -> str:
     return next(filter(None, (os.environ.get(name, "").strip() for name in KEYS[writer])), "")
 
 
-def open_writer(settings: WritingSettings, class_names: dict[str, str]) -> Writer:
+def open_writer(
+    settings: WritingSettings, class_names: dict[str, str], aliases: Mapping[str, str] = MappingProxyType({})
+) -> Writer:
     """The writer that settings name, with its key from the environment.
 
     Raises:
@@ -101,7 +104,7 @@ def open_writer(settings: WritingSettings, class_names: dict[str, str]) -> Write
     if settings.writer == "file":
         if not settings.file:
             raise DescriptionError("the writer file needs a file", "Name it with --file.", value=settings.file)
-        return FileWriter(Path(settings.file).expanduser(), class_names)
+        return FileWriter(Path(settings.file).expanduser(), class_names, aliases)
     names, key = KEYS[settings.writer], key_of(settings.writer)
     timeout, base_url = settings.timeout_seconds, settings.base_url or None
     if not (key.isascii() and key.isprintable()):

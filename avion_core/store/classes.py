@@ -86,6 +86,11 @@ def aliases_in_force(session: Session, project_id: str) -> dict[str, ClassChange
     return {row.details["alias"]: row for row in held}
 
 
+def alias_keys(session: Session, project_id: str) -> dict[str, str]:
+    """Other name of a class -> its class key."""
+    return {alias: change.class_key for alias, change in aliases_in_force(session, project_id).items()}
+
+
 def remember_alias(
     session: Session, project_id: str, alias: str, class_key: str, description_ids: Sequence[str], who: str
 ) -> ClassChange | None:

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from avion_core.backbones.reading_length import unread_ends
+from avion_core.descriptions.writers.file import FileWriter
 from avion_core.descriptions.writers.generate import ClassDone, Event, Order, Replied, generate
 from avion_core.descriptions.writers.patience import Patience, Waiting
 from avion_core.descriptions.writers.plan import Price
@@ -20,6 +21,7 @@ from avion_core.descriptions.writers.settings import WritingSettings
 from avion_core.jobs.job import Context, JobKind, Stopped
 from avion_core.jobs.writing_orders import ORDERS, generation_folder, make_order, open_writer, read_orders
 from avion_core.store import generations as generation_rows
+from avion_core.store.classes import alias_keys
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.projects import find_project, prompt_names
@@ -36,8 +38,11 @@ def write(_: WritingRequest, context: Context) -> None:
     with reading(home.engine) as session:
         row = session.get_one(Generation, context.job.id)
         class_names = prompt_names(session, row.project_id)
+        aliases = alias_keys(session, row.project_id)
     settings = WritingSettings.model_validate(row.settings)
-    writer = open_writer(settings, class_names)
+    writer = open_writer(settings, class_names, aliases)
+    if isinstance(writer, FileWriter) and writer.left_out:
+        context.log(writer.left_out)
     price = settings.price
     done = row.classes - sum(1 for _ in _wanted(home, row, settings))
     _count(context, done, row.classes)

@@ -18,7 +18,7 @@ from avion_core.descriptions.importing import ImportResult, read_descriptions
 from avion_core.descriptions.schema import PastDecision, folded
 from avion_core.errors import NotFoundError
 from avion_core.store import journal
-from avion_core.store.classes import aliases_in_force, remember_alias, successors
+from avion_core.store.classes import alias_keys, remember_alias, successors
 from avion_core.store.current_verdicts import Mark, mark
 from avion_core.store.database import reading, writing
 from avion_core.store.histories import Merge, Merged, moment, plan_merge, write_merge
@@ -207,7 +207,7 @@ def read_for(
         class_names = prompt_names(session, project_id)
         known = {key: class_key for key, class_key, *_ in candidates_of(session, project_id)}
         merged_into = {old: new for old, new in successors(session, project_id).items() if new}
-        aliases = {alias: change.class_key for alias, change in aliases_in_force(session, project_id).items()}
+        aliases = alias_keys(session, project_id)
     result = read_descriptions(
         path,
         {**{old: old for old in merged_into}, **class_names},

@@ -32,6 +32,7 @@ from avion_core.reading.addresses import carries_secrets
 from avion_core.store import generations as generation_rows
 from avion_core.store import jobs as job_rows
 from avion_core.store import journal
+from avion_core.store.classes import alias_keys
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.projects import find_project
@@ -292,7 +293,9 @@ def _resolved(home: Home, summary: ProjectSummary, settings: WritingSettings) ->
     unknown = [key for key in (*settings.classes, *settings.distinguish_from) if key not in names]
     if unknown:
         raise NotFoundError("the project has no such class", f"Its classes: {', '.join(names)}.", value=unknown[0])
-    return settings.model_copy(update={"model": writing_orders.open_writer(settings, names).model})
+    with reading(home.engine) as session:
+        aliases = alias_keys(session, summary.id)
+    return settings.model_copy(update={"model": writing_orders.open_writer(settings, names, aliases).model})
 
 
 def _entries(

@@ -169,6 +169,19 @@ def test_a_file_answers_as_a_writer(tmp_path):
     assert {(d.writer, d.model) for reply in replies for d in reply.descriptions} == {("file", "batch.json")}
 
 
+def test_a_file_says_what_it_leaves_out(tmp_path):
+    path = tmp_path / "batch.json"
+    texts = {"Harbour": ["Aerial view of boats."], "Moon": ["Aerial view of craters."], "farm": [""]}
+    path.write_text(json.dumps(texts))
+    writer = FileWriter(path, {"harbor": "harbor", "farm": "farm"}, {"Harbour": "harbor"})
+    _, _, written = run([Order(ClassCard("harbor", "harbor"), 1)], writer)
+    assert written == {"harbor": ["Aerial view of boats."]}
+    assert "batch.json: 1 text left out, for no class of the project is called Moon (1)" in writer.left_out
+    assert "batch.json: 1 text cannot be used" in writer.left_out
+    path.write_text(json.dumps({"harbor": ["Aerial view of boats."]}))
+    assert FileWriter(path, {"harbor": "harbor"}).left_out == ""
+
+
 def test_a_file_hands_out_all_that_it_has(tmp_path):
     path = tmp_path / "batch.json"
     texts = [f"Aerial view of harbor number {number}." for number in range(620)]
