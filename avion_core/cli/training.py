@@ -214,14 +214,20 @@ def predict_(
     run: RunName,
     paths: Annotated[list[Path], typer.Argument(help="Image files, and folders of them.")],
 ) -> Answer:
-    """Classify images with a trained student."""
+    """Classify images with a trained student.
+
+    What is unlike the project's images, a whole scene say, gets no class but the reason; --json has both.
+    """
     from avion_core.usecases.insight.prediction import predict
 
     found = predict(desk.home, run, paths, progress=desk.progress)
     rows = found.table.to_dict("records")
-    shown = [{**row, "percent": 100 * row["probability"]} for row in rows]
+    none = {"class_key": "odd, see below", "percent": None, "runner_up": None}
+    shown = [{**row, **(none if row["odd"] else {"percent": 100 * row["probability"]})} for row in rows]
+    odd = [f"{row['path']}: {row['odd']}" for row in rows if row["odd"]]
     data = {"predictions": rows, "problems": found.problems, "temperature": found.temperature}
-    return Answer(data, "\n".join([table(shown, ["path", "class_key", "percent", "runner_up"]), *found.problems]))
+    text = [table(shown, ["path", "class_key", "percent", "runner_up"]), *odd, *found.problems, found.far_limit]
+    return Answer(data | {"far_limit": found.far_limit}, "\n".join(text))
 
 
 class _Watcher:

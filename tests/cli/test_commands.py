@@ -21,6 +21,7 @@ from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.descriptions import import_descriptions
 from tests import tiny_studio
+from tests.georeferenced import tile
 from tests.jobs_here import do_jobs_here
 from tests.scenes import scene
 
@@ -117,7 +118,7 @@ def test_prototypes(answer, avion, scenes):
     assert "with these prototypes" in avion("prototypes", "scenes").stdout
 
 
-def test_train_evaluate_map_and_predict(answer, avion, scenes, images):
+def test_train_evaluate_map_and_predict(answer, avion, scenes, images, tmp_path):
     run = answer("train", "scenes", "--shots", "2", "--epochs", "2", "--set", "distillation.learning_rate=0.01")
     assert (run["state"], run["step"], run["steps"]) == ("finished", 4, 4)
     assert run["summary"]["trained_parameters"] == 2 * 2 * 64 * 2 + 1
@@ -146,6 +147,15 @@ def test_train_evaluate_map_and_predict(answer, avion, scenes, images):
     predictions = answer("predict", "latest", images / "beach", images / "forest" / "00.png")["predictions"]
     assert len(predictions) == 9
     assert {"path", "class_key", "prompt_name", "probability", "margin", "runner_up"} <= set(predictions[0])
+    assert {row["odd"] for row in predictions} == {""}
+    scene = tile(tmp_path / "scene.tif", 300, 3000)
+    (row,) = answer("predict", "latest", scene)["predictions"]
+    assert "too large for one scene: 300 x 300 pixels" in row["odd"]
+    assert "3.0 km x 3.0 km of ground" in row["odd"]
+    said = avion("predict", "latest", scene).stdout
+    assert "odd, see below" in said
+    assert row["odd"] in said
+    assert not any(name in said.splitlines()[1] for name in tiny_studio.CLASSES)
     assert "finished" in avion("runs", "list").stdout
     assert answer("runs", "list", "scenes")["runs"][0]["id"] == run["run_id"]
 

@@ -12,6 +12,7 @@ from avion_core.actor import Actor
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
 from tests.app.tiny_home import CLASSES, NAME
+from tests.georeferenced import tile
 from tests.pages.conftest import Open, all_text, settle
 
 
@@ -60,6 +61,23 @@ def test_a_broken_file_among_good_ones_does_not_stop_them(home: Home, open_page:
     app = dropped(app, home)
     assert "cut.png" in app.warning[0].value
     assert len(app.dataframe[0].value) == len(CLASSES)
+
+
+def test_a_whole_scene_gets_no_class_but_what_is_odd_about_it(home: Home, open_page: Open, tmp_path: Path) -> None:
+    scene = tile(tmp_path / "scene.tif", 300, 3000)
+    app = open_page("predict")
+    app.file_uploader[0].upload(scene.name, scene.read_bytes())
+    app = dropped(app, home)
+    table = app.dataframe[0].value.set_index("file")
+    assert table.at[scene.name, "class"] == "odd"
+    assert table.loc[scene.name, ["probability", "margin"]].isna().all()
+    assert "3.0 km x 3.0 km of ground" in table.at[scene.name, "what is odd"]
+    assert set(table.drop(index=scene.name)["what is odd"]) == {""}
+    text = all_text(app)
+    assert f"**{len(CLASSES) + 1}** images · **0** not sure · **1** odd" in text
+    assert "too large for one scene" in app.warning[0].value
+    assert f"{plain(scene.name)} · odd" in text  # among all pictures, without a figure
+    assert "takes 20 validation images" in text
 
 
 def test_a_folder_is_classified(home: Home, open_page: Open, tmp_path: Path) -> None:

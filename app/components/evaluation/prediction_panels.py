@@ -39,7 +39,7 @@ Names = Mapping[str, str]
 
 _TOP = 5
 _HASH = 32  # characters of the hash that names uploaded pictures in the address: nobody guesses another's
-_NOT_SURE = "not sure"
+_NOT_SURE, _ODD = "not sure", "odd"
 
 
 def chosen_files() -> tuple[Uploads | list[Path], list[str]]:
@@ -124,18 +124,23 @@ def classified(project: ProjectSummary, run: RunView, images: Uploads | list[Pat
     )
     by_path = dict(zip(map(str, paths), names, strict=True))
     table = found.table.assign(file=found.table["path"].map(by_path))
-    sure = table["probability"] >= least / 100
+    plausible = table["odd"] == ""
+    sure = (table["probability"] >= least / 100) & plausible
     shown = pd.DataFrame(
         {
             "file": table["file"],
-            "class": table["prompt_name"].where(sure, _NOT_SURE),
-            "probability": 100 * table["probability"],
-            "margin": 100 * table["margin"],
-            "runner-up": table["runner_up"].map(_names(project)),
+            "class": table["prompt_name"].where(sure, _NOT_SURE).where(plausible, _ODD),
+            "probability": (100 * table["probability"]).where(plausible),
+            "margin": (100 * table["margin"]).where(plausible),
+            "runner-up": table["runner_up"].map(_names(project)).where(plausible, ""),
         }
     )
+    if not plausible.all():
+        shown["what is odd"] = table["odd"]
+    odd, unsure = int((~plausible).sum()), int((~sure & plausible).sum())
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{len(table):,}** images · **{int((~sure).sum()):,}** not sure", width="stretch")
+        said = f"**{len(table):,}** images · **{unsure:,}** not sure" + (f" · **{odd:,}** odd" if odd else "")
+        st.markdown(said, width="stretch")
         export = table.assign(sure=sure).drop(columns=["path"])
         export.insert(0, "file", export.pop("file"))
         st.download_button(
@@ -152,20 +157,27 @@ def classified(project: ProjectSummary, run: RunView, images: Uploads | list[Pat
         key="predicted",
         on_select="rerun",
         selection_mode="single-row",
-        column_config={"probability": percent, "margin": percent},
+        column_config={
+            "probability": percent,
+            "margin": percent,
+            "what is odd": st.column_config.TextColumn(width="large"),
+        },
         alt="Predictions: a row per image",
     )
+    if odd:
+        st.caption("Odd: unlike the project's images, so its class would say little. The export has it all the same.")
     if found.temperature is None:
         st.caption("Probabilities as the student gives them: too few validation images to calibrate them.")
     else:
         st.caption(f"Probabilities calibrated with temperature {found.temperature:.2f}, fitted on validation images.")
+    st.caption(found.far_limit)
     row = (widgets.selected_rows("predicted") or [0])[0]
     if row < len(table):
         detail(project, found, row, str(table["file"].iloc[row]))
     if len(table) > 1:
         with st.expander("All pictures", icon=":material/grid_view:", expanded=len(table) <= 24):
             captions = [
-                f"{Path(file).name} · {name} · {share:.0f} %"
+                f"{Path(file).name} · {name}" + ("" if pd.isna(share) else f" · {share:.0f} %")
                 for file, name, share in zip(shown["file"], shown["class"], shown["probability"], strict=True)
             ]
             paged_gallery(table["path"].tolist(), captions, project.recipe, key="predicted_page")
@@ -190,7 +202,9 @@ def detail(project: ProjectSummary, found: Predictions, row: int, name: str) -> 
             st.image(picture, width="stretch", alt=name)
         st.caption(plain(name))
     with middle:
-        st.markdown("**Most probable classes**")
+        if record["odd"]:
+            st.warning(plain(record["odd"]), title="Odd for this project", icon=":material/help:")
+        st.markdown("**Most probable classes**" + (", if it were one of them" if record["odd"] else ""))
         st.plotly_chart(
             evaluation_charts.shares(top),
             config=charts.QUIET,

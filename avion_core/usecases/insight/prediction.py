@@ -29,6 +29,7 @@ from avion_core.errors import DataError
 from avion_core.features.store import image_features
 from avion_core.jobs.inputs import run_inputs
 from avion_core.metrics.calibration import fit_temperature
+from avion_core.metrics.novelty import distance_limit
 from avion_core.progress import Progress
 from avion_core.protocols import predict as prediction
 from avion_core.protocols.exported import student_files
@@ -36,6 +37,7 @@ from avion_core.reading import Subject, refuse_mark
 from avion_core.store.home import Home
 from avion_core.store.sources import image_source
 from avion_core.usecases.folders import nameable
+from avion_core.usecases.insight.odd_pictures import limit_stated, odd_distances, odd_extents
 from avion_core.usecases.models.catalog import open_towers
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
@@ -61,7 +63,8 @@ class Predictions:
 
     table: pd.DataFrame
     """One row per image: path, class_key, prompt_name, probability, margin (to the runner-up), runner_up, trained_on
-    (the student was trained on this very image), and `p_CLASS` per class."""
+    (the student was trained on this very image), odd (why a class would say little of it, "" for most), and `p_CLASS`
+    per class."""
     nearest: list[list[Neighbour]]
     """For each row its most similar training images."""
     problems: list[str]
@@ -69,6 +72,8 @@ class Predictions:
     temperature: float | None
     """What the logits were divided by, fitted on the validation images; None where there are too few, and the
     probabilities are as they come."""
+    far_limit: str
+    """From where on a picture counts as far from everything known, and what that limit is made from."""
 
 
 SEARCHED = ("image_id", "path", "class_key", "score")
@@ -147,9 +152,15 @@ def predict(home: Home, run: str, images: Uploads | Sequence[Path], *, progress:
     table.insert(2, "prompt_name", [student.class_names[key] for key in table["class_key"]])
     shots = training_images(inputs, view.config, list(student.class_names))
     table.insert(6, "trained_on", [content_id(path) in set(shots.image_ids) for path in readable])
+    held_out = held_out_images(inputs, view.config, list(student.class_names), "validation")
+    known = [_features(home, student, inputs, images, progress) for images in (held_out, shots)]
+    limit = distance_limit(*known)
+    extents = odd_extents(readable, inputs.manifest, inputs.recipe, inputs.images(shots.image_ids).files)
+    far = odd_distances(features, torch.cat(known), limit)
+    table.insert(7, "odd", [" ".join(filter(None, (*said, away))) for said, away in zip(extents, far, strict=True)])
     problems += _blackened(readable, inputs.recipe)
-    nearest = _nearest(home, student, inputs, shots, features, progress)
-    return Predictions(table, nearest, [*left_out, *problems], temperature)
+    nearest = _nearest(student, inputs, shots, features, known[1])
+    return Predictions(table, nearest, [*left_out, *problems], temperature, limit_stated(limit))
 
 
 @use_case
@@ -275,16 +286,12 @@ def _temperature(home: Home, view: RunView, student: prediction.TrainedStudent, 
 
 
 def _nearest(
-    home: Home,
-    student: prediction.TrainedStudent,
-    inputs: ProjectData,
-    shots: LabelledImages,
-    features: Tensor,
-    progress: Progress | None,
+    student: prediction.TrainedStudent, inputs: ProjectData, shots: LabelledImages, features: Tensor, taught: Tensor
 ) -> list[list[Neighbour]]:
+    """Of features (N, D) among those of the shots, `taught` (S, D)."""
     keys = list(student.class_names)
     paths = inputs.images(shots.image_ids).files
-    similarity = features @ _features(home, student, inputs, shots, progress).T  # (N, training images)
+    similarity = features @ taught.T  # (N, S)
     top = similarity.topk(min(NEAREST, len(paths)), dim=1)
     return [
         [Neighbour(paths[place], keys[shots.labels[place]], score) for place, score in zip(places, scores, strict=True)]
