@@ -52,6 +52,7 @@ _PAGES = {
     "Training": [
         ("launch", "Launch", "rocket_launch", "Choose settings, check them, and start a student's training."),
         ("runs", "Runs", "monitoring", "Watch, stop and resume trainings."),
+        ("export", "Export student", "output", "Take a trained student along as a file."),
         ("jobs", "Jobs", "list_alt", "Long work of every kind: status, log, stop and resume."),
     ],
     "Insight": [
@@ -59,7 +60,12 @@ _PAGES = {
         ("evaluation", "Evaluation", "fact_check", "What the student gained, compared with simpler methods."),
         ("confusion", "Confusion", "compare_arrows", "Classes mistaken for each other, and the texts behind it."),
         ("placebo", "Placebo", "science", "Whether descriptions carry meaning, or random words would do as well."),
-        ("predict", "Predict", "image_search", "Classify images with a trained student."),
+        (
+            "predict",
+            "Predict",
+            "image_search",
+            "Classify images or search the project, by teacher or student.",
+        ),
     ],
     "Admin": [
         (

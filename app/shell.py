@@ -107,6 +107,15 @@ def need_labels(project: ProjectSummary) -> None:
     end_page()
 
 
+def need_classes(project: ProjectSummary) -> None:
+    """Two classes; without them, an empty state that leads to them, and the page ends."""
+    if len(project.classes) < 2:
+        text = "A picture is compared with the project's classes: two are needed, by their names alone."
+        with empty_state("category", "Classes are missing", text):
+            go_button("Add classes", "classes", "category")
+        end_page()
+
+
 def demo_button(label: str, which: Demo = "ucmerced", *, primary: bool = True) -> None:
     """Open a bundled demo project (made at the first press) and go to it."""
     kind = "primary" if primary else "secondary"
@@ -138,14 +147,18 @@ def need_sent(to: str, known: Container[str]) -> list[str]:
         end_page()
 
 
+def trained_runs(project: ProjectSummary, states: Sequence[str] = ("finished", "stopped")) -> list[RunView]:
+    """The project's runs that have something to show, the newest first."""
+    return [run for run in list_runs(studio.home(), project.id) if run.state in states]
+
+
 def need_run(project: ProjectSummary, states: Sequence[str], purpose: str, *, students: bool = True) -> RunView:
     """The run chosen above the page (kept in the address); without one, an empty state that leads to the launch.
 
     Args:
         students: only runs that leave a student; else those of methods that train none, too.
     """
-    runs = [run for run in list_runs(studio.home(), project.id) if run.state in states]
-    runs = [run for run in runs if not students or trains_student(run)]
+    runs = [run for run in trained_runs(project, states) if not students or trains_student(run)]
     if not runs:
         title = "No finished training yet"
         of_project = (job for job in active_jobs(studio.home()) if job.project_id == project.id)
@@ -161,16 +174,25 @@ def need_run(project: ProjectSummary, states: Sequence[str], purpose: str, *, st
 def run_selector(runs: Sequence[RunView]) -> RunView:
     """Choose one of the runs; the address keeps the choice."""
     by_id = {run.id: run for run in runs}
-    chosen = st.selectbox(
-        "Run",
-        list(by_id),
-        format_func=lambda run: f"{by_id[run].name} · {run[:8]}",
-        key=address.selector(address.RUN, list(by_id)),
+    return by_id[choose_run("Run", address.RUN, {key: f"{run.name} · {key[:8]}" for key, run in by_id.items()})]
+
+
+def choose_run(label: str, name: str, known: Mapping[str, str]) -> str:
+    """A selector of runs, or of a run or the teacher; the address keeps the choice.
+
+    Args:
+        name: the choice's name in the address.
+        known: id, or address.TEACHER -> what to call it; the first is shown where nothing is chosen.
+    """
+    return st.selectbox(
+        label,
+        list(known),
+        format_func=known.__getitem__,
+        key=address.selector(name, list(known)),
         on_change=address.take_selected,
-        args=(address.RUN,),
+        args=(name,),
         width=420,
     )
-    return by_id[chosen]
 
 
 def page_asked(key: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NoReturn
 
 import streamlit as st
@@ -20,6 +21,8 @@ from avion_core.usecases.insight.alignment import (
     MapResult,
     MapSettings,
     MapView,
+    Of,
+    OfProject,
     as_seen,
     image_counts,
     list_maps,
@@ -34,14 +37,18 @@ from avion_core.wording import counted
 
 def page() -> None:
     project = shell.need_project()
-    why = "A map shows images, descriptions and prototypes of a run, and what its training moved."
-    run = shell.need_run(project, ("finished", "stopped"), why, students=False)
+    runs = shell.trained_runs(project)
+    run = whose(runs)
+    if run is None:
+        shell.need_classes(project)
+        st.caption(":material/school: The teacher's view of the project as it stands: it needs no training.")
+    of = run.id if run else OfProject(project.id)
     # What shows the sealed test set comes last: nobody is to meet it by opening the page.
-    maps = sorted(list_maps(studio.home(), run.id), key=lambda found: found.shows_test)
+    maps = sorted(list_maps(studio.home(), of), key=lambda found: (found.shows_test, found.older))
     with st.expander("New map", icon=":material/add:", expanded=not maps):
-        settings = map_form(image_counts(studio.home(), run.id))
+        settings = map_form(image_counts(studio.home(), of))
     if settings is not None:
-        compute(run, settings)
+        compute(of, settings)
     if not maps:
         actions = empty_state(
             "scatter_plot",
@@ -50,22 +57,34 @@ def page() -> None:
         )
         with actions:
             if st.button("Use the default settings", icon=":material/play_arrow:", type="primary"):
-                compute(run, MapSettings())
+                compute(of, MapSettings())
         return
     found = choose_map(maps)
     if found.state == "running":
-        map_progress(run.id, found)
+        map_progress(of, found)
     elif found.state == "failed":
-        map_failed(run.id, found)
-    elif found.shows_test and not map_choices.test_map_is_open(found.key):
+        map_failed(of, found)
+    elif run is not None and found.shows_test and not map_choices.test_map_is_open(found.key):
         sealed(run, found)
     else:
-        show(project, run, found)
+        if found.older:
+            said = ":material/history: The project has changed since: images, texts, verdicts, names or rules."
+            st.caption(f"{said} Compute the map again to see it as it is now.")
+        show(project, of, found)
 
 
-def compute(run: RunView, settings: MapSettings) -> NoReturn:
+def whose(runs: Sequence[RunView]) -> RunView | None:
+    """A run, or None for the teacher's view of the project as it stands; without a run there is nothing to choose."""
+    if not runs:
+        return None
+    by_id = {run.id: run for run in runs}
+    names = {key: f"{run.name} · {key[:8]}" for key, run in by_id.items()}
+    return by_id.get(shell.choose_run("Run", address.RUN, names | {address.TEACHER: "Teacher, without a run"}))
+
+
+def compute(of: Of, settings: MapSettings) -> NoReturn:
     """Have the map computed, and show how far it is."""
-    key = start_map(studio.home(), run.id, settings)
+    key = start_map(studio.home(), of, settings)
     map_choices.open_test_map(key)
     address.choose(address.MAP, key)
     st.rerun()
@@ -105,18 +124,18 @@ def sealed(run: RunView, found: MapView) -> None:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the map")
-def kept_map(key: str, run_id: str) -> MapResult:
+def kept_map(key: str, of: Of) -> MapResult:
     """A map by its key, which changes with what it was made from; not to be changed by who gets it."""
-    return read_map(studio.home(), run_id, key)
+    return read_map(studio.home(), of, key)
 
 
-def show(project: ProjectSummary, run: RunView, found: MapView) -> None:
-    result = as_seen(kept_map(found.key, run.id), my_sight(studio.home(), project.id))
+def show(project: ProjectSummary, of: Of, found: MapView) -> None:
+    result = as_seen(kept_map(found.key, of), my_sight(studio.home(), project.id))
     map_figures(result.figures)
     verdicts = visible_verdicts(studio.home(), project.id)
     what = linked_views(project, result, verdicts, found.key)
     st.caption(result.statement)
-    picked_items(project, run.id, result, verdicts, what, found.key)
+    picked_items(project, of, result, verdicts, what, found.key)
 
 
 page()

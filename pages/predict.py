@@ -1,18 +1,26 @@
-"""Predict: classes of new images with the evidence for them, pictures by words, and the student to take along."""
+"""Predict: classes of new images with the evidence for them, and pictures by words or by a picture."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from app import shell
-from app.components.evaluation.prediction_panels import chosen_files, classified, export, text_search
+from app.components.evaluation.prediction_panels import chosen_files, classified, image_search, model_selector
+from app.kit.guard import empty_state
+from app.state import address
+from avion_core.usecases.runs.choices import trains_student
 
-_TASKS = {"classify": "Classify images", "search": "Search by words", "export": "Export the student"}
+_TASKS = {"classify": "Classify images", "search": "Search the project"}
 
 
 def page() -> None:
     project = shell.need_project()
-    run = shell.need_run(project, ("finished", "stopped"), "Predictions need a trained student.")
+    if not project.pictures:
+        empty_state(
+            "hide_image", "Nothing to read pictures with", "Make a project from a folder of images to classify."
+        )
+        return
+    students = [run for run in shell.trained_runs(project) if trains_student(run)]
     task = st.segmented_control(
         "Task",
         list(_TASKS),
@@ -24,13 +32,13 @@ def page() -> None:
         label_visibility="collapsed",
     )
     if task == "search":
-        text_search(project, run)
-    elif task == "export":
-        export(project, run)
-    else:
-        images, names = chosen_files()
-        if names:
-            classified(project, run, images, names)
+        image_search(project, students)
+        return
+    shell.need_classes(project)
+    run = model_selector(students, address.MODEL)
+    images, names = chosen_files()
+    if names:
+        classified(project, run, images, names)
 
 
 page()

@@ -23,9 +23,13 @@ MAP = "map"
 JOB = "job"
 CELL = "cell"
 PICTURES = "pictures"
+MODEL = "model"
+SEARCH_MODEL = "search_model"
 # Where it names the list that another page sent to the review, or to the label page (see sent_lists).
 TEXTS = "texts"
 IMAGES = "images"
+TEACHER = "teacher"
+"""What stands in the place of a run where the teacher's own view is asked for."""
 
 
 def project_id() -> str | None:
@@ -52,7 +56,7 @@ def asked(key: str) -> str:
 
 
 def selector(key: str, known: Sequence[str]) -> str:
-    """Prepare the selector of PROJECT, RUN, MAP or JOB just before it is drawn; returns its widget key.
+    """Prepare the selector of PROJECT, RUN, MODEL, MAP or JOB just before it is drawn; returns its widget key.
 
     It shows the last choice of this tab, else the one in the address, else the first. Where the address names one that
     is not there, a note says so.

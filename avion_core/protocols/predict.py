@@ -1,9 +1,11 @@
-"""The student at work: classes for new images."""
+"""A model at work: classes for new images, by a trained student or by whatever has a vector for each class."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -12,13 +14,14 @@ from torch import Tensor
 
 from avion_core.backbones.load import WeightStore, load_towers
 from avion_core.backbones.prompted import PromptedStudent
-from avion_core.backbones.towers import OpenClipTowers
+from avion_core.backbones.towers import ImageTower, OpenClipTowers, resolve_precision
 from avion_core.config import RunConfig
 from avion_core.data.project import class_texts
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.sources import Images, loose_files
 from avion_core.distill.adapter import load_adapter, load_class_means
 from avion_core.distill.class_means import ClassMeans
+from avion_core.distill.student_towers import StudentTowers
 from avion_core.errors import ConfigError, DataError
 from avion_core.features.store import prepare_images
 from avion_core.progress import Progress
@@ -45,17 +48,32 @@ class TrainedStudent:
             g = self.student.encode_text(self.student.tokenize(texts))
         return g if self.means is None else self.means.added_to(g, class_names)
 
+    @cached_property
+    def towers(self) -> StudentTowers:
+        """The student as a pair of towers; its weights are hashed once."""
+        return StudentTowers(self.student)
+
     def embed_images(self, images: Images, recipe: RenderingRecipe, progress: Progress | None = None) -> Tensor:
-        """Images -> (N, D_S), unit norm; decoded and embedded a part at a time."""
-        parts = [torch.empty(0, self.student.embed_dim)]
-        for start in range(0, len(images), CHUNK):
-            pixels = prepare_images(self.student.backbone, images[start : start + CHUNK], recipe=recipe)
-            with torch.no_grad():
-                device = self.student.logit_scale.device
-                parts += [self.student.encode_image(some.to(device)).cpu() for some in pixels.split(64)]
-            if progress is not None:
-                progress(min(start + CHUNK, len(images)), len(images), "student embeddings")
-        return torch.cat(parts)
+        """Images -> (N, D_S), unit norm (see `embed_images`)."""
+        return embed_images(self.towers, images, recipe, progress)
+
+
+def embed_images(
+    tower: ImageTower, images: Images, recipe: RenderingRecipe, progress: Progress | None = None
+) -> Tensor:
+    """Images -> float32 (N, D), unit norm; decoded and embedded a part at a time, and not kept.
+
+    Raises:
+        DataError: an image that cannot be decoded; names the file.
+    """
+    precision = resolve_precision("auto", tower.device)
+    parts = [torch.empty(0, tower.dim)]
+    for start in range(0, len(images), CHUNK):
+        pixels = prepare_images(tower, images[start : start + CHUNK], recipe=recipe)
+        parts += [tower.encode_image(some, precision).cpu() for some in pixels.split(64)]
+        if progress is not None:
+            progress(min(start + CHUNK, len(images)), len(images), "image embeddings")
+    return torch.cat(parts)
 
 
 def load_student(config: RunConfig, folder: Path, weights: WeightStore, *, device: str = "cpu") -> TrainedStudent:
@@ -121,17 +139,29 @@ def classify(
     keys = list(names)
     if len(keys) < 2:
         raise DataError("a prediction needs two or more classes", "Name at least two classes.", value=keys)
-    g = trained.embed_classes(names).cpu()
-    scale = trained.student.logit_scale.exp().item() / temperature
-    probabilities = (scale * features.cpu() @ g.T).softmax(1)
+    scale = trained.student.logit_scale.exp().item()
+    return class_table(features, trained.embed_classes(names).cpu(), keys, scale / temperature)
+
+
+def class_table(features: Tensor, vectors: Tensor, class_keys: Sequence[str], scale: float) -> pd.DataFrame:
+    """Classes of images by the cosines with a vector for each class.
+
+    Args:
+        features: (N, D). vectors: (C, D), C >= 2. Both of unit norm.
+        scale: the factor on cosines.
+
+    Returns:
+        As `classify`.
+    """
+    probabilities = (scale * features.cpu() @ vectors.T).softmax(1)
     top = probabilities.topk(2, dim=1)
     table = pd.DataFrame(
         {
-            "predicted": [keys[i] for i in top.indices[:, 0].tolist()],
+            "predicted": [class_keys[i] for i in top.indices[:, 0].tolist()],
             "probability": top.values[:, 0].tolist(),
             "margin": (top.values[:, 0] - top.values[:, 1]).tolist(),
-            "runner_up": [keys[i] for i in top.indices[:, 1].tolist()],
+            "runner_up": [class_keys[i] for i in top.indices[:, 1].tolist()],
         }
     )
-    shares = pd.DataFrame(probabilities.numpy(), columns=[f"p_{key}" for key in keys])
+    shares = pd.DataFrame(probabilities.numpy(), columns=[f"p_{key}" for key in class_keys])
     return pd.concat([table, shares], axis=1)

@@ -1,4 +1,4 @@
-"""The alignment map of a run: which items are on it, how each view sees them, and where the layout is kept."""
+"""The alignment map of a run, or of a project before any: its items, how each view sees them, where it is kept."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ from avion_core.maps.settings import MapSettings
 from avion_core.methods import find_method
 from avion_core.progress import Progress
 from avion_core.protocols import find_protocol, predict
-from avion_core.prototypes.judged import grounds_of
+from avion_core.prototypes.class_vectors import JUDGED, class_vectors
 from avion_core.reading import Subject, read_parquet
 
 _FIRST = ("train", "validation")
-_JUDGED = ["description_id", "class_key", "text", "kept"]
 _PROTOTYPES = Subject(
     "the run's table of descriptions", hint="Restore the run's folder from a copy, or start a new run."
 )
@@ -162,7 +161,7 @@ class _Side:
     """What the teacher made of a run's texts."""
 
     judged: pd.DataFrame
-    """Columns _JUDGED."""
+    """Columns `class_vectors.JUDGED`."""
     classes: list[str]
     """Those with a prototype on the map, first those of `prototypes`; for the others, their sentences stand in."""
     prototypes: Tensor
@@ -173,7 +172,7 @@ def _kept_side(folder: Path, teacher: Towers, classes: list[str]) -> _Side:
     """As the run kept it."""
     side = TeacherSide.load(folder)
     side.demand(teacher, "teacher")
-    judged = read_parquet(folder / "prototypes.parquet", _PROTOTYPES, _JUDGED)
+    judged = read_parquet(folder / "prototypes.parquet", _PROTOTYPES, JUDGED)
     return _Side(judged, classes, side.prototypes)
 
 
@@ -185,17 +184,11 @@ def _judged_side(
     features: FeatureStore,
     progress: Progress | None,
 ) -> _Side:
-    """Of a run that needed no texts: judged now, by its shots and rules. A class without a text has its sentence, or,
-    where no model can read that, no prototype."""
-    trained = [key for key in classes if key in _trained(project, config)]
-    shots = training_images(project, config, trained)
-    f = image_features(teacher, project.images(shots.image_ids), features, recipe=project.recipe, progress=progress)
-    grounds = grounds_of(project, config, trained, f, torch.tensor(shots.labels), teacher, features, progress)
-    judged = grounds.judged(config.prototypes, config.descriptions, allow_blocked=True)
-    worded = [place for place, key in enumerate(trained) if key not in judged.blocked]
-    first = [trained[place] for place in worded]
-    others = [key for key in classes if key not in first] if grounds.template is not None else []
-    return _Side(judged.table[_JUDGED], [*first, *others], judged.vectors[worded])
+    """Of a run that needed no texts, or of no run: judged now, by its shots and rules. A class without a text or a shot
+    has its sentence, or, where no model can read that, no prototype."""
+    trained = find_protocol(config.protocol.name).trained_classes(project.class_names, config)
+    found = class_vectors(project, config, classes, trained, teacher, features, progress)
+    return _Side(found.judged, found.class_keys, found.vectors)
 
 
 def make_run_map(
@@ -241,10 +234,6 @@ def _set_of(project: ProjectData, config: RunConfig) -> dict[str, str]:
     parts = [part for part in protocol.parts(project, [], config) if part.project is project and part.shown is None]
     set_of = {key: part.name for part in parts for key in part.classes}
     return {key: set_of.get(key, "") for key in [*trained, *set_of]}
-
-
-def _trained(project: ProjectData, config: RunConfig) -> list[str]:
-    return find_protocol(config.protocol.name).trained_classes(project.class_names, config)
 
 
 def _descriptions(project: ProjectData, judged: pd.DataFrame, set_of: dict[str, str]) -> pd.DataFrame:

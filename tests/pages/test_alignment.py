@@ -18,8 +18,9 @@ from app.state import map_choices
 from avion_core.jobs.executors import local
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.agreement import set_blind
-from avion_core.usecases.insight.alignment import MapSettings, list_maps, map_settings, start_map, stop_map
+from avion_core.usecases.insight.alignment import MapSettings, OfProject, list_maps, map_settings, start_map, stop_map
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.classes import rename_class
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.summaries import get_project, read_splits
@@ -78,12 +79,24 @@ def pick(monkeypatch: pytest.MonkeyPatch, ids: list[str]) -> None:
     monkeypatch.setattr(map_choices, "picked_points", lambda key: ids)
 
 
-def test_without_a_student_the_launch_is_one_button_away(home: Home, open_page: Open) -> None:
-    bare = create_project(home, "bare", get_project(home, NAME).image_root)
+def test_without_a_run_the_map_is_the_teachers(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = get_project(home, NAME).image_root
+    bare = create_project(home, "bare", root, teacher="demo-teacher", student="demo-student")
+    of = OfProject(bare.id)
     app = open_page("alignment", project=bare.id)
-    assert "No finished training yet" in all_text(app)
-    app = button(app, "Train a student").click().run()
-    assert app.title[0].value == "Launch"
+    assert "it needs no training" in all_text(app)
+    assert "No map yet" in all_text(app)
+    do_jobs_here(monkeypatch)
+    app = next(group for group in app.get("button_group") if group.label == "Method").set_value("tsne").run()
+    app = button(app, "Compute the map").click().run()
+    (found,) = list_maps(home, of)
+    assert (found.state, found.error) == ("finished", "")
+    app = app.run()
+    (chart,) = chart_data(app)
+    assert [trace["name"] for trace in chart["data"]] == ["image", "prototype"]
+    assert "The project has changed since" not in all_text(app)
+    rename_class(home, bare.id, bare.classes[0].key, "another name")
+    assert "The project has changed since" in all_text(open_page("alignment", project=bare.id))
 
 
 def test_settings_are_chosen_first_and_a_process_computes_the_map(home: Home, open_page: Open) -> None:

@@ -18,7 +18,7 @@ from tests.usecases.projects.test_from_features import made
 
 PAGES = (
     "projects", "images", "classes", "journal", "writers", "review", "sheet", "decisions", "launch", "runs",
-    "evaluation", "confusion", "placebo", "alignment",
+    "evaluation", "confusion", "placebo", "alignment", "predict",
 )  # fmt: skip
 
 

@@ -1,16 +1,20 @@
-"""Predict over a really trained student: uploads, a folder, words, and the student as a file."""
+"""Predict by a trained student and by the teacher: uploads, a folder, words, a picture; the student as a file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.kit.guard import plain
 from app.state import door
 from avion_core.actor import Actor
 from avion_core.usecases.installation.home import Home
+from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
+from avion_core.usecases.runs.views import list_runs
 from tests.app.tiny_home import CLASSES, NAME
 from tests.georeferenced import tile
 from tests.pages.conftest import Open, all_text, settle
@@ -94,6 +98,10 @@ def test_a_reviewer_is_not_offered_the_server_s_folders(home: Home, open_page: O
     assert not open_page("predict").text_input
 
 
+def choose(app: AppTest, label: str, value: str) -> AppTest:
+    return settle(next(box for box in app.selectbox if box.label == label).set_value(value).run())
+
+
 def test_words_find_pictures_of_the_project_but_no_sealed_ones(home: Home, open_page: Open) -> None:
     app = task(open_page("predict"), "search")
     assert "Describe" in all_text(app)
@@ -106,10 +114,60 @@ def test_words_find_pictures_of_the_project_but_no_sealed_ones(home: Home, open_
     assert f"The {sealed} sealed test images are left out" in text
     scores = [float(caption.value.split(" · ")[0]) for caption in app.caption if " · " in caption.value]
     assert scores == sorted(scores, reverse=True)
-    control = next(control for control in app.segmented_control if control.label == "As seen by")
-    assert "as the teacher sees them" in all_text(settle(control.set_value("teacher").run()))
+    assert "as the teacher sees them" in text  # unless told otherwise
+    app = choose(app, "Model", list_runs(home)[0].id)
+    assert "as the student sees them" in all_text(app)
 
 
-def test_the_student_can_be_taken_along(home: Home, open_page: Open) -> None:
-    app = task(open_page("predict"), "export")
+def test_a_picture_finds_what_looks_like_it(home: Home, open_page: Open) -> None:
+    app = task(open_page("predict"), "search")
+    by = next(control for control in app.segmented_control if control.label == "Search by")
+    app = settle(by.set_value("a picture").run())
+    manifest = read_manifest(home, get_project(home, NAME).id)
+    shown = manifest[~manifest["image_id"].isin(read_splits(home, get_project(home, NAME).id).test)].iloc[0]
+    app.file_uploader[0].upload("mine.jpg", (get_project(home, NAME).image_root / shown["path"]).read_bytes())
+    app = settle(app.run())
+    best = next(caption.value for caption in app.caption if " · " in caption.value)
+    assert best.startswith("1.000 · ")
+
+
+@pytest.fixture
+def untrained(home: Home) -> str:
+    """A second project of the same images that nothing was trained on."""
+    root = get_project(home, NAME).image_root
+    return create_project(home, "untrained", root, teacher="demo-teacher", student="demo-student").id
+
+
+def test_without_a_run_the_teacher_classifies_and_searches(untrained: str, home: Home, open_page: Open) -> None:
+    app = dropped(open_page("predict", project=untrained), home)
+    assert [box.options for box in app.selectbox if box.label == "Model"] == [["Teacher, untrained"]]
+    assert plain("By the teacher, untrained: the names of 3 classes") in all_text(app)
+    names = {entry.prompt_name for entry in get_project(home, untrained).classes}
+    assert set(app.dataframe[0].value["class"]) == names  # the demo teacher tells forest, houses and water apart
+    app = task(app, "search")
+    app = settle(app.text_input[0].set_value("dark closed canopy of trees").run())
+    assert "The best " in all_text(app)
+
+
+def test_with_a_run_the_teacher_can_be_asked_as_well(home: Home, open_page: Open) -> None:
+    app = dropped(open_page("predict"), home)
+    assert "By the student of a finished run." in all_text(app)
+    assert plain("By the teacher, untrained:") in all_text(choose(app, "Model", "teacher"))
+
+
+def test_with_one_class_the_way_to_a_second_is_shown(empty_home: Home, tmp_path: Path, open_page: Open) -> None:
+    Image.new("RGB", (40, 40)).save(tmp_path / "one.png")
+    create_project(empty_home, "bare", tmp_path, class_folders=False)
+    assert "Classes are missing" in all_text(open_page("predict"))
+
+
+def test_the_student_can_be_taken_along_on_a_page_of_its_own(home: Home, open_page: Open) -> None:
+    app = open_page("export")
+    assert app.title[0].value == "Export student"
     assert app.get("download_button")[0].proto.label.startswith("Download the student")
+
+
+def test_without_a_student_export_leads_to_the_launch(untrained: str, open_page: Open) -> None:
+    app = open_page("export", project=untrained)
+    assert "No finished training yet" in all_text(app)
+    assert any(button.label == "Train a student" for button in app.button)

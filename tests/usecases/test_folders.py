@@ -19,8 +19,9 @@ from tests.usecases.test_policies import USE_CASES, NotToBeOpened
 
 ANA = Actor("Ana", "admin")
 SECRET = Path("/etc/passwd")
-# Those that are handed paths by other use cases, which ask; and one that takes uploads as well, which is tested below.
-HANDED = {"transfer.archives.new_archive", "insight.prediction.predict"}
+# Those that are handed paths by other use cases, which ask; and those that take uploads as well, tested below.
+PREDICTING = ("insight.prediction.predict", "insight.prediction.predict_with_teacher")
+HANDED = {"transfer.archives.new_archive", *PREDICTING}
 WITH_PATHS = {
     name: function
     for name, function in USE_CASES.items()

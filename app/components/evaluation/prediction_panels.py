@@ -1,9 +1,9 @@
-"""Parts of the predict page: what a student says of new images, what it finds by words, and the student as a file."""
+"""Parts of the predict page: what a student, or the teacher, says of new images, and what it finds."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -14,22 +14,22 @@ from app.kit import charts
 from app.kit.background import computed
 from app.kit.gallery import gallery, paged_gallery, thumbnail
 from app.kit.guard import plain
+from app.shell import choose_run
 from app.state import address, studio, visitor, widgets
 from avion_core.data.scan import SUFFIXES
 from avion_core.data.tables import table_csv
 from avion_core.progress import Progress
 from avion_core.usecases import policies
+from avion_core.usecases.insight.image_search import Search, search
 from avion_core.usecases.insight.prediction import (
-    Model,
     Predictions,
-    Search,
     Uploads,
-    export_student,
     fingerprint,
     image_files,
     predict,
-    search,
+    predict_with_teacher,
 )
+from avion_core.usecases.insight.teacher_state import teacher_state
 from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.projects.uploads import MOST_MB
 from avion_core.usecases.runs.views import RunView
@@ -99,16 +99,34 @@ def _uploads(key: str, _contents: list[tuple[str, bytes]] | None) -> Uploads:
     return Uploads(_contents)
 
 
-def classified(project: ProjectSummary, run: RunView, images: Uploads | list[Path], names: list[str]) -> None:
-    """Classes of the images: a table, and for the chosen row its probabilities and nearest training images."""
+def model_selector(runs: Sequence[RunView], name: str, *, teacher_first: bool = False) -> RunView | None:
+    """Choose whose eyes: the student of one of the runs, or, needing none, the teacher's, which is None.
+
+    Args:
+        name: the choice's name in the address.
+    """
+    by_id = {run.id: run for run in runs}
+    students = {key: f"Student of {run.name} · {key[:8]}" for key, run in by_id.items()}
+    teacher = {address.TEACHER: "Teacher, untrained"}
+    return by_id.get(choose_run("Model", name, teacher | students if teacher_first else students | teacher))
+
+
+def classified(project: ProjectSummary, run: RunView | None, images: Uploads | list[Path], names: list[str]) -> None:
+    """Classes of the images: a table, and for the chosen row its probabilities and nearest training images.
+
+    Args:
+        run: whose student classifies; None for the teacher.
+    """
     home, paths = studio.home(), images.paths if isinstance(images, Uploads) else images
 
     def classify(progress: Progress) -> Predictions:
+        if run is None:
+            return predict_with_teacher(home, project.id, images, progress=progress)
         return predict(home, run.id, images, progress=progress)
 
-    found = computed(
-        f"predict:{run.id}:{run.step}:{fingerprint(paths)}", f"Classifying {counted(len(paths), 'image')}", classify
-    )
+    seen_by = f"{run.id}:{run.step}" if run else f"teacher:{project.id}:{teacher_state(home, project.id)}"
+    found = computed(f"predict:{seen_by}:{fingerprint(paths)}", f"Classifying {counted(len(paths), 'image')}", classify)
+    st.caption(plain(found.says))
     if found.problems:
         st.warning(
             "\n\n".join(map(plain, found.problems)), title=f"Cannot be read: {counted(len(found.problems), 'file')}"
@@ -120,7 +138,7 @@ def classified(project: ProjectSummary, run: RunView, images: Uploads | list[Pat
         0,
         format="%d %%",
         width=360,
-        help="Below it, the class shows as “not sure”; the export keeps the student's prediction.",
+        help="Below it, the class shows as “not sure”; the export keeps the prediction.",
     )
     by_path = dict(zip(map(str, paths), names, strict=True))
     table = found.table.assign(file=found.table["path"].map(by_path))
@@ -167,7 +185,7 @@ def classified(project: ProjectSummary, run: RunView, images: Uploads | list[Pat
     if odd:
         st.caption("Odd: unlike the project's images, so its class would say little. The export has it all the same.")
     if found.temperature is None:
-        st.caption("Probabilities as the student gives them: too few validation images to calibrate them.")
+        st.caption("Probabilities as the model gives them: too few validation images to calibrate them.")
     else:
         st.caption(f"Probabilities calibrated with temperature {found.temperature:.2f}, fitted on validation images.")
     st.caption(found.far_limit)
@@ -214,41 +232,41 @@ def detail(project: ProjectSummary, found: Predictions, row: int, name: str) -> 
     with right:
         st.markdown("**Training images it looks like**")
         near = found.nearest[row]
+        if not near:
+            st.caption("There is none yet: label a few images of each class.")
+            return
         captions = [f"{names.get(one.class_key, one.class_key)} · {one.similarity:.2f}" for one in near]
         gallery([one.path for one in near], captions, project.recipe, columns=4, side=64)
-        st.caption("The nearest training images, by the student's cosine similarity.")
+        st.caption("The nearest training images, by the model's cosine similarity.")
         if record["trained_on"]:
-            st.caption(":material/info: The student was trained on this image, so its confidence means little here.")
+            st.caption(":material/info: This is one of the training images, so the confidence means little here.")
 
 
-def text_search(project: ProjectSummary, run: RunView) -> None:
-    """Pictures of the project by words."""
+def image_search(project: ProjectSummary, runs: Sequence[RunView]) -> None:
+    """Pictures of the project by words, or by another picture."""
+    by = st.segmented_control(
+        "Search by",
+        ["words", "a picture"],
+        default="words",
+        required=True,
+        key="search_by",
+        bind="query-params",
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        text = st.text_input(
-            "Search the project's images",
-            placeholder="a harbour with many small boats",
-            key="search",
-            bind="query-params",
-        )
-        chosen = st.segmented_control(
-            "As seen by",
-            ["student", "teacher"],
-            default="student",
-            required=True,
-            key="search_model",
-            help="The teacher reads free text better; its first search embeds all images and takes longer.",
-        )
-    if not text.strip():
-        st.caption("Describe what the pictures should show. The first search embeds all images of the project.")
+        wanted = _words() if by == "words" else _picture()
+        run = model_selector(runs, address.SEARCH_MODEL, teacher_first=True)
+    if not wanted:
+        what = "Describe what the pictures should show." if by == "words" else "Drop a picture: what looks like it?"
+        st.caption(f"{what} The first search embeds all images of the project.")
         return
-    model: Model = "teacher" if chosen == "teacher" else "student"
     home = studio.home()
 
     def find(progress: Progress) -> Search:
-        return search(home, run.id, text, model, progress=progress)
+        return search(home, project.id, wanted, run.id if run else None, progress=progress)
 
-    key = f"search:{run.id}:{run.step}:{model}:{project.images}:{text.strip()}"
-    found = computed(key, "Embedding the project's images", find)
+    what = wanted if isinstance(wanted, str) else f"picture:{fingerprint(wanted.paths[:1])}"
+    seen_by = f"{run.id}:{run.step}" if run else f"{project.id}:teacher"
+    found = computed(f"search:{seen_by}:{project.revision}:{what}", "Embedding the project's images", find)
     st.markdown(f"The best {len(found.table):,} of {found.searched:,} images")
     names = _names(project)
     captions = [
@@ -256,32 +274,34 @@ def text_search(project: ProjectSummary, run: RunView) -> None:
         for score, label in zip(found.table["score"], found.table["class_key"], strict=True)
     ]
     paged_gallery(found.table["path"].tolist(), captions, project.recipe, key="search_page")
+    model = "student" if run else "teacher"
     st.caption(
-        f"The score is the cosine between the text and the picture as the {model} sees them: it orders pictures and "
-        f"is no probability. The {found.sealed:,} sealed test images are left out."
+        f"The score is the cosine between what was asked for and the picture as the {model} sees them: it orders "
+        f"pictures and is no probability. The {found.sealed:,} sealed test images are left out."
     )
 
 
-def export(project: ProjectSummary, run: RunView) -> None:
-    """The student as a file."""
-    st.markdown(
-        "A zip of the trained prompts (not the backbone), the rendering recipe and a README with the lines of Python "
-        "that load it."
-    )
+def _words() -> str:
+    return st.text_input(
+        "Search the project's images",
+        placeholder="a harbour with many small boats",
+        key="search",
+        bind="query-params",
+    ).strip()
 
-    def pack(progress: Progress) -> bytes:
-        return export_student(studio.home(), run.id)
 
-    packed = computed(f"export:{run.id}:{run.step}", "Packing the student", pack)
-    st.download_button(
-        f"Download the student ({len(packed) / 1e6:.1f} MB)",
-        packed,
-        f"avion-student-{run.id}.zip",
-        "application/zip",
-        icon=":material/download:",
-        type="primary",
+def _picture() -> Uploads | None:
+    file = st.file_uploader(
+        "Find images that look like",
+        type=[suffix.removeprefix(".") for suffix in SUFFIXES],
+        max_upload_size=MOST_MB,
+        key="search_picture",
+        width=420,
     )
-    st.caption(f"Needs the backbone {run.config.student} wherever it is loaded. Classes: {len(project.classes)}.")
+    if file is None:
+        return None
+    content = file.getvalue()
+    return _uploads(hashlib.sha256(content).hexdigest()[:_HASH], [(file.name, content)])
 
 
 def _names(project: ProjectSummary) -> dict[str, str]:

@@ -14,7 +14,7 @@ from app.kit.gallery import paged_gallery
 from app.shell import go
 from app.state import map_choices, sent_lists
 from avion_core.data.tables import table_csv
-from avion_core.usecases.insight.alignment import MapResult
+from avion_core.usecases.insight.alignment import MapResult, Of, OfProject
 from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.wording import counted
 
@@ -23,7 +23,7 @@ _MOST_CLASSES = 6
 
 
 def picked_items(
-    project: ProjectSummary, run_id: str, result: MapResult, verdicts: Mapping[str, str], what: Picked, key: str
+    project: ProjectSummary, of: Of, result: MapResult, verdicts: Mapping[str, str], what: Picked, key: str
 ) -> None:
     """Everything that can be done with the picked points; with none, how to pick some."""
     visible = result.points.iloc[what.visible]
@@ -46,7 +46,7 @@ def picked_items(
     table = items_table(project, result, result.points.iloc[what.picked], verdicts)
     images, texts = (table[table["kind"] == kind] for kind in ("image", "description"))
     st.markdown(_counts(table, visible))
-    _actions(run_id, result, table, images["id"].tolist(), texts["id"].tolist(), key)
+    _actions(of, result, table, images["id"].tolist(), texts["id"].tolist(), key)
     if len(images):
         paths = [str(project.image_root / path) for path in images["path"]]
         paged_gallery(paths, images["class"].tolist(), project.recipe, key="picked_page")
@@ -92,15 +92,14 @@ def _counts(table: pd.DataFrame, visible: pd.DataFrame) -> str:
     return f"{' · '.join(parts)}  \n{classes}{more}"
 
 
-def _actions(
-    run_id: str, result: MapResult, table: pd.DataFrame, images: list[str], texts: list[str], key: str
-) -> None:
+def _actions(of: Of, result: MapResult, table: pd.DataFrame, images: list[str], texts: list[str], key: str) -> None:
     """Files of ids, and the pages that go on with what was picked."""
 
     def as_json() -> str:
         lists = {"images": images, "descriptions": texts}
         prototypes = table.loc[table["kind"] == "prototype", "class_key"].tolist()
-        facts = {"run": run_id, "map": key, "settings": result.settings.model_dump(mode="json")}
+        whose = {"project": of.project} if isinstance(of, OfProject) else {"run": of}
+        facts = {**whose, "map": key, "settings": result.settings.model_dump(mode="json")}
         return json.dumps({**facts, **lists, "prototypes": prototypes}, indent=1, ensure_ascii=False)
 
     with st.container(horizontal=True):

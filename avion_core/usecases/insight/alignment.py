@@ -1,4 +1,4 @@
-"""Alignment: where a run's images, descriptions and prototypes lie for the teacher and the student."""
+"""Alignment: where images, descriptions and prototypes lie for the teacher and for a run's student."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from pydantic import BaseModel
 
-from avion_core.errors import AvionError, NotFoundError
-from avion_core.jobs.inputs import run_inputs
-from avion_core.jobs.kinds.mapping import MappingRequest, made_folder
+from avion_core.errors import AvionError, DataError, NotFoundError
+from avion_core.jobs.kinds.mapping import INPUTS, MappingRequest, made_folder
 from avion_core.jobs.submit import submit_new
 from avion_core.maps.alignment_map import VIEWS
 from avion_core.maps.settings import MapSettings, Part, map_settings
@@ -30,15 +28,15 @@ from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Job, Look
 from avion_core.usecases import jobs
+from avion_core.usecases.insight.map_subjects import MapSubject, Of, OfProject, map_inputs, map_subject
 from avion_core.usecases.policies import TRAIN, demand, use_case
 from avion_core.usecases.projects.summaries import read_manifest
-from avion_core.usecases.runs.trained import run_device, trained_run
-from avion_core.usecases.runs.views import RunView, get_run
+from avion_core.usecases.runs.views import get_run
 
 if TYPE_CHECKING:
     from avion_core.usecases.curation.blind import Sight
 
-__all__ = ["VIEWS", "MapSettings", "Part", "map_settings"]
+__all__ = ["VIEWS", "MapSettings", "Of", "OfProject", "Part", "map_settings"]
 
 _MAP = Subject("the map", hint="Delete its folder and compute it again.")
 
@@ -49,19 +47,6 @@ class _Asked(BaseModel):
     inputs: str
     settings: dict[str, Any]
     who: str = ""
-
-
-# What decides a map, of a run's folder; its settings and the layout's library come on top.
-_INPUTS = (
-    "adapter.safetensors",
-    "method.safetensors",
-    "teacher.safetensors",
-    "prototypes.parquet",
-    "inputs/manifest.parquet",
-    "inputs/descriptions.parquet",
-    "inputs/splits.json",
-    "inputs/project.json",
-)
 
 
 @dataclass(frozen=True)
@@ -82,6 +67,8 @@ class MapView:
     """Why it failed."""
     made: str = ""
     """The kept map's name, once finished."""
+    older: bool = False
+    """Of a project: its images, texts, verdicts or rules have changed since."""
 
     @property
     def shows_test(self) -> bool:
@@ -110,83 +97,93 @@ class MapResult:
 
 
 @use_case
-def image_counts(home: Home, run: str) -> dict[str, int]:
-    """How many images of each part a map of this run could show; parts without any are left out.
+def image_counts(home: Home, of: Of) -> dict[str, int]:
+    """How many images of each part such a map could show; parts without any are left out.
 
     Raises:
-        NotFoundError, TrainingError: no such run, or it has not been trained yet.
+        NotFoundError, TrainingError: no such run or project, or the run has not been trained yet.
     """
-    view = trained_run(home, run)
-    parts = image_parts(run_inputs(home, view.id), view.config)
+    subject = map_subject(home, of, trained=True)
+    parts = image_parts(map_inputs(home, subject), subject.config)
+    if subject.run is None:
+        del parts["test"]
     return {part: len(images) for part, images in parts.items() if images}
 
 
 @use_case
-def start_map(home: Home, run: str, settings: MapSettings) -> str:
+def start_map(home: Home, of: Of, settings: MapSettings) -> str:
     """Compute a map in a process of its own, unless it is there or under way; returns the key to ask for it.
 
     A map with the sealed test set is a look at it by the actor.
 
     Raises:
-        NotFoundError, TrainingError: no such run, or it has not been trained yet.
+        NotFoundError, TrainingError: no such run or project, or the run has not been trained yet.
+        DataError: a project's own map with the sealed test set.
     """
-    view = trained_run(home, run)
-    if "test" in settings.parts:
-        look_at_test_map(home, run)
-    key, device = _key(view, settings), view.config.device
-    if _made(made_folder(home, view.id) / key, _inputs_digest(view)) is None:
+    subject = map_subject(home, of, trained=True)
+    _look(home, subject, settings)
+    key, device = _key(subject, settings), subject.config.device
+    entry = made_folder(subject.folder) / key
+    if _made(entry, subject) is None:
+        what: dict[str, Any] = {"run": subject.run.id} if subject.run else {"project": subject.project_id}
+        if subject.run is None:
+            if not (entry / INPUTS / "project.json").is_file():  # a process may be reading it
+                map_inputs(home, subject).save(entry / INPUTS)
+            what["config"] = subject.config.model_dump(mode="json")
         asked = settings.model_dump(mode="json")
-        request = MappingRequest(run=view.id, key=key, inputs=_inputs_digest(view), settings=asked, device=device)
-        submit_new(home, "mapping", request, who=home.actor.name, project_id=view.project_id, device=device)
+        request = MappingRequest(**what, key=key, inputs=subject.digest, settings=asked, device=device)
+        submit_new(home, "mapping", request, who=home.actor.name, project_id=subject.project_id, device=device)
     return key
 
 
 @use_case
-def list_maps(home: Home, run: str) -> list[MapView]:
-    """Maps of a run as it now is, asked for by anybody, the newest first.
+def list_maps(home: Home, of: Of) -> list[MapView]:
+    """Maps of a run as it now is, or of a project, asked for by anybody, the newest first.
 
-    A map of what the run was before (it has been trained further since) is not among them.
+    A map of what a run was before (it has been trained further since) is not among them; one of what a project was
+    before is, and says so.
 
     Raises:
-        NotFoundError: no such run.
+        NotFoundError: no such run or project.
     """
-    view = get_run(home, run)
-    digest, found = _inputs_digest(view), dict[str, MapView]()
-    for job in _jobs_of(home, view):
-        if job.request["inputs"] == digest and job.state != "finished":
-            found.setdefault(job.request["key"], _wanted(job))
-    for entry in made_folder(home, view.id).glob("*"):
-        if (made := _made(entry, digest)) is not None:
+    subject = map_subject(home, of)
+    found = dict[str, MapView]()
+    for job in _jobs_of(home, subject):
+        older = job.request["inputs"] != subject.digest
+        if job.state != "finished" and (not older or subject.run is None):
+            found.setdefault(job.request["key"], _wanted(job, older))
+    for entry in made_folder(subject.folder).glob("*"):
+        if (made := _made(entry, subject)) is not None:
             found[entry.name] = made
     return sorted(found.values(), key=lambda one: (one.created, one.key), reverse=True)
 
 
 @use_case
-def get_map(home: Home, run: str, key: str) -> MapView:
+def get_map(home: Home, of: Of, key: str) -> MapView:
     """One map by its key.
 
     Raises:
-        NotFoundError: no such run, or no map of what it now is under that key.
+        NotFoundError: no such run or project, or no map of what it now is under that key.
     """
-    for found in list_maps(home, run):
+    for found in list_maps(home, of):
         if found.key == key:
             return found
-    raise NotFoundError("this run has no such map", "Compute it again.", value=key)
+    raise NotFoundError("there is no such map", "Compute it again.", value=key)
 
 
 @use_case
-def read_map(home: Home, run: str, key: str) -> MapResult:
+def read_map(home: Home, of: Of, key: str) -> MapResult:
     """A finished map.
 
     Raises:
-        NotFoundError: no such run or map, or it is not finished.
+        NotFoundError: no such run, project or map, or it is not finished.
     """
-    found = get_map(home, run, key)
-    view = get_run(home, run)
-    folder = view.folder / "maps" / found.made
+    found = get_map(home, of, key)
+    subject = map_subject(home, of)
+    folder = subject.folder / "maps" / found.made
     if found.state != "finished" or not folder.is_dir():
         raise NotFoundError("the map does not exist", "Wait until it is computed, or compute it again.", value=key)
-    return _read_result(home, view.project_id, folder, found.settings)
+    return _read_result(home, subject.project_id, folder, found.settings)
 
 
 def as_seen(result: MapResult, sight: Sight) -> MapResult:
@@ -196,22 +193,22 @@ def as_seen(result: MapResult, sight: Sight) -> MapResult:
 
 
 @use_case
-def stop_map(home: Home, run: str, key: str) -> None:
+def stop_map(home: Home, of: Of, key: str) -> None:
     """End a map's computing, or forget a finished or failed one; embeddings that were made are kept.
 
     Raises:
-        NotFoundError: no such run or map.
+        NotFoundError: no such run, project or map.
         RightsError: somebody else had it computed, and the actor may not stop trainings either.
     """
     who = home.actor.name
-    found = get_map(home, run, key)
+    found = get_map(home, of, key)
     if found.asked_by != who:
         demand(home.actor, TRAIN)
-    view = get_run(home, run)
-    for job in _jobs_of(home, view):
+    subject = map_subject(home, of)
+    for job in _jobs_of(home, subject):
         if job.request["key"] == found.key:
             jobs.forget(home, job.id)
-    shutil.rmtree(made_folder(home, view.id) / found.key, ignore_errors=True)
+    shutil.rmtree(made_folder(subject.folder) / found.key, ignore_errors=True)
 
 
 @use_case
@@ -233,7 +230,7 @@ def look_at_test_map(home: Home, run: str) -> int:
 
 @use_case
 def embed_map(
-    home: Home, run: str, settings: MapSettings | None = None, *, progress: Progress | None = None
+    home: Home, of: Of, settings: MapSettings | None = None, *, progress: Progress | None = None
 ) -> MapResult:
     """Compute a map in this process and wait for it. One of the same content and settings is laid out once.
 
@@ -242,24 +239,23 @@ def embed_map(
             when they ask for it, which is written down as a look by the actor.
 
     Raises:
-        NotFoundError, TrainingError: no such run, or it has not been trained yet.
-        DataError: too few items, or an image that cannot be decoded.
+        NotFoundError, TrainingError: no such run or project, or the run has not been trained yet.
+        DataError: too few items, an image that cannot be decoded, or a project's own map with the sealed test set.
     """
     settings = settings or MapSettings()
-    view = trained_run(home, run)
-    if "test" in settings.parts:
-        look_at_test_map(home, run)
+    subject = map_subject(home, of, trained=True)
+    _look(home, subject, settings)
     folder = make_run_map(
-        run_inputs(home, view.id),
-        view.config,
-        view.folder,
+        map_inputs(home, subject),
+        subject.config,
+        subject.folder,
         settings,
         features=home.features,
         weights=home.weights,
-        device=run_device(view),
+        device=subject.device,
         progress=progress,
     )
-    return _read_result(home, view.project_id, folder, settings)
+    return _read_result(home, subject.project_id, folder, settings)
 
 
 PART_NAMES: dict[str, str] = {
@@ -303,14 +299,25 @@ def _read_result(home: Home, project_id: str, folder: Path, settings: MapSetting
     )
 
 
-def _jobs_of(home: Home, view: RunView) -> list[Job]:
-    """Jobs that compute maps of a run, or did; the newest first."""
+def _look(home: Home, subject: MapSubject, settings: MapSettings) -> None:
+    """Write down a look at the sealed test set, where a map shows it."""
+    if "test" not in settings.parts:
+        return
+    if subject.run is None:
+        hint = "Leave it out; with a trained run its map can show it, which is then written down."
+        raise DataError("a project's own map does not show the sealed test set", hint)
+    look_at_test_map(home, subject.run.id)
+
+
+def _jobs_of(home: Home, subject: MapSubject) -> list[Job]:
+    """Jobs that compute maps of a run, or of a project itself, or did; the newest first."""
     with reading(home.engine) as session:
-        found = job_rows.list_jobs(session, kinds=("mapping",), project_id=view.project_id)
-    return [job for job in found if job.request["run"] == view.id]
+        found = job_rows.list_jobs(session, kinds=("mapping",), project_id=subject.project_id)
+    wanted = subject.run.id if subject.run else ""
+    return [job for job in found if job.request["run"] == wanted]
 
 
-def _wanted(job: Job) -> MapView:
+def _wanted(job: Job, older: bool) -> MapView:
     error = job.error or ("It was stopped." if job.state == "stopped" else "")
     return MapView(
         job.request["key"],
@@ -320,11 +327,12 @@ def _wanted(job: Job) -> MapView:
         job.created_at.timestamp(),
         job.id,
         error,
+        older=older,
     )
 
 
-def _made(entry: Path, inputs: str) -> MapView | None:
-    """A finished map by what its run lists of it; None where it is none, or of what the run was before."""
+def _made(entry: Path, subject: MapSubject) -> MapView | None:
+    """A finished map by what is listed of it; None where it is none, or of what a run was before."""
     try:
         asked = fitted(_Asked, read_json(entry / "request.json", _MAP), _MAP)
         made = fitted(dict[str, Any], read_json(entry / "result.json", _MAP), _MAP)
@@ -332,33 +340,18 @@ def _made(entry: Path, inputs: str) -> MapView | None:
         created = (entry / "request.json").stat().st_mtime
     except (AvionError, TypeError, OSError):  # not there yet, or damaged: a map can always be computed again
         return None
-    if asked.inputs != inputs or not isinstance(made.get("map"), str):
+    older = asked.inputs != subject.digest
+    if (older and subject.run is not None) or not isinstance(made.get("map"), str):
         return None
-    return MapView(entry.name, settings, asked.who, "finished", created, made=made["map"])
+    return MapView(entry.name, settings, asked.who, "finished", created, made=made["map"], older=older)
 
 
-def _key(view: RunView, settings: MapSettings) -> str:
-    """The request's name: equal requests for an unchanged run are one job."""
+def _key(subject: MapSubject, settings: MapSettings) -> str:
+    """The request's name: equal requests for an unchanged run or project are one job."""
     asked: dict[str, Any] = settings.layout | {
         "kinds": sorted(settings.kinds),
         "parts": sorted(settings.parts) if "image" in settings.kinds else [],
         "most_images": settings.most_images,
     }
-    text = json.dumps({"inputs": _inputs_digest(view), **asked}, sort_keys=True)
+    text = json.dumps({"inputs": subject.digest, **asked}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _inputs_digest(view: RunView) -> str:
-    digest = hashlib.sha256()
-    for name in _INPUTS:
-        file = view.folder / name
-        if file.is_file():
-            facts = file.stat()
-            digest.update(f"{name} {_file_digest(file, facts.st_mtime_ns, facts.st_size)}\n".encode())
-    return digest.hexdigest()[:16]
-
-
-@lru_cache(maxsize=256)
-def _file_digest(file: Path, _modified: int, _size: int) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -31,3 +31,14 @@ def refuse_without_pictures(project: Project | ProjectSummary, what: str) -> Non
     if is_given(project.teacher):
         said = f"{what} holds pictures, and this project was made from embeddings and has none"
         raise DataError(said, "Hand on its file of features instead.", value=project.name)
+
+
+def refuse_new_pictures(project: Project | ProjectSummary) -> None:
+    """New pictures, and words to look for, need a model that embeds them.
+
+    Raises:
+        DataError: the project was made from embeddings.
+    """
+    if is_given(project.teacher):
+        what = "a project made from embeddings cannot read new pictures or words, for there is no model to embed them"
+        raise DataError(what, "Make a project from a folder of images.", value=project.name)

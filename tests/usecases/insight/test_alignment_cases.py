@@ -13,14 +13,17 @@ import pytest
 from argon2 import PasswordHasher
 
 from avion_core.actor import ALONE
-from avion_core.errors import NotFoundError, RightsError, TrainingError
+from avion_core.errors import DataError, NotFoundError, RightsError, TrainingError
 from avion_core.jobs.executors import local
+from avion_core.jobs.kinds.mapping import made_folder
 from avion_core.jobs.process import find_living
 from avion_core.store import journal
 from avion_core.store.database import reading
 from avion_core.store.jobs import find_job
+from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.insight.alignment import (
     MapView,
+    OfProject,
     embed_map,
     get_map,
     image_counts,
@@ -33,6 +36,7 @@ from avion_core.usecases.insight.alignment import (
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.people import accounts
 from avion_core.usecases.projects.creating import create_project
+from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.summaries import read_splits
 from avion_core.usecases.runs.launching import create_run
@@ -157,7 +161,7 @@ def test_a_map_of_what_the_run_was_before_is_not_shown(home, monkeypatch):
     adapter = get_run(home, "latest").folder / "adapter.safetensors"
     adapter.write_bytes(adapter.read_bytes() + b"\0")  # trained further
     assert list_maps(home, "latest") == []
-    with pytest.raises(NotFoundError, match=rf"has no such map: {key}\. Compute it again\."):
+    with pytest.raises(NotFoundError, match=rf"^There is no such map: {key}\. Compute it again\."):
         read_map(home, "latest", key)
 
 
@@ -212,3 +216,49 @@ def test_an_unfinished_run_has_no_map(home):
     run = create_run(home, "scenes")
     with pytest.raises(TrainingError, match="has no trained student to show: queued"):
         start_map(home, run, TSNE)
+
+
+def test_a_project_without_a_run_has_the_teachers_map(home, monkeypatch):
+    """Novel classes of a base-to-novel run were not judged by it; of a project as it stands all are."""
+    project = get_run(home, "latest").project_id
+    of = OfProject(project)
+    found = embed_map(home, of, TSNE)
+    points, splits = found.points, read_splits(home, project)
+    assert {name for name in points if name.startswith("x_")} == {"x_teacher"}
+    assert points["kind"].value_counts().to_dict() == {"description": 16, "image": 12, "prototype": 4}
+    assert points.loc[points["kind"] == "description", "kept"].notna().all()
+    assert not set(points["id"]) & set(splits.test)
+    assert image_counts(home, of) == {"train": 8, "validation": 4, "pool": 4}
+    assert list_maps(home, "latest") == []  # it is the project's, not the run's
+    with pytest.raises(DataError, match=r"^A project's own map does not show the sealed test set"):
+        embed_map(home, of, map_settings(method="tsne", parts=("train", "test")))
+
+    do_jobs_here(monkeypatch)
+    key = start_map(home, of, TSNE)
+    (view,) = list_maps(home, of)
+    assert (view.state, view.older, view.error) == ("finished", False, "")
+    pd.testing.assert_frame_equal(read_map(home, of, key).points, points)
+
+
+def test_a_projects_map_is_made_of_what_was_there_when_it_was_asked_for_and_says_what_is_older(home, monkeypatch):
+    project = get_run(home, "latest").project_id
+    of = OfProject(project)
+    texts = current_descriptions(home, project)["description_id"].tolist()
+    with monkeypatch.context() as patch:
+        patch.setattr(local, "WORKER", SLEEPER)
+        key = start_map(home, of, TSNE)
+        record_verdict(home, project, texts[0], "reject")
+        assert [(view.key, view.state, view.older) for view in list_maps(home, of)] == [(key, "running", True)]
+        frozen = pd.read_parquet(made_folder(home.project_folder(project)) / key / "inputs" / "descriptions.parquet")
+        assert set(frozen["verdict"]) == {"undecided"}
+        stop_map(home, of, key)
+    do_jobs_here(monkeypatch)
+    second = start_map(home, of, TSNE)
+    assert second != key
+    record_verdict(home, project, texts[1], "reject")
+    (view,) = list_maps(home, of)
+    assert (view.key, view.older) == (second, True)
+    kept = read_map(home, of, second).points.set_index("id")["kept"]
+    assert not kept[texts[0]]
+    stop_map(home, of, second)
+    assert list_maps(home, of) == []

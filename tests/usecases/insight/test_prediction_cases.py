@@ -19,14 +19,14 @@ from rasterio.transform import from_origin
 
 from avion_core.backbones.load import WeightStore
 from avion_core.data.recipe import RenderingRecipe
-from avion_core.data.sources import loose_files
 from avion_core.distill.student_towers import StudentTowers
 from avion_core.errors import CheckpointError, DataError
 from avion_core.jobs.inputs import run_inputs
 from avion_core.protocols.exported import open_exported
-from avion_core.usecases.insight.prediction import Uploads, export_student, open_student, predict, search
+from avion_core.usecases.insight.classifiers import open_student
+from avion_core.usecases.insight.prediction import Uploads, export_student, predict
 from avion_core.usecases.projects.creating import create_project
-from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
+from avion_core.usecases.projects.summaries import read_manifest, read_splits
 from avion_core.usecases.runs.launching import create_run
 from avion_core.usecases.runs.trained import trained_run
 from avion_core.usecases.runs.training import run_here
@@ -95,26 +95,6 @@ def test_a_geotiff_goes_through_the_project_s_recipe(home, images, tmp_path) -> 
     assert of_tif[shares].to_numpy() == pytest.approx(of_png[shares].to_numpy(), abs=0.02)
     with pytest.raises(DataError, match=r"^No image can be read"):
         predict(home, plain, [tif])
-
-
-def test_search_orders_by_the_student_s_cosine(home, described, run) -> None:
-    found = search(home, run, "aerial view of beach", limit=5)
-    sealed = set(read_splits(home, described.id).test)
-    assert found.searched == len(read_manifest(home, described.id)) - len(sealed)
-    assert not sealed & set(found.table["image_id"])
-    student = open_student(home, trained_run(home, run))
-    f = student.embed_images(
-        loose_files([Path(path) for path in found.table["path"]]), get_project(home, "scenes").recipe
-    )
-    with torch.no_grad():
-        g = student.student.encode_text(student.student.tokenize(["aerial view of beach"]))
-    assert found.table["score"].tolist() == pytest.approx((f @ g.T).squeeze(1).tolist(), abs=1e-4)
-    assert found.table["score"].is_monotonic_decreasing
-    assert search(home, run, "aerial view of beach", "teacher", limit=3).table["score"].tolist() != pytest.approx(
-        found.table["score"].head(3).tolist()
-    )
-    with pytest.raises(DataError, match=r"^The search text is empty: +\. Type what"):
-        search(home, run, "  ")
 
 
 def test_student_towers_see_what_the_student_sees(home, run, images) -> None:

@@ -9,7 +9,7 @@ from avion_core.errors import DescriptionError, RightsError
 from avion_core.usecases.curation import agreement, history, record_verdict, record_verdicts, rules
 from avion_core.usecases.insight import evaluation
 from avion_core.usecases.insight.alignment import look_at_test_map
-from avion_core.usecases.insight.prediction import image_files, predict
+from avion_core.usecases.insight.prediction import image_files, predict, predict_with_teacher
 from avion_core.usecases.installation import backup
 from avion_core.usecases.people import accounts
 from avion_core.usecases.projects import classes
@@ -48,6 +48,7 @@ REFUSED = {
         # What reads files of the machine that serves:
         lambda home, who: image_files(by(who, home), [home.path]),
         lambda home, who: predict(by(who, home), "latest", [home.path]),
+        lambda home, who: predict_with_teacher(by(who, home), "scenes", [home.path]),
         lambda home, who: look_into(by(who, home), home.path),
         lambda home, who: ordering.plan_writing(by(who, home), "scenes", FROM_A_FILE),
         lambda home, who: ordering.order_descriptions(by(who, home), "scenes", FROM_A_FILE),

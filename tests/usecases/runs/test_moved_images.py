@@ -17,7 +17,7 @@ from avion_core.maps.settings import map_settings
 from avion_core.presets import PRESETS
 from avion_core.usecases.insight.alignment import embed_map
 from avion_core.usecases.insight.evaluation import evaluate_run, pictures
-from avion_core.usecases.insight.prediction import search
+from avion_core.usecases.insight.image_search import search
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.creating import create_project, open_demo
 from avion_core.usecases.projects.descriptions import import_descriptions
@@ -69,7 +69,9 @@ def assert_it_goes_on(home: Home, run: str) -> None:
         assert path.is_relative_to(root)
     points = embed_map(home, run, map_settings(method="tsne", neighbours=3)).points.query("kind == 'image'")
     assert all((root / path).is_file() for path in points["path"])
-    assert all(Path(path).is_file() for path in search(home, run, "a beach").table["path"])
+    assert all(
+        Path(path).is_file() for path in search(home, get_run(home, run).project_id, "a beach", run).table["path"]
+    )
 
 
 def forget_features(home: Home) -> None:

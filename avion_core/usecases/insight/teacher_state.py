@@ -1,0 +1,29 @@
+"""What all that a project's teacher says, without a run, follows from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from avion_core.store import current_verdicts
+from avion_core.store.database import reading
+from avion_core.store.home import Home
+from avion_core.usecases.curation.rules import run_config
+from avion_core.usecases.policies import use_case
+from avion_core.usecases.projects.summaries import get_project
+
+
+@use_case
+def teacher_state(home: Home, project: str) -> str:
+    """Another one whenever images, labels, class names, texts, verdicts, rules or the teacher change.
+
+    Raises:
+        NotFoundError: no such project.
+    """
+    summary = get_project(home, project)
+    names = {entry.key: entry.prompt_name for entry in summary.classes}
+    with reading(home.engine) as session:
+        decided = list(current_verdicts.mark(session, summary.id))
+    settings = run_config(home, summary.id).model_dump(mode="json")
+    facts = [summary.revision, names, summary.descriptions, decided, settings]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
