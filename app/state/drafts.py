@@ -81,9 +81,11 @@ def bring_back() -> None:
                 known.pop(name, None)
     sent = (st.session_state.get(KEY) or {}).get("sent") or {}
     if sent.get("number", 0) > drafts.taken:
+        # What was changed since the page was opened is newer than what the browser kept from before.
+        newer = {name for name in drafts.values if drafts.keys.get(name) in st.session_state} if drafts.fresh else set()
         drafts.taken = sent["number"]
         for name, value in (sent.get("values") or {}).items():
-            if _is_json(value) and drafts.forgotten.get(name, 0) <= sent.get("run", 0):
+            if _is_json(value) and name not in newer and drafts.forgotten.get(name, 0) <= sent.get("run", 0):
                 drafts.values[name] = value
                 drafts.pending.add(name)
     for name, value in list(drafts.values.items()):

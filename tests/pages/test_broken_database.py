@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -26,15 +27,22 @@ def locked(file: Path) -> Iterator[str]:
         yield "the page is as ever: looking writes nothing"
 
 
+def have_alone(connection: sqlite3.Connection) -> None:
+    """Close the app's connections. A thread beside the page may have one open a moment longer, which it then gives back
+    to a pool that nobody knows any more: that is closed as it is collected."""
+    mode = ""
+    while mode != "delete":
+        sign_in.studio().engine.dispose()
+        gc.collect()
+        with suppress(sqlite3.OperationalError):
+            mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
+
+
 @contextmanager
 def closed(file: Path) -> Iterator[str]:
     """Another program has it for itself alone, also for reading."""
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
-        mode = ""
-        while mode != "delete":  # a thread beside the page may have it open a moment longer
-            sign_in.studio().engine.dispose()
-            with suppress(sqlite3.OperationalError):
-                mode = other.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
+        have_alone(other)
         other.execute("BEGIN EXCLUSIVE")
         yield "The database cannot"
 
@@ -42,9 +50,8 @@ def closed(file: Path) -> Iterator[str]:
 @contextmanager
 def damaged(file: Path) -> Iterator[str]:
     """Something wrote over its middle."""
-    sign_in.studio().engine.dispose()
     with closing(sqlite3.connect(file)) as connection:
-        connection.execute("PRAGMA journal_mode = DELETE")
+        have_alone(connection)
     content = file.read_bytes()
     file.write_bytes(content[:4096] + b"x" * (len(content) - 4096))
     yield "is damaged, or is not a database"

@@ -51,6 +51,15 @@ def test_launch_settings_outlast_a_refresh(home: Home, open_page: Open) -> None:
     assert app.number_input(key=epochs(home)).value == 7
 
 
+def test_what_is_typed_meanwhile_holds_over_what_the_browser_kept(home: Home, open_page: Open) -> None:
+    app = open_page("launch")
+    app.number_input(key=epochs(home)).set_value(3000)
+    app.session_state["drafts"] = {"sent": {"number": 1, "run": 1, "values": {epochs(home): "9", "run_name": '"old"'}}}
+    app = settle(app.run())
+    assert app.number_input(key=epochs(home)).value == 3000
+    assert app.text_input(key="run_name").value == "old"  # untouched here
+
+
 def test_a_draft_that_comes_before_its_page_waits_for_it(home: Home, open_page: Open) -> None:
     app = open_page("journal")
     app.session_state["drafts"] = {"sent": {"number": 1, "run": 1, "values": {epochs(home): "7"}}}
