@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from threading import Lock
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, Field
@@ -42,6 +43,7 @@ _CODES = (
 LANGUAGES: dict[str, str] = dict(zip(get_args(Language), _CODES, strict=True))
 """Languages to write in, and their codes (ISO 639-1)."""
 
+_ONE_AT_A_TIME = Lock()
 _TELLING_LETTERS = 20
 """Fewer do not tell a language: "Dense." might be English or French."""
 
@@ -242,7 +244,10 @@ def wrong_language(text: str, language: str) -> bool:
     """Whether a text is in another language than it should be; False for texts too short to tell by."""
     if sum(map(str.isalpha, text)) < _TELLING_LETTERS:
         return False
-    from py3langid import classify  # loads its model, half a second: only when replies come in
+    # Its model is loaded by the first text, half a second, and by each thread that comes meanwhile: which is slow, and
+    # fails at times in Python 3.11, whose parser of NumPy's headers is not made for several threads.
+    with _ONE_AT_A_TIME:
+        from py3langid import classify
 
-    code, _ = classify(text)
+        code, _ = classify(text)
     return code != LANGUAGES[language]

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from py3langid import langid
 
 from avion_core.descriptions.schema import folded
 from avion_core.descriptions.writers.reply import LANGUAGES, read_reply, wrong_language
@@ -185,3 +187,15 @@ def test_any_reply_is_read_without_an_error(reply):
 def test_any_json_is_read_without_an_error(value):
     read_reply(json.dumps({"descriptions": value}), 5)
     read_reply(json.dumps(value), 5)
+
+
+def test_threads_that_come_at_once_load_the_languages_once(monkeypatch):
+    """Several that did at once failed at times (SystemError of Python 3.11's parser), and took a second each."""
+    loaded: list[str] = []
+    load = langid._load_identifier
+    monkeypatch.setattr(langid, "IDENTIFIER", None)
+    monkeypatch.setattr(langid, "_load_identifier", lambda *given: loaded.append("once") or load(*given))
+    texts = ["Rows of houses along straight streets, seen from above."] * 16
+    with ThreadPoolExecutor(16) as pool:
+        assert not any(pool.map(lambda text: wrong_language(text, "English"), texts))
+    assert loaded == ["once"]
