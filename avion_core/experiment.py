@@ -7,7 +7,7 @@ A run whose folder holds a training state goes on from it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from avion_core.backbones.load import WeightStore
 from avion_core.backbones.sentences import cut_sentences
 from avion_core.backbones.towers import resolve_precision
 from avion_core.config import RunConfig
+from avion_core.data.captioned import captioned_part, teaching_captions
 from avion_core.data.project import ProjectData
 from avion_core.distill.arithmetic import stretches, take_down
 from avion_core.errors import ConfigError, TrainingError
@@ -82,10 +83,16 @@ def run_experiment(
     protocol = find_protocol(config.protocol.name)
     classes = protocol.trained_classes(project.class_names, config)
     task = Task(project, classes, config, bench, folder, should_stop=should_stop)
-    for data in (project, *others):
-        cut_sentences(data.class_names, config.model.template)  # refuses what reads the same
+    protocol.check(config)
+    if protocol.by_captions:
+        task = _with_captions(task, others)
+    else:
+        for data in (project, *others):
+            cut_sentences(data.class_names, config.model.template)  # refuses what reads the same
     method = find_method(config.method)(bench, config.options)
-    if method.needs.shots and not task.shots.image_ids:
+    if method.needs.shots and not task.training_images:
+        if protocol.by_captions:
+            raise TrainingError("there are no training images with captions", "Import a caption file first.")
         raise TrainingError("there are no labelled training images", "Label images of each class first.")
 
     if not method.needs.backward:  # else the training writes it down, which may go on with what it began with
@@ -98,13 +105,22 @@ def run_experiment(
     yield Stage("measuring on the validation images")
     parts = [part for part in protocol.parts(project, others, config) if part.images(config, "validation").image_ids]
     report = measure([method], task, parts, "validation")
-    accuracy = next((report.value(part.name, "accuracy") for part in parts if part.trained), None)
+    metric = "mr" if protocol.by_captions else "accuracy"
+    reached = {f"validation_{metric}": next((report.value(part.name, metric) for part in parts if part.trained), None)}
     if not method.needs.backward:
-        yield Metrics(1, 1, 1, {} if accuracy is None else {"validation_accuracy": accuracy})
-    steps = method.steps(config, len(task.shots.image_ids)) if method.needs.backward else 1
-    summary = {"steps": steps, "trained_parameters": method.trained_parameters, "validation_accuracy": accuracy}
+        yield Metrics(1, 1, 1, {name: value for name, value in reached.items() if value is not None})
+    steps = method.steps(config, task.training_images) if method.needs.backward else 1
+    summary = {"steps": steps, "trained_parameters": method.trained_parameters, **reached}
     summary["arithmetic"] = [stretch.model_dump(mode="json") for stretch in stretches(folder)]
     yield Finished(summary | method.summary(), report)
+
+
+def _with_captions(task: Task, others: Sequence[ProjectData]) -> Task:
+    """The task on the training captions of all projects, watched on the validation captions of its own."""
+    seed = task.config.data.seed
+    watched = captioned_part(task.project, "validation", seed)
+    captioned = teaching_captions([task.project, *others], seed)
+    return replace(task, captioned=captioned, watched=watched if watched.image_ids else None)
 
 
 def _freeze_config(config: RunConfig, folder: Path) -> None:

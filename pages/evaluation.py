@@ -18,6 +18,7 @@ from avion_core.usecases.runs.views import RunView, get_run
 
 _VIEWS = {
     "methods": "Methods",
+    "recalls": "Recalls",
     "protocol": "Over shots and seeds",
     "classes": "Classes",
     "change": "Change",
@@ -25,6 +26,7 @@ _VIEWS = {
     "mistakes": "Worst mistakes",
     "calibration": "Calibration",
 }
+_OF_CAPTIONS = ("methods", "recalls", "protocol")
 
 
 def page() -> None:
@@ -33,9 +35,10 @@ def page() -> None:
     split = split_choice(run.id)
     report = measured(run, split, f"Evaluating on the {split} images")
     panels.headline(get_run(studio.home(), run.id), report)
+    fits = [name for name in _VIEWS if (name in _OF_CAPTIONS if report.by_captions else name != "recalls")]
     view = st.segmented_control(
         "View",
-        list(_VIEWS),
+        fits,
         default="methods",
         required=True,
         format_func=_VIEWS.__getitem__,
@@ -45,6 +48,8 @@ def page() -> None:
     )
     if view == "methods":
         panels.methods(run.id, report)
+    elif view == "recalls":
+        panels.recalls(report)
     elif view == "protocol":
         (shots_panel if protocol_choices()[report.protocol].over_shots else seeds_panel)(run, split)
     else:

@@ -13,6 +13,7 @@ from app.components.projects.project_tables import class_table, problem_table
 from app.kit.guard import empty_state, plain
 from app.state import address, studio, visitor
 from avion_core.usecases.policies import CHANGE_PROJECTS
+from avion_core.usecases.projects.captions import caption_counts
 from avion_core.usecases.projects.summaries import ProjectSummary, get_project, read_projects
 from avion_core.usecases.runs.views import list_runs
 from avion_core.usecases.transfer.whole_projects import archive_project
@@ -81,7 +82,10 @@ def figures(project: ProjectSummary) -> None:
 def next_step(project: ProjectSummary) -> None:
     """The one thing to do next, with its button."""
     runs = list_runs(studio.home(), project.id)
-    if len(project.classes) < 2:
+    if len(project.classes) < 2 and caption_counts(studio.home(), project.id):
+        text = "Its images have captions: a student can be trained on them, with the protocol Retrieval."
+        button = ("Train a student", "launch", "rocket_launch")
+    elif len(project.classes) < 2:
         text, button = "Name the classes that your images can show.", ("Add classes", "classes", "category")
     elif not all(entry.train for entry in project.classes):
         lacking = sum(not entry.train for entry in project.classes)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from avion_core.cli.frame import Answer, Desk, command, table
-from avion_core.cli.tour import Out, Preview, ProjectName, app, classes, labels
+from avion_core.cli.tour import Out, Preview, ProjectName, app, captions, classes, labels
 
 ClassKey = Annotated[str, typer.Argument(metavar="CLASS", help="A key of `avion classes list`.")]
 Words = Annotated[str, typer.Argument(metavar="NAME", help="The words that prompts use.")]
@@ -44,6 +44,22 @@ def import_labels_(
         "taken_for": report.taken_for,
     }
     return Answer(data, "\n".join(lines))
+
+
+@command(captions, "import")
+def import_captions_(
+    desk: Desk,
+    project: ProjectName,
+    file: Annotated[Path, typer.Argument(help="Karpathy-style JSON, as RSITMD and RSICD have it.")],
+    preview: Preview = False,
+) -> Answer:
+    """Give images the captions of a file, in place of those they had; paths are relative to the image folder."""
+    from avion_core.usecases.projects.captions import import_captions
+
+    report = import_captions(desk.home, project, file, preview=preview)
+    lines = [report.sentence, *(f"  {problem.kind}: {problem.path}: {problem.message}" for problem in report.problems)]
+    data = {"parts": report.parts, "replaced": report.replaced, "written": report.written}
+    return Answer(data | {"problems": report.problems}, "\n".join(lines))
 
 
 @command(classes, "list")

@@ -26,6 +26,7 @@ With your own images:
   avion projects look FOLDER           what is in it, before it is a project
   avion projects create mine FOLDER    class folders, or --labels FILE
   avion labels import mine FILE        labels from a table; see also avion classes
+  avion captions import mine FILE      a caption JSON, for --protocol retrieval
   avion descriptions import mine FILE  JSONL, CSV or {"class": ["text", ...]}
   avion models download NAME           or: avion models add NAME FILE
   avion train mine --shots 16
@@ -59,6 +60,7 @@ _QUIET: dict[str, Any] = {"add_completion": False, "no_args_is_help": True, "ric
 app = typer.Typer(help=TOUR, pretty_exceptions_enable=False, **_QUIET)
 projects = typer.Typer(help="Image folders with classes and frozen splits.", **_QUIET)
 labels = typer.Typer(help="Labels of images: export and import.", **_QUIET)
+captions = typer.Typer(help="Captions of images, for retrieval.", **_QUIET)
 classes = typer.Typer(help="Classes and their cards: definitions, includes, excludes, names, colours.", **_QUIET)
 descriptions = typer.Typer(help="Class descriptions: import, export, list, and RS-Flag.", **_QUIET)
 review = typer.Typer(help="Review without a network: send packs out, merge the verdicts that come back.", **_QUIET)
@@ -70,6 +72,7 @@ users = typer.Typer(help="Accounts of people who share a studio, and their roles
 backup = typer.Typer(help="Copies of the database.", **_QUIET)
 app.add_typer(projects, name="projects")
 app.add_typer(labels, name="labels")
+app.add_typer(captions, name="captions")
 app.add_typer(classes, name="classes")
 app.add_typer(descriptions, name="descriptions")
 app.add_typer(review, name="review")

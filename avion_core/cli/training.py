@@ -17,7 +17,11 @@ Method = Annotated[
     str | None, typer.Option(help="avion, or what it is compared with, such as linear_probe or class_mean.")
 ]
 Protocol = Annotated[
-    str | None, typer.Option(help="few-shot (all classes) or base-to-novel (train on half of them, measure on both).")
+    str | None,
+    typer.Option(
+        help="few-shot (all classes), base-to-novel (train on half of them, measure on both), cross-dataset, or "
+        "retrieval (images with captions)."
+    ),
 ]
 
 
@@ -113,6 +117,8 @@ def train(
         run = training.run_here(desk.home, run_id, stop, _Watcher(desk))
     data = {"run_id": run.id, "state": run.state, "step": run.step, "steps": run.steps, "accuracy": run.accuracy}
     said = "" if run.accuracy is None else f", validation accuracy {run.accuracy:.1f} %"
+    if (recall := run.summary.get("validation_mr")) is not None:
+        said = f", validation mR {recall:.1f} %"
     after = f"avion evaluate {run.id}" if run.state == "finished" else f"avion train --resume {run.id}"
     text = f"Run {run.id} is {run.state} at step {run.step:,} of {run.steps:,}{said}.\nNext:  {after}"
     return Answer(data | {"folder": run.folder, "summary": run.summary}, text)
@@ -133,7 +139,7 @@ def evaluate(
     """
     from avion_core.usecases.insight.evaluation import evaluate_run
     from avion_core.usecases.insight.flat_figures import flat_figures
-    from avion_core.usecases.insight.rows import headline_rows
+    from avion_core.usecases.insight.rows import headline_rows, recall_table
     from avion_core.usecases.insight.trust import trust_in_validation
     from avion_core.usecases.runs.views import get_run
 
@@ -145,6 +151,9 @@ def evaluate(
     rows = rows.rename(columns={"title": "method", "value": "percent", "n": "images"})
     text = [f"Run {view.id} on the {split} images, in percent:"]
     text.append(table(rows.to_dict("records"), ["method", "percent", "low", "high", "images"]))
+    for part in report.parts if report.by_captions else ():
+        found = recall_table(report, part.name).drop(columns=["low", "high", "n"]).rename(columns={"title": "method"})
+        text += ["", *([part.title] if part.title else []), table(found.to_dict("records"), list(found.columns))]
     text += [f"Left out: {row}. {why}" for row, why in report.left_out.items()]
     text += ["", *trust_in_validation(report)] if split == "validation" else []
     if split == "test":
@@ -244,8 +253,9 @@ class _Watcher:
                 self._desk.say(message)
             case Metrics(step=step, steps=steps, values=values):
                 self._desk.progress(step, steps, "training steps")
-                if "validation_accuracy" in values:
-                    self._desk.say(f"step {step:,} of {steps:,}: validation {values['validation_accuracy']:.1f} %")
+                for name, figure in (("validation_accuracy", "validation"), ("validation_mr", "validation mR")):
+                    if name in values:
+                        self._desk.say(f"step {step:,} of {steps:,}: {figure} {values[name]:.1f} %")
 
     def progress(self, done: int, total: int, what: str) -> None:
         self._desk.progress(done, total, what)

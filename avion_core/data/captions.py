@@ -15,6 +15,9 @@ from avion_core.reading import Subject, read_json, tokenizer_mark
 _FILE = Subject("the caption file", hint="Correct it, or export it again as JSON in UTF-8.")
 _SPLITS = {"train": "train", "restval": "train", "val": "validation", "validation": "validation", "test": "test"}
 
+CAPTION_COLUMNS = ("image_id", "split", "text")
+"""A project's captions: a row for each, with the content hash of its image and the part that the image is in."""
+
 
 @dataclass(frozen=True)
 class Captions:
@@ -61,6 +64,11 @@ def read_captions(path: Path) -> Captions:
         else:
             rows[name] = (name, split, texts)
     return Captions(pd.DataFrame(list(rows.values()), columns=["path", "split", "captions"]), problems)
+
+
+def no_captions() -> pd.DataFrame:
+    """The captions of a project that has none."""
+    return pd.DataFrame(columns=list(CAPTION_COLUMNS), dtype=str)
 
 
 def _entry(entry: Any, number: int) -> tuple[str, str, list[str]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 from pydantic import BaseModel
 
 from avion_core.config import RunConfig
+from avion_core.data.captions import CAPTION_COLUMNS, no_captions
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.sources import Images, ImageSource
 from avion_core.data.splits import Splits
@@ -21,6 +22,8 @@ DESCRIPTION_COLUMNS = ["description_id", "class_key", "text", "verdict", "writer
 """What a run knows of a description; text as it reads now."""
 
 
+CAPTION_FILE = "captions.parquet"
+"""In a project's folder, and in a run's inputs."""
 _OTHERS = "others"
 _RESTORE = "Restore the run's folder from a copy, or start a new run."
 _INPUTS = Subject("a file of the run's inputs", hint=_RESTORE)
@@ -47,6 +50,8 @@ class ProjectData:
     """Class key -> prompt name, in class order."""
     descriptions: pd.DataFrame
     """The columns of DESCRIPTION_COLUMNS, and what else is known of each; a run's folder keeps the former."""
+    captions: pd.DataFrame = field(default_factory=no_captions)
+    """Columns CAPTION_COLUMNS, a row per caption; none in most projects."""
 
     def images(self, image_ids: list[str]) -> Images:
         """These images, in the order given."""
@@ -62,6 +67,8 @@ class ProjectData:
             "recipe": self.recipe.model_dump(mode="json"),
             "class_names": self.class_names,
         }
+        if len(self.captions):
+            self.captions[list(CAPTION_COLUMNS)].to_parquet(folder / CAPTION_FILE)
         (folder / "splits.json").write_text(self.splits.to_json())
         # Written last and at once: where it stands, the whole snapshot does.
         write_json(folder / "project.json", facts, indent=1)
@@ -85,7 +92,27 @@ class ProjectData:
             recipe=facts.recipe,
             class_names=facts.class_names,
             descriptions=_table(folder / "descriptions.parquet", DESCRIPTION_COLUMNS),
+            captions=read_captions_kept(folder, _INPUTS),
         )
+
+
+def read_captions_kept(folder: Path, subject: Subject) -> pd.DataFrame:
+    """The captions in a folder of a project or of a run's inputs; none where it has no such file.
+
+    Raises:
+        DataError: the file is damaged, or does not have CAPTION_COLUMNS.
+    """
+    path = folder / CAPTION_FILE
+    if not path.is_file():
+        return no_captions()
+    table = read_parquet(path, subject)
+    if lacking := [name for name in CAPTION_COLUMNS if name not in table]:
+        raise subject.refused(f"lacks the column {lacking[0]}", value=str(path))
+    table = table[list(CAPTION_COLUMNS)]
+    words = table.map(lambda cell: isinstance(cell, str)).to_numpy().all()
+    if not words or not set(table["split"]) <= {"train", "validation", "test"}:
+        raise subject.refused("holds something else than texts of train, validation and test images", value=str(path))
+    return table
 
 
 def _table(path: Path, columns: list[str]) -> pd.DataFrame:

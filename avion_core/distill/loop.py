@@ -53,7 +53,7 @@ class TrainingState:
     optimizer: dict[str, Any] = field(default_factory=dict[str, Any])
     random: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.uint8))
     accuracy: float | None = None
-    """On the validation images, in percent, as last measured."""
+    """On the validation images, in percent, as last measured (mR where captions are trained on)."""
     best_accuracy: float = -1.0
     best_step: int = 0
     best: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
@@ -70,7 +70,8 @@ class StepReport:
     step: int
     epoch: int
     values: dict[str, float]
-    """Loss (the weighted sum) and its parts by name, rate; validation_accuracy (percent) where it was measured."""
+    """Loss (the weighted sum) and its parts by name, rate; validation_accuracy or validation_mr (percent) where it was
+    measured."""
 
 
 class Loop(ABC):
@@ -111,9 +112,10 @@ class Loop(ABC):
             batch: (B,) indices of the step's images, on the CPU.
         """
 
-    @abstractmethod
     def right(self) -> Tensor:
-        """(V,) bool: which validation images are told right now; V may be 0."""
+        """(V,) bool: which validation images are told right now; V may be 0. A loop without classes has its own
+        `watched`."""
+        return torch.empty(0, dtype=torch.bool)
 
     def after_step(self) -> dict[str, Tensor]:
         """What follows the optimizer's step; figures that the report gives beside the losses."""
@@ -251,18 +253,23 @@ class Loop(ABC):
         self.optimizer.step()
         return {name: value.detach() for name, value in (parts | self.after_step()).items()}
 
+    def watched(self) -> tuple[str, float] | None:
+        """The figure that training is watched with, in percent, and its name; None without validation images."""
+        right = self.right()
+        return ("validation_accuracy", 100 * right.double().mean().item()) if len(right) else None
+
     @torch.no_grad()
     def _validated(self) -> dict[str, float]:
-        """Accuracy in percent on the validation images; remembers the best student (the earlier one at a tie)."""
-        right = self.right()
-        if not len(right):
+        """What the validation images say; remembers the best student (the earlier one at a tie)."""
+        found = self.watched()
+        if found is None:
             return {}
-        accuracy = 100 * right.double().mean().item()
-        self.state.accuracy = accuracy
-        if accuracy > self.state.best_accuracy:
-            self.state.best_accuracy, self.state.best_step = accuracy, self.state.step
+        name, value = found
+        self.state.accuracy = value
+        if value > self.state.best_accuracy:
+            self.state.best_accuracy, self.state.best_step = value, self.state.step
             self.state.best = self.learned() if self.keeps_best else {}
-        return {"validation_accuracy": accuracy}
+        return {name: value}
 
     def _sound_snapshot(self, step: int) -> TrainingState:
         """The state after this step; a sound loss may still have had a gradient that was not finite."""

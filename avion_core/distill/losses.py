@@ -29,6 +29,21 @@ def relational_alignment(student: Tensor, teacher: Tensor) -> Tensor:
     return difference[off_diagonal].square().mean()
 
 
+def multi_positive(logits: Tensor, match: Tensor) -> Tensor:
+    """L_task of retrieval: symmetric contrastive loss of B images and T texts, all that match being positives.
+
+    The mean of both directions; in each, a query's target spreads evenly over what matches it (Khosla et al., 2020,
+    arXiv 2004.11362, with the sum outside of the logarithm).
+
+    Args:
+        logits: (B, T). match: (B, T) bool; every row and every column has a match.
+    """
+    share = match.float()
+    ways = (logits.float(), share), (logits.float().T, share.T)
+    each = [-(F.log_softmax(scores, dim=1) * of / of.sum(1, keepdim=True)).sum(1).mean() for scores, of in ways]
+    return (each[0] + each[1]) / 2
+
+
 def similarity_alignment(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
     """tau^2 KL(softmax(l_T / tau) || softmax(l_S / tau)), batch mean; both (B, C). L_logit."""
     student = F.log_softmax(student_logits.float() / temperature, dim=-1)

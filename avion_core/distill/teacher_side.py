@@ -28,12 +28,12 @@ class _Facts(BaseModel):
 
 @dataclass(frozen=True)
 class TeacherSide:
-    """The teacher's half of the distillation, on N training images and C classes."""
+    """The teacher's half of the distillation, on N training images and C classes, or C different captions."""
 
     images: Tensor
     """(N, D_T) f_T."""
     prototypes: Tensor
-    """(C, D_T) p_c; both unit norm."""
+    """(C, D_T) p_c, or the captions' embeddings; both unit norm."""
     scale: float
     """s_T, the factor of the teacher's logits."""
     projection: Projection | None

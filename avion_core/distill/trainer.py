@@ -3,7 +3,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -44,12 +44,13 @@ class TrainingData:
     """`validation_pixels`, `validation_labels`: (V, 3, S, S) and (V,); V may be 0."""
 
 
-class Trainer(Loop):
-    """Distils a teacher into a student's prompts.
+class PromptLoop(Loop):
+    """The steps of a prompted student under a teacher, whatever it learns from: what is trained, and how it is aligned.
 
     Args:
         student: its prompts, scale and (option `linear`) map are trained in place.
-        data: training images, class texts and the teacher's side of both.
+        image_ids: content hashes of the N training images.
+        teacher_images: (N, D_T) f_T.
         config: losses, schedule and optimizer.
         projection: the fitted map for `procrustes`; None for the other options.
         seed: seed of the batch order, the augmentation and the trained map's start.
@@ -63,13 +64,13 @@ class Trainer(Loop):
     def __init__(
         self,
         student: PromptedStudent,
-        data: TrainingData,
+        image_ids: Sequence[str],
+        teacher_images: Tensor,
         config: DistillationConfig,
-        *,
-        projection: Projection | None = None,
-        seed: int = 0,
+        projection: Projection | None,
+        seed: int,
     ) -> None:
-        teacher_dim, student_dim = data.teacher_images.shape[1], student.embed_dim
+        teacher_dim, student_dim = teacher_images.shape[1], student.embed_dim
         if config.projection == "none" and teacher_dim != student_dim:
             raise TrainingError(
                 "teacher and student embeddings differ in dimension",
@@ -78,23 +79,20 @@ class Trainer(Loop):
             )
         if config.projection == "procrustes" and projection is None:
             raise TrainingError("the procrustes map is missing", "Fit it on the training pairs first.")
-        epochs = config.epochs
-        super().__init__(data.image_ids, config, epochs * -(-len(data.labels) // config.batch_size), seed)
-        self.student, self.data, self.config = student, data, config
-        self.projection = projection
-        device = student.logit_scale.device
+        super().__init__(image_ids, config, config.epochs * -(-len(image_ids) // config.batch_size), seed)
+        self.student, self.config, self.projection = student, config, projection
+        self.device = student.logit_scale.device
         self.linear = (
-            nn.Linear(student_dim, teacher_dim, bias=False, device=device) if config.projection == "linear" else None
+            nn.Linear(student_dim, teacher_dim, bias=False, device=self.device)
+            if config.projection == "linear"
+            else None
         )
         if self.linear is not None:
             generator = torch.Generator().manual_seed(seed)
             start = torch.empty(teacher_dim, student_dim)
             nn.init.orthogonal_(start, generator=generator)
             self.linear.weight.data.copy_(start)
-        self.image_target = projection(data.teacher_images) if projection else data.teacher_images  # (N, D)
-        self.text_target = projection(data.teacher_prototypes) if projection else data.teacher_prototypes  # (C, D)
-        self.teacher_logits = data.teacher_scale * data.teacher_images @ _judges(data, config).T  # (N, C)
-        self.frozen_images, self.frozen_texts = self._before() if config.frozen_weight else (None, None)
+        self.image_target = self.target(teacher_images)  # (N, D)
         decayed = [student.visual_prompts, student.text_prompts] + (
             [self.linear.weight] if self.linear is not None else []
         )
@@ -118,6 +116,53 @@ class Trainer(Loop):
         if self.linear is not None and projection is not None:
             self.linear.weight.data.copy_(projection)
 
+    def target(self, teacher: Tensor) -> Tensor:
+        """What the student's embeddings are aligned with: the teacher's, (N, D_T), through the map where there is
+        one."""
+        return self.projection(teacher) if self.projection else teacher
+
+    def align(self, student: Tensor, target: Tensor) -> Tensor:
+        """L_img or L_text, under the run's option of a map."""
+        if self.config.projection == "gram":
+            return relational_alignment(student, target)
+        return cosine_alignment(self.linear(student) if self.linear is not None else student, target)
+
+    def weighed(self, parts: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        """The parts task, image, text and logit, and frozen where it counts, with their weighted sum as "loss"."""
+        config = self.config
+        warmed = warmup_weight(step, self.steps, config.warmup) * config.logit_weight
+        loss = parts["task"] + config.image_weight * parts["image"] + config.text_weight * parts["text"]
+        loss = loss + warmed * parts["logit"]
+        if "frozen" in parts:
+            loss = loss + config.frozen_weight * parts["frozen"]
+        return parts | {"loss": loss}
+
+    def after_step(self) -> dict[str, Tensor]:
+        self.student.clamp_scale()
+        return {"scale": self.student.logit_scale.exp()}
+
+    def measured(self, step: int) -> dict[str, float]:
+        return {"warmup": warmup_weight(step, self.steps, self.config.warmup)}
+
+
+class Trainer(PromptLoop):
+    """Distils a teacher into a student's prompts, on labelled images and class texts; see `PromptLoop`."""
+
+    def __init__(
+        self,
+        student: PromptedStudent,
+        data: TrainingData,
+        config: DistillationConfig,
+        *,
+        projection: Projection | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(student, data.image_ids, data.teacher_images, config, projection, seed)
+        self.data = data
+        self.text_target = self.target(data.teacher_prototypes)  # (C, D)
+        self.teacher_logits = data.teacher_scale * data.teacher_images @ _judges(data, config).T  # (N, C)
+        self.frozen_images, self.frozen_texts = self._before() if config.frozen_weight else (None, None)
+
     def losses(self, batch: Tensor, step: int) -> dict[str, Tensor]:
         """L and its parts task, image, text and logit, and frozen where it counts, unweighted (docs/method.md section
         6)."""
@@ -129,25 +174,14 @@ class Trainer(Loop):
         logits = student.logit_scale.exp() * f @ g.T  # (B, C)
         parts = {
             "task": F.cross_entropy(logits, data.labels[batch]),
-            "image": self._align(f, self.image_target[batch]),
-            "text": self._align(g, self.text_target),
+            "image": self.align(f, self.image_target[batch]),
+            "text": self.align(g, self.text_target),
             "logit": similarity_alignment(logits, self.teacher_logits[batch], config.temperature),
         }
-        warmed = warmup_weight(step, self.steps, config.warmup) * config.logit_weight
-        loss = parts["task"] + config.image_weight * parts["image"] + config.text_weight * parts["text"]
-        loss = loss + warmed * parts["logit"]
         if self.frozen_images is not None and self.frozen_texts is not None:
             kept = cosine_alignment(f, self.frozen_images[batch]), cosine_alignment(g, self.frozen_texts)
             parts["frozen"] = (kept[0] + kept[1]) / 2
-            loss = loss + config.frozen_weight * parts["frozen"]
-        return parts | {"loss": loss}
-
-    def after_step(self) -> dict[str, Tensor]:
-        self.student.clamp_scale()
-        return {"scale": self.student.logit_scale.exp()}
-
-    def measured(self, step: int) -> dict[str, float]:
-        return {"warmup": warmup_weight(step, self.steps, self.config.warmup)}
+        return self.weighed(parts, step)
 
     def right(self) -> Tensor:
         data = self.data
@@ -163,11 +197,6 @@ class Trainer(Loop):
         visual, text = student.visual_prompts[:, :0], student.text_prompts[:, :0]
         parts = [student.encoders.image(part, visual) for part in data.pixels.split(EVALUATION_BATCH)]
         return torch.cat(parts), student.encoders.text(data.classes, text)
-
-    def _align(self, student: Tensor, target: Tensor) -> Tensor:
-        if self.config.projection == "gram":
-            return relational_alignment(student, target)
-        return cosine_alignment(self.linear(student) if self.linear is not None else student, target)
 
 
 def _judges(data: TrainingData, config: DistillationConfig) -> Tensor:

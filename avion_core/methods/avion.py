@@ -25,6 +25,7 @@ from avion_core.distill.teacher_side import TeacherSide
 from avion_core.distill.trainer import Trainer, TrainingData
 from avion_core.errors import TrainingError
 from avion_core.features.store import prepare_images
+from avion_core.methods import captions
 from avion_core.methods.bench import Bench
 from avion_core.methods.events import Event, Metrics, Saved, Stage, Stopped
 from avion_core.methods.method import Method, Needs, StepSize, Task
@@ -43,6 +44,7 @@ class Avion(Method):
     reads = ("descriptions", "prototypes", "model", "distillation")
     any_classes = True
     trains_student = True
+    retrieves = True
     file = "adapter.safetensors"
     curves: ClassVar = {
         "warmup": ("Warm-up weight w(t)", "How much the similarity alignment counts, from 0 to 1."),
@@ -75,37 +77,24 @@ class Avion(Method):
         if not TeacherSide.is_kept(folder):
             yield Stage("loading the teacher")
             bench.towers("teacher")
-            yield Stage("teacher embeddings and text prototypes")
-            task.prototypes.full_table().to_parquet(folder / PROTOTYPES)
-            _teach(task).save(folder)
-            yield Saved("prototypes", folder / PROTOTYPES)
+            if task.captioned:
+                yield Stage("teacher embeddings of images and captions")
+                captions.teach(task).save(folder)
+            else:
+                yield Stage("teacher embeddings and text prototypes")
+                task.prototypes.full_table().to_parquet(folder / PROTOTYPES)
+                _teach(task).save(folder)
+                yield Saved("prototypes", folder / PROTOTYPES)
         bench.close("teacher")  # the largest of the models: the student needs the room
         side = TeacherSide.load(folder)
         side.demand(backbone, "student")
 
         yield Stage("decoding the training images")
-        pixels, validation_pixels = (
-            prepare_images(backbone, project.images(part.image_ids), recipe=project.recipe, progress=bench.progress).to(
-                bench.device
-            )
-            for part in (task.shots, task.validation)
-        )
         state = load_state(folder / STATE)[0] if (folder / STATE).is_file() else None
         precision = resolve_precision(config.distillation.precision, bench.device)
         arithmetic, changed = take_down(folder, precision, bench.device, state.step if state else None)
         student = PromptedStudent(backbone, config.model, seed=config.data.seed, precision=arithmetic.dtype)
-        data = TrainingData(
-            pixels=pixels,
-            image_ids=task.shots.image_ids,
-            labels=torch.tensor(task.shots.labels, device=bench.device),
-            classes=student.tokenize(class_texts(project.class_names, task.classes, config.model.template)),
-            teacher_images=side.images.to(bench.device),
-            teacher_prototypes=side.prototypes.to(bench.device),
-            teacher_scale=side.scale,
-            validation_pixels=validation_pixels,
-            validation_labels=torch.tensor(task.validation.labels, dtype=torch.long, device=bench.device),
-        )
-        trainer = Trainer(student, data, config.distillation, projection=side.projection, seed=config.data.seed)
+        trainer = captions.trainer(task, student, side) if task.captioned else _trainer(task, student, side)
         facts = _facts(task, side)
         if state is not None:
             trainer.restore(state)
@@ -126,14 +115,16 @@ class Avion(Method):
             return
         self.student = student.eval()
         self._learnt, self._facts = trainer.learned(), facts | {"step": trainer.steps}
-        if config.model.class_mean == "by_shots":
+        if config.model.class_mean == "by_shots" and not task.captioned:
             f = bench.see(self.towers, project, task.shots.image_ids)  # (N, D_S)
             names = {key: project.class_names[key] for key in task.classes}
             self._means = ClassMeans.of(f, task.shots.labels, names)
             self.save(folder)
         yield Saved("adapter", folder / self.file)
         self._summary = {
-            "best_validation_accuracy": trainer.state.best_accuracy if trainer.state.best else None,
+            f"best_validation_{'mr' if task.captioned else 'accuracy'}": (
+                trainer.state.best_accuracy if trainer.state.best else None
+            ),
             "best_step": trainer.state.best_step,
             "projection": config.distillation.projection,
             "projection_rank": side.projection.rank if side.projection else None,
@@ -171,6 +162,29 @@ class Avion(Method):
 
     def summary(self) -> dict[str, Any]:
         return self._summary
+
+
+def _trainer(task: Task, student: PromptedStudent, side: TeacherSide) -> Trainer:
+    """The loop over the labelled images, on the teacher's numbers."""
+    bench, config, project = task.bench, task.config, task.project
+    pixels, validation_pixels = (
+        prepare_images(
+            student.backbone, project.images(part.image_ids), recipe=project.recipe, progress=bench.progress
+        ).to(bench.device)
+        for part in (task.shots, task.validation)
+    )
+    data = TrainingData(
+        pixels=pixels,
+        image_ids=task.shots.image_ids,
+        labels=torch.tensor(task.shots.labels, device=bench.device),
+        classes=student.tokenize(class_texts(project.class_names, task.classes, config.model.template)),
+        teacher_images=side.images.to(bench.device),
+        teacher_prototypes=side.prototypes.to(bench.device),
+        teacher_scale=side.scale,
+        validation_pixels=validation_pixels,
+        validation_labels=torch.tensor(task.validation.labels, dtype=torch.long, device=bench.device),
+    )
+    return Trainer(student, data, config.distillation, projection=side.projection, seed=config.data.seed)
 
 
 def _teach(task: Task) -> TeacherSide:

@@ -17,6 +17,7 @@ from torch import Tensor
 from avion_core.backbones.projection import Projection
 from avion_core.backbones.towers import ImageTower
 from avion_core.config import RunConfig, Stage
+from avion_core.data.captioned import Captioned
 from avion_core.data.project import LabelledImages, ProjectData, held_out_images, training_images
 from avion_core.methods import texts
 from avion_core.methods.bench import Bench, Model
@@ -73,6 +74,15 @@ class Task:
     """Whether validation images may choose a method's settings; not when they are what it is measured on."""
     should_stop: Callable[[], bool] = field(default=lambda: False)
     """Asked after every step of a training; True saves and stops."""
+    captioned: Sequence[Captioned] = ()
+    """Images with captions to train on, project by project, where a protocol trains on these and not on classes."""
+    watched: Captioned | None = None
+    """Images with captions that such a training is watched with."""
+
+    @property
+    def training_images(self) -> int:
+        """How many images are trained on."""
+        return sum(len(part.image_ids) for part in self.captioned) if self.captioned else len(self.shots.image_ids)
 
     @cached_property
     def shots(self) -> LabelledImages:
@@ -125,6 +135,8 @@ class Method(ABC):
     """Whether what it says of an image depends on the other images that it is asked about; its rows say so."""
     trains_student: ClassVar[bool] = False
     """Whether it leaves an adapted student, to predict, map and export with."""
+    retrieves: ClassVar[bool] = False
+    """Whether its `towers` embed images and texts apart from each other, so that either can be found by the other."""
     file: ClassVar[str] = "method.safetensors"
     """What `save` writes into a run's folder."""
     beside: ClassVar[tuple[Model, ...]] = ()

@@ -19,6 +19,7 @@ class ZeroShot(Frozen):
     what = "The model as it comes, by the class names in the template."
     needs = Needs(shots=False)
     any_classes = True
+    retrieves = True
 
     def solve(self, task: Task) -> tuple[Tensor, Tensor]:
         return self.head(task.project, task.classes)

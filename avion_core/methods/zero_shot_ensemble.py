@@ -26,6 +26,8 @@ class ZeroShotEnsemble(ZeroShot):
     title = "zero-shot, ensemble"
     what = "The model as it comes, by the class names in thirty templates."
 
+    retrieves = False  # captions have no templates
+
     def head(self, project: ProjectData, classes: Sequence[str]) -> tuple[Tensor, Tensor]:
         return self.by_cosine(ensemble(self.bench, self.towers, [project.class_names[key] for key in classes]))
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from avion_core.metrics.accuracy import macro_accuracy_of, macro_f1_of
+from avion_core.metrics.retrieval import RANKS, Hits
 
 DRAWS = 1000
 _CELLS = 2**22
@@ -55,6 +56,28 @@ def accuracy_interval(
     # The accuracy of n images drawn with replacement, of which a share is right, is binomial.
     drawn = {part: 100 * random.binomial(n, right / n, DRAWS) / n for part, (right, n) in counts.items()}
     return _tails([figure({part: float(values[draw]) for part, values in drawn.items()}) for draw in range(DRAWS)])
+
+
+def recall_intervals(hits: Hits, seed: int = 0) -> dict[str, tuple[float, float]]:
+    """95 % intervals of R@1, R@5, R@10 both ways and mR, in percent; the same seed, the same intervals.
+
+    Images are drawn with replacement, each with all of its captions: captions of one image are no independent queries.
+    The images and captions that are searched stay the same.
+    """
+    images = len(hits.images)
+    captions = torch.bincount(hits.owners, minlength=images).double()  # (I,)
+    found = torch.zeros_like(hits.images).index_add(0, hits.owners, hits.texts)  # (I, 3) hits of an image's captions
+    draw = np.random.default_rng(seed)
+    drawn: list[Tensor] = []
+    at_once = max(1, _CELLS // images)
+    for done in range(0, DRAWS, at_once):
+        size = min(at_once, DRAWS - done)
+        times = torch.as_tensor(draw.multinomial(images, np.full(images, 1 / images), size=size)).double()  # (d, I)
+        ways = times @ hits.images / images, times @ found / (times @ captions)[:, None]  # (d, 3) each
+        drawn.append(100 * torch.cat(ways, dim=1))
+    table = torch.cat(drawn).numpy()  # (DRAWS, 6)
+    names = [f"{way}_r{k}" for way in ("i2t", "t2i") for k in RANKS]
+    return {name: _tails(table[:, place]) for place, name in enumerate(names)} | {"mr": _tails(table.mean(1))}
 
 
 def _tails(values: list[float] | np.ndarray) -> tuple[float, float]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,6 +15,28 @@ from avion_core.errors import DataError
 RANKS = (1, 5, 10)
 _CELLS = 2**23
 """Scores held at once: 32 MiB of them, and about as much again for comparing."""
+
+
+@dataclass(frozen=True)
+class Hits:
+    """The chance of each query to find what belongs to it, under random tie breaking; columns by RANKS."""
+
+    images: Tensor
+    """(I, 3) float64: of each image to have one of its captions among the top K."""
+    texts: Tensor
+    """(T, 3) float64: of each caption to have its image there."""
+    owners: Tensor
+    """(T,) the image that each caption belongs to."""
+
+    def recalls(self) -> dict[str, float]:
+        """R@1, R@5, R@10 both ways and their mean mR, in percent: i2t_r1, ..., t2i_r10, mr."""
+        found = {"i2t": self.images, "t2i": self.texts}
+        recalls = {
+            f"{way}_r{k}": value
+            for way, hits in found.items()
+            for k, value in zip(RANKS, (100.0 * hits.mean(0)).tolist(), strict=True)
+        }
+        return recalls | {"mr": sum(recalls.values()) / len(recalls)}
 
 
 def recall_at(similarity: Tensor, relevant: Tensor, k: int) -> float:
@@ -49,7 +72,12 @@ def retrieval_recalls(similarity: Tensor, image_of_text: Tensor) -> dict[str, fl
 
 
 def embedding_recalls(images: Tensor, texts: Tensor, image_of_text: Tensor) -> dict[str, float]:
-    """As `retrieval_recalls`, from embeddings: the table of all scores is never held.
+    """As `retrieval_recalls`, from embeddings; see `embedding_hits`."""
+    return embedding_hits(images, texts, image_of_text).recalls()
+
+
+def embedding_hits(images: Tensor, texts: Tensor, image_of_text: Tensor) -> Hits:
+    """What each image and each caption finds, from embeddings: the table of all scores is never held.
 
     An image counts as found when any of its captions is in the top K; a caption when its image is. Equal embeddings
     are scored once, so that rounding breaks no tie between them.
@@ -65,19 +93,18 @@ def embedding_recalls(images: Tensor, texts: Tensor, image_of_text: Tensor) -> d
     _check_embeddings(images, texts, owner)
     images, texts = images.float().cpu(), texts.float().cpu()
     captions = torch.arange(len(texts))
-    found = {"i2t": _recalls(images, texts, owner, captions), "t2i": _recalls(texts, images, captions, owner)}
-    recalls = {f"{way}_r{k}": value for way, values in found.items() for k, value in zip(RANKS, values, strict=True)}
-    return recalls | {"mr": sum(recalls.values()) / len(recalls)}
+    found = _found(images, texts, owner, captions), _found(texts, images, captions, owner)
+    return Hits(*found, owner)
 
 
-def _recalls(queries: Tensor, gallery: Tensor, query: Tensor, item: Tensor) -> list[float]:
-    """R@K of all RANKS. query, item: (P,) pairs that belong together, a pair at least for each query."""
+def _found(queries: Tensor, gallery: Tensor, query: Tensor, item: Tensor) -> Tensor:
+    """(Q, 3) by RANKS: see `_hits`. query, item: (P,) pairs that belong together, a pair at least for each query."""
     same_queries, query_as = _distinct(queries)
     items, item_as = _distinct(gallery)
     copies = torch.bincount(item_as, minlength=len(items))
     order = query.argsort(stable=True)
     query, item = query[order], item_as[item[order]]
-    total = torch.zeros(len(RANKS), dtype=torch.float64)
+    found: list[Tensor] = []
     size = max(1, _CELLS // len(items))
     for start in range(0, len(queries), size):
         stop = min(start + size, len(queries))
@@ -89,8 +116,8 @@ def _recalls(queries: Tensor, gallery: Tensor, query: Tensor, item: Tensor) -> l
             else (same_queries[query_as[start:stop]] @ items.T)
         )
         low, high = torch.searchsorted(query, torch.tensor([start, stop])).tolist()
-        total += _hits(scores, copies, query[low:high] - start, item[low:high], RANKS).sum(0)
-    return (100.0 * total / len(queries)).tolist()
+        found.append(_hits(scores, copies, query[low:high] - start, item[low:high], RANKS))
+    return torch.cat(found)
 
 
 def _hits(scores: Tensor, copies: Tensor | None, rows: Tensor, items: Tensor, ks: Sequence[int]) -> Tensor:

@@ -7,8 +7,11 @@ from avion_core.protocols.base_to_novel import BaseToNovel
 from avion_core.protocols.cross_dataset import CrossDataset
 from avion_core.protocols.few_shot import FewShot
 from avion_core.protocols.protocol import Protocol
+from avion_core.protocols.retrieval import Retrieval
 
-PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (FewShot(), BaseToNovel(), CrossDataset())}
+PROTOCOLS: dict[str, Protocol] = {
+    protocol.name: protocol for protocol in (FewShot(), BaseToNovel(), CrossDataset(), Retrieval())
+}
 
 
 def find_protocol(name: str) -> Protocol:

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from avion_core.config import ProtocolConfig, RunConfig
+from avion_core.config import RunConfig
 from avion_core.data.class_aliases import shared_classes
 from avion_core.data.project import ProjectData
 from avion_core.data.splits import Splits
-from avion_core.errors import ConfigError
 from avion_core.protocols.protocol import Part, Protocol
 
 FEWEST_SHARED = 2
@@ -49,12 +48,9 @@ class CrossDataset(Protocol):
                 means[metric] = sum(values) / len(values)
         return means
 
-    def check(self, settings: ProtocolConfig) -> None:
-        super().check(settings)
-        shared_classes({}, {}, settings.aliases)
-        if len(set(settings.projects)) < len(settings.projects):
-            hint = "Name each project once."
-            raise ConfigError("protocol.projects names a project twice", hint, value=settings.projects)
+    def check(self, config: RunConfig) -> None:
+        super().check(config)
+        shared_classes({}, {}, config.protocol.aliases)
 
 
 def seen_as(other: ProjectData, met: Mapping[str, str], class_names: Mapping[str, str]) -> ProjectData:

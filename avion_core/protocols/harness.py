@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from avion_core.backbones.given import GivenTowers
 from avion_core.backbones.load import WeightStore
-from avion_core.backbones.towers import ImageTower
+from avion_core.backbones.towers import ImageTower, Towers
 from avion_core.config import RunConfig
 from avion_core.data.project import LabelledImages, ProjectData
 from avion_core.errors import DataError, NotFoundError, PrototypeError
@@ -24,13 +24,15 @@ from avion_core.methods import METHODS, find_method
 from avion_core.methods.bench import Bench
 from avion_core.methods.method import Method, Task
 from avion_core.metrics.accuracy import confusion, macro_accuracy, macro_f1, wilson_interval
-from avion_core.metrics.bootstrap import accuracy_interval, macro_intervals
+from avion_core.metrics.bootstrap import accuracy_interval, macro_intervals, recall_intervals
 from avion_core.metrics.calibration import expected_calibration_error, fit_temperature
+from avion_core.metrics.retrieval import embedding_hits
 from avion_core.progress import Progress
 from avion_core.protocols import find_protocol
 from avion_core.protocols.nearness import with_nearness
 from avion_core.protocols.protocol import Part
 from avion_core.protocols.report import FIGURES, OVERALL, PREDICTIONS, MeasuredPart, Report
+from avion_core.protocols.retrieval import CaptionPart
 
 TIMED_IMAGES = 64
 
@@ -72,24 +74,36 @@ def evaluate(
     parts = protocol.parts(project, others, config)
     for part in parts:
         if not part.images(config, split).image_ids:
-            what = f"there are no {split} images of these classes"
-            raise DataError(what, "Label more images.", value=", ".join(part.classes))
+            raise _nothing_held_out(part, split)
     own = find_method(config.method)(bench, config.options)
     if own.needs.backward:
         own.load(folder)
     task = Task(project, protocol.trained_classes(project.class_names, config), config, bench)
     report = measure([own, *methods_beside(own)], task, parts, split, should_stop)
-    return with_nearness(report, task, parts) if split == "validation" else report
+    return with_nearness(report, task, parts) if split == "validation" and not protocol.by_captions else report
+
+
+def _nothing_held_out(part: Part, split: str) -> DataError:
+    if isinstance(part, CaptionPart):
+        hint = "Import a caption file that names them."
+        return DataError(f"there are no {split} images with captions", hint, value=part.project.name)
+    return DataError(
+        f"there are no {split} images of these classes", "Label more images.", value=", ".join(part.classes)
+    )
 
 
 def methods_beside(own: Method) -> Iterator[Method]:
     """What stands beside a method in every report: the training-free methods and the probes, on both models.
 
+    On captions these are the two models as they come.
     Where these are one and the same, as in a project made from embeddings, each stands once.
     """
     config = own.bench.config
+    by_captions = find_protocol(config.protocol.name).by_captions
     for name in METHODS:
         method = find_method(name)
+        if by_captions and not method.retrieves:
+            continue
         for model in () if method.needs.backward else method.beside:
             same = model == "teacher" and "student" in method.beside and config.teacher == config.student
             if (name, model) != (own.name, own.model) and not same:
@@ -137,6 +151,9 @@ def measure(
                 raise MeasuringStopped
             if not (part.trained or method.any_classes):
                 continue
+            if isinstance(part, CaptionPart):
+                figures += [{**shared, "part": part.name, **row} for row in _recalls(method, part, config, split)]
+                continue
             images = part.images(config, split)
             logits = method.logits(part.project, images.image_ids, part.classes)  # (N, C)
             labels = torch.tensor(images.labels)
@@ -161,7 +178,7 @@ def measure(
         split=split,
         shots=config.data.shots,
         seed=config.data.seed,
-        parts=[MeasuredPart(p.name, p.title, p.project.name, list(p.classes), p.trained) for p in parts],
+        parts=[MeasuredPart(p.name, p.title, p.project.name, list(p.classes), p.trained, p.metric) for p in parts],
         left_out=left_out,
     )
 
@@ -192,6 +209,17 @@ def _figures(
             error = expected_calibration_error((logits.double() / softened).softmax(1), labels)
             rows.append(_row("calibrated_error", error, count))
     return rows, right
+
+
+def _recalls(method: Method, part: CaptionPart, config: RunConfig, split: str) -> Iterator[dict[str, Any]]:
+    """The rows of one method on images with captions: R@1, R@5, R@10 both ways and mR; n counts images."""
+    bench, found = method.bench, part.captioned(config, split)
+    towers = cast(Towers, method.towers)  # `retrieves` promises texts as well
+    f = bench.see(towers, part.project, found.image_ids)  # (N, D)
+    hits = embedding_hits(f, bench.read(towers, found.texts), torch.tensor(found.owners))
+    intervals = recall_intervals(hits)
+    for metric, value in hits.recalls().items():
+        yield _row(metric, value, len(found.image_ids), intervals[metric], "bootstrap")
 
 
 def _temperature(

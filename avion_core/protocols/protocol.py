@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from avion_core.config import ProtocolConfig, RunConfig
+from avion_core.config import RunConfig
 from avion_core.data.project import LabelledImages, ProjectData, held_out_images
 from avion_core.errors import ConfigError
+from avion_core.methods import METHODS, find_method
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Part:
     """Whether training saw labelled images of these classes."""
     shown: tuple[str, ...] | None = None
     """The classes whose images are asked about, where these are fewer than are told apart; None for all."""
+    metric: str = "accuracy"
+    """The figure that answers first."""
 
     def images(self, config: RunConfig, split: str) -> LabelledImages:
         """The part's images of "validation" (min(K, 4) a class) or "test" (the sealed set)."""
@@ -59,6 +62,10 @@ class Protocol(ABC):
     """What its runs are shown over: a curve over shots, or a table over seeds."""
     spans_projects: ClassVar[bool] = False
     """Whether `protocol.projects` names other projects to measure on."""
+    needs_projects: ClassVar[bool] = True
+    """Whether a protocol that spans projects cannot do without others."""
+    by_captions: ClassVar[bool] = False
+    """Whether it trains and measures on images with captions, and not on classes."""
 
     def trained_classes(self, class_names: Mapping[str, str], config: RunConfig) -> list[str]:
         """Keys of the classes whose labelled images a run trains on, in order; all of them unless a protocol says so.
@@ -85,15 +92,23 @@ class Protocol(ABC):
         """
         return {}
 
-    def check(self, settings: ProtocolConfig) -> None:
-        """See that the settings fit the protocol; asked before a run is made.
+    def check(self, config: RunConfig) -> None:
+        """See that a run's settings fit the protocol; asked before the run is made.
 
         Raises:
-            ConfigError: other projects are named and not used, or needed and not named.
+            ConfigError: other projects are named and not used, or needed and not named; or a method that cannot do
+                what is measured.
         """
-        if settings.projects and not self.spans_projects:
+        projects = config.protocol.projects
+        if projects and not self.spans_projects:
             hint = "Leave it empty, or choose a protocol that spans projects."
-            raise ConfigError(f"protocol.projects cannot be used with {self.name}", hint, value=settings.projects)
-        if self.spans_projects and not settings.projects:
+            raise ConfigError(f"protocol.projects cannot be used with {self.name}", hint, value=projects)
+        if len(set(projects)) < len(projects):
+            raise ConfigError("protocol.projects names a project twice", "Name each project once.", value=projects)
+        if self.spans_projects and self.needs_projects and not projects:
             hint = "Name at least one other project in protocol.projects."
             raise ConfigError(f"{self.name} measures on other projects, and none is named", hint)
+        if self.by_captions and not find_method(config.method).retrieves:
+            able = ", ".join(name for name in METHODS if find_method(name).retrieves)
+            what = f"{self.name} needs a method that embeds images and texts apart from each other"
+            raise ConfigError(what, f"Choose one of: {able}.", value=config.method)

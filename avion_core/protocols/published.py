@@ -15,6 +15,7 @@ import pandas as pd
 from avion_core.config import RunConfig
 from avion_core.data.catalog import DATA_SETS
 from avion_core.protocols.report import OVERALL
+from avion_core.protocols.retrieval import OWN as RETRIEVAL
 
 PAIR = ("georsclip-vit-h-14", "georsclip-vit-b-32")
 COLUMNS = ("protocol", "shots", "data_set", "method", "model", "part", "metric", "value", "source", "note")
@@ -54,6 +55,19 @@ _ROWS = [
         ("base-to-novel", None, "", method, "student", "novel", "accuracy", value, _AVION, _SIX_SETS)
         for method, value in (("coop", 69.52), ("cocoop", 70.69), ("applenet", 75.75))
     ),
+    *(
+        ("retrieval", None, name, method, model, RETRIEVAL, "mr", value, source, note)
+        for name, values in (("rsitmd", (52.92, 35.33, 40.38)), ("rsicd", (39.80, 26.06, 28.48)))
+        for (method, model, source, note), value in zip(
+            (
+                ("avion", "student", _AVION, "tie-breaking not stated"),
+                ("zero_shot", "student", _GEORSCLIP, "tie-breaking not stated"),
+                ("zero_shot", "teacher", _GEORSCLIP, "tie-breaking not stated"),
+            ),
+            values,
+            strict=True,
+        )
+    ),
 ]
 PUBLISHED = pd.DataFrame(_ROWS, columns=list(COLUMNS))
 """Every published figure. shots: NaN for any; data_set: a name in the catalog, "" for all six."""
@@ -68,13 +82,24 @@ def published_figures(config: RunConfig, class_keys: Collection[str], images: in
         config: the run's settings; the pair of models, the protocol and the shots decide.
         class_keys, images: the project's classes and number of images, by which its data set is known.
     """
-    name = data_set(class_keys, images)
+    by_captions = config.protocol.name == "retrieval"
+    name = caption_set(images) if by_captions else data_set(class_keys, images)
     table = PUBLISHED
     if name is None or (config.teacher, config.student) != PAIR:
         return table.iloc[:0]
     fits = (table["protocol"] == config.protocol.name) & table["data_set"].isin(["", name])
     fits &= table["shots"].isna() | (table["shots"] == config.data.shots)
     return table[fits].reset_index(drop=True)
+
+
+def caption_set(images: int) -> str | None:
+    """The catalog's name of the published data set of captions that has so many images, or None."""
+    fits = [
+        entry.name
+        for entry in DATA_SETS.values()
+        if entry.task == "retrieval" and (1 - _MISSING_SHARE) * entry.images <= images <= entry.images
+    ]
+    return fits[0] if fits else None
 
 
 def data_set(class_keys: Collection[str], images: int) -> str | None:

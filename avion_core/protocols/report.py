@@ -1,7 +1,8 @@
 """The report of a run: figures as one long table, and what every method said of every image.
 
 Intervals are 95 %: Wilson's for an accuracy, a percentile bootstrap over images for figures made of accuracies (macro
-accuracy, macro F1, a protocol's summary); a calibration error and a temperature have none. `interval` says which.
+accuracy, macro F1, a protocol's summary) and for recalls; a calibration error and a temperature have none. `interval`
+says which.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -44,6 +45,7 @@ class MeasuredPart:
     """The name of the project that it is of."""
     classes: list[str]
     trained: bool
+    metric: str = "accuracy"
 
 
 class _Kept(BaseModel):
@@ -105,9 +107,14 @@ class Report:
         return rows.assign(correct=rows["predicted"] == rows["class_key"]).reset_index(drop=True)
 
     def headline(self) -> list[tuple[str, str]]:
-        """The figures that answer first, as (part, metric): the protocol's summary, then the accuracy of each part."""
+        """The figures that answer first, as (part, metric): the protocol's summary, then each part's own."""
         summary = self.figures.loc[self.figures["part"] == OVERALL, "metric"].drop_duplicates()
-        return [(OVERALL, metric) for metric in summary] + [(part.name, "accuracy") for part in self.parts]
+        return [(OVERALL, metric) for metric in summary] + [(part.name, part.metric) for part in self.parts]
+
+    @property
+    def by_captions(self) -> bool:
+        """Whether images and captions find each other, and no classes are told apart."""
+        return all(not part.classes for part in self.parts)
 
     def part(self, name: str) -> MeasuredPart:
         """A part by its name."""

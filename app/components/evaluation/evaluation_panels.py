@@ -24,7 +24,7 @@ from avion_core.usecases.insight.evaluation import (
     published,
     reliability_table,
 )
-from avion_core.usecases.insight.rows import headline_rows
+from avion_core.usecases.insight.rows import headline_rows, recall_table
 from avion_core.usecases.insight.trust import trust_in_validation
 from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.runs.views import RunView
@@ -89,7 +89,7 @@ def methods(run: str, report: Report) -> None:
         charts.bars(rows, label="title", value="value", focus=rows["title"].iloc[0]),
         config=charts.QUIET,
         key="methods",
-        alt="Accuracy of every method on the same images, with 95 % intervals",
+        alt=f"{_figure(report).capitalize()} of every method on the same images, with 95 % intervals",
     )
     timed = rows.dropna(subset=["seconds"]).drop_duplicates("seconds")
     speed = " · ".join(f"{row.title} {row.seconds:.1f} s" for row in timed.itertuples())
@@ -97,10 +97,10 @@ def methods(run: str, report: Report) -> None:
     for row, why in report.left_out.items():
         st.caption(f"Left out: {plain(row)}. {plain(why)}")
     percent = st.column_config.NumberColumn(format="%.1f %%")
-    columns: dict[str, Any] = {"accuracy": percent, "low": percent, "high": percent}
+    columns: dict[str, Any] = dict.fromkeys((_figure(report), "low", "high"), percent)
     columns["seconds"] = st.column_config.NumberColumn("s per 1,000 images", format="%.1f")
     table = rows.drop(columns=["method", "model", "part", "metric"])
-    table = table.rename(columns={"title": "method", "value": "accuracy", "what": "what it is", "n": "images"})
+    table = table.rename(columns={"title": "method", "value": _figure(report), "what": "what it is", "n": "images"})
     paper = published(studio.home(), run)
     if not paper.empty:
         key = ["method", "model", "part", "metric"]
@@ -116,11 +116,33 @@ def methods(run: str, report: Report) -> None:
                 "other row has one."
             )
     with st.expander("Figures, and what each row is", icon=":material/help:", expanded=not paper.empty):
-        st.dataframe(table, hide_index=True, column_config=columns, alt="Accuracy of every method, with what it is")
+        st.dataframe(table, hide_index=True, column_config=columns, alt="Figures of every method, with what it is")
         st.caption(
-            "Intervals of 95 %: Wilson's for an accuracy; a bootstrap over images for a harmonic mean. Two methods "
-            "whose intervals overlap may still differ: the view Change compares them image by image."
+            "Intervals of 95 %, by a bootstrap over images with their captions."
+            if report.by_captions
+            else "Intervals of 95 %: Wilson's for an accuracy; a bootstrap over images for a harmonic mean. Two "
+            "methods whose intervals overlap may still differ: the view Change compares them image by image."
         )
+
+
+def _figure(report: Report) -> str:
+    """What the figure that answers first is called."""
+    return "mean recall" if report.by_captions else "accuracy"
+
+
+def recalls(report: Report) -> None:
+    """How well images and captions find each other, both ways, by every method."""
+    for part in report.parts:
+        if part.title:
+            st.subheader(plain(part.title))
+        table = recall_table(report, part.name).rename(columns={"title": "method", "n": "images"})
+        percent = st.column_config.NumberColumn(format="%.1f %%")
+        columns = {name: percent for name in table.columns if name not in ("method", "images")}
+        st.dataframe(table, hide_index=True, column_config=columns, alt="Recalls of every method, both ways")
+    st.caption(
+        "R@K: how often one of an image's captions (or a caption's image) is among the K nearest; mR is the mean of "
+        "the six, low and high its 95 % interval. Among equal scores the expected value under random order counts."
+    )
 
 
 def per_class(report: Report, part: MeasuredPart, names: Names) -> None:

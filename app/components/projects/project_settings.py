@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.components.models.model_fixes import model_buttons
+from app.components.projects.captions_form import captions_form
 from app.kit.both_texts import both_texts, save_label
 from app.kit.guard import plain
 from app.state import address, notices, studio, visitor
@@ -28,9 +29,11 @@ def project_settings(project: ProjectSummary) -> None:
     if not visitor.may(CHANGE_PROJECTS):
         return
     with st.expander("Name, models, archive", icon=":material/tune:"):
-        models, name, end = st.tabs(["Models", "Name and copy", "Archive and delete"])
+        models, captions, name, end = st.tabs(["Models", "Captions", "Name and copy", "Archive and delete"])
         with models:
             _models_form(project)
+        with captions:
+            captions_form(project)
         with name:
             _name_form(project)
             _copy_form(project)

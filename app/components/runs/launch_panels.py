@@ -17,9 +17,9 @@ from avion_core.config import RunConfig
 from avion_core.presets import PRESETS
 from avion_core.settings import flatten
 from avion_core.usecases.projects.summaries import ProjectSummary, read_splits
+from avion_core.usecases.runs.check import Check
 from avion_core.usecases.runs.estimate import estimate
 from avion_core.usecases.runs.planning import planned_config
-from avion_core.usecases.runs.preflight import Check
 from avion_core.usecases.runs.views import RunView, get_run
 
 _PRESETS = {

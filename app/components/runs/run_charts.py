@@ -21,6 +21,7 @@ LOSSES = {
 
 _AXES = {
     "validation_accuracy": ("percent", [0, 101]),
+    "validation_mr": ("percent", [0, 101]),
     "warmup": ("w(t)", [0, 1.05]),
     "scale": ("s", None),
     "loss": ("loss", None),

@@ -80,7 +80,7 @@ def _students(project: ProjectSummary, runs: dict[str, RunView]) -> None:
 
     parts = computed(f"change:{run.id}:{run.step}:{base.id}:{base.step}", "Comparing both students", compare)
     if not parts:
-        st.info("They were trained under different protocols, so their classes cannot be compared.")
+        st.info("They were trained under different protocols or on captions, so no classes can be compared.")
     names = {entry.key: entry.prompt_name for entry in project.classes}
     for part, found in parts:
         if part.title:

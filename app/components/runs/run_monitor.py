@@ -18,7 +18,7 @@ from avion_core.usecases import policies
 from avion_core.usecases.insight.journal import changes_since, listed
 from avion_core.usecases.jobs import JobView, log_tail
 from avion_core.usecases.projects.summaries import ProjectSummary
-from avion_core.usecases.runs.choices import method_choice, trains_student
+from avion_core.usecases.runs.choices import method_choice, on_captions, trains_student
 from avion_core.usecases.runs.deleting import delete_run
 from avion_core.usecases.runs.marking import pin_baseline, rename_run
 from avion_core.usecases.runs.views import DRAWN_STEPS, RunView, computed_with, curves, get_run
@@ -34,6 +34,9 @@ _HELPS = {
 _QUIET_SECONDS = 30
 _CURVES = {
     "validation_accuracy": ("Validation accuracy", "Share of the validation images that the student gets right."),
+}
+_CAPTION_CURVES = {
+    "validation_mr": ("Validation mR", "Mean recall of the validation images and their captions, both ways."),
 }
 
 
@@ -68,7 +71,10 @@ def _figures(run: RunView) -> None:
         doing = "training" if run.status == "running" else run.status
         progress_line(doing, place, run.step / run.steps if run.steps else 0.0, run.eta_seconds)
     with st.grid(5, min_column_width=140):
-        st.metric("Validation accuracy", "–" if run.accuracy is None else f"{run.accuracy:.1f} %", border=True)
+        watched, reached = "Validation accuracy", run.accuracy
+        if on_captions(run):
+            watched, reached = "Validation mR", run.summary.get("validation_mr")
+        st.metric(watched, "–" if reached is None else f"{reached:.1f} %", border=True)
         st.metric("Device", run.device or "–", border=True, help=" · ".join(map(plain, computed)) or None)
         st.metric(
             "Last heartbeat",
@@ -173,7 +179,7 @@ def run_curves(run: RunView) -> None:
     if table.empty:
         st.caption("Curves appear with the first steps.")
         return
-    wanted = {**_CURVES, **method_choice(run.config.method).curves}
+    wanted = {**(_CAPTION_CURVES if on_captions(run) else _CURVES), **method_choice(run.config.method).curves}
     panels = [column for _ in range(0, len(wanted) + 1, 2) for column in st.columns(2)]
     with panels[0]:
         st.markdown("**Loss and its parts**", help="The parts without their weights; the loss is their weighted sum.")

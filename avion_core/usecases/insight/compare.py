@@ -66,7 +66,8 @@ def change_between(
     Measures whichever was not measured yet.
 
     Returns:
-        The parts that both have, each with its `evaluation.Change`; none for runs of different protocols.
+        The parts that both have, each with its `evaluation.Change`; none for runs of different protocols, or on
+        captions.
 
     Raises:
         NotFoundError, TrainingError: no such run, or one without a trained student.
@@ -77,4 +78,4 @@ def change_between(
         kept_report(home, each, "validation") or evaluate_run(home, each, progress=progress) for each in (run, baseline)
     )
     known = {part.name for part in before.parts}
-    return [(part, change(after, part.name, before)) for part in after.parts if part.name in known]
+    return [(part, change(after, part.name, before)) for part in after.parts if part.name in known and part.classes]

@@ -35,13 +35,16 @@ def flat_figures(report: Report) -> dict[str, Any]:
         accuracy with the method's name in front of the others (`zero_shot_`, `teacher_linear_probe_`); images,
         class_keys, per_class, confusion, predictions. A protocol of several parts has these under the part's name, and
         at the top `base_accuracy`, `novel_accuracy` and `harmonic_mean`, say, of each method that was measured on all.
+        On captions: each part's recalls under its name.
     """
     teacher = report.figures.loc[report.figures["model"] == "teacher", "seconds"]
-    own = report.figure(report.parts[0].name, "accuracy") or {}
+    own = report.figure(report.parts[0].name, report.parts[0].metric) or {}
     flat: dict[str, Any] = {name: getattr(report, name) for name in ("protocol", "split", "shots", "seed")}
     flat["student_seconds_per_1000"] = own.get("seconds")
     flat["teacher_seconds_per_1000"] = None if teacher.empty else float(teacher.iloc[0])
     flat["figures"] = report.figures.to_dict("records")
+    if report.by_captions:
+        return flat | {part.name: _flat_recalls(report, part) for part in report.parts}
     parts = {part.name: _flat_part(report, part) for part in report.parts}
     if len(parts) == 1:
         return flat | next(iter(parts.values()))
@@ -118,6 +121,16 @@ def _rows(report: Report) -> Iterator[tuple[str, str, str]]:
     for method, model in report.figures[["method", "model"]].drop_duplicates().itertuples(index=False):
         own = (method, model) == (report.method, report.model)
         yield "" if own else _prefix(method, model), method, model
+
+
+def _flat_recalls(report: Report, part: MeasuredPart) -> dict[str, Any]:
+    """Recalls of a part: `mr`, `i2t_r1`, ...; with the method's name in front of the others' mR."""
+    own = report.figures[(report.figures["method"] == report.method) & (report.figures["model"] == report.model)]
+    own = own[own["part"] == part.name]
+    flat: dict[str, Any] = dict(zip(own["metric"], own["value"], strict=True))
+    for prefix, method, model in _rows(report):
+        flat[f"{prefix}mr"] = report.value(part.name, "mr", method, model)
+    return flat | {"images": int(own["n"].max())}
 
 
 def _flat_part(report: Report, part: MeasuredPart) -> dict[str, Any]:

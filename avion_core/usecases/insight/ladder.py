@@ -55,7 +55,7 @@ def ladder(home: Home, project: str) -> Ladder | None:
     """
     for run in _finished(home, project):
         report = kept_report(home, run.id, "validation")
-        if report is None:
+        if report is None or report.by_captions:
             continue
         part = report.parts[0]
         rows = [(title, report.figure(part.name, "accuracy", method, model)) for method, model, title in _BEFORE]

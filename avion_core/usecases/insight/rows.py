@@ -6,7 +6,11 @@ import pandas as pd
 
 from avion_core.methods import METHODS, find_method
 from avion_core.methods.bench import Model
+from avion_core.metrics.retrieval import RANKS
 from avion_core.protocols.report import OVERALL, Report
+
+_WAYS = {"i2t": "image to text", "t2i": "text to image"}
+_RECALLS = [f"{way}_r{k}" for way in _WAYS for k in RANKS]
 
 
 def row_title(method: str, model: Model) -> str:
@@ -16,9 +20,36 @@ def row_title(method: str, model: Model) -> str:
 
 def figure_title(report: Report, method: str, model: Model, part: str, metric: str) -> str:
     """The title of a row and, where a protocol has several parts, which figure it is: "AVION, harmonic mean"."""
-    if len(report.parts) == 1:
-        return row_title(method, model)
-    return f"{row_title(method, model)}, {(metric if part == OVERALL else part).replace('_', ' ')}"
+    named = [row_title(method, model)]
+    if part != OVERALL and len(report.parts) > 1:
+        named.append(part.replace("_", " "))
+    if part == OVERALL or report.by_captions:
+        named.append(figure_name(metric))
+    return ", ".join(named)
+
+
+def figure_name(metric: str) -> str:
+    """A figure for people: "harmonic mean", "mR", "image to text R@5"."""
+    way, _, k = metric.partition("_r")
+    if way in _WAYS:
+        return f"{_WAYS[way]} R@{k}"
+    return "mR" if metric == "mr" else metric.replace("_", " ")
+
+
+def recall_table(report: Report, part: str) -> pd.DataFrame:
+    """Recalls of every method on images with captions, the run's own first.
+
+    Columns: title, mR, low and high (of mR), R@1, R@5 and R@10 both ways, all in percent, and n (images).
+    """
+    rows: list[dict[str, object]] = []
+    own = (report.method, report.model)
+    known = report.figures.drop_duplicates(["method", "model"])[["method", "model"]].itertuples(index=False, name=None)
+    for method, model in sorted(known, key=lambda row: row != own):
+        if (first := report.figure(part, "mr", method, model)) is not None:
+            row = {"title": row_title(method, model), "mR": first["value"], "low": first["low"], "high": first["high"]}
+            row |= {figure_name(name): report.value(part, name, method, model) for name in _RECALLS}
+            rows.append(row | {"n": first["n"]})
+    return pd.DataFrame(rows)
 
 
 def headline_rows(report: Report) -> pd.DataFrame:

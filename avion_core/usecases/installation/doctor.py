@@ -19,7 +19,7 @@ from avion_core.usecases.installation.resources import device, keys_present
 from avion_core.usecases.people.accounts import list_accounts
 from avion_core.usecases.projects.summaries import project_names
 from avion_core.usecases.projects.text_lengths import too_long_for_teacher
-from avion_core.usecases.runs.preflight import Check
+from avion_core.usecases.runs.check import Check
 from avion_core.usecases.runs.views import list_runs
 
 

@@ -12,10 +12,13 @@ import pandas as pd
 
 from avion_core import bundled
 from avion_core.backbones.catalog import find_entry
+from avion_core.data.captioned import match_captions
+from avion_core.data.captions import Captions, no_captions, read_captions
 from avion_core.data.class_names import prompt_names
 from avion_core.data.drawing import data_set_key, make_splits
 from avion_core.data.layout import FolderOrder, read_layout
 from avion_core.data.problems import Problem
+from avion_core.data.project import CAPTION_FILE
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import list_pictures, scan_folder
 from avion_core.data.splits import KeepTogether, Splits, undrawn
@@ -31,6 +34,7 @@ from avion_core.store.tables import Project
 from avion_core.store.verdicts import add_verdict
 from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
+from avion_core.usecases.projects.contents import Copies
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.neighbours import keep_neighbours
 from avion_core.usecases.projects.summaries import SOUGHT, ProjectSummary, get_project
@@ -64,7 +68,8 @@ def create_project(
     (`studio.labels`).
 
     Args:
-        labels: a table of path, label, group and split instead of class folders, or a caption file (see `data.scan`).
+        labels: a table of path, label, group and split instead of class folders, or a caption file (see `data.scan`),
+            whose captions are kept.
         class_folders: whether the folders in it are classes; if not, all images are unlabelled.
         order: what the folders are, where `data.layout` leaves more than one reading; a given split is then kept.
         together: what tells neighbours, which stay on one side of the splits, beside groups and near-copies.
@@ -119,6 +124,9 @@ def create_project(
         )
         problems = problems + of_neighbours
     splits = draw_or_wait(manifest, together or told)
+    captions = no_captions()
+    if labels is not None and labels.suffix.lower() == ".json":
+        captions = captions_of(read_captions(labels), manifest, root)[0]  # its problems are among the scan's
     project = Project(
         name=name,
         image_root=str(root),
@@ -133,6 +141,8 @@ def create_project(
         projects.add_project(session, project, prompt_names(class_keys) | (class_names or {}))
         # Inside the transaction: a project that is in the database has its files.
         write_files(home.project_folder(project.id), manifest, splits, problems)
+        if len(captions):
+            write_table(home.project_folder(project.id) / CAPTION_FILE, captions)
         made = f"Made from {len(manifest):,} images in {root}, {len(class_keys):,} classes. {said}".strip()
         note(session, project.id, "project", made, home.actor.name)
     return get_project(home, project.id)
@@ -156,6 +166,13 @@ def draw_or_wait(manifest: pd.DataFrame, together: KeepTogether | None = None) -
     if len(manifest) and (not labelled or min(labelled.values()) < 2):
         return undrawn(together=together)
     return make_splits(manifest, dataset=data_set_key(manifest), together=together)
+
+
+def captions_of(found: Captions, manifest: pd.DataFrame, root: Path) -> tuple[pd.DataFrame, list[Problem]]:
+    """A caption file's texts by the images of a manifest (see `data.captioned.match_captions`)."""
+    image_of: dict[str, str] = dict(zip(manifest["path"], manifest["image_id"], strict=True))
+    copies = Copies(root, {image: image for image in image_of.values()})
+    return match_captions(found, image_of, copies)
 
 
 @use_case

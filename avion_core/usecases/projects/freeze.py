@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from avion_core.data.project import ProjectData
+import pandas as pd
+
+from avion_core.data.project import ProjectData, read_captions_kept
+from avion_core.reading import Subject
 from avion_core.store.home import Home
-from avion_core.store.sources import image_source
+from avion_core.store.sources import RESTORE, image_source
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
+
+_CAPTIONS = Subject("the project's captions", hint=RESTORE)
 
 
 @use_case
@@ -26,4 +31,15 @@ def freeze(home: Home, project: str) -> ProjectData:
         recipe=summary.recipe,
         class_names={entry.key: entry.prompt_name for entry in summary.classes},
         descriptions=current_descriptions(home, summary.id),
+        captions=kept_captions(home, summary.id),
     )
+
+
+@use_case
+def kept_captions(home: Home, project_id: str) -> pd.DataFrame:
+    """The captions of a project's images (see `data.captions.CAPTION_COLUMNS`); none in most projects.
+
+    Raises:
+        DataError: the file of them is damaged.
+    """
+    return read_captions_kept(home.project_folder(project_id), _CAPTIONS)

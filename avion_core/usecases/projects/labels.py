@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from avion_core.data.class_names import ClassFinder, said_taken_for
 from avion_core.data.drawing import data_set_key, make_splits
-from avion_core.data.images import content_id
 from avion_core.data.labels import read_labels
 from avion_core.data.problems import Problem
 from avion_core.data.splits import Splits
@@ -25,6 +24,7 @@ from avion_core.store.journal import note
 from avion_core.store.projects import find_project, prompt_names
 from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import UNSEAL, demand, may, use_case
+from avion_core.usecases.projects.contents import Copies
 from avion_core.usecases.projects.creating import write_splits
 from avion_core.usecases.projects.current_images import current_images, known_images
 from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
@@ -138,7 +138,7 @@ def import_labels(home: Home, project: str, file: Path, *, preview: bool = False
     manifest = read_manifest(home, summary.id)
     images = dict(zip(manifest["path"], manifest["image_id"], strict=True))
     given = dict(zip(manifest["path"], manifest["label"], strict=True))
-    copies = _Copies(summary.image_root, dict(zip(manifest["image_id"], manifest["path"], strict=True)))
+    copies = Copies(summary.image_root, dict(zip(manifest["image_id"], manifest["path"], strict=True)))
     found, problems = read_labels(file, summary.image_root, set(images), same_as=copies)
     find = ClassFinder({entry.key: entry.prompt_name for entry in summary.classes})
     labels = {}
@@ -166,19 +166,6 @@ def export_labels(home: Home, project: str) -> bytes:
     table = read_manifest(home, summary.id)[["image_id", "path", "label", "group"]].sort_values("path")
     table["split"] = ["test" if image in tested else "" for image in table["image_id"]]
     return table_csv(table.drop(columns="image_id"))
-
-
-class _Copies:
-    """Which picture of the project a file is a copy of, by content: a scan keeps one path of each content."""
-
-    def __init__(self, root: Path, path_of: dict[str, str]) -> None:
-        self._root, self._path_of = root.resolve(), path_of
-
-    def __call__(self, listed: str) -> str | None:
-        file = (self._root / listed).resolve()
-        if not file.is_relative_to(self._root) or not file.is_file():
-            return None
-        return self._path_of.get(content_id(file))
 
 
 @use_case

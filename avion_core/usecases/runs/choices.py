@@ -41,6 +41,7 @@ class ProtocolChoice:
     what: str
     spans_projects: bool
     over_shots: bool
+    by_captions: bool = False
 
 
 def method_choices() -> dict[str, MethodChoice]:
@@ -62,14 +63,22 @@ def method_choice(name: str) -> MethodChoice:
 def protocol_choices() -> dict[str, ProtocolChoice]:
     """Every protocol by its name."""
     return {
-        name: ProtocolChoice(name, entry.title, entry.what, entry.spans_projects, entry.drawn_over == "shots")
+        name: ProtocolChoice(
+            name, entry.title, entry.what, entry.spans_projects, entry.drawn_over == "shots", entry.by_captions
+        )
         for name, entry in PROTOCOLS.items()
     }
 
 
+def on_captions(run: RunView) -> bool:
+    """Whether a run trains on images with captions, and not on classes."""
+    return run.config.protocol.name in PROTOCOLS and PROTOCOLS[run.config.protocol.name].by_captions
+
+
 def trains_student(run: RunView) -> bool:
-    """Whether a run leaves a student to predict, map and export with."""
-    return run.config.method in METHODS and find_method(run.config.method).trains_student
+    """Whether a run leaves a student that tells classes apart, to predict, map and export with."""
+    known = run.config.method in METHODS
+    return known and find_method(run.config.method).trains_student and not on_captions(run)
 
 
 def describe(config: RunConfig) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from avion_core.backbones.catalog import CatalogEntry, known_entry
 from avion_core.config import RunConfig
-from avion_core.errors import CheckpointError, ConfigError
+from avion_core.errors import CheckpointError, ConfigError, NotFoundError
 from avion_core.jobs.devices import device_name, lane_of
 from avion_core.jobs.process import this_process
 from avion_core.methods import find_method
@@ -23,6 +24,7 @@ from avion_core.store.projects import find_project, list_projects, prompt_names
 from avion_core.store.runs import list_runs
 from avion_core.store.tables import Run
 from avion_core.usecases.policies import use_case
+from avion_core.usecases.projects.captions import caption_counts
 from avion_core.usecases.projects.summaries import read_splits
 from avion_core.wording import counted
 
@@ -70,7 +72,7 @@ def estimate(home: Home, project: str, config: RunConfig) -> Estimate | None:
         return Estimate(1, _SOLVING_SECONDS, None, _LIBRARIES_BYTES + _weights_bytes(config, entry), _CLOSED_FORM)
     with reading(home.engine) as session:
         row = find_project(session, project)
-        classes = _classes(prompt_names(session, row.id), config)
+        classes = _texts(home, row.id, prompt_names(session, row.id), config)
         of_project = {other.id: prompt_names(session, other.id) for other in list_projects(session)}
         known = list_runs(session)
     steps = method.steps(config, _images(home, row.id, config))
@@ -87,8 +89,9 @@ def estimate(home: Home, project: str, config: RunConfig) -> Estimate | None:
     ]
     work = _work(entry, _path(home, entry), config, classes)
     pairs = [
-        (run, _work(entry, _path(home, entry), settings, _classes(of_project[run.project_id], settings)))
+        (run, _work(entry, _path(home, entry), settings, texts))
         for run, settings in near
+        for texts in [_texts(home, run.project_id, of_project[run.project_id], settings)]
     ]
     same = [(run, other) for run, other in pairs if abs(other / work - 1) < 0.02][:_NEWEST]
     if measured := same or pairs[:_NEWEST]:
@@ -125,13 +128,28 @@ def _from_runs(
 
 
 def _images(home: Home, project_id: str, config: RunConfig) -> int:
-    """Training images of a run; where it trains on some of the classes, about their share."""
+    """Training images of a run; where it trains on some of the classes, about their share. Of captions, those that
+    are held out for validation count too."""
+    if find_protocol(config.protocol.name).by_captions:
+        images = 0
+        for one in (project_id, *config.protocol.projects):
+            with suppress(NotFoundError):  # which the checks say
+                images += caption_counts(home, one).get("train", (0, 0))[0]
+        return max(1, images)
     splits = read_splits(home, project_id)
     seed = config.data.seed if config.data.seed in splits.train else min(splits.train)
     counts = [len(images) for images in splits.shots(seed, min(config.data.shots, splits.max_shots)).values()]
     with reading(home.engine) as session:
         names = prompt_names(session, project_id)
     return max(1, round(sum(counts) * _classes(names, config) / max(1, len(names))))
+
+
+def _texts(home: Home, project_id: str, names: dict[str, str], config: RunConfig) -> int:
+    """How many texts a step reads: all classes, or the captions of a batch."""
+    if not find_protocol(config.protocol.name).by_captions:
+        return _classes(names, config)
+    images, captions = caption_counts(home, project_id).get("train", (1, 1))
+    return max(1, round(config.distillation.batch_size * captions / images))
 
 
 def _classes(names: dict[str, str], config: RunConfig) -> int:

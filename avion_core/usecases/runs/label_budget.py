@@ -89,8 +89,8 @@ class _Seen:
 @use_case
 def within_budget(
     home: Home, project: str, config: RunConfig, table: pd.DataFrame, splits: Splits, class_names: Mapping[str, str]
-) -> tuple[pd.DataFrame, LabelBudget]:
-    """The descriptions and verdicts that a run uses, and the labels behind them.
+) -> tuple[pd.DataFrame, LabelBudget | None]:
+    """The descriptions and verdicts that a run uses, and the labels behind them; None where captions are trained on.
 
     Under `data.label_budget = kept`, descriptions that have seen other labels than the run trains on are left out, and
     such verdicts and edits do not count. In a protocol with novel classes, so are texts written to differ from these.
@@ -102,8 +102,11 @@ def within_budget(
         NotFoundError: no such project.
         ConfigError: the protocol cannot be run with these classes, or there is no such seed.
     """
+    protocol = find_protocol(config.protocol.name)
+    if protocol.by_captions:
+        return table, None
     shots = splits.shots(config.data.seed, config.data.shots)
-    trained = find_protocol(config.protocol.name).trained_classes(class_names, config)
+    trained = protocol.trained_classes(class_names, config)
     own = {key: frozenset(shots.get(key, ())) for key in trained}
     most = max(map(len, own.values()), default=0)
     if not find_method(config.method).needs.texts or config.prototypes.source == "template":

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from avion_core.config import DescriptionsConfig, PrototypesConfig, RunConfig
 from avion_core.methods import find_method
 from avion_core.presets import PRESETS, make_config, parse_config
+from avion_core.protocols import find_protocol
 from avion_core.settings import fields, flatten
 from avion_core.store.database import reading
 from avion_core.store.home import Home
@@ -79,7 +80,9 @@ def plan_run(
         now = flatten({"prototypes": prototypes.model_dump(), "descriptions": descriptions.model_dump()})
         config = make_config(overrides=overrides, base=settings | {key: now[key] for key in followed})
     origin = Origin(preset=preset, followed=tuple(sorted(followed - flatten(overrides or {}).keys())))
-    name = f"{_what(home, project, preset, config)}, {config.data.shots}-shot, seed {config.data.seed}"
+    protocol = find_protocol(config.protocol.name)
+    how = protocol.title.lower() if protocol.by_captions else f"{config.data.shots}-shot"
+    name = f"{_what(home, project, preset, config)}, {how}, seed {config.data.seed}"
     return Plan(config, origin, name)
 
 

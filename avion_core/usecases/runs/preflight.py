@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal
 
 import pandas as pd
 import psutil
@@ -26,30 +24,14 @@ from avion_core.store.runs import list_runs
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.summaries import ProjectSummary, get_project, read_splits
+from avion_core.usecases.runs.caption_checks import caption_checks
+from avion_core.usecases.runs.check import Check
 from avion_core.usecases.runs.estimate import estimate
 from avion_core.usecases.runs.label_budget import LabelBudget, within_budget
 from avion_core.wording import counted
 
 _LARGE_PARAMETERS = 300_000_000
 _ROOM_BYTES = 1_000_000_000
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing looked at before the start; an error keeps the run from starting."""
-
-    title: str
-    message: str
-    severity: Literal["ok", "warning", "error"]
-    hint: str = ""
-    settings: dict[str, Any] = field(default_factory=dict)
-    """Settings (dotted keys) that would fix it."""
-    model: str = ""
-    """The model whose weights it speaks of."""
-    page: str = ""
-    """The studio's page on which a person can fix it, or look closer."""
-    run: str = ""
-    """Id of the earlier run that it speaks of."""
 
 
 @use_case
@@ -64,19 +46,26 @@ def preflight(home: Home, project: str, config: RunConfig) -> list[Check]:
     trained, of_protocol = list(names), []
     protocol = find_protocol(config.protocol.name)
     try:
-        protocol.check(config.protocol)
+        protocol.check(config)
         trained = protocol.trained_classes(names, config)
     except ConfigError as error:
         usual = {"protocol.name": RunConfig().protocol.name, "protocol.projects": ()}
         of_protocol = [Check("Protocol", f"{error.what[:1].upper()}{error.what[1:]}.", "error", error.hint, usual)]
+    if protocol.by_captions:
+        learned_from = [*_folder(summary), *caption_checks(home, summary.id, config)]
+    else:
+        learned_from = [
+            *_other_projects(home, config),
+            *_names(names, config),
+            *_wordless(names, trained),
+            *_folder(summary),
+            *_images(home, summary, config, trained),
+            *_descriptions(home, summary, config, trained),
+        ]
     return [
         *of_protocol,
-        *_other_projects(home, config),
         *_models(home, config),
-        *_names(names, config),
-        *_wordless(names, trained),
-        *_images(home, summary, config, trained),
-        *_descriptions(home, summary, config, trained),
+        *learned_from,
         *_machine(home, config),
         *_cost(home, summary, config),
         *_repeats(home, summary, config),
@@ -182,10 +171,13 @@ def _wordless(names: dict[str, str], trained: list[str]) -> Iterator[Check]:
         yield Check("Class names", f"{said}.", "warning", hint, page="projects")
 
 
-def _images(home: Home, summary: ProjectSummary, config: RunConfig, trained: list[str]) -> Iterator[Check]:
+def _folder(summary: ProjectSummary) -> Iterator[Check]:
     if summary.pictures and not summary.image_root.is_dir():
         hint = "Connect the drive, move the folder back, or link the project to its new place."
         yield Check("Images", f"{summary.image_root} was not found.", "error", hint, page="projects")
+
+
+def _images(home: Home, summary: ProjectSummary, config: RunConfig, trained: list[str]) -> Iterator[Check]:
     splits = read_splits(home, summary.id)
     if config.data.seed not in splits.train or config.data.shots > splits.max_shots:
         seeds = ", ".join(map(str, splits.train))

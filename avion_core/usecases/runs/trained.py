@@ -5,6 +5,7 @@ from __future__ import annotations
 from avion_core.errors import TrainingError
 from avion_core.jobs.devices import torch_device
 from avion_core.methods import find_method
+from avion_core.protocols import find_protocol
 from avion_core.store.home import Home
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.runs.views import RunView, get_run
@@ -37,6 +38,9 @@ def student_run(home: Home, run: str) -> RunView:
     if not find_method(view.config.method).trains_student:
         hint = "Choose a run of AVION; this one can be evaluated."
         raise TrainingError(f"run {view.id} trained no student", hint, value=view.config.method)
+    if find_protocol(view.config.protocol.name).by_captions:
+        hint = "Choose a run that was trained on classes; this one can be evaluated."
+        raise TrainingError(f"run {view.id} was trained on captions and knows no classes", hint)
     return view
 
 
