@@ -26,7 +26,7 @@ from avion_core.data.images import content_id
 from avion_core.data.project import ProjectData
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.sources import ImageFolder
-from avion_core.data.splits import undrawn
+from avion_core.data.splits import draw_rank, undrawn
 from avion_core.experiment import Metrics, run_experiment
 from avion_core.files import write_json, write_text
 from avion_core.presets import PRESETS, make_config
@@ -45,9 +45,11 @@ def held_out(path: str) -> bool:
 
 
 RUNS: dict[str, tuple[str, Callable[[str], bool], int, str]] = {
-    "RSICD": ("rsicd", lambda _: True, 1, "images of RSICD that AID holds"),
-    "UCM captions, 50-99": ("ucm_captions", held_out, 5, "images 50-99 of each class"),
+    "RSICD": ("rsicd", lambda _: True, 1, "images of RSICD that AID holds; of the training images a part, by hash"),
+    "UCM captions, 50-99": ("ucm_captions", held_out, 3, "images 50-99 of each class"),
 }
+MOST = {"train": 1_600, "validation": 200}
+"""Images of a part; all test images are measured on."""
 """Title -> caption file, which images, passes, and these in words."""
 
 
@@ -98,6 +100,9 @@ def of_captions(title: str, data: Path, name: str, wanted: Callable[[str], bool]
     table = read.table[here]
     ids = {path: content_id(data / path) for path in table["path"]}
     captions, _ = match_captions(Captions(table, []), ids)
+    for part, most in MOST.items():
+        images = sorted(captions.loc[captions["split"] == part, "image_id"].unique(), key=draw_rank)
+        captions = captions[(captions["split"] != part) | captions["image_id"].isin(images[:most])]
     path_of = {image: path for path, image in ids.items()}
     manifest = pd.DataFrame(
         [{"image_id": image, "path": path, "label": "", "group": ""} for image, path in path_of.items()]

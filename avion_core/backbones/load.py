@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,10 +17,7 @@ import open_clip
 import tokenizers
 import torch
 from huggingface_hub import constants as hub_constants
-from huggingface_hub import get_hf_file_metadata, hf_hub_url
-from huggingface_hub.file_download import http_get
-from huggingface_hub.utils import WeakFileLock, build_hf_headers
-from huggingface_hub.utils import tqdm as hub_bar
+from huggingface_hub import hf_hub_url
 from pydantic import Field
 from torch import Tensor
 
@@ -32,15 +28,14 @@ from avion_core.backbones.demo_teacher import DemoTeacher
 from avion_core.backbones.given import FILE, given_name, open_given, save_given
 from avion_core.backbones.towers import DemoTeacherTowers, OpenClipTowers, Towers
 from avion_core.bundled import demo_folder
+from avion_core.downloads import DownloadStopped, fetch, partial_bytes, sha256_of
 from avion_core.errors import CheckpointError, NotFoundError, StoreError, WeightsBrokenError, WeightsMissingError
 from avion_core.files import write_json
 from avion_core.progress import Progress
 from avion_core.reading import Subject, fitted, read_json, web_address
 
 _RECORD = "weights.json"
-_PARTIAL = ".incomplete"
 _HUB = Subject("the hub's address (HF_ENDPOINT)", CheckpointError)
-_IS_SHA256 = re.compile("[0-9a-f]{64}")
 _DEMO_FILES = {"demo-teacher": "demo-teacher-image.safetensors", "demo-student": "demo-student.safetensors"}
 
 
@@ -149,11 +144,11 @@ class WeightStore:
             try:
                 partial.mkdir(exist_ok=True)
                 url = hf_hub_url(entry.hub_repo, entry.hub_file, endpoint=self.endpoint)
-                fetched, digest = _fetch(url, partial, _reporting_bar(entry.title, progress, stop or Event()))
+                fetched, digest = fetch(url, partial, entry.title, progress, stop or Event())
             except Exception as error:  # the hub's client, its HTTP library and the disk have no common base
                 if not self.partial_bytes(name):
                     shutil.rmtree(partial, ignore_errors=True)
-                if isinstance(error, InstallStopped):
+                if isinstance(error, DownloadStopped):
                     raise InstallStopped("the download was stopped", _GOES_ON, value=name) from None
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0]
                 raise CheckpointError(
@@ -170,7 +165,7 @@ class WeightStore:
 
     def partial_bytes(self, name: str) -> int:
         """How much of a download is here that did not come to its end."""
-        return sum(path.stat().st_size for path in self._partial(name).glob(f"*{_PARTIAL}"))
+        return partial_bytes(self._partial(name))
 
     def remove(self, name: str) -> int:
         """Delete installed weights, and what a download left behind; returns the bytes that are free again.
@@ -219,7 +214,7 @@ class WeightStore:
         with self._writable(), tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as scratch:
             file = Path(scratch) / FILE
             save_given(file, images, image_ids, texts, sentences)
-            self._install(entry, file, _sha256(file), "a file of embeddings")
+            self._install(entry, file, sha256_of(file), "a file of embeddings")
         return entry.name
 
     def _partial(self, name: str) -> Path:
@@ -327,11 +322,6 @@ def _beside(path: Path, name: str) -> Path:
     return companion
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _copied(source: Path, target: Path, title: str, progress: Progress | None, stop: Event) -> str:
     """Copy a file a piece at a time; returns its SHA-256."""
     digest, done, total = hashlib.sha256(), 0, source.stat().st_size
@@ -345,42 +335,3 @@ def _copied(source: Path, target: Path, title: str, progress: Progress | None, s
             if progress is not None:
                 progress(done, total, title)
     return digest.hexdigest()
-
-
-def _fetch(url: str, folder: Path, bar: type[hub_bar]) -> tuple[Path, str]:
-    """The file behind a hub address, in the folder, and its SHA-256; what an earlier call left there is gone on with.
-
-    `hf_hub_download` begins anew after every failure and cannot be stopped while Xet transfers, so this is its plain
-    way, by its own parts.
-    """
-    headers = build_hf_headers()
-    metadata = get_hf_file_metadata(url, headers=headers)
-    # Under the name of this version of the file: the beginning of another one is never continued.
-    unfinished = folder / f"{hashlib.sha256(f'{metadata.etag}'.encode()).hexdigest()[:16]}{_PARTIAL}"
-    with WeakFileLock(folder / "lock"):
-        with unfinished.open("ab") as file:
-            have = file.tell()
-            http_get(url, file, resume_size=have, headers=headers, expected_size=metadata.size, tqdm_class=bar)
-        digest = _sha256(unfinished)
-        if metadata.etag and _IS_SHA256.fullmatch(metadata.etag) and digest != metadata.etag:
-            unfinished.unlink()
-            raise OSError("the downloaded file is not the one that the hub has")
-        return unfinished.rename(folder / url.rpartition("/")[2]), digest
-
-
-def _reporting_bar(title: str, progress: Progress | None, stop: Event) -> type[hub_bar]:
-    """A bar for the hub's client that draws nothing, tells `progress` how many bytes are there, and heeds `stop`."""
-
-    class ReportingBar(hub_bar):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs | {"disable": True})
-            self.bytes, self.whole = kwargs.get("initial") or 0, kwargs.get("total") or 0
-
-        def update(self, n: float | None = 1) -> None:
-            if stop.is_set():
-                raise InstallStopped("the download was stopped", _GOES_ON)
-            self.bytes += int(n or 0)
-            if progress is not None:
-                progress(self.bytes, self.whole, title)
-
-    return ReportingBar

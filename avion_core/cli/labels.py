@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from avion_core.cli.frame import Answer, Desk, command, table
-from avion_core.cli.tour import Out, Preview, ProjectName, app, captions, classes, labels
+from avion_core.cli.tour import Out, Preview, ProjectName, Seed, app, captions, classes, labels
 
 ClassKey = Annotated[str, typer.Argument(metavar="CLASS", help="A key of `avion classes list`.")]
 Words = Annotated[str, typer.Argument(metavar="NAME", help="The words that prompts use.")]
@@ -22,6 +22,19 @@ def export_labels_(desk: Desk, project: ProjectName, out: Out) -> Answer:
 
     path = save(export_labels(desk.home, project), out)
     return Answer({"file": path}, f"{path}: the labels of all images, by path.")
+
+
+@command(labels, "split")
+def export_split_(desk: Desk, project: ProjectName, out: Out, seed: Seed = None) -> Answer:
+    """Write a seed's split as CoOp's JSON: training, validation and test images with their classes.
+
+    So that numbers can be laid beside other people's; `avion projects create --labels` reads it.
+    """
+    from avion_core.usecases.projects.labels import export_split
+    from avion_core.usecases.transfer.exchange import save
+
+    path = save(export_split(desk.home, project, seed or 1), out)
+    return Answer({"file": path}, f"{path}: the split of seed {seed or 1}, by path.")
 
 
 @command(labels, "import")

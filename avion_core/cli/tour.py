@@ -23,6 +23,7 @@ A first tour, offline:
 
 \b
 With your own images:
+  avion datasets list                  the published data sets; also show, get, verify
   avion projects look FOLDER           what is in it, before it is a project
   avion projects create mine FOLDER    class folders, or --labels FILE
   avion labels import mine FILE        labels from a table; see also avion classes
@@ -62,6 +63,7 @@ projects = typer.Typer(help="Image folders with classes and frozen splits.", **_
 labels = typer.Typer(help="Labels of images: export and import.", **_QUIET)
 captions = typer.Typer(help="Captions of images, for retrieval.", **_QUIET)
 classes = typer.Typer(help="Classes and their cards: definitions, includes, excludes, names, colours.", **_QUIET)
+datasets = typer.Typer(help="Published data sets: what they are, where to get them, whether a copy is whole.", **_QUIET)
 descriptions = typer.Typer(help="Class descriptions: import, export, list, and RS-Flag.", **_QUIET)
 review = typer.Typer(help="Review without a network: send packs out, merge the verdicts that come back.", **_QUIET)
 runs = typer.Typer(help="Trainings: status, stop, kill, resume, and export of the student as a zip.", **_QUIET)
@@ -74,6 +76,7 @@ app.add_typer(projects, name="projects")
 app.add_typer(labels, name="labels")
 app.add_typer(captions, name="captions")
 app.add_typer(classes, name="classes")
+app.add_typer(datasets, name="datasets")
 app.add_typer(descriptions, name="descriptions")
 app.add_typer(review, name="review")
 app.add_typer(runs, name="runs")

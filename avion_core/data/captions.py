@@ -66,6 +66,14 @@ def read_captions(path: Path) -> Captions:
     return Captions(pd.DataFrame(list(rows.values()), columns=["path", "split", "captions"]), problems)
 
 
+def holds_captions(path: Path) -> bool:
+    """Whether a file is a caption file, and not another form of JSON or a table."""
+    if path.suffix.lower() != ".json":
+        return False
+    raw = read_json(path, _FILE)
+    return isinstance(raw, dict) and "images" in raw
+
+
 def no_captions() -> pd.DataFrame:
     """The captions of a project that has none."""
     return pd.DataFrame(columns=list(CAPTION_COLUMNS), dtype=str)

@@ -1,6 +1,7 @@
 """Label files: CSV, Excel or Parquet with the columns path, label and, if wanted, group and split.
 
-A caption file (JSON) serves too: it names pictures and their split, and gives no labels.
+A caption file (JSON) serves too: it names pictures and their split, and gives no labels. So do CoOp's split file and
+the metadata of a Hugging Face image folder (`data.split_files`).
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import pandas as pd
 from avion_core.data.captions import read_captions
 from avion_core.data.class_names import is_readable
 from avion_core.data.problems import Problem
+from avion_core.data.split_files import by_file_name, is_coop, read_coop, read_metadata
 from avion_core.data.split_names import SPLITS, split_of
 from avion_core.data.tables import is_workbook, read_table, refuse_twins, whole_numbers
 from avion_core.errors import DataError
-from avion_core.reading import Subject, read_parquet, regular_file
+from avion_core.reading import Subject, read_json, read_parquet, regular_file
 
 _FILE = Subject("the label file", hint="Export it again as Parquet or CSV UTF-8.")
 SAFEST_SPLIT = ("test", "validation", "train", "")  # of two marks on one picture, none may leak into training
@@ -46,7 +48,7 @@ def read_labels(
     Raises:
         DataError: the file cannot be read, lacks a column, has one twice, or names a split that there is not.
     """
-    table, problems = read_columns(file)
+    table, problems = read_columns(file, root)
     if lacking := [name for name in ("path", "label") if name not in table]:
         raise DataError(
             f"the label file has no column {' and no column '.join(lacking)}",
@@ -113,8 +115,11 @@ def _agreed(path: str, labels: set[ImageLabel]) -> tuple[ImageLabel, Problem | N
     return agreed, None
 
 
-def read_columns(file: Path) -> tuple[dict[str, list[Any]], list[Problem]]:
+def read_columns(file: Path, root: Path | None = None) -> tuple[dict[str, list[Any]], list[Problem]]:
     """A label file's columns by name in lower case, and what was odd about it.
+
+    Args:
+        root: the folder of images, for tables that name files by `file_name`, relative to the table's own folder.
 
     Raises:
         DataError: it cannot be read, or has a column twice.
@@ -124,17 +129,29 @@ def read_columns(file: Path) -> tuple[dict[str, list[Any]], list[Problem]]:
     if suffix == ".csv" or is_workbook(file):
         header, rows, cut = read_table(file, "label file")
         columns = {name.strip().lower(): [row[place] for row in rows] for place, name in enumerate(header)}
+        if root is not None and by_file_name(columns):
+            return _columns(read_metadata(file, root)), []
         said = "It ends with surplus commas; nothing was lost, but check the table."
         return columns, [Problem("label_file", f"{file.name}, line {line}", said) for line in cut]
     if suffix == ".json":
-        table = read_captions(file).table.drop(columns="captions").assign(label="")
+        raw = read_json(file, _FILE)
+        coop = read_coop(raw, file) if is_coop(raw) else None
+        table = read_captions(file).table.drop(columns="captions").assign(label="") if coop is None else coop
+    elif suffix == ".jsonl" and root is not None:
+        table = read_metadata(file, root)
     elif suffix == ".parquet":
         table = read_parquet(file, _FILE)
+        if root is not None and by_file_name(map(str, table.columns)):
+            table = read_metadata(file, root)
     else:
-        hint = "Give a file ending in .csv, .xlsx, .parquet or .json."
+        hint = "Give a file ending in .csv, .xlsx, .parquet, .json or .jsonl."
         raise DataError("the label file has an unknown file type", hint, value=str(file))
+    return _columns(table), []
+
+
+def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
     refuse_twins(map(str, table.columns), "label file")
-    return {str(name).strip().lower(): table[name].tolist() for name in table.columns}, []
+    return {str(name).strip().lower(): table[name].tolist() for name in table.columns}
 
 
 def _is_name(value: object) -> bool:

@@ -89,7 +89,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "projects.descriptions": "read_for",
         "projects.freeze": "freeze kept_captions",
         "projects.images": "class_pictures image_path image_table",
-        "projects.labels": "export_labels unlabelled",
+        "projects.labels": "export_labels export_split unlabelled",
         "projects.summaries": "get_project list_projects project_names read_manifest read_projects "
         "read_problems read_splits summary_of",
         "projects.text_lengths": "too_long_for_teacher unread_ends",
@@ -143,6 +143,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "projects.labels": "draw_splits",
         "projects.models": "set_models",
         "projects.creating": "create_project open_demo",
+        "projects.data_sets": "get_data_set verify_data_set",
         "projects.from_features": "create_from_features",
         "projects.near_copies": "seek_near_copies",
         "projects.neighbours": "keep_neighbours",

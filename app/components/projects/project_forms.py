@@ -33,7 +33,8 @@ from avion_core.wording import counted, size
 _FOLDER, _TABLE, _CATALOG, _CAPTIONS = "Folder", "Folder and label table", "Published data set", "Caption file"
 _SOURCES = {
     _FOLDER: "One folder per class, or all pictures in one: labels can be given here.",
-    _TABLE: "A CSV, Excel or Parquet file with path and label; group and split if there are any.",
+    _TABLE: "A CSV, Excel or Parquet file with path and label; group and split if there are any. Or a split file of "
+    "CoOp (JSON), or the metadata of a Hugging Face image folder.",
     _CATALOG: "One of the data sets of the paper, as it was published.",
     _CAPTIONS: "A caption JSON as RSITMD and RSICD have it: it names pictures and their split, and gives no labels.",
 }
@@ -204,6 +205,11 @@ def _catalog() -> str:
     st.caption(
         f"{len(entry.classes)} classes, {entry.images:,} images of {entry.image_size} px ({entry.layout}) · "
         f"{entry.source} · {entry.licence}"
+    )
+    carried = f"`avion datasets get {chosen} FOLDER` fetches it" if entry.hub else "No hub is known to carry it"
+    st.caption(
+        f":material/download: [Publisher's page]({entry.page}). {carried}; `avion datasets verify FOLDER` says whether "
+        "a copy is whole."
     )
     return chosen
 

@@ -13,7 +13,7 @@ import pandas as pd
 from avion_core import bundled
 from avion_core.backbones.catalog import find_entry
 from avion_core.data.captioned import match_captions
-from avion_core.data.captions import Captions, no_captions, read_captions
+from avion_core.data.captions import Captions, holds_captions, no_captions, read_captions
 from avion_core.data.class_names import prompt_names
 from avion_core.data.drawing import data_set_key, make_splits
 from avion_core.data.layout import FolderOrder, read_layout
@@ -68,8 +68,8 @@ def create_project(
     (`studio.labels`).
 
     Args:
-        labels: a table of path, label, group and split instead of class folders, or a caption file (see `data.scan`),
-            whose captions are kept.
+        labels: a table of path, label, group and split instead of class folders (see `data.labels` for its forms), or
+            a caption file, whose captions are kept.
         class_folders: whether the folders in it are classes; if not, all images are unlabelled.
         order: what the folders are, where `data.layout` leaves more than one reading; a given split is then kept.
         together: what tells neighbours, which stay on one side of the splits, beside groups and near-copies.
@@ -125,7 +125,7 @@ def create_project(
         problems = problems + of_neighbours
     splits = draw_or_wait(manifest, together or told)
     captions = no_captions()
-    if labels is not None and labels.suffix.lower() == ".json":
+    if labels is not None and holds_captions(labels):
         captions = captions_of(read_captions(labels), manifest, root)[0]  # its problems are among the scan's
     project = Project(
         name=name,

@@ -35,11 +35,9 @@ def caption_checks(home: Home, project: str, config: RunConfig) -> Iterator[Chec
 
 
 def _of_one(data: ProjectData, images: int, texts: int, seed: int) -> Iterator[Check]:
-    if not len(data.captions):
-        yield Check("Captions", f"The project {data.name} has no captions.", "error", _IMPORT, page="projects")
-        return
     if not images:
-        yield Check("Captions", f"The project {data.name} has no training image with captions.", "error", _IMPORT, page="projects")
+        what = "no training image with captions" if len(data.captions) else "no captions"
+        yield Check("Captions", f"The project {data.name} has {what}.", "error", _IMPORT, page="projects")
         return
     said = f"{data.name}: {counted(texts, 'caption')} of {counted(images, 'training image')}."
     yield Check("Captions", said, "ok")

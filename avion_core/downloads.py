@@ -1,0 +1,80 @@
+"""Files from a hub, fetched by its own client: checked, reported, stopped, and gone on with after a break."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from huggingface_hub import get_hf_file_metadata
+from huggingface_hub.file_download import http_get
+from huggingface_hub.utils import WeakFileLock, build_hf_headers
+from huggingface_hub.utils import tqdm as hub_bar
+
+from avion_core.progress import Progress
+
+PARTIAL = ".incomplete"
+_IS_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+class DownloadStopped(Exception):
+    """Somebody asked for a stop; what was fetched is kept."""
+
+
+def fetch(url: str, folder: Path, title: str, progress: Progress | None, stop: Event) -> tuple[Path, str]:
+    """The file behind a hub address, in the folder, and its SHA-256; what an earlier call left there is gone on with.
+
+    `hf_hub_download` begins anew after every failure and cannot be stopped while Xet transfers, so this is its plain
+    way, by its own parts.
+
+    Args:
+        folder: one of its own for each file; it exists.
+
+    Raises:
+        DownloadStopped: `stop` was set. Else whatever the client, its HTTP library and the disk raise.
+    """
+    headers = build_hf_headers()
+    metadata = get_hf_file_metadata(url, headers=headers)
+    # Under the name of this version of the file: the beginning of another one is never continued.
+    unfinished = folder / f"{hashlib.sha256(f'{metadata.etag}'.encode()).hexdigest()[:16]}{PARTIAL}"
+    bar = _reporting_bar(title, progress, stop)
+    with WeakFileLock(folder / "lock"):
+        with unfinished.open("ab") as file:
+            have = file.tell()
+            http_get(url, file, resume_size=have, headers=headers, expected_size=metadata.size, tqdm_class=bar)
+        digest = sha256_of(unfinished)
+        if metadata.etag and _IS_SHA256.fullmatch(metadata.etag) and digest != metadata.etag:
+            unfinished.unlink()
+            raise OSError("the downloaded file is not the one that the hub has")
+        return unfinished.rename(folder / url.rpartition("/")[2]), digest
+
+
+def partial_bytes(folder: Path) -> int:
+    """How much of a download is in its folder that did not come to its end."""
+    return sum(path.stat().st_size for path in folder.glob(f"*{PARTIAL}"))
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _reporting_bar(title: str, progress: Progress | None, stop: Event) -> type[hub_bar]:
+    """A bar for the hub's client that draws nothing, tells `progress` how many bytes are there, and heeds `stop`."""
+
+    class ReportingBar(hub_bar):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs | {"disable": True})
+            self.bytes, self.whole = kwargs.get("initial") or 0, kwargs.get("total") or 0
+
+        def update(self, n: float | None = 1) -> None:
+            if stop.is_set():
+                raise DownloadStopped
+            self.bytes += int(n or 0)
+            if progress is not None:
+                progress(self.bytes, self.whole, title)
+
+    return ReportingBar
