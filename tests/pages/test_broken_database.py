@@ -57,13 +57,13 @@ def damaged(file: Path) -> Iterator[str]:
     yield "is damaged, or is not a database"
 
 
-@pytest.mark.parametrize("trouble", [locked, closed, damaged])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_page_says_what_is_wrong(name: str, trouble, home: Home, open_page: Open, monkeypatch) -> None:
+def test_a_page_says_what_is_wrong(name: str, home: Home, open_page: Open, monkeypatch) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
     app = open_page(name, at_rest=False)
-    with trouble(home.path / "avion.sqlite3") as said:
-        app.run()
-        assert not app.exception, app.exception[0].value
-        shown = "".join(str(error.proto) for error in app.error)
-        assert (said in shown) == (trouble is not locked), shown or all_text(app)
+    for trouble in (locked, closed, damaged):
+        with trouble(home.path / "avion.sqlite3") as said:
+            app.run()
+            assert not app.exception, app.exception[0].value
+            shown = "".join(str(error.proto) for error in app.error)
+            assert (said in shown) == (trouble is not locked), (trouble, shown or all_text(app))
