@@ -300,7 +300,7 @@ class TestLabelFiles:
                 "path,label\n",
                 "l.ods",
                 "label file has an unknown file type",
-                "ending in .csv, .xlsx, .parquet or .json",
+                "ending in .csv, .xlsx, .parquet, .json or .jsonl",
             ),
             (
                 "path,label,split\nloose.png,x,later\n",

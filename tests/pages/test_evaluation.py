@@ -48,10 +48,9 @@ def view(app: AppTest, name: str) -> AppTest:
     return settle(control.set_value(name).run())
 
 
-@pytest.mark.parametrize("page", ["evaluation", "predict"])
-def test_without_a_student_the_launch_is_one_button_away(page: str, home: Home, open_page: Open) -> None:
+def test_without_a_student_the_launch_is_one_button_away(home: Home, open_page: Open) -> None:
     bare = create_project(home, "bare", get_project(home, NAME).image_root)
-    app = open_page(page, project=bare.id)
+    app = open_page("evaluation", project=bare.id)
     assert "No finished training yet" in all_text(app)
     app = next(button for button in app.button if button.label == "Train a student").click().run()
     assert app.title[0].value == "Launch"
