@@ -8,6 +8,7 @@ from app import shell
 from app.components.evaluation import evaluation_panels as panels
 from app.components.evaluation.measuring import measured
 from app.components.evaluation.protocol_panels import seeds_panel, shots_panel
+from app.components.evaluation.report_buttons import report_buttons
 from app.kit.guard import plain
 from app.state import confusion_cell, studio, visitor
 from avion_core.usecases import policies
@@ -35,6 +36,7 @@ def page() -> None:
     split = split_choice(run.id)
     report = measured(run, split, f"Evaluating on the {split} images")
     panels.headline(get_run(studio.home(), run.id), report)
+    report_buttons([run], test=split == "test")
     fits = [name for name in _VIEWS if (name in _OF_CAPTIONS if report.by_captions else name != "recalls")]
     view = st.segmented_control(
         "View",

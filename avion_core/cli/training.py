@@ -9,6 +9,7 @@ import typer
 
 from avion_core.cli.frame import Answer, Desk, command, table
 from avion_core.cli.tour import InBackground, Preset, ProjectName, RunName, Seed, Settings, Shots, app
+from avion_core.wording import size
 
 if TYPE_CHECKING:
     from avion_core.experiment import Event
@@ -173,6 +174,41 @@ def _queued_evaluation(desk: Desk, run: str, split: str) -> Answer:
     if job is None:
         return Answer({"job_id": None}, f"The run is measured already.\nNext:  {after}")
     return Answer({"job_id": job}, f"Evaluation {job} is queued.\nNext:  avion jobs show {job}, then {after}")
+
+
+@command(app, "report")
+def report_(
+    desk: Desk,
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of runs of one project, or latest.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The HTML file to write.")] = Path("report.html"),
+    figures: Annotated[
+        Path | None, typer.Option("--figures", metavar="FOLDER", help="Write each figure there too, as SVG and PNG.")
+    ] = None,
+    test: Annotated[
+        bool, typer.Option("--test", help="Also what was measured on the sealed test set; it counts as a look.")
+    ] = False,
+) -> Answer:
+    """Write a report to hand over: one HTML file of a run, or of several beside each other.
+
+    It holds figures with their intervals, curves, a map if one was computed, confusion, mistakes, texts and settings.
+    """
+    from avion_core.files import replacing
+    from avion_core.usecases.insight.written_report import write_report
+
+    found = write_report(desk.home, runs, test=test, progress=desk.progress)
+    with replacing(out) as unfinished:
+        unfinished.write_text(found.html, encoding="utf-8")
+    files = []
+    if figures is not None:
+        figures.mkdir(parents=True, exist_ok=True)
+        for name, figure in found.figures.items():
+            for form, content in (("svg", figure.svg), ("png", figure.png)):
+                files.append(figures / f"{name}.{form}")
+                files[-1].write_bytes(content)
+    said = f"Written: {out} ({size(out.stat().st_size)})"
+    if figures is not None:
+        said += f"\nFigures: {len(files)} files in {figures}"
+    return Answer({"file": out, "figures": files}, said)
 
 
 @command(app, "embed-map")

@@ -72,6 +72,8 @@ _TABLE: dict[Right, dict[str, str]] = {
         "insight.ladder": "ladder",
         "insight.placebo": "placebo_job read_placebo",
         "insight.prediction": "export_student predict predict_with_teacher",
+        "insight.report_contents": "run_contents",
+        "insight.written_report": "write_report",
         "insight.protocol_runs": "over_seeds over_shots",
         "insight.teacher_state": "teacher_state",
         "installation.resources": "storage",

@@ -156,6 +156,13 @@ def test_train_evaluate_map_and_predict(answer, avion, scenes, images, tmp_path)
     assert "odd, see below" in said
     assert row["odd"] in said
     assert not any(name in said.splitlines()[1] for name in tiny_studio.CLASSES)
+    written = answer("report", "latest", "--out", tmp_path / "r.html", "--figures", tmp_path / "figures")
+    assert "<h1>" in Path(written["file"]).read_text(encoding="utf-8")
+    assert {Path(name).suffix for name in written["figures"]} == {".svg", ".png"}
+    assert all(Path(name).stat().st_size > 1000 for name in written["figures"])
+    assert "Measured on the sealed test images" not in (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert f"Written: {tmp_path / 'r.html'}" in avion("report", "latest", "--test", "--out", tmp_path / "r.html").stdout
+    assert "Measured on the sealed test images" in (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "finished" in avion("runs", "list").stdout
     assert answer("runs", "list", "scenes")["runs"][0]["id"] == run["run_id"]
 

@@ -71,6 +71,11 @@ def test_it_is_on_validation_until_the_test_set_is_opened(home: Home, open_page:
     assert "paper" not in rows.columns  # no published data set, no published pair
 
 
+def test_a_report_to_hand_over_is_offered_with_its_figures(home: Home, open_page: Open) -> None:
+    buttons = {button.proto.label: button.proto for button in open_page("evaluation").get("download_button")}
+    assert {"Report to hand over", "Its figures"} <= set(buttons)
+
+
 def test_only_who_may_unseal_the_test_set_is_offered_to(home: Home, open_page: Open, monkeypatch) -> None:
     monkeypatch.setattr(door, "actor", lambda: Actor("me", "reviewer"))
     app = open_page("evaluation")

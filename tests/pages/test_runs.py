@@ -237,6 +237,7 @@ def test_two_runs_are_compared(home: Home, finished: str, open_page: Open) -> No
     assert differing[["faster", "a finished run"]].iloc[0].tolist() == ["0.01", "0.005"]
     assert "+0.0 points** against a finished run on the same" in all_text(app)
     assert len(app.get("plotly_chart")) == 5
+    assert "Report to hand over" in [button.proto.label for button in app.get("download_button")]
     assert "Stop" not in labels(app)
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.components.evaluation.evaluation_panels import changes
 from app.components.evaluation.measuring import need_measured
+from app.components.evaluation.report_buttons import report_buttons
 from app.components.runs import run_charts
 from app.kit import charts
 from app.kit.background import computed
@@ -74,6 +75,7 @@ def _students(project: ProjectSummary, runs: dict[str, RunView]) -> None:
     run, base = trained[chosen], trained[against]
 
     need_measured([run.id, base.id], "validation", "Evaluating both students")
+    report_buttons([base, run])
 
     def compare(progress: Progress) -> list[tuple[MeasuredPart, Change]]:
         return change_between(studio.home(), run.id, base.id, progress=progress)

@@ -1,0 +1,1 @@
+"""Figures that stand without a browser: drawn by matplotlib, as SVG and PNG."""
