@@ -13,6 +13,7 @@ from app.kit.guard import empty_state, end_page, plain
 from app.state import address, confusion_cell, studio
 from avion_core.usecases.curation.rules import current_rules
 from avion_core.usecases.insight.confusion import Confusions, Judge, confusions, refreshed
+from avion_core.usecases.insight.figure_words import right_of
 from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.runs.choices import trains_student
 from avion_core.usecases.runs.views import RunView, list_runs
@@ -28,11 +29,10 @@ def page() -> None:
     found = refreshed(studio.home(), looked_at(project, run))
     names = {entry.key: entry.prompt_name for entry in project.classes}
     keys = list(found.curation.class_keys)
-    accuracy = found.curation.teacher_accuracy["validation"]
-    st.caption(
-        f"{len(found.images):,} validation images · teacher's text prototypes right on {accuracy:.1f} % of them. "
-        "The sealed test set is not used."
-    )
+    right = sum(row[place] for place, row in enumerate(found.matrix(judge)))
+    whom = "Teacher's text prototypes" if judge == "teacher" else "This student"
+    said = right_of(right, len(found.images))
+    st.caption(f"{whom}: {said} on the validation images. The sealed test set is not used.")
     left, right = st.columns([3, 2], gap="large")
     with left:
         cell = cell_choice(confusion_cell.texts_matrix(project.id), keys, found.matrix(judge), names)

@@ -37,13 +37,15 @@ def list_runs_(
 @command(runs, "show")
 def show(desk: Desk, run: RunName) -> Answer:
     """One run: its status, where its files are, and every setting."""
-    from avion_core.usecases.runs.views import computed_with, get_run
+    from avion_core.usecases.insight.figure_words import right_of
+    from avion_core.usecases.runs.views import computed_with, get_run, right_on_validation
 
     found = get_run(desk.home, run)
     computed = computed_with(desk.home, found.id)
     lines = [f"{found.id} ({found.name}) of {found.project}: {found.state} at step {found.step:,} of {found.steps:,}"]
     if found.accuracy is not None:
-        lines.append(f"validation accuracy {found.accuracy:.1f} %")
+        counts = right_on_validation(desk.home, found)
+        lines.append(f"validation: {right_of(*counts) if counts else f'{found.accuracy:.1f} %'}")
     if found.error:
         lines.append(found.error)
     lines += [f"computed in {one}" if place == 0 else one for place, one in enumerate(computed)]

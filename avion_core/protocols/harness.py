@@ -20,6 +20,7 @@ from avion_core.config import RunConfig
 from avion_core.data.project import LabelledImages, ProjectData
 from avion_core.errors import DataError, NotFoundError, PrototypeError
 from avion_core.features.store import FeatureStore, prepare_images
+from avion_core.machine import OthersAtWork
 from avion_core.methods import METHODS, find_method
 from avion_core.methods.bench import Bench
 from avion_core.methods.method import Method, Task
@@ -132,6 +133,7 @@ def measure(
     predictions: list[pd.DataFrame] = []
     left_out: dict[str, str] = {}
     seconds: dict[str, float] = {}
+    others: list[float] = []
     for method in methods:
         try:
             if not method.needs.backward:
@@ -143,7 +145,9 @@ def measure(
             left_out[f"{method.title} ({method.model})"] = str(error)
             continue
         shared = {"method": method.name, "model": method.model, "parameters": method.trained_parameters}
-        shared |= {"seconds": _seconds(method.towers, parts[0], config, split, seconds) if parts else float("nan")}
+        shared |= {
+            "seconds": _seconds(method.towers, parts[0], config, split, seconds, others) if parts else float("nan")
+        }
         counts: dict[str, tuple[int, int]] = {}
         temperature = None
         for part in parts:
@@ -180,6 +184,7 @@ def measure(
         seed=config.data.seed,
         parts=[MeasuredPart(p.name, p.title, p.project.name, list(p.classes), p.trained, p.metric) for p in parts],
         left_out=left_out,
+        others_at_work=max(others, default=None),
     )
 
 
@@ -271,11 +276,14 @@ def _predictions(method: Method, part: Part, images: LabelledImages, logits: Ten
     )
 
 
-def _seconds(towers: ImageTower, part: Part, config: RunConfig, split: str, known: dict[str, float]) -> float:
+def _seconds(
+    towers: ImageTower, part: Part, config: RunConfig, split: str, known: dict[str, float], others: list[float]
+) -> float:
     """Seconds per 1,000 images of an image encoder on decoded pixels, at this moment on this machine.
 
     Args:
         known: by the hash of the weights, what was timed already; the prompted student's hash is its own.
+        others: is given the share of the processors that other programs took meanwhile.
     """
     if isinstance(towers, GivenTowers):
         return float("nan")  # looked up
@@ -284,10 +292,12 @@ def _seconds(towers: ImageTower, part: Part, config: RunConfig, split: str, know
         pixels = prepare_images(towers, part.project.images(chosen), recipe=part.project.recipe)
         towers.encode_image(pixels[:8])
         _wait_for_gpu()
-        start = time.perf_counter()
+        start, at_work = time.perf_counter(), OthersAtWork()
         towers.encode_image(pixels)
         _wait_for_gpu()
         known[towers.weights_hash] = 1000 * (time.perf_counter() - start) / len(chosen)
+        if (share := at_work.share()) is not None:
+            others.append(share)
     return known[towers.weights_hash]
 
 

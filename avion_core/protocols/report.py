@@ -60,6 +60,7 @@ class _Kept(BaseModel):
     parts: list[MeasuredPart]
     left_out: dict[str, str]
     step: int = 0
+    others_at_work: float | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,9 @@ class Report:
     """Row that could not be made -> why."""
     step: int = 0
     """The training's, at which it was measured."""
+    others_at_work: float | None = None
+    """Share of the processors, 0 to 1, that other programs took while `seconds` was timed; None where that is not
+    known."""
 
     def figure(
         self, part: str, metric: str, method: str | None = None, model: str | None = None

@@ -108,7 +108,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "runs.sweeps": "read_sweep sweep_cells",
         "insight.sweep_tables": "sweep_document sweep_table",
         "runs.training": "sleeping_queue",
-        "runs.views": "computed_with curves get_run list_runs run_view",
+        "runs.views": "computed_with curves get_run list_runs right_on_validation run_view",
         "transfer.archives": "new_archive",
         "transfer.exchange": "export_descriptions holdings read_records",
         "transfer.relink": "look_at_root",

@@ -38,6 +38,9 @@ def test_a_cell_shows_its_pictures_and_the_texts_behind_it(judge: str, home: Hom
     control = next(control for control in app.segmented_control if control.label == "Mistakes of")
     app = settle(control.set_value(judge).run())
     found = confusions(home, NAME, list_runs(home, NAME)[0].id)
+    right = sum(row[place] for place, row in enumerate(found.matrix(judge)))
+    whom = {"student": "This student", "teacher": "Teacher's text prototypes"}[judge]
+    assert any(caption.value.startswith(f"{whom}: {right} of {len(found.images)} right (") for caption in app.caption)
     for true, said in (("Forest", "SeaLake"), ("Residential", "Forest")):
         app = look_at(app, true, said)
         names = {path.name for path in found.pictures(judge, true, said)}

@@ -6,10 +6,13 @@ import json
 import re
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import streamlit as st
+from streamlit.proto.Metric_pb2 import Metric
 from streamlit.testing.v1 import AppTest
 
 from app.state import door
@@ -28,7 +31,7 @@ from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.runs.launching import create_run
 from avion_core.usecases.runs.training import run_here
-from avion_core.usecases.runs.views import list_runs
+from avion_core.usecases.runs.views import get_run, list_runs
 from tests.app.tiny_home import CLASSES, NAME, add_project
 from tests.jobs_here import do_jobs_here
 from tests.pages.conftest import Open, all_text, settle
@@ -69,6 +72,34 @@ def test_it_is_on_validation_until_the_test_set_is_opened(home: Home, open_page:
     rows = next(frame.value for frame in app.dataframe if "method" in frame.value.columns)
     assert {"AVION", "Student, zero-shot", "Student, class mean", "Teacher, zero-shot"} <= set(rows["method"])
     assert "paper" not in rows.columns  # no published data set, no published pair
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said", "coloured"),
+    [(1, "not distinguishable from zero-shot", False), (12, "+100.0 on zero-shot", True)],
+)
+def test_only_a_gain_that_is_more_than_chance_has_a_colour(
+    wrong: int, said: str, coloured: bool, home: Home, open_page: Open
+) -> None:
+    """Twelve images that the student gets right, of which its zero-shot gets one or all wrong."""
+    run = get_run(home, "latest")
+    report = kept_report(home, run.id, "validation")
+    assert report is not None
+    keys = report.parts[0].classes
+    rows = pd.DataFrame({"image_id": [str(n) for n in range(12)], "class_key": [keys[n % 3] for n in range(12)]})
+    rows = rows.assign(part="all", probability=0.9, true_probability=0.9, predicted=rows["class_key"])
+    other = [keys[(n + 1) % 3] if n < wrong else keys[n % 3] for n in range(12)]
+    said_of = [rows.assign(method="avion", model="student")]
+    said_of.append(rows.assign(method="zero_shot", model="student", predicted=other))
+    figures = report.figures.assign(n=12)
+    zero_shot = (figures["method"] == "zero_shot") & (figures["metric"] == "accuracy")
+    figures.loc[figures["metric"] == "accuracy", "value"] = 100.0
+    figures.loc[zero_shot, "value"] = 100 * (12 - wrong) / 12
+    replace(report, figures=figures, predictions=pd.concat(said_of)).save(run.folder)
+    metric = next(metric for metric in open_page("evaluation").metric if metric.label == "AVION")
+    assert said in metric.delta
+    assert (metric.proto.color == Metric.MetricColor.GREEN) is coloured
+    assert metric.proto.help.startswith("12 of 12 right, 95 % interval")
 
 
 def test_a_report_to_hand_over_is_offered_with_its_figures(home: Home, open_page: Open) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
-import pandas as pd
 import streamlit as st
 
 from app.components.evaluation import evaluation_charts
@@ -17,6 +16,7 @@ from avion_core.usecases.insight.evaluation import (
     Change,
     MeasuredPart,
     Report,
+    change,
     confusion_matrix,
     figures_per_class,
     looks,
@@ -24,6 +24,7 @@ from avion_core.usecases.insight.evaluation import (
     published,
     reliability_table,
 )
+from avion_core.usecases.insight.figure_words import interval, told_apart, when_timed
 from avion_core.usecases.insight.rows import headline_rows, recall_table
 from avion_core.usecases.insight.trust import trust_in_validation
 from avion_core.usecases.projects.summaries import ProjectSummary
@@ -42,11 +43,7 @@ def headline(run: RunView, report: Report) -> None:
     own = rows[(rows["method"] == report.method) & (rows["model"] == report.model)]
     with st.grid(4):
         for row in own.to_dict("records"):
-            before = report.value(row["part"], row["metric"], "zero_shot", "student")
-            gain = None if before is None else row["value"] - before
-            none = gain is None or abs(gain) < 0.05
-            said = "" if gain is None else "as zero-shot" if none else f"{gain:+.1f} on zero-shot"
-            colour, arrow = ("off", "off") if none else ("normal", "auto")
+            said, colour, arrow = _against_untrained(report, row)
             st.metric(
                 row["title"],
                 f"{row['value']:.1f} %",
@@ -74,12 +71,20 @@ def headline(run: RunView, report: Report) -> None:
             st.dataframe(looks(studio.home(), run.id), hide_index=True, alt="Looks at the test set")
 
 
-def interval(figure: Mapping[Any, Any]) -> str:
-    """How far a figure can be trusted: "95 % interval 61.2 to 84.0 (Wilson), 45 images"."""
-    images = counted(int(figure["n"]), "image")
-    if pd.isna(figure["low"]):
-        return images
-    return f"95 % interval {figure['low']:.1f} to {figure['high']:.1f} ({figure['interval']}), {images}"
+def _against_untrained(
+    report: Report, row: Mapping[Any, Any]
+) -> tuple[str, Literal["normal", "off"], Literal["auto", "off"]]:
+    """A figure's gain on the untrained student: words, colour and arrow. Only what is no chance has a colour."""
+    before = report.value(row["part"], row["metric"], "zero_shot", "student")
+    if before is None or report.method == "zero_shot":
+        return "", "off", "off"
+    gain = row["value"] - before
+    if row["metric"] != "accuracy":  # a mean of several parts: each of them is tested beside it
+        return f"{gain:+.1f} on zero-shot", "off", "off"
+    _, low, high = change(report, row["part"]).total
+    if told_apart(low, high):
+        return f"{gain:+.1f} on zero-shot", "normal", "auto"
+    return ("as zero-shot" if abs(gain) < 0.05 else f"{gain:+.1f}, not distinguishable from zero-shot"), "off", "off"
 
 
 def methods(run: str, report: Report) -> None:
@@ -93,7 +98,7 @@ def methods(run: str, report: Report) -> None:
     )
     timed = rows.dropna(subset=["seconds"]).drop_duplicates("seconds")
     speed = " · ".join(f"{row.title} {row.seconds:.1f} s" for row in timed.itertuples())
-    st.caption(f"Time for 1,000 images on this machine: {speed}")
+    st.caption(f"Time for 1,000 images on this machine: {speed}. {when_timed(report)}")
     for row, why in report.left_out.items():
         st.caption(f"Left out: {plain(row)}. {plain(why)}")
     percent = st.column_config.NumberColumn(format="%.1f %%")
@@ -178,7 +183,7 @@ def changes(found: Change, names: Names, baseline: str, key: str) -> None:
         )
         return
     points, low, high = found.total
-    certain = "unlikely to be chance" if low > 0 or high < 0 else "could be chance"
+    certain = "unlikely to be chance" if told_apart(low, high) else "could be chance"
     st.markdown(
         f"**{points:+.1f} points** against {plain(baseline)} on the same {found.images:,} images "
         f"(95 % interval {low:+.1f} to {high:+.1f}: {certain}; McNemar's exact test: p = {found.p:.2g})."

@@ -45,8 +45,7 @@ def map_figures(figures: pd.DataFrame) -> None:
                     title,
                     f"{after:.3f}",
                     f"{after - before:+.3f}",
-                    # Of a map's trust neither way is progress; of the others, less is.
-                    delta_color="off" if name == "trust" else "inverse",
+                    delta_color="off",  # without an interval, nobody knows what is more than chance
                     delta_description="by training",
                 )
             st.caption(

@@ -14,6 +14,7 @@ from app.shell import go_button
 from avion_core.config import PrototypesConfig
 from avion_core.data.tables import table_csv
 from avion_core.usecases.curation import Curation, Preview
+from avion_core.wording import counted
 
 ROWS_SHOWN = 500
 
@@ -22,13 +23,14 @@ def figures(preview: Preview, curation: Curation) -> None:
     """The effect on the teacher's accuracy over the labelled shots, and how many texts are in use."""
     with st.grid(4):
         for split, name in (("train", "Teacher on training shots"), ("validation", "Teacher on validation")):
-            accuracy = preview.teacher_accuracy[split]
+            accuracy, images = preview.teacher_accuracy[split], len(curation.images[split][1])
+            gained = round((accuracy - curation.teacher_accuracy[split]) * images / 100)
             _change(
                 name,
                 f"{accuracy:.1f} %",
-                accuracy - curation.teacher_accuracy[split],
-                "{:+.1f} points",
-                "Share of these images whose nearest text prototype is their class. "
+                gained,
+                "{:+,} of " + counted(images, "image"),
+                f"Share of these {counted(images, 'image')} whose nearest text prototype is their class. "
                 f"{_template(curation.template_accuracy[split])}The test set stays sealed.",
             )
         in_use = int(preview.table["kept"].sum())
@@ -57,7 +59,7 @@ def _change(name: str, value: str, difference: float, shown: str, help_text: str
         name,
         value,
         "no change" if same else text,
-        "off" if same else "normal",
+        "off",  # neither way is better for texts, and a few images may be chance
         delta_arrow="off" if same else "auto",
         border=True,
         help=help_text,

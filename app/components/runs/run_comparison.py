@@ -19,7 +19,7 @@ from avion_core.progress import Progress
 from avion_core.usecases.insight.compare import Comparison, change_between, compare_runs
 from avion_core.usecases.insight.evaluation import Change, MeasuredPart
 from avion_core.usecases.projects.summaries import ProjectSummary
-from avion_core.usecases.runs.views import RunView
+from avion_core.usecases.runs.views import RunView, right_on_validation
 
 _COLUMNS = {
     "validation_accuracy": "Validation accuracy",
@@ -35,7 +35,8 @@ def comparison(project: ProjectSummary, runs: Sequence[str]) -> None:
     with st.container(horizontal=True):
         for label, run in found.runs.items():
             colour, icon = STATUSES[run.status]
-            reached = "" if run.accuracy is None else f" · {run.accuracy:.1f} %"
+            counts = right_on_validation(studio.home(), run)
+            reached = "" if counts is None else f" · {counts[0]:,} of {counts[1]:,} right"
             st.badge(f"{plain(label)}{reached}", icon=f":material/{icon}:", color=colour)
     _curves(found)
     st.markdown("**Settings that differ**")

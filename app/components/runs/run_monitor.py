@@ -15,13 +15,14 @@ from app.state import address, notices, studio, visitor
 from app.state.forms import open_form
 from avion_core.errors import AvionError, EditedMeanwhileError
 from avion_core.usecases import policies
+from avion_core.usecases.insight.figure_words import right_of
 from avion_core.usecases.insight.journal import changes_since, listed
 from avion_core.usecases.jobs import JobView, log_tail
 from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.runs.choices import method_choice, on_captions, trains_student
 from avion_core.usecases.runs.deleting import delete_run
 from avion_core.usecases.runs.marking import pin_baseline, rename_run
-from avion_core.usecases.runs.views import DRAWN_STEPS, RunView, computed_with, curves, get_run
+from avion_core.usecases.runs.views import DRAWN_STEPS, RunView, computed_with, curves, get_run, right_on_validation
 from avion_core.wording import counted
 
 _EVERY = 2.0
@@ -74,7 +75,16 @@ def _figures(run: RunView) -> None:
         watched, reached = "Validation accuracy", run.accuracy
         if on_captions(run):
             watched, reached = "Validation mR", run.summary.get("validation_mr")
-        st.metric(watched, "–" if reached is None else f"{reached:.1f} %", border=True)
+        counts = None if on_captions(run) else right_on_validation(studio.home(), run)
+        st.metric(
+            watched,
+            "–" if reached is None else f"{reached:.1f} %",
+            f"{counts[0]:,} of {counts[1]:,} right" if counts else None,
+            "off",
+            delta_arrow="off",
+            border=True,
+            help=right_of(*counts) if counts else None,
+        )
         st.metric("Device", run.device or "–", border=True, help=" · ".join(map(plain, computed)) or None)
         st.metric(
             "Last heartbeat",

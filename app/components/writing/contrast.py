@@ -23,6 +23,7 @@ from avion_core.usecases.insight.confusion import (
     pulling_texts,
     try_texts,
 )
+from avion_core.usecases.insight.figure_words import right_of, told_apart
 from avion_core.usecases.projects.summaries import ProjectSummary
 
 Names = Mapping[str, str]
@@ -158,15 +159,17 @@ def _figures(result: Rescore, names: Names) -> None:
     teacher = result.figures[result.figures["judge"] == "teacher"]
     with st.grid(3):
         for row in teacher.to_dict("records"):
-            gain = row["after"] - row["before"]
+            gain, certain = row["after"] - row["before"], told_apart(row["low"], row["high"])
+            chance = "" if certain or not gain else ", could be chance"
             st.metric(
                 f"Teacher, {titles[row['part']]}",
                 f"{row['after']:.1f} %",
-                f"{gain:+.1f} points" if gain else "no change",
-                delta_color="normal" if gain else "off",
-                delta_arrow="auto" if gain else "off",
+                f"{gain:+.1f} points{chance}" if gain else "no change",
+                delta_color="normal" if certain else "off",
+                delta_arrow="auto" if certain else "off",
                 border=True,
-                help=f"{row['images']} validation images; without these texts: {row['before']:.1f} %.",
+                help=f"{right_of(round(row['after'] * row['images'] / 100), row['images'])}; without these texts "
+                f"{row['before']:.1f} %. The change is {row['low']:+.1f} to {row['high']:+.1f} points (95 % interval).",
             )
     table = result.figures.assign(judge=result.figures["judge"].map(_JUDGES), part=result.figures["part"].map(titles))
     st.dataframe(
@@ -175,6 +178,8 @@ def _figures(result: Rescore, names: Names) -> None:
         column_config={
             "before": st.column_config.NumberColumn("without these texts", format="%.1f %%"),
             "after": st.column_config.NumberColumn("with them", format="%.1f %%"),
+            "low": st.column_config.NumberColumn("change at least", format="%+.1f"),
+            "high": st.column_config.NumberColumn("at most", format="%+.1f"),
         },
         alt="Accuracy without these texts and with them",
     )

@@ -14,6 +14,7 @@ from avion_core.jobs.curves import CurveFile
 from avion_core.jobs.devices import be_exact, bytes_held, device_name
 from avion_core.jobs.inputs import other_inputs, run_inputs
 from avion_core.jobs.job import Context, JobKind, Stopped
+from avion_core.machine import OthersAtWork
 from avion_core.presets import parse_config
 from avion_core.store import journal
 from avion_core.store.database import reading
@@ -53,10 +54,14 @@ def train(_: TrainingRequest, context: Context) -> dict[str, Any]:
             record.event(event)
             match event:
                 case experiment.Finished(summary=summary):
-                    return summary
+                    return summary | {OTHERS: record.others_at_work}
                 case experiment.Stopped():
                     raise Stopped
     raise TrainingError("the training ended without a result", "Read the run's log, and please report it.")
+
+
+OTHERS = "others_at_work"
+"""In a run's summary: see `_Recorder.others_at_work`. What a step took on a quiet machine is reckoned with it."""
 
 
 class _Recorder:
@@ -67,6 +72,9 @@ class _Recorder:
         self._began = self._prepared = time.monotonic()
         self._first_step: int | None = None
         self._peak = 0
+        self._watch = OthersAtWork()
+        self.others_at_work: float | None = None
+        """Share of the processors that other programs took during the steps of this process; None where not known."""
 
     def preparing(self, done: int, total: int, what: str) -> None:
         # Embeddings that were made are kept, and there is no training to save yet: a stop ends it here.
@@ -80,12 +88,13 @@ class _Recorder:
         self._weigh()
         match event:
             case Stage(message=message):
-                self._prepared = time.monotonic()
+                self._prepared, self._watch = time.monotonic(), OthersAtWork()
                 context.note_job(done=0, total=0, what="", expected_end=None)
                 context.stage(message)
             case Metrics(step=step, steps=steps, epoch=epoch, values=values):
                 self._curves.write(step, epoch, values)
                 self._pace(step)
+                self.others_at_work = self._watch.share()
                 context.note(step=step, steps=steps, epoch=epoch)
                 context.progress(step, steps, "training steps")
                 if "validation_accuracy" in values:

@@ -93,7 +93,7 @@ class Confusions:
         return [Path(path) for path in self.images.loc[taken, "path"]]
 
 
-RESCORED = ("judge", "part", "images", "before", "after")
+RESCORED = ("judge", "part", "images", "before", "after", "low", "high")
 """Columns of `Rescore.figures`."""
 
 
@@ -103,7 +103,8 @@ class Rescore:
 
     figures: pd.DataFrame
     """Columns judge ("teacher", and "student" where its images can be held against the mapped prototypes), part ("all"
-    or a class key), images, before, after."""
+    or a class key), images, before, after, and low and high of the change in points (see
+    `metrics.accuracy.paired_change`)."""
     texts: pd.DataFrame
     """Columns description_id, class_key, text, verdict, kept, why, weight, own, other and margin of them (see
     `pulling_texts`)."""
@@ -232,8 +233,9 @@ def rescored(found: Confusions, before: Tensor, after: Tensor, pair: tuple[str, 
         for part in ("all", *pair):
             chosen = labels >= 0 if part == "all" else labels == found.curation.class_keys.index(part)
             was, is_now = (100 * hits[chosen].double().mean().item() for hits in right)
+            _, low, high = accuracy.paired_change(right[0][chosen], right[1][chosen])
             row = {"judge": judge, "part": part, "images": int(chosen.sum()), "before": was, "after": is_now}
-            table.append(row)
+            table.append(row | {"low": low, "high": high})
     return pd.DataFrame(table, columns=list(RESCORED))
 
 

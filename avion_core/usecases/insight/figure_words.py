@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from avion_core.machine import QUIET
+from avion_core.metrics.accuracy import wilson_interval
 from avion_core.wording import counted
 
 if TYPE_CHECKING:
+    from avion_core.protocols.report import Report
     from avion_core.usecases.insight.evaluation import Change
 
 _SHARES = ("accuracy", "far_accuracy")
@@ -47,3 +50,23 @@ def change_in_words(found: Change, against: str) -> str:
     if told_apart(low, high):
         return f"{points:+.1f} points against {against} on these {images}"
     return f"{points:+.1f} points, not distinguishable from {against} on these {images}"
+
+
+def when_timed(report: Report) -> str:
+    """Whether a report's times were taken at a quiet moment, as a sentence."""
+    share = report.others_at_work
+    if share is None:
+        return "Whether that was a quiet moment is not known."
+    if share <= QUIET:
+        return "Timed at a quiet moment."
+    return (
+        f"Not timed at a quiet moment: other programs took {100 * share:.0f} % of the processors, so it can be faster."
+    )
+
+
+def right_of(right: int, images: int) -> str:
+    """ "22 of 24 right (91.7 %, 95 % interval 74.2 to 97.7)"; "no image" of none."""
+    if not images:
+        return "no image"
+    low, high = wilson_interval(right, images)
+    return f"{right:,} of {images:,} right ({100 * right / images:.1f} %, 95 % interval {low:.1f} to {high:.1f})"

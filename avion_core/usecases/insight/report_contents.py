@@ -31,7 +31,7 @@ from avion_core.usecases.insight.evaluation import (
     figures_per_class,
     pictures,
 )
-from avion_core.usecases.insight.figure_words import change_in_words, interval
+from avion_core.usecases.insight.figure_words import change_in_words, interval, when_timed
 from avion_core.usecases.insight.rows import headline_rows
 from avion_core.usecases.insight.trust import trust_in_validation
 from avion_core.usecases.policies import use_case
@@ -58,6 +58,8 @@ class PartContents:
     """What one measured part has to show."""
 
     title: str
+    classes: bool
+    """Whether it tells classes apart; the rest is empty where it does not."""
     change: str
     """Against the untrained student, in words; "" where that was not measured."""
     per_class: list[dict[Hashable, Any]]
@@ -73,8 +75,8 @@ class Measured:
     split: str
     rows: list[dict[Hashable, Any]]
     """title, percent, interval in words, seconds, what: of every method, the run's own first."""
-    seconds: bool
-    """Whether any row was timed."""
+    timed: str
+    """Whether the moment was quiet; "" where no row was timed."""
     parts: list[PartContents]
     left_out: dict[str, str]
     trust: list[str]
@@ -149,7 +151,7 @@ def _measured(
     return Measured(
         report.split,
         [{**row, "interval": interval(row)} for row in rows.to_dict("records")],
-        bool(rows["seconds"].notna().any()),
+        when_timed(report) if rows["seconds"].notna().any() else "",
         [_part(home, of, view, report, part, names, recipe, figures) for part in report.parts],
         report.left_out,
         trust_in_validation(report),
@@ -166,6 +168,8 @@ def _part(
     recipe: RenderingRecipe,
     figures: dict[str, Drawn],
 ) -> PartContents:
+    if not part.classes:  # of captions: images and texts find each other, and its figures are the table's
+        return PartContents(part.title, False, "", [], 0, [])
     name_of = {key: names.get(key, key) for key in part.classes}
     of = f"{of} {part.name}" if len(report.parts) > 1 else of
     figures[f"{of} confusion"] = results.confusion(confusion_matrix(report, part), list(name_of.values()))
@@ -181,6 +185,7 @@ def _part(
     wrong = wrong[~wrong["correct"]].sort_values("probability", ascending=False)
     return PartContents(
         part.title,
+        True,
         against,
         table.to_dict("records"),
         len(wrong),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,9 @@ from avion_core.backbones.catalog import CatalogEntry, known_entry
 from avion_core.config import RunConfig
 from avion_core.errors import CheckpointError, ConfigError, NotFoundError
 from avion_core.jobs.devices import device_name, lane_of
+from avion_core.jobs.kinds.training import OTHERS
 from avion_core.jobs.process import this_process
+from avion_core.machine import processors, waiting_for_processors
 from avion_core.methods import find_method
 from avion_core.presets import parse_config
 from avion_core.protocols import find_protocol
@@ -23,6 +25,7 @@ from avion_core.store.home import Home
 from avion_core.store.projects import find_project, list_projects, prompt_names
 from avion_core.store.runs import list_runs
 from avion_core.store.tables import Run
+from avion_core.usecases.jobs import active_jobs
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.captions import caption_counts
 from avion_core.usecases.projects.summaries import read_splits
@@ -37,6 +40,8 @@ _TEXT_TOKENS = 8
 _SHARE_OF_PEAK = 0.35
 """What small matrices in a training step reach of the speed of one large product, about."""
 _SOLVING_SECONDS = 2.0
+_BUSY = 1.25
+"""How many times as long on a machine that counts as busy."""
 _CLOSED_FORM = (
     "Nothing is trained step by step: seconds, once the images' embeddings are kept; making them comes on top."
 )
@@ -47,7 +52,10 @@ _BYTES_PER_TOKEN_AND_WIDTH = 80
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will take. Seconds for all steps with their validations, and for what comes before the first."""
+    """What a run will take. Seconds for all steps with their validations, and for what comes before the first.
+
+    Seconds are for the machine as busy as it is now, where the run computes on its processors.
+    """
 
     steps: int
     seconds: float
@@ -95,23 +103,52 @@ def estimate(home: Home, project: str, config: RunConfig) -> Estimate | None:
     ]
     same = [(run, other) for run, other in pairs if abs(other / work - 1) < 0.02][:_NEWEST]
     if measured := same or pairs[:_NEWEST]:
-        return _from_runs(measured, work, steps, config, exact=bool(same))
+        return _as_busy_as_now(home, device, _from_runs(measured, work, steps, config, exact=bool(same)))
     speed = _speed(lane_of(device) == "gpu", entry.dim)
-    return Estimate(
-        steps,
-        steps * work / (_SHARE_OF_PEAK * speed),
-        None,
-        _memory(config, entry, _path(home, entry), classes),
-        f"No training with this student has run on this machine yet: estimated from the model's size and the "
-        f"processor's speed ({speed / 1e9:.0f} GFLOP/s). It may be off by a factor of three; computing the "
-        "teacher's embeddings is not included.",
+    return _as_busy_as_now(
+        home,
+        device,
+        Estimate(
+            steps,
+            steps * work / (_SHARE_OF_PEAK * speed),
+            None,
+            _memory(config, entry, _path(home, entry), classes),
+            f"No training with this student has run on this machine yet: estimated from the model's size and the "
+            f"processor's speed ({speed / 1e9:.0f} GFLOP/s). It may be off by a factor of three; computing the "
+            "teacher's embeddings is not included.",
+        ),
+    )
+
+
+def _as_busy_as_now(home: Home, device: str, quiet: Estimate) -> Estimate:
+    """An estimate for a quiet machine, stretched by what other programs want of its processors now.
+
+    Each of the run's threads, one a processor, has its turn beside theirs. The studio's own jobs do not count: the run
+    waits until they have ended.
+    """
+    if lane_of(device) == "gpu":
+        return quiet
+    count = processors()
+    ours = sum(job.state == "running" for job in active_jobs(home))
+    others = max(0.0, waiting_for_processors() - count * ours)
+    times = 1 + others / count
+    if times <= _BUSY:
+        return quiet
+    before = None if quiet.preparation_seconds is None else times * quiet.preparation_seconds
+    wanted = counted(round(others), "thread of other programs wants", "threads of other programs want")
+    return replace(
+        quiet,
+        seconds=times * quiet.seconds,
+        preparation_seconds=before,
+        basis=f"{quiet.basis} The machine is busy: {wanted} its {counted(count, 'processor')}, so this is {times:.1f} "
+        "times what it takes on a quiet one, and may be off by more than a factor of two.",
     )
 
 
 def _from_runs(
     measured: list[tuple[Run, float]], work: float, steps: int, config: RunConfig, *, exact: bool
 ) -> Estimate:
-    each = statistics.median((run.seconds_per_step or 0.0) * work / other for run, other in measured)
+    each = statistics.median(_quiet_step(run) * work / other for run, other in measured)
     alike = [run for run, _ in measured if run.config["teacher"] == config.teacher]
     before = [run.preparation_seconds for run in alike if run.preparation_seconds is not None]
     runs = counted(len(measured), "earlier run")
@@ -125,6 +162,15 @@ def _from_runs(
         max(run.peak_bytes or 0 for run, _ in measured),
         how,
     )
+
+
+def _quiet_step(run: Run) -> float:
+    """Seconds of a run's step, without those in which other programs had the processors; all, where that is not known.
+
+    A run that had a processor to spare was slowed less than this says; a factor of two is the most that can be.
+    """
+    others = (run.summary or {}).get(OTHERS) or 0.0
+    return (run.seconds_per_step or 0.0) * max(0.5, 1 - others)
 
 
 def _images(home: Home, project_id: str, config: RunConfig) -> int:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime  # noqa: F401  # the types of JobView's fields are looked up here, where RunView stands
+from functools import lru_cache
 from pathlib import Path  # noqa: F401
 from typing import Any
 
 from avion_core.config import RunConfig
-from avion_core.errors import ConfigError
+from avion_core.data.project import held_out_images
+from avion_core.errors import AvionError, ConfigError
 from avion_core.jobs.curves import Curves, read_curves, seconds_since_step
+from avion_core.jobs.inputs import run_inputs
 from avion_core.jobs.reconcile import reconcile
 from avion_core.presets import parse_config
 from avion_core.store import runs
@@ -90,6 +93,28 @@ def curves(home: Home, run: str, most: int | None = None) -> Curves:
         most: thin them to about this many for display; `Curves.statement` then says so.
     """
     return read_curves(get_run(home, run).folder, most)
+
+
+@use_case
+def right_on_validation(home: Home, run: RunView) -> tuple[int, int] | None:
+    """How many of how many validation images a run's accuracy stands for; None before the first validation, or where
+    its inputs are gone."""
+    if run.accuracy is None or not (images := _validation_images(home, run.id)):
+        return None
+    return round(run.accuracy * images / 100), images
+
+
+@lru_cache(maxsize=256)
+def _validation_images(home: Home, run: str) -> int:
+    """Of the classes that it trains on; 0 where they cannot be read. A run's inputs are frozen."""
+    from avion_core.protocols import find_protocol  # imports torch: seconds
+
+    try:
+        inputs, config = run_inputs(home, run), get_run(home, run).config
+        classes = find_protocol(config.protocol.name).trained_classes(inputs.class_names, config)
+        return len(held_out_images(inputs, config, classes, "validation").image_ids)
+    except AvionError:
+        return 0
 
 
 @use_case

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from avion_core.jobs.process import this_process
@@ -37,6 +39,7 @@ def measured(home, described, tiny_towers):
 @pytest.fixture(autouse=True)
 def known_speed(monkeypatch):
     monkeypatch.setattr(module, "_speed", lambda *_: 1e10)
+    monkeypatch.setattr(module, "waiting_for_processors", lambda: 0.0)  # whatever else this machine does now
 
 
 def test_without_earlier_runs_it_is_reckoned_and_says_so(home, described, config):
@@ -112,3 +115,36 @@ def test_what_cannot_be_trained_has_no_estimate(home, described, config):
 def test_the_speed_is_measured(monkeypatch):
     monkeypatch.undo()
     assert 1e8 < module._speed(False, 64) < 1e14
+
+
+def test_on_a_busy_machine_it_is_longer_and_says_so(home, described, config, measured, monkeypatch):
+    measured()
+    quiet = estimate(home, described.id, config())
+    assert "busy" not in quiet.basis
+    monkeypatch.setattr(module, "processors", lambda: 2)
+    monkeypatch.setattr(module, "waiting_for_processors", lambda: 6.0)
+    busy = estimate(home, described.id, config())
+    # Two threads of the run beside six others on two processors: a quarter of the speed.
+    assert busy.seconds == pytest.approx(4 * quiet.seconds)
+    assert busy.preparation_seconds == pytest.approx(4 * quiet.preparation_seconds)
+    assert "6 threads of other programs want its 2 processors, so this is 4.0 times" in busy.basis
+    assert "off by more than a factor of two" in busy.basis
+    monkeypatch.setattr(module, "waiting_for_processors", lambda: 0.4)
+    assert estimate(home, described.id, config()) == quiet
+
+
+def test_a_training_of_ours_is_no_other_program(home, described, config, measured, monkeypatch):
+    """The run waits until it has ended."""
+    measured()
+    quiet = estimate(home, described.id, config())
+    monkeypatch.setattr(module, "processors", lambda: 2)
+    monkeypatch.setattr(module, "waiting_for_processors", lambda: 2.0)
+    assert estimate(home, described.id, config()).seconds == pytest.approx(2 * quiet.seconds)
+    monkeypatch.setattr(module, "active_jobs", lambda _: [SimpleNamespace(state="running")])
+    assert estimate(home, described.id, config()) == quiet
+
+
+@pytest.mark.parametrize(("others", "share"), [(None, 1.0), (0.3, 0.7), (0.9, 0.5)])
+def test_steps_of_an_earlier_run_count_without_what_others_took(home, described, config, measured, others, share):
+    measured(summary={"others_at_work": others})
+    assert estimate(home, described.id, config()).seconds == pytest.approx(6 * 0.5 * share)
