@@ -37,29 +37,37 @@ from avion_core.wording import counted
 
 def page() -> None:
     project = shell.need_project()
-    runs = shell.trained_runs(project)
-    run = whose(runs)
+    head = st.container(horizontal=True, vertical_alignment="bottom")
+    with head:
+        run = whose(shell.trained_runs(project))
     if run is None:
         shell.need_classes(project)
-        st.caption(":material/school: The teacher's view of the project as it stands: it needs no training.")
     of = run.id if run else OfProject(project.id)
     # What shows the sealed test set comes last: nobody is to meet it by opening the page.
     maps = sorted(list_maps(studio.home(), of), key=lambda found: (found.shows_test, found.older))
-    with st.expander("New map", icon=":material/add:", expanded=not maps):
-        settings = map_form(image_counts(studio.home(), of))
-    if settings is not None:
-        compute(of, settings)
-    if not maps:
+    if maps:
+        with head:
+            found = choose_map(maps)
+        look(project, of, run, found)
+    else:
         actions = empty_state(
             "scatter_plot",
             "No map yet",
-            "Choose settings above and compute it. This takes seconds to minutes, and the map is kept.",
+            "Choose settings below and compute it. This takes seconds to minutes, and the map is kept."
+            + ("" if run else " The teacher's view of the project as it stands: it needs no training."),
         )
         with actions:
             if st.button("Use the default settings", icon=":material/play_arrow:", type="primary"):
                 compute(of, MapSettings())
-        return
-    found = choose_map(maps)
+    # Below the map: what a page is for comes first.
+    with st.expander("New map", icon=":material/add:", expanded=not maps):
+        settings = map_form(image_counts(studio.home(), of))
+    if settings is not None:
+        compute(of, settings)
+
+
+def look(project: ProjectSummary, of: Of, run: RunView | None, found: MapView) -> None:
+    """The chosen map, or how far it is, why it failed, or what stands before it."""
     if found.state == "running":
         map_progress(of, found)
     elif found.state == "failed":
@@ -131,11 +139,11 @@ def kept_map(key: str, of: Of) -> MapResult:
 
 def show(project: ProjectSummary, of: Of, found: MapView) -> None:
     result = as_seen(kept_map(found.key, of), my_sight(studio.home(), project.id))
-    map_figures(result.figures)
     verdicts = visible_verdicts(studio.home(), project.id)
     what = linked_views(project, result, verdicts, found.key)
-    st.caption(result.statement)
     picked_items(project, of, result, verdicts, what, found.key)
+    st.caption(result.statement)
+    map_figures(result.figures)
 
 
 page()

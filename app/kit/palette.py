@@ -1,7 +1,9 @@
 """Colours and marks, the same on every page and in every plot.
 
-The colours are Okabe and Ito's set that keeps apart for every kind of colour vision (grey for their black, so that
-dark mode works too). Past eight classes a second sign joins the colour: the marker's shape.
+The first colours are Okabe and Ito's set that keeps apart for every kind of colour vision (grey for their black, for
+dark mode). Those that follow were searched for, so that any two of all differ by at least 16 in CIEDE2000 and
+each can be seen on a light and on a dark page (`tests/app/test_palette.py`). With every eighth name a second sign joins
+the colour, the marker's shape, for eyes that see fewer colours.
 """
 
 from __future__ import annotations
@@ -11,6 +13,12 @@ from collections.abc import Sequence
 from avion_core.usecases.projects.summaries import ClassInfo
 
 CATEGORICAL = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8A63B0", "#7F8790")
+CLASSES = (
+    *CATEGORICAL[:7],
+    *("#555500", "#AA1122", "#66BB00", "#335555", "#2211FF", "#665555", "#FF4455", "#BB9988"),
+    *("#888855", "#774411", "#991166", "#007711", "#AAAADD", "#EE22FF", "#55BBBB", "#008899"),
+)
+"""What classes are told apart by; the grey of CATEGORICAL is not among them, for it is that of no class."""
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "triangle-down", "hexagon")
 
 # Shares from none to all, in one hue whose strength alone counts: right on a light and on a dark page and for every
@@ -24,7 +32,7 @@ VERDICT_WORDS = {"accepted": "✓ accepted", "rejected": "✕ rejected", "undeci
 
 def colours(names: Sequence[str]) -> dict[str, str]:
     """A colour for each name, by its place in the sorted list: a class keeps its colour from page to page."""
-    return {name: CATEGORICAL[place % len(CATEGORICAL)] for place, name in enumerate(sorted(set(names)))}
+    return {name: CLASSES[place % len(CLASSES)] for place, name in enumerate(sorted(set(names)))}
 
 
 def class_colours(classes: Sequence[ClassInfo]) -> dict[str, str]:
@@ -34,5 +42,5 @@ def class_colours(classes: Sequence[ClassInfo]) -> dict[str, str]:
 
 
 def symbols(names: Sequence[str]) -> dict[str, str]:
-    """A marker shape for each name; it changes when the colours start again."""
-    return {name: SYMBOLS[place // len(CATEGORICAL) % len(SYMBOLS)] for place, name in enumerate(sorted(set(names)))}
+    """A marker shape for each name; it changes with every eighth, so that 64 names differ in colour or shape."""
+    return {name: SYMBOLS[place // len(SYMBOLS) % len(SYMBOLS)] for place, name in enumerate(sorted(set(names)))}

@@ -38,8 +38,9 @@ class AlignmentMap:
     """What `alignment_map` returns."""
 
     points: pd.DataFrame
-    """A row per item that is laid out: the items' columns, and for each view `x_VIEW`, `y_VIEW` and `nearest_VIEW`, the
-    class of the nearest prototype ("" of a prototype itself and where there is none)."""
+    """A row per item that is laid out: the items' columns, and for each view `x_VIEW`, `y_VIEW`, `nearest_VIEW`, the
+    class of the nearest prototype ("" of a prototype itself and where there is none), and `rank_VIEW`, at which place
+    its own class stands among the prototypes by cosine (1 is nearest; 0 of a prototype, and without such a class)."""
     figures: pd.DataFrame
     """A row per view: `view`, `alignment` (of labelled images with the prototype of their class), `uniformity` (of the
     images), `modality_gap` (between images and prototypes) and `trust` (how far the layout is to be believed), NaN
@@ -84,7 +85,8 @@ def alignment_map(
             report(0, 0, "figures")
         for name, places in zip(names, np.split(layout, len(names)), strict=True):
             points[f"x_{name}"], points[f"y_{name}"] = places.T
-            points[f"nearest_{name}"] = _nearest_class(items, units[name])[wanted]
+            nearest, rank = _nearest_classes(items, units[name])
+            points[f"nearest_{name}"], points[f"rank_{name}"] = nearest[wanted], rank[wanted]
             believed, believed_of = trust(units[name][wanted], places, settings.seed)
             measured = _figures(items, units[name], settings.seed)
             figures.append({"view": name, **measured, "trust": believed, "trust_of": believed_of})
@@ -122,14 +124,19 @@ def _check(items: pd.DataFrame, views: Mapping[str, np.ndarray]) -> None:
             )
 
 
-def _nearest_class(items: pd.DataFrame, points: np.ndarray) -> np.ndarray:
-    """(N,) class keys of the prototype nearest to each image and description, by cosine; "" where there is none."""
+def _nearest_classes(items: pd.DataFrame, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each image and description, by cosine: (N,) key of the nearest prototype's class, "" where there is none, and
+    (N,) the place of its own class among the prototypes, 0 where it has none."""
     kind, classes = items["kind"].to_numpy(), items["class_key"].to_numpy()
-    nearest = np.full(len(items), "", dtype=object)
+    nearest, rank = np.full(len(items), "", dtype=object), np.zeros(len(items), np.int32)
     prototypes, others = np.flatnonzero(kind == "prototype"), np.flatnonzero(kind != "prototype")
     if len(prototypes):
-        nearest[others] = classes[prototypes][(points[others] @ points[prototypes].T).argmax(1)]
-    return nearest
+        cosines = points[others] @ points[prototypes].T  # (N, C)
+        nearest[others] = classes[prototypes][cosines.argmax(1)]
+        own = classes[others][:, None] == classes[prototypes][None]  # (N, C)
+        own_cosine = np.where(own, cosines, -np.inf).max(1)
+        rank[others] = np.where(own.any(1), 1 + (cosines > own_cosine[:, None]).sum(1), 0)
+    return nearest, rank
 
 
 def _figures(items: pd.DataFrame, points: np.ndarray, seed: int) -> dict[str, float]:

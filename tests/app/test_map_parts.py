@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.components.maps import map_charts, map_colours
-from app.components.maps.map_charts import Legend, map_view
+from app.components.maps import map_colours
+from app.components.maps.map_charts import Beside, Legend, map_view
+from app.components.maps.map_places import class_labels, places
 from app.kit.palette import CUT, KEPT, colours
 from avion_core.usecases.projects.summaries import ClassInfo
 
@@ -27,7 +28,6 @@ def points(count: int) -> pd.DataFrame:
             "x": draw.normal(size=count),
             "y": draw.normal(size=count),
             "code": np.arange(count) % 3,
-            "name": [f"name {number}" for number in range(count)],
         }
     )
 
@@ -55,12 +55,49 @@ def test_without_a_selection_nothing_is_faded() -> None:
     assert all(trace.selectedpoints is None for trace in figure.data)
 
 
-def test_above_a_stated_number_names_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    few = map_view(points(30), LEGEND, np.array([], int), ([0, 1], [0, 1]))
-    assert few.data[0].hovertext[0] == "name 0"
-    monkeypatch.setattr(map_charts, "MOST_NAMED_POINTS", 29)
-    many = map_view(points(30), LEGEND, np.array([], int), ([0, 1], [0, 1]))
-    assert many.data[0].hovertext is None
+def test_the_pointer_s_point_is_told_to_the_card_and_no_name_is_sent() -> None:
+    figure = map_view(points(30), LEGEND, np.array([], int), ([0, 1], [0, 1]))
+    assert [trace.hoverinfo for trace in figure.data] == ["none"] * 3  # "skip" would tell nobody
+    assert all(trace.hovertext is None and trace.hovertemplate is None for trace in figure.data)
+
+
+def test_few_points_glide_and_many_are_drawn_as_ever() -> None:
+    few = map_view(points(30), LEGEND, np.array([], int), ([0, 1], [0, 1]), Beside(glide=True))
+    assert {trace.type for trace in few.data} == {"scatter"}
+    assert few.layout.transition.duration > 0
+    many = map_view(points(5_000), LEGEND, np.array([], int), ([0, 1], [0, 1]), Beside(glide=True))
+    assert {trace.type for trace in many.data} == {"scattergl"}
+
+
+def test_density_lies_below_the_points_is_thickest_where_they_are_and_cannot_be_picked() -> None:
+    some = points(400)
+    some["x"], some["y"] = np.r_[np.full(300, 0.25), np.full(100, 0.75)], np.full(400, 0.5)
+    figure = map_view(some, LEGEND, np.array([], int), ([0, 1], [0, 1]), Beside(density=True))
+    shades = figure.data[0]
+    assert (shades.type, shades.hoverinfo, shades.customdata) == ("contour", "skip", None)
+    thick = np.unravel_index(np.argmax(shades.z), shades.z.shape)
+    assert abs(shades.x[thick[1]] - 0.25) < 0.03
+    assert abs(shades.y[thick[0]] - 0.5) < 0.03
+    row = shades.z[thick[0]]
+    assert 0 < row[np.abs(shades.x - 0.75).argmin()] < row.max()
+
+
+def test_a_class_is_named_where_most_of_its_images_lie() -> None:
+    """Two groups of one class: a mean would name the empty ground between them."""
+    x = [0.0, 0.1, 0.2, 0.1, 10.0, 5.0, 7.0]
+    table = pd.DataFrame({"kind": ["image"] * 5 + ["description", "image"], "x": x, "y": [0.0] * 7})
+    names = pd.Series(["a"] * 6 + ["no label"], index=range(40, 47))
+    ((at, _, name),) = class_labels(table.set_index(pd.Index(range(40, 47))), names)
+    assert (name, at) == ("a", pytest.approx(0.1))
+    many = pd.DataFrame({"kind": "image", "x": range(100), "y": 0.0})
+    assert class_labels(many, pd.Series([f"c{number}" for number in range(100)])) == []
+
+
+def test_the_moving_view_goes_straight_from_before_to_after() -> None:
+    table = pd.DataFrame({"x_before": [0.0], "y_before": [2.0], "x_after": [4.0], "y_after": [0.0], "x_teacher": [9.0]})
+    for share, (x, y) in ((0.0, (0.0, 2.0)), (0.25, (1.0, 1.5)), (1.0, (4.0, 0.0))):
+        assert [float(axis[0]) for axis in places(table, "moving", share)] == [x, y]
+    assert places(table.assign(y_teacher=1.0), "teacher")[0].tolist() == [9.0]
 
 
 def test_a_hundred_thousand_points_weigh_less_than_two_and_a_half_megabytes() -> None:

@@ -27,7 +27,35 @@ MARKED = (
     ".map(plot => plot.data.reduce((sum, trace) => sum + (trace.selectedpoints || []).length, 0))"
 )
 
+BOTTOMS = "return [...document.querySelectorAll('.js-plotly-plot')].map(plot => plot.getBoundingClientRect().bottom)"
 WIDTHS = "return [...document.querySelectorAll('[data-testid=stImage] img')].map(image => image.naturalWidth)"
+
+
+# The card under the pointer; it lives in a shadow root.
+CARD = """
+    for (const host of document.querySelectorAll('*')) {
+      const title = host.shadowRoot && host.shadowRoot.querySelector('.card > .title')
+      if (!title) continue
+      const card = title.parentElement, box = card.getBoundingClientRect()
+      if (card.hidden || box.bottom > window.innerHeight || box.right > window.innerWidth) return null
+      return { text: card.innerText, picture: card.querySelector('img').naturalWidth }
+    }"""
+PLACE = """
+    const plot = document.querySelector(`.st-key-map_${arguments[0]} .js-plotly-plot`)
+    const box = plot.querySelector('.nsewdrag').getBoundingClientRect()
+    const images = plot._fullData.find(trace => trace.name === 'image')
+    return [box.left + plot._fullLayout.xaxis.d2p(images.x[0]), box.top + plot._fullLayout.yaxis.d2p(images.y[0])]"""
+
+
+def point_at_first_image(page: Page, view: str) -> None:
+    x, y = page.driver.execute_script(PLACE, view)
+    for away in (3, 1, 0):
+        move = {"type": "mouseMoved", "x": x - away, "y": y}
+        page.driver.execute_cdp_cmd("Input.dispatchMouseEvent", move)
+
+
+def shown_card(page: Page) -> dict | None:
+    return page.driver.execute_script(CARD)
 
 
 def test_from_a_lasso_to_pictures_files_and_the_review(
@@ -46,6 +74,9 @@ def test_from_a_lasso_to_pictures_files_and_the_review(
     page.open("alignment", run=finished)
     plots = page.until(lambda: len(page.all(".js-plotly-plot")) == 3 and page.all(".js-plotly-plot"), "three views")
     page.settle()
+    point_at_first_image(page, "after")
+    page.until(lambda: shown_card(page) and shown_card(page)["picture"], "the picture under the pointer")
+    assert "Student after training".lower() in shown_card(page)["text"].lower()
     page.lasso(plots[2])
     page.until(lambda: "visible points picked" in page.text(), "what the lasso picked")
     page.settle()
@@ -75,9 +106,15 @@ def test_from_a_lasso_to_pictures_files_and_the_review(
 @pytest.mark.parametrize("width", [1280, 1920])
 def test_the_map_fits_its_window(scheme: str, width: int, page: Page, home: Home) -> None:
     finished = next(run.id for run in list_runs(home, NAME) if run.state == "finished")
-    page.look(scheme, width, 1000)
+    page.look(scheme, width, 720)
     page.open("alignment", run=finished)
     page.until(lambda: len(page.all(".js-plotly-plot")) == 3, "three views")
+    page.settle()
+    assert max(page.driver.execute_script(BOTTOMS)) <= 720  # the first screen holds the whole map
+    page.click("Before → after")
+    page.until(lambda: len(page.all(".js-plotly-plot")) == 1, "one view that moves")
+    page.settle()
+    assert max(page.driver.execute_script(BOTTOMS)) <= 720
     box = "const m = document.querySelector('[data-testid=stMain]'); return [m.scrollWidth, m.clientWidth]"
     wide, room = page.driver.execute_script(box)
     assert wide <= room

@@ -64,6 +64,18 @@ def test_the_nearest_prototype_is_said_of_images_and_texts(items):
     assert nearest["p-forest"] == ""
 
 
+def test_the_place_of_ones_own_class_among_the_prototypes_is_counted(items):
+    vectors = view(items, 8)
+    points = alignment_map(items, {"before": vectors}, TSNE).points.set_index("id")
+    prototypes = items.index[items["kind"] == "prototype"]
+    for row, item in items[items["kind"] != "prototype"].iterrows():
+        cosines = {items.at[at, "class_key"]: float(vectors[row] @ vectors[at]) for at in prototypes}
+        ranked = sorted(cosines, key=cosines.__getitem__, reverse=True)
+        expected = ranked.index(item["class_key"]) + 1 if item["class_key"] in ranked else 0
+        assert points.at[item["id"], "rank_before"] == expected, item["id"]
+    assert points.at["p-forest", "rank_before"] == points.at["i-none", "rank_before"] == 0
+
+
 def test_kinds_that_are_not_wanted_are_not_laid_out_but_counted_in_the_figures(items):
     views = {"before": view(items, 8)}
     whole, images = (

@@ -14,11 +14,20 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.components.maps.under_pointer import point_card
 from app.state import map_choices
 from avion_core.jobs.executors import local
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.curation.agreement import set_blind
-from avion_core.usecases.insight.alignment import MapSettings, OfProject, list_maps, map_settings, start_map, stop_map
+from avion_core.usecases.insight.alignment import (
+    MapSettings,
+    OfProject,
+    list_maps,
+    map_settings,
+    read_map,
+    start_map,
+    stop_map,
+)
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.classes import rename_class
 from avion_core.usecases.projects.creating import create_project
@@ -61,6 +70,14 @@ def button(app: AppTest, label: str) -> Any:
     return next(button for button in app.button if label in button.label)
 
 
+def colour_by(app: AppTest, name: str) -> AppTest:
+    return next(box for box in app.selectbox if box.label == "Colour by").set_value(name).run()
+
+
+def choose(app: AppTest, label: str, value: Any) -> AppTest:
+    return next(group for group in app.get("button_group") if group.label == label).set_value(value).run()
+
+
 def chart_data(app: AppTest) -> list[dict[str, Any]]:
     return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
 
@@ -69,6 +86,15 @@ def rows_of(trace: dict[str, Any]) -> list[int]:
     """Row numbers as the browser gets them."""
     sent = trace["customdata"]
     return np.frombuffer(base64.b64decode(sent["bdata"]), sent["dtype"]).tolist()
+
+
+def places_of(chart: dict[str, Any]) -> list[tuple[float, float]]:
+    """Where the points of a chart lie, as the browser gets it."""
+
+    def numbers(sent: Any) -> list[float]:
+        return np.frombuffer(base64.b64decode(sent["bdata"]), sent["dtype"]).round(4).tolist()
+
+    return [pair for trace in chart["data"] for pair in zip(numbers(trace["x"]), numbers(trace["y"]), strict=True)]
 
 
 def drawn(app: AppTest, view: int = 2) -> set[int]:
@@ -85,9 +111,8 @@ def test_without_a_run_the_map_is_the_teachers(home: Home, open_page: Open, monk
     of = OfProject(bare.id)
     app = open_page("alignment", project=bare.id)
     assert "it needs no training" in all_text(app)
-    assert "No map yet" in all_text(app)
     do_jobs_here(monkeypatch)
-    app = next(group for group in app.get("button_group") if group.label == "Method").set_value("tsne").run()
+    app = choose(app, "Method", "tsne")
     app = button(app, "Compute the map").click().run()
     (found,) = list_maps(home, of)
     assert (found.state, found.error) == ("finished", "")
@@ -103,7 +128,7 @@ def test_settings_are_chosen_first_and_a_process_computes_the_map(home: Home, op
     app = open_page("alignment")
     assert "No map yet" in all_text(app)
     assert {"Neighbours", "Minimum distance"} <= {slider.label for slider in app.slider}
-    app = next(group for group in app.get("button_group") if group.label == "Method").set_value("tsne").run()
+    app = choose(app, "Method", "tsne")
     assert {slider.label: slider.value for slider in app.slider} == {"Perplexity": 30}
     app = button(app, "Compute the map").click().run()
     assert "the work goes on" in all_text(app)
@@ -169,6 +194,50 @@ def test_three_linked_views_with_figures_and_an_exact_statement(mapped: Home, op
     assert f"{len(splits.test)} sealed test images." in all_text(app)
 
 
+def test_one_view_moves_from_before_to_after_training(mapped: Home, open_page: Open) -> None:
+    side_by_side = chart_data(open_page("alignment"))
+    app = choose(open_page("alignment"), "Views", "moving")
+    (chart,) = chart_data(app)
+    assert {trace["type"] for trace in chart["data"]} == {"scatter"}  # shapes that glide
+    assert places_of(chart) == places_of(side_by_side[1])
+    slider = next(slider for slider in app.slider if slider.label.startswith("From before"))
+    (chart,) = chart_data(slider.set_value(100).run())
+    assert places_of(chart) == places_of(side_by_side[2]) != places_of(side_by_side[1])
+
+
+def test_classes_are_named_on_the_map_and_density_is_drawn_when_asked_for(mapped: Home, open_page: Open) -> None:
+    app = open_page("alignment")
+    names = {entry.prompt_name for entry in get_project(mapped, NAME).classes}
+    for chart in chart_data(app):
+        assert {note["text"] for note in chart["layout"]["annotations"]} == names
+        assert "contour" not in {trace["type"] for trace in chart["data"]}  # few points do not hide each other
+    toggles = {toggle.label: toggle for toggle in app.toggle}
+    app = toggles["Density"].set_value(True).run()
+    app = next(toggle for toggle in app.toggle if toggle.label == "Class names on the map").set_value(False).run()
+    for chart in chart_data(app):
+        assert chart["data"][0]["type"] == "contour"
+        assert not chart["layout"].get("annotations")
+
+
+def test_the_card_under_the_pointer_has_the_picture_or_the_whole_text_and_the_rank(mapped: Home) -> None:
+    project = get_project(mapped, NAME)
+    result = read_map(mapped, "latest", list_maps(mapped, "latest")[0].key)
+    points = result.points
+    image = point_card(project, points[points["kind"] == "image"].iloc[0], "after")
+    assert image["picture"].startswith("data:image/jpeg;base64,")
+    text = points[points["kind"] == "description"].iloc[0].copy()
+    told = point_card(project, text, "teacher")
+    names = {entry.key: entry.prompt_name for entry in project.classes}
+    assert (told["title"], told["text"]) == (f"{names[text['class_key']]} · description", text["text"])
+    assert told["picture"] is None
+    text["nearest_teacher"], text["rank_teacher"] = "SeaLake", 3
+    assert point_card(project, text, "teacher")["lines"][0] == (
+        "The teacher: nearest to sea or lake; its own class is at place 3 of 3."
+    )
+    older = text.drop("rank_teacher")  # a map of an earlier version
+    assert point_card(project, older, "teacher")["lines"][0] == "The teacher: nearest to sea or lake."
+
+
 def test_what_was_picked_becomes_counts_pictures_a_table_and_files(
     mapped: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,7 +276,7 @@ def test_what_is_filtered_out_is_neither_drawn_nor_counted_nor_picked(
     assert len(drawn(app)) < len(everything)
     assert f"**{forest} / {len(drawn(app))}** visible points picked" in all_text(app)
     assert f"{len(texts) - forest} more picked points are hidden by the filters." in all_text(app)
-    app = next(group for group in app.get("button_group") if group.label == "Show").set_value(["image"]).run()
+    app = choose(app, "Show", ["image"])
     assert "visible points picked" not in all_text(app)
     assert button(app, "Pick all").label == f"Pick all {len(drawn(app)):,} visible"
 
@@ -217,7 +286,7 @@ def test_ways_of_colouring(colour: str, mapped: Home, open_page: Open) -> None:
     texts = current_descriptions(mapped, get_project(mapped, NAME).id)["description_id"].tolist()
     record_verdict(mapped, NAME, texts[0], "accept")
     app = open_page("alignment")
-    app = next(group for group in app.get("button_group") if group.label == "Colour by").set_value(colour).run()
+    app = colour_by(app, colour)
     expected = {
         "part": {"training shot", "validation"},
         "correct": {"right", "wrong"},
@@ -244,7 +313,7 @@ def test_a_map_of_a_blind_review_tells_no_kept_or_cut_that_others_decided(
     (table,) = [frame.value for frame in app.dataframe if "kept or cut" in frame.value]
     assert dict(zip(table["id"], table["kept or cut"] != "", strict=True)) == {item: item == texts[0] for item in texts}
     assert set(table["verdict"]) == {"accepted", "undecided"}
-    app = next(group for group in app.get("button_group") if group.label == "Colour by").set_value("kept").run()
+    app = colour_by(app, "kept")
     assert "not judged by the run, or hidden" in app.multiselect[0].options
 
 
