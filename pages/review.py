@@ -28,7 +28,6 @@ def page() -> None:
     seen = need_curation(project)
     sent = shell.need_sent(work_lists.REVIEW_CARD, seen.places)
     names = {entry.key: entry.prompt_name for entry in project.classes}
-    overview(seen)
     filters = review_filters(project, seen, sent)
     sent_banner(sent)
     signature = (len(seen.table), filters)
@@ -36,6 +35,7 @@ def page() -> None:
     if not work_list.order:
         with empty_state("filter_alt_off", "No description fits these filters", "Loosen the filters to see more."):
             st.button("Clear the filters", key="clear_all", type="primary", on_click=filter_values.clear)
+        overview(seen)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         mode = st.segmented_control(
@@ -54,6 +54,7 @@ def page() -> None:
         shell.import_button("tertiary")
     show = show_table if mode == TABLE else show_card
     show(project, seen, work_list, names)
+    overview(seen)  # below: what is judged, why, and by which key fits the first screen of a laptop
     progress_tables(project, seen, names)
 
 

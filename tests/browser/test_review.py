@@ -278,3 +278,22 @@ def test_after_a_filter_the_keys_work_at_once(way: str, page: Page, home: Home) 
     item = page.card("item")
     page.press("a")
     page.until(lambda: decided(home) == {item: "accepted"}, "the verdict")
+
+
+# How far down the page the parts of a review reach: the card with its keys, why a text counts, and the pictures.
+REACH = """
+    const bottom = element => element.getBoundingClientRect().bottom
+    const hosts = [...document.querySelectorAll('*')].filter(one => one.shadowRoot?.querySelector('.card .actions'))
+    const told = [...document.querySelectorAll('[data-testid=stMarkdown]')]
+    const why = told.filter(one => one.innerText.includes('(RS-Flag)'))
+    const pictures = [...document.querySelectorAll('[data-testid=stMain] [data-testid=stImage] img')]
+    if (!hosts.length || !why.length || !pictures.length) return null
+    return [hosts[0].shadowRoot.querySelector('.card'), ...why, ...pictures].map(bottom)"""
+
+
+def test_class_text_why_keys_and_pictures_fit_a_laptop_s_first_screen(page: Page, home: Home) -> None:
+    page.look("light", 1280, 720)
+    page.open("review")
+    page.until(lambda: page.card("item") and page.driver.execute_script(REACH), "a description with its evidence")
+    page.settle()
+    assert max(page.driver.execute_script(REACH)) <= 720
