@@ -146,6 +146,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "projects.models": "set_models",
         "projects.creating": "create_project open_demo",
         "projects.data_sets": "get_data_set verify_data_set",
+        "projects.demo_results": "first_settings install_demo_results made_from ship_features shown_items",
         "projects.from_features": "create_from_features",
         "projects.near_copies": "seek_near_copies",
         "projects.neighbours": "keep_neighbours",

@@ -102,8 +102,9 @@ def test_from_the_demo_to_a_map_and_an_export(page: Page, home: Home, picture: P
     page.click("Start now")
     arrive(page, "Runs")
     page.until(lambda: "See its map" in page.text(), "the end of the training")
-    (run,) = list_runs(home, project.id)
+    run, came = list_runs(home, project.id)
     assert (run.state, run.rule_version) == ("finished", 1)
+    assert came.who == "demo"  # the one that the demo comes with
 
     page.click("See its map")
     arrive(page, "Alignment")

@@ -35,6 +35,7 @@ from avion_core.store.verdicts import add_verdict
 from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.contents import Copies
+from avion_core.usecases.projects.demo_results import install_demo_results
 from avion_core.usecases.projects.descriptions import import_descriptions
 from avion_core.usecases.projects.neighbours import keep_neighbours
 from avion_core.usecases.projects.summaries import SOUGHT, ProjectSummary, get_project
@@ -176,12 +177,13 @@ def captions_of(found: Captions, manifest: pd.DataFrame, root: Path) -> tuple[pd
 
 
 @use_case
-def open_demo(home: Home, which: Demo = "ucmerced", *, curated: bool = False) -> ProjectSummary:
+def open_demo(home: Home, which: Demo = "ucmerced", *, curated: bool = False, results: bool = True) -> ProjectSummary:
     """Open a bundled demo project, made at the first call. It needs no network and may be called as often as one likes.
 
     Args:
         curated: add the verdicts that ship with it (by the reviewer "reference"); else its descriptions are yours to
             judge.
+        results: with what it comes with, when it is made: embeddings, a finished run and a map (see `demo_results`).
 
     Raises:
         NotFoundError: no such demo, or the package came without its demo folder.
@@ -192,7 +194,8 @@ def open_demo(home: Home, which: Demo = "ucmerced", *, curated: bool = False) ->
     about = json.loads((folder / "project.json").read_text(encoding="utf-8"))
     with reading(home.engine) as session:
         known = {project.name for project in projects.list_projects(session)}
-    if about["name"] not in known:
+    is_new = about["name"] not in known
+    if is_new:
         create_project(
             home,
             about["name"],
@@ -206,6 +209,8 @@ def open_demo(home: Home, which: Demo = "ucmerced", *, curated: bool = False) ->
             defaults=PRESETS[about["defaults"]["preset"]],
         )
     import_descriptions(home, about["name"], folder / "descriptions.jsonl")
+    if is_new and results:
+        install_demo_results(home, get_project(home, about["name"]).id, folder)
     if curated:
         _take_reference_verdicts(home, about["name"], folder / "verdicts.jsonl")
     return get_project(home, about["name"])
