@@ -43,8 +43,9 @@ def match_captions(
 ) -> tuple[pd.DataFrame, list[Problem]]:
     """A caption file's texts by the content of their images: columns CAPTION_COLUMNS.
 
-    Copies of one content have their captions together; where the file puts them into different parts, all are in the
-    one that is safest against leaks.
+    A caption that an image has twice stays twice, as the published figures count it: each is a query, and takes a
+    place in a list. Copies of one content have their captions together; where the file puts them into different parts,
+    all are in the one that is safest against leaks.
 
     Args:
         image_of: path, relative to the folder of images -> image id.
@@ -77,7 +78,7 @@ def match_captions(
     rows = [
         (image, min(parts[image], key=SAFEST_SPLIT.index), text)
         for image, of_image in texts.items()
-        for text in dict.fromkeys(of_image)
+        for text in of_image
     ]
     return pd.DataFrame(rows, columns=list(CAPTION_COLUMNS)), problems
 

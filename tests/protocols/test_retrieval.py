@@ -248,7 +248,8 @@ def test_copies_have_their_captions_together_and_the_safest_part() -> None:
     rows = [("a.png", "train", ("one", "two")), ("b.png", "test", ("two", "three")), ("lost.png", "train", ("x",))]
     found = Captions(pd.DataFrame(rows, columns=["path", "split", "captions"]), [])
     table, problems = match_captions(found, {"a.png": "same", "b.png": "same"})
-    assert table.to_numpy().tolist() == [["same", "test", "one"], ["same", "test", "two"], ["same", "test", "three"]]
+    assert table["text"].tolist() == ["one", "two", "two", "three"]
+    assert set(zip(table["image_id"], table["split"], strict=True)) == {("same", "test")}
     assert [(one.kind, one.path) for one in problems] == [("conflict", "b.png"), ("missing", "lost.png")]
     with pytest.raises(DataError, match="No image of the caption file"):
         match_captions(found, {"c.png": "other"})
