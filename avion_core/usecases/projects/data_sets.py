@@ -47,6 +47,7 @@ def get_data_set(
         NotFoundError: the catalog has no such data set, or no hub is known to carry it.
         DataError: it cannot be fetched, or was stopped: what is there is gone on with by the next call.
     """
-    entry, root = find_data_set(name), nameable(home.actor, into)
+    root = nameable(home.actor, into)
+    entry = find_data_set(name)
     refuse_unusable_proxies()
     return data_sets.get(entry, root, progress, stop, endpoint=home.weights.endpoint)

@@ -26,6 +26,7 @@ from avion_core.store.database import writing
 from avion_core.store.home import Home
 from avion_core.store.sources import scanned_images
 from avion_core.store.tables import Job, Run, new_id
+from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.summaries import get_project
@@ -76,7 +77,11 @@ def made_from(home: Home, project_id: str, folder: Path, config: RunConfig) -> d
     Args:
         folder: the demo's.
         config: the settings of its run.
+
+    Raises:
+        RightsError: a path that is not theirs to name.
     """
+    folder = nameable(home.actor, folder)
     images = scanned_images(home, project_id).sort_values("image_id")
     rows = images[["image_id", "label", "group", "split"]].to_csv(index=False)
     settings = json.dumps(config.model_dump(mode="json"), sort_keys=True)
@@ -98,8 +103,10 @@ def install_demo_results(home: Home, project_id: str, folder: Path) -> str | Non
         folder: the demo's.
 
     Raises:
+        RightsError: a path that is not theirs to name.
         DataError: what it comes with is damaged.
     """
+    folder = nameable(home.actor, folder)
     computed = folder / FOLDER
     if not (computed / "about.json").is_file():
         return None
@@ -141,10 +148,14 @@ def ship_features(home: Home, image_ids: Sequence[str], texts: Sequence[str], re
     Args:
         reader: the teacher's `weights_hash`. How the student reads texts matters to new maps alone.
         to: a folder; it becomes a feature store of one shard a space.
+
+    Raises:
+        RightsError: a path that is not theirs to name.
     """
     import torch
     from safetensors.torch import save_file
 
+    to = nameable(home.actor, to)
     for space in home.features.spaces():
         if space.facts["kind"] == "text" and space.facts["weights"] != reader:
             continue
