@@ -78,8 +78,8 @@ def run(task: tuple[str, int, int, str], work: Path, threads: int) -> dict[str, 
     method, shots, seed, protocol = task
     torch.set_num_threads(threads)
     home = Home(work / "curated", ALONE)
-    folder = work / "runs" / f"{method}-{protocol}-{shots}-{seed}"
-    kept = folder / "test.json"
+    kept = kept_file(work, *task)
+    folder = kept.parent
     if kept.is_file():
         return json.loads(kept.read_text())
     project, config = freeze(home, "ucmerced-demo"), config_of(method, shots, seed, protocol)
@@ -104,6 +104,11 @@ def run(task: tuple[str, int, int, str], work: Path, threads: int) -> dict[str, 
     own = {f"{part} {metric}": round(report.value(part, metric) or 0.0, 2) for part, metric in report.headline()}
     print(json.dumps(facts | own | {"seconds": round(seconds), "peak_gib": round(peak, 2)}), flush=True)
     return result
+
+
+def kept_file(work: Path, method: str, shots: int, seed: int, protocol: str) -> Path:
+    """Where a run's figures are kept."""
+    return work / "runs" / f"{method}-{protocol}-{shots}-{seed}" / "test.json"
 
 
 def training_accuracy(project: ProjectData, config: RunConfig, folder: Path, home: Home) -> float:
@@ -162,7 +167,11 @@ def prototype_kinds(
 
 
 def spread(values: list[float]) -> str:
-    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}" if len(values) > 1 else f"{values[0]:.1f}"
+    """Mean and standard deviation over seeds, with n where it is not all of them."""
+    if not values:
+        return "missing"
+    said = f"{statistics.mean(values):.1f}" + (f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else "")
+    return said if len(values) == len(SEEDS) else f"{said} (n = {len(values)})"
 
 
 def shots_head() -> list[str]:
@@ -249,6 +258,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--processes", type=int, default=1, help="runs at once; each takes an equal share of the cores")
+    parser.add_argument("--kept", action="store_true", help="write the tables of the runs that are there, and run none")
     args = parser.parse_args()
     for which, curated in (("curated", True), ("plain", False)):
         open_demo(Home(args.work / which, ALONE), "ucmerced", curated=curated)
@@ -257,6 +267,8 @@ def main() -> None:
     tasks = [("AVION", shots, seed, "few-shot") for shots in SHOTS for seed in SEEDS]
     tasks += [("AVION", 16, seed, "base-to-novel") for seed in SEEDS]
     tasks += [(method, shots, seed, "few-shot") for method in METHODS[1:] for shots in SHOTS for seed in SEEDS]
+    if args.kept:
+        tasks = [task for task in tasks if kept_file(args.work, *task).is_file()]
     work = partial(run, work=args.work, threads=max(1, torch.get_num_threads() // args.processes))
     # A new process a run, so that each reports its own peak of memory.
     with ProcessPoolExecutor(args.processes, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
