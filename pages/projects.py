@@ -14,6 +14,7 @@ from app.kit.guard import empty_state, plain
 from app.state import address, studio, visitor
 from avion_core.usecases.policies import CHANGE_PROJECTS
 from avion_core.usecases.projects.captions import caption_counts
+from avion_core.usecases.projects.demo_results import WHO as BY_THE_DEMO
 from avion_core.usecases.projects.summaries import ProjectSummary, get_project, read_projects
 from avion_core.usecases.runs.views import list_runs
 from avion_core.usecases.transfer.whole_projects import archive_project
@@ -80,8 +81,8 @@ def figures(project: ProjectSummary) -> None:
 
 
 def next_step(project: ProjectSummary) -> None:
-    """The one thing to do next, with its button."""
-    runs = list_runs(studio.home(), project.id)
+    """The one thing to do next, with its button. The run that the demo comes with is nobody's work yet."""
+    runs = [run for run in list_runs(studio.home(), project.id) if run.who != BY_THE_DEMO]
     if len(project.classes) < 2 and caption_counts(studio.home(), project.id):
         text = "Its images have captions: a student can be trained on them, with the protocol Retrieval."
         button = ("Train a student", "launch", "rocket_launch")
