@@ -69,6 +69,7 @@ def test_a_class_that_has_no_label_yet_is_named_where_its_texts_are_left_out(
     app = open_page("decisions", project=named.id)
     assert "Left out until an image is labelled: residential." in all_text(app)
     assert any(button.label == "Label images" for button in app.button)
+    assert {metric.label: metric.value for metric in app.metric}["Teacher on validation"] == "no images"
 
 
 @pytest.mark.parametrize("name", ["review", "decisions"])

@@ -24,6 +24,9 @@ def figures(preview: Preview, curation: Curation) -> None:
     with st.grid(4):
         for split, name in (("train", "Teacher on training shots"), ("validation", "Teacher on validation")):
             accuracy, images = preview.teacher_accuracy[split], len(curation.images[split][1])
+            if not images:
+                st.metric(name, "no images", border=True, help="No split was drawn yet: label more images first.")
+                continue
             gained = round((accuracy - curation.teacher_accuracy[split]) * images / 100)
             _change(
                 name,
