@@ -68,10 +68,14 @@ def bring_back() -> None:
     drafts = of_this_session()
     drafts.run += 1
     for name, key in list(drafts.keys.items()):
+        value = _as_json(st.session_state[key]) if key in st.session_state else None
         if name in drafts.pending or name in drafts.waiting:
-            continue
+            if value is None or value in (drafts.first.get(name), drafts.values.get(name)):
+                continue
+            # Somebody typed before the draft was filled in, and the run that was to fill it in was broken off for it.
+            drafts.pending.discard(name)
+            drafts.waiting.discard(name)
         if key in st.session_state:
-            value = _as_json(st.session_state[key])
             if value is not None and value != drafts.first.get(name):
                 drafts.values[name] = value
             else:

@@ -112,9 +112,17 @@ def open_chromium(profile: Path) -> WebDriver:
     return webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
 
 
+def forget_drafts(chromium: WebDriver) -> None:
+    """What the test before typed into this tab and did not save is not this one's."""
+    if chromium.current_url.startswith("http"):
+        chromium.execute_script("sessionStorage.clear()")
+        chromium.get("about:blank")
+
+
 @pytest.fixture
 def page(chromium: WebDriver, server: str) -> Page:
     """A browser at the app, 1280 wide and light."""
+    forget_drafts(chromium)
     page = Page(chromium, server)
     page.look("light", 1280, 1000)
     return page
@@ -123,6 +131,7 @@ def page(chromium: WebDriver, server: str) -> Page:
 @pytest.fixture
 def slow_page(chromium: WebDriver, slow_server: str) -> Page:
     """A browser at the app on a slow server."""
+    forget_drafts(chromium)
     page = Page(chromium, slow_server)
     page.look("light", 1280, 1000)
     return page

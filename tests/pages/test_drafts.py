@@ -60,6 +60,16 @@ def test_what_is_typed_meanwhile_holds_over_what_the_browser_kept(home: Home, op
     assert app.text_input(key="run_name").value == "old"  # untouched here
 
 
+def test_what_is_typed_while_a_draft_is_filled_in_holds(home: Home, open_page: Open) -> None:
+    app = settle(open_page("launch").run())
+    drafts = app.session_state["_drafts"]
+    drafts.values[epochs(home)] = "9"
+    drafts.waiting.add(epochs(home))  # as where the run that filled it in was broken off by the next line's
+    app = settle(app.number_input(key=epochs(home)).set_value(3000).run())
+    assert app.number_input(key=epochs(home)).value == 3000
+    assert drafts.values[epochs(home)] == "3000"
+
+
 def test_a_draft_that_comes_before_its_page_waits_for_it(home: Home, open_page: Open) -> None:
     app = open_page("journal")
     app.session_state["drafts"] = {"sent": {"number": 1, "run": 1, "values": {epochs(home): "7"}}}
