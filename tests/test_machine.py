@@ -20,7 +20,7 @@ def counters(monkeypatch):
     now = SimpleNamespace(clock=100.0, busy=5000.0, own=40.0)
     monkeypatch.setattr(machine.time, "perf_counter", lambda: now.clock)
     monkeypatch.setattr(machine, "_busy", lambda: now.busy)
-    monkeypatch.setattr(machine, "_own", lambda: now.own)
+    monkeypatch.setattr(machine.time, "process_time", lambda: now.own)
     monkeypatch.setattr(machine, "processors", lambda: 4)
     return now
 

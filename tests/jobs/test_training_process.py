@@ -221,8 +221,9 @@ def assert_same(home: Home, run: RunView, unbroken: RunView) -> None:
 
 
 def _figures(run: RunView) -> dict[str, object]:
-    """The summary, but for the wall time, what it was computed with and what else ran then: those are of the machine."""
-    of_the_machine = ("training_seconds", "others_at_work", "arithmetic")  # threads differ between the test's process and a worker
+    """The summary, but for what is of the machine: wall time, what else ran then, what it was computed with (threads of
+    the test's process and of a worker differ)."""
+    of_the_machine = ("training_seconds", "others_at_work", "arithmetic")
     return {name: value for name, value in (run.summary or {}).items() if name not in of_the_machine}
 
 
