@@ -52,6 +52,27 @@ def test_a_cell_shows_its_pictures_and_the_texts_behind_it(judge: str, home: Hom
     assert not app.text_area  # a right answer pulls nothing together
 
 
+def test_a_class_without_validation_images_has_no_figure() -> None:
+    def page() -> None:
+        import math
+
+        import pandas as pd
+
+        from app.components.writing import contrast
+        from avion_core.usecases.insight.confusion import Rescore
+
+        none = {"images": 0, "before": math.nan, "after": math.nan, "low": math.nan, "high": math.nan}
+        some = {"images": 4, "before": 50.0, "after": 75.0, "low": -10.0, "high": 60.0}
+        rows = [{"judge": "teacher", "part": "Forest", **none}, {"judge": "teacher", "part": "SeaLake", **some}]
+        contrast._figures(Rescore(pd.DataFrame(rows), pd.DataFrame()), {"Forest": "forest", "SeaLake": "sea"})
+
+    app = AppTest.from_function(page, default_timeout=60).run()
+    assert not app.exception, app.exception[0].value
+    assert {metric.label: metric.value for metric in app.metric} == {
+        "Teacher, forest": "no images", "Teacher, sea": "75.0 %",
+    }  # fmt: skip
+
+
 def name_of(home: Home, key: str) -> str:
     return next(entry.prompt_name for entry in get_project(home, NAME).classes if entry.key == key)
 

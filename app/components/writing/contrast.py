@@ -159,6 +159,9 @@ def _figures(result: Rescore, names: Names) -> None:
     teacher = result.figures[result.figures["judge"] == "teacher"]
     with st.grid(3):
         for row in teacher.to_dict("records"):
+            if not row["images"]:
+                st.metric(f"Teacher, {titles[row['part']]}", "no images", border=True, help="No validation image.")
+                continue
             gain, certain = row["after"] - row["before"], told_apart(row["low"], row["high"])
             chance = "" if certain or not gain else ", could be chance"
             st.metric(
