@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,11 +115,14 @@ def _agreed(path: str, labels: set[ImageLabel]) -> tuple[ImageLabel, Problem | N
     return agreed, None
 
 
-def read_columns(file: Path, root: Path | None = None) -> tuple[dict[str, list[Any]], list[Problem]]:
+def read_columns(
+    file: Path, root: Path | None = None, more: Sequence[str] = ()
+) -> tuple[dict[str, list[Any]], list[Problem]]:
     """A label file's columns by name in lower case, and what was odd about it.
 
     Args:
         root: the folder of images, for tables that name files by `file_name`, relative to the table's own folder.
+        more: columns that are wanted of such a table besides path, label and split, where it has them.
 
     Raises:
         DataError: it cannot be read, or has a column twice.
@@ -130,7 +133,7 @@ def read_columns(file: Path, root: Path | None = None) -> tuple[dict[str, list[A
         header, rows, cut = read_table(file, "label file")
         columns = {name.strip().lower(): [row[place] for row in rows] for place, name in enumerate(header)}
         if root is not None and by_file_name(columns):
-            return _columns(read_metadata(file, root)), []
+            return _columns(read_metadata(file, root, more)), []
         said = "It ends with surplus commas; nothing was lost, but check the table."
         return columns, [Problem("label_file", f"{file.name}, line {line}", said) for line in cut]
     if suffix == ".json":
@@ -138,11 +141,11 @@ def read_columns(file: Path, root: Path | None = None) -> tuple[dict[str, list[A
         coop = read_coop(raw, file) if is_coop(raw) else None
         table = read_captions(file).table.drop(columns="captions").assign(label="") if coop is None else coop
     elif suffix == ".jsonl" and root is not None:
-        table = read_metadata(file, root)
+        table = read_metadata(file, root, more)
     elif suffix == ".parquet":
         table = read_parquet(file, _FILE)
         if root is not None and by_file_name(map(str, table.columns)):
-            table = read_metadata(file, root)
+            table = read_metadata(file, root, more)
     else:
         hint = "Give a file ending in .csv, .xlsx, .parquet, .json or .jsonl."
         raise DataError("the label file has an unknown file type", hint, value=str(file))

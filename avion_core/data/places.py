@@ -52,7 +52,7 @@ def read_places(
     """
     listed = list(paths)
     if table is not None and table.suffix.lower() != ".json":
-        columns, _ = read_columns(table)
+        columns, _ = read_columns(table, root, (*_LATITUDE, *_LONGITUDE))
         named = [next((name for name in of if name in columns), "") for of in (_LATITUDE, _LONGITUDE)]
         if all(named):
             degrees = zip(*(columns[name] for name in named), strict=True)

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from avion_core.data.split_names import split_of
-from avion_core.data.tables import read_table
+from avion_core.data.tables import read_table, refuse_twins
 from avion_core.errors import DataError
 from avion_core.reading import Subject, parse_json, read_parquet, read_text
 
@@ -72,8 +72,10 @@ def by_file_name(columns: Iterable[str]) -> bool:
     return "file_name" in named and "path" not in named
 
 
-def read_metadata(file: Path, root: Path) -> pd.DataFrame:
-    """Columns COLUMNS of an image folder: of all metadata files of this name in `root` and in its folders, together.
+def read_metadata(file: Path, root: Path, more: Sequence[str] = ()) -> pd.DataFrame:
+    """What an image folder's metadata says: of all its files of this name in `root` and in its folders, together.
+
+    Columns COLUMNS and those of `more` that a file has; "" where one says nothing.
 
     Raises:
         DataError: a file that cannot be read, or without `file_name`, or no file with `label`.
@@ -84,7 +86,9 @@ def read_metadata(file: Path, root: Path) -> pd.DataFrame:
         columns = ", ".join(tables[0].columns)
         hint = "Name the column with the class `label`; captions alone make no classes."
         raise _METADATA.refused("has no column label", hint, value=columns)
-    return pd.concat(tables, ignore_index=True).reindex(columns=list(COLUMNS)).fillna("")
+    table = pd.concat(tables, ignore_index=True)
+    table = table.reindex(columns=[*COLUMNS, *(name for name in more if name in table)]).astype(object)
+    return table.where(table.notna(), "")
 
 
 def _of_folder(file: Path, root: Path) -> pd.DataFrame:
@@ -99,11 +103,12 @@ def _of_folder(file: Path, root: Path) -> pd.DataFrame:
     else:
         header, rows, _ = read_table(file, "metadata")
         table = pd.DataFrame([row[: len(header)] for row in rows], columns=header)
+    refuse_twins(map(str, table.columns), "metadata file")
     table.columns = [str(name).strip().lower() for name in table.columns]
     if "file_name" not in table:
         raise _METADATA.refused("has no column file_name", value=", ".join(table.columns))
     folder = file.parent.relative_to(root).as_posix() if file.is_relative_to(root) else "."
-    given = table["split"].astype(str) if "split" in table else split_of(folder) or ""
+    given = table["split"].astype(str) if "split" in table else split_of(folder)
     before = "" if folder == "." else f"{folder}/"
     return table.assign(path=before + table["file_name"].astype(str), split=given)
 

@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 from PIL import Image
@@ -89,6 +90,20 @@ def test_a_table_says_it_before_the_files_do(tmp_path, columns):
     assert found == {"a.jpg": (47.5, 8.25), "e\u0301.jpg": (-1.5, -170.0)}
     table.write_text("path,label\na.jpg,x\n")
     assert read_places(tmp_path, ["a.jpg"], table) == {"a.jpg": (1.0, 1.0)}
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "metadata.jsonl", "metadata.parquet"])
+def test_the_table_of_an_image_folder_says_it_too(tmp_path, name):
+    rows = pd.DataFrame(
+        {"file_name": ["a.jpg", "b.jpg"], "label": ["x", "x"], "Lat": [47.5, None], "lon": [8.25, None]}
+    )
+    if name.endswith("csv"):
+        rows.to_csv(tmp_path / name, index=False)
+    elif name.endswith("jsonl"):
+        rows.to_json(tmp_path / name, orient="records", lines=True)
+    else:
+        rows.to_parquet(tmp_path / name)
+    assert read_places(tmp_path, ["a.jpg", "b.jpg"], tmp_path / name) == {"a.jpg": (47.5, 8.25)}
 
 
 @pytest.mark.parametrize("position", ["91,8", "47,400", "north,8", "47,", "inf,0"])

@@ -128,3 +128,9 @@ def test_a_line_that_is_no_object_is_refused(root: Path) -> None:
     (root / "metadata.jsonl").write_text('["a.png", "beach"]\n')
     with pytest.raises(DataError, match="a line that is no object"):
         read_labels(root / "metadata.jsonl", root, {"a.png"})
+
+
+def test_two_columns_of_one_name_are_refused_in_metadata(root: Path) -> None:
+    (root / "metadata.jsonl").write_text('{"file_name": "a.png", "label": "beach", "Label": "forest"}\n')
+    with pytest.raises(DataError, match="two columns with the same name"):
+        read_labels(root / "metadata.jsonl", root, {"a.png"})
