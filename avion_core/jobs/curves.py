@@ -79,7 +79,7 @@ def read_curves(folder: Path, most: int | None = None) -> Curves:
     shown = [
         step
         for place, step in enumerate(steps)
-        if place % stride == 0 or place == len(steps) - 1 or b'"validation_accuracy"' in latest[step]
+        if place % stride == 0 or place == len(steps) - 1 or b'"validation_' in latest[step]
     ]
     rows = [row for step in shown if (row := _row(latest[step])) is not None]
     return Curves(pd.DataFrame(rows or None, columns=None if rows else ["step", "epoch"]), len(steps), stride)

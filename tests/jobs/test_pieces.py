@@ -247,6 +247,9 @@ def test_a_hundred_thousand_steps_are_thinned_and_it_is_said(tmp_path):
     shown = curves.table["step"].tolist()
     assert shown == sorted({*range(1, 100_001, 67), *range(9_999, 100_001, 9_999), 100_000})
     assert curves.table["validation_accuracy"].count() == 10
+    by_captions = (tmp_path / "metrics.jsonl").read_text().replace("validation_accuracy", "validation_mr")
+    (tmp_path / "metrics.jsonl").write_text(by_captions)
+    assert read_curves(tmp_path, most=1500).table["validation_mr"].count() == 10
     assert curves.statement.startswith(f"Drawn: {len(shown):,} of 100,000 measured steps (every 67th, every validation")
     assert read_curves(tmp_path).statement == ""
 

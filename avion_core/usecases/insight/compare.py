@@ -72,10 +72,14 @@ def change_between(
     Raises:
         NotFoundError, TrainingError: no such run, or one without a trained student.
     """
-    from avion_core.usecases.insight.evaluation import change, evaluate_run, kept_report  # brings torch along
+    from avion_core.usecases.insight.evaluation import (  # brings torch along
+        change,
+        common_parts,
+        evaluate_run,
+        kept_report,
+    )
 
     after, before = (
         kept_report(home, each, "validation") or evaluate_run(home, each, progress=progress) for each in (run, baseline)
     )
-    known = {part.name for part in before.parts}
-    return [(part, change(after, part.name, before)) for part in after.parts if part.name in known and part.classes]
+    return [(part, change(after, part.name, before)) for part in common_parts(after, before)]

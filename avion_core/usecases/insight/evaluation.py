@@ -174,6 +174,12 @@ def change(report: Report, part: str, baseline: Report | None = None, method: tu
     )
 
 
+def common_parts(report: Report, baseline: Report) -> list[MeasuredPart]:
+    """The parts of a report that can be held image by image against a baseline's: both have them, with classes."""
+    known = {part.name for part in baseline.parts}
+    return [part for part in report.parts if part.name in known and part.classes]
+
+
 @use_case
 def published(home: Home, run: str) -> pd.DataFrame:
     """The published figures that may stand beside this run's (see `protocols.published`); mostly none."""

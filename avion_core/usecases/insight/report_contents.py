@@ -35,11 +35,16 @@ from avion_core.usecases.insight.figure_words import change_in_words, interval, 
 from avion_core.usecases.insight.rows import headline_rows
 from avion_core.usecases.insight.trust import trust_in_validation
 from avion_core.usecases.policies import use_case
-from avion_core.usecases.runs.views import DRAWN_STEPS, RunView, curves
+from avion_core.usecases.runs.views import Curves, RunView
 
+CURVES = {
+    "validation_accuracy": "validation accuracy, percent",
+    "validation_mr": "validation mR, percent",
+    "loss": "loss",
+}
+"""What is drawn over the steps -> its axis; each where a run has it."""
 _PROTOTYPES = Subject("the run's prototypes", hint="Start a new run; this one's folder is damaged.")
 _MISTAKES, _SIDE = 24, 112
-_CURVES = {"validation_accuracy": "validation accuracy, percent", "loss": "loss"}
 _VIEWS = {"teacher": "Teacher", "before": "Student before training", "after": "Student after training"}
 
 
@@ -88,6 +93,8 @@ class RunContents:
 
     label: str
     view: RunView
+    by_captions: bool
+    """Whether it was trained on captions, and not on labelled images."""
     method: str
     measured: list[Measured]
     texts: list[dict[Hashable, Any]]
@@ -102,18 +109,19 @@ class RunContents:
 
 @use_case
 def run_contents(
-    home: Home, label: str, view: RunView, reports: list[Report], figures: dict[str, Drawn]
+    home: Home, label: str, view: RunView, reports: list[Report], walked: Curves, figures: dict[str, Drawn]
 ) -> RunContents:
     """All that a report says of a run; its figures are added to `figures` under names of their own.
 
     Args:
         reports: of the run, on each split that is to be shown.
+        walked: its measured steps.
     """
     inputs = run_inputs(home, view.id)
     names = inputs.class_names
     measured = [_measured(home, label, view, report, names, inputs.recipe, figures) for report in reports]
-    for column, title in _CURVES.items():
-        drawn = results.curves({label: curves(home, view.id, DRAWN_STEPS).table}, column, title)
+    for column, title in CURVES.items():
+        drawn = results.curves({label: walked.table}, column, title)
         if drawn is not None:
             figures[f"{label} {column}"] = drawn
     texts, hidden = _texts(home, view, names)
@@ -123,6 +131,7 @@ def run_contents(
     return RunContents(
         label,
         view,
+        reports[0].by_captions,
         method.title,
         measured,
         texts,

@@ -22,10 +22,10 @@ from avion_core.plots.drawn import Drawn
 from avion_core.progress import Progress
 from avion_core.store.home import Home
 from avion_core.usecases.insight.compare import Comparison, compare_runs
-from avion_core.usecases.insight.evaluation import Report, change, evaluate_run, kept_report
+from avion_core.usecases.insight.evaluation import Report, change, common_parts, evaluate_run, kept_report
 from avion_core.usecases.insight.figure_words import change_in_words
 from avion_core.usecases.insight.measuring import look_at_test_figures
-from avion_core.usecases.insight.report_contents import run_contents
+from avion_core.usecases.insight.report_contents import CURVES, run_contents
 from avion_core.usecases.policies import UNSEAL, demand, use_case
 from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.runs.trained import trained_run
@@ -85,7 +85,8 @@ def write_report(
         if test:
             measured.append(_opened(home, view.id, label))
         reports[label] = measured[0]
-        contents.append(run_contents(home, label, get_run(home, view.id), measured, figures))
+        walked = compared.curves[label]
+        contents.append(run_contents(home, label, get_run(home, view.id), measured, walked, figures))
     overlaid, changes = _beside(compared, reports) if len(contents) > 1 else ({}, [])
     named = {_file_name(name): figure for name, figure in ({**overlaid, **figures}).items()}
     html = (
@@ -122,15 +123,16 @@ def _beside(compared: Comparison, reports: dict[str, Report]) -> tuple[dict[str,
     """Curves of all runs in one figure, and what each gets right that the one before it got wrong."""
     tables = {label: each.table for label, each in compared.curves.items()}
     figures: dict[str, Drawn] = {}
-    for column, title in (("validation_accuracy", "validation accuracy, percent"), ("loss", "loss")):
+    for column, title in CURVES.items():
         drawn = results.curves(tables, column, title)
         if drawn is not None:
             figures[f"compared {column}"] = drawn
     said = []
     for (before, baseline), (after, report) in pairwise(reports.items()):
-        known = {part.name for part in baseline.parts}
-        common = [part for part in report.parts if part.name in known]
-        if not common:
+        common = common_parts(report, baseline)
+        if report.by_captions and baseline.by_captions:
+            said.append(f"{after} and {before} were trained on captions: compare their recalls by the intervals.")
+        elif not common:
             said.append(f"{after} and {before} were trained under different protocols: nothing to compare.")
         for part in common:
             found = change(report, part.name, baseline)

@@ -16,6 +16,7 @@ from avion_core.usecases.insight.flat_figures import flat_figures
 from avion_core.usecases.insight.ladder import ladder
 from avion_core.usecases.insight.protocol_runs import over_seeds
 from avion_core.usecases.insight.rows import headline_rows, recall_table
+from avion_core.usecases.insight.written_report import write_report
 from avion_core.usecases.projects.captions import caption_counts, import_captions
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.freeze import freeze
@@ -138,6 +139,11 @@ def test_a_run_on_captions_is_measured_listed_and_kept_out_of_classes(home, capt
     second = create_run(home, captioned.id, overrides=RETRIEVAL | {"data.seed": 2}, here=True)
     run_here(home, second, threading.Event())
     assert change_between(home, run, second) == []
+    written = write_report(home, [run, second])
+    assert "were trained on captions: compare their recalls by the intervals" in written.html
+    assert "trained on captions, seed 1" in written.html
+    assert "labelled images per class" not in written.html
+    assert "compared-validation_mr" in written.figures
 
 
 def test_the_published_recalls_stand_beside_the_papers_pair_on_the_papers_sets() -> None:
