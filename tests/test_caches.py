@@ -29,6 +29,9 @@ def named(decorator: ast.expr) -> str:
 
 
 def bound_of(kind: str, decorator: ast.expr, function: ast.FunctionDef, module: ast.Module) -> int:
+    said = f"{function.name}: each visitor has a Home of their own, so what is kept would never be found again"
+    kinds = {ast.unparse(word.annotation) for word in function.args.args if word.annotation and word.arg[0] != "_"}
+    assert "Home" not in kinds, said
     words = {word.arg: word.value for word in decorator.keywords} if isinstance(decorator, ast.Call) else {}
     if bound := words.get(CACHES[kind]):
         constants = {

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from avion_core.backbones.load import WeightStore
 from avion_core.backbones.towers import Towers
+from avion_core.config import RunConfig
 from avion_core.data.project import LabelledImages, ProjectData, held_out_images, training_images
 from avion_core.errors import DataError
 from avion_core.features.store import image_features
@@ -124,11 +127,13 @@ def fitted_temperature(home: Home, by: Classifier) -> float | None:
 @use_case
 def open_student(home: Home, view: RunView) -> prediction.TrainedStudent:
     """A run's student, opened once per process and step."""
-    return _open_student(home, view.id, view.step)
+    view = student_run(home, view.id)
+    return _open_student(home.weights, view.folder, view.step, view.config.model_dump_json(), run_device(view))
 
 
 @lru_cache(maxsize=2)
-def _open_student(home: Home, run: str, _step: int) -> prediction.TrainedStudent:
+def _open_student(
+    weights: WeightStore, folder: Path, _step: int, settings: str, device: str
+) -> prediction.TrainedStudent:
     """`_step` is part of the key: a run that was resumed has another student."""
-    view = student_run(home, run)
-    return prediction.load_student(view.config, view.folder, home.weights, device=run_device(view))
+    return prediction.load_student(RunConfig.model_validate_json(settings), folder, weights, device=device)

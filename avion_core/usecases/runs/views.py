@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime  # noqa: F401  # the types of JobView's fields are looked up here, where RunView stands
 from functools import lru_cache
-from pathlib import Path  # noqa: F401
+from pathlib import Path
 from typing import Any
 
 from avion_core.config import RunConfig
-from avion_core.data.project import held_out_images
+from avion_core.data.project import ProjectData, held_out_images
+from avion_core.data.sources import NoPictures
 from avion_core.errors import AvionError, ConfigError
 from avion_core.jobs.curves import Curves, read_curves, seconds_since_step
-from avion_core.jobs.inputs import run_inputs
 from avion_core.jobs.reconcile import reconcile
 from avion_core.presets import parse_config
+from avion_core.protocols import find_protocol
 from avion_core.store import runs
 from avion_core.store.database import reading
 from avion_core.store.home import Home
@@ -99,22 +100,21 @@ def curves(home: Home, run: str, most: int | None = None) -> Curves:
 def right_on_validation(home: Home, run: RunView) -> tuple[int, int] | None:
     """How many of how many validation images a run's accuracy stands for; None before the first validation, or where
     its inputs are gone."""
-    if run.accuracy is None or not (images := _validation_images(home, run.id)):
+    if run.accuracy is None:
         return None
-    return round(run.accuracy * images / 100), images
+    try:
+        images = _validation_images(run.folder / "inputs", run.config.model_dump_json())
+    except AvionError:
+        return None
+    return (round(run.accuracy * images / 100), images) if images else None
 
 
 @lru_cache(maxsize=256)
-def _validation_images(home: Home, run: str) -> int:
-    """Of the classes that it trains on; 0 where they cannot be read. A run's inputs are frozen."""
-    from avion_core.protocols import find_protocol  # imports torch: seconds
-
-    try:
-        inputs, config = run_inputs(home, run), get_run(home, run).config
-        classes = find_protocol(config.protocol.name).trained_classes(inputs.class_names, config)
-        return len(held_out_images(inputs, config, classes, "validation").image_ids)
-    except AvionError:
-        return 0
+def _validation_images(inputs: Path, settings: str) -> int:
+    """Of the classes that a run trains on. Its inputs are frozen."""
+    project, config = ProjectData.load(inputs, NoPictures({})), RunConfig.model_validate_json(settings)
+    classes = find_protocol(config.protocol.name).trained_classes(project.class_names, config)
+    return len(held_out_images(project, config, classes, "validation").image_ids)
 
 
 @use_case

@@ -17,7 +17,9 @@ import torch
 from PIL import Image
 from rasterio.transform import from_origin
 
+from avion_core.actor import Actor
 from avion_core.backbones.load import WeightStore
+from avion_core.data.project import ProjectData
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.distill.student_towers import StudentTowers
 from avion_core.errors import CheckpointError, DataError
@@ -30,6 +32,7 @@ from avion_core.usecases.projects.summaries import read_manifest, read_splits
 from avion_core.usecases.runs.launching import create_run
 from avion_core.usecases.runs.trained import trained_run
 from avion_core.usecases.runs.training import run_here
+from avion_core.usecases.runs.views import right_on_validation
 from tests import tiny_studio
 
 pytestmark = pytest.mark.usefixtures("tiny_towers")
@@ -95,6 +98,16 @@ def test_a_geotiff_goes_through_the_project_s_recipe(home, images, tmp_path) -> 
     assert of_tif[shares].to_numpy() == pytest.approx(of_png[shares].to_numpy(), abs=0.02)
     with pytest.raises(DataError, match=r"^No image can be read"):
         predict(home, plain, [tif])
+
+
+def test_a_student_is_opened_once_for_all_visitors(home, run, monkeypatch) -> None:
+    view, (ana, bob) = trained_run(home, run), (home.acting_as(Actor(name, "admin")) for name in ("Ana", "Bob"))
+    assert open_student(ana, view) is open_student(bob, view)
+    counts = right_on_validation(ana, view)
+    assert counts is not None
+    assert counts[1] == len(read_splits(home, view.project_id).validation[1])
+    monkeypatch.setattr(ProjectData, "load", None)  # a run's inputs are frozen: they are read once
+    assert right_on_validation(bob, view) == counts
 
 
 def test_student_towers_see_what_the_student_sees(home, run, images) -> None:
