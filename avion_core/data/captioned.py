@@ -16,6 +16,7 @@ import pandas as pd
 from avion_core.data.captions import CAPTION_COLUMNS, Captions
 from avion_core.data.labels import SAFEST_SPLIT
 from avion_core.data.problems import Problem
+from avion_core.data.split_names import SPLITS
 from avion_core.data.splits import draw_rank
 from avion_core.errors import DataError
 
@@ -89,7 +90,7 @@ def captioned_part(project: ProjectData, part: str, seed: int) -> Captioned:
     Raises:
         DataError: another part.
     """
-    if part not in ("train", "validation", "test"):
+    if part not in SPLITS:
         raise DataError("there is no such split", "Choose validation or test.", value=part)
     table = project.captions
     if part != "test" and not (table["split"] == "validation").any():

@@ -37,8 +37,11 @@ def read_captions(path: Path) -> Captions:
     Raises:
         DataError: a file that cannot be read, or an entry without file name, known split or sentences.
     """
-    path = Path(path)
-    raw = read_json(path, _FILE)
+    return captions_in(read_json(Path(path), _FILE), path)
+
+
+def captions_in(raw: Any, path: Path) -> Captions:
+    """The captions of a caption file's JSON (see `read_captions`)."""
     images = raw.get("images") if isinstance(raw, dict) else None
     if not isinstance(images, list) or not images:
         raise DataError(
@@ -66,12 +69,12 @@ def read_captions(path: Path) -> Captions:
     return Captions(pd.DataFrame(list(rows.values()), columns=["path", "split", "captions"]), problems)
 
 
-def holds_captions(path: Path) -> bool:
-    """Whether a file is a caption file, and not another form of JSON or a table."""
+def captions_if_any(path: Path) -> Captions | None:
+    """As `read_captions`; None for a file that is no caption file, but another form of JSON or a table."""
     if path.suffix.lower() != ".json":
-        return False
+        return None
     raw = read_json(path, _FILE)
-    return isinstance(raw, dict) and "images" in raw
+    return captions_in(raw, path) if isinstance(raw, dict) and "images" in raw else None
 
 
 def no_captions() -> pd.DataFrame:

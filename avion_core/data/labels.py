@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from avion_core.data.captions import read_captions
+from avion_core.data.captions import captions_in
 from avion_core.data.class_names import is_readable
 from avion_core.data.problems import Problem
 from avion_core.data.split_files import by_file_name, is_coop, read_coop, read_metadata
@@ -139,7 +139,7 @@ def read_columns(
     if suffix == ".json":
         raw = read_json(file, _FILE)
         coop = read_coop(raw, file) if is_coop(raw) else None
-        table = read_captions(file).table.drop(columns="captions").assign(label="") if coop is None else coop
+        table = captions_in(raw, file).table.drop(columns="captions").assign(label="") if coop is None else coop
     elif suffix == ".jsonl" and root is not None:
         table = read_metadata(file, root, more)
     elif suffix == ".parquet":

@@ -13,6 +13,7 @@ from avion_core.config import RunConfig
 from avion_core.data.captions import CAPTION_COLUMNS, no_captions
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.sources import Images, ImageSource
+from avion_core.data.split_names import SPLITS
 from avion_core.data.splits import Splits
 from avion_core.errors import DataError
 from avion_core.files import write_json
@@ -105,12 +106,9 @@ def read_captions_kept(folder: Path, subject: Subject) -> pd.DataFrame:
     path = folder / CAPTION_FILE
     if not path.is_file():
         return no_captions()
-    table = read_parquet(path, subject)
-    if lacking := [name for name in CAPTION_COLUMNS if name not in table]:
-        raise subject.refused(f"lacks the column {lacking[0]}", value=str(path))
-    table = table[list(CAPTION_COLUMNS)]
-    words = table.map(lambda cell: isinstance(cell, str)).to_numpy().all()
-    if not words or not set(table["split"]) <= {"train", "validation", "test"}:
+    table = read_parquet(path, subject, CAPTION_COLUMNS)
+    kinds = {pd.api.types.infer_dtype(table[name], skipna=False) for name in table}
+    if table.isna().to_numpy().any() or not kinds <= {"string", "empty"} or not set(table["split"]) <= set(SPLITS):
         raise subject.refused("holds something else than texts of train, validation and test images", value=str(path))
     return table
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 
 from avion_core.data.captions import read_captions
 from avion_core.data.problems import Problem
-from avion_core.data.project import CAPTION_FILE
+from avion_core.data.project import CAPTION_FILE, read_captions_kept
 from avion_core.files import write_table
 from avion_core.store.database import writing
 from avion_core.store.home import Home
@@ -17,7 +18,7 @@ from avion_core.store.journal import note
 from avion_core.usecases.folders import nameable
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.creating import captions_of
-from avion_core.usecases.projects.freeze import kept_captions
+from avion_core.usecases.projects.freeze import CAPTIONS, kept_captions
 from avion_core.usecases.projects.summaries import get_project, read_manifest
 from avion_core.wording import counted
 
@@ -79,7 +80,12 @@ def caption_counts(home: Home, project: str) -> dict[str, tuple[int, int]]:
     Raises:
         NotFoundError: no such project.
     """
-    return _counts(kept_captions(home, get_project(home, project).id))
+    folder = home.project_folder(get_project(home, project).id)
+    file = folder / CAPTION_FILE
+    if not file.is_file():
+        return {}
+    facts = file.stat()
+    return dict(_counts_of(folder, facts.st_mtime_ns, facts.st_size))
 
 
 def captions_in_words(parts: dict[str, tuple[int, int]]) -> str:
@@ -89,6 +95,12 @@ def captions_in_words(parts: dict[str, tuple[int, int]]) -> str:
         for part, (images, captions) in parts.items()
     ]
     return " and ".join(said) if len(said) < 3 else f"{', '.join(said[:-1])} and {said[-1]}"
+
+
+@lru_cache(maxsize=64)
+def _counts_of(folder: Path, _modified: int, _size: int) -> dict[str, tuple[int, int]]:
+    """Of a project's folder: its file of captions is replaced whole."""
+    return _counts(read_captions_kept(folder, CAPTIONS))
 
 
 def _counts(table: pd.DataFrame) -> dict[str, tuple[int, int]]:

@@ -13,7 +13,7 @@ import pandas as pd
 from avion_core import bundled
 from avion_core.backbones.catalog import find_entry
 from avion_core.data.captioned import match_captions
-from avion_core.data.captions import Captions, holds_captions, no_captions, read_captions
+from avion_core.data.captions import Captions, captions_if_any, no_captions
 from avion_core.data.class_names import prompt_names
 from avion_core.data.drawing import data_set_key, make_splits
 from avion_core.data.layout import FolderOrder, read_layout
@@ -126,8 +126,8 @@ def create_project(
         problems = problems + of_neighbours
     splits = draw_or_wait(manifest, together or told)
     captions = no_captions()
-    if labels is not None and holds_captions(labels):
-        captions = captions_of(read_captions(labels), manifest, root)[0]  # its problems are among the scan's
+    if labels is not None and (found := captions_if_any(labels)) is not None:
+        captions = captions_of(found, manifest, root)[0]  # its problems are among the scan's
     project = Project(
         name=name,
         image_root=str(root),

@@ -12,7 +12,7 @@ from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_descriptions import current_descriptions
 from avion_core.usecases.projects.summaries import get_project, read_manifest, read_splits
 
-_CAPTIONS = Subject("the project's captions", hint=RESTORE)
+CAPTIONS = Subject("the project's captions", hint=RESTORE)
 
 
 @use_case
@@ -42,4 +42,4 @@ def kept_captions(home: Home, project_id: str) -> pd.DataFrame:
     Raises:
         DataError: the file of them is damaged.
     """
-    return read_captions_kept(home.project_folder(project_id), _CAPTIONS)
+    return read_captions_kept(home.project_folder(project_id), CAPTIONS)
