@@ -147,18 +147,18 @@ def need_sent(to: str, known: Container[str]) -> list[str]:
         end_page()
 
 
-def trained_runs(project: ProjectSummary, states: Sequence[str] = ("finished", "stopped")) -> list[RunView]:
+def trained_runs(project: ProjectSummary) -> list[RunView]:
     """The project's runs that have something to show, the newest first."""
-    return [run for run in list_runs(studio.home(), project.id) if run.state in states]
+    return [run for run in list_runs(studio.home(), project.id) if run.state in ("finished", "stopped")]
 
 
-def need_run(project: ProjectSummary, states: Sequence[str], purpose: str, *, students: bool = True) -> RunView:
+def need_run(project: ProjectSummary, purpose: str, *, students: bool = True) -> RunView:
     """The run chosen above the page (kept in the address); without one, an empty state that leads to the launch.
 
     Args:
         students: only runs that leave a student; else those of methods that train none, too.
     """
-    runs = [run for run in trained_runs(project, states) if not students or trains_student(run)]
+    runs = [run for run in trained_runs(project) if not students or trains_student(run)]
     if not runs:
         title = "No finished training yet"
         of_project = (job for job in active_jobs(studio.home()) if job.project_id == project.id)
@@ -174,7 +174,12 @@ def need_run(project: ProjectSummary, states: Sequence[str], purpose: str, *, st
 def run_selector(runs: Sequence[RunView]) -> RunView:
     """Choose one of the runs; the address keeps the choice."""
     by_id = {run.id: run for run in runs}
-    return by_id[choose_run("Run", address.RUN, {key: f"{run.name} · {key[:8]}" for key, run in by_id.items()})]
+    return by_id[choose_run("Run", address.RUN, run_names(runs))]
+
+
+def run_names(runs: Sequence[RunView]) -> dict[str, str]:
+    """Run id -> what a selector calls it."""
+    return {run.id: f"{run.name} · {run.id[:8]}" for run in runs}
 
 
 def choose_run(label: str, name: str, known: Mapping[str, str]) -> str:

@@ -86,8 +86,9 @@ def whose(runs: Sequence[RunView]) -> RunView | None:
     if not runs:
         return None
     by_id = {run.id: run for run in runs}
-    names = {key: f"{run.name} · {key[:8]}" for key, run in by_id.items()}
-    return by_id.get(shell.choose_run("Run", address.RUN, names | {address.TEACHER: "Teacher, without a run"}))
+    return by_id.get(
+        shell.choose_run("Run", address.RUN, shell.run_names(runs) | {address.TEACHER: "Teacher, without a run"})
+    )
 
 
 def compute(of: Of, settings: MapSettings) -> NoReturn:

@@ -29,13 +29,14 @@ def page() -> None:
     found = refreshed(studio.home(), looked_at(project, run))
     names = {entry.key: entry.prompt_name for entry in project.classes}
     keys = list(found.curation.class_keys)
-    right = sum(row[place] for place, row in enumerate(found.matrix(judge)))
+    matrix = found.matrix(judge)
+    hits = sum(row[place] for place, row in enumerate(matrix))
     whom = "Teacher's text prototypes" if judge == "teacher" else "This student"
-    said = right_of(right, len(found.images))
+    said = right_of(hits, len(found.images))
     st.caption(f"{whom}: {said} on the validation images. The sealed test set is not used.")
     left, right = st.columns([3, 2], gap="large")
     with left:
-        cell = cell_choice(confusion_cell.texts_matrix(project.id), keys, found.matrix(judge), names)
+        cell = cell_choice(confusion_cell.texts_matrix(project.id), keys, matrix, names)
     with right:
         cell_pictures(project, found, judge, cell, names)
         if cell[0] != cell[1]:

@@ -32,7 +32,7 @@ _OF_CAPTIONS = ("methods", "recalls", "protocol")
 
 def page() -> None:
     project = shell.need_project()
-    run = shell.need_run(project, ("finished", "stopped"), "Figures need a trained student.", students=False)
+    run = shell.need_run(project, "Figures need a trained student.", students=False)
     split = split_choice(run.id)
     report = measured(run, split, f"Evaluating on the {split} images")
     panels.headline(get_run(studio.home(), run.id), report)

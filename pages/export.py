@@ -14,7 +14,7 @@ from avion_core.usecases.insight.prediction import export_student
 
 def page() -> None:
     project = shell.need_project()
-    run = shell.need_run(project, ("finished", "stopped"), "What is exported is a trained student.")
+    run = shell.need_run(project, "What is exported is a trained student.")
     st.markdown(
         "A zip of the trained prompts (not the backbone), the rendering recipe and a README with the lines of Python "
         "that load it."

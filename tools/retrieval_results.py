@@ -48,9 +48,9 @@ RUNS: dict[str, tuple[str, Callable[[str], bool], int, str]] = {
     "RSICD": ("rsicd", lambda _: True, 1, "images of RSICD that AID holds; of the training images a part, by hash"),
     "UCM captions, 50-99": ("ucm_captions", held_out, 3, "images 50-99 of each class"),
 }
+"""Title -> caption file, which images, passes, and these in words."""
 MOST = {"train": 1_600, "validation": 200}
 """Images of a part; all test images are measured on."""
-"""Title -> caption file, which images, passes, and these in words."""
 
 
 def main() -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from avion_core.plots.colours import CATEGORICAL
 from avion_core.usecases.projects.summaries import ClassInfo
 
-CATEGORICAL = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8A63B0", "#7F8790")
 CLASSES = (
     *CATEGORICAL[:7],
     *("#555500", "#AA1122", "#66BB00", "#335555", "#2211FF", "#665555", "#FF4455", "#BB9988"),

@@ -31,6 +31,7 @@ from avion_core.progress import BYTES
 from avion_core.wording import size
 
 if TYPE_CHECKING:
+    from avion_core.data.problems import Problem
     from avion_core.store.home import Home
 
 FAILURE, WRONG_USE = 1, 2
@@ -130,6 +131,11 @@ def command(group: typer.Typer, name: str) -> Callable[[Callable[..., Answer]], 
         return function
 
     return register
+
+
+def problem_lines(problems: Iterable[Problem]) -> list[str]:
+    """A line for each thing that is wrong with a file of a person's."""
+    return [f"  {problem.kind}: {problem.path}: {problem.message}" for problem in problems]
 
 
 def table(rows: Iterable[Mapping[Any, Any]], columns: Sequence[str]) -> str:

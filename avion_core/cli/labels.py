@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from avion_core.cli.frame import Answer, Desk, command, table
+from avion_core.cli.frame import Answer, Desk, command, problem_lines, table
 from avion_core.cli.tour import Out, Preview, ProjectName, Seed, app, captions, classes, labels
 
 ClassKey = Annotated[str, typer.Argument(metavar="CLASS", help="A key of `avion classes list`.")]
@@ -48,7 +48,7 @@ def import_labels_(
     from avion_core.usecases.projects.labels import import_labels
 
     report = import_labels(desk.home, project, file, preview=preview)
-    lines = [report.sentence, *(f"  {problem.kind}: {problem.path}: {problem.message}" for problem in report.problems)]
+    lines = [report.sentence, *problem_lines(report.problems)]
     data = {
         "given": report.given,
         "known": report.known,
@@ -70,7 +70,7 @@ def import_captions_(
     from avion_core.usecases.projects.captions import import_captions
 
     report = import_captions(desk.home, project, file, preview=preview)
-    lines = [report.sentence, *(f"  {problem.kind}: {problem.path}: {problem.message}" for problem in report.problems)]
+    lines = [report.sentence, *problem_lines(report.problems)]
     data = {"parts": report.parts, "replaced": report.replaced, "written": report.written}
     return Answer(data | {"problems": report.problems}, "\n".join(lines))
 

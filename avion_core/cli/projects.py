@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from avion_core.cli.frame import Answer, Desk, command, table
+from avion_core.cli.frame import Answer, Desk, command, problem_lines, table
 from avion_core.cli.tour import Preview, ProjectName, app, descriptions, projects
 
 _SUGGESTED = "suggested"
@@ -334,7 +334,7 @@ def _described(project: Any) -> str:
         lines += ["", f"Near-copies were not looked for yet: avion projects copies {project.id}"]
     if project.problems:
         lines += ["", f"{len(project.problems):,} problems found:"]
-        lines += [f"  {problem.kind}: {problem.path}: {problem.message}" for problem in project.problems]
+        lines += problem_lines(project.problems)
     return "\n".join([*lines, *(f"  {note}" for note in project.notes)])
 
 

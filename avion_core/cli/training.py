@@ -192,21 +192,18 @@ def report_(
 
     It holds figures with their intervals, curves, a map if one was computed, confusion, mistakes, texts and settings.
     """
-    from avion_core.files import replacing
+    from avion_core.files import write_text
     from avion_core.usecases.insight.written_report import write_report
 
     found = write_report(desk.home, runs, test=test, progress=desk.progress)
-    with replacing(out) as unfinished:
-        unfinished.write_text(found.html, encoding="utf-8")
-    files = []
+    write_text(out, found.html)
+    said, files = f"Written: {out} ({size(out.stat().st_size)})", []
     if figures is not None:
         figures.mkdir(parents=True, exist_ok=True)
         for name, figure in found.figures.items():
             for form, content in (("svg", figure.svg), ("png", figure.png)):
                 files.append(figures / f"{name}.{form}")
                 files[-1].write_bytes(content)
-    said = f"Written: {out} ({size(out.stat().st_size)})"
-    if figures is not None:
         said += f"\nFigures: {len(files)} files in {figures}"
     return Answer({"file": out, "figures": files}, said)
 

@@ -24,7 +24,6 @@ from avion_core.distill.student_towers import StudentTowers
 from avion_core.distill.teacher_side import TeacherSide
 from avion_core.distill.trainer import Trainer, TrainingData
 from avion_core.errors import TrainingError
-from avion_core.features.store import prepare_images
 from avion_core.methods import captions
 from avion_core.methods.bench import Bench
 from avion_core.methods.events import Event, Metrics, Saved, Stage, Stopped
@@ -167,12 +166,7 @@ class Avion(Method):
 def _trainer(task: Task, student: PromptedStudent, side: TeacherSide) -> Trainer:
     """The loop over the labelled images, on the teacher's numbers."""
     bench, config, project = task.bench, task.config, task.project
-    pixels, validation_pixels = (
-        prepare_images(
-            student.backbone, project.images(part.image_ids), recipe=project.recipe, progress=bench.progress
-        ).to(bench.device)
-        for part in (task.shots, task.validation)
-    )
+    pixels, validation_pixels = (bench.pixels(project, part.image_ids) for part in (task.shots, task.validation))
     data = TrainingData(
         pixels=pixels,
         image_ids=task.shots.image_ids,

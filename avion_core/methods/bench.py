@@ -12,7 +12,7 @@ from avion_core.backbones.towers import ImageTower, OpenClipTowers, Towers
 from avion_core.config import RunConfig
 from avion_core.data.project import ProjectData, class_texts
 from avion_core.errors import ConfigError
-from avion_core.features.store import FeatureStore, image_features, text_features
+from avion_core.features.store import FeatureStore, image_features, prepare_images, text_features
 from avion_core.progress import Progress
 
 Model = Literal["student", "teacher"]
@@ -67,6 +67,11 @@ class Bench:
         """Embeddings of a project's images: (N, D) of unit norm, in the order given."""
         images = project.images(list(image_ids))
         return image_features(towers, images, self.features, recipe=project.recipe, progress=self.progress)
+
+    def pixels(self, project: ProjectData, image_ids: Sequence[str]) -> Tensor:
+        """A project's images as the student reads them, on the device: (N, 3, S, S) uint8."""
+        images = project.images(list(image_ids))
+        return prepare_images(self.backbone(), images, recipe=project.recipe, progress=self.progress).to(self.device)
 
     def read(self, towers: Towers, texts: Sequence[str]) -> Tensor:
         """Embeddings of texts: (M, D) of unit norm, in the order given."""

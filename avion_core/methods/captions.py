@@ -17,7 +17,6 @@ from avion_core.backbones.towers import ImageTower
 from avion_core.data.captioned import Captioned
 from avion_core.distill.caption_trainer import CaptionData, CaptionTrainer
 from avion_core.distill.teacher_side import TeacherSide
-from avion_core.features.store import prepare_images
 from avion_core.methods.bench import Bench
 from avion_core.methods.method import Task
 
@@ -49,7 +48,7 @@ def trainer(task: Task, student: PromptedStudent, side: TeacherSide) -> CaptionT
     watched = task.watched
     frozen = task.config.distillation.frozen_weight > 0
     data = CaptionData(
-        pixels=torch.cat([_pixels(bench, student, part) for part in task.captioned]),
+        pixels=torch.cat([bench.pixels(part.project, part.image_ids) for part in task.captioned]),
         image_ids=_image_ids(task),
         tokens=backbone.tokenize(texts),
         texts_of=[captions for part in task.captioned for captions in _captions(part, place)],
@@ -58,7 +57,7 @@ def trainer(task: Task, student: PromptedStudent, side: TeacherSide) -> CaptionT
         teacher_scale=side.scale,
         frozen_images=(_seen(bench, backbone, task) if frozen else torch.empty(0)).to(bench.device),
         frozen_texts=(bench.read(backbone, texts) if frozen else torch.empty(0)).to(bench.device),
-        validation_pixels=torch.empty(0) if watched is None else _pixels(bench, student, watched),
+        validation_pixels=torch.empty(0) if watched is None else bench.pixels(watched.project, watched.image_ids),
         validation_tokens=torch.empty(0) if watched is None else backbone.tokenize(watched.texts),
         validation_owners=torch.tensor([] if watched is None else watched.owners, dtype=torch.long),
     )
@@ -78,11 +77,6 @@ def _image_ids(task: Task) -> list[str]:
 def _seen(bench: Bench, towers: ImageTower, task: Task) -> Tensor:
     """(N, D) embeddings of the training images of all projects."""
     return torch.cat([bench.see(towers, part.project, part.image_ids) for part in task.captioned])
-
-
-def _pixels(bench: Bench, student: PromptedStudent, part: Captioned) -> Tensor:
-    images, recipe = part.project.images(part.image_ids), part.project.recipe
-    return prepare_images(student.backbone, images, recipe=recipe, progress=bench.progress).to(bench.device)
 
 
 def _captions(part: Captioned, place: dict[str, int]) -> list[list[int]]:

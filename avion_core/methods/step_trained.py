@@ -21,7 +21,6 @@ from avion_core.distill.arithmetic import take_down
 from avion_core.distill.loop import TrainingState
 from avion_core.distill.tensor_file import read_tensors, write_tensors
 from avion_core.errors import CheckpointError, TrainingError
-from avion_core.features.store import prepare_images
 from avion_core.methods.bench import Bench
 from avion_core.methods.events import Event, Metrics, Saved, Stage, Stopped
 from avion_core.methods.learner import EVALUATED_AT_ONCE, Learner, LearnerLoop, Lesson
@@ -139,8 +138,7 @@ class StepTrained(Method, Generic[AnyLearner, AnySettings]):
     def _views(self, learner: AnyLearner, project: ProjectData, part: LabelledImages) -> Tensor:
         if not learner.changes_images and not self.settings.augment:
             return self.bench.see(learner.tower(), project, part.image_ids).to(self.bench.device)
-        images, bench = project.images(part.image_ids), self.bench
-        return prepare_images(bench.backbone(), images, recipe=project.recipe, progress=bench.progress).to(bench.device)
+        return self.bench.pixels(project, part.image_ids)
 
     def _facts(self, task: Task) -> dict[str, Any]:
         return {

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from avion_core.metrics.accuracy import macro_accuracy_of, macro_f1_of
-from avion_core.metrics.retrieval import RANKS, Hits
+from avion_core.metrics.retrieval import RECALLS, Hits
 
 DRAWS = 1000
 _CELLS = 2**22
@@ -76,8 +76,7 @@ def recall_intervals(hits: Hits, seed: int = 0) -> dict[str, tuple[float, float]
         ways = times @ hits.images / images, times @ found / (times @ captions)[:, None]  # (d, 3) each
         drawn.append(100 * torch.cat(ways, dim=1))
     table = torch.cat(drawn).numpy()  # (DRAWS, 6)
-    names = [f"{way}_r{k}" for way in ("i2t", "t2i") for k in RANKS]
-    return {name: _tails(table[:, place]) for place, name in enumerate(names)} | {"mr": _tails(table.mean(1))}
+    return {name: _tails(table[:, place]) for place, name in enumerate(RECALLS)} | {"mr": _tails(table.mean(1))}
 
 
 def _tails(values: list[float] | np.ndarray) -> tuple[float, float]:

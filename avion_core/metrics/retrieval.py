@@ -13,6 +13,8 @@ from torch import Tensor
 from avion_core.errors import DataError
 
 RANKS = (1, 5, 10)
+RECALLS = tuple(f"{way}_r{k}" for way in ("i2t", "t2i") for k in RANKS)
+"""Names of the six recalls: image to text, then text to image."""
 _CELLS = 2**23
 """Scores held at once: 32 MiB of them, and about as much again for comparing."""
 
@@ -30,12 +32,8 @@ class Hits:
 
     def recalls(self) -> dict[str, float]:
         """R@1, R@5, R@10 both ways and their mean mR, in percent: i2t_r1, ..., t2i_r10, mr."""
-        found = {"i2t": self.images, "t2i": self.texts}
-        recalls = {
-            f"{way}_r{k}": value
-            for way, hits in found.items()
-            for k, value in zip(RANKS, (100.0 * hits.mean(0)).tolist(), strict=True)
-        }
+        values = 100.0 * torch.cat([self.images.mean(0), self.texts.mean(0)])
+        recalls = dict(zip(RECALLS, values.tolist(), strict=True))
         return recalls | {"mr": sum(recalls.values()) / len(recalls)}
 
 

@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from avion_core.plots.colours import CATEGORICAL
 from avion_core.plots.drawn import Drawn, style
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8A63B0", "#7F8790")
-"""Okabe and Ito's, which keep apart for every kind of colour vision."""
 MARKS = "oDs^P*vh"
-_GREY = COLOURS[-1]
+_GREY = CATEGORICAL[-1]
 _WIDTH = 7.2  # inches, of a printed page
 _MOST_NAMES = 45  # more class names than this would be unreadable beside a matrix
 
@@ -31,7 +30,7 @@ def intervals(table: pd.DataFrame, unit: str, alt: str, *, zero: bool = False) -
         places = np.arange(len(table))[::-1]
         reach = np.stack([table["value"] - table["low"], table["high"] - table["value"]]).clip(min=0)
         axes.errorbar(table["value"], places, xerr=np.nan_to_num(reach), fmt="none", ecolor=_GREY, capsize=2)
-        axes.scatter(table["value"], places, color=COLOURS[0], s=26, zorder=3)
+        axes.scatter(table["value"], places, color=CATEGORICAL[0], s=26, zorder=3)
         axes.set_yticks(places, list(table["label"]))
         axes.set_xlabel(unit)
         if zero:
@@ -56,7 +55,7 @@ def curves(tables: Mapping[str, pd.DataFrame], column: str, title: str) -> Drawn
         axes = figure.add_subplot()
         for place, (label, table) in enumerate(found.items()):
             mark = MARKS[place % len(MARKS)] if len(table) <= 60 else ""
-            colour = COLOURS[place % len(COLOURS)]
+            colour = CATEGORICAL[place % len(CATEGORICAL)]
             axes.plot(table["step"], table[column], color=colour, marker=mark, markersize=4, label=label)
         axes.set_xlabel("step")
         axes.set_ylabel(title)
@@ -111,8 +110,8 @@ def places(points: pd.DataFrame, views: Mapping[str, str], names: Mapping[str, s
             axes.set_aspect("equal", adjustable="datalim")
             for place, key in enumerate(["", *names]):
                 of = points[points["class_key"] == key]
-                colour = _GREY if not key else COLOURS[(place - 1) % (len(COLOURS) - 1)]
-                mark = MARKS[(place - 1) // (len(COLOURS) - 1) % len(MARKS)] if key else "o"
+                colour = _GREY if not key else CATEGORICAL[(place - 1) % (len(CATEGORICAL) - 1)]
+                mark = MARKS[(place - 1) // (len(CATEGORICAL) - 1) % len(MARKS)] if key else "o"
                 shown = of[of["kind"] == "image"]
                 label = names.get(key) if view == next(iter(views)) else None
                 axes.scatter(

@@ -57,7 +57,8 @@ def class_vectors(
         judge: those of them whose descriptions speak, where they have a training shot.
     """
     shots = project.splits.shots(config.data.seed, config.data.shots)
-    taught = judged_classes([key for key in classes if key in set(judge)], shots)
+    speaking = set(judge)
+    taught = judged_classes([key for key in classes if key in speaking], shots)
     judged = pd.DataFrame(columns=JUDGED)
     worded: list[str] = []
     parts: list[Tensor] = []

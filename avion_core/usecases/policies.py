@@ -75,7 +75,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "insight.report_contents": "run_contents",
         "insight.written_report": "write_report",
         "insight.protocol_runs": "over_seeds over_shots",
-        "insight.teacher_state": "teacher_state",
+        "insight.teacher_state": "state_of teacher_state",
         "installation.resources": "storage",
         "installation.serving": "invite_link",
         "job_control": "list_jobs",

@@ -14,7 +14,7 @@ from app.kit import charts
 from app.kit.background import computed
 from app.kit.gallery import gallery, paged_gallery, thumbnail
 from app.kit.guard import plain
-from app.shell import choose_run
+from app.shell import choose_run, run_names
 from app.state import address, studio, visitor, widgets
 from avion_core.data.scan import SUFFIXES
 from avion_core.data.tables import table_csv
@@ -38,6 +38,7 @@ from avion_core.wording import counted
 Names = Mapping[str, str]
 
 _TOP = 5
+_TYPES = [suffix.removeprefix(".") for suffix in SUFFIXES]
 _HASH = 32  # characters of the hash that names uploaded pictures in the address: nobody guesses another's
 _NOT_SURE, _ODD = "not sure", "odd"
 
@@ -46,7 +47,7 @@ def chosen_files() -> tuple[Uploads | list[Path], list[str]]:
     """The images to classify, and their names as a person knows them; none yet: an invitation."""
     files = st.file_uploader(
         "Images",
-        type=[suffix.removeprefix(".") for suffix in SUFFIXES],
+        type=_TYPES,
         accept_multiple_files=True,
         max_upload_size=MOST_MB,
         help="Read with this project's rendering recipe: a GeoTIFF's bands and stretch are those of the project.",
@@ -106,7 +107,7 @@ def model_selector(runs: Sequence[RunView], name: str, *, teacher_first: bool = 
         name: the choice's name in the address.
     """
     by_id = {run.id: run for run in runs}
-    students = {key: f"Student of {run.name} · {key[:8]}" for key, run in by_id.items()}
+    students = {key: f"Student of {name}" for key, name in run_names(runs).items()}
     teacher = {address.TEACHER: "Teacher, untrained"}
     return by_id.get(choose_run("Model", name, teacher | students if teacher_first else students | teacher))
 
@@ -256,17 +257,17 @@ def image_search(project: ProjectSummary, runs: Sequence[RunView]) -> None:
         wanted = _words() if by == "words" else _picture()
         run = model_selector(runs, address.SEARCH_MODEL, teacher_first=True)
     if not wanted:
-        what = "Describe what the pictures should show." if by == "words" else "Drop a picture: what looks like it?"
-        st.caption(f"{what} The first search embeds all images of the project.")
+        hint = "Describe what the pictures should show." if by == "words" else "Drop a picture to find images like it."
+        st.caption(f"{hint} The first search embeds all images of the project.")
         return
     home = studio.home()
 
     def find(progress: Progress) -> Search:
         return search(home, project.id, wanted, run.id if run else None, progress=progress)
 
-    what = wanted if isinstance(wanted, str) else f"picture:{fingerprint(wanted.paths[:1])}"
+    asked = wanted if isinstance(wanted, str) else f"picture:{fingerprint(wanted.paths[:1])}"
     seen_by = f"{run.id}:{run.step}" if run else f"{project.id}:teacher"
-    found = computed(f"search:{seen_by}:{project.revision}:{what}", "Embedding the project's images", find)
+    found = computed(f"search:{seen_by}:{project.revision}:{asked}", "Embedding the project's images", find)
     st.markdown(f"The best {len(found.table):,} of {found.searched:,} images")
     names = _names(project)
     captions = [
@@ -292,8 +293,8 @@ def _words() -> str:
 
 def _picture() -> Uploads | None:
     file = st.file_uploader(
-        "Find images that look like",
-        type=[suffix.removeprefix(".") for suffix in SUFFIXES],
+        "Find images like this one",
+        type=_TYPES,
         max_upload_size=MOST_MB,
         key="search_picture",
         width=420,

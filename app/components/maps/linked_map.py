@@ -108,8 +108,9 @@ def linked_views(project: ProjectSummary, result: MapResult, verdicts: Mapping[s
             part = points[drawn[view]]
             x, y = places(part, view, share)
             table = pd.DataFrame({"row": part.index, "kind": part["kind"], "kept": part["kept"], "x": x, "y": y})
-            of_class = map_colours.values(part, "class", seen_by[view], *coloured)
-            labels = class_labels(table, of_class) if shown.labels else []
+            labels: list[tuple[float, float, str]] = []
+            if shown.labels:
+                labels = class_labels(table, map_colours.values(part, "class", seen_by[view], *coloured))
             beside = Beside(labels, shown.density, shown.moving, _BELOW_SLIDER if shown.moving else _HEIGHT)
             _view(table, values[view][drawn[view]], view, legend, picked, _extent(points, view), beside, result, key)
     under_pointer(project, result, seen_by)
@@ -151,7 +152,7 @@ def _controls(points: pd.DataFrame) -> Shown:
             key="map_density",
             help=f"Shades by how many points lie there; on by itself above {MANY_POINTS:,} points.",
         )
-    return Shown(by, moves and arranged == _MOVING, list(kinds), labels, density)
+    return Shown(by, arranged == _MOVING, list(kinds), labels, density)
 
 
 def _view(

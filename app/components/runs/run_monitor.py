@@ -75,7 +75,7 @@ def _figures(run: RunView) -> None:
         watched, reached = "Validation accuracy", run.accuracy
         if on_captions(run):
             watched, reached = "Validation mR", run.summary.get("validation_mr")
-        counts = None if on_captions(run) else right_on_validation(studio.home(), run)
+        counts = right_on_validation(studio.home(), run)
         st.metric(
             watched,
             "–" if reached is None else f"{reached:.1f} %",

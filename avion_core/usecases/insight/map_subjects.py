@@ -13,7 +13,7 @@ from avion_core.jobs.devices import torch_device
 from avion_core.jobs.inputs import run_inputs
 from avion_core.store.home import Home
 from avion_core.usecases.curation.rules import run_config
-from avion_core.usecases.insight.teacher_state import teacher_state
+from avion_core.usecases.insight.teacher_state import state_of
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.summaries import get_project
@@ -80,8 +80,8 @@ def map_subject(home: Home, of: Of, *, trained: bool = False) -> MapSubject:
     if isinstance(of, OfProject):
         summary = get_project(home, of.project)
         config = run_config(home, summary.id)
+        digest = state_of(home, summary, config)
         config = config.model_copy(update={"method": _BY_THE_TEACHER, "options": {}})
-        digest = teacher_state(home, summary.id)
         return MapSubject(summary.id, None, home.project_folder(summary.id), config, digest)
     view = trained_run(home, of) if trained else get_run(home, of)
     return MapSubject(view.project_id, view, view.folder, view.config, _inputs_digest(view))

@@ -6,11 +6,10 @@ import pandas as pd
 
 from avion_core.methods import METHODS, find_method
 from avion_core.methods.bench import Model
-from avion_core.metrics.retrieval import RANKS
+from avion_core.metrics.retrieval import RECALLS
 from avion_core.protocols.report import OVERALL, Report
 
 _WAYS = {"i2t": "image to text", "t2i": "text to image"}
-_RECALLS = [f"{way}_r{k}" for way in _WAYS for k in RANKS]
 
 
 def row_title(method: str, model: Model) -> str:
@@ -42,12 +41,10 @@ def recall_table(report: Report, part: str) -> pd.DataFrame:
     Columns: title, mR, low and high (of mR), R@1, R@5 and R@10 both ways, all in percent, and n (images).
     """
     rows: list[dict[str, object]] = []
-    own = (report.method, report.model)
-    known = report.figures.drop_duplicates(["method", "model"])[["method", "model"]].itertuples(index=False, name=None)
-    for method, model in sorted(known, key=lambda row: row != own):
+    for method, model in _methods(report):
         if (first := report.figure(part, "mr", method, model)) is not None:
             row = {"title": row_title(method, model), "mR": first["value"], "low": first["low"], "high": first["high"]}
-            row |= {figure_name(name): report.value(part, name, method, model) for name in _RECALLS}
+            row |= {figure_name(name): report.value(part, name, method, model) for name in RECALLS}
             rows.append(row | {"n": first["n"]})
     return pd.DataFrame(rows)
 
@@ -57,10 +54,8 @@ def headline_rows(report: Report) -> pd.DataFrame:
 
     Columns: title, value, low, high, interval, n, seconds, parameters, what, method, model, part, metric.
     """
-    own = (report.method, report.model)
-    rows = report.figures.drop_duplicates(["method", "model"])[["method", "model"]].itertuples(index=False, name=None)
     listed = []
-    for method, model in sorted(rows, key=lambda row: row != own):
+    for method, model in _methods(report):
         for part, metric in report.headline():
             figure = report.figure(part, metric, method, model)
             if figure is not None:
@@ -68,3 +63,9 @@ def headline_rows(report: Report) -> pd.DataFrame:
                 listed.append({**figure, "title": figure_title(report, method, model, part, metric), "what": what})
     first = ["title", "value", "low", "high", "interval", "n", "seconds", "parameters", "what"]
     return pd.DataFrame(listed)[[*first, "method", "model", "part", "metric"]]
+
+
+def _methods(report: Report) -> list[tuple[str, Model]]:
+    """(method, model) of each row that was measured, the run's own first."""
+    known = report.figures.drop_duplicates(["method", "model"])[["method", "model"]].itertuples(index=False, name=None)
+    return sorted(known, key=lambda row: row != (report.method, report.model))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 
+from avion_core.config import RunConfig
 from avion_core.store import current_verdicts
 from avion_core.store.database import reading
 from avion_core.store.home import Home
 from avion_core.usecases.curation.rules import run_config
 from avion_core.usecases.policies import use_case
-from avion_core.usecases.projects.summaries import get_project
+from avion_core.usecases.projects.summaries import ProjectSummary, get_project
 
 
 @use_case
@@ -21,9 +22,15 @@ def teacher_state(home: Home, project: str) -> str:
         NotFoundError: no such project.
     """
     summary = get_project(home, project)
+    return state_of(home, summary, run_config(home, summary.id))
+
+
+@use_case
+def state_of(home: Home, summary: ProjectSummary, config: RunConfig) -> str:
+    """As `teacher_state`, of a project that was looked up, with the settings that its rules give."""
     names = {entry.key: entry.prompt_name for entry in summary.classes}
     with reading(home.engine) as session:
         decided = list(current_verdicts.mark(session, summary.id))
-    settings = run_config(home, summary.id).model_dump(mode="json")
+    settings = config.model_dump(mode="json")
     facts = [summary.revision, names, summary.descriptions, decided, settings]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -41,7 +41,6 @@ class ProtocolChoice:
     what: str
     spans_projects: bool
     over_shots: bool
-    by_captions: bool = False
 
 
 def method_choices() -> dict[str, MethodChoice]:
@@ -63,9 +62,7 @@ def method_choice(name: str) -> MethodChoice:
 def protocol_choices() -> dict[str, ProtocolChoice]:
     """Every protocol by its name."""
     return {
-        name: ProtocolChoice(
-            name, entry.title, entry.what, entry.spans_projects, entry.drawn_over == "shots", entry.by_captions
-        )
+        name: ProtocolChoice(name, entry.title, entry.what, entry.spans_projects, entry.drawn_over == "shots")
         for name, entry in PROTOCOLS.items()
     }
 
