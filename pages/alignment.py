@@ -8,6 +8,7 @@ from typing import NoReturn
 import streamlit as st
 
 from app import shell
+from app.components.maps.kept_map import kept_map
 from app.components.maps.linked_map import linked_views
 from app.components.maps.map_figures import map_figures
 from app.components.maps.map_form import map_form, map_label
@@ -18,7 +19,6 @@ from app.state import address, map_choices, studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.curation import my_sight, visible_verdicts
 from avion_core.usecases.insight.alignment import (
-    MapResult,
     MapSettings,
     MapView,
     Of,
@@ -27,7 +27,6 @@ from avion_core.usecases.insight.alignment import (
     image_counts,
     list_maps,
     look_at_test_map,
-    read_map,
     start_map,
 )
 from avion_core.usecases.projects.summaries import ProjectSummary
@@ -130,12 +129,6 @@ def sealed(run: RunView, found: MapView) -> None:
             look_at_test_map(studio.home(), run.id)
             map_choices.open_test_map(found.key)
             st.rerun()
-
-
-@st.cache_resource(max_entries=4, show_spinner="Reading the map")
-def kept_map(key: str, of: Of) -> MapResult:
-    """A map by its key, which changes with what it was made from; not to be changed by who gets it."""
-    return read_map(studio.home(), of, key)
 
 
 def show(project: ProjectSummary, of: Of, found: MapView) -> None:
