@@ -164,7 +164,7 @@ def test_base_to_novel_never_touches_novel_classes_in_training(four_classes: Pro
     shown = [{part.classes[label] for label in part.images(settings, "test").labels} for part in parts]
     assert shown == [{"beach", "forest"}, {"golfcourse", "river"}] * 2
     seen, opened = [], []
-    real, decoded = bench_module.image_features, avion.prepare_images
+    real, decoded = bench_module.image_features, bench_module.prepare_images
 
     def spy(towers, images, *rest, **more):
         seen.extend(path.parent.name for path in images.files)
@@ -176,7 +176,7 @@ def test_base_to_novel_never_touches_novel_classes_in_training(four_classes: Pro
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bench_module, "image_features", spy)
-        patch.setattr(avion, "prepare_images", open_spy)
+        patch.setattr(bench_module, "prepare_images", open_spy)
         for event in run_experiment(project, settings, bench.folder / "run", **bench.parts):
             if event == Stage("measuring on the validation images"):
                 break  # what was fitted is fitted

@@ -14,7 +14,7 @@ from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import scan_folder
 from avion_core.data.sources import ImageFolder
 from avion_core.experiment import Finished, Stage, run_experiment
-from avion_core.methods import METHODS, bench, find_method, step_trained
+from avion_core.methods import METHODS, bench, find_method
 from avion_core.methods.step_trained import StepTrained
 from avion_core.presets import make_config
 from avion_core.protocols.report import OVERALL
@@ -43,7 +43,7 @@ def test_base_and_novel(four: ProjectData, tmp_path: Path, monkeypatch: pytest.M
     for owner, attribute, stand_in in tiny_studio.seams():
         monkeypatch.setattr(owner, attribute, stand_in)
     seen: set[str] = set()
-    for owner, attribute in ((bench, "image_features"), (step_trained, "prepare_images")):
+    for owner, attribute in ((bench, "image_features"), (bench, "prepare_images")):
         real = getattr(owner, attribute)
 
         def spy(towers, images, *rest, real=real, **more):
