@@ -21,9 +21,10 @@ app: .venv/installed
 	$(BIN)/avion demo
 	$(BIN)/avion app
 
-# Two processes of one thread each: a file's tests stay together, so that its models are made once.
+# A process more than two cores have, of one thread each: those with a browser wait more than they compute. A file's
+# tests stay together, so that its models are made once.
 test: .venv/installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # What a minute and a half can tell: lint, types, floors, and the tests that need nothing but this process.
 check: lint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from xdist.scheduler import LoadFileScheduling
 from avion_core.backbones.towers import OpenClipTowers
 from tests.marking import Listener, mark
 from tests.tiny_clip import make_tiny_clip
+
+ROOT = Path(__file__).parents[1]
 
 # Seconds say something of the machine, not of the code: no property fails for a busy processor.
 settings.register_profile("any machine", deadline=None)
@@ -23,20 +26,26 @@ listener = Listener()
 listener.listen()
 
 
-class OneProcessBrowses(LoadFileScheduling):
-    """A file's tests stay together, and so do all that need a browser: they share it, a server and a trained home.
-
-    They wait more than they compute, so beside another process's tests they fill two cores better than two browsers.
-    """
+class FilesTogether(LoadFileScheduling):
+    """A file's tests stay together. So do the files that look at one trained home in a browser, in two halves: each
+    half makes the home, a server and a browser once."""
 
     def _split_scope(self, nodeid: str) -> str:
-        scope = super()._split_scope(nodeid)
-        return "tests/browser" if scope.startswith("tests/browser/") else scope
+        file = super()._split_scope(nodeid)
+        folder, _, name = file.rpartition("/")
+        if folder != "tests/browser" or "serving(" in (ROOT / file).read_text(encoding="utf-8"):
+            return file
+        return f"tests/browser, {'first' if name < 'test_n' else 'second'} half"
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneProcessBrowses:
-    return OneProcessBrowses(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesTogether:
+    return FilesTogether(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a browser comes first: it waits more than it computes, and one such file outlasts ten others."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/browser/"))
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -14,7 +14,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.conftest import OneProcessBrowses
+from tests.conftest import FilesTogether
 from tests.marking import Listener, markers_of
 
 ROOT = Path(__file__).parents[1]
@@ -104,13 +104,14 @@ def test_a_whole_wheel_passes_and_one_that_looks_elsewhere_for_its_demo_does_not
 @pytest.mark.parametrize(
     ("test", "scope"),
     [
-        ("tests/browser/test_app.py::test_pages[a]", "tests/browser"),
-        ("tests/browser/test_review.py::test_keys", "tests/browser"),
+        ("tests/browser/test_app.py::test_pages[a]", "tests/browser, first half"),
+        ("tests/browser/test_review.py::test_keys", "tests/browser, second half"),
+        ("tests/browser/test_newcomer.py::test_first_hour", "tests/browser/test_newcomer.py"),
         ("tests/maps/test_layout.py::test_seed[umap]", "tests/maps/test_layout.py"),
     ],
 )
-def test_all_that_browse_share_a_process_and_other_files_stay_together(test, scope):
-    scheduling = OneProcessBrowses.__new__(OneProcessBrowses)
+def test_files_that_browse_one_home_share_it_in_two_halves_and_others_stand_alone(test, scope):
+    scheduling = FilesTogether.__new__(FilesTogether)
     assert scheduling._split_scope(test) == scope
 
 
