@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 from importlib import import_module
 from pathlib import Path
-from threading import Thread
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
@@ -13,11 +11,12 @@ from streamlit.navigation.page import StreamlitPage
 from app.components.jobs.status_line import status_line
 from app.components.people.accounts import person_in_sidebar, sign_in_page
 from app.kit.guard import guard, offer_fixes
-from app.outbox.browser import draw_outbox
+from app.outbox.browser import begin_run, draw_outbox, is_drawn
 from app.outbox.drafts import draw_drafts
 from app.outbox.queue import take_waiting
 from app.shell import go
 from app.state import address, drafts, notices, studio, visitor
+from app.warm_up import warm_up
 from avion_core.errors import AvionError, WeightsBrokenError, WeightsMissingError
 from avion_core.usecases.projects.summaries import project_names
 
@@ -25,7 +24,7 @@ _LOGO = Path(__file__).with_name("logo.svg")
 # A file of our own: a Material icon as a favicon would be fetched from the network.
 _ICON = Path(__file__).with_name("icon.svg")
 
-_SIDEBAR = Path(__file__).with_name("sidebar.css")
+_STYLE = Path(__file__).with_name("page.css")
 
 _PAGES = {
     "Data": [
@@ -80,12 +79,14 @@ _PAGES = {
 
 
 _START = "projects"
+_MOVING = {"review"}
+"""Pages that draw the outbox themselves, within what moves with each decision."""
 
 
 def main() -> None:
     st.set_page_config(page_title="AVION Studio", page_icon=str(_ICON), layout="wide")
     st.logo(str(_LOGO), size="large")
-    st.html(_SIDEBAR)
+    st.html(_STYLE)
     # Keys of writers may stand in Streamlit's secrets.toml: reading it puts them into the environment.
     st.secrets.load_if_toml_exists()
     offer_fixes(_fix_weights)
@@ -102,14 +103,20 @@ def main() -> None:
         status_line()
         person_in_sidebar(person)
         notices.show()
+        begin_run()
         take_waiting()
-        with st.container(horizontal=True, vertical_alignment="center"):
+        beside_title = st.container(horizontal=True, vertical_alignment="center")
+        with beside_title:
             st.title(page.title)
-            draw_outbox()
+            if page.url_path not in _MOVING:
+                draw_outbox()
         drafts.bring_back()
         try:
             page.run()
         finally:
+            if not is_drawn():  # the page has ended before it could
+                with beside_title:
+                    draw_outbox()
             lacking = drafts.note_widgets(page.url_path)
             draw_drafts(page.url_path)
         if lacking:
@@ -147,25 +154,6 @@ def _name_the_tab(page: StreamlitPage, projects: dict[str, str]) -> None:
     """Several pages, and several projects, side by side in a browser: each tab says which it is."""
     project = projects.get(address.project_id() or "")
     st.set_page_config(page_title=" · ".join(part for part in (page.title, project, "AVION Studio") if part))
-
-
-@st.cache_resource(show_spinner=False)
-def warm_up() -> None:
-    """Import the models' library beside the first page, so that the pages that need it do not wait for it.
-
-    Garbage is looked for with the interpreter held. Among the half million objects of these libraries that takes
-    longer than a page and starves work in the background; freezing them takes them out of the collector's sight.
-
-    A thread, not a job: modules are imported into this very process, and nothing is lost when it ends.
-    """
-
-    def load() -> None:
-        for module in ("curation", "insight.evaluation", "insight.prediction", "insight.confusion"):
-            import_module(f"avion_core.usecases.{module}")
-        gc.collect()
-        gc.freeze()
-
-    Thread(target=load, name="warm-up", daemon=True).start()
 
 
 def _project_selector(projects: dict[str, str]) -> None:

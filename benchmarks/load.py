@@ -5,9 +5,9 @@
 "Verdicts" are the use case itself, in one process as under one server, each reviewer every so many seconds; and the
 same from several processes at once, which is what servers and trainings beside it do. "Page runs" are the app: a server
 (`avion app`'s own), and tabs that speak its WebSocket as a browser does. Each tab opens the review of the bundled
-demo, presses Accept, and presses again as soon as the page has been drawn anew: what is counted is what the server can
-do at most. Latencies are in milliseconds; what a run takes of the processor says what the server could do where the
-machine does other work besides. Memory is the server's, after the first tenth of the time and at the end.
+demo, presses Accept, and presses again as soon as what moves with it has been drawn anew: what is counted is what the
+server can do at most. Latencies are in milliseconds; what a run takes of the processor says what the server could do
+where the machine does other work besides. Memory is the server's, after the first tenth of the time and at the end.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Tab:
 
     def __init__(self, socket: Any, project: str) -> None:
         self._socket, self._project = socket, project
-        self._outbox = self._script = ""
+        self._outbox = self._part = self._script = ""
         self._card: dict[str, Any] = {}
         self._number = 0
 
@@ -137,6 +137,7 @@ class Tab:
         if queue:
             state = asked.rerun_script.widget_states.widgets.add()
             state.id, state.json_value = self._outbox, json.dumps({"queue": queue})
+            asked.rerun_script.fragment_id = self._part
         await self._socket.send(asked.SerializeToString())
         while True:
             heard = ForwardMsg()
@@ -145,13 +146,14 @@ class Tab:
             if kind == "navigation":
                 self._script = heard.navigation.page_script_hash
             if kind == "delta" and heard.delta.new_element.WhichOneof("type") == "bidi_component":
-                self._hear(heard.delta.new_element.bidi_component)
+                self._hear(heard.delta)
             if kind == "script_finished" and heard.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                 return
 
-    def _hear(self, component: Any) -> None:
+    def _hear(self, delta: Any) -> None:
+        component = delta.new_element.bidi_component
         if component.component_name.endswith("avion_outbox"):
-            self._outbox = component.id
+            self._outbox, self._part = component.id, delta.fragment_id
         told = json.loads(component.json) if component.json else {}
         if "cursor" in told and "items" in told:
             self._card = told

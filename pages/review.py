@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import streamlit as st
 
 from app import shell
 from app.components.review.evidence import evidence_column, evidence_of, reasons_panel
-from app.components.review.filters import review_filters, sent_banner
+from app.components.review.filters import Filters, review_filters, sent_banner
 from app.components.review.review_card import AHEAD, BEHIND, card_item, review_card
 from app.components.review.review_progress import overview, progress_tables
 from app.components.review.shared_curation import need_curation
 from app.components.review.verdict_table import verdict_table
 from app.components.review.waiting import mark_done, sent_ahead
 from app.kit.guard import empty_state
+from app.outbox.browser import draw_outbox
+from app.outbox.moving import moving
 from app.state import filter_values, work_lists
 from app.state.work_lists import WorkList
 from avion_core.usecases.curation import ReviewerView
@@ -27,16 +30,21 @@ def page() -> None:
     project = shell.need_project()
     seen = need_curation(project)
     sent = shell.need_sent(work_lists.REVIEW_CARD, seen.places)
-    names = {entry.key: entry.prompt_name for entry in project.classes}
     filters = review_filters(project, seen, sent)
     sent_banner(sent)
-    signature = (len(seen.table), filters)
-    work_list = work_lists.filtered(work_lists.REVIEW_CARD, project.id, signature, lambda: filters.listing(seen.table))
-    if not work_list.order:
+    if not review_list(project, seen, filters).order:
         with empty_state("filter_alt_off", "No description fits these filters", "Loosen the filters to see more."):
             st.button("Clear the filters", key="clear_all", type="primary", on_click=filter_values.clear)
         overview(seen)
         return
+    moving(partial(judging, filters), project)
+
+
+def judging(filters: Filters, project: ProjectSummary) -> None:
+    """What moves with each verdict: the card or the table, the evidence, and how far the review is."""
+    seen = need_curation(project)
+    names = {entry.key: entry.prompt_name for entry in project.classes}
+    work_list = review_list(project, seen, filters)
     with st.container(horizontal=True, vertical_alignment="center"):
         mode = st.segmented_control(
             "Show",
@@ -52,10 +60,17 @@ def page() -> None:
             work_lists.refresh_review_list()
             st.rerun()
         shell.import_button("tertiary")
+        draw_outbox()
     show = show_table if mode == TABLE else show_card
     show(project, seen, work_list, names)
     overview(seen)  # below: what is judged, why, and by which key fits the first screen of a laptop
     progress_tables(project, seen, names)
+
+
+def review_list(project: ProjectSummary, seen: ReviewerView, filters: Filters) -> WorkList:
+    """The texts that the filters let pass, in an order that stays while they do."""
+    signature = (len(seen.table), filters)
+    return work_lists.filtered(work_lists.REVIEW_CARD, project.id, signature, lambda: filters.listing(seen.table))
 
 
 LAY_OUT = "While you review, the list and its order stay the same. This filters and sorts it again."

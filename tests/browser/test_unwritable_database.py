@@ -84,14 +84,14 @@ def test_every_verdict_waits_and_is_written_in_the_end(trouble: str, chromium: W
                 page.until(lambda: f"{len(KEYS)} decisions not saved yet" in page.text(), "what waits")
                 time.sleep(5)  # it is sent again meanwhile, and must not count as taken
                 assert f"{len(KEYS)} decisions not saved yet: leave this tab open" in page.text()
-                assert f"{len(KEYS)} not saved yet" in outbox(page)
+                assert f"{len(KEYS)} not saved yet" in str(outbox(page))
                 assert "Something unexpected" not in page.text()
                 with closing(sqlite3.connect(database)) as connection:
                     assert connection.execute("SELECT count(*) FROM verdicts").fetchone() == (0,)
                 # Another page of the app carries them along.
                 page.go("Class sheet")
                 page.until(lambda: "not saved yet: leave this tab open" in page.text(), "what waits, on another page")
-            page.until(lambda: not outbox(page), "the server to take every decision")
+            page.until(lambda: outbox(page) == "", "the server to take every decision")
         for key, item in zip(KEYS, judged, strict=True):
             said = [(entry.verdict, entry.reviewer) for entry in history(home, NAME, item)]
             assert said == [({"a": "accept", "x": "reject"}[key], "me")]
@@ -108,12 +108,12 @@ def press(page: Page) -> list[str]:
     return judged
 
 
-def outbox(page: Page) -> str:
-    """What the tab says waits in it; "" for nothing."""
+def outbox(page: Page) -> str | None:
+    """What the tab says waits in it; "" for nothing, None while the outbox is not drawn."""
     script = """
         for (const host of document.querySelectorAll('*')) {
           const note = host.shadowRoot?.querySelector('.waiting')
           if (note) return note.hidden ? '' : note.textContent
         }
-        return ''"""
+        return null"""
     return page.driver.execute_script(script)
