@@ -15,7 +15,7 @@ from app.outbox.browser import begin_run, draw_outbox, is_drawn
 from app.outbox.drafts import draw_drafts
 from app.outbox.queue import take_waiting
 from app.shell import go
-from app.state import address, drafts, notices, studio, visitor
+from app.state import address, drafts, notices, studio, visitor, visits
 from app.warm_up import warm_up
 from avion_core.errors import AvionError, WeightsBrokenError, WeightsMissingError
 from avion_core.usecases.projects.summaries import project_names
@@ -45,7 +45,7 @@ _PAGES = {
         ("review", "Review", "rate_review", "Judge one description at a time with the evidence beside it."),
         ("sheet", "Class sheet", "view_list", "All descriptions of one class at once, most influence first."),
         ("agreement", "Agreement", "handshake", "How alike reviewers judge; settle what they disagree on."),
-        ("exchange", "Import & export", "import_export", "Import and export descriptions and verdicts."),
+        ("exchange", "Import & export", "import_export", "Descriptions and verdicts out and in; a report."),
         ("decisions", "Decisions", "tune", "See and move the cut that keeps or drops descriptions."),
     ],
     "Training": [
@@ -110,6 +110,7 @@ def main() -> None:
             st.title(page.title)
             if page.url_path not in _MOVING:
                 draw_outbox()
+        visits.begin(page.url_path)
         drafts.bring_back()
         try:
             page.run()

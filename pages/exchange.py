@@ -1,10 +1,12 @@
-"""Import & export: descriptions and verdicts out and in, and reviews that happen elsewhere."""
+"""Import & export: descriptions and verdicts out and in, a report to hand over, reviews that happen elsewhere."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from app import shell
+from app.components.evaluation.report_buttons import report_buttons
+from app.components.projects.next_step import next_step
 from app.components.transfer.exchange_forms import export_form
 from app.components.transfer.import_form import import_form
 from app.components.transfer.review_packs import merge_form, open_form, opened_pack, pack_form
@@ -29,6 +31,8 @@ def page() -> None:
             export(project, held)
     if back_in.open:
         with back_in:
+            if held.descriptions:
+                next_step(project)
             import_form(project, held)
     if reviews.open:
         with reviews:
@@ -55,6 +59,10 @@ def export(project: ProjectSummary, held: Holdings) -> None:
             shell.go_button("Ask a writer", "generate", "edit", primary=False)
         return
     export_form(project, held)
+    if runs := shell.trained_runs(project):
+        st.space("small")
+        st.markdown(f"**The newest training, {plain(runs[0].name)}**, with its figures, map, mistakes and texts:")
+        report_buttons(runs[:1])
 
 
 def review_elsewhere(project: ProjectSummary, held: Holdings) -> None:

@@ -6,17 +6,15 @@ import streamlit as st
 
 from app import shell
 from app.components.projects.moving_forms import moved_images, moving_forms
+from app.components.projects.next_step import next_step
 from app.components.projects.overview import ladder_panel, mosaic
 from app.components.projects.project_forms import KEPT_TOGETHER, draw_panel, project_form
 from app.components.projects.project_settings import project_settings
 from app.components.projects.project_tables import class_table, problem_table
-from app.kit.guard import empty_state, plain
+from app.kit.guard import plain
 from app.state import address, studio, visitor
 from avion_core.usecases.policies import CHANGE_PROJECTS
-from avion_core.usecases.projects.captions import caption_counts
-from avion_core.usecases.projects.demo_results import WHO as BY_THE_DEMO
 from avion_core.usecases.projects.summaries import ProjectSummary, get_project, read_projects
-from avion_core.usecases.runs.views import list_runs
 from avion_core.usecases.transfer.whole_projects import archive_project
 from avion_core.wording import counted
 
@@ -29,7 +27,7 @@ def page() -> None:
     chosen = address.project_id()
     if chosen is None:
         welcome()
-        project_form()
+        project_form(opened=True)
         listed(projects)
         return
     project = get_project(home, chosen)
@@ -52,14 +50,15 @@ def page() -> None:
 
 
 def welcome() -> None:
-    actions = empty_state(
-        "satellite_alt",
-        "Try the whole workflow in a few minutes",
-        "The bundled demo has real aerial images, descriptions by two writers and a small pair of models. Review "
-        "descriptions, train a student, and look at its map. Nothing leaves this computer, and no network is needed.",
-    )
-    with actions:
-        demos(primary=True)
+    with st.container(border=True):
+        st.markdown("#### :material/satellite_alt: Try the whole workflow in a few minutes")
+        st.markdown(
+            "The bundled demo has real aerial images, descriptions by two writers and a small pair of models. Review "
+            "descriptions, train a student, and look at its map. Nothing leaves this computer, and no network is "
+            "needed. Or begin with your own images, below."
+        )
+        with st.container(horizontal=True):
+            demos(primary=True)
 
 
 def demos(*, primary: bool) -> None:
@@ -78,38 +77,6 @@ def figures(project: ProjectSummary) -> None:
         f":material/folder: {plain(project.image_root)} · teacher **{project.teacher}** · student **{project.student}**"
         + (f" · neighbours kept together: {KEPT_TOGETHER[project.together]}" if project.together else "")
     )
-
-
-def next_step(project: ProjectSummary) -> None:
-    """The one thing to do next, with its button. The run that the demo comes with is nobody's work yet."""
-    runs = [run for run in list_runs(studio.home(), project.id) if run.who != BY_THE_DEMO]
-    if len(project.classes) < 2 and caption_counts(studio.home(), project.id):
-        text = "Its images have captions: a student can be trained on them, with the protocol Retrieval."
-        button = ("Train a student", "launch", "rocket_launch")
-    elif len(project.classes) < 2:
-        text, button = "Name the classes that your images can show.", ("Add classes", "classes", "category")
-    elif not all(entry.train for entry in project.classes):
-        lacking = sum(not entry.train for entry in project.classes)
-        text = f"{lacking:,} of {len(project.classes):,} classes have no training image: label some."
-        button = ("Label images", "label", "label")
-    elif not project.descriptions:
-        text, button = "No descriptions yet: import some, or generate them, then review them.", None
-    elif any(run.state == "finished" for run in runs):
-        text, button = "A student is trained.", ("See what it gained", "evaluation", "fact_check")
-    elif any(run.state in ("queued", "running") for run in runs):
-        text, button = "A student is being trained.", ("Watch it", "runs", "monitoring")
-    elif project.judged == 0:
-        text = f"{counted(project.descriptions, 'description is', 'descriptions are')} ready to review."
-        button = ("Review descriptions", "review", "rate_review")
-    else:
-        text = f"{counted(project.judged, 'description is', 'descriptions are')} judged. Train a student or go on."
-        button = ("Train a student", "launch", "rocket_launch")
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(f":material/arrow_forward: **Next:** {text}", width="stretch")
-        if button:
-            shell.go_button(*button)
-        if not project.descriptions:
-            shell.import_button("secondary" if button else "primary")
 
 
 def all_projects(projects: list[ProjectSummary]) -> None:

@@ -60,6 +60,8 @@ def judging(filters: Filters, project: ProjectSummary) -> None:
             work_lists.refresh_review_list()
             st.rerun()
         shell.import_button("tertiary")
+        if st.button("Train a student", icon=":material/rocket_launch:", type="tertiary", key="review_train"):
+            shell.go("launch")
         draw_outbox()
     show = show_table if mode == TABLE else show_card
     show(project, seen, work_list, names)

@@ -36,6 +36,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",  # nothing beyond this machine
     "--hide-scrollbars",
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
@@ -152,7 +153,9 @@ def picture(chromium: WebDriver) -> Callable[[str], None]:
 
     def keep(name: str) -> None:
         if os.environ.get("AVION_SCREENSHOTS") == "1":
-            Page(chromium, "").shoot(PICTURES / f"{name}.png")
+            page = Page(chromium, "")
+            page.until(lambda: not page.all('[data-testid="stToast"]'), "no notice over the page")
+            page.shoot(PICTURES / f"{name}.png")
 
     return keep
 

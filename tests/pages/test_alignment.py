@@ -152,6 +152,19 @@ def test_without_a_map_one_is_a_button_away(home: Home, open_page: Open, monkeyp
     button(app, "Stop").click().run()
 
 
+def test_a_trained_run_has_its_map_computed_by_one_button(
+    home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "WORKER", SLEEPER)
+    app = button(open_page("runs"), "Compute its map").click().run()
+    assert app.title[0].value == "Alignment"
+    (found,) = list_maps(home, "latest")
+    assert (found.settings, found.state) == (MapSettings(), "running")
+    assert app.query_params["map"] == found.key
+    assert button(open_page("runs"), "See its map")
+    button(app, "Stop").click().run()
+
+
 def test_a_map_can_be_stopped(home: Home, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "WORKER", SLEEPER)
     app = button(open_page("alignment"), "Compute the map").click().run()

@@ -21,7 +21,7 @@ from avion_core.usecases.transfer.exchange import export_descriptions, holdings,
 from avion_core.usecases.transfer.packs import pack_project
 from avion_core.usecases.transfer.review_packs import make_review_pack, open_review_pack, returned_verdicts
 from tests.acting import by
-from tests.app.tiny_home import NAME
+from tests.app.tiny_home import NAME, PAIR
 from tests.pages.conftest import Open, all_text, settle
 
 NEW = {"class": "Forest", "text": "A broad forest seen from above, dark and closed.", "history": []}
@@ -91,7 +91,7 @@ def test_an_import_is_seen_before_it_is_written(home: Home, open_page: Open) -> 
     assert "1 class name of the file, with 1 text, to match" in all_text(app)
     assert button(app, "Import 1 description").disabled
     app = settle(button(app, "Leave out the other 1").click().run())
-    assert "Left out as you chose: Volcano 1." in all_text(app)
+    assert "Left out: Volcano 1." in all_text(app)
     assert holdings(home, NAME).descriptions == 27
     button(app, "Import 1 description, leave out 1").click().run()
     assert holdings(home, NAME).descriptions == 28
@@ -126,6 +126,47 @@ def test_class_names_are_matched_remembered_and_taken_back(home: Home, open_page
     forget = next(place for place, one in enumerate(class_aliases(home, NAME)) if one.alias == "Lakes")
     app.button(key=f"forget_alias_{forget}").click().run()
     assert holdings(home, NAME).descriptions == 29
+
+
+def test_the_smaller_part_of_the_texts_is_left_out_in_one_press(home: Home, open_page: Open) -> None:
+    app = open_page("exchange", exchange_tab="Import")
+    texts = ["A dark forest seen from above.", "A pale forest seen from above.", "A forest seen from above."]
+    app = upload(app, "import_file", "x.json", json.dumps({"Forest": texts, "Volcano": ["A crater."]}).encode())
+    assert "1 text of no class in this project will be left out: Volcano." in all_text(app)
+    app = settle(button(app, "Import 3 descriptions, leave out 1").click().run())
+    assert holdings(home, NAME).descriptions == 30
+    assert app.file_uploader(key="import_file")  # still on the way in, with what comes next
+    app = settle(button(app, "See what it gained").click().run())
+    assert app.title[0].value == "Evaluation"
+
+
+def test_the_larger_part_is_left_out_only_when_somebody_says_so(home: Home, open_page: Open) -> None:
+    app = open_page("exchange", exchange_tab="Import")
+    classes = {"Forest": ["A dark forest seen from above."], "Volcano": ["A crater.", "A cone."]}
+    app = upload(app, "import_file", "x.json", json.dumps(classes).encode())
+    assert button(app, "Import 1 description").disabled
+    assert "1 class name still to be matched" in app.warning[0].value
+    app = settle(button(app, "Leave out the other 1").click().run())
+    assert not button(app, "Import 1 description, leave out 2").disabled
+
+
+def test_a_report_of_the_newest_training_lies_beside_the_export(home: Home, open_page: Open) -> None:
+    app = open_page("exchange")
+    assert "The newest training, a finished run" in all_text(app)
+    buttons = [button.proto.label for button in app.get("download_button")]
+    assert buttons == ["Export 27 descriptions", "Report to hand over", "Its figures"]
+
+
+def test_whoever_comes_back_after_an_import_finds_the_export(home: Home, open_page: Open) -> None:
+    bare = create_project(home, "bare", get_project(home, NAME).image_root, **PAIR)
+    app = settle(button(open_page(project=bare.id), "Import descriptions").click().run())
+    texts = {"Forest": ["A dark forest seen from above."]}
+    app = upload(app, "import_file", "x.json", json.dumps(texts).encode())
+    app = settle(button(app, "Import 1 description").click().run())
+    assert "1 description is ready to review." in all_text(app)
+    app = settle(app.switch_page("../pages/images.py").run())
+    app = settle(app.switch_page("../pages/exchange.py").run())
+    assert next(button.proto.label for button in app.get("download_button")) == "Export 1 descriptions"
 
 
 def test_a_reply_is_pasted_and_one_without_classes_asks_for_one(home: Home, open_page: Open) -> None:

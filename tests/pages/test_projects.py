@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from avion_core.backbones.load import WeightStore
+from avion_core.bundled import demo_folder
 from avion_core.usecases.curation import record_verdict
 from avion_core.usecases.insight.evaluation import kept_report
 from avion_core.usecases.installation.home import Home
@@ -23,6 +25,27 @@ def test_a_newcomer_is_offered_the_demo(empty_home: Home, open_page: Open) -> No
     assert "Try the whole workflow in a few minutes" in all_text(app)
     assert [button.label for button in app.button][:2] == ["Open the demo", "EuroSAT demo"]
     assert not app.sidebar.selectbox
+    assert app.expander[0].proto.expanded  # the form for their own images is open
+
+
+def test_a_label_table_in_the_folder_is_found_and_the_folder_names_the_project(
+    empty_home: Home, open_page: Open, tmp_path: Path
+) -> None:
+    folder = tmp_path / "my land"
+    shutil.copytree(demo_folder() / "eurosat" / "images" / "Forest", folder / "wood")
+    shutil.copytree(demo_folder() / "eurosat" / "images" / "SeaLake", folder / "new")
+    listed = [f"wood/{path.name},{'AB'[place % 2]}" for place, path in enumerate(sorted((folder / "wood").iterdir()))]
+    (folder / "labels.csv").write_text("\n".join(["path,label", *listed]), encoding="utf-8")
+    app = open_page()
+    app.text_input(key="new_folder").set_value(str(folder)).run()
+    assert "120 pictures: 60 labelled, 60 unlabelled" in all_text(app)
+    app.toggle(key="new_found_table").set_value(False).run()
+    assert "120 pictures** in 2 folders (new, wood)" in all_text(app)
+    app.toggle(key="new_found_table").set_value(True).run()
+    settle(next(button for button in app.button if button.label == "Create the project").click().run())
+    (project,) = list_projects(empty_home)
+    assert (project.name, project.images, project.labelled) == ("my land", 120, 60)
+    assert [entry.key for entry in project.classes] == ["A", "B"]
 
 
 def test_the_demo_opens_with_one_button(empty_home: Home, open_page: Open) -> None:

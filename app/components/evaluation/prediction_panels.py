@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -71,7 +72,8 @@ def chosen_files() -> tuple[Uploads | list[Path], list[str]]:
         paths, left_out = image_files(studio.home(), [Path(folder.strip())])
         if left_out:
             st.warning(plain("\n\n".join(left_out)), title="Left out")
-        return paths, [str(path) for path in paths]
+        top = os.path.commonpath([path.parent for path in paths]) if paths else ""
+        return paths, [os.path.relpath(path, top) for path in paths]
     if before := address.asked(address.PICTURES):
         try:
             uploads = _uploads(before, None)
@@ -160,7 +162,8 @@ def classified(project: ProjectSummary, run: RunView | None, images: Uploads | l
     with st.container(horizontal=True, vertical_alignment="center"):
         said = f"**{len(table):,}** images · **{unsure:,}** not sure" + (f" · **{odd:,}** odd" if odd else "")
         st.markdown(said, width="stretch")
-        export = table.assign(sure=sure).drop(columns=["path"])
+        found_at = table["file"] if isinstance(images, Uploads) else table["path"]  # uploads lie where nobody looks
+        export = table.assign(sure=sure, file=found_at).drop(columns=["path"])
         export.insert(0, "file", export.pop("file"))
         st.download_button(
             "Export as CSV",

@@ -32,7 +32,7 @@ from avion_core.wording import counted, size
 
 _FOLDER, _TABLE, _CATALOG, _CAPTIONS = "Folder", "Folder and label table", "Published data set", "Caption file"
 _SOURCES = {
-    _FOLDER: "One folder per class, or all pictures in one: labels can be given here.",
+    _FOLDER: "One folder per class, or all pictures in one: labels can be given here. A label table in it is found.",
     _TABLE: "A CSV, Excel or Parquet file with path and label; group and split if there are any. Or a split file of "
     "CoOp (JSON), or the metadata of a Hugging Face image folder.",
     _CATALOG: "One of the data sets of the paper, as it was published.",
@@ -80,7 +80,7 @@ class AskedProject:
     block_km: float | None = None
 
 
-def project_form() -> None:
+def project_form(*, opened: bool = False) -> None:
     """A project from images on this computer, for whoever may make one.
 
     What the folder holds is shown before anything is created. It can be any folder of the server's, with the sealed
@@ -89,19 +89,20 @@ def project_form() -> None:
     if not visitor.may(CHANGE_PROJECTS):
         return
     asked: AskedProject | None = project_requests.asked_project()
-    with st.expander("Create a project", icon=":material/create_new_folder:", expanded=asked is not None):
+    with st.expander("Create a project", icon=":material/create_new_folder:", expanded=opened or asked is not None):
         source = st.segmented_control(
             "What do you have?", list(_SOURCES), default=_FOLDER, required=True, key="new_source"
         )
         st.caption(_SOURCES[source])
         data_set = _catalog() if source == _CATALOG else ""
         with st.container(horizontal=True):
-            name = st.text_input("Name", key="new_name", placeholder="Harbours 2026", width=260)
             folder = st.text_input("Image folder", key="new_folder", placeholder="/data/scenes", width="stretch")
+            name = st.text_input("Name", key="new_name", placeholder="as the folder is called", width=260)
         labels = ""
         if source in (_TABLE, _CAPTIONS):
             example = "/data/labels.csv" if source == _TABLE else "/data/dataset_rsitmd.json"
             labels = st.text_input("Label table" if source == _TABLE else "Caption file", placeholder=example)
+        seen = st.container()  # what the folder holds is shown right below its field
         with st.container(horizontal=True):
             usable, better = usable_pair(studio.home())
             models = {model.name: model for model in list_models(studio.home())}
@@ -117,16 +118,18 @@ def project_form() -> None:
                 "Sensor", ["optical", "multispectral", "sar"], key="new_modality", width=180
             )
         st.caption(f"Licence: {plain('; '.join(dict.fromkeys(models[name].licence for name in pair)))}")
-        for name in [name for name in pair if not models[name].installed]:
-            st.warning(f"{plain(models[name].title)} is not installed yet.", icon=":material/deployed_code_alert:")
-            model_buttons(name, key="new")
+        for model in [models[name] for name in pair if not models[name].installed]:
+            st.warning(f"{plain(model.title)} is not installed yet.", icon=":material/deployed_code_alert:")
+            model_buttons(model.name, key="new")
         if better:
             st.caption(f":material/deployed_code: {better}")
         together, block_km = _neighbours()
         teacher, student = pair
-        wanted = AskedProject(name, Path(folder.strip()), labels.strip(), True, None, modality, teacher, student)
+        root = Path(folder.strip())
+        wanted = AskedProject(name.strip() or root.name, root, labels.strip(), True, None, modality, teacher, student)
         wanted = replace(wanted, together=together, block_km=block_km)
-        ready = _preview(wanted, source, data_set) if folder.strip() else None
+        with seen:
+            ready = _preview(wanted, source, data_set) if folder.strip() else None
         if st.button("Create the project", icon=":material/add:", type="primary", disabled=not ready):
             asked = ready
             project_requests.ask_project(asked)
@@ -218,11 +221,14 @@ def _preview(wanted: AskedProject, source: str, data_set: str) -> AskedProject |
     """What the folder holds, and the recipe its rasters need; None when it cannot become a project."""
     try:
         look = _look(studio.home(), str(wanted.root))
-        if source in (_TABLE, _CAPTIONS):
-            if not wanted.labels:
-                st.caption(f":material/arrow_upward: {look.pictures:,} pictures found. Now name the file above.")
-                return None
+        if source == _FOLDER and look.label_table and _take_labels(look.label_table):
+            wanted = replace(wanted, labels=str(look.label_table))
+        by_folders = source == _FOLDER and not wanted.labels
+        if wanted.labels:
             _say_labels(look, look_at_labels(studio.home(), wanted.root, Path(wanted.labels)))
+        elif source in (_TABLE, _CAPTIONS):
+            st.caption(f":material/arrow_upward: {look.pictures:,} pictures found. Now name the file above.")
+            return None
         else:
             _say_what(look)
         if data_set and look.data_set != data_set:
@@ -232,9 +238,9 @@ def _preview(wanted: AskedProject, source: str, data_set: str) -> AskedProject |
                 icon=":material/warning:",
             )
         class_folders, order = True, None
-        if source == _FOLDER and look.layout.question:
+        if by_folders and look.layout.question:
             order = _ask_order(look.layout)
-        elif source == _FOLDER and look.classes:
+        elif by_folders and look.classes:
             class_folders = st.toggle("The folders are the classes", value=True, key="new_class_folders")
         recipe = None
         if look.recipe is not None:
@@ -248,10 +254,21 @@ def _preview(wanted: AskedProject, source: str, data_set: str) -> AskedProject |
     except AvionError as error:
         show_error(error)
         return None
-    if source == _FOLDER and look.layout.question and order is None:
+    if by_folders and look.layout.question and order is None:
         return None
     root = wanted.root if wanted.labels else look.root  # a table's paths begin at the folder that was given
     return replace(wanted, root=root, class_folders=class_folders, order=order, recipe=recipe)
+
+
+def _take_labels(table: Path) -> bool:
+    """Whether a table that lies in the folder says the labels, rather than the folders."""
+    return st.toggle(
+        f"Take the labels from {plain(table.name)}",
+        value=True,
+        key="new_found_table",
+        help="It lies in this folder and names its pictures; those that it does not name are unlabelled. Off: each "
+        "folder is a class.",
+    )
 
 
 def _ask_order(layout: Layout) -> FolderOrder | None:

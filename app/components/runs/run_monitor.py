@@ -15,6 +15,7 @@ from app.state import address, notices, studio, visitor
 from app.state.forms import open_form
 from avion_core.errors import AvionError, EditedMeanwhileError
 from avion_core.usecases import policies
+from avion_core.usecases.insight.alignment import MapSettings, list_maps, start_map
 from avion_core.usecases.insight.figure_words import right_of
 from avion_core.usecases.insight.journal import changes_since, listed
 from avion_core.usecases.jobs import JobView, log_tail
@@ -133,7 +134,7 @@ def _actions(run: RunView, project: ProjectSummary) -> None:
     with st.container(horizontal=True):
         if run.state == "finished":
             if trains_student(run):
-                shell.go_button("See its map", "alignment", "scatter_plot")
+                _map_button(run)
             shell.go_button("Evaluate it", "evaluation", "fact_check", primary=False)
         if st.button(
             "New from this", icon=":material/content_copy:", help="Opens the launch page with these settings."
@@ -152,6 +153,18 @@ def _actions(run: RunView, project: ProjectSummary) -> None:
         _rename(run)
         if not run.active:
             _delete(run)
+
+
+def _map_button(run: RunView) -> None:
+    """To its map; where there is none yet, the button also has it computed."""
+    if list_maps(studio.home(), run.id):
+        shell.go_button("See its map", "alignment", "scatter_plot")
+        return
+    said = "Images, descriptions and prototypes before and after training. Takes seconds to minutes, and is kept."
+    if st.button("Compute its map", icon=":material/scatter_plot:", type="primary", help=said, key="compute_map"):
+        address.choose(address.RUN, run.id)
+        address.choose(address.MAP, start_map(studio.home(), run.id, MapSettings()))
+        shell.go("alignment")
 
 
 def _rename(run: RunView) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
+from app.kit.guard import plain
 from app.state import widgets
 from avion_core.usecases.projects.descriptions import ImportReport, shown_class
 from avion_core.usecases.projects.summaries import ProjectSummary
@@ -25,9 +26,9 @@ class Matching:
     new: tuple[str, ...]
     """Those that become classes."""
     leave_out: tuple[str, ...]
-    """Those whose texts are not wanted."""
+    """Those whose texts are not wanted, and those that mean no class where that is the smaller part of the texts."""
     undecided: int
-    """How many nobody has said anything of."""
+    """How many nobody has said anything of, where most of the texts are theirs: too much to leave out unasked."""
 
 
 def match_step(project: ProjectSummary, report: ImportReport, name: str) -> Matching:
@@ -61,11 +62,21 @@ def match_step(project: ProjectSummary, report: ImportReport, name: str) -> Matc
                     options=[*keys, _NEW, _OUT], help="Choose the class that is meant.", required=False
                 )
             },
+            placeholder="none yet",
             alt="Class names of the file and the classes that they mean",
         )
         chosen = dict(zip(rows, edited["class of the project"], strict=True))
-        open_ones = [written for written in rows if not isinstance(chosen[written], str)]
-        if open_ones and not out:
+        # No class can be called nothing.
+        open_ones = [name for name in rows if not isinstance(chosen[name], str) or (chosen[name] == _NEW and not name)]
+        of_no_class = sum(report.unknown_classes[written] for written in open_ones)
+        few = of_no_class < report.added + report.known + texts - of_no_class
+        if open_ones and few:
+            named = ", ".join(plain(shown_class(written)) for written in open_ones)
+            st.caption(
+                f":material/block: {counted(of_no_class, 'text')} of no class in this project will be left out: "
+                f"{named}. Choose a class above to keep them; the file can also be imported again later."
+            )
+        elif open_ones and not out:
             st.button(
                 f"Leave out the other {len(open_ones):,}",
                 key="leave_out_rest",
@@ -76,8 +87,8 @@ def match_step(project: ProjectSummary, report: ImportReport, name: str) -> Matc
     return Matching(
         {written: keys[said] for written, said in chosen.items() if said in keys},
         tuple(written for written in rows if chosen[written] == _NEW and written),
-        tuple(written for written in rows if chosen[written] == _OUT),
-        len(open_ones) + sum(chosen[written] == _NEW and not written for written in rows),
+        tuple(written for written in rows if chosen[written] == _OUT or (few and written in open_ones)),
+        0 if few else len(open_ones),
     )
 
 

@@ -126,7 +126,7 @@ def import_report(report: ImportReport, *, new: int = 0) -> None:
         st.caption(f":material/rule: Class names read as: {' · '.join(read)}.")
     if report.left_out:
         named = ", ".join(f"{plain(shown_class(name))} {count:,}" for name, count in report.left_out.items())
-        st.caption(f":material/block: Left out as you chose: {named}.")
+        st.caption(f":material/block: Left out: {named}.")
     if not report.changes and not undecided and not new:
         st.success("The project already has all of it; importing would change nothing.", icon=":material/check:")
     if report.duplicates:

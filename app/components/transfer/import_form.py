@@ -9,6 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app import shell
 from app.components.transfer.class_matching import match_step
 from app.components.transfer.exchange_forms import import_report, upload_key
 from app.kit.background import computed
@@ -79,7 +80,10 @@ def import_form(project: ProjectSummary, held: Holdings) -> None:
     if undecided:
         st.warning(f"{counted(undecided, 'class name')} still to be matched, above.", icon=":material/rule:")
     brings = report.changes or bool(chosen and chosen.new)
-    if st.button(_label(report), icon=":material/upload_file:", type="primary", disabled=not brings or bool(undecided)):
+    # The tab stays: it was the default only while there was nothing to export.
+    stay = {"on_click": widgets.fill, "args": (shell.EXCHANGE_TAB, shell.IMPORT_TAB)}
+    disabled = not brings or bool(undecided)
+    if st.button(_label(report), icon=":material/upload_file:", type="primary", disabled=disabled, **stay):
         with st.spinner("Importing"):
             match = dict(chosen.match) if chosen else {}
             for name in chosen.new if chosen else ():

@@ -18,7 +18,7 @@ from avion_core.data.layout import Layout, labels_of, read_layout
 from avion_core.data.problems import ImageError, Problem
 from avion_core.data.recipe import RenderingRecipe, suggest_recipe
 from avion_core.data.scan import list_pictures
-from avion_core.errors import DataError, EditedMeanwhileError, NotFoundError
+from avion_core.errors import AvionError, DataError, EditedMeanwhileError, NotFoundError
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.journal import note
@@ -30,6 +30,9 @@ from avion_core.usecases.projects.current_images import current_images
 
 PARTS = ("train", "validation", "test", "pool", "unlabelled")
 _SAMPLES = 4
+_TABLES = (".csv", ".xlsx", ".parquet", ".jsonl")
+_MOST_TABLES = 5
+"""Right in a folder; where more lie, they hold something else, such as boxes of every picture."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class FolderLook:
     """A key of the catalog whose classes these are, or ""."""
     layout: Layout
     """What the folders are, and what is to be asked about them."""
+    label_table: Path | None
+    """The only table right in the given folder that labels its pictures; None where there is none, or more than one."""
 
 
 @use_case
@@ -138,7 +143,8 @@ def look_into(home: Home, folder: Path) -> FolderLook:
     classes = tuple(sorted({label.label for label in labels_of(paths, layout.order)[0].values() if label.label}))
     named = {fold(name) for name in classes}
     known = (entry.name for entry in DATA_SETS.values() if entry.classes and named == set(map(fold, entry.classes)))
-    return FolderLook(root, len(paths), classes, samples, bands, recipe, next(known, ""), layout)
+    table = _label_table(home, given)
+    return FolderLook(root, len(paths), classes, samples, bands, recipe, next(known, ""), layout, table)
 
 
 @dataclass(frozen=True)
@@ -225,6 +231,19 @@ def look_at_test_images(home: Home, project: str, why: str) -> None:
     with writing(home.engine) as session:
         project_id = find_project(session, project).id
         note(session, project_id, "data", f"Looked at images of the sealed test set {why}.", home.actor.name)
+
+
+def _label_table(home: Home, folder: Path) -> Path | None:
+    tables = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in _TABLES]
+    fitting = [file for file in tables if _labels_something(home, folder, file)] if len(tables) <= _MOST_TABLES else []
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _labels_something(home: Home, folder: Path, table: Path) -> bool:
+    try:
+        return bool(look_at_labels(home, folder, table).classes)
+    except AvionError:  # a table of something else
+        return False
 
 
 def _class_root(given: Path, paths: list[str]) -> tuple[Path, list[str]]:

@@ -260,7 +260,10 @@ def _descriptions(home: Home, summary: ProjectSummary, config: RunConfig, traine
     if labels is not None and labels.crossed:
         hint, fix = "", {}
         if not labels.left_out:
-            hint, fix = "Set data.label_budget to kept to leave them out.", {"data.label_budget": "kept"}
+            hint, fix = (
+                "It matters where few-shot figures are compared: to leave them out, set data.label_budget to kept.",
+                {"data.label_budget": "kept"},
+            )
         yield Check("Label budget", labels.sentence, "ok" if labels.left_out else "warning", hint, fix)
     conflicts = sum(candidates["conflict"])
     if conflicts:

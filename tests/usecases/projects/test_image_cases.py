@@ -36,6 +36,20 @@ def test_a_published_data_set_is_recognized_by_its_classes(home, images, tmp_pat
     assert look_into(home, tmp_path).data_set == "whu-rs19"
 
 
+def test_a_label_table_is_found_where_it_is_the_only_one_that_labels_the_pictures(home, images):
+    rows = [f"{path.relative_to(images)},{path.parent.name}" for path in sorted(images.rglob("*.png"))]
+    assert look_into(home, images).label_table is None
+    (images / "notes.csv").write_text("path,label\nelsewhere.png,beach\n", encoding="utf-8")
+    (images / "texts.jsonl").write_text('{"class": "beach", "text": "A beach."}\n', encoding="utf-8")
+    (images / "names.csv").write_text("path,label\n" + "".join(f"{row.split(',')[0]},\n" for row in rows), "utf-8")
+    assert look_into(home, images).label_table is None  # of other pictures, of something else, without a label
+    table = images / "labels.csv"
+    table.write_text("\n".join(["path,label", *rows[:20]]), encoding="utf-8")
+    assert look_into(home, images).label_table == table
+    shutil.copy(table, images / "again.csv")
+    assert look_into(home, images).label_table is None  # nobody can tell which
+
+
 def test_rasters_that_need_a_recipe_get_one_suggested(home, tmp_path):
     shutil.copy(RASTERS / "RGB.byte.tif", tmp_path / "a.tif")
     shutil.copy(RASTERS / "mosaic_cog1.tif", tmp_path / "b.tif")
