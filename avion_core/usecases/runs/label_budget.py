@@ -65,7 +65,7 @@ class LabelBudget(BaseModel):
         elif self.left_out:
             said.append(f"{own}; {these} that {has} seen others {are} left out.")
         else:
-            said.append(f"{own} and rests on up to {self.labels:,}: {these} {has} seen others.")
+            said.append(f"{own}; {these} {has} seen others, so it rests on up to {self.labels:,} a class.")
         if self.validation:
             said.append(f"Among these are {self.validation:,} of its validation images.")
         if self.novel:

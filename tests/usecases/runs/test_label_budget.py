@@ -87,7 +87,8 @@ def test_verdicts_on_the_evidence_of_more_shots_are_told(home, described, of):
     assert of()[0].crossed is False  # the same shots and seed as the review has
     labels, table = of({"data.shots": 1})
     assert (labels.shots, labels.labels, labels.verdicts, labels.texts) == (1, 2, 2, 0)
-    assert labels.sentence == "It trains on up to 1 label a class and rests on up to 2: 2 verdicts have seen others."
+    said = "It trains on up to 1 label a class; 2 verdicts have seen others, so it rests on up to 2 a class."
+    assert labels.sentence == said
     assert warning(home, described, {"data.shots": 1}) == f"warning: {labels.sentence}"
     assert (table["verdict"] == "accepted").any()
 
