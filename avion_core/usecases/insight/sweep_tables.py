@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import torch
 
 from avion_core.errors import ConfigError
-from avion_core.metrics.accuracy import paired_change
 from avion_core.protocols import result_tables
+from avion_core.protocols.over_seeds import over_seeds, published_beside
 from avion_core.protocols.published import published_figures
 from avion_core.protocols.report import Report
 from avion_core.protocols.result_tables import COLUMNS
@@ -22,8 +19,6 @@ from avion_core.usecases.insight.measuring import start_evaluation
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.runs.sweeps import Cell, Sweep, sweep_cells
-
-_NONE = (math.nan, math.nan, math.nan)
 
 
 @use_case
@@ -87,45 +82,9 @@ def _reports(home: Home, cells: Sequence[Cell], split: str) -> list[Report]:
 def _figures(
     home: Home, cells: Sequence[Cell], measured: Sequence[Report], against: Sequence[Report], part: str, metric: str
 ) -> dict[str, Any]:
-    figures = [figure for report in measured if (figure := report.figure(part, metric)) is not None]
-    values = np.array([figure["value"] for figure in figures], dtype=float)
     runs = [cell.run for cell in cells if cell.run is not None and cell.run.state == "finished"]
     seconds = [float(run.summary.get("training_seconds") or 0.0) for run in runs]
-    gain, low, high = _gain(measured, against, part) if metric == "accuracy" else _NONE
-    return {
-        "part": "" if part == "all" else part,
-        "metric": metric,
-        "mean": float(values.mean()) if len(values) else math.nan,
-        "deviation": float(values.std(ddof=1)) if len(values) > 1 else math.nan,
-        "seeds": len(values),
-        "images": figures[0]["n"] if figures else 0,
-        "gain": gain,
-        "gain_low": low,
-        "gain_high": high,
-        "seconds": sum(seconds) / len(seconds) if seconds else math.nan,
-        "parameters": figures[0]["parameters"] if figures else math.nan,
-    } | _published(home, cells[0], measured[0], part, metric)
-
-
-def _gain(measured: Sequence[Report], against: Sequence[Report], part: str) -> tuple[float, float, float]:
-    """Points over another row on the same images of the same seeds; an image counts once, by its share of seeds."""
-    others = {report.seed: report for report in against}
-    pairs = [
-        report.said(part).merge(others[report.seed].said(part), on="image_id", suffixes=("", "_other"))
-        for report in measured
-        if report.seed in others
-    ]
-    if not pairs:
-        return _NONE
-    both = pd.concat(pairs).groupby("image_id")[["correct", "correct_other"]].mean()
-    return paired_change(*(torch.tensor(both[name].to_numpy(float)) for name in ("correct_other", "correct")))
-
-
-def _published(home: Home, cell: Cell, report: Report, part: str, metric: str) -> dict[str, Any]:
-    project = get_project(home, cell.project_id)
-    known = published_figures(cell.config, [entry.key for entry in project.classes], project.images)
-    fits = (known["method"] == report.method) & (known["model"] == report.model)
-    found = known[fits & (known["part"] == part) & (known["metric"] == metric)]
-    if found.empty:
-        return {"published": math.nan, "source": "", "note": ""}
-    return {"published": found["value"].iloc[0], "source": found["source"].iloc[0], "note": found["note"].iloc[0]}
+    project = get_project(home, cells[0].project_id)
+    known = published_figures(cells[0].config, [entry.key for entry in project.classes], project.images)
+    figures = over_seeds(measured, part, metric, against=against, seconds=seconds)
+    return figures | published_beside(known, measured[0], part, metric)
