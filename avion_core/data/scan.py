@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -140,6 +140,24 @@ def list_pictures(root: Path) -> list[str]:
 def find_pictures(root: Path) -> tuple[list[str], list[Problem]]:
     """As `list_pictures`, and what else lies there: other kinds of files, and what a system left."""
     return _list_pictures(Path(root), None)
+
+
+def content_ids(root: Path, paths: Sequence[str], progress: Progress | None = None) -> dict[str, str]:
+    """Path, relative to the folder -> image id of its content; "" for files that cannot be read."""
+
+    def read(path: str) -> str:
+        try:
+            return content_id(root / path)
+        except OSError:
+            return ""
+
+    found: dict[str, str] = {}
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        for done, (path, image_id) in enumerate(zip(paths, pool.map(read, paths), strict=True), start=1):
+            found[path] = image_id
+            if progress is not None:
+                progress(done, len(paths), "comparing images")
+    return found
 
 
 def _list_pictures(root: Path, labels: Path | None) -> tuple[list[str], list[Problem]]:

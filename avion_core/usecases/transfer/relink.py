@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from avion_core.data.images import content_id
-from avion_core.data.scan import list_pictures
+from avion_core.data.scan import content_ids, list_pictures
 from avion_core.errors import DataError
 from avion_core.files import write_table
 from avion_core.progress import Progress
@@ -131,7 +128,7 @@ def check_root(home: Home, project: str, root: Path | None = None, *, progress: 
     root = root or own_root
     manifest = _manifest(home, project_id)
     path_of = dict(zip(manifest["image_id"], manifest["path"], strict=True))
-    found = _contents(root, list_pictures(root), progress)
+    found = content_ids(root, list_pictures(root), progress)
     places: dict[str, list[str]] = {}
     for path, image_id in found.items():
         places.setdefault(image_id, []).append(path)
@@ -189,24 +186,6 @@ def _project(home: Home, project: str) -> tuple[str, Path]:
 def _manifest(home: Home, project_id: str) -> pd.DataFrame:
     """Image ids and paths as they were scanned; labels given since do not matter here."""
     return scanned_images(home, project_id, ["image_id", "path"])
-
-
-def _contents(root: Path, paths: list[str], progress: Progress | None) -> dict[str, str]:
-    """Path -> image id of its content; files that cannot be read have none."""
-
-    def read(path: str) -> str:
-        try:
-            return content_id(root / path)
-        except OSError:
-            return ""
-
-    found: dict[str, str] = {}
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        for done, (path, image_id) in enumerate(zip(paths, pool.map(read, paths), strict=True), start=1):
-            found[path] = image_id
-            if progress is not None:
-                progress(done, len(paths), "comparing images")
-    return found
 
 
 def _follow(home: Home, project_id: str, moved: Mapping[str, str]) -> None:
