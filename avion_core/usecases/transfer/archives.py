@@ -34,7 +34,7 @@ from avion_core.usecases.policies import use_case
 LISTING = "pack.json"
 _MOST_LISTING_BYTES = 64 * 2**20
 _A_READ = 2**20
-_SQUEEZED = (".jsonl", ".json", ".csv", ".txt", ".html")  # the rest is compressed already
+_SQUEEZED = (".jsonl", ".json", ".csv", ".txt", ".html", ".md", ".tex")  # the rest is compressed already
 _PACK_AGAIN = "Pack it again, or copy the file again."
 _PACK = Subject("the pack", hint=_PACK_AGAIN, most_bytes=2**50, uploaded=True)
 _LISTING = Subject("the pack's listing")
@@ -70,8 +70,13 @@ class ArchiveWriter:
 
 @use_case
 @contextmanager
-def new_archive(home: Home, path: Path, kind: str, version: int, about: dict[str, Any]) -> Iterator[ArchiveWriter]:
+def new_archive(
+    home: Home, path: Path, kind: str, version: int, about: dict[str, Any], listing: str = LISTING
+) -> Iterator[ArchiveWriter]:
     """Write an archive whole or not at all. `about` may still be filled while it is written.
+
+    Args:
+        listing: the name of the member that says what it is and lists the others.
 
     Raises:
         DataError: there is such a file already, it is among the studio's own, or it cannot be written there.
@@ -85,8 +90,8 @@ def new_archive(home: Home, path: Path, kind: str, version: int, about: dict[str
         with ZipFile(unfinished, "x") as archive:
             writer = ArchiveWriter(archive)
             yield writer
-            listing = {"kind": kind, "format": version, **about, "files": writer.files}
-            archive.writestr(LISTING, json.dumps(listing, ensure_ascii=False), ZIP_DEFLATED)
+            said = {"kind": kind, "format": version, **about, "files": writer.files}
+            archive.writestr(listing, json.dumps(said, ensure_ascii=False), ZIP_DEFLATED)
         _put_in_place(unfinished, path)
     except OSError as error:
         raise _not_written(path, error) from error
@@ -148,12 +153,18 @@ class Archive:
     Args:
         kind: what it must be, such as "avion-project".
         newest: the newest format of that kind that is known here.
+        listing: as `new_archive` takes it.
+        most_bytes: what all members may take unpacked; None for what the disk holds.
 
     Raises:
-        DataError: no such file, no archive, of another kind, of a newer format, or with members that are not safe.
+        DataError: no such file, no archive, of another kind, of a newer format, too large, or with members that are
+            not safe.
     """
 
-    def __init__(self, path: Path, kind: str, newest: int) -> None:
+    def __init__(
+        self, path: Path, kind: str, newest: int, *, listing: str = LISTING, most_bytes: int | None = None
+    ) -> None:
+        self._listed_in = listing
         self.path = Path(path).expanduser()
         regular_file(self.path, _PACK)
         try:
@@ -170,6 +181,9 @@ class Archive:
             self.about = self._listing(kind, newest)
             self.files: dict[str, dict[str, Any]] = self.about["files"]
             self._check_members()
+            if most_bytes is not None and self.bytes > most_bytes:
+                most = f"{most_bytes / 2**30:,.0f} GiB"
+                raise DataError(f"the pack becomes larger than {most}", _PACK_AGAIN, value=self.path.name)
         except BaseException:
             self._zip.close()
             raise
@@ -235,9 +249,9 @@ class Archive:
 
     def _listing(self, kind: str, newest: int) -> dict[str, Any]:
         try:
-            if self._zip.getinfo(LISTING).file_size > _MOST_LISTING_BYTES:
+            if self._zip.getinfo(self._listed_in).file_size > _MOST_LISTING_BYTES:
                 raise ValueError
-            about = parse_json(self._zip.read(LISTING), _LISTING)
+            about = parse_json(self._zip.read(self._listed_in), _LISTING)
             listing = fitted(_Listing, about, _LISTING)
         except (KeyError, ValueError, BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError, DataError):
             hint = "Choose a file that AVION Studio packed."
@@ -252,7 +266,7 @@ class Archive:
         return about
 
     def _check_members(self) -> None:
-        held = [entry for entry in self._zip.infolist() if entry.filename != LISTING]
+        held = [entry for entry in self._zip.infolist() if entry.filename != self._listed_in]
         names = [entry.filename for entry in held]
         for entry in held:
             if not _is_safe(entry):
