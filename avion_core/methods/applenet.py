@@ -131,6 +131,7 @@ class Applenet(ContextTrained[ApplenetLearner, ApplenetSettings]):
     name = "applenet"
     title = "APPLeNet"
     what = "Trained context vectors shifted by features of every layer of the image encoder; made for remote sensing."
+    source = "Jha et al., arXiv 2304.05995"
     Settings = ApplenetSettings
     curves: ClassVar = {
         "redundancy": ("Redundancy of context", "How alike the context vectors of an image are, from 0 to 1.")

@@ -96,6 +96,7 @@ class ClipLora(StepTrained[ClipLoraLearner, ClipLoraSettings]):
     name = "clip_lora"
     title = "CLIP-LoRA"
     what = "Trained low-rank changes of the attention in every layer of both encoders."
+    source = "Zanella and Ben Ayed, CVPR workshops 2024, arXiv 2405.18541"
     Settings = ClipLoraSettings
 
     @classmethod

@@ -55,6 +55,7 @@ class CoCoOp(ContextTrained[CoCoOpLearner, CoCoOpSettings]):
     name = "cocoop"
     title = "CoCoOp"
     what = "Trained context vectors that a small network shifts for each image; made for classes never trained on."
+    source = "Zhou et al., CVPR 2022, arXiv 2203.05557"
     Settings = CoCoOpSettings
 
     @classmethod

@@ -29,6 +29,7 @@ class CoOp(ContextTrained[ContextLearner, CoOpSettings]):
     name = "coop"
     title = "CoOp"
     what = "Trained context vectors in the place of the template's words; the encoders stay as they are."
+    source = "Zhou et al., IJCV 2022, arXiv 2109.01134"
     Settings = CoOpSettings
 
     @classmethod

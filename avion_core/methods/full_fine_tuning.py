@@ -79,6 +79,7 @@ class FullFineTuning(StepTrained[FullFineTuningLearner, FullFineTuningSettings])
     name = "full_fine_tuning"
     title = "Full fine-tuning"
     what = "Every weight of both encoders trained; the strongest change, and the largest file."
+    source = "Zhang et al., IEEE TGRS 2024, arXiv 2306.11300"
     Settings = FullFineTuningSettings
 
     @classmethod

@@ -30,6 +30,7 @@ class LinearProbe(Frozen):
     name = "linear_probe"
     title = "linear probe"
     what = "A linear classifier trained on frozen image features."
+    source = "Radford et al., 2021"
     drawn = ("student",)
 
     def solve(self, task: Task) -> tuple[Tensor, Tensor]:

@@ -72,6 +72,7 @@ class Maple(ContextTrained[MapleLearner, MapleSettings]):
     name = "maple"
     title = "MaPLe"
     what = "Trained text prompts in several layers, and visual prompts made from them by trained maps."
+    source = "Khattak et al., CVPR 2023, arXiv 2210.03117"
     Settings = MapleSettings
 
     @classmethod

@@ -122,6 +122,8 @@ class Method(ABC):
     title: ClassVar[str]
     what: ClassVar[str]
     """`title`, `what`: for people, without the model."""
+    source: ClassVar[str] = ""
+    """The paper it is written from: authors, place, year; "" for this project's own floors."""
     needs: ClassVar[Needs] = Needs()
     """See `Needs`."""
     Settings: ClassVar[type[Stage]] = Stage

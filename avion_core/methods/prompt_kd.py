@@ -97,6 +97,7 @@ class PromptKd(StepTrained[PromptKdLearner, PromptKdSettings]):
     name = "prompt_kd"
     title = "PromptKD-style"
     what = "Trained visual prompts and a projector to the teacher's texts; learns the teacher's answers, no labels."
+    source = "Li et al., CVPR 2024, arXiv 2403.03205"
     needs = Needs(pixels=True, teacher=True, backward=True, layers=True)
     Settings = PromptKdSettings
 

@@ -115,6 +115,7 @@ class PromptSrc(ContextTrained[PromptSrcLearner, PromptSrcSettings]):
     name = "prompt_src"
     title = "PromptSRC"
     what = "Trained prompts in both encoders, held near the frozen student and averaged over training."
+    source = "Khattak et al., ICCV 2023, arXiv 2307.06948"
     Settings = PromptSrcSettings
 
     @classmethod

@@ -48,6 +48,7 @@ class RsTransclip(ZeroShotEnsemble):
     name = "rs_transclip"
     title = "RS-TransCLIP"
     what = "Zero-shot answers that the images asked about refine together; no labels, no training."
+    source = "El Khoury et al., ICASSP 2025, arXiv 2409.00698"
     transductive = True
     Settings = RsTransclipSettings
     settings: RsTransclipSettings

@@ -35,6 +35,7 @@ class TipAdapter(FrozenFeatures):
     name = "tip_adapter"
     title = "Tip-Adapter"
     what = "Zero-shot with a cache of the labelled images' embeddings; no training."
+    source = "Zhang et al., ECCV 2022, arXiv 2207.09519"
     kept = ("keys", "labels", "strengths")
     any_classes = True
     beside = ("student",)

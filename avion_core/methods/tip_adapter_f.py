@@ -81,6 +81,7 @@ class TipAdapterF(StepTrained[TipAdapterFLearner, TipAdapterFSettings]):
     name = "tip_adapter_f"
     title = "Tip-Adapter-F"
     what = "Zero-shot with a trained cache of the labelled images' embeddings."
+    source = "Zhang et al., ECCV 2022, arXiv 2207.09519"
     Settings = TipAdapterFSettings
 
     @classmethod

@@ -54,6 +54,7 @@ class VptDeep(StepTrained[VptLearner, VptSettings]):
     name = "vpt_deep"
     title = "VPT, deep"
     what = "Trained prompts in every layer of the image encoder; the classes by their names in the template."
+    source = "Jia et al., ECCV 2022, arXiv 2203.12119"
     Settings = VptSettings
     deep: ClassVar[bool] = True
 
@@ -73,4 +74,5 @@ class VptShallow(VptDeep):
     name = "vpt_shallow"
     title = "VPT, shallow"
     what = "Trained prompts in the first layer of the image encoder; the classes by their names in the template."
+    source = "Jia et al., ECCV 2022, arXiv 2203.12119"
     deep = False

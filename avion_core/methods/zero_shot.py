@@ -17,6 +17,7 @@ class ZeroShot(Frozen):
     name = "zero_shot"
     title = "zero-shot"
     what = "The model as it comes, by the class names in the template."
+    source = "Radford et al., 2021"
     needs = Needs(shots=False)
     any_classes = True
     retrieves = True

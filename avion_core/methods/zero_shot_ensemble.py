@@ -25,6 +25,7 @@ class ZeroShotEnsemble(ZeroShot):
     name = "zero_shot_ensemble"
     title = "zero-shot, ensemble"
     what = "The model as it comes, by the class names in thirty templates."
+    source = "Radford et al., 2021"
 
     retrieves = False  # captions have no templates
 
