@@ -57,7 +57,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "curation.deciding": "history",
         "curation.outside": "outside_accuracy",
         "curation.refreshing": "refresh",
-        "curation.rules": "current_rules rule_versions run_config",
+        "curation.rules": "current_rules rule_versions run_config saved_rules",
         "curation.shared": "reviewer_view",
         "curation.table": "curation_table",
         "insight.alignment": "get_map image_counts list_maps read_map",
@@ -168,7 +168,7 @@ _TABLE: dict[Right, dict[str, str]] = {
     },
     UNSEAL: {
         "insight.alignment": "look_at_test_map",
-        "insight.measuring": "look_at_test_figures",
+        "insight.measuring": "look_at_test_figures opened_report",
         "projects.images": "look_at_test_images",
     },
     ADMINISTER: {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -95,6 +97,34 @@ def rule_versions(home: Home, project: str) -> pd.DataFrame:
         listed.append({"number": version.number, "when": version.created_at, "who": version.reviewer, "what": what})
         before = after
     return pd.DataFrame(listed[::-1], columns=["number", "when", "who", "what"])
+
+
+@dataclass(frozen=True)
+class SavedRules:
+    """One version of a project's rules."""
+
+    number: int
+    """0 for the defaults that the project began with."""
+    when: datetime
+    who: str
+    """Empty for the defaults."""
+    prototypes: PrototypesConfig
+    descriptions: DescriptionsConfig
+
+
+@use_case
+def saved_rules(home: Home, project: str) -> list[SavedRules]:
+    """Every version of a project's rules in full, the oldest first.
+
+    Raises:
+        NotFoundError: no such project.
+    """
+    with reading(home.engine) as session:
+        row = find_project(session, project)
+        found = [SavedRules(0, row.created_at, "", *_in_force(row, None)[:2])]
+        for version in all_rules(session, row.id):
+            found.append(SavedRules(version.number, version.created_at, version.reviewer, *_settings(version)))
+    return found
 
 
 @use_case

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
+from avion_core.errors import DataError
 from avion_core.jobs.kinds.evaluation import EvaluationRequest
 from avion_core.jobs.reconcile import reconcile
 from avion_core.jobs.submit import submit_new
@@ -13,7 +14,7 @@ from avion_core.store import jobs as job_rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
 from avion_core.store.tables import Look
-from avion_core.usecases.insight.evaluation import check_split, kept_report, note_look
+from avion_core.usecases.insight.evaluation import Report, check_split, kept_report, note_look
 from avion_core.usecases.jobs import JobView, job_view
 from avion_core.usecases.policies import UNSEAL, demand, use_case
 from avion_core.usecases.runs.trained import trained_run
@@ -87,6 +88,22 @@ def look_at_test_figures(home: Home, run: str) -> None:
         NotFoundError: no such run. TrainingError: it has not been trained yet.
     """
     _look_once(home, trained_run(home, run))
+
+
+@use_case
+def opened_report(home: Home, run: str) -> Report:
+    """What was measured of a run on the sealed test set; that the actor looks at it is written down.
+
+    Raises:
+        NotFoundError: no such run. TrainingError: it has not been trained yet.
+        DataError: it was never measured there.
+    """
+    report = kept_report(home, run, "test")
+    if report is None:
+        hint = "Evaluate it on the test set first, or leave the test set out."
+        raise DataError("the run was never measured on the sealed test set", hint, value=get_run(home, run).name)
+    look_at_test_figures(home, run)
+    return report
 
 
 def _look_once(home: Home, view: RunView) -> None:

@@ -24,7 +24,7 @@ from avion_core.store.home import Home
 from avion_core.usecases.insight.compare import Comparison, compare_runs
 from avion_core.usecases.insight.evaluation import Report, change, common_parts, evaluate_run, kept_report
 from avion_core.usecases.insight.figure_words import change_in_words
-from avion_core.usecases.insight.measuring import look_at_test_figures
+from avion_core.usecases.insight.measuring import opened_report
 from avion_core.usecases.insight.report_contents import CURVES, run_contents
 from avion_core.usecases.policies import UNSEAL, demand, use_case
 from avion_core.usecases.projects.summaries import get_project
@@ -83,7 +83,7 @@ def write_report(
     for label, view in compared.runs.items():
         measured = [kept_report(home, view.id, "validation") or evaluate_run(home, view.id, progress=progress)]
         if test:
-            measured.append(_opened(home, view.id, label))
+            measured.append(opened_report(home, view.id))
         reports[label] = measured[0]
         walked = compared.curves[label]
         contents.append(run_contents(home, label, get_run(home, view.id), measured, walked, figures))
@@ -108,15 +108,6 @@ def write_report(
         )
     )
     return WrittenReport(_file_name(f"report {' '.join(compared.runs)}")[:80], html, named)
-
-
-def _opened(home: Home, run: str, label: str) -> Report:
-    report = kept_report(home, run, "test")
-    if report is None:
-        hint = "Evaluate it on the test set first, or leave the test set out of the report."
-        raise DataError("the run was never measured on the sealed test set", hint, value=label)
-    look_at_test_figures(home, run)
-    return report
 
 
 def _beside(compared: Comparison, reports: dict[str, Report]) -> tuple[dict[str, Drawn], list[str]]:
