@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from avion_core.data.split_names import split_of
+from avion_core.data.splits import VALIDATION_IMAGES, Splits
 from avion_core.data.tables import read_table, refuse_twins
 from avion_core.errors import DataError
 from avion_core.reading import Subject, parse_json, read_parquet, read_text
@@ -64,6 +65,30 @@ def write_coop(parts: Mapping[str, Sequence[tuple[str, str]]]) -> bytes:
         theirs: [[path, numbers[name], name] for path, name in parts.get(ours, ())] for theirs, ours in _PARTS.items()
     }
     return json.dumps(written, ensure_ascii=False, indent=1).encode()
+
+
+def coop_of(
+    splits: Splits, manifest: pd.DataFrame, seed: int, shots: int, validation: int = VALIDATION_IMAGES
+) -> bytes:
+    """CoOp's JSON of the K-shot split of a seed; images without a label are left out.
+
+    Args:
+        manifest: columns image_id, path and label.
+        validation: validation images are those of a run of so many shots.
+
+    Raises:
+        ConfigError: a seed or a number of shots that was not drawn.
+    """
+    path_of = dict(zip(manifest["image_id"], manifest["path"], strict=True))
+    label_of = dict(zip(manifest["image_id"], manifest["label"], strict=True))
+    parts = {
+        "train": [image for images in splits.shots(seed, shots).values() for image in images],
+        "validation": [image for images in splits.validation_images(seed, validation).values() for image in images],
+        "test": sorted(splits.test),
+    }
+    return write_coop(
+        {part: [(path_of[i], label_of[i]) for i in images if label_of[i]] for part, images in parts.items()}
+    )
 
 
 def by_file_name(columns: Iterable[str]) -> bool:

@@ -13,8 +13,8 @@ from avion_core.data.class_names import ClassFinder, said_taken_for
 from avion_core.data.drawing import data_set_key, make_splits
 from avion_core.data.labels import read_labels
 from avion_core.data.problems import Problem
-from avion_core.data.split_files import write_coop
-from avion_core.data.splits import VALIDATION_IMAGES, Splits
+from avion_core.data.split_files import coop_of
+from avion_core.data.splits import Splits
 from avion_core.data.tables import table_csv
 from avion_core.errors import DataError, EditedMeanwhileError, NotFoundError
 from avion_core.store import labels as label_rows
@@ -185,16 +185,7 @@ def export_split(home: Home, project: str, seed: int = 1) -> bytes:
     if not splits.drawn:
         hint = "Label two or more images of each class, then draw them."
         raise DataError("the project has no test and validation images yet", hint)
-    path_of = dict(zip(table["image_id"], table["path"], strict=True))
-    label_of = dict(zip(table["image_id"], table["label"], strict=True))
-    parts = {
-        "train": [image for images in splits.shots(seed, splits.max_shots).values() for image in images],
-        "validation": [i for images in splits.validation_images(seed, VALIDATION_IMAGES).values() for i in images],
-        "test": sorted(splits.test),
-    }
-    return write_coop(
-        {part: [(path_of[i], label_of[i]) for i in images if label_of[i]] for part, images in parts.items()}
-    )
+    return coop_of(splits, table, seed, splits.max_shots)
 
 
 @use_case

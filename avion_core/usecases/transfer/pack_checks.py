@@ -60,11 +60,11 @@ def check_project(tables: Tables, folder: Path, images: Mapping[str, str] | None
     _check_settings(tables)
     classes = {row["class_key"] for row in tables.get("classes", ())}
     _check_merges(tables)
-    manifest = _check_manifest(folder / "manifest.parquet", classes)
+    manifest = check_manifest(folder / "manifest.parquet", classes)
     if images is not None:
         _check_contents(manifest, images)
     splits = Splits.from_json(read_text(folder / "splits.json", _SPLITS))
-    _check_splits(splits, set(manifest["image_id"]), classes)
+    check_splits(splits, set(manifest["image_id"]), classes)
     read_facts(folder)
     fitted(list[Problem], read_json(folder / "problems.json", _PROBLEMS), _PROBLEMS)
 
@@ -97,7 +97,15 @@ def _check_merges(tables: Tables) -> None:
             raise DataError("the pack merges a class into itself", HINT, value=key)
 
 
-def _check_manifest(file: Path, classes: set[str]) -> pd.DataFrame:
+def check_manifest(file: Path, classes: set[str]) -> pd.DataFrame:
+    """The list of images in a file, once it is seen to be one.
+
+    Args:
+        classes: the keys that a label may be.
+
+    Raises:
+        DataError: the first thing that does not fit.
+    """
     table = read_parquet(file, _MANIFEST)
     needed = [name for name in MANIFEST_COLUMNS if name != "depth"]  # older ones have none
     if lacking := [name for name in needed if name not in table]:
@@ -131,7 +139,12 @@ def _check_contents(manifest: pd.DataFrame, images: Mapping[str, str]) -> None:
             raise DataError("an image of the pack is another one than its manifest says", _UNTRUSTED, value=path)
 
 
-def _check_splits(splits: Splits, images: set[str], classes: set[str]) -> None:
+def check_splits(splits: Splits, images: set[str], classes: set[str]) -> None:
+    """See that a split speaks of these images and classes alone.
+
+    Raises:
+        DataError: it names another.
+    """
     parts = [*splits.train.values(), *splits.validation.values()]
     if unknown := {key for part in parts for key in part} - classes:
         raise _SPLITS.refused("names a class that the project does not have", value=min(unknown))
