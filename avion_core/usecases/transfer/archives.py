@@ -39,6 +39,8 @@ _PACK_AGAIN = "Pack it again, or copy the file again."
 _PACK = Subject("the pack", hint=_PACK_AGAIN, most_bytes=2**50, uploaded=True)
 _LISTING = Subject("the pack's listing")
 _MOST_IN_MEMORY = 1024 * 2**20
+_LONGEST_NAME, _LONGEST_PATH = 255, 2048
+"""Bytes of a file's or folder's name, as file systems bound it, and of a member's whole name."""
 
 
 class ArchiveWriter:
@@ -275,6 +277,9 @@ class Archive:
                     "Do not use this file; ask its sender for a new one.",
                     value=entry.filename,
                 )
+        folders = {str(folder) for name in names for folder in PurePosixPath(name).parents}
+        if clash := sorted(folders & set(names)):
+            raise DataError("the pack holds a file under the name of a folder", _PACK_AGAIN, value=clash[0])
         if len(set(names)) != len(names) or set(names) != set(self.files):
             odd = sorted(set(names) ^ set(self.files)) or names
             raise DataError("the pack does not hold the files that it lists", _PACK_AGAIN, value=odd[0])
@@ -293,6 +298,8 @@ def _is_safe(entry: ZipInfo) -> bool:
         and not name.endswith("/")
         and not set("\\:\0") & set(name)
         and not set(parts) & {"..", "."}
+        and len(name.encode(errors="replace")) <= _LONGEST_PATH
+        and all(len(part.encode(errors="replace")) <= _LONGEST_NAME for part in parts)
         and name == "/".join(parts)
         and (not mode or stat.S_IFMT(mode) in (0, stat.S_IFREG))
     )
