@@ -2,6 +2,7 @@
 
 from avion_core.cli import (  # noqa: F401 (their commands register themselves)
     admin,
+    capsule,
     datasets,
     exchange,
     jobs,

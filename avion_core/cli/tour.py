@@ -53,6 +53,7 @@ Without a network, and to another machine:
   avion review pack mine --out FILE    a colleague reviews elsewhere; avion review merge
   avion projects pack mine --out FILE  all of a project in one file; avion projects unpack
   avion projects relink mine FOLDER    after the images moved
+  avion capsule RUN --out FILE         what a publication's figures were made from; avion verify
 
 Every command takes --json (one object on standard output), --home (the home folder) and --debug.
 """

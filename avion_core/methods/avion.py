@@ -39,7 +39,7 @@ class Avion(Method):
     name = "avion"
     title = "AVION"
     what = "The student with trained prompts."
-    source = "AVION, CVPR 2026, arXiv 2603.12659"
+    source = "CVPR 2026, arXiv 2603.12659"
     needs = Needs(pixels=True, teacher=True, texts=True, backward=True, layers=True)
     reads = ("descriptions", "prototypes", "model", "distillation")
     any_classes = True

@@ -150,6 +150,8 @@ _TABLE: dict[Right, dict[str, str]] = {
         "projects.from_features": "create_from_features",
         "projects.near_copies": "seek_near_copies",
         "projects.neighbours": "keep_neighbours",
+        "transfer.capsule.making": "make_capsule make_sweep_capsule",
+        "transfer.capsule.materials": "find_materials",
         "transfer.packs": "add_features pack_project staging_folder take_in unpack_project",
         "transfer.relink": "check_root relink",
         "transfer.whole_projects": "archive_project delete_project duplicate_project rename_project",
@@ -164,6 +166,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "runs.sweeps": "launch_grid",
         "runs.launching": "create_run launch launch_sweep",
         "runs.marking": "pin_baseline rename_run",
+        "transfer.capsule.verifying": "verify_capsule",
         "runs.training": "kill queue_again resume run_here stop wake_queue",
     },
     UNSEAL: {
