@@ -46,7 +46,7 @@ def documents(contents: Contents) -> dict[str, bytes]:
     for key in contents.facts.inputs:
         project = contents.project(key)
         found[f"inputs/{key}/descriptions.jsonl"] = _lines(project.descriptions)
-        for seed, shots in _draws(contents, key):
+        for seed, shots in _draws(contents, key, project):
             name = f"splits/{key}/seed-{seed}-shots-{shots}"
             found[f"{name}.json"] = _json(split_of(project, seed, shots))
             found[f"{name}.coop.json"] = coop_of(project.splits, project.manifest, seed, shots, shots)
@@ -106,10 +106,11 @@ def split_of(project: ProjectData, seed: int, shots: int) -> dict[str, Any]:
     }
 
 
-def _draws(contents: Contents, key: str) -> Iterator[tuple[int, int]]:
-    """Seeds and numbers of shots of the runs that drew from some inputs."""
+def _draws(contents: Contents, key: str, project: ProjectData) -> Iterator[tuple[int, int]]:
+    """Seeds and numbers of shots of the runs that drew from some inputs; of runs on captions none needs be drawn."""
     draws = {(run.config.data.seed, run.config.data.shots) for run in contents.facts.runs if run.inputs == key}
-    yield from sorted(draws)
+    drawn = project.splits
+    yield from ((seed, shots) for seed, shots in sorted(draws) if seed in drawn.train and shots <= drawn.max_shots)
 
 
 def _json(found: Any) -> bytes:

@@ -13,7 +13,7 @@ from avion_core.config import RunConfig
 from avion_core.data.project import ProjectData
 from avion_core.data.sources import ImageSource, NoPictures
 from avion_core.distill.arithmetic import Stretch
-from avion_core.errors import ConfigError, DataError
+from avion_core.errors import AvionError, ConfigError, DataError
 from avion_core.presets import parse_config
 from avion_core.protocols.report import Report, load_report
 from avion_core.reading import MOST_COUNT, Subject, fitted
@@ -143,7 +143,10 @@ class Contents:
         Raises:
             DataError: a file of it is damaged.
         """
-        return ProjectData.load(self.folder / "inputs" / key, source or NoPictures({}))
+        try:
+            return ProjectData.load(self.folder / "inputs" / key, source or NoPictures({}))
+        except DataError as error:
+            raise unusable("inputs", f"inputs/{key}", error) from None
 
     def projects_of(self, run: CapsuleRun) -> list[ProjectData]:
         """A run's own project, and the others it was measured on."""
@@ -155,7 +158,10 @@ class Contents:
         Raises:
             DataError: it is missing or damaged.
         """
-        found = load_report(self.folder / "runs" / run.id, split)
+        try:
+            found = load_report(self.folder / "runs" / run.id, split)
+        except DataError as error:
+            raise unusable(f"a {split} report", f"runs/{run.id}", error) from None
         if found is None:
             raise SUBJECT.refused(f"lacks the {split} report of a run", value=run.id)
         return found
@@ -168,6 +174,11 @@ class Contents:
     def splits(self) -> list[str]:
         """The splits that something was measured on."""
         return [split for split in ("validation", "test") if any(split in run.splits for run in self.facts.runs)]
+
+
+def unusable(part: str, where: str, error: AvionError) -> AvionError:
+    """The error about a part of a capsule that cannot be read, to be raised by the caller."""
+    return SUBJECT.refused(f"has {part} that cannot be used ({error.what})", value=where)
 
 
 def read_facts(about: dict[str, Any]) -> Facts:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from avion_core.config import DataConfig
 from avion_core.data.project import DESCRIPTION_COLUMNS, ProjectData
 from avion_core.errors import AvionError, DataError
 from avion_core.progress import Progress
@@ -13,7 +14,7 @@ from avion_core.protocols import find_protocol
 from avion_core.protocols.report import Report
 from avion_core.reading import is_storable
 from avion_core.usecases.transfer.archives import Archive
-from avion_core.usecases.transfer.capsule.facts import FORMAT, KIND, LISTING, SUBJECT, Contents, read_facts
+from avion_core.usecases.transfer.capsule.facts import FORMAT, KIND, LISTING, SUBJECT, Contents, read_facts, unusable
 from avion_core.usecases.transfer.pack_checks import check_manifest, check_splits
 
 MOST_BYTES = 4 * 2**30
@@ -35,8 +36,14 @@ def open_capsule(path: Path, folder: Path, progress: Progress | None = None) -> 
         facts = read_facts(archive.about)
         archive.unpack("", folder, progress)
     contents = Contents(folder, facts)
-    for key in facts.inputs:
-        _check_inputs(folder / "inputs" / key, contents.project(key))
+    projects = {key: contents.project(key) for key in facts.inputs}
+    for key, project in projects.items():
+        _check_inputs(folder / "inputs" / key, project)
+    for run in facts.runs:
+        config = run.config
+        if not find_protocol(config.protocol.name).by_captions and not _drawn(projects[run.inputs], config.data):
+            said = f"seed {config.data.seed}, {config.data.shots} shots"
+            raise SUBJECT.refused("has a run on a seed or a number of shots that was not drawn", value=said)
     for split in contents.splits:
         for run, report in contents.reports(split):
             _check_report(report, f"runs/{run.id}")
@@ -50,10 +57,14 @@ def _check_inputs(folder: Path, project: ProjectData) -> None:
         check_manifest(folder / "manifest.parquet", classes)
         check_splits(project.splits, set(project.manifest["image_id"]), classes)
     except DataError as error:
-        raise SUBJECT.refused(f"has inputs that cannot be used ({error.what})", value=f"inputs/{folder.name}") from None
+        raise unusable("inputs", f"inputs/{folder.name}", error) from None
     cells = project.descriptions[DESCRIPTION_COLUMNS].to_numpy().ravel()
     if odd := [cell for cell in cells if not isinstance(cell, str) or not is_storable(cell)]:
         raise SUBJECT.refused("has a description that is no text", value=str(odd[0])[:80])
+
+
+def _drawn(project: ProjectData, data: DataConfig) -> bool:
+    return data.seed in project.splits.train and data.shots <= project.splits.max_shots
 
 
 def _check_report(report: Report, where: str) -> None:
@@ -61,7 +72,7 @@ def _check_report(report: Report, where: str) -> None:
     try:
         find_protocol(report.protocol)
     except AvionError as error:
-        raise SUBJECT.refused(f"has a report that cannot be used ({error.what})", value=where) from None
+        raise unusable("a report", where, error) from None
     if wrong := [name for name in _NUMBERS if not pd.api.types.is_numeric_dtype(report.figures[name])]:
         raise SUBJECT.refused(f"has a report whose {wrong[0]} is no number", value=where)
     parts = {part.name: set(part.classes) for part in report.parts}
