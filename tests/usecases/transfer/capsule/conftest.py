@@ -13,6 +13,7 @@ import pytest
 
 from avion_core.actor import ALONE, Actor
 from avion_core.backbones import load
+from avion_core.backbones.catalog import is_given
 from avion_core.store.home import Home
 from avion_core.usecases.curation.deciding import record_verdict
 from avion_core.usecases.insight.evaluation import evaluate_run
@@ -41,7 +42,12 @@ def weights_in(folder: Path, patch: pytest.MonkeyPatch) -> None:
     """Let each tiny model have a weights file in a folder; its towers are what they are."""
     for owner, attribute, stand_in in tiny_studio.seams():
         patch.setattr(owner, attribute, stand_in)
-    patch.setattr(load.WeightStore, "path", lambda _, name: path if (path := folder / name).is_file() else None)
+    given = load.WeightStore.path
+
+    def found(store: load.WeightStore, name: str) -> Path | None:
+        return given(store, name) if is_given(name) else path if (path := folder / name).is_file() else None
+
+    patch.setattr(load.WeightStore, "path", found)
 
 
 @pytest.fixture(scope="session")
