@@ -150,7 +150,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "projects.from_features": "create_from_features",
         "projects.near_copies": "seek_near_copies",
         "projects.neighbours": "keep_neighbours",
-        "transfer.capsule.making": "make_capsule make_sweep_capsule",
+        "transfer.capsule.making": "capsule_bytes make_capsule make_sweep_capsule",
         "transfer.capsule.materials": "find_materials",
         "transfer.packs": "add_features pack_project staging_folder take_in unpack_project",
         "transfer.relink": "check_root relink",

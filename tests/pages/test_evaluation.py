@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
@@ -32,6 +34,7 @@ from avion_core.usecases.projects.summaries import get_project
 from avion_core.usecases.runs.launching import create_run
 from avion_core.usecases.runs.training import run_here
 from avion_core.usecases.runs.views import get_run, list_runs
+from avion_core.usecases.transfer.capsule.making import capsule_bytes
 from tests.app.tiny_home import CLASSES, NAME, add_project
 from tests.jobs_here import do_jobs_here
 from tests.pages.conftest import Open, all_text, settle
@@ -105,6 +108,18 @@ def test_only_a_gain_that_is_more_than_chance_has_a_colour(
 def test_a_report_to_hand_over_is_offered_with_its_figures(home: Home, open_page: Open) -> None:
     buttons = {button.proto.label: button.proto for button in open_page("evaluation").get("download_button")}
     assert {"Report to hand over", "Its figures"} <= set(buttons)
+
+
+def test_a_capsule_is_offered_to_who_may_take_a_project_out(home: Home, open_page: Open, monkeypatch) -> None:
+    def offered() -> bool:
+        buttons = {button.proto.label: button.proto for button in open_page("evaluation").get("download_button")}
+        return not buttons["Publication capsule"].disabled
+
+    assert offered()
+    with ZipFile(io.BytesIO(capsule_bytes(home, [list_runs(home, NAME)[0].id]))) as archive:
+        assert {"capsule.json", "methods.md", "tables/validation.md"} <= set(archive.namelist())
+    monkeypatch.setattr(door, "actor", lambda: Actor("me", "reviewer"))
+    assert not offered()
 
 
 def test_only_who_may_unseal_the_test_set_is_offered_to(home: Home, open_page: Open, monkeypatch) -> None:

@@ -1,4 +1,4 @@
-"""The buttons that write a report to hand over."""
+"""The buttons that write what is handed over: a report, its figures, a publication capsule."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.state import studio
+from app.state import studio, visitor
+from avion_core.usecases import policies
 from avion_core.usecases.runs.views import RunView
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def report_buttons(runs: Sequence[RunView], *, test: bool = False) -> None:
-    """One HTML file of a run or of several, and its figures as a zip; written when they are asked for.
+    """One HTML file of a run or of several, its figures as a zip, and a capsule; written when they are asked for.
 
     Args:
         test: with what was measured on the sealed test set.
@@ -28,6 +29,11 @@ def report_buttons(runs: Sequence[RunView], *, test: bool = False) -> None:
         from avion_core.usecases.insight.written_report import write_report  # brings matplotlib along: seconds
 
         return write_report(home, ids, test=test)
+
+    def packed() -> bytes:
+        from avion_core.usecases.transfer.capsule.making import capsule_bytes
+
+        return capsule_bytes(home, ids, test=test)
 
     with st.container(horizontal=True):
         st.download_button(
@@ -48,4 +54,15 @@ def report_buttons(runs: Sequence[RunView], *, test: bool = False) -> None:
             icon=":material/image:",
             key="report_figures",
             help="Each figure of the report as SVG and as PNG.",
+        )
+        st.download_button(
+            "Publication capsule",
+            packed,
+            f"{name.removeprefix('report-')}.capsule",
+            "application/zip",
+            icon=":material/deployed_code:",
+            key="capsule",
+            disabled=not visitor.may(policies.CHANGE_PROJECTS),
+            help="What the figures were made from, without images and weights: tables, splits, verdicts, rules, "
+            "settings and licences. Others run it again with `avion verify`. Reviewers are numbers in it.",
         )

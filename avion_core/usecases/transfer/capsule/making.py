@@ -26,7 +26,7 @@ from avion_core.store.database import reading
 from avion_core.store.histories import read_histories
 from avion_core.store.home import Home
 from avion_core.usecases.curation.rules import saved_rules
-from avion_core.usecases.folders import nameable
+from avion_core.usecases.folders import nameable, own_folder
 from avion_core.usecases.insight.evaluation import evaluate_run, kept_report, looks
 from avion_core.usecases.insight.measuring import opened_report
 from avion_core.usecases.policies import UNSEAL, demand, use_case
@@ -172,6 +172,13 @@ def make_sweep_capsule(
         names=names,
         progress=progress,
     )
+
+
+@use_case
+def capsule_bytes(home: Home, runs: Sequence[str], *, test: bool = False) -> bytes:
+    """A capsule for a browser to take away (see `make_capsule`)."""
+    with own_folder("capsule") as folder:
+        return make_capsule(home, folder / "a capsule", runs, test=test).path.read_bytes()
 
 
 def _titles(views: Sequence[RunView]) -> dict[str, str]:

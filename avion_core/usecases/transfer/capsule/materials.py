@@ -40,8 +40,8 @@ def find_materials(
     home: Home,
     contents: Contents,
     *,
-    images: Path | None = None,
-    project: str | None = None,
+    images: Path | None,
+    project: str | None,
     progress: Progress | None = None,
 ) -> Materials:
     """Find the images and weights that a capsule's runs need.
