@@ -89,6 +89,8 @@ class CapsuleRun(_Facts):
     settings: dict[str, Any]
     splits: tuple[Split, ...] = Field(min_length=1)
     """What it was measured on."""
+    created_at: str
+    """When its inputs were frozen, ISO 8601."""
     rule_version: int = Field(ge=0, le=MOST_COUNT)
     step: int = Field(ge=0)
     training_seconds: float | None = None

@@ -270,6 +270,7 @@ def _run(
         history=view.project_id,
         settings=view.config.model_dump(mode="json"),
         splits=splits,
+        created_at=view.created_at.isoformat(),
         rule_version=view.rule_version,
         step=view.step,
         training_seconds=view.summary.get("training_seconds"),

@@ -19,7 +19,7 @@ from avion_core.progress import Progress
 from avion_core.reading import Subject, read_text
 from avion_core.store.home import Home
 from avion_core.usecases.folders import nameable, own_folder
-from avion_core.usecases.policies import use_case
+from avion_core.usecases.policies import UNSEAL, demand, use_case
 from avion_core.usecases.transfer.capsule.comparing import (
     JUDGED_SAME,
     computed_alike,
@@ -29,6 +29,7 @@ from avion_core.usecases.transfer.capsule.comparing import (
 )
 from avion_core.usecases.transfer.capsule.documents import documents
 from avion_core.usecases.transfer.capsule.facts import CapsuleRun, Contents, Facts
+from avion_core.usecases.transfer.capsule.history import verdict_notes
 from avion_core.usecases.transfer.capsule.materials import Materials, find_materials
 from avion_core.usecases.transfer.capsule.opening import open_capsule
 from avion_core.usecases.transfer.capsule.words import WORDS
@@ -81,7 +82,7 @@ class Verification:
     runs: list[RunDifference] = field(default_factory=list)
     """None where only figures were asked for."""
     notes: tuple[str, ...] = ()
-    """What was not compared, and why."""
+    """What was not compared and why, and what to know beside the differences."""
 
     @property
     def same(self) -> bool:
@@ -113,7 +114,7 @@ def verify_capsule(
         should_stop: asked after every step; True saves and raises.
 
     Raises:
-        RightsError: a path that is not theirs to name.
+        RightsError: a path that is not theirs to name, or figures of a test set, for somebody who may not open it.
         DataError: an unsound capsule; images or weights that are missing, all named before any work; or a work folder
             of something else.
         TrainingError: it was stopped.
@@ -124,7 +125,10 @@ def verify_capsule(
     with own_folder("verify") if work is None else nullcontext(work) as folder:
         _take(folder, capsule)
         contents = open_capsule(capsule, folder / "capsule", progress)
+        if "test" in contents.splits:
+            demand(home.actor, UNSEAL)
         differing, notes = _documents(contents)
+        notes = (*notes, *verdict_notes(contents))
         unfounded = _unfounded(contents)
         if figures_only:
             return Verification(contents.facts, differing, unfounded, notes=notes)

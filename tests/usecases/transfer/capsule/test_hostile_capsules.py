@@ -61,6 +61,16 @@ def table(ends: str, **columns: object) -> Callable[[Members], None]:
     return said
 
 
+def verdicts(line: bytes) -> Callable[[Members], None]:
+    """Put a line before all verdicts."""
+
+    def said(members: Members) -> None:
+        name = next(name for name in members if name.endswith("verdicts.jsonl"))
+        members[name] = line + b"\n" + members[name]
+
+    return said
+
+
 SPLITS = "inputs/1/splits.json"
 
 
@@ -92,6 +102,8 @@ SPLITS = "inputs/1/splits.json"
         (table("predictions-validation.parquet", predicted="a cathedral"), "is no class of its part: .*a cathedral"),
         (table("manifest.parquet", path="../../etc/passwd"), "inputs that cannot be used .*outside of its folder"),
         (table("manifest.parquet", image_id="same"), "inputs that cannot be used"),
+        (verdicts(b'{"description_id": "x"}'), r"list of verdicts does not fit its form .*/verdicts.jsonl, line 1"),
+        (verdicts(b"["), "list of verdicts is not JSON"),
         (table("descriptions.parquet", text=None), "has a description that is no text"),
     ],
 )  # fmt: skip

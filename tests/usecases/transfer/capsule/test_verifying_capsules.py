@@ -15,7 +15,10 @@ from avion_core.actor import Actor
 from avion_core.data.splits import Splits
 from avion_core.errors import DataError, RightsError, TrainingError
 from avion_core.protocols.report import load_report
+from avion_core.usecases.insight.evaluation import evaluate_run
 from avion_core.usecases.transfer.capsule import verifying
+from avion_core.usecases.transfer.capsule.making import make_capsule
+from avion_core.usecases.transfer.capsule.materials import Materials
 from avion_core.usecases.transfer.capsule.verifying import verify_capsule
 from tests import tiny_studio
 from tests.usecases.transfer.capsule.conftest import altered
@@ -62,7 +65,7 @@ def test_images_are_found_by_content_under_any_name(elsewhere, capsule, images, 
     heap.mkdir()
     for number, file in enumerate(sorted(images.rglob("*.png"))):
         shutil.copy(file, heap / f"{99 - number}.png")
-    seen: list[object] = []
+    seen: list[Materials] = []
     monkeypatch.setattr(verifying, "_rerun", lambda *inputs: seen.append(inputs[3]))
     monkeypatch.setattr(verifying, "_compare", lambda *_: [])
     verify_capsule(elsewhere, capsule, images=heap)
@@ -70,7 +73,7 @@ def test_images_are_found_by_content_under_any_name(elsewhere, capsule, images, 
 
 
 def test_images_are_found_in_a_project_of_the_home(published, weights, capsule, monkeypatch) -> None:
-    seen: list[object] = []
+    seen: list[Materials] = []
     monkeypatch.setattr(verifying, "_rerun", lambda *inputs: seen.append(inputs[3]))
     monkeypatch.setattr(verifying, "_compare", lambda *_: [])
     verify_capsule(published.home, capsule)
@@ -222,6 +225,27 @@ def test_a_stopped_verification_goes_on_in_its_work_folder(elsewhere, capsule, i
 def test_who_only_reviews_verifies_nothing(elsewhere, capsule) -> None:
     with pytest.raises(RightsError):
         verify_capsule(elsewhere.acting_as(Actor("Vera", "reviewer")), capsule)
+
+
+def test_verdicts_that_do_not_give_the_descriptions_are_noted(elsewhere, capsule) -> None:
+    def reversed_(members: dict[str, bytes]) -> None:
+        name = next(name for name in members if name.endswith("verdicts.jsonl"))
+        members[name] = members[name].replace(b'"reject"', b'"accept"')
+
+    found = verify_capsule(elsewhere, altered(capsule, reversed_), figures_only=True)
+    assert found.same
+    assert len(found.notes) == 2  # of each run
+    assert "1 of 12 descriptions stood otherwise than the run took them" in found.notes[0]
+
+
+def test_a_capsule_of_the_test_set_needs_the_right_to_open_it(elsewhere, published, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("AVION_FOLDERS", str(tmp_path))
+    evaluate_run(published.home, published.runs["mean"], "test")
+    path = make_capsule(published.home, tmp_path / "test.capsule", [published.runs["mean"]], test=True).path
+    assert verify_capsule(elsewhere, path, figures_only=True).same
+    adam = elsewhere.acting_as(Actor("Adam", "adjudicator"))
+    with pytest.raises(RightsError, match="open the sealed test set"):
+        verify_capsule(adam, path, figures_only=True)
 
 
 def test_on_another_machine_a_figure_may_lie_in_its_interval(elsewhere, capsule, images) -> None:
