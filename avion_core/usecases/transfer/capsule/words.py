@@ -103,8 +103,10 @@ def _licences(contents: Contents) -> str:
     facts = contents.facts
     lines = ["# Licences", "Where a term is unknown, ask before you use or share.", "## Images"]
     for data in facts.inputs.values():
-        known = f" (the classes of {data.known_as}, {data.page})" if data.known_as else ""
-        lines.append(f"- {plain(data.project)}{known}: {plain(data.licence) or UNKNOWN}")
+        of_set = (
+            f"; {data.known_as} ({data.page}), whose classes it has: {plain(data.licence)}" if data.known_as else ""
+        )
+        lines.append(f"- {plain(data.project)}: {UNKNOWN}{of_set}")
     lines.append("## Descriptions")
     for key, data in facts.inputs.items():
         writers = contents.project(key).descriptions["writer"].value_counts()
