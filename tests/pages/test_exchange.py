@@ -154,7 +154,7 @@ def test_a_report_of_the_newest_training_lies_beside_the_export(home: Home, open
     app = open_page("exchange")
     assert "The newest training, a finished run" in all_text(app)
     buttons = [button.proto.label for button in app.get("download_button")]
-    assert buttons == ["Export 27 descriptions", "Report to hand over", "Its figures"]
+    assert buttons == ["Export 27 descriptions", "Report to hand over", "Its figures", "Publication capsule"]
 
 
 def test_whoever_comes_back_after_an_import_finds_the_export(home: Home, open_page: Open) -> None:
@@ -166,7 +166,7 @@ def test_whoever_comes_back_after_an_import_finds_the_export(home: Home, open_pa
     assert "1 description is ready to review." in all_text(app)
     app = settle(app.switch_page("../pages/images.py").run())
     app = settle(app.switch_page("../pages/exchange.py").run())
-    assert next(button.proto.label for button in app.get("download_button")) == "Export 1 descriptions"
+    assert next(button.proto.label for button in app.get("download_button")) == "Export 1 description"
 
 
 def test_a_reply_is_pasted_and_one_without_classes_asks_for_one(home: Home, open_page: Open) -> None:

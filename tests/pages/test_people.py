@@ -152,6 +152,27 @@ def test_an_admin_invites_and_manages(empty_home: Home, come_as, open_page: Open
     assert accounts.read_invite(empty_home, link.rpartition("/")[2]).resets == "Ben"
 
 
+def test_a_role_that_was_changed_meanwhile_is_not_written_over(empty_home: Home, come_as, open_page: Open) -> None:
+    come_as("Ana", "admin")
+    accounts.add_account(empty_home, "Ben", PASSWORD, "reviewer")
+    app = open_page("settings")
+    accounts.set_role(empty_home, "Ben", "adjudicator")
+    app.selectbox("role_Ben_reviewer").select("admin")
+    settle(app.run())
+    assert "Ben was made adjudicator meanwhile" in app.error[0].proto.title
+    assert accounts.list_accounts(empty_home)[1].role == "adjudicator"
+    assert app.selectbox("role_Ben_adjudicator").value == "adjudicator"
+
+
+def test_the_last_admin_keeps_the_role(empty_home: Home, come_as, open_page: Open) -> None:
+    come_as("Ana", "admin")
+    app = open_page("settings")
+    app.selectbox("role_Ana_admin").select("reviewer")
+    settle(app.run())
+    assert "Make somebody else an admin first" in app.error[0].value
+    assert app.selectbox("role_Ana_admin").value == "admin"
+
+
 def test_the_last_admin_is_told_why_not(empty_home: Home, come_as, open_page: Open) -> None:
     come_as("Ana", "admin")
     app = open_page("settings")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.kit.guard import plain
-from app.state import notices, studio, visitor
+from app.kit.guard import guard, plain
+from app.state import notices, studio, visitor, widgets
 from avion_core.actor import ALONE, ROLES, Actor
 from avion_core.usecases import policies
 from avion_core.usecases.installation.serving import invite_link
@@ -78,18 +78,18 @@ def _account(account: AccountView, person: Actor) -> None:
         off = ":orange-badge[disabled]" if account.disabled_at else ""
         you = " (you)" if account.name == person.name else ""
         st.markdown(f"**{plain(account.name)}**{you} {off}", width="stretch")
-        chosen = st.selectbox(
+        key = f"role_{account.name}_{account.role}"
+        st.selectbox(
             f"Role of {plain(account.name)}",
             policies.ROLES,
             index=policies.ROLES.index(account.role),
-            key=f"role_{account.name}_{account.role}",
+            key=key,
+            # Before the run: where their role was changed meanwhile, the run has another choice in this one's place.
+            on_change=_set_role,
+            args=(account.name, account.role, key),
             label_visibility="collapsed",
             width=160,
         )
-        if chosen != account.role:
-            accounts.set_role(studio.home(), account.name, chosen)
-            notices.say_after_rerun(f"{account.name} is {chosen} now")
-            st.rerun()
         if st.button(
             "Reset password", key=f"reset_{account.name}", help="Creates a link with which they choose a new password."
         ):
@@ -98,6 +98,15 @@ def _account(account: AccountView, person: Actor) -> None:
         if st.button("Enable" if account.disabled_at else "Disable", key=f"disable_{account.name}"):
             accounts.set_disabled(studio.home(), account.name, account.disabled_at is None)
             st.rerun()
+
+
+def _set_role(name: str, shown: str, key: str) -> None:
+    """Callback: the role that was chosen, unless somebody else chose another one since this page was drawn."""
+    chosen = widgets.typed(key)
+    widgets.fill(key, shown)  # where it is refused
+    with guard():
+        accounts.set_role(studio.home(), name, chosen, opened=shown)
+        notices.say_after_rerun(f"{name} is {chosen} now")
 
 
 def _invite_form(person: Actor) -> None:

@@ -191,7 +191,7 @@ class Card {
     this.find(".card").dataset.verdict = item ? item.verdict : "none"
     this.find(".card").dataset.item = item ? item.id : ""
     this.find(".card").dataset.pending = this.queue.length
-    this.find(".where").textContent = item ? `${item.class_name} · ${item.writer}` : ""
+    this.find(".where").textContent = item ? [item.class_name, item.writer].filter(Boolean).join(" · ") : ""
     this.find(".badge").textContent = item ? BADGES[item.verdict] : ""
     this.find(".note").textContent = item ? (item.mine === "skipped" ? "you skipped it" : item.note) : ""
     this.find(".count").textContent = item

@@ -85,7 +85,7 @@ def export_form(project: ProjectSummary, held: Holdings) -> None:
         data = made.content
         st.caption(f":material/description: {plain(made.sentence)}")
     st.download_button(
-        f"Export {held.descriptions:,} descriptions" if not classes and choice == "all" else "Export",
+        f"Export {counted(held.descriptions, 'description')}" if not classes and choice == "all" else "Export",
         data,
         export_name(project.name, form, choice),
         icon=":material/download:",

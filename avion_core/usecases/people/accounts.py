@@ -21,7 +21,7 @@ from argon2.exceptions import Argon2Error
 from sqlalchemy.orm import Session
 
 from avion_core.actor import ALONE, ROLES, Actor, Role
-from avion_core.errors import AccountError
+from avion_core.errors import AccountError, EditedMeanwhileError
 from avion_core.store import accounts as account_rows
 from avion_core.store.database import reading, writing
 from avion_core.store.home import Home
@@ -227,15 +227,26 @@ def sign_out(home: Home, secret: str) -> None:
 
 
 @use_case
-def set_role(home: Home, name: str, role: str) -> None:
+def set_role(home: Home, name: str, role: str, *, opened: str | None = None) -> None:
     """Give an account another role, at once.
+
+    Args:
+        opened: the role that whoever decides was shown; None asks for no comparison.
 
     Raises:
         AccountError: no such account or role, or nobody would be admin any more.
+        EditedMeanwhileError: somebody else gave them another role than the one that was shown.
     """
     checked = _check_role(role)
     with writing(home.engine) as session:
         account = _find(session, name)
+        if opened is not None and account.role not in (opened, checked):
+            raise EditedMeanwhileError(
+                f"{name} was made {account.role} meanwhile, by somebody else",
+                "Their role stays as it is; choose again if it should be another.",
+                yours={"role": role},
+                now={"role": account.role},
+            )
         account.role = checked
         _keep_an_admin(session)
 
