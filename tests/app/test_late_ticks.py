@@ -17,6 +17,7 @@ from tests.app.tiny_home import NAME, make_home
 from tests.browser.conftest import serving
 
 pytestmark = pytest.mark.process
+BROKEN_OFF = ForwardMsg.FINISHED_EARLY_FOR_RERUN
 
 
 @pytest.fixture
@@ -27,15 +28,12 @@ def home(tmp_path: Path) -> Home:
     return home
 
 
-async def heard_until_rest(socket: ClientConnection, seconds: float = 2.0) -> list[ForwardMsg]:
-    """What the server says until it has said nothing for so long."""
+async def hear_a_run(socket: ClientConnection) -> list[ForwardMsg]:
+    """What the server says until a run has come to its end."""
     heard: list[ForwardMsg] = []
-    while True:
-        try:
-            content = await asyncio.wait_for(socket.recv(), seconds if heard else 60)
-        except TimeoutError:
-            return heard
-        heard.append(ForwardMsg.FromString(content))
+    while not heard or heard[-1].WhichOneof("type") != "script_finished" or heard[-1].script_finished == BROKEN_OFF:
+        heard.append(ForwardMsg.FromString(await asyncio.wait_for(socket.recv(), 120)))
+    return heard
 
 
 def asked(page: str = "", script: str = "", tick: str = "") -> bytes:
@@ -50,18 +48,17 @@ async def leave_as_it_ticks(address: str) -> tuple[str, str, list[str]]:
     place = f"{address.replace('http', 'ws')}/_stcore/stream"
     async with connect(place, subprotocols=[Subprotocol("streamlit")], max_size=None) as socket:
         await socket.send(asked("launch"))
-        opened = await heard_until_rest(socket)
+        opened = await hear_a_run(socket)
         listed = next(one.navigation for one in opened if one.WhichOneof("type") == "navigation")
         launch_page = listed.page_script_hash
         jobs_page = next(page.page_script_hash for page in listed.app_pages if page.url_pathname == "jobs")
         tick = next(one.auto_rerun.fragment_id for one in opened if one.WhichOneof("type") == "auto_rerun")
         await socket.send(asked("", jobs_page))
         await socket.send(asked("", launch_page, tick))
-        heard = await heard_until_rest(socket)
-        began = [one.new_session.page_script_hash for one in heard if one.WhichOneof("type") == "new_session"]
+        heard = await hear_a_run(socket)
         await socket.send(asked("", jobs_page, tick))
-        ticked = await heard_until_rest(socket)
-        began += [one.new_session.page_script_hash for one in ticked if one.WhichOneof("type") == "new_session"]
+        heard += await hear_a_run(socket)
+        began = [one.new_session.page_script_hash for one in heard if one.WhichOneof("type") == "new_session"]
         return launch_page, jobs_page, began
 
 
