@@ -88,6 +88,8 @@ def test_nothing_of_the_sealed_test_set_is_in_it(home: Home, project: ProjectSum
 def test_review_search_and_predictions_compute_no_embedding(
     home: Home, project: ProjectSummary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A processor with units for bfloat16 embeds the pictures in that, which takes it seconds.
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False, "amx_bf16": False})
     teacher = open_towers(home, project.teacher)
 
     def refuse(*_: object, **__: object) -> torch.Tensor:
