@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
@@ -60,3 +61,10 @@ def nothing_unmarked_starts(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tiny_clip() -> OpenClipTowers:
     return make_tiny_clip()
+
+
+@pytest.fixture
+def float32_on_any_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a processor without units for bfloat16: embeddings are of the precision that suits the processor, and what
+    is compared closely is of one."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False, "amx_bf16": False})

@@ -85,11 +85,10 @@ def test_nothing_of_the_sealed_test_set_is_in_it(home: Home, project: ProjectSum
     assert not list((DEMO / FOLDER / "run").glob("report-test*"))
 
 
+@pytest.mark.usefixtures("float32_on_any_processor")  # others embed the pictures anew, which takes them seconds
 def test_review_search_and_predictions_compute_no_embedding(
     home: Home, project: ProjectSummary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A processor with units for bfloat16 embeds the pictures in that, which takes it seconds.
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False, "amx_bf16": False})
     teacher = open_towers(home, project.teacher)
 
     def refuse(*_: object, **__: object) -> torch.Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-import torch
 
 from avion_core.data.drawing import make_splits
 from avion_core.data.project import ProjectData
@@ -31,6 +30,5 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> ProjectData:
 
 
 @pytest.fixture(autouse=True)
-def float32_on_any_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Embeddings are of the precision that suits the processor; what is compared to 1e-4 here is of one."""
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False, "amx_bf16": False})
+def one_precision(float32_on_any_processor: None) -> None:
+    """What is compared to 1e-4 here is of one precision."""

@@ -23,7 +23,7 @@ from avion_core.usecases.runs.trained import trained_run
 from avion_core.usecases.runs.training import run_here
 from tests import tiny_studio
 
-pytestmark = pytest.mark.usefixtures("tiny_towers")
+pytestmark = pytest.mark.usefixtures("tiny_towers", "float32_on_any_processor")
 WORDS = "aerial view of beach"
 
 
