@@ -20,7 +20,7 @@ from avion_core.usecases.projects.from_features import create_from_features
 from tests import tiny_studio
 from tests.usecases.projects.test_from_features import made
 
-pytestmark = pytest.mark.usefixtures("tiny_towers")
+pytestmark = pytest.mark.usefixtures("tiny_towers", "float32_on_any_processor")
 
 
 def by_names(home, project) -> torch.Tensor:
