@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZipFile
@@ -51,7 +51,7 @@ def weights_in(folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def published(images, tmp_path_factory) -> Iterator[Studio]:
+def made(images, tmp_path_factory) -> Studio:
     """Two runs of AVION over seeds and one of class means, all measured; texts were judged before."""
     folder = tmp_path_factory.mktemp("published")
     (folder / "weights").mkdir()
@@ -71,16 +71,23 @@ def published(images, tmp_path_factory) -> Iterator[Studio]:
             runs[what] = create_run(home, project.id, overrides=settings, here=True)
             run_here(home, runs[what], threading.Event())
             evaluate_run(home, runs[what])
-        yield Studio(home, runs, folder)
+    return Studio(home, runs, folder)
+
+
+@pytest.fixture
+def published(made, monkeypatch) -> Studio:
+    """The studio of `made`, with its weights."""
+    weights_in(made.folder / "weights", monkeypatch)
+    return made
 
 
 @pytest.fixture(scope="session")
-def sound(published, tmp_path_factory) -> Path:
+def sound(made, tmp_path_factory) -> Path:
     """A capsule of a trained run and of class means."""
     with pytest.MonkeyPatch.context() as patch:
-        weights_in(published.folder / "weights", patch)
+        weights_in(made.folder / "weights", patch)
         path = tmp_path_factory.mktemp("sound") / "paper.capsule"
-        return make_capsule(published.home, path, [published.runs["one"], published.runs["mean"]]).path
+        return make_capsule(made.home, path, [made.runs["one"], made.runs["mean"]]).path
 
 
 @pytest.fixture
