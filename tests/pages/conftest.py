@@ -125,3 +125,8 @@ def send(app: AppTest, *decisions: dict[str, Any]) -> AppTest:
     queue = [{"token": f"tab-{entry['seq']}", **sender, **entry} for entry in decisions]
     app.session_state["outbox"] = {"queue": queue}
     return settle(app.run())
+
+
+def click(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if button.label == label).click()
+    return settle(app.run())
