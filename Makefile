@@ -26,7 +26,7 @@ app: .venv/installed
 test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-# What a minute and a half can tell: lint, types, floors, and the tests that need nothing but this process.
+# Lint, types, floors, and the tests that need nothing but this process: minutes, where all tests take half an hour.
 check: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "$(FAST)" --hypothesis-profile=quick $(PYTEST_ARGS)
 
