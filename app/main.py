@@ -78,6 +78,8 @@ _PAGES = {
 }
 
 
+PAGE_NAMES = [name for listed in _PAGES.values() for name, *_ in listed]
+"""All pages, by their files' names, in the order of the list."""
 _START = "projects"
 _MOVING = {"review"}
 """Pages that draw the outbox themselves, within what moves with each decision."""

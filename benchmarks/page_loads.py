@@ -26,7 +26,7 @@ from pathlib import Path
 
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from app.main import _PAGES
+from app.main import PAGE_NAMES
 from avion_core.actor import ALONE
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.creating import open_demo
@@ -79,8 +79,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="three pages, once")
     asked = parser.parse_args()
-    names = [name for pages in _PAGES.values() for name, *_ in pages]
-    names, times = (["projects", "review", "alignment"], 1) if asked.quick else (names, asked.times)
+    names, times = (["projects", "review", "alignment"], 1) if asked.quick else (PAGE_NAMES, asked.times)
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder) / "home", ALONE)
         project = open_demo(home).id

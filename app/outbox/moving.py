@@ -24,14 +24,21 @@ def moving(draw: Callable[[ProjectSummary], None], project: ProjectSummary) -> N
         project: as the rest of the page shows it.
     """
 
+    first = iter([project])  # drawn with the page itself, which has just asked all this
+
     @guard()
     def part() -> None:
-        if visitor.come_in() is None:
-            st.rerun()
-        take_waiting()
-        now = get_project(studio.home(), project.id)
-        if replace(now, verdicts=project.verdicts) != project:
-            st.rerun()
-        draw(now)
+        draw(next(first, None) or _asked_again(project))
 
     st.fragment(part)()
+
+
+def _asked_again(drawn: ProjectSummary) -> ProjectSummary:
+    """The project as it is once what waits was taken."""
+    if visitor.come_in() is None:
+        st.rerun()
+    take_waiting()
+    now = get_project(studio.home(), drawn.id)
+    if replace(now, verdicts=drawn.verdicts) != drawn:
+        st.rerun()
+    return now

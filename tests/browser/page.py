@@ -112,6 +112,16 @@ class Page:
             }"""
         return self.driver.execute_script(script, attribute) or ""
 
+    def judge(self, keys: str) -> list[str]:
+        """Press keys on the review card, a text each; their ids, once every verdict is kept."""
+        judged: list[str] = []
+        for key in keys:
+            judged.append(self.card("item"))
+            self.press(key)
+            self.until(lambda: self.card("item") != judged[-1], "the next description")
+        self.until(lambda: self.card("pending") == "0", "every verdict to be kept")
+        return judged
+
     def lasso(self, plot: WebElement, share: float = 0.96) -> None:
         """Draw a lasso around the middle of a plot, over this share of its width and height."""
         left, top, width, height = self.driver.execute_script(

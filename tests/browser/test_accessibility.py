@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.main import _PAGES
+from app.main import PAGE_NAMES
 from tests.browser.page import Page
 
 pytestmark = pytest.mark.timeout(900)
@@ -14,7 +14,6 @@ AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 STREAMLITS_OWN = {"list", "listitem"}
 """Rules that Streamlit's list of pages breaks: its groups stand as <div> between <ul> and <li>."""
-NAMES = [name for pages in _PAGES.values() for name, *_ in pages]
 COLOURS = ["color-contrast", "link-in-text-block"]
 """What another theme can break."""
 BY_HAND = {"review", "label"}
@@ -49,7 +48,7 @@ def html_around(page: Page, target: list[str]) -> str:
     return page.driver.execute_script(script, target[0])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PAGE_NAMES)
 def test_a_page_can_be_used_by_everybody(name: str, page: Page) -> None:
     page.driver.set_script_timeout(240)
     page.open("" if name == "projects" else name)

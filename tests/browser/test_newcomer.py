@@ -70,12 +70,7 @@ def test_from_the_demo_to_a_map_and_an_export(page: Page, home: Home, picture: P
     page.until(lambda: page.card("item"), "the first description")
     page.settle()
     picture("review")
-    judged = []
-    for number in range(JUDGED):
-        judged.append(page.card("item"))
-        page.press("ax"[number % 2])
-        page.until(lambda: page.card("item") != judged[-1], "the next description")
-    page.until(lambda: page.card("pending") == "0", "every verdict to be kept")
+    judged = page.judge("ax" * (JUDGED // 2))
     table = current_descriptions(home, project.id).set_index("description_id")
     assert list(table.loc[judged, "verdict"]) == ["accepted", "rejected"] * (JUDGED // 2)
 

@@ -11,12 +11,10 @@ from pathlib import Path
 import pytest
 
 from app import sign_in
-from app.main import _PAGES
+from app.main import PAGE_NAMES
 from avion_core.store import database
 from avion_core.usecases.installation.home import Home
 from tests.pages.conftest import Open, all_text
-
-NAMES = [name for pages in _PAGES.values() for name, *_ in pages]
 
 
 @contextmanager
@@ -57,7 +55,7 @@ def damaged(file: Path) -> Iterator[str]:
     yield "is damaged, or is not a database"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PAGE_NAMES)
 def test_a_page_says_what_is_wrong(name: str, home: Home, open_page: Open, monkeypatch) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
     app = open_page(name, at_rest=False)

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from app.main import _PAGES
+from app.main import PAGE_NAMES
 from avion_core.usecases.installation.home import Home
 from tests.pages.conftest import Open
 
-NAMES = [name for pages in _PAGES.values() for name, *_ in pages]
 WRITE_FIRST = {"review", "sheet", "decisions", "evaluation", "confusion", "export", "writers"}
 """Pages that show what has to be kept before it can be shown: embeddings, or a measurement."""
 
@@ -29,7 +28,7 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PAGE_NAMES)
 def test_a_page_on_a_full_disk(name: str, unmeasured: Home, open_page: Open) -> None:
     shutil.rmtree(unmeasured.path / "features")
     with full_disk():

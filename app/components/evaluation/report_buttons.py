@@ -23,7 +23,7 @@ def report_buttons(runs: Sequence[RunView], *, test: bool = False) -> None:
         test: with what was measured on the sealed test set.
     """
     home, ids = studio.home(), [run.id for run in runs]  # a file is written outside the page's own run
-    name = "-".join(["report", *(re.sub(r"[^\w.-]+", "-", run.name) for run in runs)])[:80]
+    name = "-".join(re.sub(r"[^\w.-]+", "-", run.name) for run in runs)[:73]
 
     def written() -> WrittenReport:
         from avion_core.usecases.insight.written_report import write_report  # brings matplotlib along: seconds
@@ -39,7 +39,7 @@ def report_buttons(runs: Sequence[RunView], *, test: bool = False) -> None:
         st.download_button(
             "Report to hand over",
             lambda: written().html,
-            f"{name}.html",
+            f"report-{name}.html",
             "text/html",
             icon=":material/description:",
             key="report_html",
@@ -49,7 +49,7 @@ def report_buttons(runs: Sequence[RunView], *, test: bool = False) -> None:
         st.download_button(
             "Its figures",
             lambda: written().figures_zip(),
-            f"{name}-figures.zip",
+            f"report-{name}-figures.zip",
             "application/zip",
             icon=":material/image:",
             key="report_figures",
@@ -58,7 +58,7 @@ def report_buttons(runs: Sequence[RunView], *, test: bool = False) -> None:
         st.download_button(
             "Publication capsule",
             packed,
-            f"{name.removeprefix('report-')}.capsule",
+            f"{name}.capsule",
             "application/zip",
             icon=":material/deployed_code:",
             key="capsule",
