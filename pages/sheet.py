@@ -13,8 +13,8 @@ from app import shell
 from app.components.review.evidence import evidence_of
 from app.components.review.shared_curation import FIGURES_HIDDEN, need_curation
 from app.components.review.verdict_table import verdict_table
-from app.kit import charts
 from app.kit.guard import plain
+from app.kit.score_strip import score_strip
 from app.state import address, work_lists
 from avion_core.usecases.curation import ReviewerView
 from avion_core.usecases.projects.summaries import ClassInfo
@@ -94,12 +94,7 @@ def class_figures(seen: ReviewerView, class_key: str) -> None:
             st.metric("n_eff", f"{seen.curation.n_eff[class_key]:.1f}", border=True, help=voice)
     if seen.hides_figures:
         st.caption(FIGURES_HIDDEN)
-    st.plotly_chart(
-        charts.score_strip(table, ""),
-        config=charts.QUIET,
-        key="score_strip",
-        alt="Similarities of the class's descriptions to its training images",
-    )
+    score_strip(table, "", alt="Similarities of the class's descriptions to its training images")
     st.caption("Select one description to see its evidence, or several to judge them together.")
 
 

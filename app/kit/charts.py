@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.kit.palette import CATEGORICAL, CUT, FOCUS, KEPT, NEUTRAL
+from app.kit.palette import CATEGORICAL, CUT, KEPT, NEUTRAL
 
 QUIET = {"displayModeBar": False}
 
@@ -27,57 +27,6 @@ def _frame(height: int, *, legend: bool) -> dict[str, Any]:
         "legend": {"orientation": "h", "y": 1.08, "yanchor": "bottom", "x": 0, "title": {"text": ""}},
         "colorway": list(CATEGORICAL),
     }
-
-
-def score_strip(scores: pd.DataFrame, focus: str) -> go.Figure:
-    """Where one text stands among the similarities of its class: dots for texts, a ring for the one in focus.
-
-    Args:
-        scores: the class's rows: description_id, similarity, kept (None where that is not to be told), median, cut,
-            text.
-        focus: description_id to mark; "" marks none.
-    """
-    # A fixed scatter over the height keeps equal scores apart; it carries no meaning.
-    height = np.abs(np.sin(np.arange(len(scores)) * 12.9898)) * 0.8 + 0.1
-    traces: list[dict[str, Any]] = []
-    kept = scores["kept"].map({True: "kept", False: "cut"}).fillna("not judged by you")
-    marks = {"kept": (KEPT, "circle"), "cut": (CUT, "x"), "not judged by you": (NEUTRAL, "circle")}
-    similarity, texts = scores["similarity"].to_numpy(), scores["text"].to_numpy()
-    for name, (colour, symbol) in marks.items():
-        part = (kept == name).to_numpy()
-        if part.any():
-            traces.append(
-                {
-                    "type": "scatter",
-                    "x": similarity[part],
-                    "y": height[part],
-                    "mode": "markers",
-                    "name": name,
-                    "marker": {"color": colour, "size": 8, "opacity": 0.6, "symbol": symbol},
-                    "text": texts[part],
-                    "hovertemplate": "%{x:.3f}<br>%{text}<extra></extra>",
-                }
-            )
-    here = (scores["description_id"] == focus).to_numpy()
-    if here.any():
-        traces.append(
-            {
-                "type": "scatter",
-                "x": similarity[here],
-                "y": height[here],
-                "mode": "markers",
-                "name": "this text",
-                "marker": {"size": 17, "color": "rgba(0,0,0,0)", "line": {"color": FOCUS, "width": 3}},
-                "hoverinfo": "skip",
-            }
-        )
-    # In one go: a page of the review draws this at every key, and each change of a figure checks all of it again.
-    axes = {
-        "yaxis": {"visible": False, "range": [-0.05, 1.05]},
-        "xaxis": {"title": {"text": "similarity to the class's training images"}},
-    }
-    marked = _marked(float(scores["median"].iloc[0]), float(scores["cut"].iloc[0]))
-    return go.Figure(traces, {**_frame(210, legend=True), **axes, **marked})
 
 
 def histogram(scores: pd.DataFrame, zeta_band: tuple[float, float]) -> go.Figure:

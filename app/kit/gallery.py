@@ -57,6 +57,18 @@ def gallery(
                     st.caption(plain(caption))
 
 
+def picture_row(
+    paths: Sequence[Path | str], captions: Sequence[str], recipe: RenderingRecipe, *, side: int = 76
+) -> None:
+    """A few small pictures beside each other, sent as one element: for what is drawn anew at each key."""
+    pictures = [thumbnail(str(path), recipe, side) for path in paths]
+    whole = [picture for picture in pictures if picture is not None]
+    if len(whole) < len(pictures):
+        gallery(paths, captions, recipe, columns=4, side=64)  # it says which picture is missing, and why
+    elif whole:
+        st.image(whole, caption=list(captions), alt=list(captions))  # no width: Streamlit would scale them at each draw
+
+
 def paged_gallery(
     paths: Sequence[Path | str], captions: Sequence[str], recipe: RenderingRecipe, *, key: str, page_size: int = 24
 ) -> None:

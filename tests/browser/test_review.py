@@ -177,7 +177,7 @@ def test_the_whole_table_is_judged_and_undone_by_key(page: Page, home: Home) -> 
 def test_pictures_scores_filters_and_hostile_texts(page: Page) -> None:
     page.open("review", **{"class": "forest"})
     page.until(lambda: page.card(".count").endswith(f"of {TEXTS}"), "one class")
-    page.until(lambda: page.all(".js-plotly-plot"), "the strip of scores")
+    page.until(lambda: page.all(".avion-strip"), "the strip of scores")
     script = "return [...document.querySelectorAll('[data-testid=stImage] img')].map(i => i.naturalWidth)"
     widths = page.until(lambda: page.driver.execute_script(script), "thumbnails")
     assert len(widths) >= 2

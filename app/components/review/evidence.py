@@ -8,10 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from app.kit import charts
 from app.kit.explain import figures
-from app.kit.gallery import gallery
+from app.kit.gallery import picture_row
 from app.kit.guard import plain
+from app.kit.score_strip import COLUMNS, score_strip
 from app.kit.word_diff import word_diff
 from app.state import studio
 from avion_core.usecases.curation import Evidence, ReviewerView, confusable, evidence, history
@@ -49,24 +49,19 @@ def reasons_panel(seen: ReviewerView, row: Mapping[str, Any]) -> None:
         sign = ":blue[:material/check:]" if reason["passed"] else ":orange[:material/close:]"
         lines.append(f"{sign} {plain(reason['sentence'])}")
     st.markdown("  \n".join(lines))
-    similarities = seen.of_class(row["class_key"])["similarity"].tolist()
+    similarities = seen.of_class(row["class_key"], ["similarity"])["similarity"].tolist()
     n_eff = seen.curation.n_eff[row["class_key"]]
     with st.grid(2, gap="small", border=True) as grid:
         for figure in figures(row, similarities, n_eff, seen.curation.zeta):
-            with grid.cell(), st.container(gap="xxsmall"):
-                st.markdown(f"{figure.name} &ensp;**{figure.value}**")
-                st.caption(figure.sentence)
+            with grid.cell():
+                st.markdown(f"{figure.name} &ensp;**{figure.value}**  \n:small[{figure.sentence}]")
 
 
 def evidence_column(project: ProjectSummary, seen: ReviewerView, row: Mapping[str, Any]) -> None:
     """Pictures, the place among its class, the nearest text of another class, and the history."""
     _pictures(project, evidence(seen.curation, row["description_id"]))
-    st.plotly_chart(
-        charts.score_strip(seen.of_class(row["class_key"]), row["description_id"]),
-        config=charts.QUIET,
-        key="score_strip",
-        alt="This text among the similarities of its class",
-    )
+    scores = seen.of_class(row["class_key"], COLUMNS)
+    score_strip(scores, row["description_id"], alt="This text among the similarities of its class")
     _rival(project, seen, row)
     history_panel(project, row["description_id"], row["original"])
 
@@ -76,7 +71,7 @@ def _pictures(project: ProjectSummary, found: Evidence) -> None:
     for title, images in (("Training images it matches best", found.best), ("and worst", found.worst)):
         st.markdown(f"**{title}**")
         captions = [f"{image.similarity:.3f}" for image in images]
-        gallery([image.path for image in images], captions, project.recipe, columns=4, side=64)
+        picture_row([image.path for image in images], captions, project.recipe)
 
 
 def _rival(project: ProjectSummary, seen: ReviewerView, row: Mapping[str, Any]) -> None:

@@ -165,10 +165,12 @@ def history(home: Home, project: str, description_id: str) -> list[Verdict]:
 
     In a blind project, one's own decisions alone until one has judged it.
     """
-    hidden = my_sight(home, project, description_id).hides(pd.Series([description_id])).any()
     with reading(home.engine) as session:
-        entries = verdicts.history(session, find_project(session, project).id, description_id)
-    return [entry for entry in entries if entry.reviewer == home.actor.name] if hidden else entries
+        row = find_project(session, project)
+        entries = verdicts.history(session, row.id, description_id)
+    if not row.blind or not my_sight(home, row.id, description_id).hides(pd.Series([description_id])).any():
+        return entries
+    return [entry for entry in entries if entry.reviewer == home.actor.name]
 
 
 def _unseen(

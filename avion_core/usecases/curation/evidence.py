@@ -61,7 +61,7 @@ def confusable(curation: Curation, description_id: str) -> Confusable | None:
     """
     table = curation.table
     place = curation.place(description_id)
-    others = table["kept"].to_numpy() & (table["class_key"] != table["class_key"].iloc[place]).to_numpy()
+    others = table["kept"].to_numpy() & (curation.owner != curation.owner[place])
     if not others.any():
         return None
     cosines = curation.embeddings @ curation.embeddings[place]  # (M,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -62,7 +63,7 @@ def refresh(home: Home, curation: Curation) -> Curation:
         ids = current_verdicts.decided_since(session, curation.project_id, curation.read_up_to)
         decided = current_verdicts.current_verdicts(session, curation.project_id, ids)
     before = curation.table
-    rows = np.arange(len(before)) if ids is None else np.flatnonzero(before["description_id"].isin(ids))
+    rows = np.arange(len(before)) if ids is None else _rows_of(curation, ids)
     at_rows = before.iloc[rows]
     now = pd.DataFrame(decided_columns(at_rows["description_id"].tolist(), at_rows["original"].tolist(), decided))
     table = _spliced(before, rows, now)
@@ -98,6 +99,12 @@ def as_judged(curation: Curation, verdict: pd.Series, before: Curation | None = 
         start, table=start.table.assign(**said), embeddings=curation.embeddings, read_up_to=curation.read_up_to
     )
     return _decided_again(start, touched) if len(touched) else start
+
+
+def _rows_of(curation: Curation, description_ids: Collection[str]) -> np.ndarray:
+    """The rows of those that the table holds, in its order."""
+    rows = curation.places.get_indexer(pd.Index(list(description_ids), dtype=curation.places.dtype))
+    return np.sort(rows[rows >= 0])
 
 
 def _decided_again(curation: Curation, touched: np.ndarray) -> Curation:

@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -137,9 +136,10 @@ class ReviewerView:
     count_remaining: Callable[[], RemainingValue | None]
     """What more verdicts could change; the newest count there is."""
 
-    @cached_property
+    @property
     def places(self) -> pd.Index:
-        return pd.Index(self.table["description_id"])
+        """The table's description_id."""
+        return self.curation.places
 
     def rows(self, ids: Sequence[str]) -> pd.DataFrame:
         """These descriptions, in this order, with why, reasons and hits (see `Curation.explained`)."""
@@ -168,9 +168,10 @@ class ReviewerView:
         columns["hits"] = self.curation.hits(columns["text"])
         return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
-    def of_class(self, class_key: str) -> pd.DataFrame:
-        """All descriptions of a class."""
-        return self.table[self.table["class_key"] == class_key]
+    def of_class(self, class_key: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """All descriptions of a class; with all columns, or those that are named."""
+        table = self.table if columns is None else self.table[list(columns)]
+        return table.take(np.flatnonzero(self.curation.owner == self.curation.class_keys.index(class_key)))
 
 
 def _native(row: pd.Series) -> dict[str, Any]:

@@ -83,6 +83,8 @@ class Curation(Preview):
     """(M, D)"""
     owner: np.ndarray
     """(M,) the place of each description's class in class_keys."""
+    places: pd.Index
+    """The table's description_id, by which a row is found: it stays as verdicts come in, and is made once."""
     visual: Tensor
     """(C, D)"""
     template: Tensor | None
@@ -133,10 +135,10 @@ class Curation(Preview):
         Raises:
             NotFoundError: there is none.
         """
-        found = np.flatnonzero((self.table["description_id"] == description_id).to_numpy())
-        if not len(found):
+        place = int(self.places.get_indexer(pd.Index([description_id]))[0])
+        if place < 0:
             raise NotFoundError("the project has no such description", "Reload the page.", value=description_id)
-        return int(found[0])
+        return place
 
 
 @use_case
@@ -200,6 +202,7 @@ def curation_table(
         template_accuracy=_of_template(images, template),
         embeddings=embeddings,
         owner=owner,
+        places=pd.Index(table["description_id"]),
         visual=grounds.visual,
         template=template,
         images=images,
