@@ -83,12 +83,16 @@ class DistillationConfig(Stage):
     """Teacher logits from the text prototypes (paper), or from the sum of text and visual prototype of each class."""
     frozen_weight: float = Field(default=0.0, ge=0, le=100)
     """Weight of a loss that keeps the student's embeddings near those it had before training (0: none, paper)."""
+    unlabelled_images: int = Field(default=0, ge=0, le=100_000)
+    """Most images without a label that the visual and the similarity alignment learn from as well (0: none, paper)."""
     temperature: float = Field(default=2.0, gt=0, le=100)
     """Temperature that softens both distributions in the similarity alignment."""
     warmup: float = Field(default=0.3, ge=0, le=1)
     """Share of the steps over which the similarity alignment rises from 0 to its weight."""
     epochs: int = Field(default=100, ge=1, le=10000)
     """Passes over the training images; the paper uses 100 in few-shot and 50 in base-to-novel."""
+    least_steps: int = Field(default=0, ge=0, le=1_000_000)
+    """Steps that a training has at least, however few its images are (0: as many as its epochs make, paper)."""
     batch_size: int = Field(default=4, ge=1, le=4096)
     """Images per step."""
     learning_rate: float = Field(default=5e-4, gt=0, le=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -168,6 +169,30 @@ def held_out_images(project: ProjectData, config: RunConfig, class_keys: list[st
     for image in project.splits.test:
         by_class.setdefault(label_of[image], []).append(image)
     return LabelledImages.of(by_class, class_keys)
+
+
+def unlabelled_images(project: ProjectData, config: RunConfig, class_keys: list[str]) -> list[str]:
+    """Images that a training may look at without their labels, drawn with the run's seed: at most
+    `distillation.unlabelled_images` of those outside the shots, the validation images and the sealed test set, and of
+    no group with a test image.
+
+    Where some classes are kept for the measuring alone (base-to-novel), images of other classes than these, and such as
+    nobody has labelled, are left out.
+    """
+    most, seed = config.distillation.unlabelled_images, config.data.seed
+    if not most:
+        return []
+    table, splits = project.manifest, project.splits
+    sealed = set(splits.test)
+    groups = table["group"] if "group" in table else pd.Series("", index=table.index)
+    near = set(groups[table["image_id"].isin(sealed)]) - {""}
+    held_out = {image for images in splits.validation.get(seed, {}).values() for image in images}
+    taken = sealed | held_out | set(training_images(project, config, class_keys).image_ids)
+    free = ~table["image_id"].isin(taken) & ~groups.isin(near)
+    if set(class_keys) != set(project.class_names):
+        free &= table["label"].isin(class_keys)
+    found = sorted(set(table.loc[free, "image_id"]))
+    return sorted(random.Random(seed).sample(found, min(most, len(found))))
 
 
 def class_texts(class_names: dict[str, str], class_keys: list[str], template: str) -> list[str]:

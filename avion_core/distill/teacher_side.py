@@ -24,6 +24,7 @@ class _Facts(BaseModel):
     student_hash: str
     rank: int | None = None
     held_out_agreement: float | None = None
+    unlabelled_ids: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class TeacherSide:
     agreement: float | None = None
     """Mean cosine between mapped teacher and student embeddings of the validation images, to which the map was not
     fitted; None without a map or without such images, and for runs of earlier versions, which did not measure it."""
+    unlabelled: Tensor | None = None
+    """(U, D_T) f_T of images without a label; None where none are learnt from."""
+    unlabelled_ids: tuple[str, ...] = ()
+    """Their U content hashes."""
 
     @staticmethod
     def is_kept(folder: Path) -> bool:
@@ -53,7 +58,11 @@ class TeacherSide:
     def save(self, folder: Path) -> None:
         """Write it all, or nothing."""
         tensors = {"images": self.images, "prototypes": self.prototypes}
-        facts = {"scale": self.scale, "teacher_hash": self.teacher_hash, "student_hash": self.student_hash}
+        facts: dict[str, Any] = {"scale": self.scale}
+        facts |= {"teacher_hash": self.teacher_hash, "student_hash": self.student_hash}
+        if self.unlabelled is not None:
+            tensors["unlabelled"] = self.unlabelled
+            facts["unlabelled_ids"] = list(self.unlabelled_ids)
         if self.projection is not None:
             tensors["projection"] = self.projection.matrix
             facts |= {"rank": self.projection.rank, "held_out_agreement": self.agreement}
@@ -78,6 +87,8 @@ class TeacherSide:
             projection,
             *hashes,
             facts.get("held_out_agreement"),
+            tensors.get("unlabelled"),
+            tuple(facts.get("unlabelled_ids", ())),
         )
 
     def demand(self, towers: Towers, role: Literal["teacher", "student"]) -> None:
@@ -98,7 +109,11 @@ class TeacherSide:
 def _check_shapes(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], path: Path) -> None:
     """See that images (N, D_T), prototypes (C, D_T) and the map (D_S, D_T) belong together."""
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    whole = all(len(shape) == 2 for shape in shapes.values()) and len({shape[-1] for shape in shapes.values()}) == 1
+    whole = (
+        all(len(shape) == 2 for shape in shapes.values())
+        and len({shape[-1] for shape in shapes.values()}) == 1
+        and len(tensors.get("unlabelled", ())) == len(facts.get("unlabelled_ids", ()))
+    )
     if not whole or ("projection" in shapes and facts.get("rank") is None):
         raise CheckpointError(
             f"the tensors of {path.name} do not belong together ({shapes})",

@@ -21,6 +21,11 @@ from avion_core.errors import TrainingError
 EVALUATION_BATCH = 64
 
 
+def training_steps(config: DistillationConfig, images: int) -> int:
+    """Steps of a training on so many labelled images."""
+    return max(config.epochs * -(-images // config.batch_size), config.least_steps)
+
+
 @dataclass(frozen=True)
 class TrainingData:
     """What the student learns from; teacher sides are computed once and never change."""
@@ -42,6 +47,9 @@ class TrainingData:
     validation_pixels: Tensor
     validation_labels: Tensor
     """`validation_pixels`, `validation_labels`: (V, 3, S, S) and (V,); V may be 0."""
+    unlabelled_pixels: Tensor | None = None
+    teacher_unlabelled: Tensor | None = None
+    """`unlabelled_pixels`, `teacher_unlabelled`: (U, 3, S, S) and (U, D_T), of images whose labels nobody looks at."""
 
 
 class PromptLoop(Loop):
@@ -79,7 +87,7 @@ class PromptLoop(Loop):
             )
         if config.projection == "procrustes" and projection is None:
             raise TrainingError("the procrustes map is missing", "Fit it on the training pairs first.")
-        super().__init__(image_ids, config, config.epochs * -(-len(image_ids) // config.batch_size), seed)
+        super().__init__(image_ids, config, training_steps(config, len(image_ids)), seed)
         self.student, self.config, self.projection = student, config, projection
         self.device = student.logit_scale.device
         self.linear = (
@@ -160,7 +168,11 @@ class Trainer(PromptLoop):
         super().__init__(student, data.image_ids, data.teacher_images, config, projection, seed)
         self.data = data
         self.text_target = self.target(data.teacher_prototypes)  # (C, D)
-        self.teacher_logits = data.teacher_scale * data.teacher_images @ _judges(data, config).T  # (N, C)
+        seen, judges = data.teacher_images, _judges(data, config)
+        if data.teacher_unlabelled is not None:  # after the labelled ones, as in `_with_unlabelled`
+            seen = torch.cat([seen, data.teacher_unlabelled])
+            self.image_target = self.target(seen)
+        self.teacher_logits = data.teacher_scale * seen @ judges.T  # (N + U, C)
         self.frozen_images, self.frozen_texts = self._before() if config.frozen_weight else (None, None)
 
     def losses(self, batch: Tensor, step: int) -> dict[str, Tensor]:
@@ -168,20 +180,36 @@ class Trainer(PromptLoop):
         6)."""
         student, data, config = self.student, self.data, self.config
         batch = batch.to(data.labels.device)
-        pixels = self.view(data.pixels[batch])  # (B, 3, S, S) uint8
-        f = student.encode_image(pixels)  # (B, D_S)
+        labelled = len(batch)
+        pixels, seen = self._with_unlabelled(batch, step)
+        f = student.encode_image(self.view(pixels))  # (B, D_S), B labelled and as many without a label
         g = student.encode_text(data.classes)  # (C, D_S)
         logits = student.logit_scale.exp() * f @ g.T  # (B, C)
         parts = {
-            "task": F.cross_entropy(logits, data.labels[batch]),
-            "image": self.align(f, self.image_target[batch]),
+            "task": F.cross_entropy(logits[:labelled], data.labels[batch]),
+            "image": self.align(f, self.image_target[seen]),
             "text": self.align(g, self.text_target),
-            "logit": similarity_alignment(logits, self.teacher_logits[batch], config.temperature),
+            "logit": similarity_alignment(logits, self.teacher_logits[seen], config.temperature),
         }
         if self.frozen_images is not None and self.frozen_texts is not None:
-            kept = cosine_alignment(f, self.frozen_images[batch]), cosine_alignment(g, self.frozen_texts)
+            kept = cosine_alignment(f[:labelled], self.frozen_images[batch]), cosine_alignment(g, self.frozen_texts)
             parts["frozen"] = (kept[0] + kept[1]) / 2
         return self.weighed(parts, step)
+
+    def _with_unlabelled(self, batch: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """A step's pixels (uint8) and their places among the teacher's: the labelled images, and as many others, in an
+        order that is a function of (seed, pass) alone."""
+        data = self.data
+        if data.unlabelled_pixels is None:
+            return data.pixels[batch], batch
+        size, count = self.config.batch_size, len(data.unlabelled_pixels)
+        start = step * size
+        passes = range(start // count, (start + size - 1) // count + 1)
+        orders = [torch.randperm(count, generator=_of_pass(self.seed, number)) for number in passes]
+        more = torch.cat(orders)[start - passes[0] * count :][:size].to(batch.device)
+        return torch.cat([data.pixels[batch], data.unlabelled_pixels[more]]), torch.cat(
+            [batch, more + len(data.labels)]
+        )
 
     def right(self) -> Tensor:
         data = self.data
@@ -197,6 +225,11 @@ class Trainer(PromptLoop):
         visual, text = student.visual_prompts[:, :0], student.text_prompts[:, :0]
         parts = [student.encoders.image(part, visual) for part in data.pixels.split(EVALUATION_BATCH)]
         return torch.cat(parts), student.encoders.text(data.classes, text)
+
+
+def _of_pass(seed: int, number: int) -> torch.Generator:
+    """Not the order of the labelled images (`Loop.batch`): the two must not go in step."""
+    return torch.Generator().manual_seed(seed * 1_000_003 + 500_000 + number)
 
 
 def _judges(data: TrainingData, config: DistillationConfig) -> Tensor:

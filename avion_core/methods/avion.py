@@ -15,14 +15,14 @@ from torch import Tensor
 from avion_core.backbones.prompted import PromptedStudent
 from avion_core.backbones.towers import resolve_precision
 from avion_core.config import RunConfig
-from avion_core.data.project import ProjectData, class_texts
+from avion_core.data.project import ProjectData, class_texts, unlabelled_images
 from avion_core.distill.adapter import load_adapter, load_class_means, load_state, save_adapter, save_state
 from avion_core.distill.arithmetic import take_down
 from avion_core.distill.class_means import ClassMeans
 from avion_core.distill.loop import TrainingState
 from avion_core.distill.student_towers import StudentTowers
 from avion_core.distill.teacher_side import TeacherSide
-from avion_core.distill.trainer import Trainer, TrainingData
+from avion_core.distill.trainer import Trainer, TrainingData, training_steps
 from avion_core.errors import TrainingError
 from avion_core.methods import captions
 from avion_core.methods.bench import Bench
@@ -58,7 +58,7 @@ class Avion(Method):
 
     @classmethod
     def steps(cls, config: RunConfig, images: int) -> int:
-        return config.distillation.epochs * -(-images // config.distillation.batch_size)
+        return training_steps(config.distillation, images)
 
     @classmethod
     def step_size(cls, config: RunConfig, classes: int) -> StepSize:
@@ -129,6 +129,7 @@ class Avion(Method):
             "projection": config.distillation.projection,
             "projection_rank": side.projection.rank if side.projection else None,
             "projection_agreement": side.agreement,
+            "unlabelled_images": len(side.unlabelled_ids),
             "training_seconds": trainer.state.seconds,
         }
 
@@ -178,6 +179,8 @@ def _trainer(task: Task, student: PromptedStudent, side: TeacherSide) -> Trainer
         teacher_scale=side.scale,
         validation_pixels=validation_pixels,
         validation_labels=torch.tensor(task.validation.labels, dtype=torch.long, device=bench.device),
+        unlabelled_pixels=bench.pixels(project, list(side.unlabelled_ids)) if side.unlabelled_ids else None,
+        teacher_unlabelled=None if side.unlabelled is None else side.unlabelled.to(bench.device),
     )
     return Trainer(student, data, config.distillation, projection=side.projection, seed=config.data.seed)
 
@@ -186,6 +189,7 @@ def _teach(task: Task) -> TeacherSide:
     """What the student learns from: the teacher's view of the shots, p_c, and the map between the two spaces."""
     bench, teacher = task.bench, task.bench.towers("teacher")
     mapped = task.config.distillation.projection == "procrustes"
+    more = unlabelled_images(task.project, task.config, task.classes)
     return TeacherSide(
         images=bench.see(teacher, task.project, task.shots.image_ids),  # (N, D_T)
         prototypes=task.prototypes.vectors,  # (C, D_T)
@@ -194,6 +198,8 @@ def _teach(task: Task) -> TeacherSide:
         teacher_hash=teacher.weights_hash,
         student_hash=bench.backbone().weights_hash,
         agreement=held_out_agreement(task) if mapped else None,
+        unlabelled=bench.see(teacher, task.project, more) if more else None,  # (U, D_T)
+        unlabelled_ids=tuple(more),
     )
 
 

@@ -47,9 +47,10 @@ class Retrieval(Protocol):
         for key, value, usual in (
             ("model.class_mean", config.model.class_mean, "none"),
             ("distillation.teacher_logits", config.distillation.teacher_logits, "texts"),
+            ("distillation.unlabelled_images", config.distillation.unlabelled_images, 0),
         ):
             if value != usual:
                 hint = f"Set {key} to {usual}."
                 raise ConfigError(
-                    f"the setting {key} needs labelled images, and retrieval trains on captions", hint, value=value
+                    f"the setting {key} is for training on classes, and retrieval trains on captions", hint, value=value
                 )

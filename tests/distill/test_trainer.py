@@ -28,8 +28,11 @@ def unit(*shape: int, seed: int) -> torch.Tensor:
     return F.normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=-1)
 
 
-def make_trainer(towers: OpenClipTowers, teacher_dim: int = 48, precision: str = "float32", **settings) -> Trainer:
-    """Four images of each of three classes; each class has a colour, so that there is something to learn."""
+def make_trainer(
+    towers: OpenClipTowers, teacher_dim: int = 48, precision: str = "float32", unlabelled: int = 0, **settings
+) -> Trainer:
+    """Four images of each of three classes, and some without a label; each class has a colour, so that there is
+    something to learn."""
     config = DistillationConfig.model_validate({"epochs": 5, "batch_size": 4, "learning_rate": 0.01} | settings)
     student = PromptedStudent(towers, StudentConfig(), precision=getattr(torch, precision))
     labels = torch.arange(12) % 3
@@ -49,6 +52,8 @@ def make_trainer(towers: OpenClipTowers, teacher_dim: int = 48, precision: str =
         teacher_scale=20.0,
         validation_pixels=pixels[:6],
         validation_labels=labels[:6],
+        unlabelled_pixels=(255 - pixels.flip(0))[:unlabelled] if unlabelled else None,
+        teacher_unlabelled=unit(12, teacher_dim, seed=5)[:unlabelled].to(towers.device) if unlabelled else None,
     )
     projection = None
     if config.projection == "procrustes":
@@ -91,6 +96,64 @@ def test_teacher_logits_from_texts_and_images_by_hand(tiny_clip: OpenClipTowers)
     assert torch.allclose(trainer.teacher_logits, 20.0 * data.teacher_images @ torch.stack(sums).T, atol=1e-5)
     # The textual alignment keeps the text prototypes.
     assert torch.equal(trainer.text_target, make_trainer(tiny_clip).text_target)
+
+
+def test_images_without_a_label_count_in_the_alignments_alone(tiny_clip: OpenClipTowers) -> None:
+    trainer, without = make_trainer(tiny_clip, unlabelled=10), make_trainer(tiny_clip)
+    data, batch = trainer.data, torch.tensor([0, 4, 5, 11])
+    assert data.unlabelled_pixels is not None
+    assert data.teacher_unlabelled is not None
+    found, plain = trainer.losses(batch, 0), without.losses(batch, 0)
+    assert torch.allclose(found["task"], plain["task"])
+    assert torch.allclose(found["text"], plain["text"])
+
+    _, places = trainer._with_unlabelled(batch, 0)
+    more = places[4:] - 12
+    f = trainer.student.encode_image(torch.cat([data.pixels[batch], data.unlabelled_pixels[more]]))
+    g = trainer.student.encode_text(data.classes)
+    seen = torch.cat([data.teacher_images[batch], data.teacher_unlabelled[more]])
+    assert trainer.projection is not None
+    assert torch.allclose(found["image"], (1 - (f * trainer.projection(seen)).sum(1)).mean(), atol=1e-5)
+    own = F.log_softmax(trainer.student.logit_scale.exp() * f @ g.T / 2, dim=1)
+    teacher = F.log_softmax(20.0 * seen @ data.teacher_prototypes.T / 2, dim=1)
+    divergence = (teacher.exp() * (teacher - own)).sum(1).mean()
+    assert torch.allclose(found["logit"], 4 * divergence, atol=1e-5)
+
+
+def test_each_image_without_a_label_is_seen_once_a_pass(tiny_clip: OpenClipTowers) -> None:
+    trainer = make_trainer(tiny_clip, unlabelled=10)
+    seen = [int(p) - 12 for step in range(10) for p in trainer._with_unlabelled(torch.arange(4), step)[1][4:]]
+    passes = [seen[start : start + 10] for start in range(0, 40, 10)]
+    assert all(sorted(one) == list(range(10)) for one in passes)
+    assert len({tuple(one) for one in passes}) > 1
+
+
+@pytest.mark.parametrize("unlabelled", [1, 3, 11])
+def test_few_or_many_images_without_a_label_fill_a_step(tiny_clip: OpenClipTowers, unlabelled: int) -> None:
+    trainer = make_trainer(tiny_clip, unlabelled=unlabelled)
+    for step in range(trainer.steps):
+        pixels, places = trainer._with_unlabelled(torch.arange(4), step)
+        assert len(pixels) == len(places) == 8
+        assert set((places[4:] - 12).tolist()) <= set(range(unlabelled))
+
+
+def test_a_training_with_images_without_a_label_resumes_to_the_bit(tiny_clip: OpenClipTowers) -> None:
+    settings = {"unlabelled": 7, "epochs": 4, "augment": True}
+    whole, first, second = (make_trainer(tiny_clip, **settings) for _ in range(3))
+    list(whole.run())
+    stops = iter([False, False, False, False, True])
+    saved: list[TrainingState] = []
+    list(first.run(lambda: next(stops), saved.append))
+    second.restore(saved[-1])
+    list(second.run())
+    assert all(torch.equal(tensor, second.learned()[name]) for name, tensor in whole.learned().items())
+
+
+@pytest.mark.parametrize(("least", "steps"), [(0, 15), (15, 15), (16, 16), (40, 40)])
+def test_a_training_has_its_least_steps(tiny_clip: OpenClipTowers, least: int, steps: int) -> None:
+    trainer = make_trainer(tiny_clip, least_steps=least)
+    assert trainer.steps == steps
+    assert [report.step for report in trainer.run()][-1] == steps
 
 
 def test_a_student_that_is_held_stays_nearer_to_what_it_was(tiny_clip: OpenClipTowers) -> None:

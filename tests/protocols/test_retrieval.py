@@ -222,11 +222,12 @@ def test_validation_images_of_the_file_are_taken_as_they_are(project: ProjectDat
         ({"method": "coop"}, "needs a method that embeds images and texts"),
         ({"method": "zero_shot_ensemble"}, "needs a method that embeds images and texts"),
         ({"protocol.projects": ("a", "a")}, "names a project twice"),
-        ({"model.class_mean": "by_shots"}, "setting model.class_mean needs labelled images"),
+        ({"model.class_mean": "by_shots"}, "setting model.class_mean is for training on classes"),
         (
             {"distillation.teacher_logits": "texts_and_images"},
-            "setting distillation.teacher_logits needs labelled images",
+            "setting distillation.teacher_logits is for training on classes",
         ),
+        ({"distillation.unlabelled_images": 5}, "setting distillation.unlabelled_images is for training on classes"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(changes: dict[str, object], message: str) -> None:

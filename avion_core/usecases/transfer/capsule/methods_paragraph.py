@@ -137,6 +137,11 @@ def _distillation(config: RunConfig) -> Iterator[str]:
         f"{100 * train.warmup:g} % of the steps); the teacher-student map is `{train.projection}`, fitted with "
         f"{train.map_texts}; teacher logits from {train.teacher_logits.replace('_', ' ')}."
     )
+    if train.unlabelled_images:
+        yield (
+            f"Visual and similarity alignment learn from up to {train.unlabelled_images:,} images without their labels "
+            "as well, none of them a validation or test image."
+        )
     if train.frozen_weight:
         yield f"A loss of weight {train.frozen_weight:g} keeps embeddings near those of the frozen student."
     if model.class_mean != "none":
