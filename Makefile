@@ -26,11 +26,12 @@ app: .venv/installed
 test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-# Lint, types, floors, and the tests that need nothing but this process: minutes, where all tests take half an hour.
+# Lint, types, floors, and the tests that need nothing but this process and no home: minutes, where all tests take half
+# an hour.
 check: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "$(FAST)" --hypothesis-profile=quick $(PYTEST_ARGS)
 
-FAST := not slow and not cuda and not browser and not process and not app and not long
+FAST := not slow and not cuda and not browser and not process and not app and not home and not long
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

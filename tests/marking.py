@@ -1,6 +1,7 @@
 """Which tests need more than this process: they are marked by what they use, and a test that starts more is found out.
 
-`process`: starts a program or serves on a port. `app`: runs pages of the app or commands. `make check` leaves both out.
+`process`: starts a program or serves on a port. `app`: runs pages of the app or commands. `home`: keeps a home, with
+its database and files. `make check` leaves them out.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pytest
 USES = {
     "process": {"subprocess", "Popen", "executable", "loopback", "ThreadingHTTPServer", "serving", "start_map"},
     "app": {"AppTest", "CliRunner"},
+    "home": {"Home"},
 }
 """Marker -> names; a test that says one of them, itself or in its fixtures and helpers, gets the marker."""
 

@@ -117,9 +117,10 @@ def _umap(
     else:
         compiling = "compiling UMAP and searching neighbours, a minute or more"
     report(0, 0, compiling)
-    from umap import UMAP  # takes seconds to import; only a map should wait for it
-
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ImportWarning)  # that Tensorflow, which nothing here needs, is not installed
+        from umap import UMAP  # takes seconds to import; only a map should wait for it
+
         # New points are never added to a map, so that no search index is needed.
         warnings.filterwarnings("ignore", message=r"precomputed_knn\[2\]")
         method = UMAP(

@@ -31,7 +31,7 @@ def test_neighbours_stay_neighbours_and_the_seed_makes_the_picture(method):
     assert np.array_equal(places, project(points, settings))
 
 
-@pytest.mark.parametrize("method", ["umap", "tsne"])
+@pytest.mark.parametrize("method", [pytest.param("umap", marks=pytest.mark.long), "tsne"])
 def test_only_directions_count(method):
     """Cosine: lengths change nothing (powers of two, so that not even a rounding differs)."""
     points, _ = clusters(30)
