@@ -35,6 +35,11 @@ _AUTHORS: dict[str, Any] = {
     "distillation": {"weight_decay": 0.0, "augment": True},
     "protocol": {"novel_policy": "seeded_random"},
 }
+# For one's own data (docs/method.md section 9): what was measured to pay, docs/results/options.md.
+_OWN_DATA: dict[str, Any] = {
+    "distillation": {"unlabelled_images": 2000, "least_steps": 200, "batch_size": 16, "schedule": "cosine"}
+    | {"learning_rate": 2e-3, "augment": True, "epochs": 20},
+}
 _NO_ALIGNMENT = {"image_weight": 0.0, "text_weight": 0.0, "logit_weight": 0.0}
 _NO_DESCRIPTIONS = {"source": "template"}
 # All rows share one map, fitted on images and class templates, so that each step changes one thing.
@@ -75,6 +80,7 @@ def _over(under: dict[str, Any], *overs: dict[str, Any]) -> dict[str, Any]:
 
 PRESETS: dict[str, dict[str, Any]] = {
     "recommended": {},
+    "own-data": _OWN_DATA,
     "paper": _PAPER,
     "authors": _over(_PAPER, _AUTHORS),
     "demo": {

@@ -172,27 +172,32 @@ def held_out_images(project: ProjectData, config: RunConfig, class_keys: list[st
 
 
 def unlabelled_images(project: ProjectData, config: RunConfig, class_keys: list[str]) -> list[str]:
-    """Images that a training may look at without their labels, drawn with the run's seed: at most
-    `distillation.unlabelled_images` of those outside the shots, the validation images and the sealed test set, and of
-    no group with a test image.
+    """Images that a training may look at without their labels: at most `distillation.unlabelled_images` of those that
+    `free_images` gives, drawn with the run's seed."""
+    found = free_images(
+        project.manifest, project.splits, config, class_keys, every=set(class_keys) == set(project.class_names)
+    )
+    return sorted(random.Random(config.data.seed).sample(found, min(config.distillation.unlabelled_images, len(found))))
 
-    Where some classes are kept for the measuring alone (base-to-novel), images of other classes than these, and such as
-    nobody has labelled, are left out.
+
+def free_images(
+    manifest: pd.DataFrame, splits: Splits, config: RunConfig, class_keys: list[str], *, every: bool
+) -> list[str]:
+    """Images outside the shots, the validation images and the sealed test set, and of no group with a test image.
+
+    Args:
+        every: these are all classes. Where some are kept for the measuring alone (base-to-novel), images of those, and
+            such as nobody has labelled, are left out.
     """
-    most, seed = config.distillation.unlabelled_images, config.data.seed
-    if not most:
-        return []
-    table, splits = project.manifest, project.splits
-    sealed = set(splits.test)
-    groups = table["group"] if "group" in table else pd.Series("", index=table.index)
-    near = set(groups[table["image_id"].isin(sealed)]) - {""}
+    seed, sealed = config.data.seed, set(splits.test)
+    groups = manifest["group"] if "group" in manifest else pd.Series("", index=manifest.index)
+    near = set(groups[manifest["image_id"].isin(sealed)]) - {""}
     held_out = {image for images in splits.validation.get(seed, {}).values() for image in images}
-    taken = sealed | held_out | set(training_images(project, config, class_keys).image_ids)
-    free = ~table["image_id"].isin(taken) & ~groups.isin(near)
-    if set(class_keys) != set(project.class_names):
-        free &= table["label"].isin(class_keys)
-    found = sorted(set(table.loc[free, "image_id"]))
-    return sorted(random.Random(seed).sample(found, min(most, len(found))))
+    shots = LabelledImages.of(splits.shots(seed, config.data.shots), class_keys).image_ids
+    free = ~manifest["image_id"].isin(sealed | held_out | set(shots)) & ~groups.isin(near)
+    if not every:
+        free &= manifest["label"].isin(class_keys)
+    return sorted(set(manifest.loc[free, "image_id"]))
 
 
 def class_texts(class_names: dict[str, str], class_keys: list[str], template: str) -> list[str]:

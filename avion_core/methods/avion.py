@@ -64,7 +64,8 @@ class Avion(Method):
     def step_size(cls, config: RunConfig, classes: int) -> StepSize:
         model, distillation = config.model, config.distillation
         tokens = model.visual_prompts, model.text_prompts
-        return StepSize(distillation.batch_size, classes, *tokens, precision=distillation.precision)
+        images = distillation.batch_size * (2 if distillation.unlabelled_images else 1)
+        return StepSize(images, classes, *tokens, precision=distillation.precision)
 
     def fit(self, task: Task) -> Iterator[Event]:
         """Writes prototypes.parquet, teacher.safetensors, adapter.safetensors (the last step's, the one that is

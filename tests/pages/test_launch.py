@@ -92,7 +92,8 @@ def test_a_preset_of_research_sets_what_it_says(home: Home, open_page: Open) -> 
     app = open_page("launch", look="Research")
     preset: Any = next(widget for widget in app.get("button_group") if widget.key == "preset")
     prototypes = ["P0", "P-uniform", "P-flag-only", "P-z-only", "P-full"]
-    assert preset.options == ["recommended", "paper", "authors", "demo", *[f"B{row}" for row in range(8)], *prototypes]
+    whole = ["recommended", "own-data", "paper", "authors", "demo"]
+    assert preset.options == [*whole, *[f"B{row}" for row in range(8)], *prototypes]
     app = settle(preset.set_value("B6").run())
     assert setting(app, "distillation.warmup").value == 0.0
     assert "--preset B6" in app.code[0].value

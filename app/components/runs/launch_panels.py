@@ -25,6 +25,8 @@ from avion_core.usecases.runs.views import RunView, get_run
 _PRESETS = {
     "demo": "Small models, a short training: minutes on a laptop.",
     "recommended": "The paper's method with the settings this project advises.",
+    "own-data": "AVION that learns from images without labels, too, in 200 steps at least: for few labels and many "
+    "images. A step takes twice as long.",
     "paper": "The paper's settings to the letter: its word list, its z-score, which cuts both ways, and its schedule "
     "(small batches and many passes: long without a GPU).",
     "authors": "The paper's settings as the authors' code has them: bare class names, no weight decay, halves drawn by "

@@ -18,7 +18,8 @@ from avion_core.usecases.models.catalog import Model
 from avion_core.usecases.runs.choices import method_choices, protocol_choices
 
 BASIC = (
-    "method", "data.shots", "data.seed", "distillation.epochs", "protocol.name", "protocol.projects", "device",
+    "method", "data.shots", "data.seed", "distillation.epochs", "distillation.unlabelled_images", "protocol.name",
+    "protocol.projects", "device",
 )  # fmt: skip
 
 # What only an experiment on the method itself asks for; left out of the plain way of looking.
@@ -47,6 +48,7 @@ _PLAIN = {
     "data.shots": "Images per class",
     "data.seed": "Random seed",
     "distillation.epochs": "Epochs",
+    "distillation.unlabelled_images": "Images without labels",
     "device": "Device",
 }
 

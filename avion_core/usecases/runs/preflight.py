@@ -11,6 +11,7 @@ import psutil
 from avion_core.backbones.catalog import CATALOG, is_given, known_entry
 from avion_core.config import RunConfig
 from avion_core.data.class_names import is_wordless, said_of_wordless
+from avion_core.data.project import free_images
 from avion_core.errors import CheckpointError, ConfigError, DataError, NotFoundError, TrainingError
 from avion_core.jobs.devices import device_name, lane_of
 from avion_core.jobs.executors import chosen_executor
@@ -23,7 +24,12 @@ from avion_core.store.jobs import list_jobs
 from avion_core.store.runs import list_runs
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.summaries import ProjectSummary, get_project, read_splits
+from avion_core.usecases.projects.summaries import (
+    ProjectSummary,
+    get_project,
+    read_manifest,
+    read_splits,
+)
 from avion_core.usecases.runs.caption_checks import caption_checks
 from avion_core.usecases.runs.check import Check
 from avion_core.usecases.runs.estimate import estimate
@@ -60,6 +66,7 @@ def preflight(home: Home, project: str, config: RunConfig) -> list[Check]:
             *_wordless(names, trained),
             *_folder(summary),
             *_images(home, summary, config, trained),
+            *_unlabelled(home, summary, config, trained),
             *_descriptions(home, summary, config, trained),
         ]
     return [
@@ -231,6 +238,22 @@ def _images(home: Home, summary: ProjectSummary, config: RunConfig, trained: lis
             "Label two images or more of each class, then draw the validation and test images.",
             page="label",
         )
+
+
+def _unlabelled(home: Home, summary: ProjectSummary, config: RunConfig, trained: list[str]) -> Iterator[Check]:
+    """Images without labels, where AVION is to learn from such."""
+    if not config.distillation.unlabelled_images or "distillation" not in find_method(config.method).reads:
+        return
+    splits, manifest = read_splits(home, summary.id), read_manifest(home, summary.id)
+    every = len(trained) == len(summary.classes)
+    free = len(free_images(manifest, splits, config, trained, every=every)) if splits.drawn else 0
+    if free:
+        used = counted(min(free, config.distillation.unlabelled_images), "image")
+        yield Check("Images without labels", f"Learns from {used} without labels as well.", "ok")
+    else:
+        hint = "Add images to the project, or learn from labelled images alone."
+        off = {"distillation.unlabelled_images": 0}
+        yield Check("Images without labels", "None are outside the shots and held-out images.", "warning", hint, off)
 
 
 def _descriptions(home: Home, summary: ProjectSummary, config: RunConfig, trained: list[str]) -> Iterator[Check]:

@@ -8,6 +8,7 @@ import torch
 from avion_core.backbones.load import WeightStore
 from avion_core.cli.training import overrides as read_overrides
 from avion_core.config import PrototypesConfig
+from avion_core.data.project import unlabelled_images
 from avion_core.errors import CheckpointError, ConfigError, TrainingError
 from avion_core.store.database import writing
 from avion_core.store.runs import find_run
@@ -16,6 +17,7 @@ from avion_core.usecases.curation.rules import current_rules, run_config, save_r
 from avion_core.usecases.projects.classes import add_class, rename_class
 from avion_core.usecases.projects.creating import create_project
 from avion_core.usecases.projects.current_descriptions import current_descriptions
+from avion_core.usecases.projects.freeze import freeze
 from avion_core.usecases.projects.labels import give_labels
 from avion_core.usecases.projects.summaries import read_manifest
 from avion_core.usecases.runs import launching, views
@@ -92,6 +94,18 @@ def test_images_that_are_not_there(check, home, described, images):
 
 def test_fewer_images_than_shots(check):
     assert check("warning", {"data.shots": 4})["Shots"] == "Fewer than 4 training images: beach, forest, golfcourse."
+
+
+def test_images_without_labels_are_counted_before_the_start(check, home, described):
+    title, wanted = "Images without labels", {"distillation.unlabelled_images": 1000}
+    assert title not in check("ok")
+    assert title not in check("ok", {"method": "coop"} | wanted)
+    none = "None are outside the shots and held-out images."
+    assert check("warning", {"data.shots": 4} | wanted)[title] == none
+    config = run_config(home, described.id, overrides={"data.shots": 1} | wanted)
+    free = unlabelled_images(freeze(home, described.id), config, [entry.key for entry in described.classes])
+    assert check("ok", {"data.shots": 1} | wanted)[title] == f"Learns from {len(free)} images without labels as well."
+    assert check("ok", {"data.shots": 1, "distillation.unlabelled_images": 1})[title].startswith("Learns from 1 image ")
 
 
 def test_without_training_images_nothing_starts(check, home, described):
