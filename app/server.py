@@ -18,6 +18,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import sign_in
+from app.first_paint import FirstPaint
 from app.streamlit_patches import drop_late_ticks
 from avion_core.actor import STUDIO
 from avion_core.errors import AvionError
@@ -70,6 +71,6 @@ drop_late_ticks()
 app = st.App(
     Path(__file__).with_name("main.py"),
     routes=sign_in.ROUTES,
-    middleware=[Middleware(sign_in.Gate), Middleware(OneStepAddresses)],
+    middleware=[Middleware(sign_in.Gate), Middleware(OneStepAddresses), Middleware(FirstPaint)],
     lifespan=_daily_backups,
 )

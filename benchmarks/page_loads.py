@@ -36,6 +36,8 @@ from tests.browser.page import Page
 GOALS = {"paint": 2000, "content": 3000}
 SEEN = ("paint", "title", "content", "rest", "shift")
 PATIENCE = 120
+WARM_SECONDS = 15
+"""The server imports its libraries meanwhile."""
 WATCH = """
     window.seen = { shift: 0 }
     const note = name => { seen[name] ??= performance.now() }
@@ -48,8 +50,10 @@ WATCH = """
       note('title')
       const parts = ['DataFrame', 'BidiComponentIsolated', 'WidgetLabel', 'Metric']
       const shown = ['img, canvas, .js-plotly-plot', ...parts.map(part => `[data-testid="st${part}"]`)].join(', ')
-      const words = [...main.querySelectorAll('[data-testid="stMarkdown"]')].some(one => one.innerText.length > 40)
-      if (main.querySelector(shown) || words) note('content')
+      const seen = one => one.checkVisibility({ visibilityProperty: true })
+      const words = one => seen(one) && one.innerText.length > 40
+      const read = [...main.querySelectorAll('[data-testid="stMarkdown"]')].some(words)
+      if (read || [...main.querySelectorAll(shown)].some(seen)) note('content')
       const busy = document.querySelector('[data-testid="stStatusWidget"], [data-testid="stSkeleton"]')
       if (busy || document.body.innerText.includes('the work goes on')) delete seen.rest
       else note('rest')
@@ -89,6 +93,7 @@ def main() -> None:
                 Page(driver, address).look("light", 1280, 720)
                 driver.get(f"{address}/review?project={project}")
                 Page(driver, address).settle()
+                time.sleep(WARM_SECONDS)
                 driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
                 print(f"{'':<12}" + "".join(f"{name:>9}" for name in SEEN))
                 for name in names:
