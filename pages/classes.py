@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import shell
 from app.components.projects.class_card import card_form, class_list, merge_form, split_form
+from app.components.projects.class_strip import class_strip
 from app.kit.guard import empty_state, plain
 from app.state import address, notices, studio
 from avion_core.usecases.projects.class_aliases import class_aliases, forget_alias
@@ -27,6 +28,7 @@ def page() -> None:
         entry = class_list(project)
         add_form(project)
     with card:
+        class_strip(project, entry)
         card_form(project, entry)
         merge, split = st.columns(2)
         with merge:

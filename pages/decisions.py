@@ -52,7 +52,7 @@ def page() -> None:
     with overview:
         figures(preview, curation)
     with picture:
-        distribution(preview, wanted[0], curation)
+        distribution(project, preview, wanted[0], curation)
         two_sided_warning(preview, wanted[0])
     would_change(preview, curation, names, changed=changed)
     effective_numbers(preview, names)

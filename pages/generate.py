@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from app import shell
+from app.components.projects.class_strip import class_mosaic
 from app.components.writing.writing_form import show_key, show_plan, show_prompt, writing_form
 from app.components.writing.writing_monitor import generation_monitor
 from app.kit.background import computed
@@ -12,6 +15,7 @@ from app.kit.guard import empty_state, plain
 from app.state import notices, studio, visitor
 from avion_core.errors import AvionError
 from avion_core.usecases import policies
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.usecases.writing.command_line import cli_command
 from avion_core.usecases.writing.generations import list_generations
 from avion_core.usecases.writing.ordering import order_descriptions, plan_writing, start
@@ -32,6 +36,7 @@ def page() -> None:
         with st.container(border=True):
             generation_monitor(project, generations[0])
     settings = writing_form(project)
+    show_classes(project, settings.classes)
     show_key(settings)
     show_prompt(project, settings)
     orderable = True
@@ -54,6 +59,14 @@ def page() -> None:
         start(home, order_descriptions(home, project.id, settings))
         notices.say_after_rerun("Generation started", ":material/edit:")
         st.rerun()
+
+
+def show_classes(project: ProjectSummary, keys: Sequence[str]) -> None:
+    """What the classes look like that texts are ordered for, so that a prompt can be held against pictures."""
+    asked = [entry for entry in project.classes if not keys or entry.key in keys]
+    if project.pictures:
+        with st.expander("What the classes look like", icon=":material/photo_library:"):
+            class_mosaic(project, asked, pictures=3, most=21)
 
 
 page()

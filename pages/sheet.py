@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import shell
+from app.components.projects.class_strip import class_strip
 from app.components.review.evidence import evidence_of
 from app.components.review.shared_curation import FIGURES_HIDDEN, need_curation
 from app.components.review.verdict_table import verdict_table
@@ -30,6 +31,7 @@ def page() -> None:
     # Influence as it is when the sheet is laid out: verdicts change it, and rows must not jump under the hand.
     work_list = work_lists.filtered(work_lists.SHEET, project.id, signature, lambda: (in_order(seen, chosen), ""))
     card(classes[chosen])
+    class_strip(project, classes[chosen])
     columns = ["flag", "similarity", "z", "weight", "influence", "kept or cut", "mine"]
     focus = verdict_table(project, seen, work_list.order, {chosen: classes[chosen].prompt_name}, columns=columns)
     if focus is None:

@@ -7,6 +7,7 @@ private.
 from __future__ import annotations
 
 import io
+from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import DataError
 
 _SIDE = 224
+_IN_A_CELL = 40
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)
@@ -35,6 +37,12 @@ def thumbnail(path: str, recipe: RenderingRecipe, side: int = _SIDE) -> bytes | 
     stream = io.BytesIO()
     picture.save(stream, format="JPEG", quality=88)
     return stream.getvalue()
+
+
+def tiny_picture(path: str, recipe: RenderingRecipe) -> str | None:
+    """A picture for a cell of a table, as the address that holds it; None when it cannot be read."""
+    picture = thumbnail(path, recipe, _IN_A_CELL)
+    return None if picture is None else f"data:image/jpeg;base64,{b64encode(picture).decode()}"
 
 
 def gallery(

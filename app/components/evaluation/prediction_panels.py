@@ -13,7 +13,7 @@ import streamlit as st
 from app.components.evaluation import evaluation_charts
 from app.kit import charts
 from app.kit.background import computed
-from app.kit.gallery import gallery, paged_gallery, thumbnail
+from app.kit.gallery import gallery, paged_gallery, thumbnail, tiny_picture
 from app.kit.guard import plain
 from app.shell import choose_run, run_names
 from app.state import address, studio, visitor, widgets
@@ -39,6 +39,8 @@ from avion_core.wording import counted
 Names = Mapping[str, str]
 
 _TOP = 5
+_MOST_PICTURES = 500
+"""In the cells of a table: it is sent to the browser as a whole."""
 _TYPES = [suffix.removeprefix(".") for suffix in SUFFIXES]
 _HASH = 32  # characters of the hash that names uploaded pictures in the address: nobody guesses another's
 _NOT_SURE, _ODD = "not sure", "odd"
@@ -158,6 +160,8 @@ def classified(project: ProjectSummary, run: RunView | None, images: Uploads | l
     )
     if not plausible.all():
         shown["what is odd"] = table["odd"]
+    if len(table) <= _MOST_PICTURES:
+        shown.insert(0, "picture", [tiny_picture(path, project.recipe) for path in table["path"]])
     odd, unsure = int((~plausible).sum()), int((~sure & plausible).sum())
     with st.container(horizontal=True, vertical_alignment="center"):
         said = f"**{len(table):,}** images · **{unsure:,}** not sure" + (f" · **{odd:,}** odd" if odd else "")
@@ -180,6 +184,7 @@ def classified(project: ProjectSummary, run: RunView | None, images: Uploads | l
         on_select="rerun",
         selection_mode="single-row",
         column_config={
+            "picture": st.column_config.ImageColumn(width=60),
             "probability": percent,
             "margin": percent,
             "what is odd": st.column_config.TextColumn(width="large"),

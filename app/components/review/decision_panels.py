@@ -9,14 +9,17 @@ import pandas as pd
 import streamlit as st
 
 from app.kit import charts
+from app.kit.gallery import gallery
 from app.kit.guard import plain
 from app.shell import go_button
 from avion_core.config import PrototypesConfig
 from avion_core.data.tables import table_csv
-from avion_core.usecases.curation import Curation, Preview
+from avion_core.usecases.curation import Curation, Preview, evidence
+from avion_core.usecases.projects.summaries import ProjectSummary
 from avion_core.wording import counted
 
 ROWS_SHOWN = 500
+TEXTS_NEAR, PICTURES_NEAR = 4, 3
 
 
 def figures(preview: Preview, curation: Curation) -> None:
@@ -69,7 +72,7 @@ def _change(name: str, value: str, difference: float, shown: str, help_text: str
     )
 
 
-def distribution(preview: Preview, rules: PrototypesConfig, curation: Curation) -> None:
+def distribution(project: ProjectSummary, preview: Preview, rules: PrototypesConfig, curation: Curation) -> None:
     """The similarities of one class with median, MAD band and cut; the address keeps the class."""
     names = curation.class_names
     chosen = st.selectbox(
@@ -93,6 +96,27 @@ def distribution(preview: Preview, rules: PrototypesConfig, curation: Curation) 
         alt=f"Similarities of the descriptions of {names[chosen]} with median, MAD band and cut",
     )
     st.caption(f"Effective number of texts (n_eff): {preview.n_eff[chosen]:.1f}, as if that many counted equally.")
+    if project.pictures:
+        near_the_cut(project, scores, curation)
+
+
+def near_the_cut(project: ProjectSummary, scores: pd.DataFrame, curation: Curation) -> None:
+    """The texts of a class that a small move of the cut would keep or drop, each with training images it matches best.
+
+    Args:
+        scores: the class's rows of a preview's table.
+    """
+    distance = scores["similarity"] - scores["cut"]
+    near = scores.loc[distance.abs().sort_values(kind="stable").index[:TEXTS_NEAR]]
+    with st.expander("Texts nearest the cut", icon=":material/vertical_align_center:"):
+        for row in near.assign(past=distance).sort_values("past", ascending=False, kind="stable").itertuples():
+            pictures, says = st.columns([1, 2], vertical_alignment="center")
+            matches = evidence(curation, str(row.description_id)).best[:PICTURES_NEAR]
+            with pictures:
+                captions = [f"{match.similarity:.3f}" for match in matches]
+                gallery([match.path for match in matches], captions, project.recipe, columns=PICTURES_NEAR, side=64)
+            says.markdown(f"{'Kept' if row.kept else 'Cut'}, {row.past:+.3f} from the cut: {plain(str(row.text))}")
+        st.caption("Beside each text the training images of its class that it matches best, with the similarity.")
 
 
 def two_sided_warning(preview: Preview, rules: PrototypesConfig) -> None:
