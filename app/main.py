@@ -80,6 +80,14 @@ _PAGES = {
 
 PAGE_NAMES = [name for listed in _PAGES.values() for name, *_ in listed]
 """All pages, by their files' names, in the order of the list."""
+_VIEWS = {
+    "sheet": "review",
+    "writers": "generate",
+    "agreement": "journal",
+    "confusion": "evaluation",
+    "placebo": "evaluation",
+}
+"""Pages that are views of another: reached from its title, not from the list, which fits a window 720 px high."""
 _START = "projects"
 _MOVING = {"review"}
 """Pages that draw the outbox themselves, within what moves with each decision."""
@@ -110,6 +118,7 @@ def main() -> None:
         beside_title = st.container(horizontal=True, vertical_alignment="center")
         with beside_title:
             st.title(page.title)
+            _views(page.url_path or _START)
             if page.url_path not in _MOVING:
                 draw_outbox()
         visits.begin(page.url_path)
@@ -143,6 +152,7 @@ def _navigation(*, visible: bool) -> StreamlitPage:
                 help=help_text,
                 default=name == _START,
                 url_path="start" if name == _START else name,
+                visibility="hidden" if name in _VIEWS else "visible",
             )
             for name, title, icon, help_text in listed
         ]
@@ -151,6 +161,15 @@ def _navigation(*, visible: bool) -> StreamlitPage:
     # The first page is at the root, as Streamlit has it; whoever types its name gets there, too.
     named = st.Page(lambda: go(_START), title="Projects", url_path=_START, visibility="hidden")
     return st.navigation({**pages, "": [named]}, position="sidebar" if visible else "hidden", expanded=True)
+
+
+def _views(name: str) -> None:
+    """Links to the views of what a page is about, beside its title; none where it has but one."""
+    whole = _VIEWS.get(name, name)
+    views = [view for view, of in _VIEWS.items() if of == whole]
+    for listed, title, icon, _ in [entry for group in _PAGES.values() for entry in group]:
+        if views and listed in (whole, *views):
+            st.page_link(f"../pages/{listed}.py", label=title, icon=f":material/{icon}:", disabled=listed == name)
 
 
 def _name_the_tab(page: StreamlitPage, projects: dict[str, str]) -> None:

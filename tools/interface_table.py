@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "interface.md"
@@ -285,10 +286,15 @@ class _Html(HTMLParser):
 
 def pages() -> dict[str, list[tuple[str, str, str]]]:
     """Group of the sidebar -> its pages: file, title, help."""
+    listed = in_main("_PAGES")
+    return {group: [(name, title, text) for name, title, _icon, text in found] for group, found in listed.items()}
+
+
+def in_main(name: str) -> dict[str, Any]:
+    """A table that app/main.py writes down."""
     main = module("app.main")
     assert main is not None
-    listed = ast.literal_eval(main.defined["_PAGES"])  # type: ignore[arg-type]
-    return {group: [(name, title, text) for name, title, _icon, text in found] for group, found in listed.items()}
+    return ast.literal_eval(main.defined[name])  # type: ignore[arg-type]
 
 
 def labels_of(name: str, starts_at: str = "") -> list[Label]:
@@ -320,13 +326,16 @@ def document() -> str:
         f"## On every page\n\n{table(everywhere)}\n",
         f"## On a page that needs a project, without one or without its images\n\n{table(without)}\n",
     ]
-    for group, found in pages().items():
+    listed, views = pages(), in_main("_VIEWS")
+    titles = {name: title for found in listed.values() for name, title, _text in found}
+    for group, found in listed.items():
         parts.append(f"## {group}\n")
         for name, title, text in found:
             labels = labels_of(f"pages.{name}")
             if set(without) <= set(labels):
                 labels = [label for label in labels if label not in without]
-            parts.append(f"### {title}\n\n{text}\n\n{table(labels)}\n")
+            of = f" A view of {titles[whole]}." if (whole := views.get(name)) else ""
+            parts.append(f"### {title}\n\n{text}{of}\n\n{table(labels)}\n")
     return "\n".join(parts)
 
 

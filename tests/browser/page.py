@@ -90,9 +90,10 @@ class Page:
         self.until(lambda: self.driver.execute_script(script, label), f"the button {label} to press")
 
     def go(self, title: str) -> None:
-        """To another page, by the sidebar."""
+        """To another page, by the sidebar or by the links beside the title."""
         script = """
-            const links = [...document.querySelectorAll('[data-testid="stSidebarNavLink"]')]
+            const kinds = '[data-testid="stSidebarNavLink"], [data-testid="stPageLink-NavLink"]'
+            const links = [...document.querySelectorAll(kinds)]
             const link = links.find(link => link.innerText.trim().endsWith(arguments[0]))
             link?.click(); return Boolean(link)"""
         self.until(lambda: self.driver.execute_script(script, title), f"the link {title}")

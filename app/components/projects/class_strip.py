@@ -16,7 +16,7 @@ from avion_core.usecases.projects.images import class_pictures
 from avion_core.usecases.projects.summaries import ClassInfo, ProjectSummary
 from avion_core.wording import counted
 
-_SIDE, _WIDTH = 112, 150
+_SIDE, _SMALL, _WIDTH = 112, 72, 150
 _IN_A_ROW = 7
 
 
@@ -25,7 +25,7 @@ def class_strip(project: ProjectSummary, entry: ClassInfo) -> None:
     files = class_pictures(studio.home(), project.id, _IN_A_ROW).get(entry.key, ()) if project.pictures else ()
     strip = _strip(tuple(map(str, files)), project.recipe)
     if strip:
-        st.image(strip, alt=f"Training images of {entry.prompt_name}")
+        st.image(strip, width=_SMALL * len(files), alt=f"Training images of {entry.prompt_name}")
 
 
 def class_mosaic(project: ProjectSummary, classes: Sequence[ClassInfo], *, pictures: int, most: int) -> None:
