@@ -255,20 +255,29 @@ def predict_(
     desk: Desk,
     run: RunName,
     paths: Annotated[list[Path], typer.Argument(help="Image files, and folders of them.")],
+    teacher: Annotated[
+        bool, typer.Option("--teacher", help="By the teacher of a project, named in RUN's place; needs no training.")
+    ] = False,
 ) -> Answer:
-    """Classify images with a trained student.
+    """Classify images with a trained student, or with a project's teacher.
 
     What is unlike the project's images, a whole scene say, gets no class but the reason; --json has both.
     """
-    from avion_core.usecases.insight.prediction import predict
+    from avion_core.usecases.insight.prediction import predict, predict_with_teacher
 
-    found = predict(desk.home, run, paths, progress=desk.progress)
+    found = (predict_with_teacher if teacher else predict)(desk.home, run, paths, progress=desk.progress)
     rows = found.table.to_dict("records")
     none = {"class_key": "odd, see below", "percent": None, "runner_up": None}
     shown = [{**row, **(none if row["odd"] else {"percent": 100 * row["probability"]})} for row in rows]
     odd = [f"{row['path']}: {row['odd']}" for row in rows if row["odd"]]
-    data = {"predictions": rows, "problems": found.problems, "temperature": found.temperature}
-    text = [table(shown, ["path", "class_key", "percent", "runner_up"]), *odd, *found.problems, found.far_limit]
+    data = {"predictions": rows, "problems": found.problems, "temperature": found.temperature, "says": found.says}
+    text = [
+        table(shown, ["path", "class_key", "percent", "runner_up"]),
+        *odd,
+        *found.problems,
+        found.far_limit,
+        found.says,
+    ]
     return Answer(data | {"far_limit": found.far_limit}, "\n".join(text))
 
 

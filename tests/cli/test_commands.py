@@ -148,6 +148,9 @@ def test_train_evaluate_map_and_predict(answer, avion, scenes, images, tmp_path)
     assert len(predictions) == 9
     assert {"path", "class_key", "prompt_name", "probability", "margin", "runner_up"} <= set(predictions[0])
     assert {row["odd"] for row in predictions} == {""}
+    by_teacher = answer("predict", "--teacher", "scenes", images / "beach")
+    assert len(by_teacher["predictions"]) == 8
+    assert "teacher" in by_teacher["says"].lower()
     scene = tile(tmp_path / "scene.tif", 300, 3000)
     (row,) = answer("predict", "latest", scene)["predictions"]
     assert "too large for one scene: 300 x 300 pixels" in row["odd"]
