@@ -17,7 +17,7 @@ BENCHMARKS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_benchmark_runs(name):
-    if name in ("map_browser", "page_loads") and shutil.which("chromedriver") is None:
+    if name in ("map_browser", "page_loads", "review_keys") and shutil.which("chromedriver") is None:
         pytest.skip("needs chromium and chromedriver (Debian: chromium-driver)")
     command = [sys.executable, "-m", f"benchmarks.{name}", "--quick"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

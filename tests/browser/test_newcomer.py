@@ -13,6 +13,7 @@ from avion_core.actor import ALONE
 from avion_core.usecases.curation.rules import current_rules
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.projects.current_descriptions import current_descriptions
+from avion_core.usecases.projects.demo_results import WHO
 from avion_core.usecases.projects.summaries import list_projects
 from avion_core.usecases.runs.views import list_runs
 from tests.app.tiny_home import need_demo_weights
@@ -99,7 +100,7 @@ def test_from_the_demo_to_a_map_and_an_export(page: Page, home: Home, picture: P
     page.until(lambda: "Compute its map" in page.text(), "the end of the training")
     run, came = list_runs(home, project.id)
     assert (run.state, run.rule_version) == ("finished", 1)
-    assert came.who == "demo"  # the one that the demo comes with
+    assert came.who == WHO  # the one that the demo comes with
 
     go(page, "Alignment")  # not by that button: it takes UMAP, which compiles itself first
     page.click("t-SNE")

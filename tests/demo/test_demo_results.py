@@ -14,6 +14,7 @@ from avion_core.actor import ALONE
 from avion_core.backbones.towers import Towers
 from avion_core.bundled import demo_folder
 from avion_core.data.sources import Images
+from avion_core.errors import AccountError
 from avion_core.features.shards import FeatureStore
 from avion_core.features.store import image_features, text_features
 from avion_core.reading import Subject, read_json
@@ -27,8 +28,9 @@ from avion_core.usecases.insight.image_search import search
 from avion_core.usecases.insight.journal import journal_entries
 from avion_core.usecases.installation.home import Home
 from avion_core.usecases.models.catalog import open_towers
+from avion_core.usecases.people.accounts import add_account
 from avion_core.usecases.projects.creating import open_demo
-from avion_core.usecases.projects.demo_results import FOLDER, install_demo_results, made_from, shown_items
+from avion_core.usecases.projects.demo_results import FOLDER, WHO, install_demo_results, made_from, shown_items
 from avion_core.usecases.projects.summaries import ProjectSummary, read_splits
 from avion_core.usecases.runs.views import get_run, list_runs
 
@@ -58,9 +60,14 @@ def test_it_is_made_from_the_weights_images_texts_and_settings_of_now(home: Home
     assert about["run"]["config"] == config.model_dump(mode="json"), stale
 
 
+def test_no_person_can_be_called_as_whose_its_run_is(home: Home) -> None:
+    with pytest.raises(AccountError):
+        add_account(home, WHO, "a long enough password", "admin")
+
+
 def test_a_finished_run_its_evaluation_and_a_map_are_there_at_once(home: Home, project: ProjectSummary) -> None:
     (run,) = list_runs(home, project.id)
-    assert (run.state, run.who, run.looks) == ("finished", "demo", 0)
+    assert (run.state, run.who, run.looks) == ("finished", WHO, 0)
     assert run.step == run.steps > 0
     assert run.seconds_per_step is None  # another machine's pace would mislead the estimates of this one
     report = kept_report(home, run.id, "validation")

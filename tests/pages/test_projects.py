@@ -166,6 +166,7 @@ def test_a_label_table_is_counted_before_a_project_is_made(home: Home, open_page
 def test_the_next_step_follows_the_work(home: Home, open_page: Open) -> None:
     app = open_page()
     assert "A student is trained" in all_text(app)
+    assert app.button(key="go_predict_Classify new images").label == "Classify new images"
     app = settle(app.button(key="go_evaluation_See what it gained").click().run())
     assert app.title[0].value == "Evaluation"
 

@@ -41,5 +41,7 @@ def next_step(project: ProjectSummary) -> None:
         st.markdown(f":material/arrow_forward: **Next:** {text}", width="stretch")
         if button:
             shell.go_button(*button)
+        if button and button[1] == "evaluation" and project.pictures:
+            shell.go_button("Classify new images", "predict", "image_search", primary=False)
         if not project.descriptions:
             shell.import_button("secondary" if button else "primary")

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 FOLDER = "computed"
 """In a demo's folder: about.json, features/ and run/ (the run's folder as it was)."""
-WHO = "demo"
+WHO = "(the demo)"
+"""Whose its run is. No account can be called so: a person's runs are never taken for it."""
 _RESULTS = Subject("what the demo came with", hint="Install the package again.")
 
 
