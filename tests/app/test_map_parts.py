@@ -11,7 +11,7 @@ import pytest
 
 from app.components.maps import map_colours
 from app.components.maps.map_charts import Beside, Legend, map_view
-from app.components.maps.map_places import class_labels, places
+from app.components.maps.map_places import beside_each_other, class_labels, places
 from app.kit.palette import CUT, KEPT, colours
 from avion_core.usecases.projects.summaries import ClassInfo
 
@@ -91,6 +91,29 @@ def test_a_class_is_named_where_most_of_its_images_lie() -> None:
     assert (name, at) == ("a", pytest.approx(0.1))
     many = pd.DataFrame({"kind": "image", "x": range(100), "y": 0.0})
     assert class_labels(many, pd.Series([f"c{number}" for number in range(100)])) == []
+
+
+def test_names_on_a_map_do_not_cover_each_other() -> None:
+    extent = ([0.0, 100.0], [0.0, 100.0])  # 2 pixels a unit
+    first = (50.0, 50.0, "dense residential")
+    assert beside_each_other([first], extent, 200, 200) == [first]
+    below = beside_each_other([first, (52.0, 51.0, "mobile home park")], extent, 200, 200)
+    assert [words for *_, words in below] == ["dense residential", "mobile home park"]
+    assert below[1][1] == pytest.approx(51.0 - 14.0)  # under its point
+    names = ["dense residential", "mobile home park", "runway", "sparse residential", "tennis court"]
+    many = beside_each_other([(51.0, 50.0, name) for name in names], extent, 200, 200)
+    assert [words for *_, words in many] == names[:2]  # no place is left for the others: a name is wide for this view
+    beside = beside_each_other([(51.0, 50.0, name) for name in ("a", "b", "c", "d", "e")], extent, 200, 200)
+    assert [words for *_, words in beside] == ["a", "b", "c", "d"]
+    assert beside[2][0] > 51.0 > beside[3][0]  # to the right, then to the left
+    wider = beside_each_other([first, (80.0, 50.0, "runway")], extent, 400, 200)
+    assert [words for *_, words in wider] == ["dense residential", "runway"]
+    assert wider[1][1] == 50.0  # beside the first
+
+
+def test_a_name_stays_inside_the_view() -> None:
+    ((x, _, _),) = beside_each_other([(0.0, 50.0, "x" * 10)], ([0.0, 100.0], [0.0, 100.0]), 200, 200)
+    assert x == pytest.approx((6.6 * 10 + 2) / 2 / 2)
 
 
 def test_the_moving_view_goes_straight_from_before_to_after() -> None:

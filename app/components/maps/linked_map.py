@@ -12,7 +12,7 @@ import streamlit as st
 
 from app.components.maps import map_colours
 from app.components.maps.map_charts import LASSO, MANY_POINTS, Beside, Legend, map_view, span
-from app.components.maps.map_places import class_labels, places
+from app.components.maps.map_places import beside_each_other, class_labels, places
 from app.components.maps.under_pointer import under_pointer
 from app.state import map_choices, widgets
 from avion_core.usecases.insight.alignment import MapResult
@@ -24,6 +24,8 @@ _ARRANGED = {"beside": "Side by side", _MOVING: "Before → after"}
 # Views that share a layout are drawn with the same axes: only there can a point's way be followed.
 _SPACES = {"teacher": ["teacher"]} | {view: ["before", "after"] for view in ("before", "after", _MOVING)}
 _HEIGHT, _BELOW_SLIDER = 390, 350  # pixels: with the head of the page they fit a window of 720
+_WIDTH = 800  # pixels of all views together in a window of 1,280
+_EDGES = 32  # of what is above and below the points
 _SIGNS = {
     "circle": "●",
     "diamond": "◆",
@@ -103,6 +105,7 @@ def linked_views(project: ProjectSummary, result: MapResult, verdicts: Mapping[s
             help="Moves every point along the straight way between its two places. Colours by right or wrong change "
             "in the middle.",
         )
+    height = _BELOW_SLIDER if shown.moving else _HEIGHT
     for column, view in zip(st.columns(len(views), gap="small"), views, strict=True):
         with column:
             part = points[drawn[view]]
@@ -110,8 +113,9 @@ def linked_views(project: ProjectSummary, result: MapResult, verdicts: Mapping[s
             table = pd.DataFrame({"row": part.index, "kind": part["kind"], "kept": part["kept"], "x": x, "y": y})
             labels: list[tuple[float, float, str]] = []
             if shown.labels:
-                labels = class_labels(table, map_colours.values(part, "class", seen_by[view], *coloured))
-            beside = Beside(labels, shown.density, shown.moving, _BELOW_SLIDER if shown.moving else _HEIGHT)
+                named = class_labels(table, map_colours.values(part, "class", seen_by[view], *coloured))
+                labels = beside_each_other(named, _extent(points, view), _WIDTH / len(views), height - _EDGES)
+            beside = Beside(labels, shown.density, shown.moving, height)
             _view(table, values[view][drawn[view]], view, legend, picked, _extent(points, view), beside, result, key)
     under_pointer(project, result, seen_by)
     _legend(legend, {value for view in views for value in values[view][drawn[view]].unique()})
