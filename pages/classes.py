@@ -41,7 +41,9 @@ def page() -> None:
 
 def add_form(project: ProjectSummary) -> None:
     with st.form("add_class", border=False, clear_on_submit=True), st.container(horizontal=True):
-        name = st.text_input("New class", placeholder="solar farm", label_visibility="collapsed", width="stretch")
+        name = st.text_input(
+            "New class", placeholder="solar farm", key="class_new", label_visibility="collapsed", width="stretch"
+        )
         if st.form_submit_button("Add the class", icon=":material/add:"):
             key = add_class(studio.home(), project.id, name)
             address.choose(address.CLASS, key)

@@ -52,7 +52,9 @@ def show_gallery(project: ProjectSummary) -> None:
             key="image_part", bind="query-params", width=200,
         )  # fmt: skip
         draws = sorted(read_splits(studio.home(), project.id).train)
-        seed = st.selectbox("Seed", draws, help="Each seed draws other training and validation images.", width=90)
+        seed = st.selectbox(
+            "Seed", draws, help="Each seed draws other training and validation images.", key="image_seed", width=90
+        )
         words = st.text_input("File name or group contains", key="image_words", bind="query-params", width=210)
     table = image_table(studio.home(), project.id, seed)
     of_class = table if chosen == widgets.ALL else table[table["class_key"] == chosen]

@@ -37,6 +37,7 @@ def page() -> None:
         guessing = st.toggle(
             "Teacher's guesses",
             value=True,
+            key="label_guesses",
             help="The teacher embeds each image once; a large teacher on a CPU takes a while.",
         )
     labels = {str(image): str(key) for image, key in table["class_key"].items()}

@@ -21,6 +21,11 @@ SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 ENGINE = [path for path in SOURCES if path.is_relative_to(ROOT / "avion_core") and path.parent.name != "versions"]
 SCRIPTS = sorted(path for folder in ("tools", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
+STUDIO = [path for path in SOURCES if not path.is_relative_to(ROOT / "avion_core")]
+FIELDS = re.compile(
+    r"checkbox|color_picker|data_editor|date_input|file_uploader|multiselect|number_input|pills|radio|"
+    r"segmented_control|select_slider|selectbox|slider|text_area|text_input|toggle"
+)
 TABLES = [ROOT / "avion_core" / "store" / "tables.py"]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -48,6 +53,15 @@ def attributes(path: Path, owner: str) -> Iterator[str]:
 def test_imports_go_down_the_floors(monkeypatch):
     monkeypatch.chdir(ROOT)
     assert lint_imports(no_cache=True) == 0
+
+
+@pytest.mark.parametrize("path", STUDIO, **by_file)
+def test_a_field_has_a_key(path):
+    """Without one a field is another as soon as its label, help or limits change, and forgets what was typed."""
+    for node in nodes(path):
+        match node:
+            case ast.Call(func=ast.Attribute(attr=kind), keywords=given) if FIELDS.fullmatch(kind):
+                assert {"key", None} & {one.arg for one in given}, f"{kind} in line {node.lineno}"
 
 
 @pytest.mark.parametrize("path", [path for path in SOURCES if path.parent.name == "pages"], **by_file)

@@ -53,6 +53,7 @@ def chosen_files() -> tuple[Uploads | list[Path], list[str]]:
         type=_TYPES,
         accept_multiple_files=True,
         max_upload_size=MOST_MB,
+        key="predict_images",
         help="Read with this project's rendering recipe: a GeoTIFF's bands and stretch are those of the project.",
     )
     folder = ""
@@ -143,6 +144,7 @@ def classified(project: ProjectSummary, run: RunView | None, images: Uploads | l
         0,
         format="%d %%",
         width=360,
+        key="predict_least",
         help="Below it, the class shows as “not sure”; the export keeps the prediction.",
     )
     by_path = dict(zip(map(str, paths), names, strict=True))

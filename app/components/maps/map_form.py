@@ -45,9 +45,13 @@ def map_form(images: Mapping[str, int]) -> MapSettings | None:
         )
         min_dist = defaults.min_dist
         if method == "umap":
-            min_dist = st.slider("Minimum distance", 0.0, 1.0, min_dist, 0.05, width=150, help=_HELP["min_dist"])
-        metric = st.selectbox("Metric", ["cosine", "euclidean", "correlation"], width=130, help=_HELP["metric"])
-        seed = st.number_input("Seed", 0, 1000, defaults.seed, width=105, help=_HELP["seed"])
+            min_dist = st.slider(
+                "Minimum distance", 0.0, 1.0, min_dist, 0.05, key="map_form_min_dist", width=150, help=_HELP["min_dist"]
+            )
+        metric = st.selectbox(
+            "Metric", ["cosine", "euclidean", "correlation"], key="map_form_metric", width=130, help=_HELP["metric"]
+        )
+        seed = st.number_input("Seed", 0, 1000, defaults.seed, key="map_form_seed", width=105, help=_HELP["seed"])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kinds = st.pills(
             "Items",
@@ -69,11 +73,19 @@ def map_form(images: Mapping[str, int]) -> MapSettings | None:
             help=_HELP["parts"],
         )
         most = st.number_input(
-            "Most images", 10, 1_000_000, defaults.most_images, 1000, width=150, help=_HELP["most_images"]
+            "Most images",
+            10,
+            1_000_000,
+            defaults.most_images,
+            1000,
+            key="map_form_most",
+            width=150,
+            help=_HELP["most_images"],
         )
     chosen = list(parts)
     if images.get("test") and st.toggle(
         f"Show the {images['test']:,} sealed test images as well",
+        key="map_form_sealed",
         help="Counts as a look at the sealed test set.",
         disabled=not visitor.may(policies.UNSEAL),
     ):

@@ -155,6 +155,7 @@ def split_form(project: ProjectSummary, entry: ClassInfo) -> None:
             rows = event["selection"]["rows"]
         tested = visitor.may(UNSEAL) and st.toggle(
             f"Sort its {entry.test:,} sealed test images too",
+            key=f"split_sealed_{entry.key}",
             help="Otherwise they all keep the old label. The journal records it.",
         )
         if st.button("Split, then sort its images", type="primary", disabled=not name.strip()):
