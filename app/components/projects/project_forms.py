@@ -101,8 +101,8 @@ def project_form(*, opened: bool = False) -> None:
         labels = ""
         if source in (_TABLE, _CAPTIONS):
             example = "/data/labels.csv" if source == _TABLE else "/data/dataset_rsitmd.json"
-            title, key = ("Label table", "new_table") if source == _TABLE else ("Caption file", "new_captions")
-            labels = st.text_input(title, key=key, placeholder=example)
+            key = "new_table" if source == _TABLE else "new_captions"
+            labels = st.text_input("Label table" if source == _TABLE else "Caption file", key=key, placeholder=example)
         seen = st.container()  # what the folder holds is shown right below its field
         with st.container(horizontal=True):
             usable, better = usable_pair(studio.home())
