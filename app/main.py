@@ -169,7 +169,7 @@ def _views(name: str) -> None:
     views = [view for view, of in _VIEWS.items() if of == whole]
     for listed, title, icon, _ in [entry for group in _PAGES.values() for entry in group]:
         if views and listed in (whole, *views):
-            st.page_link(f"../pages/{listed}.py", label=title, icon=f":material/{icon}:", disabled=listed == name)
+            st.page_link(f"../pages/{listed}.py", label=title, icon=f":material/{icon}:")
 
 
 def _name_the_tab(page: StreamlitPage, projects: dict[str, str]) -> None:
