@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from avion_core.backbones.load import WeightStore
+from avion_core.backbones.reading_length import clip_readers
 from avion_core.backbones.sentences import cut_sentences
 from avion_core.backbones.towers import resolve_precision
 from avion_core.config import RunConfig
@@ -87,8 +88,10 @@ def run_experiment(
     if protocol.by_captions:
         task = _with_captions(task, others)
     else:
+        readers = clip_readers(bench.weights, (config.teacher, config.student))
         for data in (project, *others):
-            cut_sentences(data.class_names, config.model.template)  # refuses what reads the same
+            cut_sentences(data.class_names, config.model.template, readers)  # refuses what reads the same
+    bench.refuse_prompts(find_method(config.method).step_size(config, 1).image_tokens)
     method = find_method(config.method)(bench, config.options)
     if method.needs.shots and not task.training_images:
         if protocol.by_captions:

@@ -43,7 +43,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from avion_core.backbones.demo_teacher import EMBED_DIM, DemoTeacher
-from avion_core.backbones.towers import cut_context, transformer_block
+from avion_core.backbones.text_side import transformer_block
 from avion_core.files import replacing
 
 STUDENT_CONFIG = {
@@ -89,6 +89,11 @@ def image_forward(model: open_clip.CLIP, pixels: Tensor) -> Tensor:
     for block in model.visual.transformer.resblocks:
         x = transformer_block(block, x)
     return model.visual.ln_post(x[:, 0]) @ model.visual.proj
+
+
+def cut_context(tokens: Tensor) -> Tensor:
+    """Without the columns after the last end-of-text, the highest id."""
+    return tokens[:, : int(tokens.argmax(1).max()) + 1]
 
 
 def text_forward(model: open_clip.CLIP, tokens: Tensor) -> Tensor:

@@ -1,15 +1,22 @@
-"""The pairs of towers that the project knows: where their weights are, and what no checkpoint says of itself.
+"""The models that the project knows: where their weights are, and what no checkpoint says of itself.
 
-Sizes and licences as the hub's file lists and cards gave them; `quick_gelu` is the activation of the training.
+Sizes and licences as the hub's file lists and cards gave them; where nobody could say, the field says so. `entries` has
+the list; `own_models` adds those of a home's models file.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
+from avion_core.backbones.preprocessing import Preprocessing
 from avion_core.errors import NotFoundError
+
+DEMO_FILES = {"demo-teacher": "demo-teacher-image.safetensors", "demo-student": "demo-student.safetensors"}
+"""The weights files that come with the package."""
 
 
 @dataclass(frozen=True)
@@ -22,132 +29,47 @@ class CatalogEntry:
     architecture: str
     """open_clip's name of the model, or the name of the demo's own description."""
     hub_repo: str | None
-    """Repository on the Hugging Face hub; None for what comes with this package."""
+    """Repository on the Hugging Face hub; None for what is not on the hub."""
     hub_file: str | None
+    """None where nobody could say under which name the repository has it: a local file is added then."""
     dim: int
     image_size: int
     quick_gelu: bool
     parameters: int
     size_bytes: int
-    """Of the weights file, to about one percent."""
+    """Of the weights file, to about one percent; 0 where it is not known."""
     licence: str
     source: str
+    revision: str = "main"
+    """Of the hub's repository."""
+    address: str = ""
+    """Of a weights file, or a zip archive with one, that is not on the hub."""
+    config: Mapping[str, Any] | None = field(default=None, hash=False)
+    """open_clip's description (`model_cfg`), where it knows no architecture of that name."""
+    context_length: int | None = None
+    """Tokens of a text, where they are not the architecture's."""
+    preprocessing: Preprocessing = Preprocessing()  # noqa: RUF009 - frozen
+    tokenizer_repo: str = ""
+    """The hub's repository with the `tokenizer.json` of towers that do not read by CLIP's byte pairs."""
+    visual_prompts: bool = True
+    """Whether the image tower has tokens for prompts to stand beside; convolutional ones have none."""
+    warning: str = ""
+    """What to know before results with it are compared."""
+    own: bool = False
+    """Of the home's models file, not of the package."""
 
+    @property
+    def bundled(self) -> bool:
+        """Its weights come with the package."""
+        return self.name in DEMO_FILES
 
-_GEORSCLIP_LICENCE = 'Creative Commons (the hub card says "cc", without a version)'
-_GEORSCLIP_SOURCE = "Zhang et al., RS5M and GeoRSCLIP, https://huggingface.co/Zilun/GeoRSCLIP"
-_REMOTECLIP_LICENCE = "none stated on the hub; ask the authors before other than research use"
-_REMOTECLIP_SOURCE = "Liu et al., RemoteCLIP, https://huggingface.co/chendelong/RemoteCLIP"
-_DEMO_SOURCE = "trained by tools/pretrain_demo.py; see demo/weights for its model card"
-_DEMO_LICENCE = "see the model card: trained in part on academic-use image sets"
+    @property
+    def origin(self) -> str:
+        """Where a download comes from, in words; empty where there is none."""
+        if self.address:
+            return self.address
+        return f"{self.hub_repo}/{self.hub_file}" if self.hub_repo and self.hub_file else ""
 
-_ENTRIES = (
-    CatalogEntry(
-        name="georsclip-vit-b-32",
-        title="GeoRSCLIP ViT-B/32",
-        kind="open_clip",
-        architecture="ViT-B-32-quickgelu",
-        hub_repo="Zilun/GeoRSCLIP",
-        hub_file="ckpt/RS5M_ViT-B-32.pt",
-        dim=512,
-        image_size=224,
-        quick_gelu=True,
-        parameters=151_277_313,
-        size_bytes=605_000_000,
-        licence=_GEORSCLIP_LICENCE,
-        source=_GEORSCLIP_SOURCE,
-    ),
-    CatalogEntry(
-        name="georsclip-vit-h-14",
-        title="GeoRSCLIP ViT-H/14",
-        kind="open_clip",
-        architecture="ViT-H-14",
-        hub_repo="Zilun/GeoRSCLIP",
-        hub_file="ckpt/RS5M_ViT-H-14.pt",
-        dim=1024,
-        image_size=224,
-        quick_gelu=False,
-        parameters=986_109_441,
-        size_bytes=3_940_000_000,
-        licence=_GEORSCLIP_LICENCE,
-        source=_GEORSCLIP_SOURCE,
-    ),
-    CatalogEntry(
-        name="remoteclip-vit-b-32",
-        title="RemoteCLIP ViT-B/32",
-        kind="open_clip",
-        architecture="ViT-B-32-quickgelu",
-        hub_repo="chendelong/RemoteCLIP",
-        hub_file="RemoteCLIP-ViT-B-32.pt",
-        dim=512,
-        image_size=224,
-        quick_gelu=True,
-        parameters=151_277_313,
-        size_bytes=605_000_000,
-        licence=_REMOTECLIP_LICENCE,
-        source=_REMOTECLIP_SOURCE,
-    ),
-    CatalogEntry(
-        name="remoteclip-vit-l-14",
-        title="RemoteCLIP ViT-L/14",
-        kind="open_clip",
-        architecture="ViT-L-14-quickgelu",
-        hub_repo="chendelong/RemoteCLIP",
-        hub_file="RemoteCLIP-ViT-L-14.pt",
-        dim=768,
-        image_size=224,
-        quick_gelu=True,
-        parameters=427_616_513,
-        size_bytes=1_710_000_000,
-        licence=_REMOTECLIP_LICENCE,
-        source=_REMOTECLIP_SOURCE,
-    ),
-    CatalogEntry(
-        name="openai-vit-b-32",
-        title="OpenAI CLIP ViT-B/32",
-        kind="open_clip",
-        architecture="ViT-B-32-quickgelu",
-        hub_repo="timm/vit_base_patch32_clip_224.openai",
-        hub_file="open_clip_model.safetensors",
-        dim=512,
-        image_size=224,
-        quick_gelu=True,
-        parameters=151_277_313,
-        size_bytes=605_000_000,
-        licence="MIT (OpenAI's repository; the hub card of this copy says Apache-2.0)",
-        source="Radford et al., CLIP, https://huggingface.co/timm/vit_base_patch32_clip_224.openai",
-    ),
-    CatalogEntry(
-        name="demo-teacher",
-        title="Demo teacher (EfficientNet-Lite0 + MiniLM)",
-        kind="demo_teacher",
-        architecture="demo-teacher",
-        hub_repo=None,
-        hub_file=None,
-        dim=384,
-        image_size=224,
-        quick_gelu=False,
-        parameters=26_937_089,
-        size_bytes=54_000_000,
-        licence=_DEMO_LICENCE,
-        source=_DEMO_SOURCE,
-    ),
-    CatalogEntry(
-        name="demo-student",
-        title="Demo student (ViT 12 x 192 at 128 px)",
-        kind="open_clip",
-        architecture="demo-student",
-        hub_repo=None,
-        hub_file=None,
-        dim=256,
-        image_size=128,
-        quick_gelu=False,
-        parameters=17_700_000,
-        size_bytes=36_000_000,
-        licence=_DEMO_LICENCE,
-        source=_DEMO_SOURCE,
-    ),
-)
 
 _GIVEN = re.compile(r"given-[0-9a-f]{16}")
 _GIVEN_ENTRY = CatalogEntry(
@@ -166,40 +88,46 @@ _GIVEN_ENTRY = CatalogEntry(
     source="a file of embeddings",
 )
 
-CATALOG: dict[str, CatalogEntry] = {entry.name: entry for entry in _ENTRIES}
-
 
 def is_given(name: str) -> bool:
     """Whether a name in settings stands for embeddings that were given, with no model behind them."""
     return _GIVEN.fullmatch(name) is not None
 
 
-def find_entry(name: str) -> CatalogEntry:
-    """The entry of that name; embeddings that were given have one made for them.
+class Catalog:
+    """Entries by name, in their order."""
 
-    Raises:
-        NotFoundError: there is none.
-    """
-    if is_given(name):
-        return replace(_GIVEN_ENTRY, name=name)
-    if name not in CATALOG:
-        raise NotFoundError("the catalog has no such model", f"Choose one of: {', '.join(CATALOG)}.", value=name)
-    return CATALOG[name]
+    def __init__(self, entries: Mapping[str, CatalogEntry]) -> None:
+        self.entries = entries
 
+    def find(self, name: str) -> CatalogEntry:
+        """The entry of that name; embeddings that were given have one made for them.
 
-def known_entry(name: str) -> CatalogEntry | None:
-    """As `find_entry`; None where there is none."""
-    return find_entry(name) if name in CATALOG or is_given(name) else None
+        Raises:
+            NotFoundError: there is none.
+        """
+        if is_given(name):
+            return replace(_GIVEN_ENTRY, name=name)
+        if name not in self.entries:
+            near = difflib.get_close_matches(name, self.entries, n=3)
+            hint = f"Choose one of: {', '.join(near or self.entries)}."
+            if name.startswith("hf-hub:") or "/" in name:
+                hint = f"Enter it first: `avion models enter {name}`."
+            raise NotFoundError("the catalog has no such model", hint, value=name)
+        return self.entries[name]
 
+    def known(self, name: str) -> CatalogEntry | None:
+        """As `find`; None where there is none."""
+        return self.find(name) if name in self.entries or is_given(name) else None
 
-def downloadable(name: str) -> CatalogEntry:
-    """An entry whose weights are not part of the package: they are downloaded, added and removed.
+    def downloadable(self, name: str) -> CatalogEntry:
+        """An entry whose weights are not part of the package: they are downloaded, added and removed.
 
-    Raises:
-        NotFoundError: the catalog has no such name, or its weights come with the package.
-    """
-    entry = find_entry(name)
-    if entry.hub_repo is None:
-        hint = "They are always installed: nothing to download, add or remove."
-        raise NotFoundError("these weights come with the package", hint, value=name)
-    return entry
+        Raises:
+            NotFoundError: the catalog has no such name, or its weights come with the package.
+        """
+        entry = self.find(name)
+        if entry.bundled or entry.kind == "given":
+            hint = "They are always installed: nothing to download, add or remove."
+            raise NotFoundError("these weights come with the package", hint, value=name)
+        return entry

@@ -1,19 +1,21 @@
 """The names that CLIP's weights go by elsewhere, turned into open_clip's.
 
 Known: towers under `clip.`, compiled ones under `_orig_mod.`, a text tower under `text.` (open_clip's CustomTextCLIP),
-and the `text_model.` and `vision_model.` of Hugging Face's transformers. What no tower needs is left out: buffers that
-follow from the architecture, and a bias beside the logit scale, which moves all logits of an image alike.
+the two position tables of LongCLIP, and the `text_model.` and `vision_model.` of Hugging Face's transformers
+(`siglip_names` has SigLIP's). What the model does not need is left out: buffers that follow from the architecture, and
+a bias beside a logit scale that was trained without one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from avion_core.backbones.siglip_names import from_siglip, is_siglip
 from avion_core.errors import CheckpointError
 
 _PREFIXES = ("module.", "model.", "clip.", "_orig_mod.")
@@ -41,8 +43,15 @@ _LAYER = re.compile(r"encoder\.layers\.(\d+)\.(.+)\.(weight|bias)")
 _QUERY_KEY_VALUE = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
 
 
-def open_clip_names(weights: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """The same tensors under the names of open_clip's `CLIP`; unknown names stay as they are.
+LONG_CLIP_KEPT = 20
+"""How many of LongCLIP's positions are CLIP's own (Zhang et al., ECCV 2024, arXiv 2403.15378, section 3.2)."""
+
+
+def open_clip_names(weights: Mapping[str, Tensor], path: Path, wanted: Container[str] = ()) -> dict[str, Tensor]:
+    """The same tensors under the names of open_clip's `CLIP` or `CustomTextCLIP`; unknown names stay as they are.
+
+    Args:
+        wanted: the names that the model has.
 
     Raises:
         CheckpointError: two tensors would have one name, or a layer lacks its query, key or value.
@@ -53,14 +62,25 @@ def open_clip_names(weights: Mapping[str, Tensor], path: Path) -> dict[str, Tens
             name = name.removeprefix(prefix)
         if name == "logit_scale" and value.numel() == 1:
             value = value.reshape(())  # some keep it as a list of one
-        if not _NEEDLESS.fullmatch(name):
+        if name in wanted or not _NEEDLESS.fullmatch(name):
             _put(named, name, value, path)
+    if is_siglip(named):
+        return from_siglip(named, path)
     if any(name.startswith(_TRANSFORMERS) for name in named):
-        return _from_transformers(named, path)
+        named = _from_transformers(named, path)
     renamed: dict[str, Tensor] = {}
     for name, value in named.items():
-        _put(renamed, name.removeprefix("text."), value, path)
-    return renamed
+        name = name.removeprefix("text.")
+        _put(renamed, f"text.{name}" if f"text.{name}" in wanted else name, value, path)
+    return _one_position_table(renamed)
+
+
+def _one_position_table(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """LongCLIP adds CLIP's first positions and its own later ones by two masks: the same as one table."""
+    later = weights.pop("positional_embedding_res", None)
+    if later is not None and (first := weights.get("positional_embedding")) is not None:
+        weights["positional_embedding"] = torch.cat([first[:LONG_CLIP_KEPT], later[LONG_CLIP_KEPT:]])
+    return weights
 
 
 def _from_transformers(weights: dict[str, Tensor], path: Path) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 Three properties make them fast without changing a number beyond rounding:
 - weights are frozen, so the backward pass computes activations' gradients only, and the large
   matrices can be held in bfloat16 while norms, softmaxes, residuals and prompts stay float32;
-- the text mask is strictly causal, so tokens after the last end-of-text cannot matter and are cut off;
+- where the text mask is causal, tokens after the last end-of-text cannot matter and are cut off;
 - for the same reason the tokens that all texts of a batch begin with (start, prompts, the template's
   words before the class name) have the same states in every text and are run once.
 """
@@ -11,37 +11,16 @@ Three properties make them fast without changing a number beyond rounding:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from avion_core.backbones.image_side import ImageSide, OpenClipImageSide
+from avion_core.backbones.text_side import TextBatch
 from avion_core.backbones.towers import OpenClipTowers
-
-
-@dataclass(frozen=True)
-class TextBatch:
-    """Token ids of some texts, cut to what can matter."""
-
-    tokens: Tensor
-    """(N, L) with L = the last end-of-text position + 1."""
-    ends: Tensor
-    """(N,) place of each text's end-of-text token."""
-    shared: int
-    """How many leading tokens all texts have in common (at least the start token)."""
-
-
-def text_batch(tokens: Tensor, device: torch.device | str = "cpu") -> TextBatch:
-    """Prepare token ids (N, 77), as open_clip's tokenizer gives them; end-of-text is the highest id."""
-    ends = tokens.argmax(dim=1)
-    tokens = tokens[:, : int(ends.max()) + 1]
-    same = (tokens == tokens[:1]).all(dim=0)
-    shared = int(same.long().cumprod(0).sum())
-    # Every text keeps at least its end-of-text token as its own.
-    shared = min(shared, int(ends.min()))
-    return TextBatch(tokens.to(device), ends.to(device), shared)
+from avion_core.errors import ConfigError
 
 
 class FrozenEncoders:
@@ -57,12 +36,11 @@ class FrozenEncoders:
     """
 
     def __init__(self, backbone: OpenClipTowers, precision: torch.dtype = torch.float32) -> None:
-        clip: Any = backbone.clip
-        visual, text = clip.visual.transformer, clip.transformer
+        image, text = backbone.image, backbone.text
         self.backbone, self.precision = backbone, precision
-        self.visual_width, self.text_width = visual.width, text.width
-        self.visual_blocks = [FrozenBlock(block, precision) for block in visual.resblocks]
-        self.text_blocks = [FrozenBlock(block, precision) for block in text.resblocks]
+        self.visual_width, self.text_width = image.width, text.width
+        self.visual_blocks = [_visual_block(image, number, precision) for number in range(len(image.blocks))]
+        self.text_blocks = [FrozenBlock(block, precision) for block in text.blocks]
 
     def image(
         self, pixels: Tensor, prompts: Sequence[Tensor] | Tensor = (), states: list[Tensor] | None = None
@@ -72,16 +50,23 @@ class FrozenEncoders:
         Args:
             prompts: of the first layers, one entry a layer.
             states: gets what comes out of each layer, (B, tokens, width).
+
+        Raises:
+            ConfigError: prompts for a tower without tokens.
         """
-        visual: Any = self.backbone.clip.visual
-        x = visual._embeds(self.backbone.normalize(pixels))  # (B, 1 + patches, width)
+        side = self.backbone.image
+        if len(prompts) and not side.takes_prompts:
+            raise no_visual_prompts(self.backbone.name)
+        x = side.tokens(self.backbone.normalize(pixels))  # (B, prefix + patches, width)
+        standing = 0
         for i, block in enumerate(self.visual_blocks):
             if i < len(prompts):
-                x = _insert(x, prompts[i], after=1, replace=prompts[i].shape[-2] if i else 0)
-            x = block(x)
+                x = _insert(x, prompts[i], after=min(side.prefix, 1), replace=standing)
+                standing = prompts[i].shape[-2]
+            x = block(x, standing)
             if states is not None:
                 states.append(x)
-        return F.normalize(visual.ln_post(x[:, 0]) @ visual.proj, dim=-1)
+        return F.normalize(side.read(x, standing).float(), dim=-1)
 
     def text(self, batch: TextBatch, prompts: Sequence[Tensor] | Tensor = (), *, as_words: bool = False) -> Tensor:
         """Token ids of N texts -> embeddings (N, D), unit norm, float32; (G N, D) for prompts of G rows.
@@ -90,25 +75,59 @@ class FrozenEncoders:
             prompts: of the first layers, one entry a layer.
             as_words: the first layer's prompts take the place of the first words of all texts, and their positions.
         """
-        clip: Any = self.backbone.clip
-        words = clip.token_embedding(batch.tokens)  # (N, L, width)
+        read = self._text_causal if self.backbone.text.causal else self._text_open
+        return F.normalize(self.backbone.text.project(read(batch, prompts, as_words)), dim=-1)
+
+    def _text_causal(self, batch: TextBatch, prompts: Sequence[Tensor] | Tensor, as_words: bool) -> Tensor:
+        """States (G N, width) where texts are read; what they all begin with is run once."""
+        side = self.backbone.text
+        words = side.token_embedding(batch.tokens)  # (N, L, width)
         start = words[:1, : batch.shared]
         if as_words:
-            start = _insert(start.expand(_rows(prompts[0]), -1, -1), prompts[0], after=1, replace=prompts[0].shape[-2])
-        positions = clip.positional_embedding[: batch.tokens.shape[1]]
+            place = prompts[0].shape[-2]
+            start = _insert(start.expand(_rows(prompts[0]), -1, -1), prompts[0], after=side.starts, replace=place)
+        positions = side.positional_embedding[: batch.tokens.shape[1]]
         prefix = start + positions[: batch.shared]  # (G, P, width)
         own = (words[:, batch.shared :] + positions[batch.shared :]).repeat(len(prefix), 1, 1)  # (G N, L - P, width)
         for i, block in enumerate(self.text_blocks):
             if i < len(prompts) and (i or not as_words):
-                prefix = _insert(prefix, prompts[i], after=1, replace=prompts[i].shape[-2] if i else 0)
+                prefix = _insert(prefix, prompts[i], after=side.starts, replace=prompts[i].shape[-2] if i else 0)
             prefix, own = block.causal(prefix, own)
         ends = (batch.ends - batch.shared).repeat(len(prefix))
-        last = own[torch.arange(len(own), device=own.device), ends]
-        return F.normalize(clip.ln_final(last) @ clip.text_projection, dim=-1)
+        return own[torch.arange(len(own), device=own.device), ends]
+
+    def _text_open(self, batch: TextBatch, prompts: Sequence[Tensor] | Tensor, as_words: bool) -> Tensor:
+        """States (G N, width) where texts are read; all tokens see all, so no part is the same in two texts."""
+        side, count = self.backbone.text, len(batch.tokens)
+        x = side.token_embedding(batch.tokens)  # (N, L, width)
+        groups = max((_rows(layer) for layer in prompts), default=1)
+        x, standing = x.repeat(groups, 1, 1), 0  # (G N, L, width)
+        if as_words:
+            x = _insert(x, _for_each(prompts[0], count * groups), after=side.starts, replace=prompts[0].shape[-2])
+        x = x + side.positional_embedding[: batch.tokens.shape[1]]
+        for i, block in enumerate(self.text_blocks):
+            if i < len(prompts) and (i or not as_words):
+                # In place of words, the first layer's prompts stand in the text's own length.
+                replaced = prompts[i].shape[-2] if as_words else standing
+                x = _insert(x, _for_each(prompts[i], count * groups), after=side.starts, replace=replaced)
+                standing = 0 if as_words else prompts[i].shape[-2]
+            x = block(x)
+        ends = batch.ends.repeat(groups)
+        ends = ends + standing * (ends >= side.starts)
+        return x[torch.arange(len(x), device=x.device), ends]
 
     def tokenize(self, texts: Sequence[str]) -> TextBatch:
         """Texts as these encoders read them, on their device."""
-        return text_batch(self.backbone.tokenize(texts), self.backbone.device)
+        return self.backbone.text.batch(self.backbone.tokenize(texts), self.backbone.device)
+
+
+def no_visual_prompts(model: str) -> ConfigError:
+    """What to say where a method has visual prompts for an image tower without tokens."""
+    hint = (
+        "Set model.visual_prompts to 0, for AVION with prompts in the texts alone; or choose a method without prompts "
+        "in the image encoder, or a vision transformer as the student."
+    )
+    return ConfigError("the student's image tower is convolutional and takes no prompts", hint, value=model)
 
 
 def _rows(prompts: Tensor) -> int:
@@ -140,8 +159,8 @@ class FrozenBlock:
         self.added: Callable[[Tensor], Tensor] | None = None
         """What a method adds to queries, keys and values: their common input (B, L, width) -> (B, L, 3 width)."""
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """x (B, L, width) -> (B, L, width), every token sees every token."""
+    def __call__(self, x: Tensor, prompts: int = 0) -> Tensor:
+        """x (B, L, width) -> (B, L, width), every token sees every token; `prompts` of them are prompts."""
         q, k, v = self._project(x)
         return self._finish(x, F.scaled_dot_product_attention(q, k, v))
 
@@ -186,8 +205,29 @@ class FrozenBlock:
         return F.linear(x.to(weights[0].dtype), *weights)
 
 
+class OwnBlock:
+    """A block of timm's, computed by itself in a chosen precision."""
+
+    def __init__(self, side: ImageSide, number: int, precision: torch.dtype) -> None:
+        self.side, self.number, self.precision = side, number, precision
+
+    def __call__(self, x: Tensor, prompts: int = 0) -> Tensor:
+        """x (B, L, width) -> (B, L, width), every token sees every token; `prompts` of them are prompts."""
+        half = self.precision == torch.bfloat16
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
+            return self.side.block(self.number, x, prompts).float()
+
+
+def _visual_block(side: ImageSide, number: int, precision: torch.dtype) -> FrozenBlock | OwnBlock:
+    if isinstance(side, OpenClipImageSide):
+        return FrozenBlock(side.blocks[number], precision)
+    return OwnBlock(side, number, precision)
+
+
 def _for_each(prefix: Tensor, count: int) -> Tensor:
-    """The G prefixes, each as often as there are texts to it: (count, ...)."""
+    """The G prefixes, each as often as there are texts to it: (count, ...); one that has no rows is that of all."""
+    if prefix.ndim == 2:
+        prefix = prefix[None]
     if len(prefix) == 1:
         return prefix.expand(count, *prefix.shape[1:])
     return prefix.repeat_interleave(count // len(prefix), dim=0)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
 from typing import Annotated, Any
 
-import open_clip
 import tokenizers
 import torch
 from huggingface_hub import constants as hub_constants
@@ -21,11 +21,14 @@ from huggingface_hub import hf_hub_url
 from pydantic import Field
 from torch import Tensor
 
-from avion_core.backbones.catalog import CatalogEntry, downloadable, find_entry
+from avion_core.backbones.architectures import architecture, beside, filled_model, need_beside
+from avion_core.backbones.catalog import DEMO_FILES, Catalog, CatalogEntry
 from avion_core.backbones.checkpoint import load_strict, read_checkpoint
-from avion_core.backbones.clip_names import open_clip_names
 from avion_core.backbones.demo_teacher import DemoTeacher
+from avion_core.backbones.entries import CATALOG
 from avion_core.backbones.given import FILE, given_name, open_given, save_given
+from avion_core.backbones.tokenizing import FILE as TOKENIZER
+from avion_core.backbones.tokenizing import tokenizer_of
 from avion_core.backbones.towers import DemoTeacherTowers, OpenClipTowers, Towers
 from avion_core.bundled import demo_folder
 from avion_core.downloads import DownloadStopped, fetch, partial_bytes, sha256_of
@@ -36,7 +39,6 @@ from avion_core.reading import Subject, fitted, read_json, web_address
 
 _RECORD = "weights.json"
 _HUB = Subject("the hub's address (HF_ENDPOINT)", CheckpointError)
-_DEMO_FILES = {"demo-teacher": "demo-teacher-image.safetensors", "demo-student": "demo-student.safetensors"}
 
 
 _GOES_ON = "Download it again: it continues where it stopped."
@@ -64,11 +66,13 @@ class WeightStore:
 
     Args:
         endpoint: the hub's address, where it is not the usual one (a mirror).
+        catalog: the models that can be installed; the package's own by default.
     """
 
-    def __init__(self, folder: Path, *, endpoint: str | None = None) -> None:
+    def __init__(self, folder: Path, *, endpoint: str | None = None, catalog: Catalog = CATALOG) -> None:
         self.folder = Path(folder)
         self.endpoint = endpoint
+        self.catalog = catalog
 
     def installed(self) -> list[InstalledWeights]:
         """What was downloaded or added, by name; the bundled demo pair is not listed."""
@@ -82,9 +86,9 @@ class WeightStore:
             NotFoundError: the catalog has no such name.
             CheckpointError: the file is not as long as when it was installed.
         """
-        find_entry(name)
-        if name in _DEMO_FILES:
-            path = demo_folder() / "weights" / _DEMO_FILES[name]
+        self.catalog.find(name)
+        if name in DEMO_FILES:
+            path = demo_folder() / "weights" / DEMO_FILES[name]
             return path if path.exists() else None
         record = self.folder / name / _RECORD
         if not record.exists():
@@ -108,7 +112,7 @@ class WeightStore:
             NotFoundError: the catalog has no such name, or its weights are not installed; it says how to get them.
             CheckpointError: the file is not as long as when it was installed.
         """
-        entry, path = find_entry(name), self.path(name)
+        entry, path = self.catalog.find(name), self.path(name)
         if path is None:
             raise WeightsMissingError(
                 f"the weights of {entry.title} are not installed",
@@ -135,7 +139,7 @@ class WeightStore:
                 be; nothing is installed then.
             StoreError: the store's folder cannot be written.
         """
-        entry = downloadable(name)
+        entry = self.catalog.downloadable(name)
         assert entry.hub_repo
         assert entry.hub_file
         partial = self._partial(name)
@@ -175,7 +179,7 @@ class WeightStore:
         Raises:
             NotFoundError: the catalog has no such name, nothing is installed, or it is the demo pair's.
         """
-        downloadable(name)
+        self.catalog.downloadable(name)
         folders = [folder for folder in (self.folder / name, self._partial(name)) if folder.exists()]
         if not folders:
             raise NotFoundError("these weights are not installed", "There is nothing to remove.", value=name)
@@ -196,7 +200,7 @@ class WeightStore:
             CheckpointError: the file is not what it should be; nothing is installed then.
             StoreError: the store's folder cannot be written, or is full.
         """
-        entry = downloadable(name)
+        entry = self.catalog.downloadable(name)
         path = Path(path)
         build_towers(entry, path)  # before a copy of some gigabytes
         with self._writable(), tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as scratch:
@@ -210,7 +214,7 @@ class WeightStore:
         Raises:
             StoreError: the store's folder cannot be written, or is full.
         """
-        entry = find_entry(given_name(images, texts, image_ids, sentences))
+        entry = self.catalog.find(given_name(images, texts, image_ids, sentences))
         with self._writable(), tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as scratch:
             file = Path(scratch) / FILE
             save_given(file, images, image_ids, texts, sentences)
@@ -268,14 +272,11 @@ def load_towers(
         CheckpointError: a file that is not what it should be.
     """
     path = Path(checkpoint) if checkpoint else weights.need(name)
-    return build_towers(find_entry(name), path, device=device)
+    return build_towers(weights.catalog.find(name), path, device=device)
 
 
 def build_towers(entry: CatalogEntry, path: Path, *, device: str | torch.device = "cpu") -> Towers:
     """Towers from one weights file.
-
-    They are laid out on the meta device and take the file's tensors as they are, so the peak of memory is
-    the weights once, and a float32 file stays memory-mapped.
 
     Raises:
         CheckpointError: a file that is not what it should be.
@@ -284,42 +285,36 @@ def build_towers(entry: CatalogEntry, path: Path, *, device: str | torch.device 
         return _build_demo_teacher(entry, path, device)
     if entry.kind == "given":
         return open_given(entry, path)
-    weights = open_clip_names(read_checkpoint(path), path)
-    with torch.device("meta"):
-        clip = open_clip.CLIP(**architecture(entry, path))
-    load_strict(clip, weights, path=path)
-    # The causal mask is no weight, so the meta model has none yet.
-    length = clip.context_length
-    clip.register_buffer("attn_mask", torch.full((length, length), float("-inf")).triu_(1), persistent=False)
-    return OpenClipTowers(entry.name, clip, quick_gelu=entry.quick_gelu, device=device)
+    config = architecture(entry, path)
+    clip = filled_model(config, read_checkpoint(path), path=path, name=entry.name)
+    text = config["text_cfg"]
+    return OpenClipTowers(
+        entry.name,
+        clip,
+        quick_gelu=entry.quick_gelu,
+        device=device,
+        tokenizer=tokenizer_of(text, beside(path, TOKENIZER), entry.name),
+        preprocessing=entry.preprocessing,
+        facts=_facts(config),
+    )
 
 
-def architecture(entry: CatalogEntry, path: Path) -> dict[str, Any]:
-    """open_clip's description of a model: embed_dim, vision_cfg and text_cfg. `path` is its installed weights file."""
-    if entry.name in _DEMO_FILES:
-        return read_json(_beside(path, f"{entry.name}.json"), Subject("the description of the model", CheckpointError))
-    config = open_clip.get_model_config(entry.architecture)
-    assert config is not None, entry.architecture
-    return config
+def _facts(config: Mapping[str, Any]) -> str:
+    """What a description says beyond the tensors' shapes, where it is more than CLIP's plain pair of towers has."""
+    plain = {"context_length", "vocab_size", "width", "heads", "layers"}
+    if config.get("custom_text") or config["text_cfg"].keys() - plain:
+        return json.dumps(config, sort_keys=True)
+    return ""
 
 
 def _build_demo_teacher(entry: CatalogEntry, path: Path, device: str | torch.device) -> Towers:
-    text, tokenizer_file = _beside(path, "demo-teacher-text.safetensors"), _beside(path, "demo-teacher-tokenizer.json")
+    text = need_beside(path, "demo-teacher-text.safetensors")
+    tokenizer_file = need_beside(path, "demo-teacher-tokenizer.json")
     with torch.device("meta"):
         model = DemoTeacher()
     load_strict(model, read_checkpoint(path) | read_checkpoint(text), path=path)
     tokenizer = tokenizers.Tokenizer.from_file(str(tokenizer_file))
     return DemoTeacherTowers(entry.name, model, tokenizer, device=device)
-
-
-def _beside(path: Path, name: str) -> Path:
-    """A companion of a demo weights file."""
-    companion = path.with_name(name)
-    if not companion.exists():
-        raise CheckpointError(
-            f"the weights file lacks its companion {name}", "Put the two into one folder.", value=str(path)
-        )
-    return companion
 
 
 def _copied(source: Path, target: Path, title: str, progress: Progress | None, stop: Event) -> str:

@@ -7,18 +7,18 @@ anything is embedded.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avion_core.backbones.catalog import CatalogEntry, find_entry
+from avion_core.backbones.catalog import CatalogEntry
 from avion_core.errors import AvionError
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
     from avion_core.backbones.load import WeightStore
+    from avion_core.backbones.tokenizing import TextReader
 
 DEMO_TEACHER_TOKENS = 96
 _WORD_PIECES = "demo-teacher-tokenizer.json"
@@ -43,60 +43,87 @@ class CutOff:
         return f"{said}: {'their ends count' if many else 'its end counts'} for nothing"
 
 
-def cut_off(name: str, path: Path | None, texts: Sequence[str]) -> CutOff:
+def cut_off(entry: CatalogEntry, path: Path | None, texts: Sequence[str]) -> CutOff:
     """Which of some texts a model of the catalog does not read to their end.
 
     Args:
-        path: its installed weights file; None where it is not installed (nothing is known then of the demo's models,
-            whose tokenizer lies beside their weights).
+        path: its installed weights file; None where it is not installed (nothing is known then of models whose
+            tokenizer lies beside their weights).
 
     Raises:
-        NotFoundError: no such name. CheckpointError: a file beside the weights is missing or damaged.
+        CheckpointError: a file beside the weights is missing or damaged.
     """
-    entry = find_entry(name)
-    tokens = _context(entry, path)
-    if tokens is None:
+    reader = text_reader(entry, path)
+    if reader is None:
         return CutOff([], 0)
-    # No token is shorter than a byte, so most short texts need no tokenizer.
-    suspect = [place for place, text in enumerate(texts) if len(text.encode("utf-8", "replace")) > tokens - _MARKS]
-    if not suspect:
-        return CutOff([], tokens)
-    if entry.kind == "demo_teacher":
-        assert path is not None
-        codes = _word_pieces(path).encode_batch([texts[place] for place in suspect])
-        return CutOff([place for place, code in zip(suspect, codes, strict=True) if len(code.ids) > tokens], tokens)
-    from avion_core.backbones.towers import clip_tokenizer
-
-    encode = clip_tokenizer(tokens).encode
-    return CutOff([place for place in suspect if len(encode(texts[place])) > tokens - _MARKS], tokens)
+    # No token is shorter than a byte but for a mark before the first word, so most short texts need no tokenizer.
+    suspect = [place for place, text in enumerate(texts) if len(text.encode("utf-8", "replace")) >= reader.room]
+    places = [place for place in suspect if len(reader.words(texts[place])) > reader.room]
+    return CutOff(places, reader.context_length)
 
 
 def unread_ends(weights: WeightStore, name: str, texts: Sequence[str]) -> CutOff:
     """As `cut_off`; nothing is said where the model's files cannot be read, or where it is none of the catalog's:
     whoever needs it says so."""
     try:
-        return cut_off(name, weights.path(name), texts)
+        return cut_off(weights.catalog.find(name), weights.path(name), texts)
     except AvionError:
         return CutOff([], 0)
 
 
-def _context(entry: CatalogEntry, path: Path | None) -> int | None:
+def clip_readers(weights: WeightStore, names: Sequence[str]) -> list[TextReader]:
+    """The different tokenizers of some models, but for the demo teacher's; those that cannot be read are left out."""
+    found: list[TextReader] = []
+    for name in names:
+        with suppress(AvionError):
+            entry = weights.catalog.find(name)
+            reader = text_reader(entry, weights.path(name)) if entry.kind == "open_clip" else None
+            if reader is not None and reader not in found:
+                found.append(reader)
+    return found
+
+
+def text_reader(entry: CatalogEntry, path: Path | None) -> TextReader | None:
+    """A model's tokenizer, without its weights; None where nothing is known of it.
+
+    Args:
+        path: its installed weights file; None where it is not installed.
+
+    Raises:
+        CheckpointError: a file beside the weights is missing or damaged.
+    """
     if entry.kind == "given":  # no model is behind them: nobody knows how much of a text was read
         return None
     if entry.kind == "demo_teacher":
-        return DEMO_TEACHER_TOKENS if path and path.with_name(_WORD_PIECES).is_file() else None
-    if entry.hub_repo is None and path is None:
+        words = path.with_name(_WORD_PIECES) if path else None
+        return _word_pieces(words) if words and words.is_file() else None
+    if path is None and (entry.bundled or entry.tokenizer_repo):
         return None
-    from avion_core.backbones.load import architecture
+    from avion_core.backbones.architectures import architecture, beside
+    from avion_core.backbones.tokenizing import FILE, tokenizer_of
 
-    return int(architecture(entry, path or Path())["text_cfg"].get("context_length", 77))
+    return tokenizer_of(
+        architecture(entry, path or Path())["text_cfg"], beside(path, FILE) if path else None, entry.name
+    )
+
+
+class _WordPieces:
+    """The demo teacher's tokenizer."""
+
+    context_length = DEMO_TEACHER_TOKENS
+    room = DEMO_TEACHER_TOKENS - _MARKS
+
+    def __init__(self, path: Path) -> None:
+        import tokenizers
+
+        self._tokenizer = tokenizers.Tokenizer.from_file(str(path))
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+
+    def words(self, text: str) -> list[int]:
+        return self._tokenizer.encode(text, add_special_tokens=False).ids
 
 
 @lru_cache(maxsize=2)
-def _word_pieces(path: Path) -> Tokenizer:
-    import tokenizers
-
-    tokenizer = tokenizers.Tokenizer.from_file(str(path.with_name(_WORD_PIECES)))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return tokenizer
+def _word_pieces(path: Path) -> _WordPieces:
+    return _WordPieces(path)

@@ -10,20 +10,21 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from functools import lru_cache
 from typing import Any, Protocol
 
-import numpy as np
-import open_clip
 import PIL.Image
 import tokenizers
 import torch
 import torch.nn.functional as F
-from open_clip.tokenizer import SimpleTokenizer
-from open_clip.transformer import QuickGELU, VisionTransformer
+from open_clip.transformer import QuickGELU
 from torch import Tensor, nn
 
 from avion_core.backbones.demo_teacher import CONTEXT_LENGTH, EMBED_DIM, IMAGE_SIZE, DemoTeacher
+from avion_core.backbones.image_side import OpenClipImageSide, image_side
+from avion_core.backbones.preprocessing import Preprocessing
+from avion_core.backbones.text_side import text_side
+from avion_core.backbones.tokenizing import BytePairs, Tokenizer
+from avion_core.backbones.views import shortest_side_view, view_of
 from avion_core.errors import CheckpointError, DataError
 
 TEXT_BATCH = 64
@@ -66,78 +67,93 @@ class Towers(ImageTower, Protocol):
 
 
 class OpenClipTowers:
-    """An open_clip CLIP with a causal text tower, frozen.
+    """An open_clip model of any published form, frozen; `text_side` and `image_side` say which forms there are.
 
     Args:
-        clip: the model; put into eval mode, its parameters no longer take gradients.
+        clip: a CLIP or CustomTextCLIP; put into eval mode, its parameters no longer take gradients.
         quick_gelu: the activation that the weights were trained with. Nothing in a checkpoint tells it, and a
             wrong one costs accuracy without a word, so the model's own layers are checked against it.
-        tokenizer: open_clip's bundled BPE by default; it needs no network.
+        tokenizer: CLIP's byte pairs by default; they need no network.
+        preprocessing: of its images; OpenAI's by default.
+        facts: what else decides an embedding and is in no tensor, for `weights_hash`.
 
     Raises:
-        CheckpointError: `clip` was built with another activation, or is not CLIP's plain pair of transformers.
+        CheckpointError: `clip` was built with another activation, or is of a form that cannot be read.
     """
+
+    logit_bias: float
+    """What is added to the logits: 0 but for towers trained with a sigmoid (SigLIP), where sigmoid(scale cosine + bias)
+    is the probability that an image and a text belong together. Among classes it moves all logits alike, so softmax,
+    ranks and the distillation losses are the same without it."""
 
     def __init__(
         self,
         name: str,
-        clip: open_clip.CLIP,
+        clip: Any,
         *,
         quick_gelu: bool,
         device: str | torch.device = "cpu",
-        tokenizer: SimpleTokenizer | None = None,
+        tokenizer: Tokenizer | None = None,
+        preprocessing: Preprocessing | None = None,
+        facts: str = "",
     ) -> None:
-        _check_architecture(name, clip)
-        _check_activation(name, clip, quick_gelu)
+        self.tokenizer = tokenizer or BytePairs(clip.context_length)
+        self.text = text_side(clip, name, starts=self.tokenizer.starts)
+        self.image = image_side(clip.visual)
+        _check_activation(name, self, quick_gelu)
         self.name = name
         self.quick_gelu = quick_gelu
-        self.weights_hash = hash_weights(clip, f"quick_gelu={quick_gelu}")
+        self.weights_hash = hash_weights(clip, f"quick_gelu={quick_gelu}", *([facts] if facts else []))
         self.device = torch.device(device)
         self.clip = clip.to(self.device).eval().requires_grad_(False)
-        self.tokenizer = tokenizer or clip_tokenizer(clip.context_length)
-        visual: Any = clip.visual
-        self.dim, self.image_size = visual.output_dim, visual.image_size[0]
-        self.view = f"shortest side {self.image_size} bicubic, centre crop, OpenAI mean and std"
+        size = clip.visual.image_size
+        self.image_size = size if isinstance(size, int) else size[0]
+        self.dim = self.text.dim
+        self.preprocessing = preprocessing or Preprocessing()
+        self.view = self.preprocessing.in_words(self.image_size)
         self.logit_scale = float(clip.logit_scale.exp())
-        mean, std = (torch.tensor(v, device=self.device).view(3, 1, 1) for v in _OPENAI_MEAN_STD)
+        bias = getattr(clip, "logit_bias", None)
+        self.logit_bias = 0.0 if bias is None else float(bias)
+        of_channel = (self.preprocessing.mean, self.preprocessing.std)
+        mean, std = (torch.tensor(values, device=self.device).view(3, 1, 1) for values in of_channel)
         self._shift, self._scale = mean * 255, 1 / (std * 255)
 
     def prepare(self, image: PIL.Image.Image) -> Tensor:
-        return shortest_side_view(image, self.image_size)
+        return view_of(image, self.image_size, self.preprocessing)
 
     def normalize(self, pixels: Tensor) -> Tensor:
-        """uint8 (B, 3, S, S) -> float32 (B, 3, S, S) with CLIP's mean and deviation per channel."""
+        """uint8 (B, 3, S, S) -> float32 (B, 3, S, S) with the model's mean and deviation per channel."""
         return (pixels - self._shift) * self._scale
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
-        """N texts -> int64 (N, 77): start, words, end-of-text (the highest id), zeros; too long ones are cut."""
-        return self.tokenizer(list(texts))
+        """N texts -> int64 (N, context length), as the model reads them; too long ones are cut."""
+        return self.tokenizer(texts)
 
     def too_long(self, texts: Sequence[str]) -> list[int]:
-        room = self.clip.context_length - 2
-        return [i for i, text in enumerate(texts) if len(self.tokenizer.encode(text)) > room]
+        return [i for i, text in enumerate(texts) if len(self.tokenizer.words(text)) > self.tokenizer.room]
 
     def encode_image(self, pixels: Tensor, precision: str = "float32") -> Tensor:
         _check_pixels(pixels, self.image_size)
         with torch.inference_mode(), autocast(precision, self.device):
-            x = image_projection(self.clip, self.normalize(pixels.to(self.device)))  # (B, D)
+            x = self.image.embed(self.normalize(pixels.to(self.device)))  # (B, D)
         return _unit(x)
 
     def encode_text(self, texts: Sequence[str], precision: str = "float32") -> Tensor:
         tokens = self.tokenize(texts)
         features = torch.empty(len(texts), self.dim, device=self.device)
-        for rows in _in_length_order(tokens.argmax(1)):
+        for rows in _in_length_order(self.text.ends(tokens)):
             features[rows] = self.encode_tokens(tokens[rows], precision)
         return features
 
     def encode_tokens(self, tokens: Tensor, precision: str = "float32") -> Tensor:
-        """int64 (B, 77) -> float32 (B, D) of unit norm.
+        """int64 (B, context length) -> float32 (B, D) of unit norm.
 
-        Columns after the batch's last end-of-text token are cut off first: under the causal mask they
-        cannot reach the token that is read (METHOD, section 4).
+        Under a causal mask, columns after the batch's last place that is read are cut off first: they cannot reach it
+        (METHOD, section 4).
         """
+        ends = self.text.ends(tokens).to(self.device)
         with torch.inference_mode(), autocast(precision, self.device):
-            x = text_projection(self.clip, cut_context(tokens).to(self.device), tokens.argmax(1))  # (B, D)
+            x = self.text.embed(self.text.cut(tokens).to(self.device), ends)  # (B, D)
         return _unit(x)
 
 
@@ -196,44 +212,6 @@ class DemoTeacherTowers:
         return features
 
 
-def image_projection(clip: Any, x: Tensor) -> Tensor:
-    """Normalized images (B, 3, S, S) -> what an open_clip CLIP projects them to, (B, D), not of unit norm."""
-    visual = clip.visual
-    x = visual._embeds(x)  # (B, 1 + patches, width)
-    for block in visual.transformer.resblocks:
-        x = transformer_block(block, x)
-    return visual.ln_post(x[:, 0]) @ visual.proj
-
-
-def text_projection(clip: Any, tokens: Tensor, ends: Tensor) -> Tensor:
-    """Tokens (B, L), and the place (B,) of each end -> what a CLIP projects the texts to, (B, D), not of unit norm."""
-    x = clip.token_embedding(tokens) + clip.positional_embedding[: tokens.shape[1]]  # (B, L, width)
-    for block in clip.transformer.resblocks:
-        x = transformer_block(block, x, causal=True)
-    return clip.ln_final(x[torch.arange(len(x)), ends]) @ clip.text_projection
-
-
-def transformer_block(block: Any, x: Tensor, *, causal: bool = False) -> Tensor:
-    """One pre-norm block of an open_clip transformer: (B, L, width) -> (B, L, width).
-
-    The same numbers as calling the block. Its nn.MultiheadAttention, though, projects a transposed view,
-    which under autocast on a CPU falls back to a batched product seven times slower than this one.
-    """
-    batch, length, width = x.shape
-    attention = block.attn
-    heads = attention.num_heads
-    qkv = F.linear(block.ln_1(x), attention.in_proj_weight, attention.in_proj_bias)  # (B, L, 3 width)
-    q, k, v = qkv.view(batch, length, 3, heads, width // heads).permute(2, 0, 3, 1, 4)  # (B, heads, L, width/heads)
-    attended = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
-    x = x + block.ls_1(attention.out_proj(attended.transpose(1, 2).reshape(batch, length, width)))
-    return x + block.ls_2(block.mlp(block.ln_2(x)))
-
-
-def cut_context(tokens: Tensor) -> Tensor:
-    """int64 (B, 77) -> (B, L): without the columns after the batch's last end-of-text token, the highest id."""
-    return tokens[:, : int(tokens.argmax(1).max()) + 1] if len(tokens) else tokens
-
-
 def resolve_precision(precision: str, device: str | torch.device) -> str:
     """`auto` -> `bfloat16` on a CUDA device, and on a CPU whose units multiply bfloat16; else `float32`."""
     if precision != "auto":
@@ -248,22 +226,6 @@ def autocast(precision: str, device: str | torch.device) -> AbstractContextManag
     """The context that computes in the given precision (`auto`, `float32` or `bfloat16`)."""
     kind = torch.device(device).type
     return torch.autocast(kind, torch.bfloat16, enabled=resolve_precision(precision, device) == "bfloat16")
-
-
-def shortest_side_view(image: PIL.Image.Image, size: int) -> Tensor:
-    """RGB image -> uint8 (3, size, size): shortest side to `size` (bicubic), centre crop, in one pass.
-
-    Only the part that the crop keeps is resampled, so a very long image costs no more than a square one.
-    """
-    if image.mode != "RGB":
-        raise DataError("the image is not RGB", "Open it with open_image and a rendering recipe.", value=image.mode)
-    # torchvision rounds the resized side down and the crop's corner to the nearest pixel; so does this.
-    resized = [size * side // min(image.size) for side in image.size]
-    corner = [round((side - size) / 2) for side in resized]
-    left, top = (c * side / new for c, side, new in zip(corner, image.size, resized, strict=True))
-    right, bottom = ((c + size) * side / new for c, side, new in zip(corner, image.size, resized, strict=True))
-    view = image.resize((size, size), PIL.Image.Resampling.BICUBIC, box=(left, top, right, bottom))
-    return torch.from_numpy(np.array(view)).permute(2, 0, 1).contiguous()
 
 
 def hash_weights(model: nn.Module, *facts: str) -> str:
@@ -282,28 +244,11 @@ def _hash_tensor(named: tuple[str, Tensor]) -> bytes:
     return digest.digest()
 
 
-@lru_cache(maxsize=4)
-def clip_tokenizer(context_length: int) -> SimpleTokenizer:
-    """open_clip's bundled BPE, read once per process: that takes longer than opening small towers."""
-    return SimpleTokenizer(context_length=context_length)
-
-
-_OPENAI_MEAN_STD = (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)
-
-
-def _check_architecture(name: str, clip: Any) -> None:
-    visual = clip.visual
-    plain_vision = isinstance(visual, VisionTransformer) and visual.attn_pool is None and visual.pool_type == "tok"
-    if not plain_vision or clip.attn_mask is None or clip.text_pool_type != "argmax":
-        raise CheckpointError(
-            "the towers are not CLIP's vision transformer and causal text transformer",
-            "Use an open_clip architecture of that kind, such as ViT-B-32-quickgelu.",
-            value=name,
-        )
-
-
-def _check_activation(name: str, clip: Any, quick_gelu: bool) -> None:
-    blocks = [*clip.visual.transformer.resblocks, *clip.transformer.resblocks]
+def _check_activation(name: str, towers: OpenClipTowers, quick_gelu: bool) -> None:
+    """timm's image towers have an activation of their own, which no setting changes."""
+    blocks: list[Any] = [*towers.text.blocks]
+    if isinstance(towers.image, OpenClipImageSide):
+        blocks += towers.image.blocks
     if any(isinstance(block.mlp.gelu, QuickGELU) != quick_gelu for block in blocks):
         names = ("QuickGELU", "GELU") if quick_gelu else ("GELU", "QuickGELU")
         raise CheckpointError(

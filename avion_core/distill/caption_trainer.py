@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from avion_core.backbones.frozen_encoders import text_batch
 from avion_core.backbones.projection import Projection
 from avion_core.backbones.prompted import PromptedStudent
 from avion_core.config import DistillationConfig
@@ -84,7 +83,7 @@ class CaptionTrainer(PromptLoop):
         texts, match = self.texts_of(batch)
         places = batch.to(self.device)
         f = student.encode_image(self.view(data.pixels[places]))  # (B, D_S)
-        g = student.encode_text(text_batch(data.tokens[texts], self.device))  # (T, D_S)
+        g = student.encode_text(student.batch(data.tokens[texts]))  # (T, D_S)
         texts, match = texts.to(self.device), match.to(self.device)
         logits = student.logit_scale.exp() * f @ g.T  # (B, T)
         taught = data.teacher_scale * data.teacher_images[places] @ data.teacher_texts[texts].T  # (B, T)
@@ -119,5 +118,5 @@ class CaptionTrainer(PromptLoop):
     def _read(self) -> Tensor:
         """(W, D_S) embeddings of the validation captions; equal ones are equal to the bit, as ties demand."""
         different, place = self.data.validation_tokens.unique(dim=0, return_inverse=True)
-        parts = [self.student.encode_text(text_batch(part, self.device)) for part in different.split(TEXTS_AT_ONCE)]
+        parts = [self.student.encode_text(self.student.batch(part)) for part in different.split(TEXTS_AT_ONCE)]
         return torch.cat(parts)[place.to(self.device)]

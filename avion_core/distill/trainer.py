@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from avion_core.backbones.frozen_encoders import TextBatch
 from avion_core.backbones.projection import Projection
 from avion_core.backbones.prompted import PromptedStudent
+from avion_core.backbones.text_side import TextBatch
 from avion_core.config import DistillationConfig
 from avion_core.distill.loop import Loop
 from avion_core.distill.losses import cosine_alignment, relational_alignment, similarity_alignment, warmup_weight

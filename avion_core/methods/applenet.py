@@ -20,9 +20,11 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from avion_core.backbones.frozen_encoders import FrozenEncoders, TextBatch
+from avion_core.backbones.frozen_encoders import FrozenEncoders
+from avion_core.backbones.text_side import TextBatch
 from avion_core.backbones.towers import ImageTower
 from avion_core.config import RunConfig
+from avion_core.errors import ConfigError
 from avion_core.methods.context import ContextLearner, ContextSettings, ContextTrained, Start
 from avion_core.methods.learner import LearnerTower
 from avion_core.methods.method import StepSize
@@ -70,6 +72,9 @@ class ApplenetLearner(ContextLearner):
         self, encoders: FrozenEncoders, template: str, tokens: int, start: Start, seed: int, redundancy: float = 0.05
     ) -> None:
         super().__init__(encoders, template, tokens, start, seed)
+        if not encoders.visual_blocks:
+            said = "this method reads the tokens of each layer, and the student's image tower has none"
+            raise ConfigError(said, "Choose a vision transformer as the student.", value=encoders.backbone.name)
         dim, width, layers = encoders.backbone.dim, encoders.text_width, len(encoders.visual_blocks)
         self.redundancy = redundancy
         with seeded(seed):

@@ -7,6 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from avion_core.backbones.frozen_encoders import no_visual_prompts
 from avion_core.backbones.load import WeightStore, load_towers
 from avion_core.backbones.towers import ImageTower, OpenClipTowers, Towers
 from avion_core.config import RunConfig
@@ -58,6 +59,16 @@ class Bench:
             hint = "Choose a CLIP model from open_clip, such as demo-student."
             raise ConfigError("this model cannot be a student", hint, value=self.config.student)
         return towers
+
+    def refuse_prompts(self, image_tokens: int) -> None:
+        """See that the student takes as many visual prompts as a method has, before anything is opened.
+
+        Raises:
+            ConfigError: its image tower is convolutional and takes none.
+        """
+        entry = self.weights.catalog.known(self.config.student)
+        if image_tokens and entry and not entry.visual_prompts:
+            raise no_visual_prompts(entry.name)
 
     def close(self, model: Model) -> None:
         """Let a model go, for the room it takes; it is opened again when it is asked for."""

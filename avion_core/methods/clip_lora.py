@@ -20,8 +20,10 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from avion_core.backbones.frozen_encoders import FrozenBlock, FrozenEncoders, TextBatch
+from avion_core.backbones.frozen_encoders import FrozenBlock, FrozenEncoders
+from avion_core.backbones.text_side import TextBatch
 from avion_core.config import RunConfig
+from avion_core.errors import ConfigError
 from avion_core.methods.learner import Learner
 from avion_core.methods.method import StepSize
 from avion_core.methods.step_trained import StepTrained
@@ -57,6 +59,11 @@ class ClipLoraLearner(Learner):
 
     def __init__(self, encoders: FrozenEncoders, template: str, seed: int, settings: ClipLoraSettings) -> None:
         super().__init__(encoders, template)
+        visual = [block for block in encoders.visual_blocks if isinstance(block, FrozenBlock)]
+        if not visual or len(visual) < len(encoders.visual_blocks):
+            hint = "Choose a student such as georsclip-vit-b-32, or another method."
+            said = "this method changes the attention of CLIP's own vision transformer, and this student has another"
+            raise ConfigError(said, hint, value=encoders.backbone.name)
         self.strength, self.dropout = settings.alpha / math.sqrt(settings.rank), settings.dropout
         generator = torch.Generator().manual_seed(seed)
 
@@ -65,9 +72,9 @@ class ClipLoraLearner(Learner):
             down = (2 * torch.rand(shape, generator=generator) - 1) / math.sqrt(width)
             return nn.Parameter(down), nn.Parameter(torch.zeros(len(blocks), 3, width, settings.rank))
 
-        self.visual_a, self.visual_b = pair(encoders.visual_blocks, encoders.visual_width)
+        self.visual_a, self.visual_b = pair(visual, encoders.visual_width)
         self.text_a, self.text_b = pair(encoders.text_blocks, encoders.text_width)
-        for side, blocks in (("visual", encoders.visual_blocks), ("text", encoders.text_blocks)):
+        for side, blocks in (("visual", visual), ("text", encoders.text_blocks)):
             for layer, block in enumerate(blocks):
                 block.added = partial(self._added, side, layer)
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from pydantic import Field
 from torch import Tensor, nn
 
-from avion_core.backbones.frozen_encoders import FrozenEncoders, TextBatch
+from avion_core.backbones.frozen_encoders import FrozenEncoders
+from avion_core.backbones.text_side import TextBatch
 from avion_core.config import RunConfig
 from avion_core.methods.context import ContextLearner, ContextSettings, ContextTrained, Start
 from avion_core.methods.method import StepSize

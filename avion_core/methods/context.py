@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from avion_core.backbones.frozen_encoders import FrozenEncoders, TextBatch
+from avion_core.backbones.frozen_encoders import FrozenEncoders
+from avion_core.backbones.text_side import TextBatch
 from avion_core.config import RunConfig
 from avion_core.errors import ConfigError
 from avion_core.methods.learner import Learner
@@ -41,14 +42,29 @@ class ContextLearner(Learner):
             template = f"{'X ' * tokens}{{}}{after}"
             vectors = drawn((tokens, encoders.text_width), seed)
         else:
-            clip: Any = encoders.backbone.clip
-            words = encoders.backbone.tokenize([before])[0, 1 : 1 + tokens]
-            vectors = clip.token_embedding(words.to(encoders.backbone.device)).detach().clone()  # (n, width)
+            side = encoders.backbone.text
+            words = encoders.backbone.tokenize([before])[0, side.starts : side.starts + tokens]
+            vectors = side.token_embedding(words.to(encoders.backbone.device)).detach().clone()  # (n, width)
         super().__init__(encoders, template)
+        self.placed = start == "random"
+        """Whether the vectors take places of their own, not those of the template's words."""
         self.context = nn.Parameter(vectors)
 
     def read(self, names: Sequence[str]) -> TextBatch:
-        return self.encoders.tokenize(self.sentences(names))
+        """C class names as tokens.
+
+        Raises:
+            ConfigError: the context leaves no room for one of them.
+        """
+        sentences = self.sentences(names)
+        if self.placed and (long := self.encoders.backbone.too_long(sentences)):
+            raise ConfigError(
+                f"{len(self.context)} context vectors leave no room for a class name in the "
+                f"{self.encoders.backbone.text.context_length} tokens that this student reads",
+                "Set options.tokens lower.",
+                value=names[long[0]],
+            )
+        return self.encoders.tokenize(sentences)
 
     def texts(self, classes: TextBatch) -> Tensor:
         """(C, D): the classes by the learned context."""

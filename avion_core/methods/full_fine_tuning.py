@@ -18,16 +18,16 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from avion_core.backbones.frozen_encoders import FrozenEncoders, TextBatch
-from avion_core.backbones.towers import autocast, image_projection, text_projection
+from avion_core.backbones.frozen_encoders import FrozenEncoders
+from avion_core.backbones.image_side import image_side
+from avion_core.backbones.prompted import LOG_SCALE_LIMIT
+from avion_core.backbones.text_side import TextBatch, text_side
+from avion_core.backbones.towers import autocast
 from avion_core.config import RunConfig
 from avion_core.methods.learner import Learner
 from avion_core.methods.method import StepSize
 from avion_core.methods.step_trained import StepTrained
 from avion_core.methods.training_settings import PassSettings
-
-LOG_SCALE_LIMIT = 4.605170185988092
-"""ln 100, as CLIP has it."""
 
 
 class FullFineTuningSettings(PassSettings):
@@ -52,12 +52,15 @@ class FullFineTuningLearner(Learner):
 
     def __init__(self, encoders: FrozenEncoders, template: str, number_format: str = "float32") -> None:
         super().__init__(encoders, template)
-        self.clip: Any = copy.deepcopy(encoders.backbone.clip).requires_grad_(True)
+        backbone = encoders.backbone
+        self.clip: Any = copy.deepcopy(backbone.clip).requires_grad_(True)
+        self.image, self.text = image_side(self.clip.visual), text_side(self.clip, backbone.name)
+        self._largest_scale = max(LOG_SCALE_LIMIT, self.clip.logit_scale.item())
         self.number_format = number_format
 
     def see(self, pixels: Tensor) -> Tensor:
         with autocast(self.number_format, self.device):
-            x = image_projection(self.clip, self.encoders.backbone.normalize(pixels))
+            x = self.image.embed(self.encoders.backbone.normalize(pixels))
         return F.normalize(x.float(), dim=-1)
 
     def read(self, names: Sequence[str]) -> TextBatch:
@@ -65,12 +68,12 @@ class FullFineTuningLearner(Learner):
 
     def logits(self, seen: Tensor, classes: TextBatch) -> Tensor:
         with autocast(self.number_format, self.device):
-            g = text_projection(self.clip, classes.tokens, classes.ends)
+            g = self.text.embed(classes.tokens, classes.ends)
         return self.clip.logit_scale.exp() * seen @ F.normalize(g.float(), dim=-1).T
 
     @torch.no_grad()
     def after_step(self) -> None:
-        self.clip.logit_scale.clamp_(0, LOG_SCALE_LIMIT)
+        self.clip.logit_scale.clamp_(0, self._largest_scale)
 
 
 class FullFineTuning(StepTrained[FullFineTuningLearner, FullFineTuningSettings]):

@@ -10,12 +10,12 @@ batches of 4, SGD with a rate of 0.0035.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pydantic import Field
 from torch import Tensor, nn
 
-from avion_core.backbones.frozen_encoders import FrozenEncoders, TextBatch
+from avion_core.backbones.frozen_encoders import FrozenEncoders
+from avion_core.backbones.text_side import TextBatch
 from avion_core.config import RunConfig
 from avion_core.methods.context import ContextLearner, ContextSettings, ContextTrained, Start, drawn
 from avion_core.methods.method import StepSize
@@ -55,9 +55,8 @@ class MapleLearner(ContextLearner):
 
     def visual_prompts(self) -> Sequence[Tensor]:
         """Of each layer, (n, image width); the first layer's pass the norm before the transformer, as patches do."""
-        clip: Any = self.encoders.backbone.clip
         first, *rest = (layer(prompts) for layer, prompts in zip(self.maps, self.text_prompts(), strict=True))
-        return [clip.visual.ln_pre(first), *rest]
+        return [self.encoders.backbone.image.prepare_prompts(first), *rest]
 
     def see(self, pixels: Tensor) -> Tensor:
         return self.encoders.image(pixels, self.visual_prompts())

@@ -11,7 +11,6 @@ the shots are seen, where the paper has all training images without labels. `lab
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -71,9 +70,8 @@ class PromptKdLearner(Learner):
         return self.teacher.dim
 
     def see(self, pixels: Tensor) -> Tensor:
-        clip: Any = self.encoders.backbone.clip
         first, *rest = self.visual  # the first layer's pass the norm before the transformer, as patches do
-        f = self.encoders.image(pixels, [clip.visual.ln_pre(first), *rest])
+        f = self.encoders.image(pixels, [self.encoders.backbone.image.prepare_prompts(first), *rest])
         # One image has no variance: the running one serves, as it does once training is over.
         self.projector.train(self.training and len(f) > 1)
         return F.normalize(self.projector(f), dim=1)

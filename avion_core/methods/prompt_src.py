@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from avion_core.backbones.frozen_encoders import FrozenEncoders, TextBatch
+from avion_core.backbones.frozen_encoders import FrozenEncoders
+from avion_core.backbones.text_side import TextBatch
 from avion_core.config import RunConfig
 from avion_core.methods.context import ContextLearner, ContextSettings, ContextTrained, drawn
 from avion_core.methods.method import StepSize, Task
@@ -67,9 +67,8 @@ class PromptSrcLearner(ContextLearner):
         """(N, D) and (C, D), for training alone."""
 
     def see(self, pixels: Tensor) -> Tensor:
-        clip: Any = self.encoders.backbone.clip
         first, *rest = self.visual  # the first layer's pass the norm before the transformer, as patches do
-        return self.encoders.image(pixels, [clip.visual.ln_pre(first), *rest])
+        return self.encoders.image(pixels, [self.encoders.backbone.image.prepare_prompts(first), *rest])
 
     def texts(self, classes: TextBatch) -> Tensor:
         return self.encoders.text(classes, [self.context, *self.deeper], as_words=True)

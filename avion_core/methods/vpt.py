@@ -9,7 +9,7 @@ eight prompts and CoOp's schedule.
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -37,8 +37,7 @@ class VptLearner(Learner):
 
     def __init__(self, encoders: FrozenEncoders, template: str, tokens: int, layers: int, seed: int) -> None:
         super().__init__(encoders, template)
-        clip: Any = encoders.backbone.clip
-        patch: int = clip.visual.patch_size[0]
+        patch = encoders.backbone.image.patch
         # Glorot's bound for a patch's 3 p^2 numbers going into `width` channels.
         bound = math.sqrt(6 / (3 * patch**2 + encoders.visual_width))
         uniform = torch.rand((layers, tokens, encoders.visual_width), generator=torch.Generator().manual_seed(seed))

@@ -24,6 +24,7 @@ from avion_core.reading.values import (
     whole,
     whole_number,
 )
+from avion_core.reading.yamls import read_yaml
 
 __all__ = [
     "MEBIBYTE",
@@ -40,6 +41,7 @@ __all__ = [
     "read_parquet",
     "read_sheet",
     "read_text",
+    "read_yaml",
     "refuse_mark",
     "regular_file",
     "storable",

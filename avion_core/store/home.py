@@ -14,6 +14,7 @@ from avion_core.store.database import open_database
 from avion_core.store.environment import refuse_unusable_hub
 
 if TYPE_CHECKING:
+    from avion_core.backbones.catalog import Catalog
     from avion_core.backbones.load import WeightStore
     from avion_core.features.store import FeatureStore
 
@@ -67,6 +68,11 @@ class Home:
         return self._folder.weights
 
     @property
+    def models(self) -> Catalog:
+        """The package's models and the home's own (`models.yaml`)."""
+        return self._folder.models
+
+    @property
     def prompts(self) -> Path:
         """Where prompts of one's own are."""
         return self.path / "prompts"
@@ -104,4 +110,10 @@ class _Folder:
     def weights(self) -> WeightStore:
         from avion_core.backbones.load import WeightStore
 
-        return WeightStore(self.path / "weights")
+        return WeightStore(self.path / "weights", catalog=self.models)
+
+    @cached_property
+    def models(self) -> Catalog:
+        from avion_core.backbones.own_models import FILE, OwnModels
+
+        return OwnModels(self.path / FILE)

@@ -16,8 +16,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from avion_core.backbones import load
-from avion_core.backbones.catalog import CATALOG
 from avion_core.backbones.demo_teacher import DemoTeacher
+from avion_core.backbones.entries import ENTRIES
 from avion_core.backbones.load import WeightStore, load_towers
 from avion_core.backbones.towers import OpenClipTowers
 from avion_core.errors import CheckpointError, NotFoundError, StoreError
@@ -78,7 +78,7 @@ def test_record_says_what_is_installed(checkpoint: Path, store: WeightStore) -> 
     assert installed.name == NAME
     assert installed.sha256 == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     assert installed.size_bytes == checkpoint.stat().st_size
-    assert installed.licence == CATALOG[NAME].licence
+    assert installed.licence == ENTRIES[NAME].licence
     assert installed.source == "local: RS5M_ViT-B-32.pt"
     assert json.loads((path.parent / "weights.json").read_text())["file"] == path.name
 
@@ -270,6 +270,6 @@ def test_replaced_entry_is_what_gets_built(
     checkpoint: Path, store: WeightStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The activation comes from the catalog's record, not from the file."""
-    monkeypatch.setitem(CATALOG, NAME, replace(CATALOG[NAME], quick_gelu=False))
+    monkeypatch.setitem(ENTRIES, NAME, replace(ENTRIES[NAME], quick_gelu=False))
     with pytest.raises(CheckpointError, match="trained with GELU, but the towers are built with QuickGELU"):
         store.add_local(NAME, checkpoint)

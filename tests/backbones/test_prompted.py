@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from open_clip.transformer import QuickGELU
 from torch import Tensor, nn
 
-from avion_core.backbones.prompted import PromptedStudent, text_batch
+from avion_core.backbones.prompted import PromptedStudent
 from avion_core.backbones.towers import OpenClipTowers
 from avion_core.config import StudentConfig
 
@@ -151,10 +151,10 @@ def test_words_after_the_end_of_text_cannot_matter(tiny_clip: OpenClipTowers) ->
         noisy[row, end + 1 :] = 1234
     with torch.no_grad():
         torch.testing.assert_close(
-            student.encode_text(text_batch(noisy)), student.encode_text(text_batch(tokens)), atol=1e-6, rtol=0
+            student.encode_text(student.batch(noisy)), student.encode_text(student.batch(tokens)), atol=1e-6, rtol=0
         )
         # And the full context of 77 gives what the cut one gives.
-        full = text_batch(tokens)
+        full = student.batch(tokens)
         uncut = type(full)(tokens, ends, full.shared)
         torch.testing.assert_close(student.encode_text(uncut), student.encode_text(full), atol=1e-6, rtol=0)
 
@@ -164,7 +164,7 @@ def test_a_later_word_does_not_change_an_earlier_state(tiny_clip: OpenClipTowers
     student = strong(PromptedStudent(tiny_clip, StudentConfig()))
     tokens = tiny_clip.tokenize(["a photo of a harbor with boats", "a photo of a forest with hills"])
     place = torch.tensor([4, 4])  # "a", the last token that both share
-    one = type(text_batch(tokens))(tokens[:, :9], place, 1)
+    one = type(student.batch(tokens))(tokens[:, :9], place, 1)
     with torch.no_grad():
         first, second = student.encode_text(one)
         torch.testing.assert_close(first, second, atol=1e-6, rtol=0)

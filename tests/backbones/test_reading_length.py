@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from avion_core.backbones.entries import CATALOG
 from avion_core.backbones.load import WeightStore, load_towers
 from avion_core.backbones.reading_length import CutOff, cut_off
 
@@ -38,15 +39,15 @@ def texts(count: int) -> list[str]:
 @pytest.mark.parametrize(("name", "tokens"), [("demo-teacher", 96), ("demo-student", 77)])
 def test_it_says_what_the_towers_do(tmp_path, name, tokens):
     weights = WeightStore(tmp_path)
-    found = cut_off(name, weights.path(name), texts(200))
+    found = cut_off(CATALOG.find(name), weights.path(name), texts(200))
     assert found.places == load_towers(name, weights).too_long(texts(200))
     assert 40 < len(found.places) < 160
     assert found.tokens == tokens
 
 
 def test_a_model_that_is_not_installed_is_asked_where_its_tokenizer_is_known():
-    assert cut_off("georsclip-vit-h-14", None, ["word " * 76, "word " * 75]).places == [0]
-    assert cut_off("demo-teacher", None, ["word " * 500]).places == []
+    assert cut_off(CATALOG.find("georsclip-vit-h-14"), None, ["word " * 76, "word " * 75]).places == [0]
+    assert cut_off(CATALOG.find("demo-teacher"), None, ["word " * 500]).places == []
 
 
 @pytest.mark.parametrize(
@@ -58,8 +59,8 @@ def test_a_model_that_is_not_installed_is_asked_where_its_tokenizer_is_known():
     ],
 )
 def test_what_is_said(count, said):
-    assert cut_off("georsclip-vit-h-14", None, ["a field"] + ["roof " * 80] * count).sentence == said
+    assert cut_off(CATALOG.find("georsclip-vit-h-14"), None, ["a field"] + ["roof " * 80] * count).sentence == said
 
 
 def test_of_embeddings_that_were_given_nobody_knows_what_was_read():
-    assert cut_off("given-0123456789abcdef", None, ["many words " * 200]) == CutOff([], 0)
+    assert cut_off(CATALOG.find("given-0123456789abcdef"), None, ["many words " * 200]) == CutOff([], 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import open_clip
 import pytest
 
-from avion_core.backbones.sentences import CONTEXT, cut_sentences
+from avion_core.backbones.sentences import CLIP_READER, cut_sentences
 from avion_core.config import DEFAULT_TEMPLATE
 from avion_core.errors import DataError
 from avion_core.reading import tokenizer_mark
@@ -57,7 +57,7 @@ def test_a_name_with_a_mark_is_refused_by_its_class() -> None:
 
 def test_what_is_cut_is_told_and_what_fits_is_not() -> None:
     tokenizer = open_clip.get_tokenizer("ViT-B-32")
-    fits = "x " * (CONTEXT - 2 - len(tokenizer.encode(DEFAULT_TEMPLATE.format(""))))
+    fits = "x " * (CLIP_READER.room - len(tokenizer.encode(DEFAULT_TEMPLATE.format(""))))
     names = {"fits": fits.strip(), "cut": f"y {fits}", "short": "pier"}
     assert cut_sentences(names, DEFAULT_TEMPLATE) == ["cut"]
     template = "z " * 70 + "{}"

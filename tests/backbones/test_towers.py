@@ -10,15 +10,14 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from avion_core.backbones.demo_teacher import DemoTeacher
+from avion_core.backbones.text_side import transformer_block
 from avion_core.backbones.towers import (
     DemoTeacherTowers,
     OpenClipTowers,
     autocast,
-    cut_context,
     resolve_precision,
-    shortest_side_view,
-    transformer_block,
 )
+from avion_core.backbones.views import shortest_side_view
 from avion_core.errors import CheckpointError, DataError
 
 CONFIG = {
@@ -114,10 +113,10 @@ def test_transformer_block_equals_open_clips_own(towers: OpenClipTowers) -> None
 def test_context_is_cut_after_the_last_end_of_text(towers: OpenClipTowers) -> None:
     tokens = towers.tokenize(["roofs", "a long pier"])
     assert tokens.shape == (2, 77)
-    cut = cut_context(tokens)
+    cut = towers.text.cut(tokens)
     assert cut.shape == (2, 5)  # start, a, long, pier, end
     assert int(cut[1, -1]) == towers.tokenizer.eot_token_id
-    assert cut_context(tokens[:0]).shape == (0, 77)
+    assert towers.text.cut(tokens[:0]).shape == (0, 77)
 
 
 def test_texts_past_the_context_are_named(towers: OpenClipTowers) -> None:
@@ -135,9 +134,12 @@ def test_wrong_activation_is_refused(built: bool, said: bool) -> None:
     assert "-quickgelu" in caught.value.hint
 
 
-def test_another_kind_of_tower_is_refused() -> None:
-    with pytest.raises(CheckpointError, match="not CLIP's vision transformer and causal text transformer: odd"):
-        OpenClipTowers("odd", make_clip(pool_type="avg"), quick_gelu=False)
+def test_another_kind_of_text_tower_is_refused() -> None:
+    clip = open_clip.CustomTextCLIP(**CONFIG)
+    clip.text = torch.nn.Linear(2, 2)
+    clip.text.context_length = 77
+    with pytest.raises(CheckpointError, match="cannot be read: its text tower is a Linear: odd"):
+        OpenClipTowers("odd", clip, quick_gelu=False)
 
 
 def test_pixels_of_another_form_are_refused(towers: OpenClipTowers) -> None:

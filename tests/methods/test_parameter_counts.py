@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from avion_core.backbones.frozen_encoders import FrozenEncoders
+from avion_core.backbones.image_side import image_side
+from avion_core.backbones.text_side import text_side
 from avion_core.methods.applenet import ApplenetLearner
 from avion_core.methods.clip_lora import ClipLoraLearner, ClipLoraSettings
 from avion_core.methods.cocoop import CoCoOpLearner
@@ -28,7 +30,8 @@ def encoders() -> FrozenEncoders:
     """ViT-B/16's shapes without its numbers."""
     with torch.device("meta"):
         clip = open_clip.create_model("ViT-B-16-quickgelu", device="meta")
-    backbone = SimpleNamespace(clip=clip.requires_grad_(False), dim=512, logit_scale=100.0, device=torch.device("meta"))
+    sides = {"image": image_side(clip.visual), "text": text_side(clip.requires_grad_(False), "ViT-B/16")}
+    backbone = SimpleNamespace(clip=clip, dim=512, logit_scale=100.0, device=torch.device("meta"), **sides)
     return FrozenEncoders(cast(Any, backbone))
 
 

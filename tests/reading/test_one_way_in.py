@@ -35,7 +35,6 @@ ALLOWED = {
     "avion_core/features/shards.py safe_open": "the one reader of shards: sizes, keys and facts are checked",
     "avion_core/backbones/given.py safe_open": "the one reader of given features; its lists come through `parse_json`",
     "avion_core/data/given_features.py np.load": "no objects, and the size of each array is asked of its head first",
-    "avion_core/usecases/runs/sweeps.py yaml.safe_load": "its events are counted first, without aliases",
     "avion_core/distill/tensor_file.py safe_open": "the one reader of adapters and training states",
     "avion_core/backbones/checkpoint.py load_file": "the one reader of weights",
     "avion_core/backbones/checkpoint.py torch.load": "the one reader of weights, with weights_only=True",

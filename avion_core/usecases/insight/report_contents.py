@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from avion_core.backbones.catalog import known_entry
 from avion_core.data.images import open_image
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import DataError
@@ -127,7 +126,9 @@ def run_contents(
     texts, hidden = _texts(home, view, names)
     method = find_method(view.config.method)
     used = method.models(view.config)
-    entries = [(model, known_entry(getattr(view.config, model))) for model in ("teacher", "student") if model in used]
+    entries = [
+        (model, home.models.known(getattr(view.config, model))) for model in ("teacher", "student") if model in used
+    ]
     return RunContents(
         label,
         view,

@@ -112,9 +112,7 @@ def _keys() -> Iterator[Check]:
 
 
 def _models(home: Home) -> Iterator[Check]:
-    from avion_core.backbones.catalog import CATALOG
-
-    for entry in CATALOG.values():
+    for entry in home.models.entries.values():
         try:
             installed = home.weights.path(entry.name)
         except AvionError as error:
@@ -122,7 +120,7 @@ def _models(home: Home) -> Iterator[Check]:
             continue
         if installed:
             yield Check(entry.title, f"installed: {installed}.", "ok")
-        elif entry.hub_repo is None:
+        elif entry.bundled:
             yield Check(
                 entry.title, "is missing.", "error", "Install the package from a checkout that has demo/weights."
             )

@@ -12,6 +12,7 @@ from avion_core.store.home import Home
 from avion_core.usecases.policies import use_case
 
 if TYPE_CHECKING:
+    from avion_core.backbones.catalog import CatalogEntry
     from avion_core.backbones.towers import Towers
 
 
@@ -23,18 +24,17 @@ def open_towers(home: Home, name: str) -> Towers:
         NotFoundError: no such name, or its weights are not installed.
         CheckpointError: the weights file is not what it should be.
     """
-    return _open(name, home.weights.need(name))
+    return _open(home.models.find(name), home.weights.need(name))
 
 
 @lru_cache(maxsize=2)
-def _open(name: str, path: Path) -> Towers:
+def _open(entry: CatalogEntry, path: Path) -> Towers:
     """Weights that were exchanged lie in a file of another name, so they are opened anew."""
     import torch
 
-    from avion_core.backbones.catalog import find_entry
     from avion_core.backbones.load import build_towers
 
-    return build_towers(find_entry(name), path, device="cuda" if torch.cuda.is_available() else "cpu")
+    return build_towers(entry, path, device="cuda" if torch.cuda.is_available() else "cpu")
 
 
 PAIRS = (("georsclip-vit-h-14", "georsclip-vit-b-32"), ("demo-teacher", "demo-student"))
@@ -44,7 +44,6 @@ PAIRS = (("georsclip-vit-h-14", "georsclip-vit-b-32"), ("demo-teacher", "demo-st
 @use_case
 def usable_pair(home: Home) -> tuple[tuple[str, str], str]:
     """The best pair of models that is installed, and what to say where a better one is not; the best where none is."""
-    from avion_core.backbones.catalog import find_entry
 
     def lacking(pair: tuple[str, str]) -> list[str]:
         return [name for name in pair if not _is_usable(home, name)]
@@ -53,7 +52,7 @@ def usable_pair(home: Home) -> tuple[tuple[str, str], str]:
     if not (missing := lacking(best)):
         return best, ""
     usable = next((pair for pair in PAIRS[1:] if not lacking(pair)), best)
-    titles = " and ".join(find_entry(name).title for name in missing)
+    titles = " and ".join(home.models.find(name).title for name in missing)
     get = " and ".join(f"`avion models download {name}`" for name in missing)
     why = f"Better, but not installed here: {titles}. Get them by {get}, or on the page Models."
     return usable, why
@@ -76,7 +75,7 @@ class Model:
     bundled: bool
     """Comes with the package: there is nothing to download, add or remove."""
     size_bytes: int
-    """Of the installed file, else of the hub's, to about one percent."""
+    """Of the installed file, else of the hub's, to about one percent; 0 where it is not known."""
     partial_bytes: int
     """What a download left that did not come to its end."""
     dim: int
@@ -88,7 +87,11 @@ class Model:
     licence: str
     source: str
     hub: str
-    """REPOSITORY/FILE on the hub, or empty."""
+    """Where a download comes from: REPOSITORY/FILE on the hub, or an address; empty where nobody could say."""
+    warning: str
+    """What to know before results with it are compared, or empty."""
+    own: bool
+    """Of the home's models file, not of the package."""
     origin: str
     """Where the installed file came from, or empty."""
     sha256: str
@@ -101,11 +104,9 @@ class Model:
 @use_case
 def list_models(home: Home) -> list[Model]:
     """The catalog, in its order."""
-    from avion_core.backbones.catalog import CATALOG
-
     records = {record.name: record for record in home.weights.installed()}
     models = []
-    for entry in CATALOG.values():
+    for entry in home.models.entries.values():
         record = records.get(entry.name)
         try:
             path, problem = home.weights.path(entry.name), ""
@@ -116,7 +117,7 @@ def list_models(home: Home) -> list[Model]:
                 name=entry.name,
                 title=entry.title,
                 installed=path is not None,
-                bundled=entry.hub_repo is None,
+                bundled=entry.bundled,
                 size_bytes=record.size_bytes if record else entry.size_bytes,
                 partial_bytes=home.weights.partial_bytes(entry.name),
                 dim=entry.dim,
@@ -126,7 +127,9 @@ def list_models(home: Home) -> list[Model]:
                 takes_prompts=entry.kind == "open_clip",
                 licence=entry.licence,
                 source=entry.source,
-                hub=f"{entry.hub_repo}/{entry.hub_file}" if entry.hub_repo else "",
+                hub=entry.origin,
+                warning=entry.warning,
+                own=entry.own,
                 origin=record.source if record else "",
                 sha256=record.sha256 if record else "",
                 path=path,

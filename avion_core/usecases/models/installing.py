@@ -57,7 +57,7 @@ def start_adding(home: Home, name: str, file: Path | BinaryIO, file_name: str = 
         return _start(home, _of_file(name, nameable(home.actor, file)))
     # The name is the visitor's: kept for messages and the record, without what could lead elsewhere.
     request = InstallingRequest(model=name, file=re.sub(r"[^\w.-]", "_", Path(file_name).name).lstrip(".") or "sent")
-    _refuse_bundled(name)
+    home.models.downloadable(name)
     job_id = new_id()
     folder = home.path / INSTALLING.folder / job_id
     folder.mkdir(parents=True)
@@ -110,7 +110,7 @@ def clear_failures(home: Home, name: str) -> None:
 
 
 def _start(home: Home, request: InstallingRequest, *, here: bool = False) -> str:
-    _refuse_bundled(request.model)
+    home.models.downloadable(request.model)
     before = installing_jobs(home).get(request.model)
     cut_off = before is not None and before.state in RESUMABLE and before.request == request.model_dump(mode="json")
     if before is not None and cut_off and jobs.queue_again(home, before.id, here=here):
@@ -124,9 +124,3 @@ def _of_file(name: str, file: Path) -> InstallingRequest:
     if not file.is_file():
         raise CheckpointError("the weights file does not exist", "Check the path.", value=str(file))
     return InstallingRequest(model=name, file=str(file.absolute()))  # the job has a working folder of its own
-
-
-def _refuse_bundled(name: str) -> None:
-    from avion_core.backbones.catalog import downloadable
-
-    downloadable(name)

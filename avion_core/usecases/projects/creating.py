@@ -11,7 +11,6 @@ from typing import Any, Literal, get_args
 import pandas as pd
 
 from avion_core import bundled
-from avion_core.backbones.catalog import find_entry
 from avion_core.data.captioned import match_captions
 from avion_core.data.captions import Captions, captions_if_any, no_captions
 from avion_core.data.class_names import prompt_names
@@ -94,7 +93,7 @@ def create_project(
     defaults["descriptions"] = {"modality": modality, **defaults.get("descriptions", {})}
     make_config(base=defaults)
     for towers in (teacher, student):
-        find_entry(towers)
+        home.models.find(towers)
     if together == "features":
         home.weights.need(teacher)  # before the images are read
     with reading(home.engine) as session:

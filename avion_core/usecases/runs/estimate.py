@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avion_core.backbones.catalog import CatalogEntry, known_entry
+from avion_core.backbones.catalog import CatalogEntry
 from avion_core.config import RunConfig
 from avion_core.errors import CheckpointError, ConfigError, NotFoundError
 from avion_core.jobs.devices import device_name, lane_of
@@ -73,11 +73,11 @@ def estimate(home: Home, project: str, config: RunConfig) -> Estimate | None:
     Raises:
         NotFoundError: no such project.
     """
-    entry, method = known_entry(config.student), find_method(config.method)
+    entry, method = home.models.known(config.student), find_method(config.method)
     if entry is None or (method.needs.layers and entry.kind != "open_clip"):
         return None
     if not method.needs.backward:
-        return Estimate(1, _SOLVING_SECONDS, None, _LIBRARIES_BYTES + _weights_bytes(config, entry), _CLOSED_FORM)
+        return Estimate(1, _SOLVING_SECONDS, None, _LIBRARIES_BYTES + _weights_bytes(home, config, entry), _CLOSED_FORM)
     with reading(home.engine) as session:
         row = find_project(session, project)
         classes = _texts(home, row.id, prompt_names(session, row.id), config)
@@ -112,7 +112,7 @@ def estimate(home: Home, project: str, config: RunConfig) -> Estimate | None:
             steps,
             steps * work / (_SHARE_OF_PEAK * speed),
             None,
-            _memory(config, entry, _path(home, entry), classes),
+            _memory(home, config, entry, _path(home, entry), classes),
             f"No training with this student has run on this machine yet: estimated from the model's size and the "
             f"processor's speed ({speed / 1e9:.0f} GFLOP/s). It may be off by a factor of three; computing the "
             "teacher's embeddings is not included.",
@@ -216,34 +216,31 @@ def _work(entry: CatalogEntry, path: Path, config: RunConfig, classes: int) -> f
     return max(1.0, (72.0 if size.weights else 48.0) * (images + texts))  # next to nothing for methods on embeddings
 
 
-def _memory(config: RunConfig, entry: CatalogEntry, path: Path, classes: int) -> int:
+def _memory(home: Home, config: RunConfig, entry: CatalogEntry, path: Path, classes: int) -> int:
     """Both models' weights as float32, what the backward pass needs, and the libraries; for trained weights also a
     copy, its gradients and the optimizer's two averages."""
     size = find_method(config.method).step_size(config, classes)
     (v_layers, v_width, v_tokens), (t_layers, t_width, t_tokens) = _towers(entry, path, size)
     kept = v_layers * v_width * v_tokens * size.images + t_layers * t_width * t_tokens * size.texts
     trained = 16 * entry.parameters if size.weights else 0
-    return _LIBRARIES_BYTES + _weights_bytes(config, entry) + _BYTES_PER_TOKEN_AND_WIDTH * kept + trained
+    return _LIBRARIES_BYTES + _weights_bytes(home, config, entry) + _BYTES_PER_TOKEN_AND_WIDTH * kept + trained
 
 
-def _weights_bytes(config: RunConfig, student: CatalogEntry) -> int:
+def _weights_bytes(home: Home, config: RunConfig, student: CatalogEntry) -> int:
     """The weights of the models that a run of the method opens."""
-    teacher = known_entry(config.teacher)
+    teacher = home.models.known(config.teacher)
     opened = {"student": student.parameters, "teacher": teacher.parameters if teacher else 0}
     return 4 * sum(opened[model] for model in find_method(config.method).models(config))
 
 
 def _towers(entry: CatalogEntry, path: Path, size: StepSize) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Layers, width and tokens of the image and of the text side."""
-    from avion_core.backbones.load import architecture
+    from avion_core.backbones.architectures import model_shape
 
-    shape = architecture(entry, path)
-    vision, text = shape["vision_cfg"], shape["text_cfg"]
-    patches = (vision.get("image_size", 224) // vision["patch_size"]) ** 2
-    return (
-        (vision["layers"], vision["width"], patches + 1 + size.image_tokens),
-        (text["layers"], text["width"], _TEXT_TOKENS + size.text_tokens),
-    )
+    shape = model_shape(entry, path)
+    (v_layers, v_width, v_tokens), (t_layers, t_width, t_tokens) = shape.image_blocks, shape.text_blocks
+    read = min(_TEXT_TOKENS, t_tokens) if shape.causal else t_tokens  # without a causal mask nothing is cut off
+    return (v_layers, v_width, v_tokens + size.image_tokens), (t_layers, t_width, read + size.text_tokens)
 
 
 def _precision(config: RunConfig, device: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 import psutil
 
-from avion_core.backbones.catalog import CATALOG, is_given, known_entry
+from avion_core.backbones.catalog import is_given
 from avion_core.config import RunConfig
 from avion_core.data.class_names import is_wordless, said_of_wordless
 from avion_core.data.project import free_images
@@ -62,7 +62,7 @@ def preflight(home: Home, project: str, config: RunConfig) -> list[Check]:
     else:
         learned_from = [
             *_other_projects(home, config),
-            *_names(names, config),
+            *_names(home, names, config),
             *_wordless(names, trained),
             *_folder(summary),
             *_images(home, summary, config, trained),
@@ -99,23 +99,26 @@ def _other_projects(home: Home, config: RunConfig) -> Iterator[Check]:
         drawn = read_splits(home, other.id)
         if config.data.seed in drawn.train and config.data.shots <= drawn.max_shots and drawn.drawn:
             yield Check("Other project", f"{other.name} is measured on as well.", "ok")
-            yield from _names({entry.key: entry.prompt_name for entry in other.classes}, config)
+            yield from _names(home, {entry.key: entry.prompt_name for entry in other.classes}, config)
         else:
             hint = "Draw its validation and test images, or choose other shots or another seed."
             yield Check("Other project", f"{other.name} has no images held out for these shots.", "error", hint)
 
 
-def _names(names: dict[str, str], config: RunConfig) -> Iterator[Check]:
+def _names(home: Home, names: dict[str, str], config: RunConfig) -> Iterator[Check]:
     """Whether the models can tell the classes' sentences apart."""
-    from avion_core.backbones.sentences import CONTEXT, cut_sentences  # brings torch along
+    from avion_core.backbones.reading_length import clip_readers  # brings torch along
+    from avion_core.backbones.sentences import CLIP_READER, cut_sentences
 
+    readers = clip_readers(home.weights, (config.teacher, config.student)) or [CLIP_READER]
     try:
-        cut = cut_sentences(names, config.model.template)
+        cut = cut_sentences(names, config.model.template, readers)
     except DataError as error:
         yield Check("Class names", f"{error.what[:1].upper()}{error.what[1:]}.", "error", error.hint, page="classes")
         return
     if cut:
-        said = f"The models read {CONTEXT - 2} tokens of a sentence, and the end is cut off here: {_some(cut)}."
+        room = min(reader.room for reader in readers)
+        said = f"The models read {room} tokens of a sentence, and the end is cut off here: {_some(cut)}."
         yield Check("Class names", said, "warning", "Give these classes shorter names.", page="classes")
 
 
@@ -125,9 +128,10 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
     both: tuple[tuple[Model, str], ...] = (("teacher", config.teacher), ("student", config.student))
     for model, name in both:
         role = model.capitalize()
-        entry = known_entry(name)
+        entry = home.models.known(name)
         if entry is None:
-            yield Check(role, f"The catalog has no model {name}.", "error", f"Choose one of: {', '.join(CATALOG)}.")
+            names = ", ".join(home.models.entries)
+            yield Check(role, f"The catalog has no model {name}.", "error", f"Choose one of: {names}.")
             continue
         try:
             installed = home.weights.path(name) is not None
@@ -153,7 +157,18 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
                 if is_given(name)
                 else "Choose a CLIP model from open_clip, such as demo-student.",
             )
-    teacher, student = known_entry(config.teacher), known_entry(config.student)
+    teacher, student = home.models.known(config.teacher), home.models.known(config.student)
+    if student and not student.visual_prompts and method.step_size(config, 1).image_tokens:
+        prompted = "model" in method.reads
+        yield Check(
+            "Student",
+            f"{student.title} has a convolutional image tower, which takes no prompts.",
+            "error",
+            "Set model.visual_prompts to 0 (prompts in the texts alone), or choose a vision transformer."
+            if prompted
+            else "Choose a method without prompts in the image encoder, or a vision transformer.",
+            {"model.visual_prompts": 0} if prompted else {},
+        )
     if (
         "distillation" in method.reads
         and config.distillation.projection == "none"
@@ -316,7 +331,7 @@ def _candidates(home: Home, summary: ProjectSummary, config: RunConfig) -> tuple
 def _machine(home: Home, config: RunConfig) -> Iterator[Check]:
     import torch
 
-    teacher = known_entry(config.teacher)
+    teacher = home.models.known(config.teacher)
     if _elsewhere():
         yield Check("Device", "Chosen by the cluster.", "ok")
     elif torch.cuda.is_available() and config.device != "cpu":

@@ -12,13 +12,12 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from avion_core.config import RunConfig
 from avion_core.errors import ConfigError
 from avion_core.methods import find_method
-from avion_core.reading import Subject, read_text
+from avion_core.reading import Subject, read_yaml
 from avion_core.store import jobs as job_rows
 from avion_core.store.home import Home
 from avion_core.usecases import jobs
@@ -32,7 +31,6 @@ from avion_core.usecases.runs.training import queue_again
 from avion_core.usecases.runs.views import RunView, list_runs
 
 MOST_RUNS = 2_000
-_MOST_EVENTS = 20_000
 _FILE = Subject("the sweep file", ConfigError, "See docs/sweeps.md for its form.", most_bytes=2**18)
 
 Names = Annotated[list[str], Field(min_length=1)]
@@ -96,18 +94,8 @@ def read_sweep(home: Home, file: Path) -> Sweep:
         ConfigError: no YAML, an unknown key, a value out of its range, or too many runs; the key is named.
     """
     file = nameable(home.actor, file)
-    text = read_text(file, _FILE)
     try:
-        # Aliases may make a small file endless, and a grid needs none.
-        for number, event in enumerate(yaml.parse(text, yaml.SafeLoader)):
-            if isinstance(event, yaml.AliasEvent) or number > _MOST_EVENTS:
-                raise _FILE.refused("holds aliases, or too much", "Write every row out.", value=str(file))
-        found = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        said = " ".join(str(error).split())[:160]
-        raise _FILE.refused(f"is not YAML ({said})", value=str(file)) from None
-    try:
-        sweep = Sweep.model_validate(found)
+        sweep = Sweep.model_validate(read_yaml(file, _FILE))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole"

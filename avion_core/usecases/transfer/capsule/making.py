@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from avion_core import __version__
-from avion_core.backbones.catalog import find_entry
 from avion_core.data.catalog import DATA_SETS
 from avion_core.data.project import ProjectData
 from avion_core.distill.arithmetic import stretches
@@ -291,7 +290,7 @@ def _weights(home: Home, views: Sequence[RunView], progress: Progress | None) ->
     names = dict.fromkeys(getattr(view.config, model) for view in views for model in ("teacher", "student"))
     found: list[Weights] = []
     for done, name in enumerate(names, start=1):
-        entry = find_entry(name)
+        entry = home.models.find(name)
         path = home.weights.need(name) if name in needed else home.weights.path(name)
         if path is not None:
             found.append(
@@ -302,7 +301,7 @@ def _weights(home: Home, views: Sequence[RunView], progress: Progress | None) ->
                     source=entry.source,
                     bytes=path.stat().st_size,
                     sha256=sha256_of(path),
-                    download=f"{entry.hub_repo}/{entry.hub_file}" if entry.hub_repo else "",
+                    download=entry.origin,
                 )
             )
         if progress is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from avion_core.backbones.catalog import known_entry
+from avion_core.backbones.entries import ENTRIES
 from avion_core.config import RunConfig
 from avion_core.methods import find_method
 from avion_core.metrics.bootstrap import DRAWS
@@ -42,11 +42,11 @@ def methods_document(contents: Contents) -> str:
     rows = by_title(runs)
     parts = [
         "# Methods",
-        " ".join([*_data(contents), *_protocols(runs), *_models(runs)]),
+        " ".join([*_data(contents), *_protocols(runs), *_models(contents, runs)]),
         *(f"**{plain(title)}.** {' '.join(_row(of))}" for title, of in rows.items()),
         " ".join(_figures(contents)),
         "## Sources",
-        "\n".join(f"- {one}" for one in _sources(rows, runs)),
+        "\n".join(f"- {one}" for one in _sources(contents, rows, runs)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -81,10 +81,17 @@ def _protocols(runs: Sequence[CapsuleRun]) -> Iterator[str]:
         yield f"{protocol.title}{shots}, seeds {seeds}: {protocol.what[:1].lower()}{protocol.what[1:]}"
 
 
-def _models(runs: Sequence[CapsuleRun]) -> Iterator[str]:
+def _models(contents: Contents, runs: Sequence[CapsuleRun]) -> Iterator[str]:
+    titles = _known(contents)
     for teacher, student in dict.fromkeys((run.config.teacher, run.config.student) for run in runs):
-        named = [entry.title if (entry := known_entry(name)) else name for name in (teacher, student)]
+        named = [titles[name][0] if name in titles else name for name in (teacher, student)]
         yield f"The teacher is {named[0]} and the student's backbone {named[1]}."
+
+
+def _known(contents: Contents) -> dict[str, tuple[str, str]]:
+    """Title and source of each model: as the capsule has them, else as the package's catalog does."""
+    packaged = {name: (entry.title, entry.source) for name, entry in ENTRIES.items()}
+    return packaged | {one.name: (one.title, one.source) for one in contents.facts.weights}
 
 
 def _row(runs: Sequence[CapsuleRun]) -> Iterator[str]:
@@ -174,13 +181,13 @@ def _figures(contents: Contents) -> Iterator[str]:
     yield f"Computed in {'; '.join(computed) or 'a way that was not recorded'}."
 
 
-def _sources(rows: dict[str, list[CapsuleRun]], runs: Sequence[CapsuleRun]) -> Iterator[str]:
+def _sources(contents: Contents, rows: dict[str, list[CapsuleRun]], runs: Sequence[CapsuleRun]) -> Iterator[str]:
     for title, of in rows.items():
         method = find_method(of[0].config.method)
         yield f"{plain(title)}: {method.source or 'a floor of this project (docs/method.md section 7)'}"
     for name in dict.fromkeys(name for run in runs for name in (run.config.teacher, run.config.student)):
-        entry = known_entry(name)
-        yield f"{entry.title if entry else name}: {entry.source if entry else 'not in the catalog'}"
+        title, source = _known(contents).get(name, (name, "not in the catalog"))
+        yield f"{title}: {source}"
 
 
 def _varying(runs: Sequence[CapsuleRun]) -> list[str]:
