@@ -23,7 +23,9 @@ class DownloadStopped(Exception):
     """Somebody asked for a stop; what was fetched is kept."""
 
 
-def fetch(url: str, folder: Path, title: str, progress: Progress | None, stop: Event) -> tuple[Path, str]:
+def fetch(
+    url: str, folder: Path, title: str, progress: Progress | None, stop: Event, *, elsewhere: bool = False
+) -> tuple[Path, str]:
     """The file behind a hub address, in the folder, and its SHA-256; what an earlier call left there is gone on with.
 
     `hf_hub_download` begins anew after every failure and cannot be stopped while Xet transfers, so this is its plain
@@ -31,12 +33,14 @@ def fetch(url: str, folder: Path, title: str, progress: Progress | None, stop: E
 
     Args:
         folder: one of its own for each file; it exists.
+        elsewhere: the address is not the hub's, and learns nothing of who asks.
 
     Raises:
         DownloadStopped: `stop` was set. Else whatever the client, its HTTP library and the disk raise.
     """
-    headers = build_hf_headers()
-    metadata = get_hf_file_metadata(url, headers=headers)
+    token = False if elsewhere else None
+    headers = build_hf_headers(token=token)
+    metadata = get_hf_file_metadata(url, headers=headers, token=token)
     # Under the name of this version of the file: the beginning of another one is never continued.
     unfinished = folder / f"{hashlib.sha256(f'{metadata.etag}'.encode()).hexdigest()[:16]}{PARTIAL}"
     bar = _reporting_bar(title, progress, stop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.components.models.enter_form import enter_form
 from app.components.models.model_card import model_card
 from app.components.models.model_fixes import WANTED
 from app.state import studio, widgets
@@ -19,8 +20,9 @@ def page() -> None:
     st.markdown(
         f"**{len(here)} of {len(models)}** models installed"
         + (f", taking {size(kept)} besides the bundled ones." if kept else ".")
-        + " A teacher should be large, a student small; both must be CLIP models trained on overhead images."
+        + " A teacher should be large and trained on overhead images, a student small; any CLIP can be either."
     )
+    enter_form()
     wanted = widgets.typed(WANTED)
     columns = st.columns(2, gap="medium")
     for place, model in enumerate(sorted(models, key=lambda model: (model.name != wanted, not model.installed))):

@@ -28,8 +28,10 @@ from avion_core.backbones.demo_teacher import DemoTeacher
 from avion_core.backbones.entries import CATALOG
 from avion_core.backbones.given import FILE, given_name, open_given, save_given
 from avion_core.backbones.tokenizing import FILE as TOKENIZER
+from avion_core.backbones.tokenizing import SETTINGS as TOKENIZER_SETTINGS
 from avion_core.backbones.tokenizing import tokenizer_of
 from avion_core.backbones.towers import DemoTeacherTowers, OpenClipTowers, Towers
+from avion_core.backbones.unpacking import is_archive, unpacked
 from avion_core.bundled import demo_folder
 from avion_core.downloads import DownloadStopped, fetch, partial_bytes, sha256_of
 from avion_core.errors import CheckpointError, NotFoundError, StoreError, WeightsBrokenError, WeightsMissingError
@@ -114,12 +116,14 @@ class WeightStore:
         """
         entry, path = self.catalog.find(name), self.path(name)
         if path is None:
+            size = f"about {entry.size_bytes / 1e9:.1f} GB, " if entry.size_bytes else ""
             raise WeightsMissingError(
                 f"the weights of {entry.title} are not installed",
-                f"Download them (about {entry.size_bytes / 1e9:.1f} GB, {entry.hub_repo}/{entry.hub_file}) or add a "
-                "local file."
-                if entry.hub_repo
-                else "Make them with tools/pretrain_demo.py, or use a checkout that has demo/weights.",
+                "Make them with tools/pretrain_demo.py, or use a checkout that has demo/weights."
+                if entry.bundled
+                else f"Download them ({size}{entry.origin}) or add a local file."
+                if entry.origin
+                else "Add a local file.",
                 model=name,
             )
         return path
@@ -140,32 +144,42 @@ class WeightStore:
             StoreError: the store's folder cannot be written.
         """
         entry = self.catalog.downloadable(name)
-        assert entry.hub_repo
-        assert entry.hub_file
-        partial = self._partial(name)
+        if not entry.origin:
+            hint = f"Get it from https://huggingface.co/{entry.hub_repo} and add it as a local file."
+            hint = hint if entry.hub_repo else "Add a local file."
+            raise NotFoundError("it is not known under which name its weights are published", hint, value=name)
+        partial, stop = self._partial(name), stop or Event()
         web_address(self.endpoint or hub_constants.ENDPOINT, _HUB)
         with self._writable():
             try:
                 partial.mkdir(exist_ok=True)
-                url = hf_hub_url(entry.hub_repo, entry.hub_file, endpoint=self.endpoint)
-                fetched, digest = fetch(url, partial, entry.title, progress, stop or Event())
+                for companion in (TOKENIZER, TOKENIZER_SETTINGS) if entry.tokenizer_repo else ():
+                    fetch(self._hub(entry.tokenizer_repo, companion), partial, entry.title, None, stop)
+                url = entry.address or self._hub(entry.hub_repo or "", entry.hub_file or "", entry.revision)
+                fetched, digest = fetch(url, partial, entry.title, progress, stop, elsewhere=bool(entry.address))
             except Exception as error:  # the hub's client, its HTTP library and the disk have no common base
                 if not self.partial_bytes(name):
                     shutil.rmtree(partial, ignore_errors=True)
                 if isinstance(error, DownloadStopped):
                     raise InstallStopped("the download was stopped", _GOES_ON, value=name) from None
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+                asked = entry.address or f"{entry.hub_file} of {entry.hub_repo}"
                 raise CheckpointError(
                     f"the weights could not be downloaded ({reason})",
-                    f"Check the connection and try again, or fetch {entry.hub_file} of {entry.hub_repo} by other "
-                    "means and add it as a local file.",
+                    f"Check the connection and try again, or fetch {asked} by other means and add it as a local file.",
                     value=name,
                 ) from error
             try:
-                build_towers(entry, fetched)
-                return self._install(entry, fetched, digest, f"hub: {entry.hub_repo}/{entry.hub_file}")
+                weights = unpacked(fetched, partial)
+                build_towers(entry, weights)
+                digest = digest if weights == fetched else sha256_of(weights)
+                source = entry.address or f"hub: {entry.origin}"
+                return self._install(entry, weights, digest, source)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
+
+    def _hub(self, repo: str, file: str, revision: str = "main") -> str:
+        return hf_hub_url(repo, file, revision=revision, endpoint=self.endpoint)
 
     def partial_bytes(self, name: str) -> int:
         """How much of a download is here that did not come to its end."""
@@ -202,11 +216,21 @@ class WeightStore:
         """
         entry = self.catalog.downloadable(name)
         path = Path(path)
-        build_towers(entry, path)  # before a copy of some gigabytes
+        packed = is_archive(path)
+        if not packed:
+            build_towers(entry, path)  # before a copy of some gigabytes
         with self._writable(), tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as scratch:
-            copy = Path(scratch) / path.name
-            digest = _copied(path, copy, entry.title, progress, stop or Event())
-            return self._install(entry, copy, digest, f"local: {path.name}")
+            for companion in (TOKENIZER, TOKENIZER_SETTINGS) if entry.tokenizer_repo else ():
+                if there := beside(path, companion):
+                    shutil.copyfile(there, Path(scratch) / companion)
+            if packed:
+                weights = unpacked(path, Path(scratch))
+                build_towers(entry, weights)
+                digest = sha256_of(weights)
+            else:
+                weights = Path(scratch) / path.name
+                digest = _copied(path, weights, entry.title, progress, stop or Event())
+            return self._install(entry, weights, digest, f"local: {path.name}")
 
     def add_given(self, images: Tensor, image_ids: Sequence[str], texts: Tensor, sentences: Sequence[str]) -> str:
         """Keep embeddings in a model's place (see `backbones.given`); returns the name that settings call them by.
@@ -249,10 +273,13 @@ class WeightStore:
         )
         folder = self.folder / entry.name
         folder.mkdir(exist_ok=True)
+        for name in (TOKENIZER, TOKENIZER_SETTINGS) if entry.tokenizer_repo else ():
+            if companion := beside(path, name):
+                os.replace(companion, folder / f"{digest[:16]}.{name}")
         os.replace(path, folder / installed.file)
         write_json(folder / _RECORD, asdict(installed), indent=2)
         for old in folder.iterdir():
-            if old.name not in (installed.file, _RECORD):
+            if old.name != _RECORD and not old.name.startswith(f"{digest[:16]}."):
                 old.unlink()  # whoever has it mapped keeps it until done
         return folder / installed.file
 

@@ -133,8 +133,8 @@ def list_models(desk: Desk) -> Answer:
     rows = [
         {
             "name": model.name, "installed": "broken" if model.problem else "yes" if model.installed else "no",
-            "GB": model.size_bytes / 1e9, "dimension": model.dim, "activation": model.activation,
-            "licence": model.licence,
+            "GB": model.size_bytes / 1e9 if model.size_bytes else "", "dimension": model.dim,
+            "activation": model.activation, "licence": model.licence,
         }
         for model in found
     ]  # fmt: skip
@@ -155,8 +155,49 @@ def add_model(
 
 @command(models, "download")
 def download_model(desk: Desk, name: ModelName, queue: InBackground = False) -> Answer:
-    """Download weights from the Hugging Face hub. After Ctrl-C, the same command continues where it stopped."""
+    """Download weights from where they are published. After Ctrl-C, the same command continues where it stopped.
+
+    Their licence is printed first.
+    """
+    entry = desk.home.models.downloadable(name)
+    desk.say(f"licence: {entry.licence}")
+    if entry.warning:
+        desk.say(f"note: {entry.warning}")
     return _install(desk, name, None, queue)
+
+
+@command(models, "enter")
+def enter_model(
+    desk: Desk,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="ViT-B-16, ViT-B-16:TAG, hf-hub:ORG/NAME, or a folder with an open_clip_config.json and weights.",
+        ),
+    ],
+    name: Annotated[str, typer.Option("--name", help="In the catalog; made from the source by default.")] = "",
+    title: Annotated[str, typer.Option("--title", help="As pages show it.")] = "",
+    licence: Annotated[str, typer.Option("--licence", help="Of the weights; the hub's card by default.")] = "",
+) -> Answer:
+    """Make any CLIP a model of the catalog, as teacher or student; docs/add-a-model.md has the rest."""
+    from avion_core.usecases.models import entering
+
+    made = entering.enter_model(desk.home, source, name=name, title=title, licence=licence)
+    desk.say(f"licence: {made.licence}")
+    if made.weights is not None:
+        return _install(desk, made.name, made.weights, queue=False)
+    step = f"avion models download {made.name}" if made.origin else f"avion models add {made.name} FILE"
+    return Answer({"entered": made}, f"{made.name} is in the catalog.\nNext:  {step}")
+
+
+@command(models, "forget")
+def forget_model(desk: Desk, name: ModelName) -> Answer:
+    """Take a model of your own out of the catalog, and delete its weights."""
+    from avion_core.usecases.models import entering
+
+    freed = entering.forget_model(desk.home, name)
+    return Answer({"name": name, "freed_bytes": freed}, f"{name} is out of the catalog: {freed / 1e9:.2f} GB are free.")
 
 
 def _install(desk: Desk, name: str, file: Path | None, queue: bool) -> Answer:

@@ -180,6 +180,7 @@ _TABLE: dict[Right, dict[str, str]] = {
         "installation.leftovers": "clear_home",
         "installation.serving": "prepare_server",
         "models.catalog": "remove_model",
+        "models.entering": "enter_model forget_model",
         "models.installing": "clear_failures install_here start_adding start_download",
         "people.accounts": "add_account invite list_invites set_disabled set_role withdraw_invite",
     },

@@ -12,6 +12,7 @@ from app.state import notices, studio, visitor
 from avion_core.usecases import policies
 from avion_core.usecases.jobs import JobView
 from avion_core.usecases.models.catalog import Model, remove_model
+from avion_core.usecases.models.entering import forget_model
 from avion_core.usecases.models.installing import clear_failures, start_adding, start_download
 from avion_core.wording import size
 
@@ -28,11 +29,14 @@ def model_card(model: Model, job: JobView | None, *, wanted: bool = False) -> No
     """
     with st.container(border=True):
         st.markdown(f"#### {plain(model.title)}  {_badge(model)}")
+        large = size(model.size_bytes) if model.size_bytes else "size not known"
         st.markdown(
-            f"{size(model.size_bytes)} · {model.parameters / 1e6:,.0f} million parameters · dimension {model.dim} · "
+            f"{large} · {model.parameters / 1e6:,.0f} million parameters · dimension {model.dim} · "
             f"{model.image_size} px · {model.activation}"
         )
         st.caption(f"Licence: {plain(model.licence)}  \nSource: {plain(model.source)}")
+        if model.warning:
+            st.caption(f":material/warning: {plain(model.warning)}")
         if model.sha256:
             st.caption(f"Installed from {plain(model.origin)}  \nSHA-256 {code(model.sha256)}")
         if job is not None and job.active:
@@ -69,21 +73,22 @@ def _badge(model: Model) -> str:
             else ":green-badge[:material/check: installed]"
         )
     if model.partial_bytes:
-        return f":orange-badge[:material/pause: {size(model.partial_bytes)} of {size(model.size_bytes)} downloaded]"
+        whole = f" of {size(model.size_bytes)}" if model.size_bytes else ""
+        return f":orange-badge[:material/pause: {size(model.partial_bytes)}{whole} downloaded]"
     return ":gray-badge[not installed]"
 
 
 def _actions(model: Model, *, wanted: bool) -> None:
     barred = not visitor.may(policies.ADMINISTER)
     with st.container(horizontal=True):
-        if not model.installed:
+        if not model.installed and model.hub:
             label = "Resume the download" if model.partial_bytes else "Download"
             if st.button(
                 label,
                 key=f"download_{model.name}",
                 icon=":material/download:",
                 disabled=barred,
-                help=f"{model.hub} from the Hugging Face hub",
+                help=f"{model.hub}. Its licence: {model.licence}",
             ):
                 start_download(studio.home(), model.name)
                 st.rerun()
@@ -102,6 +107,15 @@ def _actions(model: Model, *, wanted: bool) -> None:
                     freed = remove_model(studio.home(), model.name)
                     notices.say_after_rerun(f"{size(freed)} freed", ":material/delete:")
                     st.rerun()
+        if model.own and st.button(
+            "Forget",
+            key=f"leave_{model.name}",
+            icon=":material/playlist_remove:",
+            disabled=barred,
+            help="Takes this model of your own out of the catalog and deletes its weights.",
+        ):
+            forget_model(studio.home(), model.name)
+            st.rerun()
 
 
 def _add_form(model: Model) -> None:

@@ -51,9 +51,15 @@ def model_buttons(name: str, key: str = "fix") -> None:
 
 def _get_buttons(model: Model, key: str) -> None:
     barred = not visitor.may(policies.ADMINISTER)
-    left = model.size_bytes - model.partial_bytes
+    left = f" ({size(model.size_bytes - model.partial_bytes)})" if model.size_bytes else ""
     label = "Resume the download" if model.partial_bytes else "Download"
-    if st.button(f"{label} ({size(left)})", icon=":material/download:", key=f"{key}_get_{model.name}", disabled=barred):
+    if model.hub and st.button(
+        f"{label}{left}",
+        icon=":material/download:",
+        key=f"{key}_get_{model.name}",
+        disabled=barred,
+        help=f"{model.hub}. Its licence: {model.licence}",
+    ):
         start_download(studio.home(), model.name)
         _show(model.name)
     if st.button("Add a file", icon=":material/file_open:", key=f"{key}_add_{model.name}", disabled=barred):
