@@ -122,9 +122,9 @@ class OwnModels(Catalog):
         self._write({kept: model for kept, model in self.own().items() if kept != name})
 
     def _write(self, models: Mapping[str, OwnModel]) -> None:
-        # exclude_unset is no use: what a hand wrote as the default is dropped, and nothing else.
         said = {name: _written(model) for name, model in models.items()}
         text = "# Models of one's own; docs/add-a-model.md has the form.\n"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(self.path) as unfinished:
             unfinished.write_text(text + yaml.safe_dump({"models": said}, sort_keys=False, allow_unicode=True), "utf-8")
 
