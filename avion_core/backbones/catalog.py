@@ -25,7 +25,7 @@ class CatalogEntry:
 
     name: str
     title: str
-    kind: Literal["open_clip", "demo_teacher", "given"]
+    kind: Literal["open_clip", "demo_teacher", "given", "ensemble"]
     architecture: str
     """open_clip's name of the model, or the name of the demo's own description."""
     hub_repo: str | None
@@ -94,6 +94,33 @@ def is_given(name: str) -> bool:
     return _GIVEN.fullmatch(name) is not None
 
 
+JOINED = "+"
+"""Stands between the names of an ensemble's members."""
+
+
+def _ensemble(name: str, members: list[CatalogEntry]) -> CatalogEntry:
+    """Several teachers as one; of their facts the sum, or each."""
+    if any(member.kind == "given" for member in members) or len({member.name for member in members}) < len(members):
+        hint = "Join different models of the catalog, as in farslip-vit-b-32+skyclip-vit-l-14."
+        raise NotFoundError("these models cannot be joined to an ensemble", hint, value=name)
+    return replace(
+        members[0],
+        name=name,
+        title=" + ".join(member.title for member in members),
+        kind="ensemble",
+        architecture="",
+        hub_repo=None,
+        hub_file=None,
+        address="",
+        dim=sum(member.dim for member in members),
+        parameters=sum(member.parameters for member in members),
+        size_bytes=sum(member.size_bytes for member in members),
+        licence="; ".join(dict.fromkeys(member.licence for member in members)),
+        source="; ".join(dict.fromkeys(member.source for member in members)),
+        warning=" ".join(dict.fromkeys(member.warning for member in members if member.warning)),
+    )
+
+
 class Catalog:
     """Entries by name, in their order."""
 
@@ -108,6 +135,8 @@ class Catalog:
         """
         if is_given(name):
             return replace(_GIVEN_ENTRY, name=name)
+        if JOINED in name:
+            return _ensemble(name, [self.find(member) for member in name.split(JOINED)])
         if name not in self.entries:
             near = difflib.get_close_matches(name, self.entries, n=3)
             hint = f"Choose one of: {', '.join(near or self.entries)}."
@@ -118,7 +147,18 @@ class Catalog:
 
     def known(self, name: str) -> CatalogEntry | None:
         """As `find`; None where there is none."""
-        return self.find(name) if name in self.entries or is_given(name) else None
+        try:
+            return self.find(name)
+        except NotFoundError:
+            return None
+
+    def members(self, name: str) -> list[CatalogEntry]:
+        """The models that a name stands for: one, or those of an ensemble.
+
+        Raises:
+            NotFoundError: the catalog lacks one of them.
+        """
+        return [self.find(member) for member in name.split(JOINED)]
 
     def downloadable(self, name: str) -> CatalogEntry:
         """An entry whose weights are not part of the package: they are downloaded, added and removed.
@@ -127,6 +167,9 @@ class Catalog:
             NotFoundError: the catalog has no such name, or its weights come with the package.
         """
         entry = self.find(name)
+        if entry.kind == "ensemble":
+            hint = f"Install {' and '.join(name.split(JOINED))}, each for itself."
+            raise NotFoundError("an ensemble has no weights of its own", hint, value=name)
         if entry.bundled or entry.kind == "given":
             hint = "They are always installed: nothing to download, add or remove."
             raise NotFoundError("these weights come with the package", hint, value=name)

@@ -25,6 +25,7 @@ from avion_core.backbones.architectures import architecture, beside, filled_mode
 from avion_core.backbones.catalog import DEMO_FILES, Catalog, CatalogEntry
 from avion_core.backbones.checkpoint import load_strict, read_checkpoint
 from avion_core.backbones.demo_teacher import DemoTeacher
+from avion_core.backbones.ensemble import EnsembleTowers
 from avion_core.backbones.entries import CATALOG
 from avion_core.backbones.given import FILE, given_name, open_given, save_given
 from avion_core.backbones.tokenizing import FILE as TOKENIZER
@@ -82,13 +83,17 @@ class WeightStore:
         return [_installed(record) for record in records]
 
     def path(self, name: str) -> Path | None:
-        """The weights file, or None where there is none yet. The demo pair's come with the package.
+        """The weights file, or None where there is none yet. The demo pair's come with the package; of an ensemble it
+        is the first member's, once all are there.
 
         Raises:
             NotFoundError: the catalog has no such name.
             CheckpointError: the file is not as long as when it was installed.
         """
-        self.catalog.find(name)
+        entry = self.catalog.find(name)
+        if entry.kind == "ensemble":
+            paths = [self.path(member.name) for member in self.catalog.members(name)]
+            return paths[0] if all(paths) else None
         if name in DEMO_FILES:
             path = demo_folder() / "weights" / DEMO_FILES[name]
             return path if path.exists() else None
@@ -114,6 +119,9 @@ class WeightStore:
             NotFoundError: the catalog has no such name, or its weights are not installed; it says how to get them.
             CheckpointError: the file is not as long as when it was installed.
         """
+        if len(members := self.catalog.members(name)) > 1:
+            first, *_ = [self.need(member.name) for member in members]
+            return first
         entry, path = self.catalog.find(name), self.path(name)
         if path is None:
             size = f"about {entry.size_bytes / 1e9:.1f} GB, " if entry.size_bytes else ""
@@ -298,8 +306,10 @@ def load_towers(
         NotFoundError: no such name, or its weights are not installed.
         CheckpointError: a file that is not what it should be.
     """
-    path = Path(checkpoint) if checkpoint else weights.need(name)
-    return build_towers(weights.catalog.find(name), path, device=device)
+    if checkpoint:
+        return build_towers(weights.catalog.find(name), Path(checkpoint), device=device)
+    opened = [build_towers(entry, weights.need(entry.name), device=device) for entry in weights.catalog.members(name)]
+    return opened[0] if len(opened) == 1 else EnsembleTowers(name, opened)
 
 
 def build_towers(entry: CatalogEntry, path: Path, *, device: str | torch.device = "cpu") -> Towers:

@@ -66,9 +66,12 @@ def unread_ends(weights: WeightStore, name: str, texts: Sequence[str]) -> CutOff
     """As `cut_off`; nothing is said where the model's files cannot be read, or where it is none of the catalog's:
     whoever needs it says so."""
     try:
-        return cut_off(weights.catalog.find(name), weights.path(name), texts)
+        members = weights.catalog.members(name)
+        cut = [cut_off(entry, weights.path(entry.name), texts) for entry in members]
     except AvionError:
         return CutOff([], 0)
+    places = sorted({place for one in cut for place in one.places})
+    return CutOff(places, min((one.tokens for one in cut if one.tokens), default=0))
 
 
 def clip_readers(weights: WeightStore, names: Sequence[str]) -> list[TextReader]:
@@ -76,10 +79,10 @@ def clip_readers(weights: WeightStore, names: Sequence[str]) -> list[TextReader]
     found: list[TextReader] = []
     for name in names:
         with suppress(AvionError):
-            entry = weights.catalog.find(name)
-            reader = text_reader(entry, weights.path(name)) if entry.kind == "open_clip" else None
-            if reader is not None and reader not in found:
-                found.append(reader)
+            for entry in weights.catalog.members(name):
+                reader = text_reader(entry, weights.path(entry.name)) if entry.kind == "open_clip" else None
+                if reader is not None and reader not in found:
+                    found.append(reader)
     return found
 
 

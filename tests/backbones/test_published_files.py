@@ -75,7 +75,8 @@ def as_transformers(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         for part, value in zip("qkv", packed.chunk(3), strict=True):
             renamed[f"{root}.self_attn.{part}_proj.{kind}"] = value
 
-    for layer in range(3):
+    count = len({name.split(".")[3] for name in weights if name.startswith("text.transformer.resblocks.")})
+    for layer in range(count):
         image, text = f"vision_model.encoder.layers.{layer}", f"text_model.encoder.layers.{layer}"
         for kind in ("weight", "bias"):
             own = f"visual.trunk.blocks.{layer}"

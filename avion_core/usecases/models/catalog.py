@@ -24,7 +24,10 @@ def open_towers(home: Home, name: str) -> Towers:
         NotFoundError: no such name, or its weights are not installed.
         CheckpointError: the weights file is not what it should be.
     """
-    return _open(home.models.find(name), home.weights.need(name))
+    from avion_core.backbones.ensemble import EnsembleTowers
+
+    opened = [_open(entry, home.weights.need(entry.name)) for entry in home.models.members(name)]
+    return opened[0] if len(opened) == 1 else EnsembleTowers(name, opened)
 
 
 @lru_cache(maxsize=2)

@@ -158,9 +158,7 @@ def test_a_bare_folder_and_a_folder_of_somebody_elses(home: Home, tmp_path: Path
 
 
 def test_only_models_of_ones_own_are_forgotten(home: Home) -> None:
-    with pytest.raises(
-        NotFoundError, match="This model comes with the package: georsclip-vit-b-32"
-    ):
+    with pytest.raises(NotFoundError, match="This model comes with the package: georsclip-vit-b-32"):
         forget_model(home, "georsclip-vit-b-32")
 
 

@@ -284,10 +284,12 @@ def _run(
 
 def _weights(home: Home, views: Sequence[RunView], progress: Progress | None) -> list[Weights]:
     """The weights that the runs and what stands beside them were made with, as they are installed now."""
-    needed = {
+    used = {
         getattr(view.config, model) for view in views for model in find_method(view.config.method).models(view.config)
     }
-    names = dict.fromkeys(getattr(view.config, model) for view in views for model in ("teacher", "student"))
+    needed = {one.name for name in used for one in home.models.members(name)}
+    named = dict.fromkeys(getattr(view.config, model) for view in views for model in ("teacher", "student"))
+    names = dict.fromkeys(one.name for name in named for one in home.models.members(name))
     found: list[Weights] = []
     for done, name in enumerate(names, start=1):
         entry = home.models.find(name)
