@@ -16,6 +16,7 @@ import torch
 from avion_core.backbones.load import WeightStore
 from avion_core.backbones.reading_length import clip_readers
 from avion_core.backbones.sentences import cut_sentences
+from avion_core.backbones.terms import keep_terms, terms_of
 from avion_core.backbones.towers import resolve_precision
 from avion_core.config import RunConfig
 from avion_core.data.captioned import captioned_part, teaching_captions
@@ -66,7 +67,7 @@ def run_experiment(
 ) -> Iterator[Event]:
     """A few labelled images, and curated descriptions where the method reads them -> a fitted method in `folder`.
 
-    Writes config.json, arithmetic.json and what the method keeps (AVION: see `methods.avion`).
+    Writes config.json, models.json (licences), arithmetic.json and what the method keeps (AVION: see `methods.avion`).
 
     Args:
         others: the projects that `protocol.projects` names, in its order; they are only measured on.
@@ -80,6 +81,7 @@ def run_experiment(
     """
     folder.mkdir(parents=True, exist_ok=True)
     _freeze_config(config, folder)
+    keep_terms(folder, terms_of(weights.catalog, config.teacher, config.student))
     bench = Bench(config, features=features, weights=weights, device=_device(config.device), progress=progress)
     protocol = find_protocol(config.protocol.name)
     classes = protocol.trained_classes(project.class_names, config)

@@ -1,7 +1,7 @@
 """Several teachers as one: their logits are averaged (docs/method.md section 2).
 
-With unit embeddings f_i, g_i and scales s_i, the ensemble's embeddings are [sqrt(s_i / sum s) f_i] over all members
-and the same of g_i: of unit norm, and s f . g is the mean of s_i f_i . g_i, with s the mean of the scales. So all that is
+With unit embeddings f_i, g_i and scales s_i, the ensemble's embeddings are [sqrt(s_i / sum s) f_i] over all members and
+the same of g_i. They are of unit norm, and s f . g is the mean of s_i f_i . g_i, with s the mean of the scales: what is
 computed from embeddings (prototypes, the map to the student, distillation) needs no other rule for several teachers.
 """
 

@@ -106,7 +106,9 @@ def text_reader(entry: CatalogEntry, path: Path | None) -> TextReader | None:
     from avion_core.backbones.tokenizing import FILE, tokenizer_of
 
     return tokenizer_of(
-        architecture(entry, path or Path())["text_cfg"], beside(path, FILE) if path else None, entry.name
+        architecture(entry, path or Path())["text_cfg"],
+        beside(path, FILE) if path and entry.tokenizer_repo else None,
+        entry.name,
     )
 
 

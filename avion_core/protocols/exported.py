@@ -8,13 +8,15 @@ README.md             how to load it, for people
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
 from pydantic import BaseModel, Field
 
 from avion_core.backbones.load import WeightStore
+from avion_core.backbones.terms import Terms
 from avion_core.config import RunConfig
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import CheckpointError
@@ -45,19 +47,25 @@ class ExportedStudent:
 
 
 def student_files(
-    config: RunConfig, folder: Path, recipe: RenderingRecipe, temperature: float | None, class_names: dict[str, str]
+    config: RunConfig,
+    folder: Path,
+    recipe: RenderingRecipe,
+    temperature: float | None,
+    class_names: dict[str, str],
+    terms: Sequence[Terms],
 ) -> dict[str, bytes]:
-    """The files of an exported student by name; `folder` is the run's."""
+    """The files of an exported student by name; `folder` is the run's, `terms` those of its models."""
     facts = {
         "config": config.model_dump(mode="json"),
         "recipe": recipe.model_dump(mode="json"),
         "temperature": temperature or 1.0,
         "class_names": class_names,
+        "models": [asdict(one) for one in terms],
     }
     return {
         ADAPTER: (folder / ADAPTER).read_bytes(),
         FACTS: json.dumps(facts, indent=1, ensure_ascii=False).encode(),
-        README: _readme(config, class_names).encode(),
+        README: _readme(config, class_names, terms).encode(),
     }
 
 
@@ -77,7 +85,8 @@ def open_exported(folder: Path, weights: WeightStore, *, device: str = "cpu") ->
     return ExportedStudent(load_student(facts.config, folder, weights, device=device), facts.recipe, facts.temperature)
 
 
-def _readme(config: RunConfig, class_names: dict[str, str]) -> str:
+def _readme(config: RunConfig, class_names: dict[str, str], terms: Sequence[Terms]) -> str:
+    models = "\n".join(f"- {one.role}: {one.sentence}" for one in terms)
     classes = "\n".join(f"- {name} (`{key}`)" for key, name in class_names.items())
     return f"""# A student trained with AVION
 
@@ -99,6 +108,12 @@ print(table[["path", "predicted", "probability", "margin"]])
 Pictures are rendered by the project's recipe (bands and stretch of a GeoTIFF, say), which is in `{FACTS}`.
 The student reads any class names: `predict(student.trained, images, student.recipe, class_names={{"key": "words"}})`
 of `avion_core.protocols.predict` classifies among others than these.
+
+## Licences
+
+What was learned comes from these models, whose terms hold for it too:
+
+{models}
 
 ## Classes
 

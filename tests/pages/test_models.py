@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.kit.guard import plain
+from avion_core.backbones.entries import ENTRIES
 from avion_core.backbones.load import WeightStore
 from avion_core.errors import CheckpointError
 from avion_core.store.database import writing
@@ -45,7 +46,7 @@ def test_models_show_licence_hash_and_what_is_here(empty_home: Home, open_page: 
     ):
         assert words in said
     assert "The installed weights have 0 bytes, not the 100" in said
-    assert "of 7** models installed" in said
+    assert f"of {len(ENTRIES)}** models installed" in said
 
 
 def test_weights_on_their_way_show_the_live_panel(empty_home: Home, open_page: Open) -> None:

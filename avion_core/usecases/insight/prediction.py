@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from avion_core.backbones.terms import read_terms
 from avion_core.data.images import content_id, decode_image, open_image
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.data.scan import find_pictures, shows_nothing
@@ -152,7 +153,10 @@ def export_student(home: Home, run: str) -> bytes:
         NotFoundError, TrainingError: no such run, or it has not been trained yet.
     """
     view, by = student_run(home, run), student_classifier(home, run)
-    files = student_files(view.config, view.folder, by.inputs.recipe, fitted_temperature(home, by), by.class_names)
+    terms = read_terms(view.folder, home.models, view.config.teacher, view.config.student)
+    files = student_files(
+        view.config, view.folder, by.inputs.recipe, fitted_temperature(home, by), by.class_names, terms
+    )
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, content in files.items():

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from avion_core.backbones.terms import read_terms
 from avion_core.data.images import open_image
 from avion_core.data.recipe import RenderingRecipe
 from avion_core.errors import DataError
@@ -126,9 +127,7 @@ def run_contents(
     texts, hidden = _texts(home, view, names)
     method = find_method(view.config.method)
     used = method.models(view.config)
-    entries = [
-        (model, home.models.known(getattr(view.config, model))) for model in ("teacher", "student") if model in used
-    ]
+    terms = read_terms(home.run_folder(view.id), home.models, view.config.teacher, view.config.student)
     return RunContents(
         label,
         view,
@@ -139,7 +138,7 @@ def run_contents(
         hidden,
         _map(home, label, view, names, figures),
         [(key, str(value)) for key, value in flatten(view.config.model_dump(mode="json")).items()],
-        [(model, f"{one.title}. Licence: {one.licence}. {one.source}.") for model, one in entries if one is not None],
+        [(one.role, one.sentence) for one in terms if one.role in used],
     )
 
 

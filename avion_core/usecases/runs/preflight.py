@@ -158,6 +158,9 @@ def _models(home: Home, config: RunConfig) -> Iterator[Check]:
                 else "Choose a CLIP model from open_clip, such as demo-student.",
             )
     teacher, student = home.models.known(config.teacher), home.models.known(config.student)
+    for one in (teacher, student):
+        if one and one.warning:
+            yield Check("Leakage", f"{one.title}: {one.warning}", "warning", "Read results on such data with care.")
     if student and not student.visual_prompts and method.step_size(config, 1).image_tokens:
         prompted = "model" in method.reads
         yield Check(

@@ -42,7 +42,9 @@ class Weights(_Facts):
     bytes: int = Field(ge=0)
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     download: str = ""
-    """Repository and file on the hub; "" for what comes with the package, or was given."""
+    """Repository and file on the hub, or an address; "" for what comes with the package, or was given."""
+    warning: str = ""
+    """What to know before results with it are compared."""
 
 
 class DataSet(_Facts):

@@ -304,6 +304,7 @@ def _weights(home: Home, views: Sequence[RunView], progress: Progress | None) ->
                     bytes=path.stat().st_size,
                     sha256=sha256_of(path),
                     download=entry.origin,
+                    warning=entry.warning,
                 )
             )
         if progress is not None:

@@ -117,7 +117,7 @@ def _licences(contents: Contents) -> str:
     for one in facts.weights:
         lines.append(
             f"- {plain(one.title)} (`{one.name}`, {one.bytes:,} bytes, SHA-256 `{one.sha256}`): {plain(one.licence)}. "
-            f"{plain(one.source)}"
+            f"{plain(one.source)}. {plain(one.warning)}".rstrip(". ")
         )
     lines += ["## Code", f"- AVION Studio {facts.made_with}: Apache-2.0"]
     return "\n".join(line if not line.startswith("#") else f"\n{line}\n" for line in lines).strip() + "\n"
