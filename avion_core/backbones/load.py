@@ -26,8 +26,9 @@ from avion_core.backbones.catalog import DEMO_FILES, Catalog, CatalogEntry
 from avion_core.backbones.checkpoint import load_strict, read_checkpoint
 from avion_core.backbones.demo_teacher import DemoTeacher
 from avion_core.backbones.ensemble import EnsembleTowers
-from avion_core.backbones.entries import CATALOG
 from avion_core.backbones.given import FILE, given_name, open_given, save_given
+from avion_core.backbones.own_models import FILE as MODELS_FILE
+from avion_core.backbones.own_models import OwnModels
 from avion_core.backbones.tokenizing import FILE as TOKENIZER
 from avion_core.backbones.tokenizing import SETTINGS as TOKENIZER_SETTINGS
 from avion_core.backbones.tokenizing import tokenizer_of
@@ -69,13 +70,13 @@ class WeightStore:
 
     Args:
         endpoint: the hub's address, where it is not the usual one (a mirror).
-        catalog: the models that can be installed; the package's own by default.
+        catalog: the models that can be installed; by default the package's and a models file's beside the folder.
     """
 
-    def __init__(self, folder: Path, *, endpoint: str | None = None, catalog: Catalog = CATALOG) -> None:
+    def __init__(self, folder: Path, *, endpoint: str | None = None, catalog: Catalog | None = None) -> None:
         self.folder = Path(folder)
         self.endpoint = endpoint
-        self.catalog = catalog
+        self.catalog = catalog or OwnModels(self.folder.parent / MODELS_FILE)
 
     def installed(self) -> list[InstalledWeights]:
         """What was downloaded or added, by name; the bundled demo pair is not listed."""

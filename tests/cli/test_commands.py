@@ -183,9 +183,20 @@ def test_base_to_novel(answer, folder, tmp_path):
         assert mean == pytest.approx(2 * base * novel / (base + novel) if base and novel else 0)
 
 
+def test_a_model_of_ones_own_is_entered_and_forgotten(answer, avion):
+    entered = answer("models", "enter", "ViT-S-32", "--name", "mine", "--licence", "CC-BY-4.0")["entered"]
+    assert (entered["name"], entered["licence"], entered["origin"]) == ("mine", "CC-BY-4.0", "")
+    assert "CC-BY-4.0" in avion("models", "list").stdout
+    again = avion("models", "enter", "ViT-S-32:nothing")
+    assert again.exit_code == 1
+    assert "open_clip has no such weights of ViT-S-32" in again.stderr.replace("Open_clip", "open_clip")
+    assert answer("models", "forget", "mine") == {"name": "mine", "freed_bytes": 0}
+    assert "CC-BY-4.0" not in avion("models", "list").stdout
+
+
 def test_models_are_listed(answer, avion):
     listed = answer("models", "list")["models"]
-    assert [row["name"] for row in listed][:2] == ["georsclip-vit-b-32", "georsclip-vit-h-14"]
+    assert [row["name"] for row in listed][:2] == ["georsclip-vit-b-32", "georsclip-vit-b-32-ret2"]
     assert "remoteclip-vit-l-14" in avion("models", "list").stdout
 
 

@@ -101,3 +101,17 @@ def test_weights_are_removed(empty_home: Home, open_page: Open) -> None:
     app.button(f"remove_{MODEL}").click()
     settle(app.run())
     assert not part.exists()
+
+
+def test_another_model_is_entered_and_forgotten(empty_home: Home, open_page: Open) -> None:
+    app = open_page("models")
+    app.text_input("enter_source").input("ViT-S-32")
+    app.text_input("enter_name").input("mine")
+    app.text_input("enter_licence").input("CC-BY-4.0")
+    next(button for button in app.button if button.key.endswith("enter_model-Enter")).click()
+    settle(app.run())
+    assert empty_home.models.find("mine").licence == "CC-BY-4.0"
+    assert "Licence: CC-BY-4.0" in all_text(app)
+    app.button("leave_mine").click()
+    settle(app.run())
+    assert empty_home.models.known("mine") is None

@@ -132,6 +132,11 @@ def test_an_exported_student_says_the_same_by_the_lines_of_its_readme(home, run,
         archive.extractall(folder)
     picture = images / "golfcourse" / "00.png"
     (folder / "scene.png").write_bytes(picture.read_bytes())
+    assert "- teacher: GeoRSCLIP ViT-H/14. Licence: Creative Commons" in (folder / "README.md").read_text()
+    assert [one["role"] for one in json.loads((folder / "student.json").read_text())["models"]] == [
+        "teacher",
+        "student",
+    ]
     code = re.search(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.S)
     assert code is not None
     monkeypatch.chdir(folder)
