@@ -88,3 +88,12 @@ def test_a_method_learns_and_loads_again(project: ProjectData, tmp_path: Path, n
 def test_more_context_than_a_tower_reads_is_refused(project: ProjectData, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"30 context vectors leave no room for a class name in the 32 tokens"):
         fitted(project, tmp_path, "coop", "pe", **{"options.tokens": 30})
+
+
+@pytest.mark.parametrize("name", ["avion", "prompt_kd", "class_mean"])
+def test_an_ensemble_teaches(project: ProjectData, tmp_path: Path, name: str) -> None:
+    both = f"{TEACHER}+{STUDENTS['long']}"
+    method = fitted(project, tmp_path, name, "pe", teacher=both)
+    images = list(project.manifest["image_id"][:5])
+    assert method.logits(project, images, list(NAMES)).isfinite().all()
+    assert method.bench.towers("teacher").dim == 32 + 24
