@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -234,6 +235,29 @@ def test_archives_that_reach_outside_or_are_none_are_refused(hub: Hub, tmp_path:
     with pytest.raises(DataError, match="more than 16 GiB"):
         get(small(hub.content), tmp_path / "small", endpoint=hub.endpoint)
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+@pytest.mark.parametrize("refused", ["extractall", "rename"])
+def test_an_archive_is_kept_where_there_is_no_room_to_unpack_it(hub: Hub, tmp_path: Path, monkeypatch, refused) -> None:
+    owner = {"extractall": zipfile.ZipFile, "rename": Path}[refused]
+    real = getattr(owner, refused)
+
+    def full(self, *given: object) -> object:
+        if refused == "extractall" or self.name == "unpacked":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(self, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, refused, full)
+        with pytest.raises(DataError, match=r"could not be unpacked.*No space left.*it is kept"):
+            get(small(hub.content), tmp_path / "small", endpoint=hub.endpoint)
+    (kept,) = (path for path in tmp_path.iterdir() if path.name.startswith(".part-"))
+    assert not (kept / "unpacked").exists()
+    asked = len(hub.asked)
+    get(small(hub.content), tmp_path / "small", endpoint=hub.endpoint)
+    assert len(hub.asked) == asked
+    assert verify(tmp_path / "small", small()).complete
+    assert not kept.exists()
 
 
 def test_what_no_hub_carries_is_got_by_hand(tmp_path: Path) -> None:
