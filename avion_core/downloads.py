@@ -15,7 +15,8 @@ from huggingface_hub.utils import tqdm as hub_bar
 
 from avion_core.progress import Progress
 
-PARTIAL = ".incomplete"
+PARTIAL, WHOLE = ".incomplete", ".whole"
+"""Endings of a download's name in its folder: the beginning of a file, and the folder of one that is all there."""
 _IS_SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -43,8 +44,11 @@ def fetch(
     metadata = get_hf_file_metadata(url, headers=headers, token=token)
     # Under the name of this version of the file: the beginning of another one is never continued.
     unfinished = folder / f"{hashlib.sha256(f'{metadata.etag}'.encode()).hexdigest()[:16]}{PARTIAL}"
+    whole = unfinished.with_suffix(WHOLE) / url.rpartition("/")[2]
     bar = _reporting_bar(title, progress, stop)
     with WeakFileLock(folder / "lock"):
+        if whole.is_file():  # fetched before; what was to be done with it then failed
+            return whole, sha256_of(whole)
         with unfinished.open("ab") as file:
             have = file.tell()
             http_get(url, file, resume_size=have, headers=headers, expected_size=metadata.size, tqdm_class=bar)
@@ -52,12 +56,13 @@ def fetch(
         if metadata.etag and _IS_SHA256.fullmatch(metadata.etag) and digest != metadata.etag:
             unfinished.unlink()
             raise OSError("the downloaded file is not the one that the hub has")
-        return unfinished.rename(folder / url.rpartition("/")[2]), digest
+        whole.parent.mkdir(exist_ok=True)
+        return unfinished.rename(whole), digest
 
 
 def partial_bytes(folder: Path) -> int:
-    """How much of a download is in its folder that did not come to its end."""
-    return sum(path.stat().st_size for path in folder.glob(f"*{PARTIAL}"))
+    """How much of a download is in its folder, its file whole or not, that was not put to use."""
+    return sum(path.stat().st_size for kind in (PARTIAL, f"{WHOLE}/*") for path in folder.glob(f"*{kind}"))
 
 
 def sha256_of(path: Path) -> str:

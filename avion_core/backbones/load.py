@@ -162,8 +162,10 @@ class WeightStore:
         with self._writable():
             try:
                 partial.mkdir(exist_ok=True)
-                for companion in (TOKENIZER, TOKENIZER_SETTINGS) if entry.tokenizer_repo else ():
-                    fetch(self._hub(entry.tokenizer_repo, companion), partial, entry.title, None, stop)
+                companions = [
+                    fetch(self._hub(entry.tokenizer_repo, companion), partial, entry.title, None, stop)[0]
+                    for companion in ((TOKENIZER, TOKENIZER_SETTINGS) if entry.tokenizer_repo else ())
+                ]
                 url = entry.address or self._hub(entry.hub_repo or "", entry.hub_file or "", entry.revision)
                 fetched, digest = fetch(url, partial, entry.title, progress, stop, elsewhere=bool(entry.address))
             except Exception as error:  # the hub's client, its HTTP library and the disk have no common base
@@ -179,13 +181,19 @@ class WeightStore:
                     value=name,
                 ) from error
             try:
-                weights = unpacked(fetched, partial)
+                weights = unpacked(fetched, fetched.parent)
+                for companion in companions:
+                    shutil.copyfile(companion, weights.with_name(companion.name))
                 build_towers(entry, weights)
                 digest = digest if weights == fetched else sha256_of(weights)
-                source = entry.address or f"hub: {entry.origin}"
-                return self._install(entry, weights, digest, source)
-            finally:
+                installed = self._install(entry, weights, digest, entry.address or f"hub: {entry.origin}")
+            except OSError:
+                raise  # the disk's fault, not the file's: what was fetched is there when it is asked for again
+            except Exception:
                 shutil.rmtree(partial, ignore_errors=True)
+                raise
+            shutil.rmtree(partial, ignore_errors=True)
+            return installed
 
     def _hub(self, repo: str, file: str, revision: str = "main") -> str:
         return hf_hub_url(repo, file, revision=revision, endpoint=self.endpoint)

@@ -46,8 +46,12 @@ def unpacked(path: Path, folder: Path) -> Path:
                     f"the archive holds {held}", "Unpack it and add the file itself.", value=str(path)
                 )
             target = folder / found[0].name
-            with archive.open(str(found[0])) as packed, target.open("wb") as file:
-                shutil.copyfileobj(packed, file, 8 << 20)
+            try:
+                with archive.open(str(found[0])) as packed, target.open("wb") as file:
+                    shutil.copyfileobj(packed, file, 8 << 20)
+            except OSError:
+                target.unlink(missing_ok=True)  # half a file, on a disk that is full
+                raise
     except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
         raise CheckpointError(
             f"the archive cannot be unpacked ({error})", "Download the file again.", value=str(path)

@@ -19,7 +19,7 @@ from avion_core.data.catalog import DATA_SETS, DataSetEntry, HubArchive
 from avion_core.data.class_names import fold
 from avion_core.data.images import content_id
 from avion_core.data.scan import list_pictures
-from avion_core.downloads import DownloadStopped, fetch, partial_bytes, sha256_of
+from avion_core.downloads import DownloadStopped, fetch, partial_bytes
 from avion_core.errors import DataError, NotFoundError
 from avion_core.progress import Progress
 from avion_core.reading import Subject, web_address
@@ -165,11 +165,7 @@ def get(
     url = hf_hub_url(hub.repository, hub.file, repo_type="dataset", revision=hub.revision, endpoint=endpoint)
     try:
         partial.mkdir(parents=True, exist_ok=True)
-        archive = partial / url.rpartition("/")[2]
-        if archive.is_file():  # whole, since a disk was full when it was to be unpacked
-            sha256 = sha256_of(archive)
-        else:
-            archive, sha256 = fetch(url, partial, entry.title, progress, stop or Event())
+        archive, sha256 = fetch(url, partial, entry.title, progress, stop or Event())
         _refuse_other(archive, sha256, hub)
         try:
             _unpack(archive, partial / "unpacked")
@@ -183,7 +179,7 @@ def get(
     except _NoRoomError as kept:
         what = f"the downloaded archive could not be unpacked ({kept})"
         hint = "Make room and ask for it again: it is kept, and not downloaded a second time."
-        raise DataError(what, hint, value=str(archive)) from kept
+        raise DataError(what, hint, value=entry.name) from kept
     except DownloadStopped:
         raise FetchStopped("the download was stopped", "Ask for it again: it continues where it stopped.") from None
     except DataError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import threading
@@ -15,8 +16,9 @@ import open_clip
 import pytest
 import torch
 
+from avion_core.backbones import load
 from avion_core.backbones.load import WeightStore, load_towers
-from avion_core.errors import CheckpointError, NotFoundError
+from avion_core.errors import CheckpointError, NotFoundError, StoreError
 
 NAME = "georsclip-vit-b-32"
 ADDRESS = "/Zilun/GeoRSCLIP/resolve/main/ckpt/RS5M_ViT-B-32.pt"
@@ -155,6 +157,24 @@ def test_weights_are_removed(hub: Hub, store: WeightStore) -> None:
         store.remove(NAME)
     with pytest.raises(NotFoundError, match="come with the package"):
         store.remove("demo-student")
+
+
+def test_a_download_is_kept_where_there_is_no_room_to_install_it(
+    hub: Hub, store: WeightStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(load.os, "replace", full)
+        with pytest.raises(StoreError, match=r"No space left on device.*Free space there"):
+            store.download(NAME)
+    assert store.path(NAME) is None
+    assert store.partial_bytes(NAME) == len(hub.content)
+    asked = len(hub.asked)
+    assert store.download(NAME).read_bytes() == hub.content
+    assert len(hub.asked) == asked
+    assert [p.name for p in store.folder.iterdir()] == [NAME]
 
 
 def test_a_given_up_download_can_be_removed(hub: Hub, store: WeightStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,12 +24,7 @@ from avion_core.store.jobs import list_jobs
 from avion_core.store.runs import list_runs
 from avion_core.usecases.policies import use_case
 from avion_core.usecases.projects.current_descriptions import current_descriptions
-from avion_core.usecases.projects.summaries import (
-    ProjectSummary,
-    get_project,
-    read_manifest,
-    read_splits,
-)
+from avion_core.usecases.projects.summaries import ProjectSummary, get_project, read_manifest, read_splits
 from avion_core.usecases.runs.caption_checks import caption_checks
 from avion_core.usecases.runs.check import Check
 from avion_core.usecases.runs.estimate import estimate
