@@ -85,7 +85,8 @@ def made_from(home: Home, project_id: str, folder: Path, config: RunConfig) -> d
     folder = nameable(home.actor, folder)
     images = scanned_images(home, project_id).sort_values("image_id")
     rows = images[["image_id", "label", "group", "split"]].to_csv(index=False)
-    settings = json.dumps(config.model_dump(mode="json"), sort_keys=True)
+    # Those that differ from the defaults: a setting that came with a later version changes nothing by being there.
+    settings = json.dumps(config.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
     weights = bundled.demo_folder() / "weights"
     return {
         "images": hashlib.sha256(rows.encode()).hexdigest(),
