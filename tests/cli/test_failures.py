@@ -30,7 +30,7 @@ from avion_core.usecases.runs import launching, listing, training
         ("train scenes --set distillation.epochs", 2, "A setting must be KEY=VALUE: distillation.epochs. Write it"),
         ("train scenes --set distillation.epoch=2", 2, "distillation.epoch does not exist: 2. The settings"),
         ("train scenes --epochs 0", 2, "The setting distillation.epochs cannot be used: 0."),
-        ("train scenes --preset best", 2, "no such preset: best. Choose one of: recommended, paper, authors"),
+        ("train scenes --preset best", 2, "no such preset: best. Choose one of: recommended, own-data, paper, authors"),
         ("train scenes --protocol zero-shot", 2, "zero-shot"),
         ("train scenes --seed 9", 2, "and seed 9. Choose up to 16 shots and one of the seeds 1, 2, 3."),
         ("train --resume nosuch", 1, "There is no such run: nosuch. Name a run's id, its beginning, or latest."),

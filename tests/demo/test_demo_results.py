@@ -13,6 +13,7 @@ import torch
 from avion_core.actor import ALONE
 from avion_core.backbones.towers import Towers
 from avion_core.bundled import demo_folder
+from avion_core.config import RunConfig
 from avion_core.data.sources import Images
 from avion_core.errors import AccountError
 from avion_core.features.shards import FeatureStore
@@ -57,7 +58,17 @@ def test_it_is_made_from_the_weights_images_texts_and_settings_of_now(home: Home
     config = run_config(home, project.id)
     stale = "run tools/ship_demo_results.py"
     assert about["made_from"] == made_from(home, project.id, DEMO, config), stale
-    assert about["run"]["config"] == config.model_dump(mode="json"), stale
+    # Read as a run is: a setting that came after it has its default.
+    assert RunConfig.model_validate(about["run"]["config"]) == config, stale
+
+
+def test_a_later_setting_leaves_it_as_it_is_and_a_changed_one_does_not(home: Home, project: ProjectSummary) -> None:
+    """What a setting at its default says is not part of what it is made from."""
+    config, before = run_config(home, project.id), made_from(home, project.id, DEMO, run_config(home, project.id))
+    assert "least_steps" not in config.model_dump(mode="json", exclude_defaults=True)["distillation"]
+    changed = config.model_copy(update={"distillation": config.distillation.model_copy(update={"least_steps": 7})})
+    after = made_from(home, project.id, DEMO, changed)
+    assert {name for name in before if before[name] != after[name]} == {"settings"}
 
 
 def test_no_person_can_be_called_as_whose_its_run_is(home: Home) -> None:
