@@ -15,18 +15,15 @@ QUIET = {"displayModeBar": False}
 
 def layout(figure: go.Figure, height: int, *, legend: bool, **settings: Any) -> go.Figure:
     """The calm frame of every figure: its height, little margin, and the legend above."""
-    figure.update_layout(**_frame(height, legend=legend), **settings)
+    figure.update_layout(
+        height=height,
+        showlegend=legend,
+        margin={"l": 8, "r": 8, "t": 44 if legend else 12, "b": 8},
+        legend={"orientation": "h", "y": 1.08, "yanchor": "bottom", "x": 0, "title": {"text": ""}},
+        colorway=list(CATEGORICAL),
+        **settings,
+    )
     return figure
-
-
-def _frame(height: int, *, legend: bool) -> dict[str, Any]:
-    return {
-        "height": height,
-        "showlegend": legend,
-        "margin": {"l": 8, "r": 8, "t": 44 if legend else 12, "b": 8},
-        "legend": {"orientation": "h", "y": 1.08, "yanchor": "bottom", "x": 0, "title": {"text": ""}},
-        "colorway": list(CATEGORICAL),
-    }
 
 
 def histogram(scores: pd.DataFrame, zeta_band: tuple[float, float]) -> go.Figure:
@@ -64,35 +61,19 @@ def histogram(scores: pd.DataFrame, zeta_band: tuple[float, float]) -> go.Figure
             name="median ± MAD",
             marker={"color": NEUTRAL, "opacity": 0.4, "symbol": "square", "size": 12},
         )
-    marked = _marked(median, zeta_band[0])
-    for shape in marked["shapes"]:
-        figure.add_shape(shape)
-    for words in marked["annotations"]:
-        figure.add_annotation(words)
+    ends = {"xref": "x", "yref": "y domain"}
+    for name, x, line in (
+        ("median", median, {"color": NEUTRAL, "dash": "dot"}),
+        ("cut", zeta_band[0], {"color": CUT, "dash": "dash", "width": 2}),
+    ):
+        if np.isfinite(x):
+            figure.add_shape(type="line", x0=x, x1=x, y0=0, y1=1, line=line, **ends)
+            figure.add_annotation(text=name, x=x, y=1, xanchor="center", yanchor="bottom", showarrow=False, **ends)
     if np.isfinite(zeta_band[1]):
         figure.add_vline(x=zeta_band[1], line={"color": CUT, "dash": "dash", "width": 2})
     figure.update_xaxes(title_text="similarity s to the visual prototype")
     figure.update_yaxes(title_text="texts")
     return layout(figure, 340, legend=True, barmode="stack", bargap=0.06)
-
-
-def _marked(median: float, cut: float) -> dict[str, Any]:
-    """Lines with their words at the median and at the cut, where they are finite, as a layout has them."""
-    lines = {
-        "median": (median, {"color": NEUTRAL, "dash": "dot"}),
-        "cut": (cut, {"color": CUT, "dash": "dash", "width": 2}),
-    }
-    drawn = {name: (x, line) for name, (x, line) in lines.items() if np.isfinite(x)}
-    ends = {"xref": "x", "yref": "y domain"}
-    return {
-        "shapes": [
-            {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "line": line, **ends} for x, line in drawn.values()
-        ],
-        "annotations": [
-            {"text": name, "x": x, "y": 1, "xanchor": "center", "yanchor": "bottom", "showarrow": False, **ends}
-            for name, (x, _) in drawn.items()
-        ],
-    }
 
 
 def bars(table: pd.DataFrame, *, label: str, value: str, focus: str | None = None) -> go.Figure:
