@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -174,20 +174,19 @@ def held_out_images(project: ProjectData, config: RunConfig, class_keys: list[st
 def unlabelled_images(project: ProjectData, config: RunConfig, class_keys: list[str]) -> list[str]:
     """Images that a training may look at without their labels: at most `distillation.unlabelled_images` of those that
     `free_images` gives, drawn with the run's seed."""
-    found = free_images(
-        project.manifest, project.splits, config, class_keys, every=set(class_keys) == set(project.class_names)
-    )
+    found = free_images(project.manifest, project.splits, config, class_keys, project.class_names)
     return sorted(random.Random(config.data.seed).sample(found, min(config.distillation.unlabelled_images, len(found))))
 
 
 def free_images(
-    manifest: pd.DataFrame, splits: Splits, config: RunConfig, class_keys: list[str], *, every: bool
+    manifest: pd.DataFrame, splits: Splits, config: RunConfig, class_keys: list[str], every: Iterable[str]
 ) -> list[str]:
     """Images outside the shots, the validation images and the sealed test set, and of no group with a test image.
 
     Args:
-        every: these are all classes. Where some are kept for the measuring alone (base-to-novel), images of those, and
-            such as nobody has labelled, are left out.
+        class_keys: classes that are trained.
+        every: all classes. Where some are kept for the measuring alone (base-to-novel), images of those, and such as
+            nobody has labelled, are left out.
     """
     seed, sealed = config.data.seed, set(splits.test)
     groups = manifest["group"] if "group" in manifest else pd.Series("", index=manifest.index)
@@ -195,7 +194,7 @@ def free_images(
     held_out = {image for images in splits.validation.get(seed, {}).values() for image in images}
     shots = LabelledImages.of(splits.shots(seed, config.data.shots), class_keys).image_ids
     free = ~manifest["image_id"].isin(sealed | held_out | set(shots)) & ~groups.isin(near)
-    if not every:
+    if set(class_keys) != set(every):
         free &= manifest["label"].isin(class_keys)
     return sorted(set(manifest.loc[free, "image_id"]))
 

@@ -58,7 +58,7 @@ class PromptLoop(Loop):
     Args:
         student: its prompts, scale and (option `linear`) map are trained in place.
         image_ids: content hashes of the N training images.
-        teacher_images: (N, D_T) f_T.
+        teacher_images: (N, D_T) f_T; more rows for further images that a loop aligns with.
         config: losses, schedule and optimizer.
         projection: the fitted map for `procrustes`; None for the other options.
         seed: seed of the batch order, the augmentation and the trained map's start.
@@ -165,14 +165,13 @@ class Trainer(PromptLoop):
         projection: Projection | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(student, data.image_ids, data.teacher_images, config, projection, seed)
-        self.data = data
-        self.text_target = self.target(data.teacher_prototypes)  # (C, D)
-        seen, judges = data.teacher_images, _judges(data, config)
+        seen = data.teacher_images
         if data.teacher_unlabelled is not None:  # after the labelled ones, as in `_with_unlabelled`
             seen = torch.cat([seen, data.teacher_unlabelled])
-            self.image_target = self.target(seen)
-        self.teacher_logits = data.teacher_scale * seen @ judges.T  # (N + U, C)
+        super().__init__(student, data.image_ids, seen, config, projection, seed)
+        self.data = data
+        self.text_target = self.target(data.teacher_prototypes)  # (C, D)
+        self.teacher_logits = data.teacher_scale * seen @ _judges(data, config).T  # (N + U, C)
         self.frozen_images, self.frozen_texts = self._before() if config.frozen_weight else (None, None)
 
     def losses(self, batch: Tensor, step: int) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from avion_core.backbones.catalog import is_given
 from avion_core.config import RunConfig
 from avion_core.data.class_names import is_wordless, said_of_wordless
 from avion_core.data.project import free_images
+from avion_core.data.splits import Splits
 from avion_core.errors import CheckpointError, ConfigError, DataError, NotFoundError, TrainingError
 from avion_core.jobs.devices import device_name, lane_of
 from avion_core.jobs.executors import chosen_executor
@@ -61,7 +62,6 @@ def preflight(home: Home, project: str, config: RunConfig) -> list[Check]:
             *_wordless(names, trained),
             *_folder(summary),
             *_images(home, summary, config, trained),
-            *_unlabelled(home, summary, config, trained),
             *_descriptions(home, summary, config, trained),
         ]
     return [
@@ -251,15 +251,17 @@ def _images(home: Home, summary: ProjectSummary, config: RunConfig, trained: lis
             "Label two images or more of each class, then draw the validation and test images.",
             page="label",
         )
+    yield from _unlabelled(home, summary, splits, config, trained)
 
 
-def _unlabelled(home: Home, summary: ProjectSummary, config: RunConfig, trained: list[str]) -> Iterator[Check]:
+def _unlabelled(
+    home: Home, summary: ProjectSummary, splits: Splits, config: RunConfig, trained: list[str]
+) -> Iterator[Check]:
     """Images without labels, where AVION is to learn from such."""
     if not config.distillation.unlabelled_images or "distillation" not in find_method(config.method).reads:
         return
-    splits, manifest = read_splits(home, summary.id), read_manifest(home, summary.id)
-    every = len(trained) == len(summary.classes)
-    free = len(free_images(manifest, splits, config, trained, every=every)) if splits.drawn else 0
+    every = [entry.key for entry in summary.classes]
+    free = len(free_images(read_manifest(home, summary.id), splits, config, trained, every))
     if free:
         used = counted(min(free, config.distillation.unlabelled_images), "image")
         yield Check("Images without labels", f"Learns from {used} without labels as well.", "ok")

@@ -108,6 +108,12 @@ def test_images_without_labels_are_counted_before_the_start(check, home, describ
     assert check("ok", {"data.shots": 1, "distillation.unlabelled_images": 1})[title].startswith("Learns from 1 image ")
 
 
+@pytest.mark.parametrize("overrides", [{"data.shots": 17}, {"data.seed": 4}])
+def test_a_split_that_is_not_there_is_named_also_with_images_without_labels(check, overrides):
+    found = check("error", {"distillation.unlabelled_images": 10} | overrides)
+    assert list(found) == ["Shots"]
+
+
 def test_without_training_images_nothing_starts(check, home, described):
     manifest = read_manifest(home, described.id)
     of_class = manifest.groupby("label")["image_id"].agg(list)
