@@ -65,6 +65,11 @@ def partial_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for kind in (PARTIAL, f"{WHOLE}/*") for path in folder.glob(f"*{kind}"))
 
 
+def reason_of(error: Exception) -> str:
+    """What an error of the hub's client, its HTTP library or the disk says, in one line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, in hex."""
     with path.open("rb") as file:

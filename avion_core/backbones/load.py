@@ -35,7 +35,7 @@ from avion_core.backbones.tokenizing import tokenizer_of
 from avion_core.backbones.towers import DemoTeacherTowers, OpenClipTowers, Towers
 from avion_core.backbones.unpacking import is_archive, unpacked
 from avion_core.bundled import demo_folder
-from avion_core.downloads import DownloadStopped, fetch, partial_bytes, sha256_of
+from avion_core.downloads import DownloadStopped, fetch, partial_bytes, reason_of, sha256_of
 from avion_core.errors import CheckpointError, NotFoundError, StoreError, WeightsBrokenError, WeightsMissingError
 from avion_core.files import write_json
 from avion_core.progress import Progress
@@ -173,10 +173,9 @@ class WeightStore:
                     shutil.rmtree(partial, ignore_errors=True)
                 if isinstance(error, DownloadStopped):
                     raise InstallStopped("the download was stopped", _GOES_ON, value=name) from None
-                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
                 asked = entry.address or f"{entry.hub_file} of {entry.hub_repo}"
                 raise CheckpointError(
-                    f"the weights could not be downloaded ({reason})",
+                    f"the weights could not be downloaded ({reason_of(error)})",
                     f"Check the connection and try again, or fetch {asked} by other means and add it as a local file.",
                     value=name,
                 ) from error

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from avion_core.backbones.own_models import OwnModel
 from avion_core.backbones.preprocessing import Preprocessing
 from avion_core.backbones.unpacking import weights_in
-from avion_core.downloads import fetch
+from avion_core.downloads import fetch, reason_of
 from avion_core.errors import AvionError, CheckpointError, ConfigError, NotFoundError
 from avion_core.reading import Subject, fitted, read_json
 
@@ -68,9 +68,8 @@ def from_hub(repository: str, licence: str, endpoint: str | None = None) -> OwnM
     except AvionError:
         raise
     except Exception as error:  # the hub's client and its HTTP library have no common base
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         hint = "Check name and connection, or write the entry by hand (docs/add-a-model.md)."
-        raise CheckpointError(f"the hub was asked in vain ({reason})", hint, value=repository) from error
+        raise CheckpointError(f"the hub was asked in vain ({reason_of(error)})", hint, value=repository) from error
     if said is None:
         hint = "Name a repository that open_clip can read, or write the entry by hand (docs/add-a-model.md)."
         raise CheckpointError(f"the repository holds no {DESCRIPTION}", hint, value=repository)

@@ -19,7 +19,7 @@ from avion_core.data.catalog import DATA_SETS, DataSetEntry, HubArchive
 from avion_core.data.class_names import fold
 from avion_core.data.images import content_id
 from avion_core.data.scan import list_pictures
-from avion_core.downloads import DownloadStopped, fetch, partial_bytes
+from avion_core.downloads import DownloadStopped, fetch, partial_bytes, reason_of
 from avion_core.errors import DataError, NotFoundError
 from avion_core.progress import Progress
 from avion_core.reading import Subject, web_address
@@ -166,37 +166,31 @@ def get(
     try:
         partial.mkdir(parents=True, exist_ok=True)
         archive, sha256 = fetch(url, partial, entry.title, progress, stop or Event())
-        _refuse_other(archive, sha256, hub)
-        try:
-            _unpack(archive, partial / "unpacked")
-            into.parent.mkdir(parents=True, exist_ok=True)
-            if into.exists():
-                into.rmdir()
-            (partial / "unpacked").rename(into)
-        except OSError as error:
-            shutil.rmtree(partial / "unpacked", ignore_errors=True)
-            raise _NoRoomError(error) from error
-    except _NoRoomError as kept:
-        what = f"the downloaded archive could not be unpacked ({kept})"
-        hint = "Make room and ask for it again: it is kept, and not downloaded a second time."
-        raise DataError(what, hint, value=entry.name) from kept
     except DownloadStopped:
         raise FetchStopped("the download was stopped", "Ask for it again: it continues where it stopped.") from None
-    except DataError:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     except Exception as error:  # the hub's client, its HTTP library and the disk have no common base
         if not partial_bytes(partial):
             shutil.rmtree(partial, ignore_errors=True)
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         hint = f"Check the connection and try again, or get it from {entry.page} by other means."
-        raise DataError(f"the data set could not be downloaded ({reason})", hint, value=entry.name) from error
+        what = f"the data set could not be downloaded ({reason_of(error)})"
+        raise DataError(what, hint, value=entry.name) from error
+    try:
+        _refuse_other(archive, sha256, hub)
+        _unpack(archive, partial / "unpacked")
+        into.parent.mkdir(parents=True, exist_ok=True)
+        if into.exists():
+            into.rmdir()
+        (partial / "unpacked").rename(into)
+    except OSError as error:  # the disk's fault, not the archive's
+        shutil.rmtree(partial / "unpacked", ignore_errors=True)
+        hint = "Make room and ask for it again: it is kept, and not downloaded a second time."
+        what = f"the downloaded archive could not be unpacked ({reason_of(error)})"
+        raise DataError(what, hint, value=entry.name) from error
+    except DataError:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     shutil.rmtree(partial, ignore_errors=True)
     return into / hub.folder
-
-
-class _NoRoomError(Exception):
-    """The disk refused what an archive holds; the archive itself is whole."""
 
 
 def _refuse_other(archive: Path, sha256: str, hub: HubArchive) -> None:
@@ -224,7 +218,7 @@ def _unpack(archive: Path, into: Path) -> None:
                 if member.filename.startswith("/") or ".." in Path(member.filename).parts:
                     raise DataError("the archive holds a file outside of itself", hint, value=member.filename)
             opened.extractall(into, members)
-    except BadZipFile as error:
+    except (BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"the archive cannot be unpacked ({error})", hint, value=archive.name) from error
 
 

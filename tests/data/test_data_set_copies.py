@@ -260,6 +260,16 @@ def test_an_archive_is_kept_where_there_is_no_room_to_unpack_it(hub: Hub, tmp_pa
     assert not kept.exists()
 
 
+def test_an_archive_that_nothing_here_unpacks_is_not_kept(hub: Hub, tmp_path: Path, monkeypatch) -> None:
+    def encrypted(*_: object) -> None:
+        raise RuntimeError("File is encrypted, password required for extraction")
+
+    monkeypatch.setattr(zipfile.ZipFile, "extractall", encrypted)
+    with pytest.raises(DataError, match=r"The archive cannot be unpacked .*encrypted"):
+        get(small(hub.content), tmp_path / "small", endpoint=hub.endpoint)
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
 def test_what_no_hub_carries_is_got_by_hand(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"captain-whu.github.io/AID.*aid\.zip"):
         get(DATA_SETS["aid"], tmp_path / "aid")
