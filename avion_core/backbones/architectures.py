@@ -144,16 +144,16 @@ class Shape:
 
 
 def described(
-    known: str, config: str, context_length: int | None, quick_gelu: bool | None, name: str
+    known: str, config: Mapping[str, Any] | None, context_length: int | None, quick_gelu: bool | None, name: str
 ) -> tuple[dict[str, Any], Shape]:
-    """A model's full description and shape, by open_clip's name of it or by a description of one's own (JSON).
+    """A model's full description and shape, by open_clip's name of it or by a description of one's own.
 
     Raises:
         CheckpointError: open_clip knows no such architecture, or the model cannot be used.
     """
     entry = CatalogEntry(
         name, name, "open_clip", known, None, None, 0, 0, False, 0, 0, "", "",
-        config=parse_json(config, _DESCRIPTION) if config else None, context_length=context_length,
+        config=config, context_length=context_length,
     )  # fmt: skip
     full = architecture(entry, Path())
     if quick_gelu is not None:

@@ -136,7 +136,7 @@ class Catalog:
         if is_given(name):
             return replace(_GIVEN_ENTRY, name=name)
         if JOINED in name:
-            return _ensemble(name, [self.find(member) for member in name.split(JOINED)])
+            return _ensemble(name, self.members(name))
         if name not in self.entries:
             near = difflib.get_close_matches(name, self.entries, n=3)
             hint = f"Choose one of: {', '.join(near or self.entries)}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from avion_core.backbones.catalog import Catalog, CatalogEntry, is_given
 from avion_core.backbones.entries import ENTRIES
@@ -33,7 +32,7 @@ class OwnModel(BaseModel):
     """As pages show it; its name by default."""
     architecture: str = ""
     """open_clip's name of it, such as ViT-B-16-quickgelu."""
-    config: dict[str, Any] | None = None
+    config: dict[str, JsonValue] | None = None
     """open_clip's description instead (the `model_cfg` of an `open_clip_config.json`)."""
     context_length: int | None = Field(default=None, ge=4, le=4096)
     """Tokens of a text, where they are not the architecture's."""
@@ -156,7 +155,7 @@ def own_entry(name: str, model: OwnModel) -> CatalogEntry:
         raise ConfigError(said, "Give one of the two.", value=name)
     from avion_core.backbones.architectures import described
 
-    config, shape = described(model.architecture, _as_text(model.config), model.context_length, model.quick_gelu, name)
+    config, shape = described(model.architecture, model.config, model.context_length, model.quick_gelu, name)
     return CatalogEntry(
         name=name,
         title=model.title or name,
@@ -184,10 +183,6 @@ def own_entry(name: str, model: OwnModel) -> CatalogEntry:
 
 def _tokenizer_of(config: Mapping[str, Any]) -> str:
     return str(config["text_cfg"].get("hf_tokenizer_name") or "")
-
-
-def _as_text(config: Mapping[str, Any] | None) -> str:
-    return json.dumps(config) if config else ""
 
 
 def _written(model: OwnModel) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from avion_core.store.database import open_database
 from avion_core.store.environment import refuse_unusable_hub
 
 if TYPE_CHECKING:
-    from avion_core.backbones.catalog import Catalog
     from avion_core.backbones.load import WeightStore
+    from avion_core.backbones.own_models import OwnModels
     from avion_core.features.store import FeatureStore
 
 
@@ -68,7 +68,7 @@ class Home:
         return self._folder.weights
 
     @property
-    def models(self) -> Catalog:
+    def models(self) -> OwnModels:
         """The package's models and the home's own (`models.yaml`)."""
         return self._folder.models
 
@@ -113,7 +113,7 @@ class _Folder:
         return WeightStore(self.path / "weights", catalog=self.models)
 
     @cached_property
-    def models(self) -> Catalog:
+    def models(self) -> OwnModels:
         from avion_core.backbones.own_models import FILE, OwnModels
 
         return OwnModels(self.path / FILE)

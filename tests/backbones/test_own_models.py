@@ -77,6 +77,7 @@ def test_a_hand_written_file_is_read_when_it_changes(models: OwnModels) -> None:
             "the package has a model of that name",
         ),
         ("models:\n  mine:\n    licence: MIT\n    address: ftp://x\n    architecture: ViT-B-32", "address"),
+        ("models:\n  mine:\n    licence: MIT\n    config: {embed_dim: 2020-01-01}", "not a valid JSON value"),
         ("a: &x 1\nb: *x", "holds aliases"),
         ("models: {", "is not YAML"),
     ],

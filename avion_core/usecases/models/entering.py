@@ -42,7 +42,6 @@ def enter_model(home: Home, source: str, *, name: str = "", title: str = "", lic
         RightsError: a folder that is not theirs to name.
     """
     from avion_core.backbones import model_sources
-    from avion_core.backbones.own_models import OwnModels
 
     weights = None
     if source.startswith(model_sources.HUB):
@@ -55,9 +54,9 @@ def enter_model(home: Home, source: str, *, name: str = "", title: str = "", lic
         model, weights = model_sources.from_folder(folder, licence)
     else:
         model = model_sources.from_open_clip(source, licence)
-    catalog = home.models
-    assert isinstance(catalog, OwnModels)
-    entry = catalog.enter(name or suggested_name(source), model.model_copy(update={"title": title} if title else {}))
+    entry = home.models.enter(
+        name or suggested_name(source), model.model_copy(update={"title": title} if title else {})
+    )
     return Entered(entry.name, entry.title, entry.licence, entry.warning, entry.origin, weights)
 
 
@@ -68,18 +67,14 @@ def forget_model(home: Home, name: str) -> int:
     Raises:
         NotFoundError: it is not one of the home's own.
     """
-    from avion_core.backbones.own_models import OwnModels
-
-    catalog = home.models
-    assert isinstance(catalog, OwnModels)
-    if not catalog.find(name).own:
+    if not home.models.find(name).own:
         hint = "Only models of your own can be taken out."
         raise NotFoundError("this model comes with the package", hint, value=name)
     try:
         freed = home.weights.remove(name)
     except AvionError:
         freed = 0
-    catalog.forget(name)
+    home.models.forget(name)
     return freed
 
 
